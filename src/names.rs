@@ -1,0 +1,370 @@
+//! The names that every layer shares: nicks, channels, keys, network slugs, and how IRC compares them.
+//!
+//! A leaf: it imports nothing of ours. A name is parsed once, at the border, and from then on its type says
+//! that it cannot break an IRC line (no CR, LF, NUL, space or comma; never a leading colon). What it does *not*
+//! say is that a given server accepts it: lengths and alphabets come from `ISUPPORT` and the server's replies.
+//!
+//! Invariant 4 of the design: names are keys only through [`CaseMap`], which folds them by the network's
+//! `CASEMAPPING` (modern IRC docs, "CASEMAPPING Parameter").
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Why a text is no name of the wanted kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// The text has no characters.
+    #[error("it is empty")]
+    Empty,
+    /// The text is longer than any server takes.
+    #[error("it is longer than {0} bytes")]
+    TooLong(usize),
+    /// The text holds a character that would break the IRC line that carries it.
+    #[error("it holds {0:?}, which IRC does not allow there")]
+    Character(char),
+    /// The text begins with a character that gives it another meaning.
+    #[error("it begins with {0:?}")]
+    Start(char),
+    /// A channel must begin with one of the network's channel prefixes.
+    #[error("a channel begins with one of #, &, + or !")]
+    NotAChannel,
+    /// A slug has its own, narrower alphabet.
+    #[error("a network's short name is 1 to 24 of a-z, 0-9 and -")]
+    Slug,
+}
+
+/// No server takes longer names; IRCnet's and Ergo's longest are well below.
+const LONGEST_NAME: usize = 400;
+
+fn check(text: &str, forbidden: impl Fn(char) -> bool) -> Result<(), InvalidName> {
+    if text.is_empty() {
+        return Err(InvalidName::Empty);
+    }
+    if text.len() > LONGEST_NAME {
+        return Err(InvalidName::TooLong(LONGEST_NAME));
+    }
+    match text.chars().find(|&c| matches!(c, '\0' | '\r' | '\n' | ' ' | ',') || forbidden(c)) {
+        Some(c) => Err(InvalidName::Character(c)),
+        None if text.starts_with(':') => Err(InvalidName::Start(':')),
+        None => Ok(()),
+    }
+}
+
+macro_rules! name {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The name as it was written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+macro_rules! shown {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// A nickname, as a server or a user wrote it. `==` compares bytes: use [`CaseMapping::same`] for identity.
+    Nick
+}
+shown!(Nick);
+
+impl Nick {
+    /// Reads a nick.
+    ///
+    /// # Errors
+    /// When the text could not stand as one middle parameter, or would read as a channel or a mask.
+    pub fn new(text: &str) -> Result<Self, InvalidName> {
+        check(text, |c| matches!(c, '!' | '@' | '*' | '?' | '\x07'))?;
+        match text.chars().next() {
+            Some(c @ ('#' | '&' | '$' | '+' | '%')) => Err(InvalidName::Start(c)),
+            _ => Ok(Self(text.into())),
+        }
+    }
+}
+
+name! {
+    /// A channel's name, prefix included.
+    Channel
+}
+shown!(Channel);
+
+impl Channel {
+    /// Reads a channel's name.
+    ///
+    /// # Errors
+    /// When it has no channel prefix, or holds what would end the name or the line.
+    pub fn new(text: &str) -> Result<Self, InvalidName> {
+        check(text, |c| c == '\x07')?;
+        if text.starts_with(['#', '&', '+', '!']) { Ok(Self(text.into())) } else { Err(InvalidName::NotAChannel) }
+    }
+}
+
+name! {
+    /// A channel's key. Not shown by `Debug`, since it is a secret among the channel's members.
+    Key
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+impl Key {
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// When the text could not stand as one middle parameter of `JOIN`.
+    pub fn new(text: &str) -> Result<Self, InvalidName> {
+        check(text, |_| false)?;
+        Ok(Self(text.into()))
+    }
+}
+
+name! {
+    /// A network's immutable short name, `[a-z0-9-]{1,24}`: no `_`, so that templates such as
+    /// `irc_{network}_{nick}` can be read backwards.
+    Slug
+}
+shown!(Slug);
+
+impl Slug {
+    /// Reads a slug.
+    ///
+    /// # Errors
+    /// When a character is outside `[a-z0-9-]` or there are more than 24.
+    pub fn new(text: &str) -> Result<Self, InvalidName> {
+        let fits = (1..=24).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits { Ok(Self(text.into())) } else { Err(InvalidName::Slug) }
+    }
+}
+
+/// How a network compares names: its `CASEMAPPING`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CaseMapping {
+    /// Only A–Z are folded.
+    Ascii,
+    /// A–Z, and `[]\~` to `{}|^`: the default where the server says nothing (RFC 1459, section 2.2).
+    #[default]
+    Rfc1459,
+    /// As [`CaseMapping::Rfc1459`], without `~` to `^`.
+    Rfc1459Strict,
+}
+
+impl CaseMapping {
+    /// Reads the value of the `CASEMAPPING` token; an unknown one counts as `ascii`, the mapping that merges least.
+    #[must_use]
+    pub fn from_token(token: &str) -> Self {
+        match token.to_ascii_lowercase().as_str() {
+            "rfc1459" => Self::Rfc1459,
+            "rfc1459-strict" | "strict-rfc1459" => Self::Rfc1459Strict,
+            _ => Self::Ascii,
+        }
+    }
+
+    /// The form under which equal names are the same text.
+    #[must_use]
+    pub fn fold(self, name: &str) -> String {
+        name.chars().map(|c| self.fold_char(c)).collect()
+    }
+
+    /// Whether two names mean the same on this network, without allocating.
+    #[must_use]
+    pub fn same(self, left: &str, right: &str) -> bool {
+        left.len() == right.len()
+            && left.chars().map(|c| self.fold_char(c)).eq(right.chars().map(|c| self.fold_char(c)))
+    }
+
+    fn fold_char(self, c: char) -> char {
+        match (c, self) {
+            ('A'..='Z', _) => c.to_ascii_lowercase(),
+            ('[', Self::Rfc1459 | Self::Rfc1459Strict) => '{',
+            (']', Self::Rfc1459 | Self::Rfc1459Strict) => '}',
+            ('\\', Self::Rfc1459 | Self::Rfc1459Strict) => '|',
+            ('~', Self::Rfc1459) => '^',
+            _ => c,
+        }
+    }
+}
+
+/// A map whose keys are IRC names: equal under the network's casemapping, equal in the map. Iterates in folded order.
+#[derive(Debug, Clone)]
+pub struct CaseMap<V> {
+    mapping: CaseMapping,
+    entries: BTreeMap<Box<str>, V>,
+}
+
+impl<V> Default for CaseMap<V> {
+    fn default() -> Self {
+        Self::new(CaseMapping::default())
+    }
+}
+
+impl<V> CaseMap<V> {
+    /// An empty map for a network with this casemapping.
+    #[must_use]
+    pub fn new(mapping: CaseMapping) -> Self {
+        Self { mapping, entries: BTreeMap::new() }
+    }
+
+    /// The casemapping in force.
+    #[must_use]
+    pub fn mapping(&self) -> CaseMapping {
+        self.mapping
+    }
+
+    /// Changes the casemapping, as `ISUPPORT` may do after registration. Where two entries become one, the last
+    /// in order stays.
+    pub fn set_mapping(&mut self, mapping: CaseMapping) {
+        if mapping != self.mapping {
+            self.mapping = mapping;
+            let old = std::mem::take(&mut self.entries);
+            self.entries = old.into_iter().map(|(name, value)| (mapping.fold(&name).into(), value)).collect();
+        }
+    }
+
+    /// The value under a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&V> {
+        self.entries.get(self.mapping.fold(name).as_str())
+    }
+
+    /// The value under a name, to be changed.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut V> {
+        self.entries.get_mut(self.mapping.fold(name).as_str())
+    }
+
+    /// Whether the name has a value.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Sets the value of a name and returns the one that it had.
+    pub fn insert(&mut self, name: &str, value: V) -> Option<V> {
+        self.entries.insert(self.mapping.fold(name).into(), value)
+    }
+
+    /// The value of a name, made first where it is missing.
+    pub fn entry(&mut self, name: &str, make: impl FnOnce() -> V) -> &mut V {
+        self.entries.entry(self.mapping.fold(name).into()).or_insert_with(make)
+    }
+
+    /// Removes a name and returns its value.
+    pub fn remove(&mut self, name: &str) -> Option<V> {
+        self.entries.remove(self.mapping.fold(name).as_str())
+    }
+
+    /// Folded names with their values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
+        self.entries.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// The values, in the order of their names.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.values()
+    }
+
+    /// The values, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.values_mut()
+    }
+
+    /// How many names there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::ascii_letters(CaseMapping::Ascii, "FooBar", "foobar", true)]
+    #[case::brackets_differ_in_ascii(CaseMapping::Ascii, "a[b]", "a{b}", false)]
+    #[case::brackets_equal_in_rfc1459(CaseMapping::Rfc1459, "A[b]\\~", "a{B}|^", true)]
+    #[case::tilde_differs_in_strict(CaseMapping::Rfc1459Strict, "a~", "a^", false)]
+    #[case::other_letters_are_not_folded(CaseMapping::Rfc1459, "É", "é", false)]
+    fn names_are_compared_by_the_networks_casemapping(
+        #[case] mapping: CaseMapping,
+        #[case] left: &str,
+        #[case] right: &str,
+        #[case] equal: bool,
+    ) {
+        assert_eq!(mapping.same(left, right), equal);
+        assert_eq!(mapping.fold(left) == mapping.fold(right), equal);
+    }
+
+    #[rstest]
+    #[case::carriage_return("a\rQUIT")]
+    #[case::line_feed("a\nQUIT")]
+    #[case::null("a\0b")]
+    #[case::space("a b")]
+    #[case::comma("a,b")]
+    #[case::leading_colon(":a")]
+    #[case::nothing("")]
+    fn invariant_3_no_name_can_end_a_line_or_become_two_parameters(#[case] text: &str) {
+        assert!(Nick::new(text).is_err());
+        assert!(Channel::new(text).is_err() && Channel::new(&format!("#{text}x\r")).is_err());
+        assert!(Key::new(text).is_err());
+        assert!(Slug::new(text).is_err());
+    }
+
+    #[test]
+    fn a_nick_is_no_channel_and_no_mask() {
+        assert_eq!(Nick::new("#rust"), Err(InvalidName::Start('#')));
+        assert_eq!(Nick::new("a!b"), Err(InvalidName::Character('!')));
+        assert_eq!(Channel::new("rust"), Err(InvalidName::NotAChannel));
+    }
+
+    #[test]
+    fn invariant_4_equal_names_are_one_entry_also_after_the_mapping_changes() {
+        let mut map = CaseMap::new(CaseMapping::Ascii);
+        map.insert("a[", 1);
+        map.insert("A{", 2);
+        assert_eq!(map.len(), 2);
+        map.set_mapping(CaseMapping::Rfc1459);
+        assert_eq!((map.len(), map.contains("A[")), (1, true));
+    }
+}

@@ -43,7 +43,10 @@ fn check(text: &str, forbidden: impl Fn(char) -> bool) -> Result<(), InvalidName
     if text.len() > LONGEST_NAME {
         return Err(InvalidName::TooLong(LONGEST_NAME));
     }
-    match text.chars().find(|&c| matches!(c, '\0' | '\r' | '\n' | ' ' | ',') || forbidden(c)) {
+    match text
+        .chars()
+        .find(|&c| matches!(c, '\0' | '\r' | '\n' | ' ' | ',') || forbidden(c))
+    {
         Some(c) => Err(InvalidName::Character(c)),
         None if text.starts_with(':') => Err(InvalidName::Start(':')),
         None => Ok(()),
@@ -121,7 +124,11 @@ impl Channel {
     /// When it has no channel prefix, or holds what would end the name or the line.
     pub fn new(text: &str) -> Result<Self, InvalidName> {
         check(text, |c| c == '\x07')?;
-        if text.starts_with(['#', '&', '+', '!']) { Ok(Self(text.into())) } else { Err(InvalidName::NotAChannel) }
+        if text.starts_with(['#', '&', '+', '!']) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidName::NotAChannel)
+        }
     }
 }
 
@@ -161,8 +168,14 @@ impl Slug {
     /// When a character is outside `[a-z0-9-]` or there are more than 24.
     pub fn new(text: &str) -> Result<Self, InvalidName> {
         let fits = (1..=24).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits { Ok(Self(text.into())) } else { Err(InvalidName::Slug) }
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidName::Slug)
+        }
     }
 }
 
@@ -199,7 +212,10 @@ impl CaseMapping {
     #[must_use]
     pub fn same(self, left: &str, right: &str) -> bool {
         left.len() == right.len()
-            && left.chars().map(|c| self.fold_char(c)).eq(right.chars().map(|c| self.fold_char(c)))
+            && left
+                .chars()
+                .map(|c| self.fold_char(c))
+                .eq(right.chars().map(|c| self.fold_char(c)))
     }
 
     fn fold_char(self, c: char) -> char {
@@ -231,7 +247,10 @@ impl<V> CaseMap<V> {
     /// An empty map for a network with this casemapping.
     #[must_use]
     pub fn new(mapping: CaseMapping) -> Self {
-        Self { mapping, entries: BTreeMap::new() }
+        Self {
+            mapping,
+            entries: BTreeMap::new(),
+        }
     }
 
     /// The casemapping in force.
@@ -246,7 +265,10 @@ impl<V> CaseMap<V> {
         if mapping != self.mapping {
             self.mapping = mapping;
             let old = std::mem::take(&mut self.entries);
-            self.entries = old.into_iter().map(|(name, value)| (mapping.fold(&name).into(), value)).collect();
+            self.entries = old
+                .into_iter()
+                .map(|(name, value)| (mapping.fold(&name).into(), value))
+                .collect();
         }
     }
 
@@ -274,7 +296,9 @@ impl<V> CaseMap<V> {
 
     /// The value of a name, made first where it is missing.
     pub fn entry(&mut self, name: &str, make: impl FnOnce() -> V) -> &mut V {
-        self.entries.entry(self.mapping.fold(name).into()).or_insert_with(make)
+        self.entries
+            .entry(self.mapping.fold(name).into())
+            .or_insert_with(make)
     }
 
     /// Removes a name and returns its value.

@@ -1,0 +1,31 @@
+//! Jitter: numbers that need not be secret, only different.
+//!
+//! Invariant 7: the seed is passed in, so that a day of waiting is a unit test. Nothing here may ever make a
+//! password, a token or a key.
+
+use std::time::Duration;
+
+/// The splitmix64 generator (Steele, Lea, Flood 2014).
+#[derive(Debug, Clone)]
+pub(crate) struct Jitter(u64);
+
+impl Jitter {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// The duration, a quarter more or less.
+    pub(crate) fn around(&mut self, duration: Duration) -> Duration {
+        // 53 bits make an exact fraction.
+        let fraction = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        duration.mul_f64(0.75 + fraction / 2.0)
+    }
+}

@@ -1,0 +1,308 @@
+//! One user's connection to one network, as a state machine: messages in, events and lines out.
+//!
+//! Sans-IO: it has no socket, no task and no clock. The owner feeds what was received ([`Session::handle`]), calls
+//! [`Session::tick`] when [`Session::deadline`] has come, and writes what [`Session::transmit`] releases. A session
+//! lives as long as its connection; connecting again makes a new one.
+//!
+//! Invariants 3 (only [`Line`]s leave), 4 (casemapping and modes from `ISUPPORT`), 5 (one owner), 7 (time and
+//! randomness are passed in), 9 (all that is kept is bounded), 10 (no credential without a secure connection).
+//!
+//! Spec: modern IRC docs; `IRCv3` capability negotiation 302, SASL 3.1 and 3.2.
+
+mod config;
+mod event;
+mod fences;
+mod membership;
+mod messages;
+mod modes;
+mod nicks;
+mod numerics;
+mod outgoing;
+mod registration;
+mod timers;
+mod verdict;
+
+pub use config::SessionConfig;
+pub use event::{Event, IncomingKind, MessageId, MessageTarget, ServerMessageKind, Verdict};
+pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
+pub use verdict::classify;
+
+use std::time::{Duration, Instant};
+
+use crate::names::{CaseMap, Channel, Key};
+
+use super::caps::Capabilities;
+use super::channels::{ChannelState, Channels};
+use super::isupport::Isupport;
+use super::queue::{Class, Queue};
+use super::random::Jitter;
+use super::wire::{Line, Message, Source, Verb};
+use fences::Fences;
+use nicks::Nicks;
+use outgoing::Outgoing;
+use registration::Login;
+
+/// How far a connection is. It only ever goes forward.
+///
+/// `Registering` → (001 and the end of the greeting) → `Ready` → ([`Session::quit`]) → `Closing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Until the greeting is over: only registration's own lines leave.
+    Registering,
+    /// Messages and commands leave.
+    Ready,
+    /// `QUIT` was asked for: nothing else leaves.
+    Closing,
+}
+
+/// A channel that the user wants to be in.
+#[derive(Debug, Clone)]
+struct Wanted {
+    channel: Channel,
+    key: Option<Key>,
+}
+
+/// More wanted channels than any network lets one user enter.
+const MOST_WANTED: usize = 4096;
+
+/// One connection's state.
+#[derive(Debug)]
+pub struct Session {
+    config: SessionConfig,
+    state: State,
+    isupport: Isupport,
+    caps: Capabilities,
+    login: Login,
+    nicks: Nicks,
+    /// Our user and host as others see them, once a line has shown them.
+    identity: (Option<String>, Option<String>),
+    server: String,
+    channels: Channels,
+    wanted: CaseMap<Wanted>,
+    queue: Queue<Outgoing>,
+    fences: Fences,
+    jitter: Jitter,
+    started: Instant,
+    registered_at: Option<Instant>,
+    last_received: Instant,
+    keepalive_sent: Option<Instant>,
+    closing_since: Option<Instant>,
+    /// A failure found before there was anybody to tell.
+    refused: Option<&'static str>,
+    /// `Disconnect` was told: nothing more is read, told or sent.
+    ended: bool,
+}
+
+impl Session {
+    /// A session at the start of its connection. The lines of registration are queued, unless the configuration
+    /// would send a password over a connection that may not carry one: then the first event is `Disconnect`.
+    #[must_use]
+    pub fn new(config: SessionConfig, now: Instant) -> Self {
+        let mut session = Self {
+            state: State::Registering,
+            isupport: Isupport::default(),
+            caps: Capabilities::new(config.sasl.is_some()),
+            login: Login::default(),
+            nicks: Nicks::new(config.nick.clone()),
+            identity: (None, None),
+            server: String::new(),
+            channels: Channels::default(),
+            wanted: CaseMap::default(),
+            queue: Queue::new(config.flood, now),
+            fences: Fences::default(),
+            jitter: Jitter::new(config.seed),
+            started: now,
+            registered_at: None,
+            last_received: now,
+            keepalive_sent: None,
+            closing_since: None,
+            refused: None,
+            ended: false,
+            config,
+        };
+        session.channels.apply_isupport(&session.isupport);
+        for (channel, key) in std::mem::take(&mut session.config.channels) {
+            session.want(channel, key);
+        }
+        session.begin_registration();
+        session
+    }
+
+    /// Takes one message from the server.
+    pub fn handle(&mut self, message: &Message, now: Instant, events: &mut Vec<Event>) {
+        if self.ended || self.report_refusal(events) {
+            return;
+        }
+        self.last_received = now;
+        self.keepalive_sent = None;
+        if let Some(source) = &message.source {
+            self.learn_identity(source);
+        }
+        let word = match &message.verb {
+            Verb::Numeric(code) => return self.on_numeric(*code, message, now, events),
+            Verb::Word(word) => &**word,
+        };
+        match word {
+            "PING" => self.control(Line::pong(message.params.last().map_or("", String::as_str))),
+            "PONG" => self.on_pong(message, now, events),
+            "PRIVMSG" => self.on_message(message, false, events),
+            "NOTICE" => self.on_message(message, true, events),
+            "JOIN" => self.on_join(message, events),
+            "PART" => self.on_part(message, events),
+            "KICK" => self.on_kick(message, events),
+            "QUIT" => self.on_quit(message, events),
+            "NICK" => self.on_nick(message, now, events),
+            "MODE" => self.on_mode(message, events),
+            "TOPIC" => self.on_topic(message, events),
+            "INVITE" => self.on_invite(message, events),
+            "KILL" => self.on_kill(message, events),
+            "CAP" => self.on_cap(message, now, events),
+            "AUTHENTICATE" => self.on_authenticate(message),
+            "ERROR" => self.on_error(message, events),
+            "FAIL" => self.on_fail(message, events),
+            "CHGHOST" => self.on_chghost(message),
+            // Batches only group lines that mean the same without them; the others are not shown yet.
+            "BATCH" | "AWAY" | "ACCOUNT" | "SETNAME" | "TAGMSG" | "ACK" => {}
+            "WALLOPS" => self.on_server_message(message, ServerMessageKind::Wallops, events),
+            "WARN" => self.on_server_message(message, ServerMessageKind::Warn, events),
+            "NOTE" => self.on_server_message(message, ServerMessageKind::Note, events),
+            _ => self.on_server_message(message, ServerMessageKind::Other, events),
+        }
+    }
+
+    /// Wants to be in these channels: at once, or when the session is ready.
+    pub fn join(&mut self, channels: &[(Channel, Option<Key>)]) {
+        for (channel, key) in channels {
+            self.want(channel.clone(), key.clone());
+        }
+        if self.state == State::Ready {
+            self.queue_joins(
+                channels
+                    .iter()
+                    .map(|(channel, key)| (channel, key.as_ref()))
+                    .collect(),
+            );
+        }
+    }
+
+    /// Leaves a channel, and no longer wants to be in it.
+    pub fn part(&mut self, channel: &Channel, reason: &str) {
+        self.wanted.remove(channel.as_str());
+        if self.state == State::Ready {
+            self.queue_line(Class::Interactive, Line::part(channel, reason));
+        }
+    }
+
+    /// Closes the connection: `QUIT` goes before all that waits, and nothing after it.
+    pub fn quit(&mut self, reason: &str) {
+        if self.state != State::Closing {
+            self.control(Line::quit(reason));
+            self.state = State::Closing;
+            self.closing_since = Some(self.last_received);
+        }
+    }
+
+    /// Our nick, as the server has it.
+    #[must_use]
+    pub fn nick(&self) -> &str {
+        self.nicks.current()
+    }
+
+    /// Whether this nick is ours.
+    #[must_use]
+    pub fn is_own(&self, nick: &str) -> bool {
+        self.isupport.casemapping().same(nick, self.nicks.current())
+    }
+
+    /// How far the connection is.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What the server has said about itself.
+    #[must_use]
+    pub fn isupport(&self) -> &Isupport {
+        &self.isupport
+    }
+
+    /// What was negotiated.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.caps
+    }
+
+    /// The account that we are logged in to.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.login.account()
+    }
+
+    /// How long the server took to answer the last time that it was asked.
+    #[must_use]
+    pub fn lag(&self) -> Option<Duration> {
+        self.fences.lag()
+    }
+
+    /// A channel that we are in.
+    #[must_use]
+    pub fn channel(&self, name: &str) -> Option<ChannelState<'_>> {
+        self.channels.get(name)
+    }
+
+    /// The channels that we are in.
+    pub fn channels(&self) -> impl Iterator<Item = ChannelState<'_>> {
+        self.channels.iter()
+    }
+
+    /// When the server took us (001); for [`Backoff::reset_after`](super::backoff::Backoff::reset_after).
+    #[must_use]
+    pub fn registered_at(&self) -> Option<Instant> {
+        self.registered_at
+    }
+
+    fn want(&mut self, channel: Channel, key: Option<Key>) {
+        if self.wanted.len() < MOST_WANTED || self.wanted.contains(channel.as_str()) {
+            let name = channel.as_str().to_owned();
+            self.wanted.insert(&name, Wanted { channel, key });
+        }
+    }
+
+    /// A failure that `new` could not tell.
+    fn report_refusal(&mut self, events: &mut Vec<Event>) -> bool {
+        let refused = self.refused.take();
+        if let Some(reason) = refused {
+            self.disconnect(reason, Verdict::NeedUser, events);
+        }
+        refused.is_some()
+    }
+
+    /// Tells that it is over, once.
+    fn disconnect(&mut self, reason: impl Into<String>, verdict: Verdict, events: &mut Vec<Event>) {
+        if !std::mem::replace(&mut self.ended, true) {
+            events.push(Event::Disconnect {
+                reason: reason.into(),
+                verdict,
+            });
+        }
+    }
+
+    /// Who sent it; a message without a source is from the server that we are connected to.
+    fn source(&self, message: &Message) -> Source {
+        message.source.clone().unwrap_or_else(|| Source {
+            nick: self.server.clone(),
+            user: None,
+            host: None,
+        })
+    }
+
+    /// Takes our own user and host from any line that shows them.
+    fn learn_identity(&mut self, source: &Source) {
+        if source.user.is_some() && source.host.is_some() && self.is_own(&source.nick) {
+            self.identity = (source.user.clone(), source.host.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

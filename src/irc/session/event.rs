@@ -1,0 +1,281 @@
+//! What a session tells its owner.
+//!
+//! Only data: how an event is shown, stored or answered is the owner's business. Names are as the server wrote
+//! them; whoever uses one as a key folds it (invariant 4).
+
+use std::time::Duration;
+
+use crate::irc::wire::Source;
+
+/// The owner's number for a message that it asked to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId(pub u64);
+
+/// Where a message was sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageTarget {
+    /// To a channel, or only to its members of a status and above.
+    Channel {
+        /// The channel's name.
+        name: String,
+        /// The status' symbol, `@` or `+`.
+        status: Option<char>,
+    },
+    /// To us: a query with the sender.
+    Own,
+    /// Our own message to a nick, sent from elsewhere.
+    Other(String),
+}
+
+/// What a message is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IncomingKind {
+    /// Ordinary text.
+    Privmsg,
+    /// Text that no program answers.
+    Notice,
+    /// `/me`.
+    Action,
+    /// Another CTCP request; the text is what follows the command.
+    Ctcp {
+        /// The command, in upper case.
+        command: String,
+    },
+    /// A CTCP reply.
+    CtcpReply {
+        /// The command, in upper case.
+        command: String,
+    },
+}
+
+/// What a message from the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerMessageKind {
+    /// A notice from the server, or to everybody on it.
+    Notice,
+    /// `WALLOPS`.
+    Wallops,
+    /// `ERROR`: the server closes the connection.
+    Error,
+    /// `FAIL`: a command did not work.
+    Fail,
+    /// `WARN`.
+    Warn,
+    /// `NOTE`.
+    Note,
+    /// A command that we do not know.
+    Other,
+}
+
+/// What to do after a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Connect again, after the usual backoff.
+    Retry,
+    /// Not before this time has gone.
+    Hold(Duration),
+    /// Only when the user has changed something.
+    NeedUser,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The server has taken us (001).
+    Registered {
+        /// Our nick, as the server has it.
+        nick: String,
+        /// The server's name.
+        server: String,
+    },
+    /// The greeting is over; channels are entered now.
+    Ready {
+        /// What the network calls itself.
+        network: Option<String>,
+    },
+    /// We are logged in to services.
+    LoggedIn {
+        /// The account.
+        account: String,
+    },
+    /// We are no longer logged in.
+    LoggedOut,
+    /// The login did not work.
+    SaslFailed {
+        /// It will not work next time either.
+        permanent: bool,
+        /// Why, in a sentence.
+        reason: String,
+    },
+    /// Somebody said something.
+    Message {
+        /// Who.
+        from: Source,
+        /// Where.
+        target: MessageTarget,
+        /// How.
+        kind: IncomingKind,
+        /// What, with formatting codes as they came.
+        text: String,
+        /// When, in milliseconds since 1970, if the server says so.
+        time: Option<i64>,
+        /// The message's id, if it has one.
+        msgid: Option<String>,
+        /// The sender's account, if the server tells.
+        account: Option<String>,
+        /// It is from our own nick.
+        own: bool,
+    },
+    /// Somebody entered a channel.
+    Joined {
+        /// The channel.
+        channel: String,
+        /// Who.
+        who: Source,
+        /// Their account, if the server tells.
+        account: Option<String>,
+        /// It is us.
+        own: bool,
+    },
+    /// Somebody left a channel.
+    Parted {
+        /// The channel.
+        channel: String,
+        /// Who.
+        who: Source,
+        /// Why; may be empty.
+        reason: String,
+        /// It is us.
+        own: bool,
+    },
+    /// Somebody was thrown out of a channel.
+    Kicked {
+        /// The channel.
+        channel: String,
+        /// Who was.
+        nick: String,
+        /// By whom.
+        by: Source,
+        /// Why; may be empty.
+        reason: String,
+        /// It is us.
+        own: bool,
+    },
+    /// Somebody left the network.
+    Quit {
+        /// Who.
+        who: Source,
+        /// Why; may be empty.
+        reason: String,
+        /// The channels that we shared.
+        channels: Vec<String>,
+        /// It is us.
+        own: bool,
+    },
+    /// Somebody has another nick.
+    NickChanged {
+        /// Who, by the old nick.
+        from: Source,
+        /// The new nick.
+        to: String,
+        /// The channels that we share.
+        channels: Vec<String>,
+        /// It is us.
+        own: bool,
+    },
+    /// A channel's topic.
+    Topic {
+        /// The channel.
+        channel: String,
+        /// The topic; empty for none.
+        topic: String,
+        /// Who set it just now; none: this is how it stands (331, 332).
+        by: Option<Source>,
+    },
+    /// A channel's list of members is whole (366).
+    Names {
+        /// The channel.
+        channel: String,
+    },
+    /// Modes were changed.
+    ModeChanged {
+        /// The channel, or our nick.
+        target: String,
+        /// By whom.
+        by: Source,
+        /// `+o alice -v bob`.
+        changes: String,
+        /// The target is us.
+        own: bool,
+    },
+    /// Somebody invited somebody, perhaps us.
+    Invited {
+        /// The channel.
+        channel: String,
+        /// Who was invited.
+        nick: String,
+        /// By whom.
+        by: Source,
+    },
+    /// A channel did not let us in.
+    JoinFailed {
+        /// The channel.
+        channel: String,
+        /// The numeric.
+        code: u16,
+        /// The server's reason.
+        reason: String,
+        /// Where the server sends us instead.
+        forward: Option<String>,
+    },
+    /// A change of nick was refused, after registration.
+    NickRefused {
+        /// The nick that we asked for.
+        nick: String,
+        /// The numeric.
+        code: u16,
+        /// The server's reason.
+        reason: String,
+    },
+    /// The server has taken these messages.
+    Confirmed {
+        /// In the order in which they were sent.
+        messages: Vec<MessageId>,
+    },
+    /// The server has refused these messages, or one of them.
+    Refused {
+        /// Those that it may be about.
+        messages: Vec<MessageId>,
+        /// It is the only one that it can be about.
+        certain: bool,
+        /// The numeric; 0 for `FAIL`.
+        code: u16,
+        /// The server's reason.
+        reason: String,
+    },
+    /// Any other numeric.
+    Numeric {
+        /// The numeric.
+        code: u16,
+        /// Its parameters without our nick, which comes first on the wire.
+        params: Vec<String>,
+        /// The parameters as one readable line.
+        text: String,
+    },
+    /// The server said something.
+    ServerMessage {
+        /// The server, or an operator.
+        from: Source,
+        /// How.
+        kind: ServerMessageKind,
+        /// What.
+        text: String,
+    },
+    /// The connection is to be closed, or is about to be by the server. The last event of a session.
+    Disconnect {
+        /// Why, in a sentence.
+        reason: String,
+        /// What to do next.
+        verdict: Verdict,
+    },
+}

@@ -1,0 +1,51 @@
+//! `MODE` and 324, read into the channels' state and told on.
+//!
+//! The pairing of letters and arguments is in [`modes`](crate::irc::modes). Where it is ambiguous, the members are
+//! asked for again rather than guessed (invariant 4).
+//!
+//! Spec: modern IRC docs "MODE message", `RPL_CHANNELMODEIS`.
+
+use crate::irc::modes::ModeChanges;
+use crate::irc::wire::Message;
+
+use super::Session;
+use super::event::Event;
+
+impl Session {
+    pub(super) fn on_mode(&mut self, message: &Message, events: &mut Vec<Event>) {
+        let target = message.param(0).to_owned();
+        let own = self.is_own(&target);
+        if message.params.len() < 2 || !(own || self.channels.contains(&target)) {
+            return;
+        }
+        let params = &message.params[1..];
+        let mut changes = params.join(" ");
+        if !own {
+            let parsed = ModeChanges::parse(params, &self.isupport);
+            self.channels.apply_modes(&target, &parsed);
+            if parsed.ambiguous {
+                self.ask_names(&target);
+            } else {
+                changes = parsed.to_string();
+            }
+        }
+        events.push(Event::ModeChanged {
+            target,
+            by: self.source(message),
+            changes,
+            own,
+        });
+    }
+
+    /// 324 <channel> <modes> [arguments]: all flags of a channel. `params` come without our nick.
+    pub(super) fn on_channel_modes(&mut self, params: &[String]) {
+        let Some((channel, modes)) = params.split_first() else {
+            return;
+        };
+        if self.channels.contains(channel) {
+            self.channels.clear_modes(channel);
+            self.channels
+                .apply_modes(channel, &ModeChanges::parse(modes, &self.isupport));
+        }
+    }
+}

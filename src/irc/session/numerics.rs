@@ -1,0 +1,178 @@
+//! Numerics: which of them change the session, and what is passed on.
+//!
+//! A numeric that nothing here consumes becomes [`Event::Numeric`], so that nothing the server says is lost. A
+//! malformed one is never an error: what it lacks reads as empty.
+//!
+//! Spec: modern IRC docs "Numerics".
+
+use std::time::Instant;
+
+#[expect(
+    clippy::wildcard_imports,
+    reason = "a dispatcher of numerics names most of them"
+)]
+use crate::irc::numerics::*;
+use crate::irc::wire::{Line, Message, Source};
+
+use super::event::{Event, Verdict};
+use super::{Session, State};
+
+/// How an error may be about a message that we sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// Its first parameter is the target.
+    Target,
+    /// It names none.
+    Any,
+}
+
+/// Errors that `PRIVMSG` and `NOTICE` get.
+fn about_a_message(code: u16) -> Option<About> {
+    match code {
+        ERR_NOSUCHNICK | ERR_NOSUCHSERVER | ERR_NOSUCHCHANNEL | ERR_CANNOTSENDTOCHAN | ERR_WASNOSUCHNICK
+        | ERR_TOOMANYTARGETS | ERR_NOCOLORSONCHAN | ERR_TARGETTOOFAST | ERR_NOTONCHANNEL
+        | ERR_NEEDREGGEDNICK | ERR_NONONREG | ERR_SECUREONLYCHAN | ERR_NOCTCPSALLOWED
+        | ERR_CANNOTSENDTOUSER | ERR_CANTSENDTOUSER | ERR_TARGUMODEG => Some(About::Target),
+        ERR_NORECIPIENT | ERR_NOTEXTTOSEND | ERR_NOTOPLEVEL | ERR_WILDTOPLEVEL | ERR_BADMASK
+        | ERR_INPUTTOOLONG => Some(About::Any),
+        _ => None,
+    }
+}
+
+impl Session {
+    pub(super) fn on_numeric(&mut self, code: u16, message: &Message, now: Instant, events: &mut Vec<Event>) {
+        let params = message.params.get(1..).unwrap_or_default();
+        let first = params.first().map_or("", String::as_str);
+        let reason = params.last().map_or("", String::as_str);
+        if self.refuses_message(code, first, reason, events) {
+            return;
+        }
+        let consumed = match code {
+            RPL_WELCOME => {
+                self.on_welcome(message, now, events);
+                true
+            }
+            RPL_ISUPPORT => {
+                // 010, with the same number on old servers, has other words; so does a 005 with nothing in it.
+                self.on_isupport(params);
+                true
+            }
+            RPL_ENDOFMOTD | ERR_NOMOTD if self.state == State::Registering => {
+                self.become_ready(now, events);
+                true
+            }
+            RPL_NAMREPLY => self.on_names(params),
+            RPL_ENDOFNAMES => self.on_names_end(params, events),
+            RPL_TOPIC | RPL_NOTOPIC if self.channels.contains(first) => {
+                let topic = if code == RPL_TOPIC { reason } else { "" };
+                self.channels.set_topic(first, topic);
+                events.push(Event::Topic {
+                    channel: first.to_owned(),
+                    topic: topic.to_owned(),
+                    by: None,
+                });
+                true
+            }
+            RPL_TOPICWHOTIME => self.channels.contains(first),
+            RPL_CHANNELMODEIS => {
+                self.on_channel_modes(params);
+                false
+            }
+            RPL_HOSTHIDDEN => {
+                self.on_host_changed(first);
+                false
+            }
+            RPL_LOGGEDIN..=RPL_SASLMECHS => self.on_login_numeric(code, params, events),
+            ERR_UNAVAILRESOURCE if self.isupport.is_channel(first) => self.refuses_join(code, params, events),
+            ERR_ERRONEUSNICKNAME | ERR_NICKNAMEINUSE | ERR_BANNICKCHANGE | ERR_NICKCOLLISION
+            | ERR_UNAVAILRESOURCE | ERR_NICKTOOFAST | ERR_NONICKCHANGE => {
+                self.on_nick_refused(code, params, events);
+                true
+            }
+            ERR_PASSWDMISMATCH | ERR_NOPERMFORHOST | ERR_YOUREBANNEDCREEP => {
+                self.on_not_welcome(code, reason, events);
+                true
+            }
+            ERR_BADPING => {
+                // `513 nick :To connect, type /QUOTE PONG 123456`
+                if let Some(cookie) = reason.split(' ').next_back() {
+                    self.control(Line::pong(cookie));
+                }
+                true
+            }
+            ERR_LINKCHANNEL | ERR_TOOMANYCHANNELS | ERR_CHANNELISFULL | ERR_INVITEONLYCHAN
+            | ERR_BANNEDFROMCHAN | ERR_BADCHANNELKEY => {
+                self.on_join_failed(code, params, code == ERR_LINKCHANNEL, events);
+                true
+            }
+            ERR_NOSUCHCHANNEL | ERR_BADCHANMASK | ERR_NEEDREGGEDNICK | ERR_BADCHANNAME | ERR_THROTTLE
+            | ERR_SECUREONLYCHAN | ERR_OPERONLY => self.refuses_join(code, params, events),
+            _ => false,
+        };
+        if !consumed && !self.ended {
+            events.push(Event::Numeric {
+                code,
+                params: params.to_vec(),
+                text: readable(params),
+            });
+        }
+    }
+
+    /// An error about a message that is not confirmed is the answer to that message and to nothing else.
+    fn refuses_message(&mut self, code: u16, target: &str, reason: &str, events: &mut Vec<Event>) -> bool {
+        let refusal = match about_a_message(code) {
+            Some(About::Target) => self.fences.refuse(target, self.isupport.casemapping()),
+            Some(About::Any) => self.fences.refuse_any(),
+            None => return false,
+        };
+        Self::report(refusal, code, reason, events)
+    }
+
+    /// Errors that other commands get too are about JOIN only for a channel that we want and are not in.
+    fn refuses_join(&mut self, code: u16, params: &[String], events: &mut Vec<Event>) -> bool {
+        let channel = params.first().map_or("", String::as_str);
+        let about_join = self.wanted.contains(channel) && !self.channels.contains(channel);
+        if about_join {
+            self.on_join_failed(code, params, false, events);
+        }
+        about_join
+    }
+
+    fn on_isupport(&mut self, params: &[String]) {
+        // The last parameter is a remark.
+        let tokens = &params[..params.len().saturating_sub(1)];
+        self.isupport.apply(tokens.iter().map(String::as_str));
+        self.channels.apply_isupport(&self.isupport);
+        self.wanted.set_mapping(self.isupport.casemapping());
+    }
+
+    /// 396 <nick> <host> :is now your displayed host; some servers put the user in front.
+    fn on_host_changed(&mut self, text: &str) {
+        let source = Source::parse(text);
+        let host = source.host.unwrap_or(source.nick);
+        if !host.is_empty() {
+            self.identity.1 = Some(host);
+        }
+    }
+
+    /// 463, 464, 465: the server will not have us.
+    fn on_not_welcome(&mut self, code: u16, reason: &str, events: &mut Vec<Event>) {
+        let verdict = match code {
+            ERR_PASSWDMISMATCH => Verdict::NeedUser,
+            _ => match super::classify(reason) {
+                // 465 is a ban, whatever it says.
+                Verdict::Retry => Verdict::Hold(std::time::Duration::from_hours(1)),
+                verdict => verdict,
+            },
+        };
+        self.disconnect(reason, verdict, events);
+    }
+}
+
+/// The parameters as one line: `alice: No such nick/channel`.
+fn readable(params: &[String]) -> String {
+    match params {
+        [subject, text] if !subject.bytes().all(|b| b.is_ascii_digit()) => format!("{subject}: {text}"),
+        _ => params.join(" "),
+    }
+}

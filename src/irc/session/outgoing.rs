@@ -1,0 +1,344 @@
+//! What leaves: messages, commands, joins, and how much text fits in a line.
+//!
+//! Not the splitting of long texts; the owner does that with [`Session::text_budget`] at hand.
+//!
+//! Invariant 3: text with CR, LF or NUL is refused. What people write never becomes a CTCP request. Invariant 9:
+//! messages that the server has not confirmed are bounded too.
+//!
+//! Spec: modern IRC docs "PRIVMSG message", "JOIN message"; RFC 1459 section 2.3 (512 bytes).
+
+use std::fmt;
+use std::time::Instant;
+
+use crate::irc::ctcp;
+use crate::irc::isupport::Isupport;
+use crate::irc::queue::{Class, QueueFull};
+use crate::irc::wire::{Line, LineBuilder, WireError, without_controls};
+use crate::names::{Channel, InvalidName, Key, Nick};
+
+use super::event::MessageId;
+use super::{Session, State};
+
+/// Whom a message is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A channel.
+    Channel(Channel),
+    /// A nick.
+    Nick(Nick),
+}
+
+impl Target {
+    /// Reads a target by the network's channel types.
+    pub fn parse(text: &str, isupport: &Isupport) -> Result<Self, InvalidName> {
+        if isupport.is_channel(text) {
+            Channel::new(text).map(Self::Channel)
+        } else {
+            Nick::new(text).map(Self::Nick)
+        }
+    }
+
+    /// The name as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Channel(channel) => channel.as_str(),
+            Self::Nick(nick) => nick.as_str(),
+        }
+    }
+
+    fn put(&self, line: LineBuilder) -> LineBuilder {
+        match self {
+            Self::Channel(channel) => line.name(channel),
+            Self::Nick(nick) => line.name(nick),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageKind {
+    /// Ordinary text.
+    Privmsg,
+    /// Text that no program answers.
+    Notice,
+    /// `/me`.
+    Action,
+}
+
+impl MessageKind {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Privmsg | Self::Action => "PRIVMSG",
+            Self::Notice => "NOTICE",
+        }
+    }
+}
+
+/// A message to send: one line's worth of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingMessage {
+    /// The owner's number for it.
+    pub id: MessageId,
+    /// Whom it is for.
+    pub target: Target,
+    /// How.
+    pub kind: MessageKind,
+    /// The text, which fits a line.
+    pub text: String,
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// Too much waits; the same message may be taken later.
+    #[error(transparent)]
+    Full(#[from] QueueFull),
+    /// The text cannot be sent, now or later.
+    #[error("the text cannot be sent to IRC: {0}")]
+    Text(#[from] WireError),
+}
+
+/// What may leave now.
+#[derive(Debug, Default)]
+pub struct Transmit {
+    /// To be written in this order.
+    pub lines: Vec<Line>,
+    /// The messages among them.
+    pub messages: Vec<MessageId>,
+}
+
+impl Transmit {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+}
+
+/// What waits in the queue.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    Line(Line),
+    Message {
+        id: MessageId,
+        target: Target,
+        line: Line,
+    },
+}
+
+/// A flush is cut here, so that what the owner holds at a time is bounded with flood control off.
+const MOST_LINES: usize = 64;
+
+/// While more messages wait, a fence closes after so many: a PING for each line would halve the rate.
+const FENCED: usize = 4;
+
+/// Messages that may be on their way without confirmation.
+const MOST_UNCONFIRMED: usize = 2048;
+
+/// A JOIN line with its CRLF.
+const LINE: usize = 512;
+
+/// The user names and hosts that servers allow where they do not say (modern IRC docs, RFC 1035).
+const USER_LENGTH: usize = 10;
+const HOST_LENGTH: usize = 63;
+
+impl Session {
+    /// Queues a message. Its fate comes as an event, or the connection ends before.
+    pub fn message(&mut self, message: OutgoingMessage) -> Result<(), SendError> {
+        if message.text.is_empty() {
+            return Err(WireError::Empty.into());
+        }
+        if self.fences.unconfirmed().count() >= MOST_UNCONFIRMED {
+            return Err(QueueFull.into());
+        }
+        let text = match message.kind {
+            MessageKind::Action => ctcp::action(&message.text),
+            MessageKind::Privmsg | MessageKind::Notice => ctcp::without_delimiters(&message.text),
+        };
+        let line = message
+            .target
+            .put(Line::new(message.kind.verb()))
+            .trailing(&text)?;
+        let OutgoingMessage { id, target, .. } = message;
+        self.queue
+            .push(Class::Interactive, Outgoing::Message { id, target, line })?;
+        Ok(())
+    }
+
+    /// Queues a command of the user's.
+    pub fn command(&mut self, line: Line) -> Result<(), QueueFull> {
+        match line.verb().as_str() {
+            "QUIT" => {
+                self.quit(line.as_str().split_once(':').map_or("", |(_, reason)| reason));
+                return Ok(());
+            }
+            "NICK" => {
+                if let Some(nick) = line.first_param().and_then(|nick| Nick::new(nick).ok()) {
+                    self.nicks.ask(nick);
+                }
+            }
+            _ => {}
+        }
+        self.queue.push(Class::Interactive, Outgoing::Line(line))
+    }
+
+    /// What may leave now. With messages among it, a `PING` follows them, whose `PONG` confirms them.
+    pub fn transmit(&mut self, now: Instant) -> Transmit {
+        let mut out = Transmit::default();
+        if self.ended {
+            return out;
+        }
+        let lowest = self.lowest_class();
+        while out.lines.len() < MOST_LINES
+            && let Some((_, item)) = self.queue.pop(lowest, now)
+        {
+            match item {
+                Outgoing::Line(line) => out.lines.push(line),
+                Outgoing::Message { id, target, line } => {
+                    out.lines.push(line);
+                    out.messages.push(id);
+                    self.fences.add(id, target);
+                }
+            }
+        }
+        let open = self.fences.open();
+        let more = || {
+            self.queue
+                .iter(Class::Interactive)
+                .any(|item| matches!(item, Outgoing::Message { .. }))
+        };
+        if self.state == State::Ready && open > 0 && (open >= FENCED || !more()) {
+            out.lines.push(Line::ping(&self.fences.close(now)));
+            self.queue.spend(now);
+        }
+        out
+    }
+
+    /// Before the greeting is over and after `QUIT`, only control lines leave.
+    pub(super) fn lowest_class(&self) -> Class {
+        if self.state == State::Ready {
+            Class::Background
+        } else {
+            Class::Control
+        }
+    }
+
+    /// Messages that left and of which nothing was heard, in order: uncertain when the connection ends.
+    #[must_use]
+    pub fn unconfirmed(&self) -> Vec<MessageId> {
+        self.fences.unconfirmed().collect()
+    }
+
+    /// Messages that never left, in order.
+    #[must_use]
+    pub fn unsent(&self) -> Vec<MessageId> {
+        let id = |item: &Outgoing| match item {
+            Outgoing::Message { id, .. } => Some(*id),
+            Outgoing::Line(_) => None,
+        };
+        self.queue.iter(Class::Interactive).filter_map(id).collect()
+    }
+
+    /// How many lines of people's wait for flood control.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len(Class::Interactive)
+    }
+
+    /// How many bytes of text fit in one message to this target, so that others get all of it: the server puts
+    /// our `nick!user@host` in front.
+    #[must_use]
+    pub fn text_budget(&self, target: &str, kind: MessageKind) -> usize {
+        let longest = |known: &Option<String>, limit: Option<usize>, default: usize| {
+            known.as_ref().map_or(limit.unwrap_or(default), String::len)
+        };
+        let (user, host) = &self.identity;
+        let user = longest(user, self.isupport.user_length(), USER_LENGTH);
+        let host = longest(host, self.isupport.host_length(), HOST_LENGTH);
+        let prefix = ":!@ ".len() + self.nicks.longest() + user + host;
+        let command = kind.verb().len() + " ".len() + target.len() + " :".len() + "\r\n".len();
+        let action = if kind == MessageKind::Action {
+            ctcp::ACTION_OVERHEAD
+        } else {
+            0
+        };
+        self.isupport
+            .line_length()
+            .saturating_sub(prefix + command + action)
+    }
+
+    /// Queues a line that goes at once. When even these do not fit, the server floods us with PINGs; it has
+    /// enough answers then.
+    pub(super) fn control(&mut self, line: Line) {
+        if self.state != State::Closing {
+            let _ = self.queue.push(Class::Control, Outgoing::Line(line));
+        }
+    }
+
+    /// Queues a line that waits for flood control. When the class is full, it may go after all others.
+    pub(super) fn queue_line(&mut self, class: Class, line: Line) {
+        if self.queue.push(class, Outgoing::Line(line.clone())).is_err() {
+            let _ = self.queue.push(Class::Background, Outgoing::Line(line));
+        }
+    }
+
+    /// Queues as many JOIN lines as the channels need, those with keys first: keys are paired by position.
+    pub(super) fn queue_joins(&mut self, mut channels: Vec<(&Channel, Option<&Key>)>) {
+        channels.retain(|(channel, _)| !self.channels.contains(channel.as_str()));
+        for line in join_lines(channels, self.isupport.targets("JOIN")) {
+            let _ = self.queue.push(Class::Join, Outgoing::Line(line));
+        }
+    }
+}
+
+/// Packs channels into JOIN lines of at most 512 bytes and `most` channels.
+fn join_lines(mut channels: Vec<(&Channel, Option<&Key>)>, most: Option<usize>) -> Vec<Line> {
+    channels.sort_by_key(|(_, key)| key.is_none());
+    let mut lines = Vec::new();
+    let (mut names, mut keys, mut count) = (String::new(), String::new(), 0);
+    let line = |names: &str, keys: &str| Line::new("JOIN").name_literal(names).name_literal(keys).finish();
+    for (channel, key) in channels {
+        let key = key.map_or("", Key::as_str);
+        let bytes = "JOIN  \r\n,,".len() + names.len() + keys.len() + channel.as_str().len() + key.len();
+        if count > 0 && (bytes > LINE || most.is_some_and(|most| count >= most)) {
+            lines.push(line(&names, &keys));
+            (names, keys, count) = (String::new(), String::new(), 0);
+        }
+        if count > 0 {
+            names.push(',');
+        }
+        names.push_str(channel.as_str());
+        if !key.is_empty() {
+            if !keys.is_empty() {
+                keys.push(',');
+            }
+            keys.push_str(key);
+        }
+        count += 1;
+    }
+    if count > 0 {
+        lines.push(line(&names, &keys));
+    }
+    lines
+}
+
+/// A user name that can stand in `USER`: what cannot is left out.
+pub(super) fn user_name(text: &str) -> String {
+    let name: String = without_controls(text)
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '@' | '!'))
+        .collect();
+    let name = name.trim_start_matches(':');
+    if name.is_empty() {
+        "towline".to_owned()
+    } else {
+        name.to_owned()
+    }
+}

@@ -1,0 +1,110 @@
+//! What happens because time goes by.
+//!
+//! Each timer has one line in [`Session::deadline`] and one in [`Session::tick`]; both read the same instants, so
+//! a deadline that has come always does something (a test holds this against endless loops).
+//!
+//! Invariant 7: the time is passed in.
+
+use std::time::{Duration, Instant};
+
+use crate::irc::wire::Line;
+
+use super::event::{Event, Verdict};
+use super::{Session, State};
+
+/// From the connection to 001.
+const REGISTRATION: Duration = Duration::from_mins(1);
+/// From 001 to the end of the greeting, on a server that does not end it.
+const GREETING: Duration = Duration::from_secs(10);
+/// Silence until we ask whether the server is there.
+const IDLE: Duration = Duration::from_secs(90);
+/// Silence after that.
+const ANSWER: Duration = Duration::from_secs(30);
+/// A server that talks but does not answer PING.
+const FENCE: Duration = Duration::from_mins(2);
+/// From QUIT to the end of the connection.
+const CLOSING: Duration = Duration::from_secs(10);
+
+impl Session {
+    /// When [`Session::tick`] or [`Session::transmit`] has something to do next. An instant that has gone means now.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.ended {
+            return None;
+        }
+        if self.refused.is_some() {
+            return Some(self.started);
+        }
+        let registering = self.state == State::Registering;
+        [
+            self.queue.ready_at(self.lowest_class()),
+            (registering && self.registered_at.is_none()).then_some(self.started + REGISTRATION),
+            registering
+                .then_some(self.registered_at)
+                .flatten()
+                .map(|at| at + GREETING),
+            self.login.deadline(),
+            Some(self.keepalive_at()).filter(|_| self.state == State::Ready),
+            self.fences.oldest().map(|at| at + FENCE),
+            self.nicks.regain_at(),
+            self.closing_since.map(|at| at + CLOSING),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The next step of the keepalive: to ask, or to give up.
+    fn keepalive_at(&self) -> Instant {
+        match self.keepalive_sent {
+            None => self.last_received + IDLE,
+            Some(sent) => sent + ANSWER,
+        }
+    }
+
+    /// Does what is due. To be called when [`Session::deadline`] has come; earlier or later does no harm.
+    pub fn tick(&mut self, now: Instant, events: &mut Vec<Event>) {
+        if self.ended || self.report_refusal(events) {
+            return;
+        }
+        if self.login.deadline().is_some_and(|at| at <= now) {
+            self.login_timed_out(events);
+        }
+        match self.state {
+            State::Registering => match self.registered_at {
+                None if self.started + REGISTRATION <= now => {
+                    self.disconnect(
+                        "the server did not complete the registration",
+                        Verdict::Retry,
+                        events,
+                    );
+                }
+                Some(at) if at + GREETING <= now => self.become_ready(now, events),
+                _ => {}
+            },
+            State::Ready => self.tick_ready(now, events),
+            State::Closing => {}
+        }
+        if self.fences.oldest().is_some_and(|at| at + FENCE <= now) {
+            self.disconnect("the server does not answer", Verdict::Retry, events);
+        }
+        if self.closing_since.is_some_and(|at| at + CLOSING <= now) {
+            self.disconnect("the server did not close the connection", Verdict::Retry, events);
+        }
+    }
+
+    fn tick_ready(&mut self, now: Instant, events: &mut Vec<Event>) {
+        if self.keepalive_at() <= now {
+            if self.keepalive_sent.is_some() {
+                return self.disconnect("the server is silent: ping timeout", Verdict::Retry, events);
+            }
+            self.keepalive_sent = Some(now);
+            // Messages of an open fence have left already, so this PING may confirm them too.
+            let token = self.fences.close(now);
+            self.control(Line::ping(&token));
+        }
+        if self.nicks.regain_at().is_some_and(|at| at <= now) {
+            self.regain(now);
+        }
+    }
+}

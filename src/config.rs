@@ -1,0 +1,333 @@
+//! The configuration: one YAML file, checked as a whole, and from then on plain data.
+//!
+//! [`Config::load`] says everything that is wrong at once, with path and line, and never quotes a value. What it
+//! returns is resolved: defaults filled in, names of files absolute, secrets read. Nothing here reads the
+//! environment by itself or talks to anything.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`schema`] | every key with its type, default and meaning: the one table |
+//! | `load` | text → checked values; unknown keys, wrong types |
+//! | `resolve`, [`network`] | values → [`Config`]; what only makes sense together |
+//! | [`secret`] | key, file or environment variable |
+//! | [`template`] | names and ids, and the proof that ids can't collide |
+//! | [`permissions`], [`presets`] | who may, and where to |
+//! | `lines`, [`problem`] | where in the file, and what to say |
+
+mod lines;
+mod load;
+pub mod network;
+pub mod permissions;
+pub mod presets;
+pub mod problem;
+mod raw;
+mod resolve;
+pub mod schema;
+pub mod secret;
+pub mod template;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fmt, fs};
+
+use secrecy::SecretString;
+
+pub use self::permissions::{Permission, Permissions};
+pub use self::problem::{ConfigError, Problem};
+pub use self::secret::Environment;
+pub use self::template::Template;
+use crate::names::Slug;
+
+/// Everything that the file, the secrets' files and the environment say.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that it was read from, absolute.
+    pub file: PathBuf,
+    /// The homeserver.
+    pub homeserver: Homeserver,
+    /// Towline's side of the application service API.
+    pub appservice: AppService,
+    /// The database.
+    pub database: Database,
+    /// The key file; see [`secret::read_key`].
+    pub secret_key_file: PathBuf,
+    /// Who may use the bridge.
+    pub permissions: Permissions,
+    /// The networks of the file and, unless turned off, the presets.
+    pub networks: BTreeMap<Slug, Network>,
+    /// What things are called.
+    pub templates: Templates,
+    /// How much Towline takes on.
+    pub limits: Limits,
+    /// What it writes.
+    pub log: Log,
+}
+
+/// The homeserver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Homeserver {
+    /// Its client API, without a slash at the end.
+    pub url: String,
+    /// Its name.
+    pub domain: String,
+}
+
+/// Towline's side of the application service API.
+#[derive(Debug, Clone)]
+pub struct AppService {
+    /// The registration's id.
+    pub id: String,
+    /// The bot's localpart.
+    pub bot: String,
+    /// Where Towline listens.
+    pub listen: SocketAddr,
+    /// What the homeserver calls, without a slash at the end.
+    pub url: String,
+    /// What Towline shows to the homeserver.
+    pub as_token: SecretString,
+    /// What the homeserver shows to Towline.
+    pub hs_token: SecretString,
+    /// The registration.
+    pub registration_file: PathBuf,
+}
+
+/// The database.
+#[derive(Clone)]
+pub enum Database {
+    /// A file, absolute.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A server.
+    Postgres {
+        /// Its URL, which may hold a password.
+        url: SecretString,
+    },
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({self})")
+    }
+}
+
+/// Where the database is, without its password.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path } => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres { url } => f.write_str(&resolve::redacted(url)),
+        }
+    }
+}
+
+/// An IRC network.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// The short name, which never changes.
+    pub slug: Slug,
+    /// The name that people see.
+    pub name: String,
+    /// The servers, tried in turn; at least one.
+    pub servers: Vec<Server>,
+    /// The nick that people start with; `{localpart}`.
+    pub nick: Template,
+    /// Whether its servers may be at private addresses.
+    pub allow_private: bool,
+    /// The server's password.
+    pub password: Option<SecretString>,
+    /// How lines that are not UTF-8 are read.
+    pub charset: &'static encoding_rs::Encoding,
+    /// How fast lines may go.
+    pub flood: Flood,
+    /// Whether passwords may go over a connection without verified TLS.
+    pub plaintext_credentials: bool,
+    /// Whether it is one of the built-in networks.
+    pub preset: bool,
+}
+
+/// An IRC server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Server {
+    /// A host's name or an address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whether to use TLS.
+    pub tls: bool,
+    /// Authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Whether the certificate must be valid.
+    pub verify: bool,
+}
+
+impl Server {
+    /// Whether nobody on the way can read what is sent, or answer in the server's place.
+    pub fn is_trusted(&self) -> bool {
+        self.tls && self.verify
+    }
+}
+
+/// How fast lines may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flood {
+    /// How many at once after a pause.
+    pub burst: u32,
+    /// The time between lines after that.
+    pub interval: Duration,
+}
+
+/// What things are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Templates {
+    /// A ghost's localpart; `{network}`, `{nick}`.
+    pub ghost: Template,
+    /// A ghost's display name; `{nick}`, `{network}`.
+    pub ghost_displayname: Template,
+    /// A private room's alias; `{user}`, `{network}`, `{channel}`.
+    pub alias: Option<Template>,
+    /// A channel's room; `{channel}`, `{network}`.
+    pub room: Template,
+    /// A network's room; `{network}`.
+    pub network_room: Template,
+    /// A first nick; `{localpart}`. A network may have its own: [`Network::nick`].
+    pub nick: Template,
+}
+
+impl Templates {
+    /// What the aliases in Towline's namespace begin with.
+    pub fn alias_prefix(&self) -> &str {
+        self.alias.as_ref().unwrap_or(&self.ghost).prefix()
+    }
+}
+
+/// How much Towline takes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Events that may wait for the homeserver, per room.
+    pub outbox: u32,
+    /// Bytes of the largest request from the homeserver.
+    pub inbox_body: usize,
+    /// Networks that one person may have open.
+    pub sessions_per_user: u32,
+    /// Channels that one person may be in on one network.
+    pub channels_per_session: u32,
+    /// The age beyond which a message is not sent to IRC without asking.
+    pub stale_after: Duration,
+    /// How long history is kept.
+    pub history: History,
+}
+
+/// How long history is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// For ever.
+    Keep,
+    /// This many days.
+    Days(u32),
+}
+
+/// What Towline writes to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// From this level on.
+    pub level: tracing::Level,
+    /// In which form.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Config {
+    /// Reads a configuration and everything that it refers to.
+    ///
+    /// # Errors
+    /// With every problem that there is.
+    pub fn load(path: &Path, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        Self::load_with(path, environment, resolve::Tokens::Needed)
+    }
+
+    /// As [`Config::load`], for making a registration: a token that is nowhere yet is left empty.
+    pub fn load_before_registration(path: &Path, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        Self::load_with(path, environment, resolve::Tokens::MayLack)
+    }
+
+    /// Reads a configuration from text, as if it were in this file.
+    pub fn parse(text: &str, file: &Path, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        load::parse(text, file, environment, resolve::Tokens::Needed).map_err(|problems| {
+            ConfigError::Invalid {
+                file: file.to_owned(),
+                problems,
+            }
+        })
+    }
+
+    fn load_with(
+        path: &Path,
+        environment: Environment<'_>,
+        tokens: resolve::Tokens,
+    ) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read {
+            file: path.to_owned(),
+            source,
+        };
+        let bytes = fs::read(path).map_err(read)?;
+        let file = fs::canonicalize(path).map_err(read)?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            read(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                "it is not UTF-8",
+            ))
+        })?;
+        load::parse(&text, &file, environment, tokens).map_err(|problems| ConfigError::Invalid {
+            file: path.to_owned(),
+            problems,
+        })
+    }
+
+    /// The bot's Matrix id.
+    pub fn bot_id(&self) -> String {
+        format!("@{}:{}", self.appservice.bot, self.homeserver.domain)
+    }
+
+    /// The network that a person means: by its short name or its name, in capitals or not.
+    pub fn network(&self, name: &str) -> Option<&Network> {
+        let name = name.trim();
+        self.networks
+            .values()
+            .find(|n| n.slug.as_str().eq_ignore_ascii_case(name))
+            .or_else(|| {
+                self.networks
+                    .values()
+                    .find(|n| n.name.to_lowercase() == name.to_lowercase())
+            })
+    }
+
+    /// The network whose name is nearest to this one, if any is near enough to be meant.
+    pub fn nearest_network(&self, name: &str) -> Option<&Network> {
+        let name = name.trim().to_lowercase();
+        let names = |n: &Network| [n.slug.as_str().to_owned(), n.name.to_lowercase()];
+        let nearness = |n: &Network| {
+            names(n)
+                .iter()
+                .map(|known| strsim::jaro_winkler(known, &name))
+                .fold(0.0, f64::max)
+        };
+        self.networks
+            .values()
+            .map(|network| (nearness(network), network))
+            .filter(|(nearness, _)| *nearness >= 0.8)
+            .max_by(|(a, _), (b, _)| a.total_cmp(b))
+            .map(|(_, network)| network)
+    }
+}

@@ -1,0 +1,182 @@
+//! The networks of a configuration.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::problem::{child, item};
+use super::resolve::Resolver;
+use super::{Flood, Network, Server, Template, presets, raw};
+use crate::names::Slug;
+
+/// The short name that `towline check` uses to see whether another bridge holds Towline's namespaces.
+pub const PROBE: &str = "towline-probe";
+
+pub(super) fn resolve(
+    resolver: &mut Resolver<'_>,
+    raw: BTreeMap<String, raw::Network>,
+    nick: &Template,
+) -> BTreeMap<Slug, Network> {
+    let mut networks = BTreeMap::new();
+    for (slug, network) in raw {
+        let path = child("networks", &slug);
+        match slug_of(&slug) {
+            Ok(slug) => {
+                let network = one(resolver, slug.clone(), network, &path, nick);
+                networks.insert(slug, network);
+            }
+            Err(message) => resolver.report.add(&path, message),
+        }
+    }
+    names_differ(resolver, &networks);
+    networks
+}
+
+fn slug_of(text: &str) -> Result<Slug, String> {
+    let slug = Slug::new(text).map_err(|error| error.to_string())?;
+    if text == PROBE {
+        return Err("`towline check` uses this short name itself".to_owned());
+    }
+    let of_user = text.strip_prefix('u').and_then(|rest| rest.split_once('-'));
+    if of_user.is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())) {
+        return Err("short names of u, a number and - are those of users' own networks".to_owned());
+    }
+    Ok(slug)
+}
+
+/// People open a network by either name, and trust the name that they see.
+fn names_differ(resolver: &mut Resolver<'_>, networks: &BTreeMap<Slug, Network>) {
+    let mut owners: BTreeMap<String, &Slug> = networks
+        .keys()
+        .map(|slug| (slug.as_str().to_owned(), slug))
+        .collect();
+    for network in networks.values() {
+        let owner = *owners.entry(network.name.to_lowercase()).or_insert(&network.slug);
+        if owner != &network.slug {
+            // Said of the one that the file can change, which is not a preset as it stands.
+            let (ours, theirs) = if network.preset {
+                (owner, &network.slug)
+            } else {
+                (&network.slug, owner)
+            };
+            let path = child(&child("networks", ours.as_str()), "name");
+            resolver
+                .report
+                .add(&path, format!("the network `{theirs}` has the same name"));
+        }
+    }
+}
+
+fn one(resolver: &mut Resolver<'_>, slug: Slug, raw: raw::Network, path: &str, nick: &Template) -> Network {
+    let servers_path = child(path, "servers");
+    let servers = resolver.required(raw.servers, &servers_path);
+    if servers.as_ref().is_some_and(Vec::is_empty) {
+        resolver
+            .report
+            .add(&servers_path, "it must have at least one server");
+    }
+    let servers: Vec<Server> = (0..)
+        .zip(servers.unwrap_or_default())
+        .map(|(index, raw)| server(resolver, raw, &item(&servers_path, index)))
+        .collect();
+    let password = resolver.secret(&child(path, "password"), raw.password, raw.password_file);
+    let plaintext_credentials = raw.plaintext_credentials.unwrap_or_default();
+    let sendable = plaintext_credentials || servers.iter().any(Server::is_trusted) || servers.is_empty();
+    if password.is_some() && !sendable {
+        resolver.report.add(
+            &child(path, "password"),
+            "it would never be sent: no server has verified TLS, and `plaintext_credentials` is not set",
+        );
+    }
+    if password.as_ref().is_some_and(|password| !fits_a_line(password)) {
+        resolver
+            .report
+            .add(&child(path, "password"), "it must be one line");
+    }
+    let name = raw.name.unwrap_or_else(|| slug.to_string());
+    if name.chars().any(char::is_control) || name.len() > 100 {
+        resolver.report.add(
+            &child(path, "name"),
+            "it must be at most 100 bytes, without control characters",
+        );
+    }
+    let nick = match raw.nick {
+        None => nick.clone(),
+        Some(text) => resolver.template(Some(text), &child(path, "nick"), |text| {
+            Template::parse_name(text, &["localpart"], "localpart")
+        }),
+    };
+    Network {
+        preset: presets::find(slug.as_str()).is_some(),
+        name,
+        servers,
+        nick,
+        allow_private: raw.allow_private.unwrap_or_default(),
+        password,
+        charset: charset(resolver, raw.charset.as_deref(), &child(path, "charset")),
+        flood: Flood {
+            burst: raw.flood.burst.unwrap_or_default(),
+            interval: Duration::from_millis(raw.flood.interval_ms.unwrap_or_default()),
+        },
+        plaintext_credentials,
+        slug,
+    }
+}
+
+fn fits_a_line(password: &secrecy::SecretString) -> bool {
+    use secrecy::ExposeSecret as _;
+    !password.expose_secret().contains(['\r', '\n', '\0'])
+}
+
+fn server(resolver: &mut Resolver<'_>, raw: raw::Server, path: &str) -> Server {
+    let host = resolver
+        .required(raw.host, &child(path, "host"))
+        .unwrap_or_default();
+    let host = host
+        .strip_prefix('[')
+        .and_then(|h| h.strip_suffix(']'))
+        .unwrap_or(&host)
+        .to_owned();
+    if !host.is_empty() && !is_host(&host) {
+        resolver.report.add(
+            &child(path, "host"),
+            "it must be a host's name or an IP address; the port goes under `port`",
+        );
+    }
+    let tls = raw.tls.unwrap_or_default();
+    let verify = raw.verify.unwrap_or_default();
+    if raw.ca_file.is_some() && !(tls && verify) {
+        resolver.report.add(
+            &child(path, "ca_file"),
+            "it is of no use without `tls` and `verify`",
+        );
+    }
+    Server {
+        host,
+        port: raw.port.unwrap_or(if tls { 6697 } else { 6667 }),
+        tls,
+        ca_file: raw.ca_file.map(|file| resolver.folder.join(file)),
+        verify,
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let of_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    host.parse::<IpAddr>().is_ok()
+        || (host.len() <= 253 && host.bytes().all(of_name) && !host.starts_with(['-', '.']))
+}
+
+fn charset(resolver: &mut Resolver<'_>, label: Option<&str>, path: &str) -> &'static encoding_rs::Encoding {
+    let found = encoding_rs::Encoding::for_label_no_replacement(label.unwrap_or_default().as_bytes())
+        // In these a line's end is not the byte that IRC ends lines with.
+        .filter(|encoding| encoding.is_ascii_compatible());
+    found.unwrap_or_else(|| {
+        if !resolver.report.knows(path) {
+            resolver.report.add(
+                path,
+                "it must be the label of an encoding that contains ASCII, such as utf-8, windows-1252 or koi8-r",
+            );
+        }
+        encoding_rs::WINDOWS_1252
+    })
+}

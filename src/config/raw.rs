@@ -1,0 +1,115 @@
+//! The shape of the file after `load` has checked it: defaults filled in, values in their plain types.
+//!
+//! `Option` is what may be absent even then. The structs refuse unknown keys, so that a key which the schema has
+//! and these lack (or the other way round) fails the test that reads every key.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// What `load` must provide for a section that is there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) homeserver: Homeserver,
+    pub(super) appservice: AppService,
+    pub(super) database: Database,
+    pub(super) secret_key_file: Option<String>,
+    pub(super) permissions: Option<BTreeMap<String, String>>,
+    #[expect(dead_code, reason = "`load` puts the presets in before it fills this")]
+    pub(super) presets: Option<bool>,
+    pub(super) networks: Option<BTreeMap<String, Network>>,
+    pub(super) templates: Templates,
+    pub(super) limits: Limits,
+    pub(super) log: Log,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Homeserver {
+    pub(super) url: Option<String>,
+    pub(super) domain: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AppService {
+    pub(super) id: Option<String>,
+    pub(super) bot: Option<String>,
+    pub(super) listen: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) as_token: Option<String>,
+    pub(super) as_token_file: Option<String>,
+    pub(super) hs_token: Option<String>,
+    pub(super) hs_token_file: Option<String>,
+    pub(super) registration_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Database {
+    pub(super) url: Option<String>,
+    pub(super) url_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Network {
+    pub(super) name: Option<String>,
+    pub(super) servers: Option<Vec<Server>>,
+    pub(super) nick: Option<String>,
+    pub(super) allow_private: Option<bool>,
+    pub(super) password: Option<String>,
+    pub(super) password_file: Option<String>,
+    pub(super) charset: Option<String>,
+    pub(super) flood: Flood,
+    pub(super) plaintext_credentials: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) host: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) tls: Option<bool>,
+    pub(super) ca_file: Option<String>,
+    pub(super) verify: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Flood {
+    pub(super) burst: Option<u32>,
+    pub(super) interval_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Templates {
+    pub(super) ghost: Option<String>,
+    pub(super) ghost_displayname: Option<String>,
+    pub(super) alias: Option<String>,
+    pub(super) room: Option<String>,
+    pub(super) network_room: Option<String>,
+    pub(super) nick: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) outbox: Option<u32>,
+    pub(super) inbox_body: Option<usize>,
+    pub(super) sessions_per_user: Option<u32>,
+    pub(super) channels_per_session: Option<u32>,
+    /// Seconds.
+    pub(super) stale_after: Option<u64>,
+    /// Days; absent for `keep`.
+    pub(super) history: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) level: Option<String>,
+    pub(super) format: Option<String>,
+}

@@ -1,0 +1,444 @@
+//! Checked values → [`Config`]: what must make sense by itself, and what must make sense together.
+//!
+//! Each function reports what is wrong and goes on with a stand-in, so that everything is said at once; no stand-in
+//! leaves `load`, because a report with a problem in it never becomes a configuration.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::problem::{Report, child};
+use super::schema::{self, Default};
+use super::secret::{self, Environment};
+use super::{
+    AppService, Config, Database, History, Homeserver, Limits, Log, LogFormat, Permission, Permissions,
+    Templates, network, raw,
+};
+use crate::config::template::{Template, TemplateError};
+
+/// Whether a token must be somewhere already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tokens {
+    /// Towline is to run.
+    Needed,
+    /// The registration is about to be made.
+    MayLack,
+}
+
+pub(super) struct Resolver<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) environment: Environment<'a>,
+    pub(super) report: &'a mut Report,
+}
+
+pub(super) fn resolve(
+    raw: raw::File,
+    file: &Path,
+    environment: Environment<'_>,
+    tokens: Tokens,
+    report: &mut Report,
+) -> Config {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut resolver = Resolver {
+        folder,
+        environment,
+        report,
+    };
+    let homeserver = resolver.homeserver(raw.homeserver);
+    let templates = resolver.templates(raw.templates);
+    let appservice = resolver.appservice(raw.appservice, tokens);
+    resolver.ids(&appservice.bot, &templates, &homeserver.domain);
+    Config {
+        file: file.to_owned(),
+        database: resolver.database(raw.database),
+        secret_key_file: resolver.key_file(raw.secret_key_file),
+        permissions: resolver.permissions(raw.permissions),
+        networks: network::resolve(&mut resolver, raw.networks.unwrap_or_default(), &templates.nick),
+        limits: limits(&raw.limits),
+        log: log(&raw.log),
+        homeserver,
+        appservice,
+        templates,
+    }
+}
+
+impl Resolver<'_> {
+    /// A value that the file must give; nothing is added where it was given and is wrong.
+    pub(super) fn required<T>(&mut self, value: Option<T>, path: &str) -> Option<T> {
+        if value.is_none() && !self.report.knows(path) {
+            self.report.add(path, "it is required");
+        }
+        value
+    }
+
+    /// A secret from one of its three places; `None` where it is in none.
+    pub(super) fn secret(
+        &mut self,
+        path: &str,
+        value: Option<String>,
+        file: Option<String>,
+    ) -> Option<SecretString> {
+        let variable = schema::variable(path);
+        let of_environment = (self.environment)(&variable).filter(|value| !value.is_empty());
+        let file_path = format!("{path}_file");
+        let given = [value.is_some(), file.is_some(), of_environment.is_some()];
+        if given.iter().filter(|&&given| given).count() > 1 {
+            let name = path.rsplit('.').next().unwrap_or(path);
+            self.report.add(
+                path,
+                format!("it is given more than once; use one of `{name}`, `{name}_file` and the variable {variable}"),
+            );
+            return None;
+        }
+        if let Some(file) = file {
+            let read = secret::read(&secret::file(&file, self.folder, self.environment));
+            return read.map_err(|message| self.report.add(&file_path, message)).ok();
+        }
+        value.or(of_environment).map(SecretString::from)
+    }
+
+    /// Whether something was already said about a secret or its file.
+    fn knows_secret(&self, path: &str) -> bool {
+        self.report.knows(path) || self.report.knows(&format!("{path}_file"))
+    }
+
+    fn homeserver(&mut self, raw: raw::Homeserver) -> Homeserver {
+        let url = self.required(raw.url, "homeserver.url").unwrap_or_default();
+        let domain = self.required(raw.domain, "homeserver.domain").unwrap_or_default();
+        if !domain.is_empty() && <&ruma::ServerName>::try_from(domain.as_str()).is_err() {
+            self.report.add(
+                "homeserver.domain",
+                "it must be a server's name, such as example.org",
+            );
+        }
+        Homeserver {
+            url: self.url(url, "homeserver.url"),
+            domain,
+        }
+    }
+
+    /// An address for HTTP, without the slash at its end.
+    fn url(&mut self, text: String, path: &str) -> String {
+        if text.is_empty() {
+            return text;
+        }
+        let problem = match reqwest::Url::parse(&text) {
+            Err(_) => Some("it must be a URL, such as https://matrix.example.org"),
+            Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+                Some("it must begin with http:// or https://")
+            }
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                Some("it must not have a user or a password")
+            }
+            Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+                Some("it must end before any ? or #")
+            }
+            Ok(_) if !text.is_ascii() || text.contains(char::is_whitespace) => {
+                Some("it must not have spaces, and international names go in their xn-- form")
+            }
+            Ok(_) => None,
+        };
+        if let Some(problem) = problem {
+            self.report.add(path, problem);
+        }
+        text.trim_end_matches('/').to_owned()
+    }
+
+    fn appservice(&mut self, raw: raw::AppService, tokens: Tokens) -> AppService {
+        let id = raw.id.unwrap_or_default();
+        let in_path = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
+        if !id.bytes().all(in_path) {
+            self.report.add(
+                "appservice.id",
+                "only letters, digits and . _ ~ - may stand in it",
+            );
+        }
+        let bot = raw.bot.unwrap_or_default();
+        // Synapse refuses a sender whose name changes when it is quoted in a URL, which leaves these.
+        let in_localpart = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._/-".contains(&b);
+        if !bot.bytes().all(in_localpart) {
+            self.report.add(
+                "appservice.bot",
+                "it must be a localpart such as towline: only a-z, 0-9 and . _ / - may stand in it",
+            );
+        }
+        let (listen, url) = self.addresses(raw.listen, raw.url);
+        let registration_file = self.folder.join(raw.registration_file.unwrap_or_default());
+        let as_token = self.secret("appservice.as_token", raw.as_token, raw.as_token_file);
+        let hs_token = self.secret("appservice.hs_token", raw.hs_token, raw.hs_token_file);
+        let (as_token, hs_token) = self.tokens(as_token, hs_token, &registration_file, tokens);
+        AppService {
+            id,
+            bot,
+            listen,
+            url,
+            as_token,
+            hs_token,
+            registration_file,
+        }
+    }
+
+    fn addresses(&mut self, listen: Option<String>, url: Option<String>) -> (SocketAddr, String) {
+        let parsed = listen.and_then(|text| text.parse::<SocketAddr>().ok());
+        if parsed.is_none() && !self.report.knows("appservice.listen") {
+            self.report.add(
+                "appservice.listen",
+                "it must be an IP address and a port, such as 127.0.0.1:9009",
+            );
+        }
+        let listen = parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9009)));
+        if listen.port() == 0 {
+            self.report.add(
+                "appservice.listen",
+                "the port must not be 0, since the homeserver has to know it",
+            );
+        }
+        if url.is_none() && listen.ip().is_unspecified() && !self.report.knows("appservice.url") {
+            self.report.add(
+                "appservice.url",
+                "it is required, since `listen` is an address for all interfaces, which nobody can call",
+            );
+        }
+        let url = url.unwrap_or_else(|| format!("http://{listen}"));
+        (listen, self.url(url, "appservice.url"))
+    }
+
+    /// The tokens; what the file and the environment lack comes from the registration.
+    fn tokens(
+        &mut self,
+        as_token: Option<SecretString>,
+        hs_token: Option<SecretString>,
+        registration: &Path,
+        needed: Tokens,
+    ) -> (SecretString, SecretString) {
+        let lacking = |resolver: &Self, token: &Option<SecretString>, path: &str| {
+            token.is_none() && !resolver.knows_secret(path)
+        };
+        let lacks_as = lacking(self, &as_token, "appservice.as_token");
+        let lacks_hs = lacking(self, &hs_token, "appservice.hs_token");
+        let mut pair = (as_token, hs_token);
+        if lacks_as || lacks_hs {
+            match secret::registration_tokens(registration) {
+                Ok(found) => {
+                    pair = (pair.0.or(found.as_token), pair.1.or(found.hs_token));
+                    self.found(lacks_as && pair.0.is_none(), "appservice.as_token", registration, needed);
+                    self.found(lacks_hs && pair.1.is_none(), "appservice.hs_token", registration, needed);
+                }
+                Err(_) if needed == Tokens::MayLack && !registration.exists() => {}
+                Err(message) => self.report.add(
+                    "appservice.registration_file",
+                    format!("{message}; it must hold the tokens, since they are not given otherwise: `towline registration` makes it"),
+                ),
+            }
+        }
+        let (as_token, hs_token) = (pair.0.unwrap_or_default(), pair.1.unwrap_or_default());
+        for (token, path) in [
+            (&as_token, "appservice.as_token"),
+            (&hs_token, "appservice.hs_token"),
+        ] {
+            if !token.expose_secret().bytes().all(|b| b.is_ascii_graphic()) {
+                self.report.add(
+                    path,
+                    "it must be of visible ASCII characters, since it goes into an HTTP header",
+                );
+            }
+        }
+        let same = as_token.expose_secret() == hs_token.expose_secret();
+        if same && !as_token.expose_secret().is_empty() {
+            self.report
+                .add("appservice.hs_token", "it must differ from `as_token`");
+        }
+        (as_token, hs_token)
+    }
+
+    fn found(&mut self, missing: bool, path: &str, registration: &Path, needed: Tokens) {
+        if missing && needed == Tokens::Needed {
+            let file = registration.display();
+            self.report.add(
+                path,
+                format!("it is neither given nor in {file}; `towline registration` makes it"),
+            );
+        }
+    }
+
+    fn database(&mut self, raw: raw::Database) -> Database {
+        let path = if raw.url_file.is_some() {
+            "database.url_file"
+        } else {
+            "database.url"
+        };
+        let given = self.secret("database.url", raw.url, raw.url_file);
+        let default = match schema::find("database.url").map(|key| key.default) {
+            Some(Default::Is(url)) => url,
+            _ => "",
+        };
+        let url = given.unwrap_or_else(|| default.into());
+        let text = url.expose_secret();
+        if let Some(file) = text.strip_prefix("sqlite://") {
+            let problem = match file {
+                "" => Some(
+                    "it names no file; write sqlite:// and the file, such as sqlite:///var/lib/towline/towline.db",
+                ),
+                ":memory:" => Some("a database in memory would lose what Towline has accepted"),
+                _ if file.contains(['?', '#']) => Some("a SQLite database takes no parameters"),
+                _ => None,
+            };
+            if let Some(problem) = problem {
+                self.report.add(path, problem);
+            }
+            return Database::Sqlite {
+                path: self.folder.join(file),
+            };
+        }
+        let is_postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        if !is_postgres || reqwest::Url::parse(text).is_err() {
+            self.report.add(
+                path,
+                "it must be sqlite:// and a file, or a URL that begins with postgres://",
+            );
+        }
+        Database::Postgres { url }
+    }
+
+    fn key_file(&self, file: Option<String>) -> PathBuf {
+        secret::file(&file.unwrap_or_default(), self.folder, self.environment)
+    }
+
+    fn permissions(&mut self, raw: Option<std::collections::BTreeMap<String, String>>) -> Permissions {
+        let Some(raw) = self.required(raw, "permissions") else {
+            return Permissions::default();
+        };
+        for key in raw.keys() {
+            let valid = match key.as_str() {
+                "*" => true,
+                id if id.starts_with('@') => <&ruma::UserId>::try_from(id).is_ok(),
+                domain => <&ruma::ServerName>::try_from(domain).is_ok(),
+            };
+            if !valid {
+                let path = child("permissions", key);
+                self.report.add(
+                    &path,
+                    "it must be a Matrix id (@alice:example.org), a server's name or \"*\"",
+                );
+            }
+        }
+        let permissions = Permissions::new(
+            raw.into_iter()
+                .map(|(key, word)| (key, Permission::from_word(&word))),
+        );
+        if !permissions.admit_anyone() && !self.report.knows("permissions") {
+            self.report.add(
+                "permissions",
+                "nobody may use the bridge; give someone `user` or `admin`",
+            );
+        }
+        permissions
+    }
+
+    fn templates(&mut self, raw: raw::Templates) -> Templates {
+        let name = |fields: &'static [&'static str], required| {
+            move |text: &str| Template::parse_name(text, fields, required)
+        };
+        let default_nick = name(&["localpart"], "localpart");
+        Templates {
+            ghost: self.template(raw.ghost, "templates.ghost", Template::parse_ghost),
+            ghost_displayname: self.template(
+                raw.ghost_displayname,
+                "templates.ghost_displayname",
+                name(&["nick", "network"], "nick"),
+            ),
+            alias: raw
+                .alias
+                .map(|text| self.template(Some(text), "templates.alias", Template::parse_alias)),
+            room: self.template(
+                raw.room,
+                "templates.room",
+                name(&["channel", "network"], "channel"),
+            ),
+            network_room: self.template(
+                raw.network_room,
+                "templates.network_room",
+                name(&["network"], "network"),
+            ),
+            nick: self.template(raw.nick, "templates.nick", default_nick),
+        }
+    }
+
+    pub(super) fn template(
+        &mut self,
+        text: Option<String>,
+        path: &str,
+        parse: impl Fn(&str) -> Result<Template, TemplateError>,
+    ) -> Template {
+        parse(&text.unwrap_or_default()).unwrap_or_else(|error| {
+            if !self.report.knows(path) {
+                self.report.add(path, error.to_string());
+            }
+            Template::default()
+        })
+    }
+
+    /// What the ids of bot and ghosts must be to each other.
+    fn ids(&mut self, bot: &str, templates: &Templates, domain: &str) {
+        let prefix = templates.ghost.prefix();
+        if !prefix.is_empty() && bot.starts_with(prefix) {
+            self.report.add(
+                "appservice.bot",
+                "the bot's localpart begins as `templates.ghost` does, so it would be taken for a ghost",
+            );
+        }
+        // An id has at most 255 bytes; 24 for the short name and 64 for a nick, which is hashed beyond that.
+        let longest = |template: &Template| template.render(&[]).len() + 24 + 64 + domain.len() + 2;
+        if longest(&templates.ghost) > 255 {
+            self.report.add(
+                "templates.ghost",
+                "with the server's name it leaves too little of an id's 255 bytes",
+            );
+        }
+        if format!("@{bot}:{domain}").len() > 255 {
+            self.report.add(
+                "appservice.bot",
+                "with the server's name it is longer than an id's 255 bytes",
+            );
+        }
+    }
+}
+
+fn limits(raw: &raw::Limits) -> Limits {
+    Limits {
+        outbox: raw.outbox.unwrap_or_default(),
+        inbox_body: raw.inbox_body.unwrap_or_default(),
+        sessions_per_user: raw.sessions_per_user.unwrap_or_default(),
+        channels_per_session: raw.channels_per_session.unwrap_or_default(),
+        stale_after: Duration::from_secs(raw.stale_after.unwrap_or_default()),
+        history: raw.history.map_or(History::Keep, History::Days),
+    }
+}
+
+fn log(raw: &raw::Log) -> Log {
+    let level = raw.level.as_deref().and_then(|level| level.parse().ok());
+    Log {
+        level: level.unwrap_or(tracing::Level::INFO),
+        format: if raw.format.as_deref() == Some("json") {
+            LogFormat::Json
+        } else {
+            LogFormat::Text
+        },
+    }
+}
+
+/// A database's URL without its password, wherever it stands.
+pub(super) fn redacted(url: &SecretString) -> String {
+    let Ok(mut url) = reqwest::Url::parse(url.expose_secret()) else {
+        return "postgres://…".to_owned();
+    };
+    if url.password().is_some() && url.set_password(Some("REDACTED")).is_err() {
+        return "postgres://…".to_owned();
+    }
+    // Parameters may hold a password too, and say nothing that a log needs.
+    url.set_query(None);
+    url.set_fragment(None);
+    url.to_string()
+}

@@ -1,0 +1,147 @@
+//! The store: everything that outlives the process, in SQLite or PostgreSQL.
+//!
+//! One set of statements serves both engines (`$1` placeholders, a portable subset of SQL); [`pool`] holds the enum
+//! and the macro that dispatches. Every write goes through the one task in [`writer`], which commits what has
+//! gathered while the last commit was under way: one `fsync` for many writers, and a total order of commits.
+//! Reads have connections of their own.
+//!
+//! What it is not: it knows no IRC and no Matrix beyond their identifiers. Payloads and secrets are sealed
+//! ([`seal`]) before they reach a table.
+
+mod buffers;
+mod error;
+mod ghosts;
+mod history;
+mod inbox;
+mod lines;
+mod lock;
+mod outbox;
+mod pool;
+mod rooms;
+mod seal;
+mod sessions;
+pub mod settings;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+pub use buffers::{Buffer, BufferKind, NewBuffer};
+pub use error::{OpenError, StoreError};
+pub use ghosts::{Departure, Ghost};
+pub use history::{Direction, HistoryLine};
+pub use inbox::{InboxEvent, NewEvent, STRAY};
+pub use lines::{LineState, NewLine, Outgoing, StoredLine};
+pub use outbox::{Incoming, NewOutbox, Outbox, OutboxKind};
+pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
+pub use seal::SecretKey;
+pub use sessions::{SessionRow, User};
+pub use writer::Ticket;
+
+use lock::InstanceLock;
+use pool::Pool;
+use seal::Sealer;
+use writer::Writer;
+
+/// How to reach the database.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// `sqlite:///path` or `postgres://…`.
+    pub url: SecretString,
+    /// The key that seals payloads and secrets.
+    pub key: SecretKey,
+    /// Where the lock file lies for SQLite; beside the database when `None`.
+    pub lock: Option<PathBuf>,
+}
+
+/// A handle on the open database; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    readers: Pool,
+    writer: Writer,
+    sealer: Sealer,
+    lock: InstanceLock,
+}
+
+impl Store {
+    /// Opens the database: takes the single-process lock, brings the schema up to date and proves the secret key.
+    ///
+    /// # Errors
+    /// [`OpenError`] says which of these failed, in words for the administrator.
+    pub async fn open(options: &StoreOptions) -> Result<Self, OpenError> {
+        let sealer = Sealer::new(&options.key);
+        let lock = InstanceLock::take(&options.url, options.lock.as_deref()).await?;
+        let (readers, writing) = pool::open(&options.url).await?;
+        writing.migrate().await?;
+        let store = Self {
+            shared: Arc::new(Shared {
+                readers,
+                writer: Writer::start(writing),
+                sealer,
+                lock,
+            }),
+        };
+        store.prove_key().await?;
+        Ok(store)
+    }
+
+    /// Waits until the single-process lock is lost; for ever where it can't be, as with SQLite's file lock.
+    pub async fn lock_lost(&self) {
+        self.shared.lock.lost().await;
+    }
+
+    /// Whether the database answers.
+    pub async fn is_reachable(&self) -> bool {
+        self.instance_value("key_probe").await.is_ok()
+    }
+
+    /// Finishes what is queued and closes all connections.
+    pub async fn close(&self) {
+        self.shared.writer.close().await;
+        self.shared.readers.close().await;
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.shared.sealer
+    }
+
+    fn readers(&self) -> &Pool {
+        &self.shared.readers
+    }
+
+    async fn prove_key(&self) -> Result<(), OpenError> {
+        const PROBE: &[u8] = b"towline";
+        match self.instance_value("key_probe").await? {
+            Some(sealed) => match self.sealer().open(&sealed, "instance:key_probe") {
+                Ok(text) if text == PROBE => Ok(()),
+                _ => Err(OpenError::WrongKey),
+            },
+            None => {
+                let sealed = self.sealer().seal(PROBE, "instance:key_probe");
+                self.write(move |tx| {
+                    Box::pin(async move {
+                        const SQL: &str = "INSERT INTO instance (key, value) VALUES ($1, $2)";
+                        pool::execute!(tx, SQL, "key_probe", sealed)?;
+                        Ok(())
+                    })
+                })
+                .await?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn instance_value(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        const SQL: &str = "SELECT value FROM instance WHERE key = $1";
+        Ok(pool::on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(key)
+            .fetch_optional(p)
+            .await)?)
+    }
+}

@@ -1,0 +1,242 @@
+//! Buffers: the channels and queries of a session, each with the room that shows it.
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::FromRow;
+
+use super::pool::{execute, on, on_tx};
+use super::rooms::{self, NewRoom};
+use super::{Link, RoomKind, Store, StoreError};
+
+/// Channel or query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BufferKind {
+    /// A channel.
+    Channel,
+    /// A conversation with one nick.
+    Query,
+}
+
+impl BufferKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Channel => "channel",
+            Self::Query => "query",
+        }
+    }
+}
+
+/// A buffer to be opened, with what its room needs.
+#[derive(Debug, Clone)]
+pub struct NewBuffer {
+    /// The session it belongs to.
+    pub session: i64,
+    /// The session's network.
+    pub network: String,
+    /// Channel or query.
+    pub kind: BufferKind,
+    /// The channel's or nick's name, as first seen.
+    pub name: String,
+    /// The name under the network's casemapping.
+    pub folded: String,
+    /// The channel's key.
+    pub key: Option<SecretString>,
+    /// A random text for the room's marker.
+    pub marker: String,
+    /// The Matrix user who makes the room.
+    pub creator: String,
+    /// The number of the session's user.
+    pub owner: i64,
+    /// The queue in which the room's events wait.
+    pub lane: String,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// An open buffer.
+#[derive(Debug, Clone)]
+pub struct Buffer {
+    /// Our number for it.
+    pub id: i64,
+    /// Channel or query.
+    pub kind: BufferKind,
+    /// The name as first seen.
+    pub name: String,
+    /// Whether the channel should be joined.
+    pub wanted: bool,
+    /// The channel's key.
+    pub key: Option<SecretString>,
+    /// The topic as last shown in the room.
+    pub topic: Option<String>,
+    /// The number of its room.
+    pub room: i64,
+    /// The room's Matrix id, once it exists.
+    pub room_id: Option<String>,
+    /// The Matrix user who speaks for the bridge there: the bot, or a query's ghost.
+    pub creator: String,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    kind: String,
+    name: String,
+    wanted: bool,
+    key: Option<Vec<u8>>,
+    topic: Option<String>,
+    room: i64,
+    room_id: Option<String>,
+    creator: String,
+}
+
+macro_rules! buffer_query {
+    ($tail:literal) => {
+        concat!(
+            "SELECT buffer.id, buffer.kind, buffer.name, buffer.wanted, buffer.key, buffer.topic,
+                room.id AS room, room.room_id, room.creator
+            FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
+            JOIN room ON room.id = link.room ",
+            $tail
+        )
+    };
+}
+
+/// The row that a channel's key is sealed for.
+fn key_row(session: i64, folded: &str) -> String {
+    format!("buffer.key:{session}:{folded}")
+}
+
+impl Store {
+    /// All buffers of a session.
+    pub async fn buffers(&self, session: i64) -> Result<Vec<Buffer>, StoreError> {
+        const SQL: &str = buffer_query!("WHERE buffer.session = $1 ORDER BY buffer.id");
+        const FOLDED: &str = "SELECT folded FROM buffer WHERE id = $1";
+        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(session)
+            .fetch_all(p)
+            .await)?;
+        let mut buffers = Vec::with_capacity(rows.len());
+        for row in rows {
+            let folded = match &row.key {
+                Some(_) => on!(self.readers(), |p| sqlx::query_scalar(FOLDED)
+                    .bind(row.id)
+                    .fetch_one(p)
+                    .await)?,
+                None => String::new(),
+            };
+            buffers.push(self.read_buffer(row, session, &folded)?);
+        }
+        Ok(buffers)
+    }
+
+    /// The buffer, its room's intent stored where it is new. A channel that is opened is wanted from then on; a key
+    /// that is given replaces the one before.
+    pub async fn open_buffer(&self, new: NewBuffer) -> Result<Buffer, StoreError> {
+        const CHANNEL: &str = "INSERT INTO channel (network, folded, name) VALUES ($1, $2, $3)
+            ON CONFLICT (network, folded) DO UPDATE SET folded = excluded.folded RETURNING id";
+        const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wanted, key)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (session, kind, folded)
+            DO UPDATE SET wanted = excluded.wanted, key = COALESCE(excluded.key, buffer.key) RETURNING id";
+        const FIND: &str = buffer_query!("WHERE buffer.id = $1");
+        let session = new.session;
+        let folded = new.folded.clone();
+        let key = new.key.as_ref().map(|key| {
+            self.sealer()
+                .seal(key.expose_secret().as_bytes(), &key_row(session, &folded))
+        });
+        let row = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let channel: Option<i64> = match new.kind {
+                        BufferKind::Channel => Some(on_tx!(tx, |c| sqlx::query_scalar(CHANNEL)
+                            .bind(&new.network)
+                            .bind(&new.folded)
+                            .bind(&new.name)
+                            .fetch_one(c)
+                            .await)?),
+                        BufferKind::Query => None,
+                    };
+                    let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
+                        .bind(new.session)
+                        .bind(new.kind.as_str())
+                        .bind(channel)
+                        .bind(&new.folded)
+                        .bind(&new.name)
+                        .bind(new.kind == BufferKind::Channel)
+                        .bind(key)
+                        .fetch_one(c)
+                        .await)?;
+                    let kind = match new.kind {
+                        BufferKind::Channel => RoomKind::Private,
+                        BufferKind::Query => RoomKind::Query,
+                    };
+                    rooms::intend(
+                        tx,
+                        NewRoom {
+                            kind,
+                            marker: new.marker,
+                            creator: new.creator,
+                            owner: Some(new.owner),
+                            lane: new.lane,
+                            link: Link::Private { buffer: id },
+                            room_id: None,
+                            created_at: new.created_at,
+                        },
+                    )
+                    .await?;
+                    let row: Row = on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?;
+                    Ok(row)
+                })
+            })
+            .await?;
+        self.read_buffer(row, session, &folded)
+    }
+
+    /// Says whether a channel should be joined.
+    pub async fn set_wanted(&self, buffer: i64, wanted: bool) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE buffer SET wanted = $2 WHERE id = $1";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, buffer, wanted)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    fn read_buffer(&self, row: Row, session: i64, folded: &str) -> Result<Buffer, StoreError> {
+        let key = match row.key {
+            Some(sealed) => {
+                let text = self.sealer().open(&sealed, &key_row(session, folded))?;
+                Some(String::from_utf8(text).map_err(|_| StoreError::Sealed)?.into())
+            }
+            None => None,
+        };
+        let kind = match row.kind.as_str() {
+            "channel" => BufferKind::Channel,
+            "query" => BufferKind::Query,
+            other => return Err(StoreError::Unknown(format!("a buffer of kind {other}"))),
+        };
+        let Row {
+            id,
+            name,
+            wanted,
+            topic,
+            room,
+            room_id,
+            creator,
+            ..
+        } = row;
+        Ok(Buffer {
+            id,
+            kind,
+            name,
+            wanted,
+            key,
+            topic,
+            room,
+            room_id,
+            creator,
+        })
+    }
+}

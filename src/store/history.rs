@@ -1,0 +1,73 @@
+//! History: what was said, by whom and when. It belongs to the buffer in private rooms and to the channel in shared
+//! ones. Conversations with services never get here; that is decided where the line is read.
+
+use super::pool::{Tx, on, on_tx};
+use super::{Store, StoreError};
+
+/// Whether a line came from IRC or went there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From IRC.
+    In,
+    /// From the user.
+    Out,
+}
+
+/// One line of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryLine {
+    /// The number of the buffer.
+    pub buffer: i64,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// `message`, `notice`, `action` …
+    pub kind: &'static str,
+    /// The nick of the one who said it.
+    pub sender: String,
+    /// Their account with the network's services, where the server tells.
+    pub account: Option<String>,
+    /// The text as it was received or sent.
+    pub text: String,
+    /// The server's id for it.
+    pub msgid: Option<String>,
+    /// The Matrix event that it came from.
+    pub event_id: Option<String>,
+    /// From or to IRC.
+    pub direction: Direction,
+}
+
+pub(super) async fn insert(tx: &mut Tx, line: &HistoryLine) -> Result<i64, StoreError> {
+    const SQL: &str =
+        "INSERT INTO history (buffer, at, kind, sender, account, text, msgid, event_id, direction)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id";
+    let direction = match line.direction {
+        Direction::In => "in",
+        Direction::Out => "out",
+    };
+    Ok(on_tx!(tx, |c| sqlx::query_scalar(SQL)
+        .bind(line.buffer)
+        .bind(line.at)
+        .bind(line.kind)
+        .bind(&line.sender)
+        .bind(&line.account)
+        .bind(&line.text)
+        .bind(&line.msgid)
+        .bind(&line.event_id)
+        .bind(direction)
+        .fetch_one(c)
+        .await)?)
+}
+
+impl Store {
+    /// The last lines of a buffer, oldest first: sender and text.
+    pub async fn last_lines(&self, buffer: i64, limit: i64) -> Result<Vec<(String, String)>, StoreError> {
+        const SQL: &str = "SELECT sender, text FROM history WHERE buffer = $1 ORDER BY id DESC LIMIT $2";
+        let mut lines: Vec<(String, String)> = on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(buffer)
+            .bind(limit)
+            .fetch_all(p)
+            .await)?;
+        lines.reverse();
+        Ok(lines)
+    }
+}

@@ -1,0 +1,175 @@
+//! The inbox: events from the homeserver, stored before they are acknowledged, read by the lane that they belong to.
+//!
+//! A lane is one owner's queue: `session/7`, `user/3`. Events are known by their id for 90 days, so that a repeated
+//! transaction, however it is numbered, changes nothing.
+
+use sqlx::FromRow;
+
+use super::pool::{Tx, execute, on, on_tx};
+use super::{Store, StoreError};
+
+/// Where an event of a room that we don't know waits.
+pub const STRAY: &str = "stray";
+
+/// An event as it arrives.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Its id, which makes it unique.
+    pub event_id: String,
+    /// Its room, by which the lane is found …
+    pub room_id: String,
+    /// … unless it is known already, as for an invitation.
+    pub lane: Option<String>,
+    /// Its JSON.
+    pub json: String,
+}
+
+/// An event that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxEvent {
+    /// Its place in the order of commits.
+    pub seq: i64,
+    /// Its id.
+    pub event_id: String,
+    /// Its JSON.
+    pub json: String,
+    /// Milliseconds since 1970 at which it was accepted.
+    pub received_at: i64,
+}
+
+#[derive(FromRow)]
+struct Row {
+    seq: i64,
+    event_id: String,
+    payload: Vec<u8>,
+    received_at: i64,
+}
+
+fn row_name(event_id: &str) -> String {
+    format!("inbox:{event_id}")
+}
+
+impl Store {
+    /// Stores a transaction's events in one commit, in their order, and returns the lanes that have something new.
+    pub async fn accept(&self, events: Vec<NewEvent>, now: i64) -> Result<Vec<String>, StoreError> {
+        const LANE: &str = "SELECT lane FROM room WHERE room_id = $1";
+        const SQL: &str = "INSERT INTO inbox (event_id, lane, state, payload, received_at)
+            VALUES ($1, $2, 'new', $3, $4) ON CONFLICT (event_id) DO NOTHING";
+        let sealed: Vec<_> = events
+            .into_iter()
+            .map(|event| {
+                let payload = self
+                    .sealer()
+                    .seal(event.json.as_bytes(), &row_name(&event.event_id));
+                (event, payload)
+            })
+            .collect();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let mut lanes: Vec<String> = Vec::new();
+                for (event, payload) in sealed {
+                    let lane: Option<String> = match event.lane {
+                        Some(lane) => Some(lane),
+                        None => on_tx!(tx, |c| sqlx::query_scalar(LANE)
+                            .bind(event.room_id)
+                            .fetch_optional(c)
+                            .await)?,
+                    };
+                    let lane = lane.unwrap_or_else(|| STRAY.to_owned());
+                    let added = execute!(tx, SQL, event.event_id, &lane, payload, now)?;
+                    if added > 0 && !lanes.contains(&lane) {
+                        lanes.push(lane);
+                    }
+                }
+                Ok(lanes)
+            })
+        })
+        .await
+    }
+
+    /// The next events of a lane, after a place in the order.
+    pub async fn waiting_events(
+        &self,
+        lane: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<InboxEvent>, StoreError> {
+        const SQL: &str = "SELECT seq, event_id, payload, received_at FROM inbox
+            WHERE lane = $1 AND state = 'new' AND seq > $2 ORDER BY seq LIMIT $3";
+        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(lane)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(p)
+            .await)?;
+        rows.into_iter()
+            .map(|row| {
+                let json = self.sealer().open(&row.payload, &row_name(&row.event_id))?;
+                let json = String::from_utf8(json).map_err(|_| StoreError::Sealed)?;
+                Ok(InboxEvent {
+                    seq: row.seq,
+                    event_id: row.event_id,
+                    json,
+                    received_at: row.received_at,
+                })
+            })
+            .collect()
+    }
+
+    /// The lanes in which something waits.
+    pub async fn waiting_lanes(&self) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "SELECT DISTINCT lane FROM inbox WHERE state = 'new'";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .fetch_all(p)
+            .await)?)
+    }
+
+    /// Marks an event as done, or as failed with the reason, and erases its payload.
+    pub async fn finish_event(&self, seq: i64, failure: Option<&str>) -> Result<(), StoreError> {
+        let failure = failure.map(str::to_owned);
+        self.write(move |tx| Box::pin(async move { finish(tx, seq, failure.as_deref()).await }))
+            .await
+    }
+
+    /// Moves the stray events of a room into the lane that the room has now.
+    pub async fn move_event(&self, seq: i64, lane: &str) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE inbox SET lane = $2 WHERE seq = $1";
+        let lane = lane.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, seq, lane)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Forgets what was settled before a time, a bounded number of rows at once; returns whether more may be left.
+    pub async fn prune(&self, before: i64) -> Result<bool, StoreError> {
+        const BATCH: i64 = 500;
+        const INBOX: &str = "DELETE FROM inbox WHERE seq IN
+            (SELECT seq FROM inbox WHERE state <> 'new' AND received_at < $1 ORDER BY received_at LIMIT $2)";
+        const OUTBOX: &str = "DELETE FROM outbox WHERE seq IN
+            (SELECT seq FROM outbox WHERE state <> 'queued' AND created_at < $1 ORDER BY created_at LIMIT $2)";
+        const LINES: &str = "DELETE FROM irc_line WHERE id IN
+            (SELECT id FROM irc_line WHERE state NOT IN ('queued', 'sending') AND created_at < $1 ORDER BY id LIMIT $2)";
+        self.write(move |tx| {
+            Box::pin(async move {
+                let mut more = false;
+                for sql in [INBOX, OUTBOX, LINES] {
+                    let gone = execute!(tx, sql, before, BATCH)?;
+                    more |= gone == BATCH as u64;
+                }
+                Ok(more)
+            })
+        })
+        .await
+    }
+}
+
+pub(super) async fn finish(tx: &mut Tx, seq: i64, failure: Option<&str>) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE inbox SET state = $2, note = $3, payload = NULL WHERE seq = $1";
+    let state = if failure.is_some() { "failed" } else { "done" };
+    execute!(tx, SQL, seq, state, failure)?;
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! Lines on their way to IRC. A line is committed as `sending` before its bytes leave; one that is found so after a
+//! crash is uncertain, and its sender is asked rather than the line sent twice.
+
+use sqlx::FromRow;
+
+use super::history::{self, HistoryLine};
+use super::pool::{Tx, execute, on};
+use super::{Store, StoreError, inbox, sessions};
+
+/// Where a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineState {
+    /// It waits for the connection, the channel or the flood control.
+    Queued,
+    /// Its bytes may have left.
+    Sending,
+    /// The server took it.
+    Confirmed,
+    /// The server refused it, or it may have; its sender was told.
+    Refused,
+    /// Nobody knows; its sender was told.
+    Uncertain,
+}
+
+impl LineState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Confirmed => "confirmed",
+            Self::Refused => "refused",
+            Self::Uncertain => "uncertain",
+        }
+    }
+
+    fn is_settled(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Refused | Self::Uncertain)
+    }
+}
+
+/// A line to be sent.
+#[derive(Debug, Clone)]
+pub struct NewLine {
+    /// The number of the buffer.
+    pub buffer: i64,
+    /// The Matrix event that it belongs to.
+    pub event_id: String,
+    /// Which of the event's lines it is.
+    pub part: i64,
+    /// Queued or sending.
+    pub state: LineState,
+    /// What the session needs to send it, as JSON.
+    pub payload: String,
+}
+
+/// A line that is not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLine {
+    /// The number of the buffer.
+    pub buffer: i64,
+    /// The Matrix event that it belongs to.
+    pub event_id: String,
+    /// Which of the event's lines it is.
+    pub part: i64,
+    /// Whether its bytes may have left.
+    pub sending: bool,
+    /// What the session needs to send it, as JSON.
+    pub payload: String,
+}
+
+/// What a session actor has made of the user's events, as one commit.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    /// Events that are done.
+    pub finished: Vec<i64>,
+    /// Events that can't be understood, with the reason.
+    pub failed: Vec<(i64, String)>,
+    /// Their lines.
+    pub lines: Vec<NewLine>,
+    /// The lines as history keeps them.
+    pub history: Vec<HistoryLine>,
+    /// Lines stored before whose bytes are about to leave: event and part.
+    pub sending: Vec<(String, i64)>,
+    /// Lines stored before that can't be sent: event and part.
+    pub refused: Vec<(String, i64)>,
+}
+
+impl Outgoing {
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.finished.is_empty()
+            && self.failed.is_empty()
+            && self.lines.is_empty()
+            && self.sending.is_empty()
+            && self.refused.is_empty()
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    buffer: i64,
+    event_id: String,
+    part: i64,
+    state: String,
+    payload: Vec<u8>,
+}
+
+fn row_name(event_id: &str, part: i64) -> String {
+    format!("irc_line:{event_id}:{part}")
+}
+
+impl Store {
+    /// Commits what was made of the user's events, before any byte of it leaves.
+    pub async fn commit_outgoing(
+        &self,
+        session: i64,
+        epoch: i64,
+        outgoing: Outgoing,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "INSERT INTO irc_line (session, buffer, event_id, part, state, payload, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (event_id, part) DO NOTHING";
+        let lines: Vec<_> = outgoing
+            .lines
+            .into_iter()
+            .map(|line| {
+                let payload = self
+                    .sealer()
+                    .seal(line.payload.as_bytes(), &row_name(&line.event_id, line.part));
+                (line, payload)
+            })
+            .collect();
+        let (finished, failed) = (outgoing.finished, outgoing.failed);
+        let (history, sending, refused) = (outgoing.history, outgoing.sending, outgoing.refused);
+        self.write(move |tx| {
+            Box::pin(async move {
+                sessions::check_epoch(tx, session, epoch).await?;
+                for seq in finished {
+                    inbox::finish(tx, seq, None).await?;
+                }
+                for (seq, reason) in failed {
+                    inbox::finish(tx, seq, Some(&reason)).await?;
+                }
+                for (line, payload) in lines {
+                    execute!(
+                        tx,
+                        SQL,
+                        session,
+                        line.buffer,
+                        line.event_id,
+                        line.part,
+                        line.state.as_str(),
+                        payload,
+                        now
+                    )?;
+                }
+                for line in history {
+                    history::insert(tx, &line).await?;
+                }
+                for (event_id, part) in sending {
+                    set_state(tx, &event_id, part, LineState::Sending, None).await?;
+                }
+                for (event_id, part) in refused {
+                    set_state(tx, &event_id, part, LineState::Refused, None).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Settles lines; the ticket resolves with the commit.
+    pub async fn settle_lines(
+        &self,
+        lines: Vec<(String, i64)>,
+        state: LineState,
+        note: Option<&str>,
+    ) -> super::Ticket<()> {
+        let note = note.map(str::to_owned);
+        self.submit(move |tx| {
+            Box::pin(async move {
+                for (event_id, part) in lines {
+                    set_state(tx, &event_id, part, state, note.as_deref()).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// The lines of a session that are not settled, in order.
+    pub async fn open_lines(&self, session: i64) -> Result<Vec<StoredLine>, StoreError> {
+        const SQL: &str = "SELECT buffer, event_id, part, state, payload FROM irc_line
+            WHERE session = $1 AND state IN ('queued', 'sending') ORDER BY id";
+        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(session)
+            .fetch_all(p)
+            .await)?;
+        rows.into_iter()
+            .map(|row| {
+                let payload = self
+                    .sealer()
+                    .open(&row.payload, &row_name(&row.event_id, row.part))?;
+                let payload = String::from_utf8(payload).map_err(|_| StoreError::Sealed)?;
+                let sending = row.state == "sending";
+                Ok(StoredLine {
+                    buffer: row.buffer,
+                    event_id: row.event_id,
+                    part: row.part,
+                    sending,
+                    payload,
+                })
+            })
+            .collect()
+    }
+}
+
+async fn set_state(
+    tx: &mut Tx,
+    event_id: &str,
+    part: i64,
+    state: LineState,
+    note: Option<&str>,
+) -> Result<(), StoreError> {
+    const KEEP: &str = "UPDATE irc_line SET state = $3, note = $4 WHERE event_id = $1 AND part = $2";
+    const ERASE: &str =
+        "UPDATE irc_line SET state = $3, note = $4, payload = NULL WHERE event_id = $1 AND part = $2";
+    let sql = if state.is_settled() { ERASE } else { KEEP };
+    execute!(tx, sql, event_id, part, state.as_str(), note)?;
+    Ok(())
+}

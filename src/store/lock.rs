@@ -1,0 +1,91 @@
+//! One process for one database. With SQLite a lock on a file beside it, which the system frees when the process
+//! ends; with PostgreSQL an advisory lock on a connection that does nothing else, and whose end means that the lock
+//! is lost.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::Mutex;
+
+use super::error::OpenError;
+
+/// The advisory lock's number: "towline" read as a number.
+const ADVISORY_LOCK: i64 = 0x746f_776c_696e_6500;
+/// How often the connection that holds the advisory lock is proven alive.
+const PROOF_INTERVAL: Duration = Duration::from_secs(10);
+
+pub(super) enum InstanceLock {
+    /// Held until the file closes.
+    File(#[expect(dead_code, reason = "the lock lives as long as the open file")] Option<File>),
+    Advisory(Mutex<PgConnection>),
+}
+
+impl InstanceLock {
+    pub(super) async fn take(url: &SecretString, file: Option<&Path>) -> Result<Self, OpenError> {
+        let url = url.expose_secret();
+        if url.starts_with("postgres") {
+            let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+            let mut connection = options
+                .application_name("towline-lock")
+                .connect()
+                .await
+                .map_err(OpenError::Connect)?;
+            let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+                .bind(ADVISORY_LOCK)
+                .fetch_one(&mut connection)
+                .await
+                .map_err(OpenError::Connect)?;
+            return if taken {
+                Ok(Self::Advisory(Mutex::new(connection)))
+            } else {
+                Err(OpenError::Locked)
+            };
+        }
+        let options = SqliteConnectOptions::from_str(url).map_err(|_| OpenError::Scheme)?;
+        let path: PathBuf = match file {
+            Some(path) => path.to_owned(),
+            None if options.get_filename() == Path::new(":memory:") => return Ok(Self::File(None)),
+            None => {
+                let mut name = options.get_filename().as_os_str().to_owned();
+                name.push(".lock");
+                name.into()
+            }
+        };
+        let fail = |source| OpenError::File {
+            path: path.clone(),
+            source,
+        };
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(fail)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self::File(Some(lock))),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked),
+            Err(TryLockError::Error(source)) => Err(fail(source)),
+        }
+    }
+
+    pub(super) async fn lost(&self) {
+        match self {
+            Self::File(_) => std::future::pending().await,
+            Self::Advisory(connection) => {
+                let mut connection = connection.lock().await;
+                while tokio::time::timeout(PROOF_INTERVAL, connection.ping())
+                    .await
+                    .is_ok_and(|pong| pong.is_ok())
+                {
+                    tokio::time::sleep(PROOF_INTERVAL).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The outbox: what the homeserver is to be asked, in order per room.
+//!
+//! A row's transaction id and content are committed before the first attempt and never change. The transaction id is
+//! unique over all rooms and senders, since homeservers ignore both when they deduplicate; it also stands in the
+//! event's content, so that the event can be found again when the answer was lost.
+
+use sqlx::FromRow;
+
+use super::history::{self, HistoryLine};
+use super::pool::{Tx, execute, on, on_tx};
+use super::{Store, StoreError, ghosts, sessions};
+
+/// What is asked of the homeserver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutboxKind {
+    /// Send an `m.room.message`.
+    Message,
+    /// Set a state event: the payload holds `type`, `state_key` and `content`.
+    State,
+    /// Redact an event: the payload holds `event_id` and `reason`.
+    Redact,
+    /// Invite a user: the payload holds `user_id`.
+    Invite,
+}
+
+impl OutboxKind {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Message, "message"),
+        (Self::State, "state"),
+        (Self::Redact, "redact"),
+        (Self::Invite, "invite"),
+    ];
+
+    fn as_str(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, word)| word)
+    }
+}
+
+/// A request to be.
+#[derive(Debug, Clone)]
+pub struct NewOutbox {
+    /// The number of the room.
+    pub room: i64,
+    /// Globally unique.
+    pub txn_id: String,
+    /// The Matrix id to act as.
+    pub sender: String,
+    /// What is asked.
+    pub kind: OutboxKind,
+    /// The JSON of the content, or of the arguments.
+    pub payload: String,
+    /// The line that it shows; it is kept in history, in the same commit.
+    pub history: Option<HistoryLine>,
+}
+
+/// A request that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbox {
+    /// Its place in the order.
+    pub seq: i64,
+    /// The number of the room.
+    pub room: i64,
+    /// Globally unique; also the content key.
+    pub txn_id: String,
+    /// The Matrix id to act as.
+    pub sender: String,
+    /// What is asked.
+    pub kind: OutboxKind,
+    /// The JSON of the content, or of the arguments.
+    pub payload: String,
+}
+
+/// What a session actor has read from IRC, as one commit.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    /// Requests, in order.
+    pub outbox: Vec<NewOutbox>,
+    /// Lines that are kept and not shown, as those of a conversation with nobody.
+    pub history: Vec<HistoryLine>,
+    /// Ghosts that have left: room, folded nick, reason, kicker.
+    pub departures: Vec<(i64, String, String, Option<String>)>,
+    /// Topics as they will be shown: buffer, text.
+    pub topics: Vec<(i64, String)>,
+}
+
+impl Incoming {
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.outbox.is_empty()
+            && self.history.is_empty()
+            && self.departures.is_empty()
+            && self.topics.is_empty()
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    seq: i64,
+    room: i64,
+    txn_id: String,
+    sender: String,
+    kind: String,
+    payload: Vec<u8>,
+}
+
+fn row_name(txn_id: &str) -> String {
+    format!("outbox:{txn_id}")
+}
+
+impl Store {
+    /// Commits what a session has read: history rows, requests, departures, topics.
+    pub async fn commit_incoming(
+        &self,
+        session: i64,
+        epoch: i64,
+        network: &str,
+        incoming: Incoming,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
+        let sealed = self.seal_outbox(incoming.outbox);
+        let network = network.to_owned();
+        let Incoming {
+            history,
+            departures,
+            topics,
+            ..
+        } = Incoming {
+            outbox: Vec::new(),
+            ..incoming
+        };
+        self.write(move |tx| {
+            Box::pin(async move {
+                sessions::check_epoch(tx, session, epoch).await?;
+                for line in history {
+                    history::insert(tx, &line).await?;
+                }
+                for (row, payload) in sealed {
+                    insert(tx, row, payload, now).await?;
+                }
+                for (room, folded, reason, kicker) in departures {
+                    ghosts::depart(tx, room, &network, &folded, &reason, kicker.as_deref()).await?;
+                }
+                for (buffer, topic) in topics {
+                    execute!(tx, TOPIC, buffer, topic)?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Commits requests that belong to no session's reading, such as the bot's answers.
+    pub async fn enqueue(&self, rows: Vec<NewOutbox>, now: i64) -> Result<(), StoreError> {
+        let sealed = self.seal_outbox(rows);
+        self.write(move |tx| {
+            Box::pin(async move {
+                for (row, payload) in sealed {
+                    insert(tx, row, payload, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Commits the answer to an event and marks the event as done, together.
+    pub async fn answer_event(&self, seq: i64, rows: Vec<NewOutbox>, now: i64) -> Result<(), StoreError> {
+        let sealed = self.seal_outbox(rows);
+        self.write(move |tx| {
+            Box::pin(async move {
+                super::inbox::finish(tx, seq, None).await?;
+                for (row, payload) in sealed {
+                    insert(tx, row, payload, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// The next requests of a room.
+    pub async fn waiting_requests(
+        &self,
+        room: i64,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<Outbox>, StoreError> {
+        const SQL: &str = "SELECT seq, room, txn_id, sender, kind, payload FROM outbox
+            WHERE room = $1 AND state = 'queued' AND seq > $2 ORDER BY seq LIMIT $3";
+        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(room)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(p)
+            .await)?;
+        rows.into_iter()
+            .map(|row| {
+                let payload = self.sealer().open(&row.payload, &row_name(&row.txn_id))?;
+                let kind = OutboxKind::ALL
+                    .iter()
+                    .find(|(_, word)| *word == row.kind)
+                    .map(|(kind, _)| *kind)
+                    .ok_or_else(|| StoreError::Unknown(format!("a request of kind {}", row.kind)))?;
+                let payload = String::from_utf8(payload).map_err(|_| StoreError::Sealed)?;
+                let Row {
+                    seq,
+                    room,
+                    txn_id,
+                    sender,
+                    ..
+                } = row;
+                Ok(Outbox {
+                    seq,
+                    room,
+                    txn_id,
+                    sender,
+                    kind,
+                    payload,
+                })
+            })
+            .collect()
+    }
+
+    /// The rooms for which requests wait.
+    pub async fn rooms_with_requests(&self) -> Result<Vec<i64>, StoreError> {
+        const SQL: &str = "SELECT DISTINCT room FROM outbox WHERE state = 'queued'";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .fetch_all(p)
+            .await)?)
+    }
+
+    /// Marks requests as done, with the event that each became, and erases their payloads. Returns once the write
+    /// is in line; the commit follows.
+    pub async fn requests_done(&self, done: Vec<(i64, Option<String>)>) -> super::Ticket<()> {
+        const SQL: &str = "UPDATE outbox SET state = 'done', event_id = $2, payload = NULL WHERE seq = $1
+            RETURNING history";
+        const HISTORY: &str = "UPDATE history SET event_id = $2 WHERE id = $1";
+        self.submit(move |tx| {
+            Box::pin(async move {
+                for (seq, event_id) in done {
+                    let history: Option<Option<i64>> = on_tx!(tx, |c| sqlx::query_scalar(SQL)
+                        .bind(seq)
+                        .bind(&event_id)
+                        .fetch_optional(c)
+                        .await)?;
+                    if let Some(Some(history)) = history {
+                        execute!(tx, HISTORY, history, event_id)?;
+                    }
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Sets a request aside that the homeserver refuses for good.
+    pub async fn request_refused(&self, seq: i64, reason: &str) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE outbox SET state = 'refused', note = $2, payload = NULL WHERE seq = $1";
+        let reason = reason.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, seq, reason)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// How many requests wait and how many were refused.
+    pub async fn request_counts(&self) -> Result<(i64, i64), StoreError> {
+        const SQL: &str = "SELECT COUNT(*) FROM outbox WHERE state = $1";
+        let count = async |state: &'static str| -> Result<i64, StoreError> {
+            Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
+                .bind(state)
+                .fetch_one(p)
+                .await)?)
+        };
+        Ok((count("queued").await?, count("refused").await?))
+    }
+
+    fn seal_outbox(&self, rows: Vec<NewOutbox>) -> Vec<(NewOutbox, Vec<u8>)> {
+        rows.into_iter()
+            .map(|row| {
+                let payload = self.sealer().seal(row.payload.as_bytes(), &row_name(&row.txn_id));
+                (row, payload)
+            })
+            .collect()
+    }
+}
+
+async fn insert(tx: &mut Tx, row: NewOutbox, payload: Vec<u8>, now: i64) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO outbox (room, txn_id, sender, kind, payload, history, state, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7)";
+    let history = match &row.history {
+        Some(line) => Some(history::insert(tx, line).await?),
+        None => None,
+    };
+    execute!(
+        tx,
+        SQL,
+        row.room,
+        row.txn_id,
+        row.sender,
+        row.kind.as_str(),
+        payload,
+        history,
+        now
+    )?;
+    Ok(())
+}

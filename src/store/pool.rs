@@ -1,0 +1,169 @@
+//! Two engines behind one enum. `on!` runs one body on whichever pool there is, `on_tx!` inside a write; the body is
+//! checked by the compiler for both. A forgotten bind is an error on PostgreSQL and a silent NULL on SQLite, so the
+//! store's tests run on both.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use super::error::OpenError;
+
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Connections to one database.
+#[derive(Clone)]
+pub(super) enum Pool {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+/// A write under way.
+pub(super) enum Tx {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+macro_rules! on {
+    ($pool:expr, |$p:ident| $body:expr) => {
+        match $pool {
+            $crate::store::pool::Pool::Postgres($p) => $body,
+            $crate::store::pool::Pool::Sqlite($p) => $body,
+        }
+    };
+}
+
+macro_rules! on_tx {
+    ($tx:expr, |$c:ident| $body:expr) => {
+        match $tx {
+            $crate::store::pool::Tx::Postgres(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+            $crate::store::pool::Tx::Sqlite(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+
+/// Runs a statement inside a write and gives the number of rows that it touched.
+macro_rules! execute {
+    ($tx:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+        $crate::store::pool::on_tx!($tx, |c| sqlx::query($sql)
+            $(.bind($value))*
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected()))
+    };
+}
+
+pub(super) use {execute, on, on_tx};
+
+/// Opens the readers' pool and the writer's, which holds one connection.
+pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> {
+    let url = url.expose_secret();
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(OpenError::Connect)?
+            .application_name("towline");
+        let pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(10))
+                .connect_with(options.clone())
+        };
+        let writing = pool(1).await.map_err(OpenError::Connect)?;
+        let reading = pool(4).await.map_err(OpenError::Connect)?;
+        Ok((Pool::Postgres(reading), Pool::Postgres(writing)))
+    } else if url.starts_with("sqlite:") {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(OpenError::Connect)?
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit is what a 200 to the homeserver promises: it must survive power loss.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5));
+        let writing = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_with(options.clone().create_if_missing(true))
+            .await
+            .map_err(OpenError::Connect)?;
+        let reading = SqlitePoolOptions::new()
+            .max_connections(2)
+            .test_before_acquire(false)
+            .connect_with(options.create_if_missing(false).pragma("query_only", "ON"))
+            .await
+            .map_err(OpenError::Connect)?;
+        Ok((Pool::Sqlite(reading), Pool::Sqlite(writing)))
+    } else {
+        Err(OpenError::Scheme)
+    }
+}
+
+impl Pool {
+    pub(super) async fn migrate(&self) -> Result<(), OpenError> {
+        let (migrator, result) = match self {
+            Self::Postgres(pool) => (&POSTGRES, POSTGRES.run(pool).await),
+            Self::Sqlite(pool) => (&SQLITE, SQLITE.run(pool).await),
+        };
+        let known = migrator
+            .iter()
+            .map(|migration| migration.version)
+            .max()
+            .unwrap_or(0);
+        result.map_err(|error| match error {
+            MigrateError::VersionMissing(found) => OpenError::SchemaNewer { found, known },
+            other => OpenError::Migrate(other),
+        })
+    }
+
+    pub(super) async fn begin(&self) -> sqlx::Result<Tx> {
+        match self {
+            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            // A deferred transaction that upgrades from read to write gets SQLITE_BUSY at once.
+            Self::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        on!(self, |pool| pool.close().await);
+    }
+}
+
+impl Tx {
+    pub(super) async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Sqlite(transaction) => transaction.commit().await,
+        }
+    }
+
+    pub(super) async fn execute(&mut self, sql: &'static str) -> sqlx::Result<()> {
+        execute!(self, sql).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{POSTGRES, SQLITE};
+
+    #[test]
+    fn both_engines_have_the_same_migrations() {
+        let names = |migrator: &sqlx::migrate::Migrator| {
+            migrator
+                .iter()
+                .map(|m| (m.version, m.description.to_string()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&POSTGRES), names(&SQLITE));
+        assert!(!names(&SQLITE).is_empty());
+    }
+}

@@ -1,0 +1,273 @@
+//! Rooms, as intents that become real: the row is committed before `createRoom` is asked, carries a marker that the
+//! room will hold in its `m.room.create`, and gets its Matrix id when the homeserver has answered. No failed call
+//! removes a row (invariant 2).
+
+use sqlx::FromRow;
+
+use super::pool::{Tx, execute, on, on_tx};
+use super::{Store, StoreError};
+
+/// What a room is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RoomKind {
+    /// A user's direct chat with the bot.
+    Control,
+    /// A session's room: server messages and session commands.
+    Network,
+    /// Where a network's ghosts are known from; nobody else ever enters.
+    Lobby,
+    /// One user's room for a channel.
+    Private,
+    /// One user's room for a query: only they and the ghost.
+    Query,
+    /// One room for a channel and all its users.
+    Shared,
+}
+
+impl RoomKind {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Control, "control"),
+        (Self::Network, "network"),
+        (Self::Lobby, "lobby"),
+        (Self::Private, "private"),
+        (Self::Query, "query"),
+        (Self::Shared, "shared"),
+    ];
+
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, word)| word)
+    }
+
+    fn read(word: &str) -> Result<Self, StoreError> {
+        Self::ALL
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map(|(kind, _)| *kind)
+            .ok_or_else(|| StoreError::Unknown(format!("a room of kind {word}")))
+    }
+}
+
+/// What a new room shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// The control room of a user.
+    Control {
+        /// The user's number.
+        user: i64,
+    },
+    /// The network room of a session.
+    Network {
+        /// The session's number.
+        session: i64,
+    },
+    /// The lobby of a network.
+    Lobby {
+        /// The network's slug.
+        network: String,
+    },
+    /// The private room of a buffer.
+    Private {
+        /// The buffer's number.
+        buffer: i64,
+    },
+}
+
+/// A room to be.
+#[derive(Debug, Clone)]
+pub struct NewRoom {
+    /// What it is for.
+    pub kind: RoomKind,
+    /// A random text, to find the room by after a crash.
+    pub marker: String,
+    /// The Matrix user who makes it.
+    pub creator: String,
+    /// The number of the one who may speak through it.
+    pub owner: Option<i64>,
+    /// Whose queue its events wait in.
+    pub lane: String,
+    /// What it shows.
+    pub link: Link,
+    /// The room's id, where the user has made it.
+    pub room_id: Option<String>,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// A room as the table has it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct RoomRow {
+    /// Our number for it.
+    pub id: i64,
+    /// Its Matrix id, once it exists.
+    pub room_id: Option<String>,
+    kind: String,
+    /// The text in its `m.room.create`.
+    pub marker: String,
+    /// The Matrix user who makes it.
+    pub creator: String,
+    /// The Matrix id of the one who may speak through it.
+    pub owner: Option<String>,
+    /// Whose queue its events wait in.
+    pub lane: String,
+    /// The network's slug, where it shows something of one network.
+    pub network: Option<String>,
+    /// The network's name.
+    pub network_name: Option<String>,
+    /// The session, for network rooms, private rooms and queries.
+    pub session: Option<i64>,
+    /// The buffer, for private rooms and queries.
+    pub buffer: Option<i64>,
+    /// The channel's or nick's name, for private rooms and queries.
+    pub buffer_name: Option<String>,
+    /// The topic as last shown.
+    pub topic: Option<String>,
+    /// Milliseconds since 1970 at which the row was made.
+    pub created_at: i64,
+}
+
+impl RoomRow {
+    /// What the room is for.
+    pub fn kind(&self) -> Result<RoomKind, StoreError> {
+        RoomKind::read(&self.kind)
+    }
+}
+
+macro_rules! room_query {
+    ($tail:literal) => {
+        concat!(
+            r#"SELECT room.id, room.room_id, room.kind, room.marker, room.creator, "user".user_id AS owner, room.lane,
+                COALESCE(link.network, own.network, parent.network) AS network,
+                network.name AS network_name,
+                COALESCE(link.session, buffer.session) AS session,
+                buffer.id AS buffer, buffer.name AS buffer_name, buffer.topic AS topic, room.created_at
+            FROM room
+            JOIN link ON link.room = room.id
+            LEFT JOIN "user" ON "user".id = room.owner
+            LEFT JOIN buffer ON buffer.id = link.buffer
+            LEFT JOIN session AS own ON own.id = link.session
+            LEFT JOIN session AS parent ON parent.id = buffer.session
+            LEFT JOIN network ON network.slug = COALESCE(link.network, own.network, parent.network) "#,
+            $tail
+        )
+    };
+}
+
+impl Store {
+    /// The room that shows this, its intent stored where it is new.
+    pub async fn intend_room(&self, room: NewRoom) -> Result<RoomRow, StoreError> {
+        self.write(move |tx| Box::pin(async move { intend(tx, room).await }))
+            .await
+    }
+
+    /// The room with this number.
+    pub async fn room(&self, id: i64) -> Result<Option<RoomRow>, StoreError> {
+        const SQL: &str = room_query!("WHERE room.id = $1");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(id)
+            .fetch_optional(p)
+            .await)?)
+    }
+
+    /// The room with this Matrix id.
+    pub async fn room_by_matrix_id(&self, room_id: &str) -> Result<Option<RoomRow>, StoreError> {
+        const SQL: &str = room_query!("WHERE room.room_id = $1");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(room_id)
+            .fetch_optional(p)
+            .await)?)
+    }
+
+    /// The control rooms of a user, newest first.
+    pub async fn control_rooms(&self, user: i64) -> Result<Vec<RoomRow>, StoreError> {
+        const SQL: &str =
+            room_query!(r#"WHERE link.role = 'control' AND link."user" = $1 ORDER BY room.id DESC"#);
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(user)
+            .fetch_all(p)
+            .await)?)
+    }
+
+    /// Rooms that were meant to be and have no Matrix id.
+    pub async fn unmade_rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        const SQL: &str = room_query!("WHERE room.room_id IS NULL ORDER BY room.id");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
+    }
+
+    /// Stores that the owner was told about the room's encryption; whether that is news.
+    pub async fn mark_explained(&self, id: i64) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE room SET explained = TRUE WHERE id = $1 AND NOT explained";
+        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, id)? > 0) }))
+            .await
+    }
+
+    /// Stores the Matrix id of a room that the homeserver has made.
+    pub async fn room_made(&self, id: i64, room_id: &str) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE room SET room_id = $2 WHERE id = $1";
+        let room_id = room_id.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, id, room_id)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+/// Finds the room that shows this, or stores the intent.
+pub(super) async fn intend(tx: &mut Tx, room: NewRoom) -> Result<RoomRow, StoreError> {
+    const MAKE: &str = "INSERT INTO room (room_id, kind, marker, creator, owner, lane, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+    const LINK: &str = r#"INSERT INTO link (room, role, "user", network, session, buffer)
+        VALUES ($1, $2, $3, $4, $5, $6)"#;
+    const BY_ID: &str = room_query!("WHERE room.id = $1");
+    const BY_ROOM_ID: &str = room_query!("WHERE room.room_id = $1");
+    const BY_SESSION: &str = room_query!("WHERE link.role = 'network' AND link.session = $1");
+    const BY_NETWORK: &str = room_query!("WHERE link.role = 'lobby' AND link.network = $1");
+    const BY_BUFFER: &str = room_query!("WHERE link.role = 'private' AND link.buffer = $1");
+
+    let found: Option<RoomRow> = match (&room.link, &room.room_id) {
+        (_, Some(room_id)) => on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID)
+            .bind(room_id)
+            .fetch_optional(c)
+            .await)?,
+        (Link::Control { .. }, None) => None,
+        (Link::Network { session }, None) => on_tx!(tx, |c| sqlx::query_as(BY_SESSION)
+            .bind(*session)
+            .fetch_optional(c)
+            .await)?,
+        (Link::Lobby { network }, None) => on_tx!(tx, |c| sqlx::query_as(BY_NETWORK)
+            .bind(network)
+            .fetch_optional(c)
+            .await)?,
+        (Link::Private { buffer }, None) => on_tx!(tx, |c| sqlx::query_as(BY_BUFFER)
+            .bind(*buffer)
+            .fetch_optional(c)
+            .await)?,
+    };
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
+        .bind(room.room_id)
+        .bind(room.kind.as_str())
+        .bind(room.marker)
+        .bind(room.creator)
+        .bind(room.owner)
+        .bind(room.lane)
+        .bind(room.created_at)
+        .fetch_one(c)
+        .await)?;
+    let (role, user, network, session, buffer) = match room.link {
+        Link::Control { user } => ("control", Some(user), None, None, None),
+        Link::Network { session } => ("network", None, None, Some(session), None),
+        Link::Lobby { network } => ("lobby", None, Some(network), None, None),
+        Link::Private { buffer } => ("private", None, None, None, Some(buffer)),
+    };
+    execute!(tx, LINK, id, role, user, network, session, buffer)?;
+    Ok(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_one(c).await)?)
+}

@@ -1,0 +1,172 @@
+//! Users, networks and sessions.
+
+use sqlx::FromRow;
+
+use super::pool::{Tx, execute, on, on_tx};
+use super::{Store, StoreError};
+
+/// A Matrix user of the bridge.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct User {
+    /// Our number for them.
+    pub id: i64,
+    /// Their Matrix id.
+    pub user_id: String,
+}
+
+/// One user's connection to one network.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct SessionRow {
+    /// Our number for it.
+    pub id: i64,
+    /// The number of its user.
+    pub user: i64,
+    /// The Matrix id of its user.
+    pub user_id: String,
+    /// The network's slug.
+    pub network: String,
+    /// Tells several sessions of one user on one network apart; empty for the first.
+    pub name: String,
+    /// Whether it should be connected.
+    pub connect: bool,
+}
+
+const SESSION: &str = r#"SELECT session.id, "user".id AS "user", "user".user_id, session.network, session.name,
+    session.connect FROM session JOIN "user" ON "user".id = session."user" "#;
+
+const NETWORK: &str = "INSERT INTO network (slug, name, created_at) VALUES ($1, $2, $3)
+    ON CONFLICT (slug) DO UPDATE SET name = excluded.name";
+
+macro_rules! session_query {
+    ($tail:literal) => {
+        sqlx::AssertSqlSafe(format!("{SESSION}{}", $tail))
+    };
+}
+
+impl Store {
+    /// The user's row, made where it is missing.
+    pub async fn ensure_user(&self, user_id: &str, now: i64) -> Result<User, StoreError> {
+        const FIND: &str = r#"SELECT id, user_id FROM "user" WHERE user_id = $1"#;
+        const MAKE: &str = r#"INSERT INTO "user" (user_id, created_at) VALUES ($1, $2)
+            ON CONFLICT (user_id) DO UPDATE SET user_id = excluded.user_id RETURNING id, user_id"#;
+        let found = on!(self.readers(), |p| sqlx::query_as(FIND)
+            .bind(user_id)
+            .fetch_optional(p)
+            .await)?;
+        if let Some(user) = found {
+            return Ok(user);
+        }
+        let user_id = user_id.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                Ok(on_tx!(tx, |c| sqlx::query_as(MAKE)
+                    .bind(user_id)
+                    .bind(now)
+                    .fetch_one(c)
+                    .await)?)
+            })
+        })
+        .await
+    }
+
+    /// The Matrix id of a user.
+    pub async fn user_id(&self, user: i64) -> Result<String, StoreError> {
+        const SQL: &str = r#"SELECT user_id FROM "user" WHERE id = $1"#;
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(user)
+            .fetch_one(p)
+            .await)?)
+    }
+
+    /// Makes the network's row, or gives it this name.
+    pub async fn ensure_network(&self, slug: &str, name: &str, now: i64) -> Result<(), StoreError> {
+        let (slug, name) = (slug.to_owned(), name.to_owned());
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, NETWORK, slug, name, now)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// The session of this user on this network, made where it is missing; and whether it was made.
+    pub async fn open_session(
+        &self,
+        user: &User,
+        network: &str,
+        network_name: &str,
+        now: i64,
+    ) -> Result<(SessionRow, bool), StoreError> {
+        const MAKE: &str = r#"INSERT INTO session ("user", network, name, connect, created_at)
+            VALUES ($1, $2, '', TRUE, $3) ON CONFLICT ("user", network, name) DO NOTHING"#;
+        const CONNECT: &str =
+            r#"UPDATE session SET connect = TRUE WHERE "user" = $1 AND network = $2 AND name = ''"#;
+        let (user, network, network_name) = (user.id, network.to_owned(), network_name.to_owned());
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, NETWORK, &network, network_name, now)?;
+                let made = execute!(tx, MAKE, user, &network, now)?;
+                execute!(tx, CONNECT, user, &network)?;
+                let sql = session_query!(
+                    r#"WHERE session."user" = $1 AND session.network = $2 AND session.name = ''"#
+                );
+                let row = on_tx!(tx, |c| sqlx::query_as(sql)
+                    .bind(user)
+                    .bind(&network)
+                    .fetch_one(c)
+                    .await)?;
+                Ok((row, made > 0))
+            })
+        })
+        .await
+    }
+
+    /// All sessions, in the order in which they were opened.
+    pub async fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
+        let sql = session_query!("ORDER BY session.id");
+        Ok(on!(self.readers(), |p| sqlx::query_as(sql).fetch_all(p).await)?)
+    }
+
+    /// Says whether a session should be connected.
+    pub async fn set_connect(&self, session: i64, connect: bool) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE session SET connect = $2 WHERE id = $1";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, session, connect)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Takes a session over for this instance and returns the epoch that its writes carry from now on.
+    pub async fn claim_session(&self, session: i64, owner: &str) -> Result<i64, StoreError> {
+        const SQL: &str = "UPDATE session SET owner = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
+        let owner = owner.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                Ok(on_tx!(tx, |c| sqlx::query_scalar(SQL)
+                    .bind(session)
+                    .bind(owner)
+                    .fetch_one(c)
+                    .await)?)
+            })
+        })
+        .await
+    }
+}
+
+/// Refuses a write for a session that another instance has taken over.
+pub(super) async fn check_epoch(tx: &mut Tx, session: i64, epoch: i64) -> Result<(), StoreError> {
+    const SQL: &str = "SELECT epoch FROM session WHERE id = $1";
+    let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL)
+        .bind(session)
+        .fetch_optional(c)
+        .await)?;
+    if found == Some(epoch) {
+        Ok(())
+    } else {
+        Err(StoreError::Superseded)
+    }
+}

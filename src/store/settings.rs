@@ -1,0 +1,186 @@
+//! The settings table: the only way to add a setting that can change at run time.
+//!
+//! A setting has a key, a default, the scopes in which it may be set, who may set it, and whether it is a secret
+//! (then it is sealed at rest and never shown). A value is looked up from the narrowest scope to the widest.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::pool::{execute, on};
+use super::{Store, StoreError};
+
+/// Where a value applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Everywhere.
+    Global,
+    /// On one network.
+    Network,
+    /// For one user.
+    User,
+    /// In one session.
+    Session,
+    /// In one buffer.
+    Buffer,
+}
+
+impl Scope {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Network => "network",
+            Self::User => "user",
+            Self::Session => "session",
+            Self::Buffer => "buffer",
+        }
+    }
+}
+
+/// Who may set a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setter {
+    /// The user whose session, buffer or account it is.
+    Owner,
+    /// An administrator.
+    Admin,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name in the table and in commands.
+    pub key: &'static str,
+    /// What it means, in one sentence.
+    pub meaning: &'static str,
+    /// Where it may be set, narrowest first.
+    pub scopes: &'static [Scope],
+    /// Who may set it.
+    pub setter: Setter,
+    /// Whether it is sealed and never shown.
+    pub secret: bool,
+}
+
+macro_rules! settings {
+    ($($(#[$meta:meta])* $name:ident = { $($field:ident: $value:expr),* $(,)? };)*) => {
+        $($(#[$meta])* pub const $name: Setting = Setting { $($field: $value),* };)*
+        /// All settings.
+        pub const ALL: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+settings! {
+    /// The nick that a session wants.
+    NICK = {
+        key: "nick", meaning: "the nick to use on IRC; by default from the template",
+        scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
+    };
+    /// The user name of a session.
+    USERNAME = {
+        key: "username", meaning: "the user name (ident) to give; by default from the Matrix id",
+        scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
+    };
+    /// The real name of a session.
+    REALNAME = {
+        key: "realname", meaning: "the real name that WHOIS shows; by default the nick",
+        scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
+    };
+    /// The account for SASL.
+    SASL_ACCOUNT = {
+        key: "sasl-account", meaning: "the account with the network's services",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
+    /// The password for SASL.
+    SASL_PASSWORD = {
+        key: "sasl-password", meaning: "the password of that account",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
+    };
+}
+
+/// A value as it was stored.
+#[derive(Debug, Clone)]
+pub struct Value(SecretString);
+
+impl Value {
+    /// The text; the caller knows from the setting whether it is a secret.
+    pub fn text(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// The text as a secret.
+    pub fn into_secret(self) -> SecretString {
+        self.0
+    }
+}
+
+fn row_name(scope: Scope, scope_id: &str, key: &str) -> String {
+    format!("setting:{}:{scope_id}:{key}", scope.as_str())
+}
+
+impl Store {
+    /// The value of a setting in one scope.
+    pub async fn setting(
+        &self,
+        setting: &Setting,
+        scope: Scope,
+        id: i64,
+    ) -> Result<Option<Value>, StoreError> {
+        const SQL: &str = "SELECT value FROM setting WHERE scope = $1 AND scope_id = $2 AND key = $3";
+        debug_assert!(
+            setting.scopes.contains(&scope),
+            "{} can't be set there",
+            setting.key
+        );
+        let scope_id = id.to_string();
+        let stored: Option<Vec<u8>> = on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(scope.as_str())
+            .bind(&scope_id)
+            .bind(setting.key)
+            .fetch_optional(p)
+            .await)?;
+        let Some(stored) = stored else { return Ok(None) };
+        let plain = if setting.secret {
+            self.sealer()
+                .open(&stored, &row_name(scope, &scope_id, setting.key))?
+        } else {
+            stored
+        };
+        let text = String::from_utf8(plain).map_err(|_| StoreError::Sealed)?;
+        Ok(Some(Value(text.into())))
+    }
+
+    /// Sets a setting in one scope, or removes it there.
+    pub async fn set_setting(
+        &self,
+        setting: &'static Setting,
+        scope: Scope,
+        id: i64,
+        value: Option<&str>,
+    ) -> Result<(), StoreError> {
+        const SET: &str = "INSERT INTO setting (scope, scope_id, key, value) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (scope, scope_id, key) DO UPDATE SET value = excluded.value";
+        const REMOVE: &str = "DELETE FROM setting WHERE scope = $1 AND scope_id = $2 AND key = $3";
+        debug_assert!(
+            setting.scopes.contains(&scope),
+            "{} can't be set there",
+            setting.key
+        );
+        let scope_id = id.to_string();
+        let stored = value.map(|value| {
+            if setting.secret {
+                self.sealer()
+                    .seal(value.as_bytes(), &row_name(scope, &scope_id, setting.key))
+            } else {
+                value.as_bytes().to_vec()
+            }
+        });
+        self.write(move |tx| {
+            Box::pin(async move {
+                match stored {
+                    Some(stored) => execute!(tx, SET, scope.as_str(), scope_id, setting.key, stored)?,
+                    None => execute!(tx, REMOVE, scope.as_str(), scope_id, setting.key)?,
+                };
+                Ok(())
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,11 @@
+//! What both sides say, as [`RichText`]: read from IRC's codes, written as Matrix HTML, split into lines that fit.
+//!
+//! Pure: text in, text out. It knows no rooms, no sessions and no clock.
+
+mod irc_codes;
+mod rich_text;
+mod split;
+
+pub use irc_codes::{read_irc, strip_irc};
+pub use rich_text::{Colour, RichText, Style};
+pub use split::{lines_of, split_line};

@@ -1,0 +1,150 @@
+//! IRC's formatting codes (modern IRC docs, "IRC Formatting") as [`RichText`].
+
+use super::rich_text::{Colour, RichText, Style};
+
+/// The palette of `\x03`: 0–15 as clients agree on them, 16–98 as mIRC 7 defined them.
+const PALETTE: [u32; 99] = [
+    0xffffff, 0x000000, 0x00007f, 0x009300, 0xff0000, 0x7f0000, 0x9c009c, 0xfc7f00, 0xffff00, 0x00fc00,
+    0x009393, 0x00ffff, 0x0000fc, 0xff00ff, 0x7f7f7f, 0xd2d2d2, 0x470000, 0x472100, 0x474700, 0x324700,
+    0x004700, 0x00472c, 0x004747, 0x002747, 0x000047, 0x2e0047, 0x470047, 0x47002a, 0x740000, 0x743a00,
+    0x747400, 0x517400, 0x007400, 0x007449, 0x007474, 0x004074, 0x000074, 0x4b0074, 0x740074, 0x740045,
+    0xb50000, 0xb56300, 0xb5b500, 0x7db500, 0x00b500, 0x00b571, 0x00b5b5, 0x0063b5, 0x0000b5, 0x7500b5,
+    0xb500b5, 0xb5006b, 0xff0000, 0xff8c00, 0xffff00, 0xb2ff00, 0x00ff00, 0x00ffa0, 0x00ffff, 0x008cff,
+    0x0000ff, 0xa500ff, 0xff00ff, 0xff0098, 0xff5959, 0xffb459, 0xffff71, 0xcfff60, 0x6fff6f, 0x65ffc9,
+    0x6dffff, 0x59b4ff, 0x5959ff, 0xc459ff, 0xff66ff, 0xff59bc, 0xff9c9c, 0xffd39c, 0xffff9c, 0xe2ff9c,
+    0x9cff9c, 0x9cffdb, 0x9cffff, 0x9cd3ff, 0x9c9cff, 0xdc9cff, 0xff9cff, 0xff94d3, 0x000000, 0x131313,
+    0x282828, 0x363636, 0x4d4d4d, 0x656565, 0x818181, 0x9f9f9f, 0xbcbcbc, 0xe2e2e2, 0xffffff,
+];
+
+fn rgb(hex: u32) -> Colour {
+    let [_, red, green, blue] = hex.to_be_bytes();
+    Colour(red, green, blue)
+}
+
+/// Reads a line with formatting codes. Other control characters are dropped: clients show them as noise.
+pub fn read_irc(line: &str) -> RichText {
+    let mut text = RichText::new();
+    let mut style = Style::default();
+    let mut reverse = false;
+    let mut rest = line;
+    let mut run = String::new();
+    while let Some(character) = rest.chars().next() {
+        rest = &rest[character.len_utf8()..];
+        if !character.is_control() {
+            run.push(character);
+            continue;
+        }
+        text.push(&run, shown(style, reverse));
+        run.clear();
+        match character {
+            '\x02' => style.bold = !style.bold,
+            '\x1d' => style.italic = !style.italic,
+            '\x1f' => style.underline = !style.underline,
+            '\x1e' => style.strike = !style.strike,
+            '\x11' => style.monospace = !style.monospace,
+            '\x16' => reverse = !reverse,
+            '\x0f' => (style, reverse) = (Style::default(), false),
+            '\x03' => rest = colours(rest, &mut style, palette_colour),
+            '\x04' => rest = colours(rest, &mut style, hex_colour),
+            '\t' => run.push('\t'),
+            _ => {}
+        }
+    }
+    text.push(&run, shown(style, reverse));
+    text
+}
+
+/// The text of a line without its codes.
+pub fn strip_irc(line: &str) -> String {
+    read_irc(line).to_plain()
+}
+
+fn shown(mut style: Style, reverse: bool) -> Style {
+    if reverse {
+        (style.foreground, style.background) = (
+            Some(style.background.unwrap_or(Colour(255, 255, 255))),
+            Some(style.foreground.unwrap_or(Colour(0, 0, 0))),
+        );
+    }
+    style
+}
+
+type ReadColour = fn(&str) -> Option<(Option<Colour>, &str)>;
+
+/// Reads `fg[,bg]` after a colour code; a code alone ends the colours.
+fn colours<'a>(
+    rest: &'a str,
+    style: &mut Style,
+    read: for<'b> fn(&'b str) -> Option<(Option<Colour>, &'b str)>,
+) -> &'a str {
+    let _: ReadColour = read;
+    let Some((foreground, rest)) = read(rest) else {
+        (style.foreground, style.background) = (None, None);
+        return rest;
+    };
+    style.foreground = foreground;
+    match rest.strip_prefix(',').and_then(read) {
+        Some((background, rest)) => {
+            style.background = background;
+            rest
+        }
+        None => rest,
+    }
+}
+
+/// One or two digits; 99 is the reader's own colour.
+fn palette_colour(text: &str) -> Option<(Option<Colour>, &str)> {
+    let digits = text.bytes().take(2).take_while(u8::is_ascii_digit).count();
+    let number: usize = text[..digits].parse().ok()?;
+    Some((PALETTE.get(number).copied().map(rgb), &text[digits..]))
+}
+
+/// Six hexadecimal digits.
+fn hex_colour(text: &str) -> Option<(Option<Colour>, &str)> {
+    let (digits, rest) = text.split_at_checked(6)?;
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    Some((u32::from_str_radix(digits, 16).ok().map(rgb), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::bold("a\x02b\x02c", "a<b>b</b>c")]
+    #[case::reset("\x02\x1da\x0fb", "<b><i>a</i></b>b")]
+    #[case::palette("\x034red\x03 plain", "<span data-mx-color=\"#ff0000\">red</span> plain")]
+    #[case::both_colours(
+        "\x0304,01x",
+        "<span data-mx-color=\"#ff0000\" data-mx-bg-color=\"#000000\">x</span>"
+    )]
+    #[case::comma_is_text("\x034,x", "<span data-mx-color=\"#ff0000\">,x</span>")]
+    #[case::default_colour("\x0304a\x0399b", "<span data-mx-color=\"#ff0000\">a</span>b")]
+    #[case::hex("\x04ff8000x", "<span data-mx-color=\"#ff8000\">x</span>")]
+    #[case::three_digits_are_two_and_a_text("\x03041", "<span data-mx-color=\"#ff0000\">1</span>")]
+    #[case::monospace("\x11x\x11", "<code>x</code>")]
+    #[case::reverse(
+        "\x16x",
+        "<span data-mx-color=\"#ffffff\" data-mx-bg-color=\"#000000\">x</span>"
+    )]
+    fn codes_become_html(#[case] line: &str, #[case] html: &str) {
+        assert_eq!(read_irc(line).to_html().unwrap(), html);
+    }
+
+    #[test]
+    fn other_control_characters_are_dropped() {
+        assert_eq!(strip_irc("a\x01\x07b\u{9b}c"), "abc");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics_and_no_code_is_left(line in "[\x00-\x1f\x7fa-z0-9,é#]{0,60}") {
+            let plain = strip_irc(&line);
+            prop_assert!(plain.chars().all(|c| !c.is_control() || c == '\t'));
+        }
+    }
+}

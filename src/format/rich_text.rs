@@ -1,0 +1,218 @@
+//! Styled text: a list of spans. Both the plain body and the HTML of a Matrix message are written from it, so that
+//! they can't say different things. HTML is only ever made here, and every text in it is escaped.
+
+use std::fmt::Write as _;
+
+/// A colour, red, green and blue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Colour(pub u8, pub u8, pub u8);
+
+/// How a span looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Style {
+    /// Bold.
+    pub bold: bool,
+    /// Italic.
+    pub italic: bool,
+    /// Underlined.
+    pub underline: bool,
+    /// Struck through.
+    pub strike: bool,
+    /// In a fixed-width font.
+    pub monospace: bool,
+    /// Colour of the text.
+    pub foreground: Option<Colour>,
+    /// Colour behind the text.
+    pub background: Option<Colour>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Span {
+    text: String,
+    style: Style,
+}
+
+/// Styled text; a line feed in it begins a new line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RichText {
+    spans: Vec<Span>,
+}
+
+impl RichText {
+    /// No text.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Text without style.
+    pub fn plain(text: impl AsRef<str>) -> Self {
+        Self::new().text(text)
+    }
+
+    /// Adds text without style.
+    #[must_use]
+    pub fn text(self, text: impl AsRef<str>) -> Self {
+        self.styled(text, Style::default())
+    }
+
+    /// Adds bold text.
+    #[must_use]
+    pub fn bold(self, text: impl AsRef<str>) -> Self {
+        self.styled(
+            text,
+            Style {
+                bold: true,
+                ..Style::default()
+            },
+        )
+    }
+
+    /// Adds text in a fixed-width font.
+    #[must_use]
+    pub fn code(self, text: impl AsRef<str>) -> Self {
+        self.styled(
+            text,
+            Style {
+                monospace: true,
+                ..Style::default()
+            },
+        )
+    }
+
+    /// Adds text in this style.
+    #[must_use]
+    pub fn styled(mut self, text: impl AsRef<str>, style: Style) -> Self {
+        self.push(text.as_ref(), style);
+        self
+    }
+
+    /// Adds the other text.
+    #[must_use]
+    pub fn then(mut self, other: Self) -> Self {
+        for span in other.spans {
+            self.push(&span.text, span.style);
+        }
+        self
+    }
+
+    /// Begins a new line, unless nothing stands before it.
+    #[must_use]
+    pub fn line(mut self) -> Self {
+        if !self.is_empty() {
+            self.push("\n", Style::default());
+        }
+        self
+    }
+
+    pub(super) fn push(&mut self, text: &str, style: Style) {
+        if text.is_empty() {
+            return;
+        }
+        match self.spans.last_mut() {
+            Some(last) if last.style == style => last.text.push_str(text),
+            _ => self.spans.push(Span {
+                text: text.to_owned(),
+                style,
+            }),
+        }
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The text without its style.
+    pub fn to_plain(&self) -> String {
+        self.spans.iter().map(|span| span.text.as_str()).collect()
+    }
+
+    /// The text as Matrix HTML (specification, "m.room.message msgtypes"), or `None` where it has no style to show.
+    pub fn to_html(&self) -> Option<String> {
+        if self.spans.iter().all(|span| span.style == Style::default()) {
+            return None;
+        }
+        let mut html = String::new();
+        for Span { text, style } in &self.spans {
+            let mut close = Vec::new();
+            let tags = [
+                (style.bold, "b"),
+                (style.italic, "i"),
+                (style.underline, "u"),
+                (style.strike, "del"),
+                (style.monospace, "code"),
+            ];
+            if style.foreground.is_some() || style.background.is_some() {
+                html.push_str("<span");
+                for (name, colour) in [
+                    ("data-mx-color", style.foreground),
+                    ("data-mx-bg-color", style.background),
+                ] {
+                    if let Some(Colour(red, green, blue)) = colour {
+                        let _ = write!(html, " {name}=\"#{red:02x}{green:02x}{blue:02x}\"");
+                    }
+                }
+                html.push('>');
+                close.push("span");
+            }
+            for (_, tag) in tags.iter().filter(|(wanted, _)| *wanted) {
+                let _ = write!(html, "<{tag}>");
+                close.push(tag);
+            }
+            escape_into(&mut html, text);
+            for tag in close.iter().rev() {
+                let _ = write!(html, "</{tag}>");
+            }
+        }
+        Some(html)
+    }
+}
+
+fn escape_into(html: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            '\n' => html.push_str("<br>"),
+            _ => html.push(character),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_without_style_needs_no_html() {
+        assert_eq!(RichText::plain("a < b").to_html(), None);
+    }
+
+    #[test]
+    fn every_text_in_html_is_escaped() {
+        let text = RichText::new().bold("<script>").text("\"&'\nx");
+        assert_eq!(
+            text.to_html().unwrap(),
+            "<b>&lt;script&gt;</b>&quot;&amp;&#39;<br>x"
+        );
+        assert_eq!(text.to_plain(), "<script>\"&'\nx");
+    }
+
+    #[test]
+    fn styles_nest_and_close_in_order() {
+        let style = Style {
+            bold: true,
+            monospace: true,
+            foreground: Some(Colour(255, 0, 1)),
+            ..Style::default()
+        };
+        let html = RichText::new().styled("x", style).to_html().unwrap();
+        assert_eq!(
+            html,
+            "<span data-mx-color=\"#ff0001\"><b><code>x</code></b></span>"
+        );
+    }
+}

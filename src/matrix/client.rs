@@ -1,0 +1,441 @@
+//! The client-server API as an application service uses it: with the `as_token`, as the bot or as a ghost
+//! (`?user_id=`, [specification]). One attempt for each call: who calls decides what to do about a failure, and
+//! [`ClientError`] says what is known about the outcome.
+//!
+//! [specification]: https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::Request as HttpRequest;
+use ruma::api::auth_scheme::{AuthScheme, SendAccessToken};
+use ruma::api::client;
+use ruma::api::client::uiaa::UiaaResponse;
+use ruma::api::error::{Error as MatrixError, ErrorBody, ErrorKind, FromHttpResponseError, RetryAfter};
+use ruma::api::path_builder::VersionHistory;
+use ruma::api::{
+    AppserviceUserIdentity, IncomingResponseExt as _, MatrixVersion, OutgoingRequest,
+    OutgoingRequestAppserviceExt as _, SupportedVersions,
+};
+use ruma::serde::Raw;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId, RoomId, UserId};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::error::ClientError;
+
+/// How long to wait where a 429 does not say.
+const DEFAULT_WAIT: Duration = Duration::from_secs(1);
+
+/// The bridge's access to its homeserver.
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: SecretString,
+    bot: OwnedUserId,
+    versions: SupportedVersions,
+}
+
+/// A room to be made.
+#[derive(Debug, Default, Clone)]
+pub struct CreateRoom {
+    /// The room's name.
+    pub name: Option<String>,
+    /// The room's topic.
+    pub topic: Option<String>,
+    /// Who is invited.
+    pub invite: Vec<String>,
+    /// Whether the invitation is to a direct chat.
+    pub is_direct: bool,
+    /// Extra content of `m.room.create`.
+    pub creation_content: Value,
+    /// State events: type, state key, content.
+    pub initial_state: Vec<(&'static str, String, Value)>,
+    /// Overrides in `m.room.power_levels`.
+    pub power_levels: Value,
+}
+
+/// What a message looked up in a room tells.
+#[derive(Debug, Clone)]
+pub struct FoundEvent {
+    /// Its id.
+    pub event_id: String,
+    /// Its sender.
+    pub sender: String,
+    /// Its content.
+    pub content: Value,
+}
+
+impl Client {
+    /// A client that acts for the bot `bot` on the homeserver at `base`.
+    pub fn new(
+        http: reqwest::Client,
+        base: &str,
+        token: SecretString,
+        bot: &str,
+    ) -> Result<Self, ClientError> {
+        let base = base.trim_end_matches('/').to_owned();
+        // Every homeserver that an application service can meet knows the v3 paths; nothing newer is needed.
+        let versions = SupportedVersions {
+            versions: [MatrixVersion::V1_1].into(),
+            features: [].into(),
+        };
+        Ok(Self {
+            http,
+            base,
+            token,
+            bot: user_id(bot)?,
+            versions,
+        })
+    }
+
+    /// The bot's Matrix id.
+    pub fn bot(&self) -> &str {
+        self.bot.as_str()
+    }
+
+    /// The homeserver's domain.
+    pub fn domain(&self) -> &str {
+        self.bot.server_name().as_str()
+    }
+
+    async fn call<R>(&self, sender: &str, request: R) -> Result<R::IncomingResponse, ClientError>
+    where
+        R: OutgoingRequest<PathBuilder = VersionHistory>,
+        R::EndpointError: Failure,
+        for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
+    {
+        let sender = user_id(sender)?;
+        let identity = if sender == self.bot {
+            AppserviceUserIdentity::default()
+        } else {
+            AppserviceUserIdentity::new(&sender)
+        };
+        let request: HttpRequest<Vec<u8>> = request
+            .try_into_http_request_with_identity(
+                &self.base,
+                SendAccessToken::Appservice(self.token.expose_secret()),
+                identity,
+                Cow::Borrowed(&self.versions),
+            )
+            .map_err(|error| ClientError::Invalid(error.to_string()))?;
+        let request = request
+            .try_into()
+            .map_err(|error: reqwest::Error| ClientError::Invalid(error.to_string()))?;
+        // No address in the errors: it is the administrator's own, and long.
+        let response = self.http.execute(request).await.map_err(|error| {
+            let error = error.without_url();
+            if error.is_connect() {
+                ClientError::Unreachable(chain(&error))
+            } else {
+                ClientError::Unknown(chain(&error))
+            }
+        })?;
+        let status = response.status();
+        let mut answer = http::Response::builder().status(status);
+        for (name, value) in response.headers() {
+            answer = answer.header(name, value);
+        }
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| ClientError::Unknown(chain(&error.without_url())))?;
+        let answer = answer
+            .body(&body[..])
+            .map_err(|error| ClientError::Unknown(error.to_string()))?;
+        match R::IncomingResponse::try_from_http_response(answer) {
+            Ok(response) => Ok(response),
+            Err(FromHttpResponseError::Server(error)) => Err(error.sorted()),
+            Err(error) => Err(ClientError::Unknown(error.to_string())),
+        }
+    }
+
+    /// `GET /account/whoami`: whom the token belongs to.
+    pub async fn whoami(&self) -> Result<String, ClientError> {
+        let response = self
+            .call(self.bot(), client::account::whoami::v3::Request::new())
+            .await?;
+        Ok(response.user_id.into())
+    }
+
+    /// `POST /appservice/{id}/ping`: asks the homeserver to call back.
+    pub async fn ping(&self, id: &str) -> Result<Duration, ClientError> {
+        let request = client::appservice::request_ping::v1::Request::new(id.to_owned());
+        Ok(self.call(self.bot(), request).await?.duration)
+    }
+
+    /// `POST /register`: makes a ghost or the bot; a user that exists already is a success.
+    pub async fn register(&self, localpart: &str) -> Result<(), ClientError> {
+        let mut request = client::account::register::v3::Request::new();
+        request.username = Some(localpart.to_owned());
+        request.login_type = Some(client::account::register::LoginType::ApplicationService);
+        request.inhibit_login = true;
+        match self.call(self.bot(), request).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is("M_USER_IN_USE") => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `PUT /profile/{user}/displayname`.
+    pub async fn set_display_name(&self, user: &str, name: &str) -> Result<(), ClientError> {
+        #[expect(deprecated, reason = "its successor needs servers of 2025 and later")]
+        let request =
+            client::profile::set_display_name::v3::Request::new(user_id(user)?, Some(name.to_owned()));
+        self.call(user, request).await.map(drop)
+    }
+
+    /// `POST /createRoom`. Not idempotent: the caller stores the intent first.
+    pub async fn create_room(&self, sender: &str, room: &CreateRoom) -> Result<String, ClientError> {
+        use client::room::create_room::v3::{Request, RoomPreset};
+        let mut request = Request::new();
+        request.preset = Some(RoomPreset::PrivateChat);
+        request.name.clone_from(&room.name);
+        request.topic.clone_from(&room.topic);
+        request.is_direct = room.is_direct;
+        request.invite = room
+            .invite
+            .iter()
+            .map(|user| user_id(user))
+            .collect::<Result<_, _>>()?;
+        request.creation_content = Some(raw(&room.creation_content)?);
+        request.power_level_content_override = Some(raw(&room.power_levels)?);
+        for (kind, state_key, content) in &room.initial_state {
+            let event = serde_json::json!({ "type": kind, "state_key": state_key, "content": content });
+            request.initial_state.push(raw(&event)?);
+        }
+        Ok(self.call(sender, request).await?.room_id.into())
+    }
+
+    /// `POST /rooms/{room}/invite`.
+    pub async fn invite(&self, sender: &str, room: &str, user: &str) -> Result<(), ClientError> {
+        use client::membership::invite_user::v3::{InvitationRecipient, InviteUserId, Request};
+        let recipient = InvitationRecipient::UserId(InviteUserId::new(user_id(user)?));
+        self.call(sender, Request::new(room_id(room)?, recipient))
+            .await
+            .map(drop)
+    }
+
+    /// `POST /rooms/{room}/join`.
+    pub async fn join(&self, sender: &str, room: &str) -> Result<(), ClientError> {
+        self.call(
+            sender,
+            client::membership::join_room_by_id::v3::Request::new(room_id(room)?),
+        )
+        .await
+        .map(drop)
+    }
+
+    /// `POST /rooms/{room}/leave`; a user who is not there has left already.
+    pub async fn leave(&self, sender: &str, room: &str, reason: Option<&str>) -> Result<(), ClientError> {
+        let mut request = client::membership::leave_room::v3::Request::new(room_id(room)?);
+        request.reason = reason.map(str::to_owned);
+        self.call(sender, request).await.map(drop)
+    }
+
+    /// `POST /rooms/{room}/kick`.
+    pub async fn kick(&self, sender: &str, room: &str, user: &str, reason: &str) -> Result<(), ClientError> {
+        let mut request = client::membership::kick_user::v3::Request::new(room_id(room)?, user_id(user)?);
+        request.reason = Some(reason.to_owned());
+        self.call(sender, request).await.map(drop)
+    }
+
+    /// `PUT /rooms/{room}/send/m.room.message/{txn}` with this JSON as its content.
+    pub async fn send_message(
+        &self,
+        sender: &str,
+        room: &str,
+        txn_id: &str,
+        content: &str,
+    ) -> Result<String, ClientError> {
+        use client::message::send_message_event::v3::Request;
+        let body = Raw::from_json_string(content.to_owned())
+            .map_err(|error| ClientError::Invalid(error.to_string()))?;
+        let txn_id: OwnedTransactionId = txn_id.into();
+        let request = Request::new_raw(room_id(room)?, txn_id, "m.room.message".into(), body);
+        Ok(self.call(sender, request).await?.event_id.into())
+    }
+
+    /// `PUT /rooms/{room}/state/{type}/{key}`.
+    pub async fn send_state(
+        &self,
+        sender: &str,
+        room: &str,
+        kind: &str,
+        state_key: &str,
+        content: &Value,
+    ) -> Result<String, ClientError> {
+        use client::state::send_state_event::v3::Request;
+        let request = Request::new_raw(room_id(room)?, kind.into(), state_key.to_owned(), raw(content)?);
+        Ok(self.call(sender, request).await?.event_id.into())
+    }
+
+    /// `GET /rooms/{room}/state/{type}/{key}`; `None` when there is no such state.
+    pub async fn state(
+        &self,
+        sender: &str,
+        room: &str,
+        kind: &str,
+        key: &str,
+    ) -> Result<Option<Value>, ClientError> {
+        use client::state::get_state_event_for_key::v3::Request;
+        let request = Request::new(room_id(room)?, kind.into(), key.to_owned());
+        match self.call(sender, request).await {
+            Ok(response) => Ok(serde_json::from_str(response.event_or_content.get()).ok()),
+            Err(ClientError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `PUT /rooms/{room}/redact/{event}/{txn}`.
+    pub async fn redact(
+        &self,
+        sender: &str,
+        room: &str,
+        event: &str,
+        txn_id: &str,
+        reason: &str,
+    ) -> Result<String, ClientError> {
+        let event: OwnedEventId = event
+            .try_into()
+            .map_err(|_| ClientError::Invalid(format!("{event} is no event id")))?;
+        let mut request =
+            client::redact::redact_event::v3::Request::new(room_id(room)?, event, txn_id.into());
+        request.reason = Some(reason.to_owned());
+        Ok(self.call(sender, request).await?.event_id.into())
+    }
+
+    /// `POST /rooms/{room}/receipt/m.read/{event}`.
+    pub async fn mark_read(&self, sender: &str, room: &str, event: &str) -> Result<(), ClientError> {
+        use client::receipt::create_receipt::v3::{ReceiptType, Request};
+        let event: OwnedEventId = event
+            .try_into()
+            .map_err(|_| ClientError::Invalid(format!("{event} is no event id")))?;
+        self.call(sender, Request::new(room_id(room)?, ReceiptType::Read, event))
+            .await
+            .map(drop)
+    }
+
+    /// `GET /joined_rooms`.
+    pub async fn joined_rooms(&self, sender: &str) -> Result<Vec<String>, ClientError> {
+        let response = self
+            .call(sender, client::membership::joined_rooms::v3::Request::new())
+            .await?;
+        Ok(response.joined_rooms.into_iter().map(Into::into).collect())
+    }
+
+    /// `PUT /directory/room/{alias}`.
+    pub async fn set_alias(&self, alias: &str, room: &str) -> Result<(), ClientError> {
+        let alias = ruma::RoomAliasId::parse(alias)
+            .map_err(|_| ClientError::Invalid(format!("{alias} is no alias")))?;
+        let request = client::alias::create_alias::v3::Request::new(alias, room_id(room)?);
+        self.call(self.bot(), request).await.map(drop)
+    }
+
+    /// `GET /capabilities`: the version of the rooms that the homeserver makes.
+    pub async fn room_version(&self) -> Result<String, ClientError> {
+        let response = self
+            .call(
+                self.bot(),
+                client::discovery::get_capabilities::v3::Request::new(),
+            )
+            .await?;
+        Ok(response.capabilities.room_versions.default.to_string())
+    }
+
+    /// `GET /rooms/{room}/messages`: the latest events, newest first.
+    pub async fn latest_messages(
+        &self,
+        sender: &str,
+        room: &str,
+        limit: u32,
+    ) -> Result<Vec<FoundEvent>, ClientError> {
+        let mut request = client::message::get_message_events::v3::Request::backward(room_id(room)?);
+        request.limit = limit.into();
+        let response = self.call(sender, request).await?;
+        let read = |event: Raw<_>| {
+            let event: Value = serde_json::from_str(event.json().get()).ok()?;
+            Some(FoundEvent {
+                event_id: event["event_id"].as_str()?.to_owned(),
+                sender: event["sender"].as_str()?.to_owned(),
+                content: event["content"].clone(),
+            })
+        };
+        Ok(response.chunk.into_iter().filter_map(read).collect())
+    }
+}
+
+/// The errors of endpoints: the common one, and the one of those that may ask for more authentication.
+trait Failure {
+    fn sorted(&self) -> ClientError;
+}
+
+impl Failure for MatrixError {
+    fn sorted(&self) -> ClientError {
+        sort(self)
+    }
+}
+
+impl Failure for UiaaResponse {
+    fn sorted(&self) -> ClientError {
+        match self {
+            Self::MatrixError(error) => sort(error),
+            Self::AuthResponse(_) => ClientError::Refused {
+                status: 401,
+                code: "M_UNAUTHORIZED".to_owned(),
+                message: "the homeserver wants a login for what an application service may do".to_owned(),
+            },
+        }
+    }
+}
+
+fn user_id(text: &str) -> Result<OwnedUserId, ClientError> {
+    UserId::parse(text).map_err(|_| ClientError::Invalid(format!("{text} is no user id")))
+}
+
+fn room_id(text: &str) -> Result<OwnedRoomId, ClientError> {
+    RoomId::parse(text).map_err(|_| ClientError::Invalid(format!("{text} is no room id")))
+}
+
+fn raw<T>(value: &Value) -> Result<Raw<T>, ClientError> {
+    let json =
+        serde_json::value::to_raw_value(value).map_err(|error| ClientError::Invalid(error.to_string()))?;
+    Ok(Raw::from_json(json))
+}
+
+/// An error with its causes: `reqwest` hides them from its first line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Sorts the homeserver's error by what to do next.
+fn sort(error: &MatrixError) -> ClientError {
+    let status = error.status_code.as_u16();
+    let (code, message) = match &error.body {
+        ErrorBody::Standard(body) => (body.kind.errcode().to_string(), body.message.clone()),
+        _ => (String::new(), format!("HTTP status {status}")),
+    };
+    if let Some(ErrorKind::LimitExceeded(limit)) = error.error_kind() {
+        return ClientError::Limited(match limit.retry_after {
+            Some(RetryAfter::Delay(delay)) => delay,
+            _ => DEFAULT_WAIT,
+        });
+    }
+    match status {
+        429 => ClientError::Limited(DEFAULT_WAIT),
+        500.. => ClientError::Unknown(format!("HTTP status {status}: {message}")),
+        // Without a Matrix error code it was no homeserver that spoke, but a proxy before it.
+        _ if code.is_empty() => ClientError::Unknown(message),
+        _ => ClientError::Refused {
+            status,
+            code,
+            message,
+        },
+    }
+}

@@ -1,0 +1,238 @@
+//! Events as the bridge sees them: one narrow type, read from the homeserver's JSON at the border.
+//!
+//! Invariant 6: an event is state if and only if it has a `state_key`; its type says nothing about that. What the
+//! bridge has no use for becomes [`Content::Other`]. Reading is lenient: a field of the wrong type is a missing field.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The key in the content of the bridge's own events: the transaction id of their outbox row.
+pub const CONTENT_KEY: &str = "chat.towline.key";
+/// The key in `m.room.create` of rooms that the bridge has made: the marker of their row.
+pub const ROOM_MARKER: &str = "chat.towline.room";
+
+/// An event.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Its id.
+    pub event_id: String,
+    /// Its room.
+    pub room_id: String,
+    /// Who sent it.
+    pub sender: String,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What an event says.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Somebody's membership changed.
+    Member(Member),
+    /// Something was said.
+    Message(Message),
+    /// Something was said that the bridge can't read.
+    Encrypted,
+    /// The room is encrypted from now on.
+    Encryption,
+    /// Anything else.
+    Other,
+}
+
+/// A membership event.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Whose membership.
+    pub user_id: String,
+    /// `invite`, `join`, `leave`, `ban` or `knock`.
+    pub membership: String,
+    /// Whether the invitation is to a direct chat.
+    pub is_direct: bool,
+    /// Whether the room is encrypted, as far as the invitation tells.
+    pub encrypted: bool,
+}
+
+/// An `m.room.message`.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    /// `m.text`, `m.emote`, `m.notice` …
+    pub kind: String,
+    /// The plain text, without a reply's fallback.
+    pub body: String,
+    /// The event that it replaces.
+    pub replaces: Option<String>,
+    /// The event that it answers.
+    pub replies_to: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    event_id: String,
+    room_id: String,
+    sender: String,
+    #[serde(rename = "type")]
+    kind: String,
+    state_key: Option<String>,
+    #[serde(default)]
+    content: Value,
+    #[serde(default)]
+    unsigned: Value,
+}
+
+impl Event {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// When it lacks what every event has.
+    pub fn read(json: &str) -> Result<Self, serde_json::Error> {
+        let header: Header = serde_json::from_str(json)?;
+        let Header {
+            event_id,
+            room_id,
+            sender,
+            kind,
+            state_key,
+            content,
+            unsigned,
+        } = header;
+        let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
+        let content = match (kind.as_str(), state_key) {
+            ("m.room.member", Some(user_id)) => Content::Member(Member {
+                user_id,
+                membership: text("membership"),
+                is_direct: content["is_direct"].as_bool().unwrap_or(false),
+                encrypted: unsigned["invite_room_state"]
+                    .as_array()
+                    .is_some_and(|state| state.iter().any(|event| event["type"] == "m.room.encryption")),
+            }),
+            ("m.room.encryption", Some(_)) => Content::Encryption,
+            ("m.room.encrypted", None) => Content::Encrypted,
+            ("m.room.message", None) => Content::Message(read_message(&content)),
+            _ => Content::Other,
+        };
+        Ok(Self {
+            event_id,
+            room_id,
+            sender,
+            content,
+        })
+    }
+}
+
+fn read_message(content: &Value) -> Message {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let relation = &content["m.relates_to"];
+    let replaces = if relation["rel_type"] == "m.replace" {
+        text(&relation["event_id"])
+    } else {
+        None
+    };
+    // A thread's fallback looks like a reply and is none.
+    let falling_back = relation["is_falling_back"].as_bool().unwrap_or(false);
+    let replies_to = if falling_back {
+        None
+    } else {
+        text(&relation["m.in_reply_to"]["event_id"])
+    };
+    // An edit's own body is a fallback for clients that don't know edits.
+    let shown = if replaces.is_some() && content["m.new_content"].is_object() {
+        &content["m.new_content"]
+    } else {
+        content
+    };
+    let body = shown["body"].as_str().unwrap_or_default();
+    let body = if relation["m.in_reply_to"].is_object() {
+        without_fallback(body)
+    } else {
+        body
+    };
+    Message {
+        kind: shown["msgtype"].as_str().unwrap_or_default().to_owned(),
+        body: body.to_owned(),
+        replaces,
+        replies_to,
+    }
+}
+
+/// The body of a reply without the quotation that old clients put before it (specification before v1.13).
+fn without_fallback(body: &str) -> &str {
+    if !body.starts_with("> ") {
+        return body;
+    }
+    let mut rest = body;
+    while rest.starts_with("> ") || rest.starts_with(">\n") {
+        rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+    }
+    match rest.strip_prefix('\n') {
+        Some(text) if !text.is_empty() => text,
+        // No empty line after the quotation: the person quotes by hand.
+        _ => body,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    fn read(kind: &str, state_key: Option<&str>, content: &Value) -> Content {
+        let mut event =
+            json!({ "event_id": "$e", "room_id": "!r", "sender": "@a:x", "type": kind, "content": content });
+        if let Some(key) = state_key {
+            event["state_key"] = key.into();
+        }
+        Event::read(&event.to_string()).unwrap().content
+    }
+
+    #[test]
+    fn invariant_6_the_presence_of_a_state_key_decides_not_the_type() {
+        let member = json!({ "membership": "invite" });
+        assert!(matches!(read("m.room.member", None, &member), Content::Other));
+        assert!(matches!(
+            read("m.room.member", Some("@b:x"), &member),
+            Content::Member(_)
+        ));
+        assert!(matches!(
+            read("m.room.message", Some(""), &json!({ "body": "x" })),
+            Content::Other
+        ));
+        assert!(matches!(
+            read("m.room.encrypted", Some(""), &json!({})),
+            Content::Other
+        ));
+    }
+
+    #[rstest]
+    #[case::plain(json!({"msgtype": "m.text", "body": "hi"}), "hi", false)]
+    #[case::fallback_is_stripped(json!({"msgtype": "m.text", "body": "> <@b:x> old\n> more\n\nnew",
+        "m.relates_to": {"m.in_reply_to": {"event_id": "$o"}}}), "new", true)]
+    #[case::hand_made_quotation_stays(json!({"msgtype": "m.text", "body": "> quoted\nand mine",
+        "m.relates_to": {"m.in_reply_to": {"event_id": "$o"}}}), "> quoted\nand mine", true)]
+    #[case::quotation_without_relation_stays(json!({"msgtype": "m.text", "body": "> a\n\nb"}), "> a\n\nb", false)]
+    #[case::thread_fallback_is_no_reply(json!({"msgtype": "m.text", "body": "x", "m.relates_to": {"rel_type": "m.thread",
+        "event_id": "$r", "is_falling_back": true, "m.in_reply_to": {"event_id": "$o"}}}), "x", false)]
+    #[case::nothing_of_the_right_type(json!({"msgtype": 1, "body": [], "m.relates_to": "x"}), "", false)]
+    fn messages_are_read_leniently(#[case] content: Value, #[case] body: &str, #[case] reply: bool) {
+        let Content::Message(message) = read("m.room.message", None, &content) else {
+            panic!("not a message")
+        };
+        assert_eq!(
+            (message.body.as_str(), message.replies_to.is_some()),
+            (body, reply)
+        );
+    }
+
+    #[test]
+    fn an_edit_is_read_from_its_new_content() {
+        let content = json!({"msgtype": "m.text", "body": "* new", "m.new_content": {"msgtype": "m.text", "body": "new"},
+            "m.relates_to": {"rel_type": "m.replace", "event_id": "$o"}});
+        let Content::Message(message) = read("m.room.message", None, &content) else {
+            panic!("not a message")
+        };
+        assert_eq!(
+            (message.body.as_str(), message.replaces.as_deref()),
+            ("new", Some("$o"))
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! The application service's server: what the homeserver calls ([specification]).
+//!
+//! It authenticates, reads the envelope and hands on; what happens is the [`Appservice`]'s affair. It holds no state,
+//! answers 200 to a transaction only when the appservice has it in safety, and logs no query string, since some
+//! homeservers put the token there.
+//!
+//! [specification]: https://spec.matrix.org/v1.19/application-service-api/#server-api
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post, put};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+/// A transaction's events as JSON, in order.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// Timeline events, state among them.
+    pub events: Vec<Box<RawValue>>,
+}
+
+/// The appservice can't take something now; the homeserver shall try again.
+#[derive(Debug)]
+pub struct Unavailable;
+
+/// What the homeserver may ask.
+pub trait Appservice: Send + Sync + 'static {
+    /// Takes a transaction; returns when it is safe.
+    fn transaction(&self, transaction: Transaction) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    /// Whether this user of our namespace exists, made on demand.
+    fn user_exists(&self, user_id: &str) -> impl Future<Output = bool> + Send;
+    /// Whether this alias of our namespace exists, made on demand.
+    fn alias_exists(&self, alias: &str) -> impl Future<Output = bool> + Send;
+    /// The networks for the third-party directory: slug and name.
+    fn networks(&self) -> Vec<(String, String)>;
+    /// Whether the bridge can do its work now.
+    fn is_ready(&self) -> impl Future<Output = bool> + Send;
+}
+
+struct Context<A> {
+    appservice: Arc<A>,
+    token: SecretString,
+}
+
+impl<A> Clone for Context<A> {
+    fn clone(&self) -> Self {
+        Self {
+            appservice: Arc::clone(&self.appservice),
+            token: self.token.clone(),
+        }
+    }
+}
+
+/// The routes. A transaction holds up to 100 events of 64 KiB, their previous contents, and ephemeral data: a limit
+/// below that would be refused again and again, and stop everything behind it.
+pub fn router<A: Appservice>(appservice: Arc<A>, hs_token: SecretString, largest_body: usize) -> Router {
+    let context = Context {
+        appservice,
+        token: hs_token,
+    };
+    let thirdparty = Router::new()
+        .route("/protocol/{protocol}", get(protocol::<A>))
+        .route("/user/{protocol}", get(no_results))
+        .route("/location/{protocol}", get(no_results))
+        .route("/user", get(no_results))
+        .route("/location", get(no_results));
+    let calls = Router::new()
+        .route("/transactions/{txn}", put(transaction::<A>))
+        .route("/users/{user}", get(user::<A>))
+        .route("/rooms/{alias}", get(alias::<A>))
+        .route("/ping", post(ping));
+    let v1 = calls.clone().nest("/thirdparty", thirdparty.clone());
+    Router::new()
+        .nest("/_matrix/app/v1", v1)
+        .nest("/_matrix/app/unstable/thirdparty", thirdparty)
+        // The paths from before the API had versions.
+        .merge(calls)
+        .method_not_allowed_fallback(|| async {
+            error(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", "wrong method")
+        })
+        .fallback(|| async { error(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "unknown path") })
+        .layer(middleware::from_fn_with_state(context.clone(), authenticate::<A>))
+        .route("/health", get(|| async { "ok\n" }))
+        .route("/ready", get(ready::<A>))
+        .layer(RequestBodyLimitLayer::new(largest_body))
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::new())
+        .with_state(context)
+}
+
+/// Refuses calls without the homeserver's token. Where it stands in both places, both must match.
+async fn authenticate<A: Appservice>(
+    State(context): State<Context<A>>,
+    RawQuery(query): RawQuery,
+    request: Request,
+    next: Next,
+) -> Response {
+    let in_header = bearer(request.headers());
+    let in_query = query.as_deref().and_then(|query| {
+        url_form(query)
+            .find(|(name, _)| name == "access_token")
+            .map(|(_, value)| value)
+    });
+    if in_header.is_none() && in_query.is_none() {
+        return error(StatusCode::UNAUTHORIZED, "M_UNAUTHORIZED", "no token");
+    }
+    let right = |token: &str| {
+        aws_lc_rs::constant_time::verify_slices_are_equal(
+            token.as_bytes(),
+            context.token.expose_secret().as_bytes(),
+        )
+        .is_ok()
+    };
+    if in_header.iter().all(|token| right(token)) && in_query.iter().all(|token| right(token)) {
+        next.run(request).await
+    } else {
+        error(
+            StatusCode::FORBIDDEN,
+            "M_FORBIDDEN",
+            "wrong token: is this towline's registration?",
+        )
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
+}
+
+/// The pairs of a query string, decoded.
+fn url_form(query: &str) -> impl Iterator<Item = (String, String)> {
+    reqwest::Url::parse(&format!("http://localhost/?{query}"))
+        .map(|url| url.query_pairs().into_owned().collect::<Vec<_>>())
+        .unwrap_or_default()
+        .into_iter()
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    events: Vec<Box<RawValue>>,
+}
+
+async fn transaction<A: Appservice>(State(context): State<Context<A>>, body: Bytes) -> Response {
+    let envelope: Envelope = match serde_json::from_slice(&body) {
+        Ok(envelope) => envelope,
+        Err(problem) => return error(StatusCode::BAD_REQUEST, "M_BAD_JSON", &problem.to_string()),
+    };
+    match context
+        .appservice
+        .transaction(Transaction {
+            events: envelope.events,
+        })
+        .await
+    {
+        Ok(()) => Json(json!({})).into_response(),
+        Err(Unavailable) => error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "can't store it now"),
+    }
+}
+
+async fn user<A: Appservice>(State(context): State<Context<A>>, Path(user): Path<String>) -> Response {
+    found(context.appservice.user_exists(&user).await)
+}
+
+async fn alias<A: Appservice>(State(context): State<Context<A>>, Path(alias): Path<String>) -> Response {
+    found(context.appservice.alias_exists(&alias).await)
+}
+
+fn found(exists: bool) -> Response {
+    if exists {
+        Json(json!({})).into_response()
+    } else {
+        error(StatusCode::NOT_FOUND, "M_NOT_FOUND", "no such one")
+    }
+}
+
+async fn ping() -> Json<Value> {
+    Json(json!({}))
+}
+
+async fn protocol<A: Appservice>(
+    State(context): State<Context<A>>,
+    Path(protocol): Path<String>,
+) -> Response {
+    if protocol != "irc" {
+        return error(StatusCode::NOT_FOUND, "M_NOT_FOUND", "this bridge speaks irc");
+    }
+    let instances: Vec<Value> = context
+        .appservice
+        .networks()
+        .into_iter()
+        .map(|(slug, name)| json!({ "desc": name, "network_id": slug, "fields": { "network": slug } }))
+        .collect();
+    let text = |placeholder: &str| json!({ "regexp": "[^ ,]+", "placeholder": placeholder });
+    Json(json!({
+        "user_fields": ["network", "nickname"],
+        "location_fields": ["network", "channel"],
+        "icon": "",
+        "field_types": { "network": text("libera"), "nickname": text("nick"), "channel": text("#channel") },
+        "instances": instances,
+    }))
+    .into_response()
+}
+
+async fn no_results() -> Json<Value> {
+    Json(json!([]))
+}
+
+async fn ready<A: Appservice>(State(context): State<Context<A>>) -> Response {
+    if context.appservice.is_ready().await {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, Json(json!({ "errcode": code, "error": message }))).into_response()
+}

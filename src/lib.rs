@@ -1,13 +1,31 @@
 //! Towline: an IRC bouncer for Matrix.
 //!
 //! An application service that keeps one IRC connection for each user and network, shows channels and queries as
-//! Matrix rooms, and keeps their history.
+//! Matrix rooms, and keeps their history. The binary is thin: everything is here, so that tests reach it.
 //!
-//! # The map
-//! | module | what it is | what it may use |
+//! # The map, and who may use whom
+//! | module | what it is | what of ours it may use |
 //! |---|---|---|
 //! | [`names`] | nicks, channels, keys, slugs, casemapping | nothing |
-//! | [`irc`] | the IRC side: wire, session (sans-IO), connection, TLS | `names` |
+//! | [`clock`] | time and randomness, passed in | nothing |
+//! | [`config`] | the file, checked and resolved | `names` |
+//! | [`format`] | text as both sides show it | `names` |
+//! | [`irc`] | wire, session (sans-IO), connection, TLS | `names` |
+//! | [`matrix`] | client, application service, registration | `names` |
+//! | [`store`] | SQLite or PostgreSQL | `names` |
+//! | [`bridge`] | sessions, rooms, delivery: knows both sides | all above |
+//! | [`commands`] | the control language | `bridge`, `store`, `config`, `format`, `names` |
+//! | [`cli`] | the command line; puts everything together | all |
+//!
+//! Arrows go one way only; a test reads the sources and fails on any other.
 
+pub mod bridge;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod format;
 pub mod irc;
+pub mod matrix;
 pub mod names;
+pub mod store;

@@ -1,0 +1,310 @@
+//! The bridge: the only place that knows both sides.
+//!
+//! | part | what it does | owns |
+//! |---|---|---|
+//! | [`inbox`] | takes transactions, commits them, wakes lanes | nothing |
+//! | [`session`] | one actor per user and network | its IRC session, connection, buffers |
+//! | [`desk`] | one lane per user: invitations, commands | nothing |
+//! | [`delivery`] | one lane per room: the outbox, in order | nothing |
+//! | [`rooms`], [`ghosts`] | make rooms and bring ghosts in | caches only |
+//!
+//! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
+//! and repeated, since whoever wakes looks into the store.
+
+mod content;
+mod delivery;
+mod desk;
+mod ghosts;
+mod inbox;
+mod lanes;
+mod outcome;
+mod rooms;
+mod session;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::irc::tls::Tls;
+use crate::matrix::{Client, ClientError};
+use crate::store::{SessionRow, Store, StoreError, User};
+
+pub use desk::{Answer, Call, Console, Place};
+pub use outcome::{Outcome, Refusal};
+pub use rooms::Homeserver;
+pub use session::{Request, SessionHandle, SessionState, Status};
+
+use ghosts::Ghosts;
+use lanes::Lanes;
+
+/// Invitations, joins and leaves that may be under way at once, so that they leave room for messages.
+const MEMBERSHIP_BUDGET: usize = 4;
+
+/// What the bridge is made of.
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// The open store.
+    pub store: Store,
+    /// The homeserver, as the bot and as ghosts.
+    pub client: Client,
+    /// What the homeserver is like.
+    pub homeserver: Homeserver,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Who answers commands.
+    pub console: Arc<dyn Console>,
+}
+
+/// A handle on the bridge; clones share it.
+#[derive(Clone)]
+pub struct Bridge(Arc<Shared>);
+
+impl Deref for Bridge {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What all parts of the bridge see.
+pub struct Shared {
+    /// The configuration.
+    pub config: Config,
+    /// The store.
+    pub store: Store,
+    pub(crate) client: Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    homeserver: Homeserver,
+    console: Arc<dyn Console>,
+    started_at: i64,
+    tls: Mutex<HashMap<crate::config::Server, Arc<Tls>>>,
+    ghosts: Ghosts,
+    lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
+    membership_budget: Semaphore,
+    sessions: Mutex<BTreeMap<i64, SessionHandle>>,
+    deliveries: Lanes<i64>,
+    departures: Lanes<i64>,
+    desks: Lanes<String>,
+    receipts: Lanes<i64>,
+    /// The event up to which each room is settled, until the homeserver knows.
+    settled: Mutex<HashMap<i64, (String, String)>>,
+    /// Rooms whose first request may have been carried out before the restart.
+    unsure: Mutex<HashSet<i64>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Bridge {
+    /// Puts the parts together. Nothing runs until [`Bridge::start`].
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            config,
+            store,
+            client,
+            homeserver,
+            clock,
+            console,
+        } = parts;
+        Self(Arc::new(Shared {
+            started_at: clock.unix_ms(),
+            config,
+            store,
+            client,
+            clock,
+            homeserver,
+            console,
+            tls: Mutex::default(),
+            ghosts: Ghosts::default(),
+            lobbies: Mutex::default(),
+            membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
+            sessions: Mutex::default(),
+            deliveries: Lanes::default(),
+            departures: Lanes::default(),
+            desks: Lanes::default(),
+            receipts: Lanes::default(),
+            settled: Mutex::default(),
+            unsure: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }))
+    }
+
+    /// Starts every session and takes up what was left in the queues.
+    pub async fn start(&self) -> Result<(), StoreError> {
+        let rooms = self.store.rooms_with_requests().await?;
+        self.unsure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(&rooms);
+        for session in self.store.sessions().await? {
+            self.start_session(session).await?;
+        }
+        rooms.into_iter().for_each(|room| self.wake_delivery(room));
+        for room in self.store.rooms_with_departures().await? {
+            self.wake_departures(room);
+        }
+        for lane in self.store.waiting_lanes().await? {
+            self.wake_lane(&lane);
+        }
+        self.tasks.spawn(self.clone().prune_daily());
+        Ok(())
+    }
+
+    /// Stops: each session says QUIT, workers end after the request that is under way. Waits for them, no longer
+    /// than `limit`.
+    pub async fn stop(&self, limit: Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some work did not end in time; it goes on after the next start");
+        }
+    }
+
+    /// Asks the homeserver to call, which makes it deliver what it has kept, and says so where it can't.
+    pub fn ask_for_queue(&self, registration: &str) {
+        let (bridge, registration) = (self.clone(), registration.to_owned());
+        self.tasks.spawn(async move {
+            match bridge.client.ping(&registration).await {
+                Ok(time) => tracing::info!(?time, "the homeserver reaches towline"),
+                // Dendrite has no ping.
+                Err(error) if error.is("M_UNRECOGNIZED") => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the homeserver can't reach towline: `towline check` tells more");
+                }
+            }
+        });
+    }
+
+    /// Resolves when the bridge begins to stop.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// The sessions of a user, or of all.
+    pub fn sessions(&self, user_id: Option<&str>) -> Vec<SessionHandle> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions
+            .values()
+            .filter(|handle| user_id.is_none_or(|user| handle.row.user_id == user))
+            .cloned()
+            .collect()
+    }
+
+    /// The session with this number.
+    pub fn session(&self, id: i64) -> Option<SessionHandle> {
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
+    }
+
+    /// Opens a session of this user, or finds it; and says whether it is new.
+    pub async fn open_session(&self, user: &User, slug: &str) -> Result<(SessionHandle, bool), StoreError> {
+        let name = self.network_name(slug);
+        let (row, new) = self
+            .store
+            .open_session(user, slug, &name, self.clock.unix_ms())
+            .await?;
+        if let Some(handle) = self.session(row.id) {
+            return Ok((handle, new));
+        }
+        Ok((self.start_session(row).await?, new))
+    }
+
+    async fn start_session(&self, row: SessionRow) -> Result<SessionHandle, StoreError> {
+        let handle = session::start(self, row).await?;
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(handle.row.id, handle.clone());
+        Ok(handle)
+    }
+
+    /// Milliseconds since 1970.
+    pub fn unix_ms(&self) -> i64 {
+        self.clock.unix_ms()
+    }
+
+    /// The name that people see of a network.
+    pub(crate) fn network_name(&self, slug: &str) -> String {
+        self.config
+            .network(slug)
+            .map_or_else(|| slug.to_owned(), |network| network.name.clone())
+    }
+
+    fn wake_delivery(&self, room: i64) {
+        let bridge = self.clone();
+        self.deliveries.wake(&self.tasks, &self.stop, room, move |room| {
+            bridge.clone().deliver(room)
+        });
+    }
+
+    fn wake_departures(&self, room: i64) {
+        let bridge = self.clone();
+        self.departures.wake(&self.tasks, &self.stop, room, move |room| {
+            bridge.clone().see_off(room)
+        });
+    }
+
+    /// Somebody should look at what waits in this lane of the inbox.
+    fn wake_lane(&self, lane: &str) {
+        match lane.split_once('/') {
+            Some(("session", id)) => {
+                if let Some(session) = id.parse().ok().and_then(|id| self.session(id)) {
+                    session.wake();
+                }
+            }
+            _ => {
+                let bridge = self.clone();
+                self.desks
+                    .wake(&self.tasks, &self.stop, lane.to_owned(), move |lane| {
+                        bridge.clone().attend(lane)
+                    });
+            }
+        }
+    }
+
+    /// Waits before a request is made again; `false` when the bridge stops meanwhile.
+    async fn pause_after(&self, error: &ClientError, attempt: u32) -> bool {
+        const LONGEST: Duration = Duration::from_secs(30);
+        let pause = match error {
+            ClientError::Limited(wait) => *wait,
+            _ => (Duration::from_millis(250) * 2_u32.saturating_pow(attempt.min(10))).min(LONGEST),
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => true,
+            () = self.stop.cancelled() => false,
+        }
+    }
+
+    /// Forgets settled rows of more than 90 days, a few at a time.
+    async fn prune_daily(self) {
+        const KEPT: i64 = 90 * 24 * 60 * 60 * 1000;
+        loop {
+            loop {
+                match self.store.prune(self.clock.unix_ms() - KEPT).await {
+                    Ok(true) => tokio::task::yield_now().await,
+                    Ok(false) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "old rows could not be pruned");
+                        break;
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_hours(24)) => {}
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What the bridge sends, as the content of Matrix events and as rows of the outbox.
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use crate::format::RichText;
+use crate::matrix::event::CONTENT_KEY;
+use crate::store::{HistoryLine, NewOutbox, OutboxKind};
+
+/// An event has at most 64 KiB, signatures and all; the HTML goes first when a text is too long for that.
+const LONGEST_HTML: usize = 32 * 1024;
+/// And no text is sent that is longer than this.
+const LONGEST_BODY: usize = 24 * 1024;
+
+/// How a message is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MessageType {
+    /// Somebody said it.
+    Text,
+    /// Somebody does it: `/me`.
+    Emote,
+    /// Routine: notifies nobody.
+    Notice,
+}
+
+impl MessageType {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "m.text",
+            Self::Emote => "m.emote",
+            Self::Notice => "m.notice",
+        }
+    }
+}
+
+/// A text for the transaction id of a request, or to mark a room with: 128 random bits.
+pub(crate) fn unique() -> String {
+    let mut bytes = [0; 16];
+    // Without randomness no id is unique, and nothing can be delivered once.
+    crate::clock::random_bytes(&mut bytes).expect("the system has randomness");
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The content of an `m.room.message`.
+pub(crate) fn message(kind: MessageType, text: &RichText, mentioned: Option<&str>) -> Value {
+    let mut body = text.to_plain();
+    let html = text.to_html().filter(|html| html.len() <= LONGEST_HTML);
+    if body.len() > LONGEST_BODY {
+        let end = (0..=LONGEST_BODY)
+            .rev()
+            .find(|&end| body.is_char_boundary(end))
+            .unwrap_or(0);
+        body.truncate(end);
+        body.push('…');
+    }
+    let mentions = mentioned.map_or_else(|| json!({}), |user| json!({ "user_ids": [user] }));
+    let mut content = json!({ "msgtype": kind.as_str(), "body": body, "m.mentions": mentions });
+    if let Some(html) = html {
+        content["format"] = "org.matrix.custom.html".into();
+        content["formatted_body"] = html.into();
+    }
+    content
+}
+
+/// Makes a message the answer to an event.
+pub(crate) fn in_reply_to(mut content: Value, event_id: &str) -> Value {
+    content["m.relates_to"] = json!({ "m.in_reply_to": { "event_id": event_id } });
+    content
+}
+
+/// The row for a message.
+pub(crate) fn message_row(
+    room: i64,
+    sender: &str,
+    mut content: Value,
+    history: Option<HistoryLine>,
+) -> NewOutbox {
+    let txn_id = unique();
+    content[CONTENT_KEY] = txn_id.clone().into();
+    row(room, sender, OutboxKind::Message, txn_id, &content, history)
+}
+
+/// The row for a state event.
+pub(crate) fn state_row(room: i64, sender: &str, kind: &str, content: &Value) -> NewOutbox {
+    let arguments = json!({ "type": kind, "state_key": "", "content": content });
+    row(room, sender, OutboxKind::State, unique(), &arguments, None)
+}
+
+/// The row for a redaction.
+pub(crate) fn redact_row(room: i64, sender: &str, event_id: &str, reason: &str) -> NewOutbox {
+    let arguments = json!({ "event_id": event_id, "reason": reason });
+    row(room, sender, OutboxKind::Redact, unique(), &arguments, None)
+}
+
+/// The row for an invitation.
+pub(crate) fn invite_row(room: i64, sender: &str, user_id: &str) -> NewOutbox {
+    row(
+        room,
+        sender,
+        OutboxKind::Invite,
+        unique(),
+        &json!({ "user_id": user_id }),
+        None,
+    )
+}
+
+fn row(
+    room: i64,
+    sender: &str,
+    kind: OutboxKind,
+    txn_id: String,
+    payload: &Value,
+    history: Option<HistoryLine>,
+) -> NewOutbox {
+    NewOutbox {
+        room,
+        txn_id,
+        sender: sender.to_owned(),
+        kind,
+        payload: payload.to_string(),
+        history,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_too_long_for_an_event_is_cut_and_says_so() {
+        let content = message(MessageType::Text, &RichText::new().bold("é".repeat(40_000)), None);
+        let body = content["body"].as_str().unwrap();
+        assert!(body.len() < LONGEST_BODY + 4 && body.ends_with('…'));
+        assert!(content.get("formatted_body").is_none());
+    }
+
+    #[test]
+    fn every_message_names_its_row_and_says_whom_it_mentions() {
+        let row = message_row(
+            1,
+            "@b:x",
+            message(MessageType::Text, &RichText::plain("hi"), Some("@a:x")),
+            None,
+        );
+        let content: Value = serde_json::from_str(&row.payload).unwrap();
+        assert_eq!(content[CONTENT_KEY], row.txn_id);
+        assert_eq!(content["m.mentions"]["user_ids"][0], "@a:x");
+        assert_ne!(unique(), unique());
+    }
+}

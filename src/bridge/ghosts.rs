@@ -1,0 +1,218 @@
+//! Ghosts: registered, named, and brought into rooms.
+//!
+//! A ghost enters a channel's room through its network's lobby: it is in the lobby, and the room's join rule lets
+//! members of the lobby in, so that a ghost that the lobby knows needs one call and no invitation event.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::{Bridge, rooms};
+use crate::matrix::{ClientError, ghost_id};
+use crate::names::{Nick, Slug};
+use crate::store::{Ghost, RoomKind, RoomRow, StoreError};
+
+/// Memberships that need no look into the store; forgotten when there are too many of them.
+const REMEMBERED: usize = 50_000;
+
+/// Why a ghost can't be where it should be.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum GhostError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Default)]
+pub(super) struct Ghosts {
+    present: Mutex<HashSet<(i64, Box<str>)>>,
+}
+
+impl Ghosts {
+    fn is_remembered(&self, room: i64, user_id: &str) -> bool {
+        let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        present.contains(&(room, Box::from(user_id)))
+    }
+
+    fn remember(&self, room: i64, user_id: &str) {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if present.len() >= REMEMBERED {
+            present.clear();
+        }
+        present.insert((room, user_id.into()));
+    }
+
+    /// The ghost may not be in the room any more.
+    pub(super) fn forget(&self, room: i64, user_id: &str) {
+        self.present
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&(room, Box::from(user_id)));
+    }
+}
+
+impl Bridge {
+    /// The Matrix id of a nick's ghost, were it new.
+    pub(super) fn ghost_user_id(&self, network: &str, nick: &str) -> String {
+        let domain = &self.config.homeserver.domain;
+        let escaped = ghost_id::escape(nick);
+        let localpart = self
+            .config
+            .templates
+            .ghost
+            .render_id(&[("network", network), ("nick", &escaped)]);
+        format!("@{}:{domain}", ghost_id::fit(localpart, domain))
+    }
+
+    /// Whether a Matrix id is the bot's or in the ghosts' namespace.
+    pub(super) fn is_ours(&self, user_id: &str) -> bool {
+        user_id == self.client.bot() || self.is_ghost_id(user_id)
+    }
+
+    fn is_ghost_id(&self, user_id: &str) -> bool {
+        user_id
+            .strip_prefix('@')
+            .and_then(|rest| rest.strip_suffix(self.config.homeserver.domain.as_str()))
+            .and_then(|rest| rest.strip_suffix(':'))
+            .is_some_and(|localpart| localpart.starts_with(self.config.templates.ghost.prefix()))
+    }
+
+    /// The network and the nick of a ghost's Matrix id: from the table, else read backwards.
+    pub(super) async fn ghost_named_by(&self, user_id: &str) -> Result<Option<Ghost>, StoreError> {
+        if !self.is_ghost_id(user_id) {
+            return Ok(None);
+        }
+        if let Some(ghost) = self.store.ghost_by_user_id(user_id).await? {
+            return Ok(Some(ghost));
+        }
+        let localpart = user_id[1..].split(':').next().unwrap_or_default();
+        let Some(fields) = self.config.templates.ghost.read_id(localpart) else {
+            return Ok(None);
+        };
+        let field = |name: &str| {
+            fields
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value.as_str())
+        };
+        let (Some(network), Some(nick)) = (field("network"), field("nick").and_then(ghost_id::unescape))
+        else {
+            return Ok(None);
+        };
+        let known = Slug::new(network).is_ok_and(|slug| self.config.networks.contains_key(&slug));
+        if !known || Nick::new(&nick).is_err() || self.ghost_user_id(network, &nick) != user_id {
+            return Ok(None);
+        }
+        self.store
+            .ensure_network(network, network, self.clock.unix_ms())
+            .await?;
+        let folded = crate::names::CaseMapping::Rfc1459.fold(&nick);
+        self.store
+            .ghost(network, &folded, &nick, user_id, self.clock.unix_ms())
+            .await
+            .map(Some)
+    }
+
+    /// Makes sure that the homeserver knows a ghost, by its name.
+    pub(super) async fn register_ghost(&self, ghost: &Ghost) -> Result<(), GhostError> {
+        if ghost.display_name.is_some() {
+            return Ok(());
+        }
+        let localpart = ghost.user_id[1..].split(':').next().unwrap_or_default();
+        self.client.register(localpart).await?;
+        let fields = [("nick", ghost.nick.as_str()), ("network", ghost.network.as_str())];
+        let name = self.config.templates.ghost_displayname.render(&fields);
+        self.client.set_display_name(&ghost.user_id, &name).await?;
+        Ok(self.store.ghost_named(ghost.id, &name).await?)
+    }
+
+    /// Makes sure that whoever speaks next in a room is in it.
+    pub(super) async fn bring_in(
+        &self,
+        room: &RoomRow,
+        room_id: &str,
+        user_id: &str,
+    ) -> Result<(), GhostError> {
+        if user_id == room.creator
+            || user_id == self.client.bot()
+            || self.ghosts.is_remembered(room.id, user_id)
+        {
+            return Ok(());
+        }
+        let Some(ghost) = self.store.ghost_by_user_id(user_id).await? else {
+            return Err(ClientError::Invalid(format!("{user_id} is no ghost of ours")).into());
+        };
+        if !self.store.is_member(room.id, ghost.id).await? {
+            self.register_ghost(&ghost).await?;
+            self.enter(room, room_id, &ghost).await?;
+            self.store.member_joined(room.id, ghost.id).await?;
+        }
+        self.ghosts.remember(room.id, user_id);
+        Ok(())
+    }
+
+    async fn enter(&self, room: &RoomRow, room_id: &str, ghost: &Ghost) -> Result<(), GhostError> {
+        if room.kind()? == RoomKind::Private && self.homeserver.has_restricted_rooms() {
+            let lobby = self.lobby(&ghost.network).await?;
+            if !ghost.in_lobby {
+                rooms::invite_and_join(&self.client, self.client.bot(), &lobby, &ghost.user_id).await?;
+                self.store.ghost_in_lobby(ghost.id, true).await?;
+            }
+            match self.client.join(&ghost.user_id, room_id).await {
+                Ok(()) => return Ok(()),
+                // The lobby may have been left behind our back, or the room be of before the lobby.
+                Err(error) if error.is("M_FORBIDDEN") => self.store.ghost_in_lobby(ghost.id, false).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(rooms::invite_and_join(&self.client, &room.creator, room_id, &ghost.user_id).await?)
+    }
+
+    /// Takes the ghosts out of a room that have left on IRC. In the background: no message waits for this.
+    pub(super) async fn see_off(self, room: i64) {
+        const AT_ONCE: i64 = 50;
+        let result: Result<(), GhostError> = async {
+            let Some(room_id) = self.store.room(room).await?.and_then(|room| room.room_id) else {
+                return Ok(());
+            };
+            loop {
+                let departures = self.store.departures(room, AT_ONCE).await?;
+                if departures.is_empty() {
+                    return Ok(());
+                }
+                for departure in departures {
+                    let _budget = self.membership_budget.acquire().await;
+                    self.ghosts.forget(room, &departure.user_id);
+                    let reason = departure.reason.as_deref().filter(|reason| !reason.is_empty());
+                    let left = match &departure.kicker {
+                        Some(kicker) => {
+                            let reason = match reason {
+                                Some(reason) => format!("Kicked by {kicker}: {reason}"),
+                                None => format!("Kicked by {kicker}"),
+                            };
+                            self.client
+                                .kick(self.client.bot(), &room_id, &departure.user_id, &reason)
+                                .await
+                        }
+                        None => self.client.leave(&departure.user_id, &room_id, reason).await,
+                    };
+                    match left {
+                        // Not there any more is what was wanted.
+                        Ok(()) | Err(ClientError::Refused { .. } | ClientError::Invalid(_)) => {
+                            self.store.member_left(room, departure.ghost).await?;
+                        }
+                        Err(error) => {
+                            if !self.pause_after(&error, 0).await {
+                                return Ok(());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        .await;
+        if let Err(error) = result {
+            tracing::warn!(room, %error, "ghosts that have left could not be taken out of their room");
+        }
+    }
+}

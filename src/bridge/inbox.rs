@@ -1,0 +1,123 @@
+//! The homeserver's calls: transactions go into the store and wake whoever they concern; the 200 waits for the commit
+//! and for nothing else.
+
+use serde::Deserialize;
+
+use super::Bridge;
+use crate::matrix::server::{Appservice, Transaction, Unavailable};
+use crate::store::NewEvent;
+
+/// What is needed of an event to store it.
+#[derive(Deserialize)]
+struct Header<'a> {
+    event_id: String,
+    room_id: String,
+    sender: String,
+    #[serde(rename = "type", borrow)]
+    kind: std::borrow::Cow<'a, str>,
+    state_key: Option<String>,
+    #[serde(default)]
+    content: Content,
+    #[serde(default)]
+    unsigned: Unsigned,
+}
+
+#[derive(Deserialize, Default)]
+struct Content {
+    #[serde(default)]
+    membership: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize, Default)]
+struct Unsigned {
+    /// Synapse hands events to application services that it shows to no client.
+    #[serde(default, rename = "io.element.synapse.soft_failed")]
+    soft_failed: bool,
+}
+
+impl Appservice for Bridge {
+    async fn transaction(&self, transaction: Transaction) -> Result<(), Unavailable> {
+        let events: Vec<NewEvent> = transaction
+            .events
+            .iter()
+            .filter_map(|event| match serde_json::from_str::<Header<'_>>(event.get()) {
+                Ok(header) => self.sort_event(header, event.get()),
+                Err(error) => {
+                    // Nobody could be told, and to refuse it would stop all that follows.
+                    tracing::warn!(%error, "an event from the homeserver is no event");
+                    None
+                }
+            })
+            .collect();
+        if events.is_empty() {
+            return Ok(());
+        }
+        match self.store.accept(events, self.clock.unix_ms()).await {
+            Ok(lanes) => {
+                lanes.iter().for_each(|lane| self.wake_lane(lane));
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "a transaction could not be stored; the homeserver will repeat it");
+                Err(Unavailable)
+            }
+        }
+    }
+
+    async fn user_exists(&self, user_id: &str) -> bool {
+        if user_id == self.client.bot() {
+            return true;
+        }
+        let registered = async {
+            let Some(ghost) = self.ghost_named_by(user_id).await? else {
+                return Ok(false);
+            };
+            self.register_ghost(&ghost).await?;
+            Ok::<_, super::ghosts::GhostError>(true)
+        };
+        registered.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a ghost that the homeserver asked for could not be made");
+            false
+        })
+    }
+
+    async fn alias_exists(&self, _alias: &str) -> bool {
+        // An alias query carries no person, so that it may open nothing. Private rooms set their aliases themselves.
+        false
+    }
+
+    fn networks(&self) -> Vec<(String, String)> {
+        let networks = self.config.networks.values();
+        networks
+            .map(|network| (network.slug.as_str().to_owned(), network.name.clone()))
+            .collect()
+    }
+
+    async fn is_ready(&self) -> bool {
+        !self.stop.is_cancelled() && self.store.is_reachable().await
+    }
+}
+
+impl Bridge {
+    /// Which lane an event belongs to; `None` for what the bridge itself has sent.
+    fn sort_event(&self, header: Header<'_>, json: &str) -> Option<NewEvent> {
+        if self.is_ours(&header.sender) || header.unsigned.soft_failed {
+            return None;
+        }
+        // An invitation concerns the person who invites: its room is not known yet.
+        let invites_us = header.kind == "m.room.member"
+            && header
+                .content
+                .membership
+                .as_ref()
+                .is_some_and(|membership| membership == "invite")
+            && header.state_key.as_deref().is_some_and(|user| self.is_ours(user));
+        let lane = invites_us.then(|| super::desk::lane_of(&header.sender));
+        Some(NewEvent {
+            event_id: header.event_id,
+            room_id: header.room_id,
+            lane,
+            json: json.to_owned(),
+        })
+    }
+}

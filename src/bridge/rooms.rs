@@ -1,0 +1,359 @@
+//! Rooms: made once, found again, with the powers that their kind has.
+//!
+//! `createRoom` is not idempotent. So the row is committed first, the room carries the row's marker in its
+//! `m.room.create`, and when an answer was lost, or the process died in between, the rooms of the creator are searched
+//! for that marker before another is made (invariant 2).
+
+use std::sync::{Arc, PoisonError};
+
+use serde_json::{Map, Value, json};
+
+use super::content::unique;
+use super::ghosts::GhostError;
+use super::{Bridge, content};
+use crate::matrix::event::ROOM_MARKER;
+use crate::matrix::{Client, ClientError, CreateRoom};
+use crate::store::{Link, NewRoom, RoomKind, RoomRow, StoreError};
+
+/// What the homeserver's rooms are like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Homeserver {
+    /// The version of the rooms that it makes.
+    pub room_version: String,
+}
+
+impl Homeserver {
+    fn number(&self) -> Option<u32> {
+        self.room_version.parse().ok()
+    }
+
+    /// Whether creators have infinite power and must not be listed, as from version 12 on.
+    fn has_creators(&self) -> bool {
+        self.number().is_some_and(|number| number >= 12) || self.room_version == "org.matrix.hydra.11"
+    }
+
+    /// Whether a room can let the members of another in, as from version 8 on.
+    pub(super) fn has_restricted_rooms(&self) -> bool {
+        self.number().is_none_or(|number| number >= 8)
+    }
+}
+
+/// The least power for what is not listed otherwise.
+struct Powers {
+    owner: i64,
+    invite: i64,
+    default: i64,
+}
+
+/// One table for each kind of room: the bot (or a query's ghost) makes it and has all power, the owner may name it
+/// and set its topic, ghosts may speak. What would take the room out of the bridge's hands needs the creator.
+fn powers_of(kind: RoomKind) -> Powers {
+    match kind {
+        RoomKind::Lobby => Powers {
+            owner: 0,
+            invite: 100,
+            default: 100,
+        },
+        RoomKind::Control | RoomKind::Network => Powers {
+            owner: 50,
+            invite: 100,
+            default: 50,
+        },
+        RoomKind::Private | RoomKind::Query | RoomKind::Shared => Powers {
+            owner: 50,
+            invite: 50,
+            default: 50,
+        },
+    }
+}
+
+fn power_levels(homeserver: &Homeserver, kind: RoomKind, creator: &str, owner: Option<&str>) -> Value {
+    let powers = powers_of(kind);
+    let mut users = Map::new();
+    if !homeserver.has_creators() {
+        users.insert(creator.to_owned(), 100.into());
+    }
+    if let Some(owner) = owner {
+        users.insert(owner.to_owned(), powers.owner.into());
+    }
+    let guarded = [
+        "m.room.encryption",
+        "m.room.tombstone",
+        "m.room.server_acl",
+        "m.room.power_levels",
+        "m.room.join_rules",
+        "m.room.history_visibility",
+        "m.bridge",
+        "uk.half-shot.bridge",
+    ];
+    let events: Map<String, Value> = guarded
+        .iter()
+        .map(|kind| ((*kind).to_owned(), 100.into()))
+        .collect();
+    json!({
+        "users": users,
+        "users_default": 0,
+        "events": events,
+        "events_default": if kind == RoomKind::Lobby { 100 } else { 0 },
+        "state_default": powers.default,
+        "invite": powers.invite,
+        "kick": powers.default,
+        "ban": powers.default,
+        "redact": powers.default,
+    })
+}
+
+/// Lets a user of ours in by invitation; one who is there already is a success.
+pub(super) async fn invite_and_join(
+    client: &Client,
+    host: &str,
+    room_id: &str,
+    user_id: &str,
+) -> Result<(), ClientError> {
+    match client.invite(host, room_id, user_id).await {
+        // Already there, or already invited: the join tells.
+        Ok(()) | Err(ClientError::Refused { .. }) => client.join(user_id, room_id).await,
+        Err(error) => Err(error),
+    }
+}
+
+impl Bridge {
+    /// The Matrix id of a room, made now where it does not exist yet. Only the room's own lane calls this.
+    pub(super) async fn real_room(&self, room: &RoomRow, may_exist: bool) -> Result<String, GhostError> {
+        if let Some(room_id) = &room.room_id {
+            return Ok(room_id.clone());
+        }
+        if room.creator != self.client.bot()
+            && let Some(ghost) = self.store.ghost_by_user_id(&room.creator).await?
+        {
+            self.register_ghost(&ghost).await?;
+        }
+        let found = if may_exist {
+            self.find_marked(&room.creator, &room.marker).await?
+        } else {
+            None
+        };
+        let room_id = match found {
+            Some(room_id) => room_id,
+            None => {
+                let plan = self.plan(room).await?;
+                self.client.create_room(&room.creator, &plan).await?
+            }
+        };
+        self.store.room_made(room.id, &room_id).await?;
+        tracing::info!(kind = room.kind()?.as_str(), %room_id, "a room was made");
+        Ok(room_id)
+    }
+
+    /// The lobby of a network.
+    pub(super) async fn lobby(&self, network: &str) -> Result<String, GhostError> {
+        let cell = {
+            let mut lobbies = self.lobbies.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(lobbies.entry(network.to_owned()).or_default())
+        };
+        let room_id = cell
+            .get_or_try_init(|| async {
+                let room = self
+                    .store
+                    .intend_room(NewRoom {
+                        kind: RoomKind::Lobby,
+                        marker: unique(),
+                        creator: self.client.bot().to_owned(),
+                        owner: None,
+                        lane: format!("lobby/{network}"),
+                        link: Link::Lobby {
+                            network: network.to_owned(),
+                        },
+                        room_id: None,
+                        created_at: self.clock.unix_ms(),
+                    })
+                    .await?;
+                // The row may be old: whether the room exists is always looked up.
+                Box::pin(self.real_room(&room, true)).await
+            })
+            .await?;
+        Ok(room_id.clone())
+    }
+
+    /// The user's control room where one is known, else the intent of one that the bot makes.
+    pub(super) async fn own_control_room(&self, user: i64) -> Result<RoomRow, StoreError> {
+        let bot = self.client.bot();
+        if let Some(room) = self
+            .store
+            .control_rooms(user)
+            .await?
+            .into_iter()
+            .find(|room| room.creator == bot)
+        {
+            return Ok(room);
+        }
+        let owner = self.store.user_id(user).await?;
+        self.store
+            .intend_room(NewRoom {
+                kind: RoomKind::Control,
+                marker: unique(),
+                creator: bot.to_owned(),
+                owner: Some(user),
+                lane: super::desk::lane_of(&owner),
+                link: Link::Control { user },
+                room_id: None,
+                created_at: self.clock.unix_ms(),
+            })
+            .await
+    }
+
+    /// A room of this creator that carries the marker.
+    async fn find_marked(&self, creator: &str, marker: &str) -> Result<Option<String>, GhostError> {
+        for room_id in self.client.joined_rooms(creator).await? {
+            if self.store.room_by_matrix_id(&room_id).await?.is_some() {
+                continue;
+            }
+            let create = self.client.state(creator, &room_id, "m.room.create", "").await?;
+            if create.is_some_and(|create| create[ROOM_MARKER] == marker) {
+                return Ok(Some(room_id));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn plan(&self, room: &RoomRow) -> Result<CreateRoom, GhostError> {
+        let kind = room.kind()?;
+        let network = room.network.as_deref().unwrap_or_default();
+        let network_name = self.network_name(network);
+        let channel = room.buffer_name.as_deref().unwrap_or_default();
+        let owner = room.owner.as_deref();
+        let templates = &self.config.templates;
+        let fields = [("channel", channel), ("network", network_name.as_str())];
+        let (name, topic) = match kind {
+            RoomKind::Control => (
+                Some("Towline".to_owned()),
+                Some("Talk to the IRC bouncer here: type help".to_owned()),
+            ),
+            RoomKind::Network => (
+                Some(templates.network_room.render(&fields)),
+                Some(format!(
+                    "What {network_name} says, and commands for it: type help"
+                )),
+            ),
+            RoomKind::Lobby => (Some(format!("Lobby of {network_name}")), None),
+            RoomKind::Private | RoomKind::Shared => {
+                (Some(templates.room.render(&fields)), room.topic.clone())
+            }
+            // Two members: clients show it under the other one's name.
+            RoomKind::Query => (None, None),
+        };
+        let mut initial_state = Vec::new();
+        if kind == RoomKind::Private && self.homeserver.has_restricted_rooms() {
+            let lobby = self.lobby(network).await?;
+            let rule = json!({ "join_rule": "restricted", "allow": [{ "type": "m.room_membership", "room_id": lobby }] });
+            initial_state.push(("m.room.join_rules", String::new(), rule));
+        }
+        if matches!(kind, RoomKind::Private | RoomKind::Query | RoomKind::Network) {
+            let shown = if kind == RoomKind::Network {
+                network_name.as_str()
+            } else {
+                channel
+            };
+            let info = self.bridge_info(network, &network_name, shown, owner);
+            let state_key = format!("chat.towline://irc/{network}/{shown}");
+            initial_state.push(("m.bridge", state_key.clone(), info.clone()));
+            initial_state.push(("uk.half-shot.bridge", state_key, info));
+        }
+        let domain = &self.config.homeserver.domain;
+        let is_local =
+            owner.is_none_or(|owner| owner.split_once(':').is_some_and(|(_, server)| server == domain));
+        let mut creation_content = json!({ ROOM_MARKER: room.marker });
+        if is_local {
+            creation_content["m.federate"] = false.into();
+        }
+        Ok(CreateRoom {
+            name,
+            topic,
+            invite: owner.map(str::to_owned).into_iter().collect(),
+            is_direct: matches!(kind, RoomKind::Control | RoomKind::Query),
+            creation_content,
+            initial_state,
+            power_levels: power_levels(&self.homeserver, kind, &room.creator, owner),
+        })
+    }
+
+    /// What clients show under "Bridges" in a room's settings (MSC2346).
+    fn bridge_info(&self, network: &str, network_name: &str, channel: &str, owner: Option<&str>) -> Value {
+        json!({
+            "bridgebot": self.client.bot(),
+            "creator": owner.unwrap_or(self.client.bot()),
+            "protocol": { "id": "irc", "displayname": "IRC" },
+            "network": { "id": network, "displayname": network_name },
+            "channel": { "id": channel, "displayname": channel },
+        })
+    }
+
+    /// Puts the room's alias, where the template asks for one.
+    pub(super) fn alias_of(&self, room: &RoomRow) -> Option<String> {
+        let template = self.config.templates.alias.as_ref()?;
+        let (owner, channel) = (room.owner.as_deref()?, room.buffer_name.as_deref()?);
+        let user = owner.strip_prefix('@')?.split(':').next()?;
+        let network = room.network.as_deref()?;
+        let channel = crate::matrix::ghost_id::escape(channel);
+        let localpart = template.render_id(&[("user", user), ("network", network), ("channel", &channel)]);
+        let domain = &self.config.homeserver.domain;
+        Some(format!(
+            "#{}:{domain}",
+            crate::matrix::ghost_id::fit(localpart, domain)
+        ))
+    }
+
+    /// Sends a text to a room as the bot, as routine.
+    pub(super) async fn notice(&self, room: i64, text: &crate::format::RichText) -> Result<(), StoreError> {
+        let content = content::message(content::MessageType::Notice, text, None);
+        let row = content::message_row(room, self.client.bot(), content, None);
+        self.store.enqueue(vec![row], self.clock.unix_ms()).await?;
+        self.wake_delivery(room);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn homeserver(version: &str) -> Homeserver {
+        Homeserver {
+            room_version: version.to_owned(),
+        }
+    }
+
+    #[test]
+    fn creators_are_listed_up_to_version_11_and_never_from_12_on() {
+        let levels = |version| power_levels(&homeserver(version), RoomKind::Private, "@bot:x", Some("@a:x"));
+        assert_eq!(levels("11")["users"], json!({ "@bot:x": 100, "@a:x": 50 }));
+        assert_eq!(levels("12")["users"], json!({ "@a:x": 50 }));
+    }
+
+    #[test]
+    fn what_takes_a_room_out_of_our_hands_needs_its_creator_in_every_kind() {
+        for kind in [
+            RoomKind::Control,
+            RoomKind::Network,
+            RoomKind::Private,
+            RoomKind::Query,
+            RoomKind::Lobby,
+        ] {
+            let levels = power_levels(&homeserver("11"), kind, "@bot:x", Some("@a:x"));
+            for event in [
+                "m.room.encryption",
+                "m.room.tombstone",
+                "m.room.power_levels",
+                "m.room.join_rules",
+            ] {
+                assert_eq!(levels["events"][event], 100, "{event} in {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_bot_can_let_anybody_into_a_lobby() {
+        let levels = power_levels(&homeserver("12"), RoomKind::Lobby, "@bot:x", None);
+        assert_eq!((&levels["invite"], &levels["users"]), (&json!(100), &json!({})));
+    }
+}

@@ -1,0 +1,429 @@
+//! The session actor: one task for each user and network, and the only one that touches its IRC session, its
+//! connection, its buffers and their members (invariant 5).
+//!
+//! It makes no request to the homeserver: what it reads from IRC it commits as rows of the outbox, which the rooms'
+//! lanes deliver. So a slow homeserver never delays a PONG.
+//!
+//! One turn of its loop: wait for something (lines, the inbox, a request, a timer), handle it, then [`Actor::flush`]:
+//! commit what was read, commit what is about to be sent, hand the bytes to the socket.
+
+mod buffers;
+mod incoming;
+mod link;
+mod outgoing;
+mod requests;
+mod wording;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use self::buffers::Buffers;
+use self::link::{Dialing, Link};
+use self::outgoing::Outbound;
+use super::content::{self, MessageType, unique};
+use super::{Bridge, Refusal};
+use crate::config::Network;
+use crate::format::RichText;
+use crate::irc::backoff::Backoff;
+use crate::irc::session::Session;
+use crate::irc::wire::Message;
+use crate::names::{CaseMap, Slug};
+use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
+
+pub use self::requests::Request;
+
+/// Requests that may wait for a session.
+const REQUESTS: usize = 32;
+/// Ghosts whose ids a session remembers; forgotten when there are more.
+const REMEMBERED_GHOSTS: usize = 1_000;
+
+/// What a session is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SessionState {
+    /// Nothing: its user does not want it connected.
+    #[default]
+    Idle,
+    /// A server is being dialled, or greets.
+    Connecting,
+    /// It is on the network.
+    Connected,
+    /// It will try again.
+    Waiting,
+    /// It needs its user.
+    Stuck,
+}
+
+/// How a session stands, as its user may read it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// What it is doing.
+    pub state: SessionState,
+    /// Its nick on the network, or the one it wants.
+    pub nick: String,
+    /// Since when it has been connected, in milliseconds since 1970.
+    pub since: Option<i64>,
+    /// How long the server took to answer last.
+    pub lag: Option<Duration>,
+    /// How many channels it is in.
+    pub channels: usize,
+    /// How many of the user's lines wait.
+    pub waiting: usize,
+    /// Why it is not connected.
+    pub reason: Option<String>,
+}
+
+/// A way to reach a session's actor.
+#[derive(Debug, Clone)]
+pub struct SessionHandle {
+    /// Whose session it is, and where.
+    pub row: SessionRow,
+    requests: mpsc::Sender<requests::Envelope>,
+    wake: Arc<Notify>,
+    status: watch::Receiver<Status>,
+}
+
+impl SessionHandle {
+    /// How the session stands.
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+}
+
+struct Actor {
+    bridge: Bridge,
+    row: SessionRow,
+    network: Network,
+    epoch: i64,
+    lane: String,
+    network_room: i64,
+    buffers: Buffers,
+    ghosts: CaseMap<Arc<str>>,
+    link: Option<Link>,
+    dialing: Option<Dialing>,
+    backoff: Backoff,
+    retry_at: Option<Instant>,
+    next_server: usize,
+    last_reason: Option<String>,
+    stuck: bool,
+    incoming: Incoming,
+    server_text: Vec<RichText>,
+    outbound: Outbound,
+    requests: mpsc::Receiver<requests::Envelope>,
+    wake: Arc<Notify>,
+    status: watch::Sender<Status>,
+}
+
+/// What a turn of the loop begins with.
+enum Woken {
+    Stop,
+    Request(Option<requests::Envelope>),
+    Received(std::io::Result<bool>),
+    Dialed(link::Dialed),
+    Inbox,
+    Timer,
+}
+
+/// Starts the actor of a session.
+pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHandle, StoreError> {
+    let slug = Slug::new(&row.network).ok();
+    let network = slug.and_then(|slug| bridge.config.networks.get(&slug)).cloned();
+    let (requests, mailbox) = mpsc::channel(REQUESTS);
+    let wake = Arc::new(Notify::new());
+    let (status, observed) = watch::channel(Status::default());
+    let handle = SessionHandle {
+        row: row.clone(),
+        requests,
+        wake: Arc::clone(&wake),
+        status: observed,
+    };
+    let Some(network) = network else {
+        let reason = format!("{} is not in the configuration any more", row.network);
+        tracing::warn!(session = row.id, network = %row.network, "the network of a session is not configured");
+        status.send_replace(Status {
+            state: SessionState::Stuck,
+            reason: Some(reason),
+            ..Status::default()
+        });
+        return Ok(handle);
+    };
+    let store = &bridge.store;
+    let epoch = store.claim_session(row.id, bridge.client.bot()).await?;
+    let network_room = store
+        .intend_room(NewRoom {
+            kind: RoomKind::Network,
+            marker: unique(),
+            creator: bridge.client.bot().to_owned(),
+            owner: Some(row.user),
+            lane: super::desk::lane_of(&row.user_id),
+            link: RoomLink::Network { session: row.id },
+            room_id: None,
+            created_at: bridge.clock.unix_ms(),
+        })
+        .await?;
+    let buffers = Buffers::load(store, row.id).await?;
+    let lane = format!("session/{}", row.id);
+    let mut seed = [0; 8];
+    // Jitter without randomness is still jitter.
+    let _ = crate::clock::random_bytes(&mut seed);
+    let mut actor = Actor {
+        bridge: bridge.clone(),
+        epoch,
+        lane,
+        network_room: network_room.id,
+        buffers,
+        ghosts: CaseMap::default(),
+        link: None,
+        dialing: None,
+        backoff: Backoff::new(u64::from_ne_bytes(seed)),
+        retry_at: row.connect.then(|| bridge.clock.now()),
+        next_server: 0,
+        last_reason: None,
+        stuck: false,
+        incoming: Incoming::default(),
+        server_text: Vec::new(),
+        outbound: Outbound::default(),
+        requests: mailbox,
+        wake,
+        status,
+        network,
+        row,
+    };
+    actor.take_up_lines().await?;
+    // The room comes into being with the session, not with its first line.
+    bridge.wake_delivery(actor.network_room);
+    bridge.tasks.spawn(actor.run());
+    Ok(handle)
+}
+
+impl Actor {
+    #[tracing::instrument(name = "session", skip_all, fields(user = %self.row.user_id, network = %self.row.network))]
+    async fn run(mut self) {
+        let mut messages = Vec::new();
+        self.wake.notify_one();
+        loop {
+            self.publish_status();
+            let deadline = self.deadline();
+            let clock = Arc::clone(&self.bridge.clock);
+            let woken = tokio::select! {
+                biased;
+                () = self.bridge.stop.cancelled() => Woken::Stop,
+                request = self.requests.recv() => Woken::Request(request),
+                dialed = link::dialed(&mut self.dialing) => Woken::Dialed(dialed),
+                received = link::receive(self.link.as_mut(), &mut messages) => Woken::Received(received),
+                () = self.wake.notified() => Woken::Inbox,
+                () = until(deadline, clock.now()) => Woken::Timer,
+            };
+            let result = match woken {
+                Woken::Stop | Woken::Request(None) => break,
+                Woken::Request(Some(envelope)) => self.on_request(envelope).await,
+                Woken::Dialed(dialed) => self.on_dialed(dialed).await,
+                Woken::Received(received) => self.on_received(received, &mut messages).await,
+                Woken::Inbox => self.read_inbox().await,
+                Woken::Timer => self.on_timer().await,
+            };
+            let result = match result {
+                Ok(()) => self.flush().await,
+                Err(error) => Err(error),
+            };
+            match result {
+                Ok(()) => {}
+                Err(StoreError::Superseded | StoreError::Closed) => {
+                    tracing::warn!(
+                        "the session is run by another process, or the store is closed: it ends here"
+                    );
+                    break;
+                }
+                Err(error) => self.on_store_failure(&error),
+            }
+        }
+        self.quit().await;
+    }
+
+    fn now(&self) -> Instant {
+        self.bridge.clock.now()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let session = self.link.as_ref().and_then(|link| link.session.deadline());
+        [session, self.retry_at].into_iter().flatten().min()
+    }
+
+    async fn on_received(
+        &mut self,
+        received: std::io::Result<bool>,
+        messages: &mut Vec<Message>,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut events = Vec::new();
+        for message in messages.drain(..) {
+            if let Some(link) = &mut self.link {
+                link.session.handle(&message, now, &mut events);
+            }
+        }
+        for event in events {
+            self.on_event(event).await?;
+        }
+        match received {
+            Ok(true) => Ok(()),
+            Ok(false) => self.lose_connection("the server closed the connection").await,
+            Err(error) => {
+                self.lose_connection(&format!("the connection broke: {error}"))
+                    .await
+            }
+        }
+    }
+
+    async fn on_timer(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut events = Vec::new();
+        if let Some(link) = &mut self.link {
+            link.session.tick(now, &mut events);
+        }
+        for event in events {
+            self.on_event(event).await?;
+        }
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.dial().await?;
+        }
+        Ok(())
+    }
+
+    /// Commits what was read, then what is about to be sent, then hands over the bytes.
+    async fn flush(&mut self) -> Result<(), StoreError> {
+        self.flush_server_text();
+        self.commit_incoming().await?;
+        self.transmit().await
+    }
+
+    async fn commit_incoming(&mut self) -> Result<(), StoreError> {
+        if self.incoming.is_empty() {
+            return Ok(());
+        }
+        let incoming = std::mem::take(&mut self.incoming);
+        let mut rooms: Vec<i64> = incoming.outbox.iter().map(|row| row.room).collect();
+        rooms.sort_unstable();
+        rooms.dedup();
+        let departed: Vec<i64> = incoming.departures.iter().map(|(room, ..)| *room).collect();
+        let now = self.bridge.clock.unix_ms();
+        self.bridge
+            .store
+            .commit_incoming(self.row.id, self.epoch, &self.row.network, incoming, now)
+            .await?;
+        rooms.into_iter().for_each(|room| self.bridge.wake_delivery(room));
+        departed
+            .into_iter()
+            .for_each(|room| self.bridge.wake_departures(room));
+        Ok(())
+    }
+
+    /// Says something in the network room, as routine; lines that come together are one message.
+    fn say(&mut self, text: RichText) {
+        self.server_text.push(text);
+    }
+
+    /// Says something in the network room that must reach the user.
+    fn alert(&mut self, text: &RichText) {
+        self.flush_server_text();
+        let content = content::message(MessageType::Text, text, Some(&self.row.user_id));
+        let row = content::message_row(self.network_room, self.bridge.client.bot(), content, None);
+        self.incoming.outbox.push(row);
+    }
+
+    fn flush_server_text(&mut self) {
+        /// Lines that one message holds: a MOTD in one piece, and no event too large.
+        const TOGETHER: usize = 60;
+        for lines in std::mem::take(&mut self.server_text).chunks(TOGETHER) {
+            let text = lines
+                .iter()
+                .fold(RichText::new(), |text, line| text.line().then(line.clone()));
+            let content = content::message(MessageType::Notice, &text, None);
+            let row = content::message_row(self.network_room, self.bridge.client.bot(), content, None);
+            self.incoming.outbox.push(row);
+        }
+    }
+
+    fn publish_status(&self) {
+        let session = self.link.as_ref().map(|link| &link.session);
+        let state = if session.is_some_and(|session| session.registered_at().is_some()) {
+            SessionState::Connected
+        } else if self.link.is_some() || self.dialing.is_some() {
+            SessionState::Connecting
+        } else if self.stuck {
+            SessionState::Stuck
+        } else if self.retry_at.is_some() {
+            SessionState::Waiting
+        } else {
+            SessionState::Idle
+        };
+        let status = Status {
+            state,
+            nick: session
+                .map(|session| session.nick().to_owned())
+                .unwrap_or_default(),
+            since: self.link.as_ref().and_then(|link| link.since),
+            lag: session.and_then(Session::lag),
+            channels: session.map_or(0, |session| session.channels().count()),
+            waiting: self.outbound.waiting(),
+            reason: if state == SessionState::Connected {
+                None
+            } else {
+                self.last_reason.clone()
+            },
+        };
+        self.status.send_if_modified(|shown| {
+            let changed = *shown != status;
+            *shown = status;
+            changed
+        });
+    }
+
+    /// The Matrix id of a nick's ghost.
+    async fn ghost(&mut self, nick: &str) -> Result<Arc<str>, StoreError> {
+        if let Some(known) = self.ghosts.get(nick) {
+            return Ok(Arc::clone(known));
+        }
+        let folded = self.ghosts.mapping().fold(nick);
+        let new = self.bridge.ghost_user_id(&self.row.network, nick);
+        let now = self.bridge.clock.unix_ms();
+        let ghost = self
+            .bridge
+            .store
+            .ghost(&self.row.network, &folded, nick, &new, now)
+            .await?;
+        if self.ghosts.len() >= REMEMBERED_GHOSTS {
+            self.ghosts.clear();
+        }
+        let user_id: Arc<str> = ghost.user_id.into();
+        self.ghosts.insert(nick, Arc::clone(&user_id));
+        Ok(user_id)
+    }
+
+    /// What was read can't be stored: going on would lose it silently.
+    fn on_store_failure(&mut self, error: &StoreError) {
+        const PAUSE: Duration = Duration::from_mins(1);
+        tracing::error!(%error, "the session closes its connection: what it reads can't be stored");
+        self.incoming = Incoming::default();
+        self.link = None;
+        self.dialing = None;
+        self.last_reason = Some(format!("towline can't store messages: {error}"));
+        self.retry_at = Some(self.now() + PAUSE);
+    }
+}
+
+async fn until(deadline: Option<Instant>, now: Instant) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline.saturating_duration_since(now)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The answer when nobody is there to ask any more.
+fn gone<T>(_: T) -> Refusal {
+    Refusal::Stopping
+}

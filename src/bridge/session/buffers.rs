@@ -1,0 +1,104 @@
+//! A session's buffers, found by name under the network's casemapping, by number and by room.
+
+use crate::names::{CaseMap, CaseMapping};
+use crate::store::{Buffer, BufferKind, Store, StoreError};
+
+/// A buffer with what only the running session knows of it.
+pub(super) struct OpenBuffer {
+    pub(super) row: Buffer,
+    /// Nicks whose ghosts are in the room, as far as is known.
+    pub(super) speakers: CaseMap<()>,
+    /// The user was told that messages wait.
+    pub(super) told_waiting: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Buffers {
+    list: Vec<OpenBuffer>,
+    by_name: CaseMap<usize>,
+}
+
+impl Buffers {
+    pub(super) async fn load(store: &Store, session: i64) -> Result<Self, StoreError> {
+        let mut buffers = Self::default();
+        for row in store.buffers(session).await? {
+            let room = row.room;
+            buffers.add(row);
+            for folded in store.members(room).await? {
+                if let Some(last) = buffers.list.last_mut() {
+                    last.speakers.insert(&folded, ());
+                }
+            }
+        }
+        Ok(buffers)
+    }
+
+    /// Adds a buffer, or refreshes the one with its number, and gives its place.
+    pub(super) fn add(&mut self, row: Buffer) -> usize {
+        if let Some(place) = self.list.iter().position(|buffer| buffer.row.id == row.id) {
+            self.list[place].row = row;
+            return place;
+        }
+        let place = self.list.len();
+        self.by_name.insert(&row.name, place);
+        let speakers = CaseMap::new(self.by_name.mapping());
+        self.list.push(OpenBuffer {
+            row,
+            speakers,
+            told_waiting: false,
+        });
+        place
+    }
+
+    /// Folds all names anew; from the names as they were written, since folding can't be undone.
+    pub(super) fn set_mapping(&mut self, mapping: CaseMapping) {
+        if mapping == self.by_name.mapping() {
+            return;
+        }
+        self.by_name = CaseMap::new(mapping);
+        for (place, buffer) in self.list.iter_mut().enumerate() {
+            buffer.speakers.set_mapping(mapping);
+            self.by_name.insert(&buffer.row.name, place);
+        }
+    }
+
+    pub(super) fn mapping(&self) -> CaseMapping {
+        self.by_name.mapping()
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(super) fn find_id(&self, id: i64) -> Option<usize> {
+        self.list.iter().position(|buffer| buffer.row.id == id)
+    }
+
+    pub(super) fn find_room(&self, room: i64) -> Option<usize> {
+        self.list.iter().position(|buffer| buffer.row.room == room)
+    }
+
+    pub(super) fn get(&self, place: usize) -> &OpenBuffer {
+        &self.list[place]
+    }
+
+    pub(super) fn get_mut(&mut self, place: usize) -> &mut OpenBuffer {
+        &mut self.list[place]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OpenBuffer> {
+        self.list.iter()
+    }
+
+    /// How many channels should be joined.
+    pub(super) fn wanted_channels(&self) -> usize {
+        self.list
+            .iter()
+            .filter(|buffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted)
+            .count()
+    }
+}

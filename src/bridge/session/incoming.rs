@@ -1,0 +1,387 @@
+//! What IRC says, as rows for Matrix.
+//!
+//! An event changes what the actor knows and adds to `incoming`; nothing is committed or sent here.
+
+use super::super::content::{self, MessageType};
+use super::{Actor, wording};
+use crate::format::{RichText, read_irc, strip_irc};
+use crate::irc::session::{Event, IncomingKind, MessageTarget, ServerMessageKind};
+use crate::irc::wire::Source;
+use crate::store::{BufferKind, Direction, HistoryLine, StoreError};
+
+/// A message from IRC on its way into a buffer.
+struct Line {
+    from: Source,
+    kind: IncomingKind,
+    text: String,
+    time: Option<i64>,
+    msgid: Option<String>,
+    account: Option<String>,
+    own: bool,
+}
+
+impl Actor {
+    pub(super) async fn on_event(&mut self, event: Event) -> Result<(), StoreError> {
+        match event {
+            Event::Registered { nick, server } => {
+                if let Some(link) = &mut self.link {
+                    link.since = Some(self.bridge.clock.unix_ms());
+                }
+                self.last_reason = None;
+                self.say(RichText::plain(format!("Connected to {server} as {nick}.")));
+            }
+            Event::Ready { .. } => self.on_ready().await?,
+            Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
+            Event::LoggedOut => self.say(RichText::plain("Logged out.")),
+            Event::SaslFailed { reason, .. } => {
+                let text = RichText::new()
+                    .bold("The login failed")
+                    .text(format!(": {reason}. Set it right with "));
+                self.alert(
+                    &text
+                        .code("sasl ACCOUNT PASSWORD")
+                        .text(", or remove it with ")
+                        .code("sasl off")
+                        .text("."),
+                );
+            }
+            Event::Message {
+                from,
+                target,
+                kind,
+                text,
+                time,
+                msgid,
+                account,
+                own,
+            } => {
+                let line = Line {
+                    from,
+                    kind,
+                    text,
+                    time,
+                    msgid,
+                    account,
+                    own,
+                };
+                self.on_message(target, line).await?;
+            }
+            Event::Joined {
+                channel, own: true, ..
+            } => self.on_own_join(&channel).await?,
+            Event::Joined { .. } | Event::Names { .. } => {}
+            Event::Parted {
+                channel,
+                own: true,
+                reason,
+                ..
+            } => {
+                self.tell_channel(&channel, &with_reason("You left the channel", &reason));
+            }
+            Event::Parted {
+                channel, who, reason, ..
+            } => self.depart(&channel, &who.nick, &reason, None),
+            Event::Kicked {
+                channel,
+                by,
+                reason,
+                own: true,
+                ..
+            } => {
+                let text = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
+                self.alert_channel(
+                    &channel,
+                    &RichText::plain(format!(
+                        "{text} To return, type join {channel} in the \
+                     network's room."
+                    )),
+                );
+            }
+            Event::Kicked {
+                channel,
+                nick,
+                by,
+                reason,
+                ..
+            } => self.depart(&channel, &nick, &reason, Some(&by.nick)),
+            Event::Quit {
+                who,
+                reason,
+                channels,
+                own: false,
+            } => {
+                for channel in channels {
+                    self.depart(&channel, &who.nick, &with_reason("Quit", &reason), None);
+                }
+            }
+            Event::Quit { .. } => {}
+            Event::NickChanged { to, own: true, .. } => {
+                self.say(RichText::plain(format!("You are now {to}.")))
+            }
+            Event::NickChanged {
+                from, to, channels, ..
+            } => self.on_nick(&from.nick, &to, &channels),
+            Event::Topic { channel, topic, .. } => self.on_topic(&channel, &topic),
+            Event::ModeChanged {
+                by,
+                changes,
+                own: true,
+                ..
+            } => {
+                self.say(RichText::plain(format!("{} sets your modes: {changes}", by.nick)));
+            }
+            Event::ModeChanged {
+                target, by, changes, ..
+            } => {
+                self.tell_channel(&target, &format!("{} sets {changes}", by.nick));
+            }
+            Event::Invited { channel, nick, by } => self.on_invited(&channel, &nick, &by.nick),
+            Event::JoinFailed {
+                channel,
+                code,
+                reason,
+                forward,
+            } => {
+                let mut text = RichText::new()
+                    .bold(format!("Not in {channel}"))
+                    .text(format!(": {reason}. "));
+                text = match forward {
+                    Some(forward) => text.text(format!("The channel sends you to {forward} instead.")),
+                    None => text.text(wording::join_remedy(code)),
+                };
+                self.alert(&text);
+            }
+            Event::NickRefused { nick, reason, .. } => {
+                self.alert(&RichText::plain(format!("You can't be {nick}: {reason}")));
+            }
+            Event::Confirmed { messages } => self.on_confirmed(messages).await,
+            Event::Refused {
+                messages,
+                certain,
+                code,
+                reason,
+            } => {
+                self.on_refused(messages, certain, code, &reason).await;
+            }
+            Event::Numeric { text, .. } => self.say(read_irc(&text)),
+            Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
+            Event::Disconnect { reason, verdict } => self.end_link(&reason, verdict).await?,
+        }
+        Ok(())
+    }
+
+    async fn on_ready(&mut self) -> Result<(), StoreError> {
+        let Some(link) = &self.link else { return Ok(()) };
+        let mapping = link.session.isupport().casemapping();
+        self.buffers.set_mapping(mapping);
+        // An id belongs to a folded nick: under another folding it must be looked up anew.
+        if self.ghosts.mapping() != mapping {
+            self.ghosts = crate::names::CaseMap::new(mapping);
+        }
+        self.release_queries().await
+    }
+
+    async fn on_own_join(&mut self, channel: &str) -> Result<(), StoreError> {
+        let place = match self.buffers.find(channel) {
+            Some(place) => place,
+            None => self.open_buffer(BufferKind::Channel, channel, None).await?,
+        };
+        // The room comes into being although nobody speaks yet.
+        self.bridge.wake_delivery(self.buffers.get(place).row.room);
+        self.release(place).await
+    }
+
+    async fn on_message(&mut self, target: MessageTarget, line: Line) -> Result<(), StoreError> {
+        match target {
+            MessageTarget::Channel { name, status } => {
+                let place = match self.buffers.find(&name) {
+                    Some(place) => place,
+                    None => self.open_buffer(BufferKind::Channel, &name, None).await?,
+                };
+                self.show(place, line, status).await
+            }
+            MessageTarget::Own => {
+                let nick = line.from.nick.clone();
+                let open = self.buffers.find(&nick);
+                let is_talk = matches!(line.kind, IncomingKind::Privmsg | IncomingKind::Action);
+                // A notice opens no conversation; neither do services and servers.
+                let place = match open {
+                    Some(place) if !line.from.is_server() => place,
+                    None if is_talk && !line.from.is_server() && !wording::is_service(&nick) => {
+                        self.open_buffer(BufferKind::Query, &nick, None).await?
+                    }
+                    _ => {
+                        let text = RichText::new()
+                            .bold(format!("{nick}: "))
+                            .then(read_irc(&line.text));
+                        self.say(text);
+                        return Ok(());
+                    }
+                };
+                self.show(place, line, None).await
+            }
+            MessageTarget::Other(nick) => match self.buffers.find(&nick) {
+                Some(place) => {
+                    let text = format!("(you, from elsewhere) {}", strip_irc(&line.text));
+                    self.tell_buffer(place, &text);
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// A line in a buffer, as its sender's ghost.
+    async fn show(&mut self, place: usize, line: Line, status: Option<char>) -> Result<(), StoreError> {
+        let (kind, stored_kind) = match &line.kind {
+            IncomingKind::Privmsg => (MessageType::Text, "message"),
+            IncomingKind::Action => (MessageType::Emote, "action"),
+            IncomingKind::Notice => (MessageType::Notice, "notice"),
+            IncomingKind::Ctcp { command } | IncomingKind::CtcpReply { command } => {
+                let text = format!("{} sent CTCP {command} {}", line.from.nick, strip_irc(&line.text));
+                self.say(RichText::plain(text.trim_end()));
+                return Ok(());
+            }
+        };
+        let mut text = read_irc(&line.text);
+        if let Some(status) = status {
+            text = RichText::plain(format!("[to {status}] ")).then(text);
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
+        let highlights = !line.own
+            && !is_query
+            && self.link.as_ref().is_some_and(|link| {
+                wording::mentions(&text.to_plain(), link.session.nick(), self.buffers.mapping())
+            });
+        let user = highlights.then_some(self.row.user_id.as_str());
+        let content = content::message(kind, &text, user);
+        let sender = if is_query {
+            self.buffers.get(place).row.creator.as_str().into()
+        } else {
+            self.ghost(&line.from.nick).await?
+        };
+        let history = (!wording::is_service(&line.from.nick)).then(|| HistoryLine {
+            buffer: self.buffers.get(place).row.id,
+            at: line.time.unwrap_or_else(|| self.bridge.clock.unix_ms()),
+            kind: stored_kind,
+            sender: line.from.nick.clone(),
+            account: line.account,
+            text: line.text,
+            msgid: line.msgid,
+            event_id: None,
+            direction: if line.own { Direction::Out } else { Direction::In },
+        });
+        let buffer = self.buffers.get_mut(place);
+        if !is_query {
+            buffer.speakers.insert(&line.from.nick, ());
+        }
+        let row = content::message_row(buffer.row.room, &sender, content, history);
+        self.incoming.outbox.push(row);
+        Ok(())
+    }
+
+    /// Somebody is no longer in a channel: their ghost leaves the room, if it ever came.
+    fn depart(&mut self, channel: &str, nick: &str, reason: &str, kicker: Option<&str>) {
+        let mapping = self.buffers.mapping();
+        let Some(place) = self.buffers.find(channel) else {
+            return;
+        };
+        let buffer = self.buffers.get_mut(place);
+        if buffer.speakers.remove(nick).is_some() {
+            let (reason, kicker) = (strip_irc(reason), kicker.map(str::to_owned));
+            self.incoming
+                .departures
+                .push((buffer.row.room, mapping.fold(nick), reason, kicker));
+        }
+    }
+
+    fn on_nick(&mut self, from: &str, to: &str, channels: &[String]) {
+        if self.buffers.mapping().same(from, to) {
+            return;
+        }
+        for channel in channels {
+            self.depart(channel, from, &format!("is now known as {to}"), None);
+        }
+        if let Some(place) = self.buffers.find(from) {
+            self.tell_buffer(place, &format!("{from} is now known as {to}."));
+        }
+    }
+
+    fn on_topic(&mut self, channel: &str, topic: &str) {
+        let Some(place) = self.buffers.find(channel) else {
+            return;
+        };
+        let topic = strip_irc(topic);
+        let buffer = self.buffers.get_mut(place);
+        if buffer.row.topic.as_deref().unwrap_or_default() == topic {
+            return;
+        }
+        buffer.row.topic = Some(topic.clone());
+        let state = content::state_row(
+            buffer.row.room,
+            self.bridge.client.bot(),
+            "m.room.topic",
+            &serde_json::json!({ "topic": topic }),
+        );
+        self.incoming.topics.push((buffer.row.id, topic));
+        self.incoming.outbox.push(state);
+    }
+
+    fn on_invited(&mut self, channel: &str, nick: &str, by: &str) {
+        if self.link.as_ref().is_some_and(|link| link.session.is_own(nick)) {
+            let text = RichText::plain(format!("{by} invites you to {channel}. To enter, type "));
+            self.alert(&text.code(format!("join {channel}")).text("."));
+        } else {
+            self.tell_channel(channel, &format!("{by} invited {nick} to the channel."));
+        }
+    }
+
+    fn on_server_message(&mut self, from: &Source, kind: ServerMessageKind, text: &str) {
+        let text = read_irc(text);
+        self.say(match kind {
+            ServerMessageKind::Error => RichText::new().bold("Error: ").then(text),
+            ServerMessageKind::Wallops => RichText::new().bold(format!("{} to all: ", from.nick)).then(text),
+            _ => text,
+        });
+    }
+
+    /// Says something in a channel's room, as the bot and as routine; in the network room where there is none.
+    fn tell_channel(&mut self, channel: &str, text: &str) {
+        match self.buffers.find(channel) {
+            Some(place) => self.tell_buffer(place, text),
+            None => self.say(RichText::plain(format!("{channel}: {text}"))),
+        }
+    }
+
+    /// Says something in a buffer's room, as whoever speaks for the bridge there and as routine.
+    pub(super) fn tell_buffer(&mut self, place: usize, text: &str) {
+        let buffer = &self.buffers.get(place).row;
+        let content = content::message(MessageType::Notice, &RichText::plain(text), None);
+        self.incoming
+            .outbox
+            .push(content::message_row(buffer.room, &buffer.creator, content, None));
+    }
+
+    fn alert_channel(&mut self, channel: &str, text: &RichText) {
+        let Some(place) = self.buffers.find(channel) else {
+            return self.alert(text);
+        };
+        let buffer = &self.buffers.get(place).row;
+        let content = content::message(MessageType::Text, text, Some(&self.row.user_id));
+        self.incoming
+            .outbox
+            .push(content::message_row(buffer.room, &buffer.creator, content, None));
+    }
+}
+
+fn with_reason(what: &str, reason: &str) -> String {
+    let reason = strip_irc(reason);
+    if reason.is_empty() {
+        format!("{what}.")
+    } else {
+        format!("{what}: {reason}")
+    }
+}

@@ -1,0 +1,134 @@
+//! Small words: durations, nicks made of names, and what IRC's refusals mean to a person.
+
+use std::time::Duration;
+
+use crate::names::{CaseMapping, Nick};
+
+/// A duration as people say it.
+pub(super) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..2 => "a moment".to_owned(),
+        2..120 => format!("{seconds} seconds"),
+        120..7200 => format!("{} minutes", seconds / 60),
+        _ => format!("{} hours", seconds / 3600),
+    }
+}
+
+/// A nick that every server takes, as near to this text as can be (RFC 2812, section 2.3.1).
+pub(super) fn nick_from(text: &str) -> Nick {
+    let mut nick: String = text
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .take(30)
+        .collect();
+    if nick.is_empty() || nick.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        nick.insert(0, '_');
+    }
+    Nick::new(&nick)
+        .or_else(|_| Nick::new("towline"))
+        .expect("each character of it may stand in a nick")
+}
+
+/// Whether a line speaks of this nick: as a word, whatever stands around it.
+pub(super) fn mentions(text: &str, nick: &str, mapping: CaseMapping) -> bool {
+    if nick.is_empty() {
+        return false;
+    }
+    let (text, nick) = (mapping.fold(text), mapping.fold(nick));
+    let is_nick = |c: char| c.is_alphanumeric() || "-_[]\\`^{}|".contains(c);
+    text.match_indices(&nick).any(|(start, found)| {
+        !text[..start].ends_with(is_nick) && !text[start + found.len()..].starts_with(is_nick)
+    })
+}
+
+/// Whether a nick is one of the usual names of a network's services. What is said with them is never kept.
+pub(super) fn is_service(nick: &str) -> bool {
+    const SERVICES: [&str; 20] = [
+        "nickserv",
+        "chanserv",
+        "memoserv",
+        "operserv",
+        "botserv",
+        "hostserv",
+        "saslserv",
+        "statserv",
+        "authserv",
+        "infoserv",
+        "groupserv",
+        "helpserv",
+        "alis",
+        "global",
+        "userserv",
+        "spamserv",
+        "opserv",
+        "q",
+        "x",
+        "l",
+    ];
+    SERVICES.contains(&nick.to_ascii_lowercase().as_str())
+}
+
+/// What to do about a channel that does not let somebody in.
+pub(super) fn join_remedy(code: u16) -> &'static str {
+    match code {
+        403 => "Is the name right?",
+        405 => "You are in as many channels as the network allows: leave one first.",
+        471 => "The channel is full: try again later.",
+        473 => "It is for invited people only: ask one of its operators for an invitation.",
+        474 => "You are banned there: ask one of its operators.",
+        475 => "It needs a key: join #channel KEY",
+        477 => "It is for people who are logged in: type sasl ACCOUNT PASSWORD, then connect again.",
+        489 | 520 => "It is only for people who are connected with TLS.",
+        _ => "The server says no more about it.",
+    }
+}
+
+/// Why a message was refused, and what to do.
+pub(super) fn message_remedy(code: u16) -> &'static str {
+    match code {
+        401 => "Nobody of that nick is on the network now.",
+        403 => "There is no such channel.",
+        404 => {
+            "The channel does not take messages from you: it may be moderated (+m), or closed to people outside it \
+                or not logged in."
+        }
+        442 => "You are not in that channel.",
+        477 | 486 | 531 | 716 => {
+            "They take messages only from people who are logged in, or whom they accept."
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::plain("alice", "alice")]
+    #[case::foreign("jürgen.k", "j_rgen_k")]
+    #[case::digit_first("4ever", "_4ever")]
+    #[case::nothing("", "_")]
+    fn a_matrix_name_becomes_a_nick_that_servers_take(#[case] name: &str, #[case] nick: &str) {
+        assert_eq!(nick_from(name).as_str(), nick);
+    }
+
+    #[rstest]
+    #[case::alone("alice", true)]
+    #[case::addressed("alice: hi", true)]
+    #[case::in_capitals("hi ALICE!", true)]
+    #[case::part_of_a_word("malice", false)]
+    #[case::part_of_a_nick("alice_ is back", false)]
+    #[case::second_time("malice, alice", true)]
+    fn a_mention_is_a_whole_word(#[case] text: &str, #[case] mentioned: bool) {
+        assert_eq!(mentions(text, "alice", CaseMapping::Rfc1459), mentioned);
+    }
+}

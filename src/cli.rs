@@ -1,0 +1,89 @@
+//! The command line: `towline init`, `registration`, `check` and `run`.
+//!
+//! Thin: it turns arguments into calls. Each command gets its output and its environment passed in. No secret is
+//! accepted as an argument, since everyone on the machine can read a process's arguments.
+
+pub mod check;
+pub mod exit;
+mod files;
+pub mod init;
+pub mod registration;
+pub mod run;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use self::exit::{CliError, Code};
+use crate::config::Config;
+use crate::matrix::registration::Flavour;
+
+/// An IRC bouncer for Matrix.
+#[derive(Debug, Parser)]
+#[command(name = "towline", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a configuration, a registration and a key file; ask for what is not given
+    Init(init::Arguments),
+    /// Write the registration anew from the configuration, keeping its id and tokens
+    Registration(registration::Arguments),
+    /// Check the configuration, then the homeserver, and say what to do about what is wrong
+    Check(check::Arguments),
+    /// Run the bridge
+    Run(ConfigArgument),
+}
+
+/// Which configuration.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ConfigArgument {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "config.yaml")]
+    pub config: PathBuf,
+}
+
+/// [`Flavour`] as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FlavourArgument {
+    /// Synapse
+    Synapse,
+    /// Conduit, tuwunel, continuwuity
+    Conduit,
+    /// Dendrite
+    Dendrite,
+}
+
+impl From<FlavourArgument> for Flavour {
+    fn from(argument: FlavourArgument) -> Self {
+        match argument {
+            FlavourArgument::Synapse => Self::Synapse,
+            FlavourArgument::Conduit => Self::Conduit,
+            FlavourArgument::Dendrite => Self::Dendrite,
+        }
+    }
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    pub async fn execute(self) -> Result<(), CliError> {
+        let environment = |name: &str| std::env::var(name).ok();
+        let mut output = std::io::stdout();
+        match self.command {
+            Command::Init(arguments) => {
+                let interactive = std::io::stdin().is_terminal();
+                init::init(&arguments, &mut std::io::stdin().lock(), interactive, &mut output)
+            }
+            Command::Registration(arguments) => {
+                registration::registration(&arguments, &environment, &mut output)
+            }
+            Command::Check(arguments) => check::check(&arguments, &environment, &mut output).await,
+            Command::Run(arguments) => run::run(Config::load(&arguments.config, &environment)?).await,
+        }?;
+        output.flush().map_err(|error| CliError::Unexpected(error.into()))
+    }
+}

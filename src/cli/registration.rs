@@ -1,0 +1,115 @@
+//! `towline registration`: the registration again, from the configuration as it is now.
+
+use std::io::Write;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{CliError, ConfigArgument, FlavourArgument, files};
+use crate::clock::random_bytes;
+use crate::config::{Config, Environment};
+use crate::matrix::registration::{Claims, Registration};
+
+/// What `towline registration` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// For which homeserver: the registration is the same, its comments say where to put it
+    #[arg(long, value_enum, default_value = "synapse")]
+    flavour: FlavourArgument,
+    /// Print the registration instead of writing it
+    #[arg(long)]
+    print: bool,
+}
+
+/// What the configuration claims on the homeserver.
+pub fn claims(config: &Config) -> Claims<'_> {
+    Claims {
+        id: &config.appservice.id,
+        bot: &config.appservice.bot,
+        url: &config.appservice.url,
+        domain: &config.homeserver.domain,
+        ghost_prefix: config.templates.ghost.prefix(),
+        alias_prefix: config.templates.alias_prefix(),
+    }
+}
+
+/// Writes the registration, or prints it.
+pub fn registration(
+    arguments: &Arguments,
+    environment: Environment<'_>,
+    output: &mut dyn Write,
+) -> Result<(), CliError> {
+    let config = Config::load_before_registration(&arguments.config.config, environment)?;
+    let file = &config.appservice.registration_file;
+    let old = existing(&config)?;
+    let complete = [&config.appservice.as_token, &config.appservice.hs_token]
+        .iter()
+        .all(|t| is_given(t));
+    if arguments.print && !complete {
+        let message =
+            "there is no registration to print yet; run `towline registration` without --print first";
+        return Err(CliError::Registration(message.to_owned()));
+    }
+    let fresh = Registration::generate(&claims(&config), &mut random_bytes)
+        .map_err(|error| CliError::Unexpected(error.into()))?;
+    let new = Registration {
+        as_token: given_or(&config.appservice.as_token, fresh.as_token),
+        hs_token: given_or(&config.appservice.hs_token, fresh.hs_token),
+        ..fresh
+    };
+    let text = new.to_yaml(arguments.flavour.into());
+    let said = if arguments.print {
+        write!(output, "{text}")
+    } else {
+        files::replace(file, &text)?;
+        report(&new, old.as_ref(), &config, output)
+    };
+    said.map_err(|error| CliError::Unexpected(error.into()))
+}
+
+/// The registration that is there, which must be this configuration's.
+fn existing(config: &Config) -> Result<Option<Registration>, CliError> {
+    let file = config.appservice.registration_file.display();
+    let Ok(text) = std::fs::read_to_string(&config.appservice.registration_file) else {
+        return Ok(None);
+    };
+    let old = Registration::read(&text)
+        .map_err(|error| CliError::Registration(format!("{file} is no registration: {error}")))?;
+    if old.id == config.appservice.id {
+        return Ok(Some(old));
+    }
+    Err(CliError::Registration(format!(
+        "{file} has the id {:?}, the configuration {:?}: an id never changes, so set `appservice.id` to the first, \
+         or move the file away to begin anew",
+        old.id, config.appservice.id
+    )))
+}
+
+fn report(
+    new: &Registration,
+    old: Option<&Registration>,
+    config: &Config,
+    output: &mut dyn Write,
+) -> std::io::Result<()> {
+    let file = config.appservice.registration_file.display();
+    match old.map(|old| new.differences(old)) {
+        Some(same) if same.is_empty() => writeln!(output, "{file} says the same as before."),
+        Some(changed) => {
+            writeln!(output, "{file} is written anew; changed: {}.", changed.join(", "))?;
+            writeln!(output, "Give it to the homeserver again, as its first lines say.")
+        }
+        None => writeln!(
+            output,
+            "{file} is written. Give it to the homeserver, as its first lines say."
+        ),
+    }
+}
+
+fn is_given(token: &SecretString) -> bool {
+    !token.expose_secret().is_empty()
+}
+
+fn given_or(token: &SecretString, fresh: SecretString) -> SecretString {
+    if is_given(token) { token.clone() } else { fresh }
+}

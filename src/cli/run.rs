@@ -1,0 +1,219 @@
+//! `towline run`: opens the store, waits for the homeserver, starts the bridge, and stops it when it is told to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::CliError;
+use crate::bridge::{Bridge, Homeserver, Parts};
+use crate::clock::SystemClock;
+use crate::commands::Commands;
+use crate::config::{Config, Database, LogFormat, secret};
+use crate::matrix::{self, Client, ClientError};
+use crate::store::{OpenError, Store, StoreOptions};
+
+/// How long the bridge may take to stop.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Runs the bridge until it is told to stop.
+pub async fn run(config: Config) -> Result<(), CliError> {
+    start_log(&config);
+    let (signals, stop) = tokio::sync::oneshot::channel();
+    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
+    let listening = tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        let _ = signals.send(());
+        // Whoever asks twice means it.
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        std::process::exit(i32::from(super::Code::Unexpected.number()));
+    });
+    let listener = listen(config.appservice.listen).await?;
+    let result = serve(config, listener, async {
+        let _ = stop.await;
+    })
+    .await;
+    listening.abort();
+    result
+}
+
+/// Opens the port on which the homeserver calls.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        CliError::Unexpected(anyhow::anyhow!(
+            "can't listen on {address}: {error}. Is another towline running, or the port taken? It is \
+             appservice.listen in the configuration"
+        ))
+    })
+}
+
+/// Runs the bridge on an open port until `stop` resolves.
+pub async fn serve(
+    config: Config,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), CliError> {
+    let store = open_store(&config).await?;
+    tokio::pin!(stop);
+    let result = tokio::select! {
+        result = serve_with(config, listener, &store, &mut stop) => result,
+        () = store.lock_lost() => Err(CliError::Database(
+            "the database is gone, and with it the lock that keeps other instances out".to_owned(),
+        )),
+    };
+    store.close().await;
+    result
+}
+
+async fn serve_with(
+    config: Config,
+    listener: TcpListener,
+    store: &Store,
+    stop: &mut (impl Future<Output = ()> + Unpin),
+) -> Result<(), CliError> {
+    let http = matrix::http::client().map_err(anyhow::Error::from)?;
+    let token = config.appservice.as_token.clone();
+    let client = Client::new(http, &config.homeserver.url, token, &config.bot_id())
+        .map_err(|error| CliError::Unexpected(error.into()))?;
+    let homeserver = tokio::select! {
+        homeserver = meet_homeserver(&config, &client) => homeserver?,
+        () = &mut *stop => return Ok(()),
+    };
+    let hs_token = config.appservice.hs_token.clone();
+    let id = config.appservice.id.clone();
+    let bridge = Bridge::new(Parts {
+        config,
+        store: store.clone(),
+        client,
+        homeserver,
+        clock: Arc::new(SystemClock),
+        console: Arc::new(Commands),
+    });
+    let address = listener.local_addr().map_err(anyhow::Error::from)?;
+    let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));
+    bridge
+        .start()
+        .await
+        .map_err(|error| CliError::Database(error.to_string()))?;
+    tracing::info!(%address, "towline is running");
+    bridge.ask_for_queue(&id);
+    stop.await;
+    tracing::info!("stopping");
+    bridge.stop(FAREWELL).await;
+    server.abort();
+    Ok(())
+}
+
+async fn answer(listener: TcpListener, bridge: Bridge, hs_token: SecretString) {
+    let largest_body = bridge.config.limits.inbox_body;
+    let router = matrix::server::router(Arc::new(bridge.clone()), hs_token, largest_body);
+    let stopping = async move { bridge.stopping().await };
+    if let Err(error) = axum::serve(listener, router)
+        .with_graceful_shutdown(stopping)
+        .await
+    {
+        tracing::error!(%error, "the port for the homeserver is closed");
+    }
+}
+
+/// Waits until the homeserver answers and knows us; says so while it does not.
+async fn meet_homeserver(config: &Config, client: &Client) -> Result<Homeserver, CliError> {
+    const LONGEST: Duration = Duration::from_secs(30);
+    let mut pause = Duration::from_millis(500);
+    let mut said = false;
+    loop {
+        match introduce(config, client).await {
+            Ok(homeserver) => return Ok(homeserver),
+            Err(error) if error.is_temporary() => {
+                if !said {
+                    tracing::warn!(%error, url = %config.homeserver.url, "waiting for the homeserver");
+                    said = true;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST);
+            }
+            Err(error) if error.is("M_UNKNOWN_TOKEN") || error.is("M_MISSING_TOKEN") => {
+                return Err(CliError::TokenRefused(format!(
+                    "{} does not know the as_token: give it {} and restart it; `towline check` tells more",
+                    config.homeserver.url,
+                    config.appservice.registration_file.display()
+                )));
+            }
+            Err(error) => {
+                return Err(CliError::Registration(format!(
+                    "{} refuses {}: {error}; `towline check` tells more",
+                    config.homeserver.url,
+                    config.bot_id()
+                )));
+            }
+        }
+    }
+}
+
+async fn introduce(config: &Config, client: &Client) -> Result<Homeserver, ClientError> {
+    // Some homeservers make the bot with the registration, some when it registers.
+    match client.register(&config.appservice.bot).await {
+        Ok(()) => {}
+        Err(error) if error.is("M_EXCLUSIVE") || error.is("M_FORBIDDEN") => {}
+        Err(error) => return Err(error),
+    }
+    let bot = client.whoami().await?;
+    if bot != client.bot() {
+        return Err(ClientError::Refused {
+            status: 403,
+            code: "M_FORBIDDEN".to_owned(),
+            message: format!("the token belongs to {bot}"),
+        });
+    }
+    if let Err(error) = client.set_display_name(client.bot(), "Towline").await {
+        tracing::debug!(%error, "the bot has no display name");
+    }
+    Ok(Homeserver {
+        room_version: client.room_version().await?,
+    })
+}
+
+async fn open_store(config: &Config) -> Result<Store, CliError> {
+    let key = secret::read_key(&config.secret_key_file)?;
+    let url = match &config.database {
+        Database::Sqlite { path } => format!("sqlite://{}", path.display()).into(),
+        Database::Postgres { url } => url.clone(),
+    };
+    Store::open(&StoreOptions {
+        url,
+        key: key.into(),
+        lock: None,
+    })
+    .await
+    .map_err(|error| match error {
+        OpenError::Locked => CliError::Locked(error.to_string()),
+        OpenError::SchemaNewer { .. } => CliError::SchemaNewer(error.to_string()),
+        error => CliError::Database(format!("{error} (database.url is {})", config.database)),
+    })
+}
+
+fn start_log(config: &Config) {
+    use std::io::IsTerminal as _;
+    let level = config.log.level;
+    // sqlx and hyper say at INFO what is our DEBUG.
+    let filter = std::env::var("TOWLINE_LOG")
+        .unwrap_or_else(|_| format!("warn,towline={level}", level = level.as_str().to_lowercase()));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // A second start in one process keeps the first one's log.
+    let _ = match config.log.format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}

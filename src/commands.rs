@@ -1,0 +1,148 @@
+//! The control language: what a person types to the bot.
+//!
+//! [`table::COMMANDS`] is the only list of commands; grammar, permission, help and `docs/commands.md` come from it.
+//! One command stands on each line of a message. The first word is the command, in capitals or not; the rest belongs
+//! to it as it stands: quotes, apostrophes and other scripts are just text. Every command gets an answer.
+
+mod account;
+mod conversation;
+mod help;
+mod networks;
+mod table;
+
+use futures_util::future::BoxFuture;
+
+use crate::bridge::{Answer, Bridge, Call, Console, Outcome, Place, Refusal, SessionHandle};
+use crate::config::Permission;
+use crate::format::RichText;
+
+pub use help::reference;
+
+/// The console of the bridge.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Commands;
+
+/// Commands that one message may hold.
+const MOST_AT_ONCE: usize = 20;
+
+impl Console for Commands {
+    fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let mut answer = Answer::default();
+            let lines: Vec<&str> = call
+                .text
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .collect();
+            for line in lines.iter().take(MOST_AT_ONCE) {
+                let one = run(bridge, &call, line).await;
+                answer.text = answer.text.line().then(one.text);
+                answer.redact |= one.redact;
+            }
+            if lines.len() > MOST_AT_ONCE {
+                let text = format!("I stopped after {MOST_AT_ONCE} lines; send the rest in another message.");
+                answer.text = answer.text.line().text(text);
+            }
+            if answer.text.is_empty() {
+                answer.text = help::unknown("", call.permission, call.place);
+            }
+            answer
+        })
+    }
+
+    fn greeting(&self, permission: Permission) -> RichText {
+        help::greeting(permission)
+    }
+}
+
+/// A command under way.
+pub(crate) struct Context<'a> {
+    bridge: &'a Bridge,
+    call: &'a Call,
+    /// What stands behind the command's name.
+    rest: &'a str,
+}
+
+async fn run(bridge: &Bridge, call: &Call, line: &str) -> Answer {
+    // People who know IRC type a slash, and others the bot's name.
+    let line = line.strip_prefix(['/', '!']).unwrap_or(line);
+    let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let Some(command) = table::find(name).filter(|command| call.permission >= command.permission) else {
+        return Answer {
+            text: help::unknown(name, call.permission, call.place),
+            redact: false,
+        };
+    };
+    let rest = rest.trim();
+    let context = Context { bridge, call, rest };
+    let text = match (command.run)(context).await {
+        Ok(text) => text,
+        Err(refusal) => RichText::plain(refusal.to_string()),
+    };
+    Answer {
+        text,
+        redact: command.secret && table::holds_secret(command, rest),
+    }
+}
+
+impl<'a> Context<'a> {
+    /// The first word of the rest, and what follows.
+    fn word(&self) -> (&'a str, &'a str) {
+        let (word, rest) = self
+            .rest
+            .split_once(char::is_whitespace)
+            .unwrap_or((self.rest, ""));
+        (word, rest.trim_start())
+    }
+
+    /// The session that a command is about, and the rest of the command.
+    ///
+    /// In a network room it is that room's. In the control room it is the one that the first word names, else the
+    /// only one that there is.
+    fn session(&self) -> Result<(SessionHandle, &'a str), Refusal> {
+        let sessions = self.bridge.sessions(Some(&self.call.user.user_id));
+        if let Place::Network(id) = self.call.place {
+            let session = sessions.into_iter().find(|session| session.row.id == id);
+            return session
+                .map(|session| (session, self.rest))
+                .ok_or(Refusal::Stopping);
+        }
+        let (word, rest) = self.word();
+        let named = self
+            .bridge
+            .config
+            .network(word)
+            .map(|network| network.slug.as_str().to_owned());
+        if let Some(session) = sessions
+            .iter()
+            .find(|session| named.as_deref() == Some(session.row.network.as_str()))
+        {
+            return Ok((session.clone(), rest));
+        }
+        match sessions.as_slice() {
+            [only] => Ok((only.clone(), self.rest)),
+            [] => Err(Refusal::asked(
+                "You are on no network yet. Type open libera, or networks to see which there are.",
+            )),
+            several => {
+                let names: Vec<&str> = several
+                    .iter()
+                    .map(|session| session.row.network.as_str())
+                    .collect();
+                let names = names.join(", ");
+                Err(Refusal::asked(format!(
+                    "You are on {names}: say which one first, as in {} join #channel, or type the command in the \
+                     network's room.",
+                    several[0].row.network
+                )))
+            }
+        }
+    }
+}
+
+/// The answer to a command whose words don't fit it.
+fn usage(name: &str) -> Outcome {
+    let usage = table::find(name).map_or("", |command| command.usage);
+    Err(Refusal::asked(format!("Type it like this: {usage}")))
+}

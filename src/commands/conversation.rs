@@ -1,0 +1,83 @@
+//! Channels and people: join, part, query, msg, raw.
+
+use super::{Context, usage};
+use crate::bridge::{Outcome, Refusal, Request};
+use crate::names::{Channel, Key};
+
+/// `join [NETWORK] #CHANNEL [KEY]`.
+pub(super) async fn join(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let mut words = rest.split_whitespace();
+    let (Some(name), key, None) = (words.next(), words.next(), words.next()) else {
+        return usage("join");
+    };
+    let channel = channel(name)?;
+    let key = key
+        .map(Key::new)
+        .transpose()
+        .map_err(|error| Refusal::asked(format!("That is no key: {error}.")))?;
+    session.ask(Request::Join { channel, key }).await
+}
+
+/// `part [NETWORK] #CHANNEL [REASON]`.
+pub(super) async fn part(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let (name, reason) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if name.is_empty() {
+        return usage("part");
+    }
+    session
+        .ask(Request::Part {
+            channel: channel(name)?,
+            reason: reason.trim().to_owned(),
+        })
+        .await
+}
+
+/// `query [NETWORK] NICK [TEXT]`.
+pub(super) async fn query(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let (nick, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if nick.is_empty() {
+        return usage("query");
+    }
+    let text = text.trim();
+    session
+        .query(nick, (!text.is_empty()).then(|| text.to_owned()))
+        .await
+}
+
+/// `msg [NETWORK] NICK TEXT`.
+pub(super) async fn message(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    match rest.split_once(char::is_whitespace) {
+        Some((target, text)) if !text.trim().is_empty() => {
+            session
+                .ask(Request::Message {
+                    target: target.to_owned(),
+                    text: text.trim().to_owned(),
+                })
+                .await
+        }
+        _ => usage("msg"),
+    }
+}
+
+/// `raw [NETWORK] LINE`.
+pub(super) async fn raw(context: Context<'_>) -> Outcome {
+    let (session, line) = context.session()?;
+    if line.is_empty() {
+        return usage("raw");
+    }
+    session.ask(Request::Raw(line.to_owned())).await
+}
+
+/// A channel, its prefix left out or not.
+fn channel(name: &str) -> Result<Channel, Refusal> {
+    let with_prefix = if name.starts_with(['#', '&', '+', '!']) {
+        name.to_owned()
+    } else {
+        format!("#{name}")
+    };
+    Channel::new(&with_prefix).map_err(|error| Refusal::asked(format!("{name} is no channel: {error}.")))
+}

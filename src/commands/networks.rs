@@ -1,0 +1,145 @@
+//! Networks: which there are, open, status, connect, disconnect.
+
+use super::{Context, usage};
+use crate::bridge::{Outcome, Refusal, Request, SessionState, Status};
+use crate::format::RichText;
+
+/// `networks`.
+pub(super) async fn networks(context: Context<'_>) -> Outcome {
+    let mine = context.bridge.sessions(Some(&context.call.user.user_id));
+    let mut text = RichText::plain("You can open:");
+    for network in context.bridge.config.networks.values() {
+        let is_open = mine
+            .iter()
+            .any(|session| session.row.network == network.slug.as_str());
+        let note = if is_open { " (open)" } else { "" };
+        text = text
+            .line()
+            .code(network.slug.as_str())
+            .text(format!(" – {}{note}", network.name));
+    }
+    Ok(text)
+}
+
+/// `open NETWORK`.
+pub(super) async fn open(context: Context<'_>) -> Outcome {
+    let bridge = context.bridge;
+    let (name, rest) = context.word();
+    if name.is_empty() || !rest.is_empty() {
+        return usage("open");
+    }
+    let Some(network) = bridge.config.network(name) else {
+        let nearest = bridge.config.nearest_network(name);
+        let hint = nearest
+            .map(|network| format!(" Did you mean {}?", network.slug))
+            .unwrap_or_default();
+        return Err(Refusal::asked(format!(
+            "There is no network {name} here.{hint} Type networks to see which there are."
+        )));
+    };
+    let most = bridge.config.limits.sessions_per_user as usize;
+    let mine = bridge.sessions(Some(&context.call.user.user_id));
+    if mine.len() >= most
+        && !mine
+            .iter()
+            .any(|session| session.row.network == network.slug.as_str())
+    {
+        return Err(Refusal::asked(format!(
+            "You have {most} networks open, the most that this bridge allows."
+        )));
+    }
+    let (session, new) = bridge
+        .open_session(&context.call.user, network.slug.as_str())
+        .await?;
+    if new {
+        return Ok(RichText::plain(format!(
+            "Connecting to {}. You are invited to its room, which tells how it goes.",
+            network.name
+        )));
+    }
+    session.ask(Request::Invite).await?;
+    match session.status().state {
+        SessionState::Connected | SessionState::Connecting => Ok(RichText::plain(format!(
+            "{} is open already; you are invited to its room again.",
+            network.name
+        ))),
+        _ => session.ask(Request::Connect).await,
+    }
+}
+
+/// `status`.
+pub(super) async fn status(context: Context<'_>) -> Outcome {
+    let sessions = context.bridge.sessions(Some(&context.call.user.user_id));
+    if sessions.is_empty() {
+        return Ok(RichText::plain("You are on no network yet. Type ")
+            .code("open libera")
+            .text(" to begin."));
+    }
+    let now = context.bridge.unix_ms();
+    Ok(sessions.iter().fold(RichText::new(), |text, session| {
+        let name = context
+            .bridge
+            .config
+            .network(&session.row.network)
+            .map_or(session.row.network.as_str(), |n| &n.name);
+        text.line()
+            .bold(name)
+            .text(format!(": {}", describe(&session.status(), now)))
+    }))
+}
+
+fn describe(status: &Status, now: i64) -> String {
+    let Status {
+        state,
+        nick,
+        since,
+        lag,
+        channels,
+        waiting,
+        reason,
+    } = status;
+    let mut text = match state {
+        SessionState::Idle => "not connected; type connect to change that".to_owned(),
+        SessionState::Connecting => "connecting".to_owned(),
+        SessionState::Connected => {
+            let minutes = since.map_or(0, |since| (now - since).max(0) / 60_000);
+            let time = match minutes {
+                0 => "just now".to_owned(),
+                1..120 => format!("for {minutes} minutes"),
+                _ => format!("for {} hours", minutes / 60),
+            };
+            format!("connected {time} as {nick}, in {channels} channels")
+        }
+        SessionState::Waiting => "not connected; I keep trying".to_owned(),
+        SessionState::Stuck => "not connected, and needs you".to_owned(),
+    };
+    if let Some(lag) = lag {
+        text.push_str(&format!(", lag {} ms", lag.as_millis()));
+    }
+    if *waiting > 0 {
+        text.push_str(&format!(", {waiting} of your messages wait"));
+    }
+    if let Some(reason) = reason {
+        text.push_str(&format!(" ({reason})"));
+    }
+    text
+}
+
+/// `connect [NETWORK]`.
+pub(super) async fn connect(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    if !rest.is_empty() {
+        return usage("connect");
+    }
+    session.ask(Request::Connect).await
+}
+
+/// `disconnect [NETWORK] [REASON]`.
+pub(super) async fn disconnect(context: Context<'_>) -> Outcome {
+    let (session, reason) = context.session()?;
+    session
+        .ask(Request::Disconnect {
+            reason: reason.to_owned(),
+        })
+        .await
+}

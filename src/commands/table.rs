@@ -1,0 +1,160 @@
+//! The table of commands.
+
+use futures_util::future::BoxFuture;
+
+use super::{Context, account, conversation, help, networks};
+use crate::bridge::Outcome;
+use crate::config::Permission;
+
+/// A command.
+pub(super) struct Command {
+    /// What is typed.
+    pub(super) name: &'static str,
+    /// Other words for it.
+    pub(super) aliases: &'static [&'static str],
+    /// Under which heading help shows it.
+    pub(super) section: &'static str,
+    /// How it is typed.
+    pub(super) usage: &'static str,
+    /// What it does, in one sentence.
+    pub(super) summary: &'static str,
+    /// What may be said about it besides.
+    pub(super) details: &'static str,
+    /// Who may use it.
+    pub(super) permission: Permission,
+    /// Whether it may hold a password; then its message is removed.
+    pub(super) secret: bool,
+    /// What it does.
+    pub(super) run: for<'a> fn(Context<'a>) -> BoxFuture<'a, Outcome>,
+}
+
+macro_rules! commands {
+    ($($name:literal $(/ $alias:literal)* in $section:literal: $usage:literal, $summary:literal, $details:literal
+        $(, secret $secret:literal)? => $run:path;)*) => {
+        /// All commands, in the order in which help shows them.
+        pub(super) const COMMANDS: &[Command] = &[$(Command {
+            name: $name,
+            aliases: &[$($alias),*],
+            section: $section,
+            usage: $usage,
+            summary: $summary,
+            details: $details,
+            permission: Permission::User,
+            secret: false $(|| $secret)?,
+            run: |context| Box::pin($run(context)),
+        }),*];
+    };
+}
+
+commands! {
+    "help" / "?" in "Help": "help [COMMAND]", "shows the commands, or one of them in full",
+        "" => help::help;
+    "networks" / "list-networks" in "Networks": "networks", "shows the networks that you can open",
+        "" => networks::networks;
+    "open" in "Networks": "open NETWORK", "connects you to a network and makes a room for it",
+        "The connection stays open when you close Element, and comes back after a restart. For example: open libera"
+        => networks::open;
+    "status" in "Networks": "status", "shows where you are connected, and how it goes",
+        "" => networks::status;
+    "connect" / "reconnect" in "Networks": "connect [NETWORK]", "connects again after disconnect, or now rather than later",
+        "" => networks::connect;
+    "disconnect" / "quit" in "Networks": "disconnect [NETWORK] [REASON]", "leaves a network until you type connect",
+        "Its rooms stay as they are." => networks::disconnect;
+    "join" / "j" in "Channels and people": "join [NETWORK] #CHANNEL [KEY]", "enters a channel and makes a room for it",
+        "The # may be left out. You stay in the channel over restarts, until you type part or leave its room."
+        => conversation::join;
+    "part" / "leave" in "Channels and people": "part [NETWORK] #CHANNEL [REASON]", "leaves a channel",
+        "" => conversation::part;
+    "query" in "Channels and people": "query [NETWORK] NICK [TEXT]", "makes a room for a conversation with somebody",
+        "" => conversation::query;
+    "msg" in "Channels and people": "msg [NETWORK] NICK TEXT", "says something to somebody without making a room",
+        "For services, too: msg NickServ help. The answer comes in the network's room. A password in it is removed \
+         from the room.", secret true => conversation::message;
+    "nick" in "You": "nick [NETWORK] [NICK]", "takes another nick on a network, or shows yours",
+        "" => account::nick;
+    "sasl" in "You": "sasl [NETWORK] [ACCOUNT PASSWORD | off]", "logs you in with the network's services",
+        "Your message is removed from the room, and the password is stored encrypted. It is used from the next \
+         connection on.", secret true => account::sasl;
+    "raw" / "quote" in "You": "raw [NETWORK] LINE", "sends a line to the server as it stands",
+        "", secret true => conversation::raw;
+}
+
+/// The command of this name.
+pub(super) fn find(name: &str) -> Option<&'static Command> {
+    let name = name.to_lowercase();
+    COMMANDS
+        .iter()
+        .find(|command| command.name == name || command.aliases.contains(&name.as_str()))
+}
+
+/// Whether a command that may hold a password does. When in doubt it does: a message too few in the room's history
+/// is a smaller harm than a password in it.
+pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
+    const TELLING: [&str; 12] = [
+        "identify",
+        "register",
+        "ghost",
+        "recover",
+        "regain",
+        "release",
+        "login",
+        "pass",
+        "auth",
+        "oper",
+        "set",
+        "authenticate",
+    ];
+    let words = rest.split_whitespace().count();
+    match command.name {
+        "sasl" => words >= 2,
+        _ => rest
+            .to_lowercase()
+            .split_whitespace()
+            .any(|word| TELLING.contains(&word.trim_start_matches(':'))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[test]
+    fn every_name_stands_for_one_command() {
+        let mut names: Vec<_> = COMMANDS
+            .iter()
+            .flat_map(|c| c.aliases.iter().chain([&c.name]))
+            .collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        assert!(
+            COMMANDS
+                .iter()
+                .all(|command| command.usage.starts_with(command.name))
+        );
+        assert!(
+            COMMANDS
+                .iter()
+                .all(|command| command.permission > Permission::None)
+        );
+    }
+
+    #[rstest]
+    #[case::sasl("sasl", "account password", true)]
+    #[case::sasl_of_a_network("sasl", "libera account password", true)]
+    #[case::sasl_off("sasl", "off", false)]
+    #[case::nickserv("msg", "NickServ IDENTIFY hunter2", true)]
+    #[case::talk("msg", "bob hello there", false)]
+    #[case::raw_pass("raw", "PASS :hunter2", true)]
+    #[case::raw_whois("raw", "WHOIS bob", false)]
+    fn invariant_10_a_message_with_a_password_is_known_as_one(
+        #[case] name: &str,
+        #[case] rest: &str,
+        #[case] secret: bool,
+    ) {
+        let command = find(name).unwrap();
+        assert_eq!(command.secret && holds_secret(command, rest), secret);
+    }
+}

@@ -1,0 +1,7 @@
+//! The integration tests: one binary, everything in one process, nothing outside loopback.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conversation;
+mod rig;
+#[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
+mod support;

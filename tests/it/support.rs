@@ -1,0 +1,8 @@
+//! What the integration tests run against: an in-memory homeserver, a fake ircd, a proxy with faults, databases.
+
+pub(crate) mod bridge;
+pub(crate) mod clock;
+pub(crate) mod database;
+pub(crate) mod homeserver;
+pub(crate) mod ircd;
+pub(crate) mod proxy;

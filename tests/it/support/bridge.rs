@@ -1,0 +1,176 @@
+//! The bridge in this process, between the in-memory homeserver and the fake ircd, with a user who has begun.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use towline::cli::{self, CliError};
+use towline::config::Config;
+
+use super::database::TestDatabase;
+use super::homeserver::{self, Homeserver, TestUser};
+use super::ircd::{self, Ircd};
+
+/// Everything that a conversation needs. The bridge can be stopped and started again on the same database.
+pub(crate) struct World {
+    pub(crate) homeserver: Homeserver,
+    pub(crate) ircd: Ircd,
+    database: TestDatabase,
+    directory: TempDir,
+    extra: String,
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    done: JoinHandle<Result<(), CliError>>,
+}
+
+/// How the world begins.
+pub(crate) struct Builder {
+    homeserver: homeserver::Options,
+    ircd: ircd::Options,
+    extra: String,
+}
+
+impl Builder {
+    pub(crate) fn room_version(mut self, version: &str) -> Self {
+        version.clone_into(&mut self.homeserver.room_version);
+        self
+    }
+
+    pub(crate) fn ircd(mut self, options: ircd::Options) -> Self {
+        self.ircd = options;
+        self
+    }
+
+    /// Sections of the configuration besides those that every world has.
+    pub(crate) fn config(mut self, yaml: &str) -> Self {
+        self.extra.push_str(yaml);
+        self
+    }
+
+    /// Starts the servers and the bridge.
+    pub(crate) async fn start(self) -> World {
+        let mut world = self.without_bridge().await;
+        world.start_bridge().await;
+        world
+    }
+
+    /// Starts the servers alone.
+    pub(crate) async fn without_bridge(self) -> World {
+        World {
+            homeserver: Homeserver::start(self.homeserver).await,
+            ircd: Ircd::start(self.ircd).await,
+            database: TestDatabase::new().await,
+            directory: TempDir::with_prefix("towline-it-").unwrap(),
+            extra: self.extra,
+            running: None,
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn builder() -> Builder {
+        Builder {
+            homeserver: homeserver::Options::default(),
+            ircd: ircd::Options::default(),
+            extra: String::new(),
+        }
+    }
+
+    /// A world with nothing special in it.
+    pub(crate) async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// The configuration: one network `fake`, users of `test.local`.
+    pub(crate) fn config(&self) -> Config {
+        let key = self.key_file();
+        let port = self.ircd.address().port();
+        let text = format!(
+            "homeserver: {{ url: \"{url}\", domain: test.local }}\n\
+             appservice: {{ as_token: as-token, hs_token: hs-token }}\n\
+             database: {{ url: \"{database}\" }}\n\
+             secret_key_file: \"{key}\"\n\
+             permissions: {{ test.local: user, \"@admin:test.local\": admin }}\n\
+             log: {{ level: debug }}\n\
+             networks:\n  fake:\n    name: FakeNet\n    allow_private: true\n    plaintext_credentials: true\n    \
+             flood: {{ burst: 100, interval_ms: 0 }}\n    \
+             servers: [ {{ host: 127.0.0.1, port: {port}, tls: false }} ]\n{extra}",
+            url = self.homeserver.url(),
+            database = self.database.url(),
+            key = key.display(),
+            extra = self.extra,
+        );
+        let file = self.directory.path().join("config.yaml");
+        let mut config =
+            Config::parse(&text, &file, &|_| None).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        // A file may not ask for just any port, since the homeserver has to know it; a test can tell it.
+        config.appservice.listen.set_port(0);
+        config
+    }
+
+    fn key_file(&self) -> PathBuf {
+        let file = self.directory.path().join("towline.key");
+        std::fs::write(&file, towline::config::secret::key_line(&[7; 32])).unwrap();
+        file
+    }
+
+    /// Starts the bridge; returns when it listens.
+    pub(crate) async fn start_bridge(&mut self) {
+        assert!(self.running.is_none(), "the bridge runs already");
+        let config = self.config();
+        let listener = cli::run::listen(config.appservice.listen).await.unwrap();
+        self.homeserver
+            .set_appservice_url(&format!("http://{}", listener.local_addr().unwrap()));
+        let (stop, stopped) = oneshot::channel();
+        let done = tokio::spawn(cli::run::serve(config, listener, async {
+            let _ = stopped.await;
+        }));
+        self.running = Some(Running { stop, done });
+    }
+
+    /// Stops the bridge as SIGTERM does, and waits for it.
+    pub(crate) async fn stop_bridge(&mut self) {
+        let Running { stop, done } = self.running.take().expect("the bridge runs");
+        stop.send(()).expect("the bridge still runs");
+        done.await.unwrap().unwrap();
+    }
+
+    /// Waits for a bridge that ends by itself.
+    pub(crate) async fn wait_bridge_ended(&mut self) -> Result<(), CliError> {
+        self.running.take().expect("the bridge runs").done.await.unwrap()
+    }
+
+    /// A user who has a chat with the bot, and its room.
+    pub(crate) async fn user_with_control_room(&self, name: &str) -> (TestUser, String) {
+        let user = self.homeserver.user(name);
+        let room = user.start_dm(&self.homeserver.bot());
+        self.homeserver
+            .wait_event(&room, |event| event.body().contains("To begin"))
+            .await;
+        (user, room)
+    }
+
+    /// A user who is connected to the network: their control room and their network room.
+    pub(crate) async fn connected_user(&self, name: &str) -> (TestUser, String, String) {
+        let (user, control) = self.user_with_control_room(name).await;
+        user.send_text(&control, "open fake");
+        let network = self.homeserver.wait_invite(user.id()).await;
+        user.join(&network).await;
+        self.ircd.wait_registered(name).await;
+        (user, control, network)
+    }
+
+    /// A user who is in a channel, and the channel's room.
+    pub(crate) async fn user_in_channel(&self, name: &str, channel: &str) -> (TestUser, String, String) {
+        let (user, control, _) = self.connected_user(name).await;
+        user.send_text(&control, &format!("join {channel}"));
+        self.ircd.wait_joined(channel, name).await;
+        let room = self.homeserver.wait_invite(user.id()).await;
+        user.join(&room).await;
+        (user, control, room)
+    }
+}

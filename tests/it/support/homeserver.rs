@@ -1,0 +1,532 @@
+//! An in-memory homeserver: the client-server API that a bridge uses, the application service API towards it,
+//! real rules for membership and power, faults on demand, and observers that wait for conditions.
+//!
+//! What it is not: a federation, a client's sync (tests act through [`TestUser`] and look through
+//! [`Homeserver::events`] and the `wait_…` functions), or end-to-end encryption.
+//! Its refusals are Synapse's (1.163), read in its source; it never succeeds silently where Synapse would not.
+//! One difference on purpose: a transaction id counts once per access token. Synapse ignores the asserted user
+//! there, the Conduit family the room and type; a bridge whose ids pass here is right on all of them.
+
+mod api;
+mod core;
+mod create;
+mod faults;
+mod http;
+mod push;
+mod room;
+mod user;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use self::core::Core;
+pub(crate) use self::faults::{Fault, Faults};
+pub(crate) use self::room::Event;
+pub(crate) use self::user::{NewRoom, TestUser};
+
+/// How long an observer waits for its condition.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// What the homeserver is told at its start: what a registration file says, and how it makes rooms.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) server_name: String,
+    pub(crate) appservice_id: String,
+    pub(crate) as_token: String,
+    pub(crate) hs_token: String,
+    pub(crate) appservice_url: Option<String>,
+    pub(crate) sender_localpart: String,
+    pub(crate) user_namespaces: Vec<String>,
+    pub(crate) alias_namespaces: Vec<String>,
+    pub(crate) receive_ephemeral: bool,
+    pub(crate) room_version: String,
+    /// Whether each request is remembered for [`Homeserver::requests`]; a benchmark turns it off.
+    pub(crate) record_requests: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            server_name: "test.local".into(),
+            appservice_id: "towline".into(),
+            as_token: "as-token".into(),
+            hs_token: "hs-token".into(),
+            appservice_url: None,
+            sender_localpart: "towline".into(),
+            user_namespaces: vec![r"^@irc_[^:]+:test\.local$".into()],
+            alias_namespaces: vec![r"^#irc_[^:]+:test\.local$".into()],
+            receive_ephemeral: true,
+            room_version: "12".into(),
+            record_requests: true,
+        }
+    }
+}
+
+impl Options {
+    /// Reads a registration file, as a homeserver does.
+    pub(crate) fn from_registration(yaml: &str) -> Self {
+        let file: Value = serde_yaml::from_str(yaml).expect("a registration in YAML");
+        let text = |key: &str| file[key].as_str().map(str::to_owned);
+        let needed = |key: &str| text(key).unwrap_or_else(|| panic!("the registration has no {key}"));
+        let regexes = |kind: &str| {
+            let entries = file["namespaces"][kind].as_array().into_iter().flatten();
+            entries
+                .map(|entry| entry["regex"].as_str().expect("a regex").to_owned())
+                .collect()
+        };
+        Self {
+            appservice_id: needed("id"),
+            as_token: needed("as_token"),
+            hs_token: needed("hs_token"),
+            appservice_url: text("url"),
+            sender_localpart: needed("sender_localpart"),
+            user_namespaces: regexes("users"),
+            alias_namespaces: regexes("aliases"),
+            receive_ephemeral: file["receive_ephemeral"] == true
+                || file["de.sorunome.msc2409.push_ephemeral"] == true,
+            ..Self::default()
+        }
+    }
+}
+
+/// A request that was refused, as the client sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) errcode: String,
+    pub(crate) error: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, errcode: &str, error: &str) -> Self {
+        Self {
+            status,
+            errcode: errcode.into(),
+            error: error.into(),
+        }
+    }
+
+    fn forbidden(error: &str) -> Self {
+        Self::new(403, "M_FORBIDDEN", error)
+    }
+
+    fn not_found(error: &str) -> Self {
+        Self::new(404, "M_NOT_FOUND", error)
+    }
+
+    fn body(&self) -> Value {
+        json!({ "errcode": self.errcode, "error": self.error })
+    }
+}
+
+/// What the tasks share with the handle.
+struct Shared {
+    core: Mutex<Core>,
+    /// Bumped after each change; observers look again then.
+    changed: watch::Sender<u64>,
+    /// Something waits for the application service.
+    push: Notify,
+    /// A ping succeeded: the application service is back, so retry now.
+    retry: Notify,
+    faults: Faults,
+    client: reqwest::Client,
+}
+
+impl Shared {
+    fn read(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap()
+    }
+
+    fn change<T>(&self, step: impl FnOnce(&mut Core) -> T) -> T {
+        let result = step(&mut self.read());
+        self.changed.send_modify(|version| *version += 1);
+        self.push.notify_one();
+        result
+    }
+}
+
+/// The homeserver. It stops when this is dropped.
+pub(crate) struct Homeserver {
+    shared: Arc<Shared>,
+    address: std::net::SocketAddr,
+    running: Mutex<Option<CancellationToken>>,
+}
+
+impl Drop for Homeserver {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Homeserver {
+    /// Starts on a random loopback port.
+    pub(crate) async fn start(options: Options) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            core: Mutex::new(Core::new(options)),
+            changed: watch::Sender::new(0),
+            push: Notify::new(),
+            retry: Notify::new(),
+            faults: Faults::default(),
+            client: client(),
+        });
+        let homeserver = Self {
+            shared,
+            address,
+            running: Mutex::new(None),
+        };
+        homeserver.run(listener);
+        homeserver
+    }
+
+    fn run(&self, listener: TcpListener) {
+        let running = CancellationToken::new();
+        tokio::spawn(running.clone().run_until_cancelled_owned(http::serve(
+            listener,
+            self.shared.clone(),
+            running.clone(),
+        )));
+        tokio::spawn(
+            running
+                .clone()
+                .run_until_cancelled_owned(push::push(self.shared.clone())),
+        );
+        *self.running.lock().unwrap() = Some(running);
+    }
+
+    /// Closes the port and all connections at once; what the homeserver knows stays.
+    pub(crate) fn stop(&self) {
+        if let Some(running) = self.running.lock().unwrap().take() {
+            running.cancel();
+        }
+    }
+
+    /// Opens the same port again after [`Self::stop`].
+    pub(crate) async fn start_again(&self) {
+        assert!(
+            self.running.lock().unwrap().is_none(),
+            "the homeserver runs already"
+        );
+        // The old listener goes when its task is next polled, which need not have happened yet.
+        let listener = tokio::time::timeout(LIMIT, async {
+            loop {
+                match TcpListener::bind(self.address).await {
+                    Ok(listener) => return listener,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        });
+        self.run(listener.await.expect("the port is free again"));
+    }
+
+    /// Forgets transaction ids and begins its own at 1 again, as Synapse on SQLite does when it restarts.
+    pub(crate) fn forget_transactions(&self) {
+        self.shared.change(|core| {
+            core.transactions.clear();
+            core.next_transaction = 1;
+        });
+    }
+
+    /// The base URL of the client-server API.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where transactions go; nothing is sent while there is no URL.
+    pub(crate) fn set_appservice_url(&self, url: &str) {
+        self.shared
+            .change(|core| core.options.appservice_url = Some(url.into()));
+    }
+
+    /// What goes wrong on request.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// A local user who is not the application service's; registered if need be.
+    pub(crate) fn user(&self, localpart: &str) -> TestUser {
+        TestUser::register(self.shared.clone(), localpart)
+    }
+
+    /// The id of the application service's own user.
+    pub(crate) fn bot(&self) -> String {
+        self.shared.read().bot()
+    }
+
+    /// All events of a room, oldest first.
+    pub(crate) fn events(&self, room: &str) -> Vec<Event> {
+        let core = self.shared.read();
+        core.rooms
+            .get(room)
+            .map(|room| room.events.iter().map(|event| Event::clone(event)).collect())
+            .unwrap_or_default()
+    }
+
+    /// What people read in a room: (sender, body) of each message that is not redacted.
+    pub(crate) fn timeline(&self, room: &str) -> Vec<(String, String)> {
+        let events = self.events(room).into_iter();
+        let messages = events.filter(|event| event.kind == "m.room.message" && event.redacted_by.is_none());
+        messages
+            .map(|event| (event.sender.clone(), event.body().to_owned()))
+            .collect()
+    }
+
+    /// The bodies of [`Self::timeline`].
+    pub(crate) fn timeline_bodies(&self, room: &str) -> Vec<String> {
+        self.timeline(room).into_iter().map(|(_, body)| body).collect()
+    }
+
+    /// Current state: the content of an event type and key, or null.
+    pub(crate) fn state(&self, room: &str, kind: &str, key: &str) -> Value {
+        let core = self.shared.read();
+        let event = core.rooms.get(room).and_then(|room| room.state(kind, key));
+        event.map_or(Value::Null, |event| event.content.clone())
+    }
+
+    /// Who has this membership in a room, sorted.
+    pub(crate) fn members(&self, room: &str, membership: &str) -> Vec<String> {
+        self.shared
+            .read()
+            .rooms
+            .get(room)
+            .map(|room| room.members_with(membership))
+            .unwrap_or_default()
+    }
+
+    /// All rooms.
+    pub(crate) fn rooms(&self) -> Vec<String> {
+        self.shared.read().rooms.keys().cloned().collect()
+    }
+
+    /// The rooms with this name.
+    pub(crate) fn rooms_named(&self, name: &str) -> Vec<String> {
+        let core = self.shared.read();
+        let named = core.rooms.values().filter(|room| {
+            room.state("m.room.name", "")
+                .is_some_and(|event| event.content["name"] == name)
+        });
+        named.map(|room| room.id.clone()).collect()
+    }
+
+    /// The one room with this name.
+    pub(crate) fn room_named(&self, name: &str) -> String {
+        let rooms = self.rooms_named(name);
+        assert_eq!(rooms.len(), 1, "rooms named {name:?}");
+        rooms[0].clone()
+    }
+
+    /// The room behind an alias.
+    pub(crate) fn alias(&self, alias: &str) -> Option<String> {
+        self.shared
+            .read()
+            .aliases
+            .get(alias)
+            .map(|(room, _)| room.clone())
+    }
+
+    /// A user's display name.
+    pub(crate) fn displayname(&self, user: &str) -> Option<String> {
+        self.shared.read().users.get(user)?.displayname.clone()
+    }
+
+    /// Whether someone registered this user.
+    pub(crate) fn is_registered(&self, user: &str) -> bool {
+        self.shared.read().users.contains_key(user)
+    }
+
+    /// The receipts of a room: (user, kind, event id).
+    pub(crate) fn receipts(&self, room: &str) -> Vec<(String, String, String)> {
+        let core = self.shared.read();
+        let users = core.rooms.get(room).into_iter().flat_map(|room| &room.receipts);
+        let each = |(user, kinds): (&String, &std::collections::BTreeMap<String, String>)| {
+            kinds
+                .iter()
+                .map(|(kind, event)| (user.clone(), kind.clone(), event.clone()))
+                .collect::<Vec<_>>()
+        };
+        users.flat_map(each).collect()
+    }
+
+    /// How many requests of this method (empty: any) had `path` in their path.
+    pub(crate) fn requests(&self, method: &str, path: &str) -> usize {
+        let core = self.shared.read();
+        let matches = |(m, p): &&(String, String)| (method.is_empty() || m == method) && p.contains(path);
+        core.requests.iter().filter(matches).count()
+    }
+
+    /// How many transactions the application service has taken.
+    pub(crate) fn transactions_done(&self) -> u64 {
+        self.shared.read().transactions_done
+    }
+
+    /// How many events the application service has yet to take.
+    pub(crate) fn backlog(&self) -> usize {
+        let core = self.shared.read();
+        core.queue.len()
+            + core
+                .in_flight
+                .as_ref()
+                .map_or(0, |transaction| transaction.events.len())
+    }
+
+    /// Waits until the application service has taken everything.
+    pub(crate) async fn wait_delivered(&self) {
+        let wanted = || "the application service to take every event".to_owned();
+        self.wait(None, wanted, |core| {
+            (core.queue.is_empty() && core.in_flight.is_none()).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for an event in a room, past or to come.
+    pub(crate) async fn wait_event(&self, room: &str, wanted: impl Fn(&Event) -> bool) -> Event {
+        let mut seen = 0;
+        let look = |core: &Core| {
+            let events = core.rooms.get(room).map_or(&[][..], |room| &room.events);
+            let found = events[seen.min(events.len())..]
+                .iter()
+                .find(|event| wanted(event));
+            seen = events.len();
+            found.map(|event| Event::clone(event))
+        };
+        self.wait(Some(room), || format!("an event in {room}"), look)
+            .await
+    }
+
+    /// Waits for a message with this body, past or to come.
+    pub(crate) async fn wait_message(&self, room: &str, body: &str) -> Event {
+        let mut seen = 0;
+        let look = |core: &Core| {
+            let events = core.rooms.get(room).map_or(&[][..], |room| &room.events);
+            let found = events[seen.min(events.len())..]
+                .iter()
+                .find(|event| event.kind == "m.room.message" && event.body() == body);
+            seen = events.len();
+            found.map(|event| Event::clone(event))
+        };
+        self.wait(Some(room), || format!("the message {body:?} in {room}"), look)
+            .await
+    }
+
+    /// Waits until a user is invited somewhere; returns the room.
+    pub(crate) async fn wait_invite(&self, user: &str) -> String {
+        let look = |core: &Core| {
+            core.rooms
+                .values()
+                .find(|room| room.membership(user) == "invite")
+                .map(|room| room.id.clone())
+        };
+        self.wait(None, || format!("an invite for {user}"), look).await
+    }
+
+    /// Waits until a user has a membership in a room.
+    pub(crate) async fn wait_member(&self, room: &str, user: &str, membership: &str) {
+        let wanted = || format!("{user} to be {membership:?} in {room}");
+        let look = |core: &Core| (core.rooms.get(room)?.membership(user) == membership).then_some(());
+        self.wait(Some(room), wanted, look).await;
+    }
+
+    /// Waits until a room has this name; returns it.
+    pub(crate) async fn wait_room_named(&self, name: &str) -> String {
+        let look = |core: &Core| {
+            let named = |event: &Arc<Event>| event.content["name"] == name;
+            core.rooms
+                .values()
+                .find(|room| room.state("m.room.name", "").is_some_and(named))
+                .map(|room| room.id.clone())
+        };
+        self.wait(None, || format!("a room named {name:?}"), look).await
+    }
+
+    /// Waits until `count` requests of this method have had `path` in their path.
+    pub(crate) async fn wait_requests(&self, method: &str, path: &str, count: usize) {
+        let look = |core: &Core| {
+            let matches = |(m, p): &&(String, String)| (method.is_empty() || m == method) && p.contains(path);
+            (core.requests.iter().filter(matches).count() >= count).then_some(())
+        };
+        self.wait(None, || format!("{count} requests {method} {path}"), look)
+            .await;
+    }
+
+    /// Waits until a user's receipt of any kind stands on an event.
+    pub(crate) async fn wait_receipt(&self, room: &str, user: &str, event: &str) {
+        let wanted = || format!("a receipt of {user} on {event}");
+        let look = |core: &Core| {
+            core.rooms
+                .get(room)?
+                .receipts
+                .get(user)?
+                .values()
+                .any(|at| at == event)
+                .then_some(())
+        };
+        self.wait(Some(room), wanted, look).await;
+    }
+
+    /// Waits until `look` finds something. It is called after every change.
+    async fn wait<T>(
+        &self,
+        room: Option<&str>,
+        wanted: impl Fn() -> String,
+        mut look: impl FnMut(&Core) -> Option<T>,
+    ) -> T {
+        let mut changed = self.shared.changed.subscribe();
+        let found = tokio::time::timeout(LIMIT, async {
+            loop {
+                changed.borrow_and_update();
+                let found = look(&self.shared.read());
+                match found {
+                    Some(found) => return found,
+                    None => changed.changed().await.expect("the homeserver lives"),
+                }
+            }
+        });
+        match found.await {
+            Ok(found) => found,
+            Err(_) => panic!("waited {LIMIT:?} for {}\n{}", wanted(), self.describe(room)),
+        }
+    }
+
+    /// The last events of a room, or of all rooms, for a failure that can be read.
+    fn describe(&self, room: Option<&str>) -> String {
+        let rooms = room.map_or_else(|| self.rooms(), |room| vec![room.to_owned()]);
+        let mut text = String::new();
+        for room in rooms {
+            let events = self.events(&room);
+            let name = self.state(&room, "m.room.name", "")["name"].clone();
+            text.push_str(&format!(
+                "room {room} {name}: {} events, the last:\n",
+                events.len()
+            ));
+            for event in events.iter().rev().take(12).rev() {
+                let key = event
+                    .state_key
+                    .as_deref()
+                    .map(|key| format!("[{key}]"))
+                    .unwrap_or_default();
+                let content: String = event.content.to_string().chars().take(160).collect();
+                text.push_str(&format!("  {} {}{key} {content}\n", event.sender, event.kind));
+            }
+        }
+        text
+    }
+}
+
+/// The homeserver's own client, for the application service.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "not the bridge's client: the homeserver's, in a test"
+)]
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .tls_certs_only([])
+        .no_proxy()
+        .build()
+        .unwrap()
+}

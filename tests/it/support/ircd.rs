@@ -1,0 +1,369 @@
+//! A fake ircd: a small correct server for many clients at once, people without a socket, and faults.
+//!
+//! It follows the Modern IRC Client Protocol and IRCv3's capability negotiation, SASL PLAIN, message-tags,
+//! server-time, echo-message, multi-prefix, extended-join and account-tag. It has one server, no operators and no
+//! flood control; like real ones it cuts relayed lines at 512 bytes and answers unknown commands with 421.
+//! People ([`Person`]) are clients whose lines come from the test: the same code handles them.
+
+mod channels;
+mod commands;
+mod connection;
+mod network;
+mod person;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::connection::Out;
+use self::network::Network;
+pub(crate) use self::person::{Heard, Person};
+use super::homeserver::LIMIT;
+
+/// What the server is told at its start.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// Offered in `CAP LS 302`, with values.
+    pub(crate) capabilities: Vec<String>,
+    /// The tokens of 005.
+    pub(crate) isupport: Vec<String>,
+    /// SASL PLAIN: (account, password).
+    pub(crate) accounts: Vec<(String, String)>,
+    /// The server's own password.
+    pub(crate) password: Option<String>,
+    /// Whether each line is remembered for [`Ircd::lines_from`]; a benchmark turns it off.
+    pub(crate) record_lines: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect();
+        Self {
+            capabilities: words("message-tags server-time multi-prefix account-tag cap-notify sasl=PLAIN"),
+            isupport: words(
+                "NETWORK=FakeNet CASEMAPPING=rfc1459 CHANTYPES=#& PREFIX=(ohv)@%+ CHANMODES=beI,k,l,imnpst \
+                 NICKLEN=31 CHANNELLEN=64 TOPICLEN=307 KICKLEN=255 AWAYLEN=200 MODES=20 STATUSMSG=@%+",
+            ),
+            accounts: Vec::new(),
+            password: None,
+            record_lines: true,
+        }
+    }
+}
+
+/// A line that a client sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    /// The nick it had then; `*` before it had one.
+    pub(crate) nick: String,
+    /// Without CR LF.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Received {
+    pub(crate) fn line(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+/// What happens to new connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Open,
+    /// Accepted, and then never a word.
+    Silent,
+}
+
+struct Shared {
+    network: Mutex<Network>,
+    /// Bumped after each change; observers look again then.
+    changed: watch::Sender<u64>,
+    door: Mutex<Door>,
+}
+
+impl Shared {
+    fn read(&self) -> MutexGuard<'_, Network> {
+        self.network.lock().unwrap()
+    }
+
+    fn change<T>(&self, step: impl FnOnce(&mut Network) -> T) -> T {
+        let result = step(&mut self.read());
+        self.changed.send_modify(|version| *version += 1);
+        result
+    }
+
+    /// Waits until `look` finds something. It is called after every change.
+    async fn wait<T>(&self, wanted: &str, mut look: impl FnMut(&Network) -> Option<T>) -> T {
+        let mut changed = self.changed.subscribe();
+        let found = tokio::time::timeout(LIMIT, async {
+            loop {
+                changed.borrow_and_update();
+                let found = look(&self.read());
+                match found {
+                    Some(found) => return found,
+                    None => changed.changed().await.expect("the ircd lives"),
+                }
+            }
+        });
+        match found.await {
+            Ok(found) => found,
+            Err(_) => panic!("waited {LIMIT:?} for {wanted}\n{}", self.read().describe()),
+        }
+    }
+}
+
+/// The server. It stops when this is dropped.
+pub(crate) struct Ircd {
+    shared: Arc<Shared>,
+    address: std::net::SocketAddr,
+    /// Ends the listener.
+    listening: Mutex<Option<CancellationToken>>,
+    /// Ends everything.
+    running: CancellationToken,
+}
+
+impl Drop for Ircd {
+    fn drop(&mut self) {
+        self.running.cancel();
+    }
+}
+
+impl Ircd {
+    /// Starts on a random loopback port.
+    pub(crate) async fn start(options: Options) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ircd = Self {
+            address: listener.local_addr().unwrap(),
+            shared: Arc::new(Shared {
+                network: Mutex::new(Network::new(options)),
+                changed: watch::Sender::new(0),
+                door: Mutex::new(Door::Open),
+            }),
+            listening: Mutex::new(None),
+            running: CancellationToken::new(),
+        };
+        ircd.listen(listener);
+        ircd
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let listening = self.running.child_token();
+        let accept = connection::accept(listener, self.shared.clone(), self.running.clone());
+        tokio::spawn(listening.clone().run_until_cancelled_owned(accept));
+        *self.listening.lock().unwrap() = Some(listening);
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.address
+    }
+
+    /// A person without a socket, registered and ready.
+    pub(crate) fn person(&self, nick: &str) -> Person {
+        Person::new(self.shared.clone(), nick)
+    }
+
+    // What a test looks at.
+
+    /// The lines that clients sent while they had this nick.
+    pub(crate) fn lines_from(&self, nick: &str) -> Vec<String> {
+        let network = self.shared.read();
+        network
+            .received
+            .iter()
+            .filter(|one| one.nick == nick)
+            .map(Received::line)
+            .collect()
+    }
+
+    /// All lines of all clients, in the order of their arrival.
+    pub(crate) fn lines(&self) -> Vec<Received> {
+        self.shared.read().received.clone()
+    }
+
+    /// How many lines came so far, for [`Self::wait_line_after`].
+    pub(crate) fn mark(&self) -> usize {
+        self.shared.read().received.len()
+    }
+
+    /// How many connections were accepted so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.read().connections
+    }
+
+    /// The nicks on the server now, sorted.
+    pub(crate) fn nicks(&self) -> Vec<String> {
+        self.shared.read().nicks()
+    }
+
+    /// The nicks in a channel now, sorted.
+    pub(crate) fn names(&self, channel: &str) -> Vec<String> {
+        self.shared.read().names(channel)
+    }
+
+    /// A channel's topic.
+    pub(crate) fn topic(&self, channel: &str) -> Option<String> {
+        self.shared
+            .read()
+            .channel(channel)?
+            .topic
+            .clone()
+            .map(|(text, _)| text)
+    }
+
+    /// Waits for a line from a client (nick, line), past or to come.
+    pub(crate) async fn wait_line(&self, wanted: impl Fn(&str, &str) -> bool) -> Received {
+        self.wait_line_after(0, wanted).await
+    }
+
+    /// Waits for a line that comes after a [`Self::mark`].
+    pub(crate) async fn wait_line_after(&self, mark: usize, wanted: impl Fn(&str, &str) -> bool) -> Received {
+        let mut seen = mark;
+        let look = |network: &Network| {
+            let new = &network.received[seen..];
+            let found = new
+                .iter()
+                .find(|one| wanted(&one.nick, &String::from_utf8_lossy(&one.bytes)))
+                .cloned();
+            seen = network.received.len();
+            found
+        };
+        self.shared.wait("a line from a client", look).await
+    }
+
+    /// Waits until a nick is registered.
+    pub(crate) async fn wait_registered(&self, nick: &str) {
+        let look = |network: &Network| network.registered(nick).then_some(());
+        self.shared.wait(&format!("{nick} to be registered"), look).await;
+    }
+
+    /// Waits until nobody has this nick.
+    pub(crate) async fn wait_gone(&self, nick: &str) {
+        let look = |network: &Network| (!network.registered(nick)).then_some(());
+        self.shared.wait(&format!("{nick} to be gone"), look).await;
+    }
+
+    /// Waits until a nick is in a channel.
+    pub(crate) async fn wait_joined(&self, channel: &str, nick: &str) {
+        let look = |network: &Network| network.names(channel).iter().any(|one| one == nick).then_some(());
+        self.shared
+            .wait(&format!("{nick} to be in {channel}"), look)
+            .await;
+    }
+
+    /// Waits until a nick is no longer in a channel.
+    pub(crate) async fn wait_parted(&self, channel: &str, nick: &str) {
+        let look = |network: &Network| (!network.names(channel).iter().any(|one| one == nick)).then_some(());
+        self.shared
+            .wait(&format!("{nick} to be out of {channel}"), look)
+            .await;
+    }
+
+    /// Waits until this many connections were accepted in all.
+    pub(crate) async fn wait_connections(&self, count: usize) {
+        let look = |network: &Network| (network.connections >= count).then_some(());
+        self.shared.wait(&format!("{count} connections"), look).await;
+    }
+
+    // What a test arranges.
+
+    /// Only voiced people speak in this channel; others get 404.
+    pub(crate) fn moderate(&self, channel: &str) {
+        self.shared
+            .change(|network| network.channel_entry(channel).modes.insert('m'));
+    }
+
+    /// Nobody joins this channel: they get this numeric (471, 473, 474, 475, …).
+    pub(crate) fn ban_joins(&self, channel: &str, numeric: u16) {
+        self.shared
+            .change(|network| network.channel_entry(channel).refuse_joins = Some(numeric));
+    }
+
+    /// Joining this channel takes a key.
+    pub(crate) fn set_key(&self, channel: &str, key: &str) {
+        self.shared
+            .change(|network| network.channel_entry(channel).key = Some(key.into()));
+    }
+
+    /// Joins of this channel lead to another, with 470.
+    pub(crate) fn forward(&self, channel: &str, to: &str) {
+        self.shared
+            .change(|network| network.channel_entry(channel).forward = Some(to.into()));
+    }
+
+    /// Bytes to a client, as they are.
+    pub(crate) fn send_raw(&self, nick: &str, bytes: &[u8]) {
+        self.shared
+            .change(|network| network.out(nick, Out::Bytes(bytes.to_vec())));
+    }
+
+    /// A line from the server itself to a client.
+    pub(crate) fn send_line(&self, nick: &str, line: &str) {
+        self.send_raw(nick, format!(":fake.irc {line}\r\n").as_bytes());
+    }
+
+    /// Bytes that are no IRC, followed by a line end.
+    pub(crate) fn garbage(&self, nick: &str, bytes: &[u8]) {
+        self.send_raw(nick, &[bytes, b"\r\n"].concat());
+    }
+
+    /// `ERROR`, and the connection ends.
+    pub(crate) fn error(&self, nick: &str, text: &str) {
+        self.send_raw(nick, format!("ERROR :{text}\r\n").as_bytes());
+        self.shared.change(|network| {
+            network.out(nick, Out::Close);
+            network.quit_nick(nick, text);
+        });
+    }
+
+    /// The connection is reset.
+    pub(crate) fn cut(&self, nick: &str) {
+        self.shared.change(|network| {
+            network.out(nick, Out::Reset);
+            network.quit_nick(nick, "Connection reset by peer");
+        });
+    }
+
+    /// All clients' connections are reset.
+    pub(crate) fn cut_all(&self) {
+        for nick in self.shared.read().connected() {
+            self.cut(&nick);
+        }
+    }
+
+    /// The other end goes away without a word: the client's lines are read and ignored, nothing is sent.
+    pub(crate) fn half_open(&self, nick: &str) {
+        self.shared.change(|network| network.deafen(nick));
+    }
+
+    /// New connections are refused; those there stay.
+    pub(crate) fn refuse(&self) {
+        if let Some(listening) = self.listening.lock().unwrap().take() {
+            listening.cancel();
+        }
+    }
+
+    /// New connections are accepted, and nothing is ever said to them.
+    pub(crate) fn hang(&self) {
+        *self.shared.door.lock().unwrap() = Door::Silent;
+    }
+
+    /// Ends [`Self::refuse`] and [`Self::hang`].
+    pub(crate) async fn welcome(&self) {
+        *self.shared.door.lock().unwrap() = Door::Open;
+        if self.listening.lock().unwrap().is_some() {
+            return;
+        }
+        let listener = tokio::time::timeout(LIMIT, async {
+            loop {
+                match TcpListener::bind(self.address).await {
+                    Ok(listener) => return listener,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        });
+        self.listen(listener.await.expect("the port is free again"));
+    }
+}

@@ -1,0 +1,362 @@
+//! Channels: who is in them with which modes, joining, leaving, topics, modes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::network::{ClientId, Network};
+
+/// A channel. It stays when it is empty, with what a test arranged for it.
+pub(super) struct Channel {
+    pub(super) name: String,
+    /// Members and their prefix modes, as letters.
+    pub(super) members: BTreeMap<ClientId, BTreeSet<char>>,
+    pub(super) topic: Option<(String, String)>,
+    /// Modes without arguments.
+    pub(super) modes: BTreeSet<char>,
+    pub(super) key: Option<String>,
+    pub(super) limit: Option<usize>,
+    pub(super) bans: Vec<String>,
+    pub(super) invited: BTreeSet<ClientId>,
+    pub(super) refuse_joins: Option<u16>,
+    pub(super) forward: Option<String>,
+}
+
+impl Channel {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            members: BTreeMap::new(),
+            topic: None,
+            modes: BTreeSet::from(['n', 't']),
+            key: None,
+            limit: None,
+            bans: Vec::new(),
+            invited: BTreeSet::new(),
+            refuse_joins: None,
+            forward: None,
+        }
+    }
+
+    /// Why a client may not join, if so.
+    fn refuses(&self, id: ClientId, nick: &str, key: Option<&str>) -> Option<(u16, &'static str)> {
+        let banned = self.bans.iter().any(|mask| mask.split('!').next() == Some(nick));
+        let full = self.limit.is_some_and(|limit| self.members.len() >= limit);
+        match self.refuse_joins {
+            Some(numeric) => Some((numeric, "Cannot join channel")),
+            _ if banned => Some((474, "Cannot join channel (+b)")),
+            _ if self.modes.contains(&'i') && !self.invited.contains(&id) => {
+                Some((473, "Cannot join channel (+i)"))
+            }
+            _ if self.key.as_deref().is_some_and(|wanted| Some(wanted) != key) => {
+                Some((475, "Cannot join channel (+k)"))
+            }
+            _ if full => Some((471, "Cannot join channel (+l)")),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_operator(&self, id: ClientId) -> bool {
+        self.members
+            .get(&id)
+            .is_some_and(|modes| modes.iter().any(|mode| matches!(mode, 'q' | 'a' | 'o' | 'h')))
+    }
+
+    /// Whether a client may speak here.
+    pub(super) fn hears(&self, id: ClientId) -> bool {
+        let inside = self.members.get(&id);
+        match inside {
+            Some(modes) => !self.modes.contains(&'m') || !modes.is_empty(),
+            None => !self.modes.contains(&'n') && !self.modes.contains(&'m'),
+        }
+    }
+}
+
+impl Network {
+    pub(super) fn channel(&self, name: &str) -> Option<&Channel> {
+        self.channels.get(&self.fold(name))
+    }
+
+    pub(super) fn channel_entry(&mut self, name: &str) -> &mut Channel {
+        let folded = self.fold(name);
+        self.channels.entry(folded).or_insert_with(|| Channel::new(name))
+    }
+
+    pub(super) fn is_channel(&self, name: &str) -> bool {
+        let types = self.isupport("CHANTYPES").unwrap_or("#&");
+        name.starts_with(|c| types.contains(c)) && !name.contains([' ', ',', '\u{7}'])
+    }
+
+    /// The nicks in a channel, sorted.
+    pub(super) fn names(&self, name: &str) -> Vec<String> {
+        let members = self
+            .channel(name)
+            .into_iter()
+            .flat_map(|channel| channel.members.keys());
+        let mut names: Vec<_> = members.map(|id| self.clients[id].nick().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// `(modes, prefixes)` of ISUPPORT's PREFIX, highest first.
+    fn prefixes(&self) -> Vec<(char, char)> {
+        let token = self
+            .isupport("PREFIX")
+            .unwrap_or("(ov)@+")
+            .trim_start_matches('(');
+        let (modes, symbols) = token.split_once(')').unwrap_or(("", ""));
+        modes.chars().zip(symbols.chars()).collect()
+    }
+
+    /// A member's prefixes as this reader gets them: all or the highest.
+    pub(super) fn prefix(&self, name: &str, id: ClientId, all: bool) -> String {
+        let Some(modes) = self.channel(name).and_then(|channel| channel.members.get(&id)) else {
+            return String::new();
+        };
+        let shown = self
+            .prefixes()
+            .into_iter()
+            .filter(|(mode, _)| modes.contains(mode))
+            .map(|(_, symbol)| symbol);
+        shown.take(if all { usize::MAX } else { 1 }).collect()
+    }
+
+    pub(super) fn join(&mut self, id: ClientId, name: &str, key: Option<&str>) {
+        if !self.is_channel(name) {
+            return self.numeric(id, 403, &format!("{name} :No such channel"));
+        }
+        let nick = self.clients[&id].nick().to_owned();
+        let channel = self.channel_entry(name);
+        if channel.members.contains_key(&id) {
+            return;
+        }
+        if let Some(other) = channel.forward.clone() {
+            self.numeric(id, 470, &format!("{name} {other} :Forwarding to another channel"));
+            return self.join(id, &other, None);
+        }
+        if let Some((numeric, why)) = channel.refuses(id, &nick, key) {
+            return self.numeric(id, numeric, &format!("{name} :{why}"));
+        }
+        channel.invited.remove(&id);
+        let modes = if channel.members.is_empty() {
+            BTreeSet::from(['o'])
+        } else {
+            BTreeSet::new()
+        };
+        channel.members.insert(id, modes);
+        let (name, topic) = (channel.name.clone(), channel.topic.clone());
+        let members: Vec<_> = channel.members.keys().copied().collect();
+        let client = &self.clients[&id];
+        let source = client.source();
+        let extended = format!(
+            "JOIN {name} {} :{}",
+            client.account.as_deref().unwrap_or("*"),
+            client.realname
+        );
+        for member in members {
+            let line = if self.clients[&member].has("extended-join") {
+                &extended
+            } else {
+                &format!("JOIN {name}")
+            };
+            self.deliver(member, &source, "", line);
+        }
+        if let Some((text, setter)) = topic {
+            self.numeric(id, 332, &format!("{name} :{text}"));
+            self.numeric(id, 333, &format!("{name} {setter} 1700000000"));
+        }
+        self.send_names(id, &name);
+    }
+
+    pub(super) fn send_names(&mut self, id: ClientId, name: &str) {
+        let all = self.clients[&id].has("multi-prefix");
+        let hosts = self.clients[&id].has("userhost-in-names");
+        let members = self
+            .channel(name)
+            .map(|channel| channel.members.keys().copied().collect::<Vec<_>>());
+        let shown: Vec<String> = members
+            .unwrap_or_default()
+            .into_iter()
+            .map(|member| {
+                let client = &self.clients[&member];
+                let who = if hosts {
+                    client.source()
+                } else {
+                    client.nick().to_owned()
+                };
+                format!("{}{who}", self.prefix(name, member, all))
+            })
+            .collect();
+        // As many to a line as fit with the longest head.
+        let mut line = String::new();
+        for one in shown {
+            if line.len() + one.len() > 400 {
+                self.numeric(id, 353, &format!("= {name} :{line}"));
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&one);
+        }
+        if !line.is_empty() {
+            self.numeric(id, 353, &format!("= {name} :{line}"));
+        }
+        self.numeric(id, 366, &format!("{name} :End of /NAMES list."));
+    }
+
+    /// The members of a channel that a client is in; otherwise it gets the error.
+    fn members_for(&mut self, id: ClientId, name: &str) -> Option<Vec<ClientId>> {
+        let Some(channel) = self.channel(name) else {
+            self.numeric(id, 403, &format!("{name} :No such channel"));
+            return None;
+        };
+        if !channel.members.contains_key(&id) {
+            self.numeric(id, 442, &format!("{name} :You're not on that channel"));
+            return None;
+        }
+        Some(channel.members.keys().copied().collect())
+    }
+
+    /// As [`Self::members_for`], for operators only.
+    fn members_for_operator(&mut self, id: ClientId, name: &str) -> Option<Vec<ClientId>> {
+        let members = self.members_for(id, name)?;
+        if self.channel(name).is_some_and(|channel| channel.is_operator(id)) {
+            return Some(members);
+        }
+        self.numeric(id, 482, &format!("{name} :You're not channel operator"));
+        None
+    }
+
+    pub(super) fn part(&mut self, id: ClientId, name: &str, reason: Option<&str>) {
+        let Some(members) = self.members_for(id, name) else {
+            return;
+        };
+        let shown = self.channel_entry(name).name.clone();
+        let line = reason.map_or_else(
+            || format!("PART {shown}"),
+            |reason| format!("PART {shown} :{reason}"),
+        );
+        let source = self.clients[&id].source();
+        self.deliver_to(members, &source, "", &line);
+        self.channel_entry(name).members.remove(&id);
+    }
+
+    pub(super) fn kick(&mut self, id: ClientId, name: &str, nick: &str, reason: &str) {
+        let Some(members) = self.members_for_operator(id, name) else {
+            return;
+        };
+        let Some(target) = self.find(nick).filter(|target| members.contains(target)) else {
+            return self.numeric(id, 441, &format!("{nick} {name} :They aren't on that channel"));
+        };
+        let source = self.clients[&id].source();
+        self.deliver_to(members, &source, "", &format!("KICK {name} {nick} :{reason}"));
+        self.channel_entry(name).members.remove(&target);
+    }
+
+    pub(super) fn set_topic(&mut self, id: ClientId, name: &str, topic: Option<&str>) {
+        let Some(topic) = topic else {
+            let current = self.channel(name).and_then(|channel| channel.topic.clone());
+            return match current {
+                Some((text, _)) => self.numeric(id, 332, &format!("{name} :{text}")),
+                None => self.numeric(id, 331, &format!("{name} :No topic is set.")),
+            };
+        };
+        let protected = self
+            .channel(name)
+            .is_some_and(|channel| channel.modes.contains(&'t'));
+        let members = if protected {
+            self.members_for_operator(id, name)
+        } else {
+            self.members_for(id, name)
+        };
+        let Some(members) = members else { return };
+        let source = self.clients[&id].source();
+        let new = (!topic.is_empty()).then(|| (topic.to_owned(), source.clone()));
+        self.channel_entry(name).topic = new;
+        self.deliver_to(members, &source, "", &format!("TOPIC {name} :{topic}"));
+    }
+
+    /// `MODE #channel …`: asks, or changes modes as an operator.
+    pub(super) fn channel_mode(&mut self, id: ClientId, name: &str, changes: &[&str]) {
+        let Some(channel) = self.channel(name) else {
+            return self.numeric(id, 403, &format!("{name} :No such channel"));
+        };
+        let Some((letters, arguments)) = changes.split_first() else {
+            let modes: String = channel.modes.iter().collect();
+            self.numeric(id, 324, &format!("{name} :+{modes}"));
+            return self.numeric(id, 329, &format!("{name} :1700000000"));
+        };
+        if matches!(*letters, "b" | "+b") && arguments.is_empty() {
+            for mask in channel.bans.clone() {
+                self.numeric(id, 367, &format!("{name} {mask} fake.irc :1700000000"));
+            }
+            return self.numeric(id, 368, &format!("{name} :End of channel ban list"));
+        }
+        let Some(members) = self.members_for_operator(id, name) else {
+            return;
+        };
+        let applied = self.apply_modes(id, name, letters, arguments);
+        if !applied.is_empty() {
+            let source = self.clients[&id].source();
+            self.deliver_to(members, &source, "", &format!("MODE {name} {applied}"));
+        }
+    }
+
+    fn apply_modes(&mut self, id: ClientId, name: &str, letters: &str, arguments: &[&str]) -> String {
+        let ranks: Vec<char> = self.prefixes().into_iter().map(|(mode, _)| mode).collect();
+        let (mut sign, mut shown, mut given) = ('+', String::new(), Vec::new());
+        let mut arguments = arguments.iter();
+        for letter in letters.chars() {
+            if matches!(letter, '+' | '-') {
+                sign = letter;
+                continue;
+            }
+            let adds = sign == '+';
+            let takes_argument =
+                ranks.contains(&letter) || matches!(letter, 'b' | 'k') || (letter == 'l' && adds);
+            let argument = if takes_argument {
+                arguments.next().copied()
+            } else {
+                None
+            };
+            if takes_argument && argument.is_none() {
+                continue;
+            }
+            let target = argument
+                .filter(|_| ranks.contains(&letter))
+                .map(|nick| (nick, self.find(nick)));
+            if let Some((nick, None)) = target {
+                self.numeric(id, 401, &format!("{nick} :No such nick"));
+                continue;
+            }
+            let channel = self.channel_entry(name);
+            match (letter, argument) {
+                (_, Some(_)) if ranks.contains(&letter) => {
+                    let member = target.and_then(|(_, id)| channel.members.get_mut(&id?));
+                    let Some(modes) = member else { continue };
+                    if adds {
+                        modes.insert(letter)
+                    } else {
+                        modes.remove(&letter)
+                    };
+                }
+                ('b', Some(mask)) if adds => channel.bans.push(mask.into()),
+                ('b', Some(mask)) => channel.bans.retain(|one| one != mask),
+                ('k', Some(key)) => channel.key = adds.then(|| key.to_owned()),
+                ('l', limit) => channel.limit = limit.and_then(|limit| limit.parse().ok()),
+                _ => drop(if adds {
+                    channel.modes.insert(letter)
+                } else {
+                    channel.modes.remove(&letter)
+                }),
+            }
+            shown.push(sign);
+            shown.push(letter);
+            given.extend(argument);
+        }
+        [&[shown.as_str()], given.as_slice()]
+            .concat()
+            .join(" ")
+            .trim()
+            .to_owned()
+    }
+}

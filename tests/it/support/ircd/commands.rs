@@ -1,0 +1,444 @@
+//! What clients say: registration, capabilities, SASL, messages, questions.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::network::{ClientId, Network};
+
+/// A line taken apart.
+struct Line<'a> {
+    tags: &'a str,
+    command: String,
+    params: Vec<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn parse(mut rest: &'a str) -> Self {
+        let mut tags = "";
+        if let Some(tagged) = rest.strip_prefix('@') {
+            (tags, rest) = tagged.split_once(' ').unwrap_or((tagged, ""));
+        }
+        rest = rest.trim_start_matches(' ');
+        if rest.starts_with(':') {
+            rest = rest.split_once(' ').map_or("", |(_, rest)| rest);
+        }
+        let mut params = Vec::new();
+        while !rest.is_empty() {
+            if let Some(trailing) = rest.strip_prefix(':').filter(|_| !params.is_empty()) {
+                params.push(trailing);
+                break;
+            }
+            let (word, tail) = rest.split_once(' ').unwrap_or((rest, ""));
+            if !word.is_empty() {
+                params.push(word);
+            }
+            rest = tail;
+        }
+        let command = if params.is_empty() {
+            String::new()
+        } else {
+            params.remove(0).to_ascii_uppercase()
+        };
+        Self {
+            tags,
+            command,
+            params,
+        }
+    }
+}
+
+impl Network {
+    /// Does what a client says.
+    pub(super) fn handle(&mut self, id: ClientId, text: &str) {
+        let line = Line::parse(text);
+        let param = |at: usize| line.params.get(at).copied();
+        match line.command.as_str() {
+            "" | "PONG" => {}
+            "CAP" => self.capability(id, param(0).unwrap_or_default(), param(1).unwrap_or_default()),
+            "AUTHENTICATE" => self.authenticate(id, param(0).unwrap_or_default()),
+            "PASS" => self.client(id).password = param(0).map(str::to_owned),
+            "NICK" => self.change_nick(id, param(0)),
+            "USER" if !self.clients[&id].registered => {
+                let client = self.client(id);
+                client.user = param(0).map(|name| format!("~{name}"));
+                client.realname = param(3).unwrap_or_default().into();
+                self.try_register(id);
+            }
+            "QUIT" => {
+                let nick = self.clients[&id].nick().to_owned();
+                self.deliver(id, "fake.irc", "", &format!("ERROR :Closing link: {nick}"));
+                self.close(id);
+                self.quit(id, &format!("Quit: {}", param(0).unwrap_or_default()));
+            }
+            "PING" => {
+                let token = param(0).unwrap_or_default();
+                self.deliver(id, "fake.irc", "", &format!("PONG fake.irc :{token}"));
+            }
+            _ if !self.clients[&id].registered => self.numeric(id, 451, ":You have not registered"),
+            _ => self.handle_registered(id, &line),
+        }
+    }
+
+    fn handle_registered(&mut self, id: ClientId, line: &Line<'_>) {
+        let param = |at: usize| line.params.get(at).copied();
+        let needed = match line.command.as_str() {
+            "JOIN" | "PART" | "TOPIC" | "MODE" | "NAMES" | "WHO" | "WHOIS" => 1,
+            "KICK" | "INVITE" => 2,
+            _ => 0,
+        };
+        if line.params.len() < needed {
+            return self.numeric(id, 461, &format!("{} :Not enough parameters", line.command));
+        }
+        let first = param(0).unwrap_or_default();
+        match line.command.as_str() {
+            "JOIN" if first == "0" => {
+                let joined: Vec<String> = self.channels_of(id);
+                joined.iter().for_each(|name| self.part(id, name, None));
+            }
+            "JOIN" => {
+                let mut keys = param(1).unwrap_or_default().split(',');
+                for name in first.split(',') {
+                    self.join(id, name, keys.next().filter(|key| !key.is_empty()));
+                }
+            }
+            "PART" => first.split(',').for_each(|name| self.part(id, name, param(1))),
+            "TOPIC" => self.set_topic(id, first, param(1)),
+            "KICK" => {
+                let own = self.clients[&id].nick().to_owned();
+                let reason = param(2).unwrap_or(&own);
+                self.kick(id, first, param(1).unwrap_or_default(), reason);
+            }
+            "MODE" if self.is_channel(first) => self.channel_mode(id, first, &line.params[1..]),
+            "MODE" if line.params.len() == 1 => self.numeric(id, 221, "+i"),
+            "MODE" => {
+                let source = self.clients[&id].source();
+                self.deliver(
+                    id,
+                    &source,
+                    "",
+                    &format!("MODE {first} :{}", param(1).unwrap_or_default()),
+                );
+            }
+            "NAMES" => first.split(',').for_each(|name| self.send_names(id, name)),
+            "PRIVMSG" | "NOTICE" | "TAGMSG" => self.message(id, line),
+            "INVITE" => self.invite(id, first, param(1).unwrap_or_default()),
+            "AWAY" => {
+                let text = param(0).filter(|text| !text.is_empty()).map(str::to_owned);
+                let (number, says) = match text {
+                    Some(_) => (306, ":You have been marked as being away"),
+                    None => (305, ":You are no longer marked as being away"),
+                };
+                self.client(id).away = text;
+                self.numeric(id, number, says);
+            }
+            "WHO" => self.who(id, first),
+            "WHOIS" => self.whois(id, line.params.last().copied().unwrap_or_default()),
+            "MOTD" => self.motd(id),
+            "LIST" => {
+                let list: Vec<String> = self
+                    .channels
+                    .values()
+                    .filter(|channel| !channel.members.is_empty())
+                    .map(|channel| {
+                        let topic = channel.topic.as_ref().map_or("", |(text, _)| text.as_str());
+                        format!("{} {} :{topic}", channel.name, channel.members.len())
+                    })
+                    .collect();
+                list.iter().for_each(|entry| self.numeric(id, 322, entry));
+                self.numeric(id, 323, ":End of channel list.");
+            }
+            command => self.numeric(id, 421, &format!("{command} :Unknown command")),
+        }
+    }
+
+    fn channels_of(&self, id: ClientId) -> Vec<String> {
+        let joined = self
+            .channels
+            .values()
+            .filter(|channel| channel.members.contains_key(&id));
+        joined.map(|channel| channel.name.clone()).collect()
+    }
+
+    fn capability(&mut self, id: ClientId, verb: &str, list: &str) {
+        let nick = self.clients[&id].nick().to_owned();
+        let offered = self.options.capabilities.clone();
+        let mut say = |text: String| self.deliver(id, "fake.irc", "", &format!("CAP {nick} {text}"));
+        match verb.to_ascii_uppercase().as_str() {
+            "LS" => {
+                let values = list.parse::<u32>().is_ok_and(|version| version >= 302);
+                let shown: Vec<&str> = offered
+                    .iter()
+                    .map(|one| {
+                        if values {
+                            one
+                        } else {
+                            one.split('=').next().unwrap_or_default()
+                        }
+                    })
+                    .collect();
+                say(format!("LS :{}", shown.join(" ")));
+                let client = self.client(id);
+                client.negotiating = !client.registered;
+            }
+            "REQ" => {
+                let known = |name: &str| offered.iter().any(|one| one.split('=').next() == Some(name));
+                let wanted: Vec<&str> = list.split_whitespace().collect();
+                if wanted.iter().all(|one| known(one.trim_start_matches('-'))) {
+                    say(format!("ACK :{list}"));
+                    let client = self.client(id);
+                    for one in wanted {
+                        match one.strip_prefix('-') {
+                            Some(name) => client.capabilities.remove(name),
+                            None => client.capabilities.insert(one.to_owned()),
+                        };
+                    }
+                } else {
+                    say(format!("NAK :{list}"));
+                }
+                let client = self.client(id);
+                client.negotiating = !client.registered;
+            }
+            "LIST" => {
+                let active: Vec<_> = self.clients[&id].capabilities.iter().cloned().collect();
+                self.deliver(
+                    id,
+                    "fake.irc",
+                    "",
+                    &format!("CAP {nick} LIST :{}", active.join(" ")),
+                );
+            }
+            "END" => {
+                self.client(id).negotiating = false;
+                self.try_register(id);
+            }
+            other => self.numeric(id, 410, &format!("{other} :Invalid CAP command")),
+        }
+    }
+
+    /// SASL PLAIN (IRCv3, "sasl").
+    fn authenticate(&mut self, id: ClientId, chunk: &str) {
+        if !self.clients[&id].has("sasl") {
+            return self.numeric(id, 904, ":SASL authentication failed");
+        }
+        let Some(mut so_far) = self.client(id).sasl.take() else {
+            if chunk.eq_ignore_ascii_case("PLAIN") {
+                self.client(id).sasl = Some(String::new());
+                return self.deliver(id, "fake.irc", "", "AUTHENTICATE +");
+            }
+            self.numeric(id, 908, "PLAIN :are available SASL mechanisms");
+            return self.numeric(id, 904, ":SASL authentication failed");
+        };
+        match chunk {
+            "*" => return self.numeric(id, 906, ":SASL authentication aborted"),
+            "+" => {}
+            chunk => so_far.push_str(chunk),
+        }
+        // A chunk of 400 announces another.
+        if chunk.len() == 400 {
+            self.client(id).sasl = Some(so_far);
+            return;
+        }
+        let decoded = STANDARD
+            .decode(&so_far)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let parts: Vec<&str> = decoded.as_deref().unwrap_or_default().split('\0').collect();
+        let account = match parts.as_slice() {
+            [_, name, password] => {
+                let known = |one: &&(String, String)| one.0.eq_ignore_ascii_case(name) && one.1 == *password;
+                self.options
+                    .accounts
+                    .iter()
+                    .find(known)
+                    .map(|(name, _)| name.clone())
+            }
+            _ => None,
+        };
+        match account {
+            Some(account) => {
+                let source = self.clients[&id].source();
+                self.client(id).account = Some(account.clone());
+                self.numeric(
+                    id,
+                    900,
+                    &format!("{source} {account} :You are now logged in as {account}"),
+                );
+                self.numeric(id, 903, ":SASL authentication successful");
+            }
+            None => self.numeric(id, 904, ":SASL authentication failed"),
+        }
+    }
+
+    fn change_nick(&mut self, id: ClientId, nick: Option<&str>) {
+        let Some(nick) = nick else {
+            return self.numeric(id, 431, ":No nickname given");
+        };
+        let longest = self
+            .isupport("NICKLEN")
+            .and_then(|length| length.parse().ok())
+            .unwrap_or(30);
+        let special = "[]\\`_^{|}-";
+        let allowed = |c: char| c.is_ascii_alphanumeric() || special.contains(c);
+        let starts = |c: char| !c.is_ascii_digit() && c != '-';
+        if nick.len() > longest || !nick.chars().all(allowed) || !nick.starts_with(starts) {
+            return self.numeric(id, 432, &format!("{nick} :Erroneous Nickname"));
+        }
+        if self.find(nick).is_some_and(|other| other != id) {
+            return self.numeric(id, 433, &format!("{nick} :Nickname is already in use."));
+        }
+        let source = self.clients[&id].source();
+        if self.clients[&id].registered {
+            let mut told = self.neighbours(id);
+            told.insert(id);
+            self.deliver_to(told, &source, "", &format!("NICK :{nick}"));
+        }
+        self.rename(id, nick);
+        self.try_register(id);
+    }
+
+    fn try_register(&mut self, id: ClientId) {
+        let client = &self.clients[&id];
+        if client.registered || client.negotiating || client.nick.is_none() || client.user.is_none() {
+            return;
+        }
+        if self.options.password.is_some() && client.password != self.options.password {
+            self.numeric(id, 464, ":Password incorrect");
+            self.close(id);
+            return;
+        }
+        let source = client.source();
+        self.client(id).registered = true;
+        let network = self.isupport("NETWORK").unwrap_or("FakeNet").to_owned();
+        self.numeric(id, 1, &format!(":Welcome to the {network} IRC Network {source}"));
+        self.numeric(id, 2, ":Your host is fake.irc, running version fake-1");
+        self.numeric(id, 3, ":This server was created for a test");
+        self.numeric(id, 4, "fake.irc fake-1 iosw bklmnopstv");
+        for tokens in self.options.isupport.clone().chunks(12) {
+            self.numeric(
+                id,
+                5,
+                &format!("{} :are supported by this server", tokens.join(" ")),
+            );
+        }
+        self.motd(id);
+    }
+
+    fn motd(&mut self, id: ClientId) {
+        self.numeric(id, 375, ":- fake.irc Message of the day -");
+        self.numeric(id, 372, ":- Nothing here is real.");
+        self.numeric(id, 376, ":End of message of the day.");
+    }
+
+    fn message(&mut self, id: ClientId, line: &Line<'_>) {
+        let (Some(targets), text) = (line.params.first(), line.params.get(1)) else {
+            return self.numeric(id, 411, ":No recipient given");
+        };
+        if line.command != "TAGMSG" && text.is_none_or(|text| text.is_empty()) {
+            return self.numeric(id, 412, ":No text to send");
+        }
+        for target in targets.split(',') {
+            let head = format!("{} {target}", line.command);
+            let said = text.map_or_else(|| head.clone(), |text| format!("{head} :{text}"));
+            self.relay(id, target, line, &said);
+        }
+    }
+
+    fn relay(&mut self, id: ClientId, target: &str, line: &Line<'_>, said: &str) {
+        // NOTICE never causes an error (RFC 2812, 3.3.2).
+        let complain = line.command == "PRIVMSG";
+        let source = self.clients[&id].source();
+        let statuses = self.isupport("STATUSMSG").unwrap_or_default().to_owned();
+        let bare = target.trim_start_matches(|c| statuses.contains(c));
+        let mut recipients: Vec<ClientId> = if self.is_channel(bare) {
+            match self.channel(bare) {
+                Some(channel) if channel.hears(id) => {
+                    let to_some = bare.len() < target.len();
+                    let members = channel
+                        .members
+                        .iter()
+                        .filter(|(_, modes)| !to_some || !modes.is_empty());
+                    members
+                        .map(|(member, _)| *member)
+                        .filter(|member| *member != id)
+                        .collect()
+                }
+                Some(_) if complain => {
+                    return self.numeric(id, 404, &format!("{target} :Cannot send to channel"));
+                }
+                None if complain => return self.numeric(id, 403, &format!("{target} :No such channel")),
+                _ => return,
+            }
+        } else {
+            match self.find(target).filter(|other| self.clients[other].registered) {
+                Some(other) => {
+                    if let (Some(away), true) = (self.clients[&other].away.clone(), complain) {
+                        self.numeric(id, 301, &format!("{target} :{away}"));
+                    }
+                    vec![other]
+                }
+                None if complain => return self.numeric(id, 401, &format!("{target} :No such nick/channel")),
+                None => return,
+            }
+        };
+        if self.clients[&id].has("echo-message") {
+            recipients.push(id);
+        }
+        if line.command == "TAGMSG" {
+            recipients.retain(|one| self.clients[one].has("message-tags"));
+        }
+        self.deliver_to(recipients, &source, line.tags, said);
+    }
+
+    fn invite(&mut self, id: ClientId, nick: &str, channel: &str) {
+        let Some(target) = self.find(nick) else {
+            return self.numeric(id, 401, &format!("{nick} :No such nick"));
+        };
+        if !self
+            .channel(channel)
+            .is_some_and(|one| one.members.contains_key(&id))
+        {
+            return self.numeric(id, 442, &format!("{channel} :You're not on that channel"));
+        }
+        self.channel_entry(channel).invited.insert(target);
+        self.numeric(id, 341, &format!("{nick} {channel}"));
+        let source = self.clients[&id].source();
+        self.deliver(target, &source, "", &format!("INVITE {nick} :{channel}"));
+    }
+
+    fn who(&mut self, id: ClientId, mask: &str) {
+        let found: Vec<ClientId> = match self.channel(mask) {
+            Some(channel) => channel.members.keys().copied().collect(),
+            None => self.find(mask).into_iter().collect(),
+        };
+        for other in found {
+            let prefix = self.prefix(mask, other, false);
+            let client = &self.clients[&other];
+            let here = if client.away.is_some() { 'G' } else { 'H' };
+            let (user, host) = (client.user.as_deref().unwrap_or("*"), &client.host);
+            let (nick, name) = (client.nick(), &client.realname);
+            let reply = format!("{mask} {user} {host} fake.irc {nick} {here}{prefix} :0 {name}");
+            self.numeric(id, 352, &reply);
+        }
+        self.numeric(id, 315, &format!("{mask} :End of /WHO list."));
+    }
+
+    fn whois(&mut self, id: ClientId, nick: &str) {
+        if let Some(other) = self.find(nick) {
+            let client = &self.clients[&other];
+            let (user, host) = (client.user.clone().unwrap_or_default(), client.host.clone());
+            let (name, account) = (client.realname.clone(), client.account.clone());
+            self.numeric(id, 311, &format!("{nick} {user} {host} * :{name}"));
+            let channels = self.channels_of(other);
+            if !channels.is_empty() {
+                self.numeric(id, 319, &format!("{nick} :{}", channels.join(" ")));
+            }
+            self.numeric(id, 312, &format!("{nick} fake.irc :A fake server"));
+            if let Some(account) = account {
+                self.numeric(id, 330, &format!("{nick} {account} :is logged in as"));
+            }
+        } else {
+            self.numeric(id, 401, &format!("{nick} :No such nick"));
+        }
+        self.numeric(id, 318, &format!("{nick} :End of /WHOIS list."));
+    }
+}

@@ -1,0 +1,111 @@
+//! A client's socket: bytes in, lines to the network, bytes out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio_util::sync::CancellationToken;
+
+use super::network::ClientId;
+use super::{Door, Shared};
+
+/// What goes to a client's socket.
+#[derive(Debug)]
+pub(super) enum Out {
+    Bytes(Vec<u8>),
+    /// Everything before this is written, then the connection closes.
+    Close,
+    /// The connection is reset, whatever waits.
+    Reset,
+}
+
+/// How a connection ended.
+enum End {
+    Peer,
+    Close,
+    Reset,
+}
+
+/// Accepts connections until it is cancelled; those there live on until `running` is.
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, running: CancellationToken) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        drop(stream.set_nodelay(true));
+        let connection = serve(stream, shared.clone());
+        tokio::spawn(running.clone().run_until_cancelled_owned(connection));
+    }
+}
+
+async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
+    let door = *shared.door.lock().unwrap();
+    if door == Door::Silent {
+        shared.change(|network| network.connections += 1);
+        while stream.read(&mut [0; 1024]).await.is_ok_and(|count| count > 0) {}
+        return;
+    }
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let id = shared.change(|network| network.connect(Some(sender), "127.0.0.1"));
+    let (reading, writing) = stream.split();
+    let end = tokio::select! {
+        end = read(reading, id, &shared) => end,
+        end = write(writing, receiver) => end,
+    };
+    match end {
+        End::Reset => drop(stream.set_zero_linger()),
+        End::Close => {
+            // Closing with unread bytes would reset, and the reset would overtake the ERROR line.
+            drop(stream.shutdown().await);
+            let drained = async { while stream.read(&mut [0; 1024]).await.is_ok_and(|count| count > 0) {} };
+            drop(tokio::time::timeout(Duration::from_secs(1), drained).await);
+        }
+        End::Peer => {}
+    }
+    shared.change(|network| network.quit(id, "Connection closed"));
+}
+
+async fn read(reading: ReadHalf<'_>, id: ClientId, shared: &Shared) -> End {
+    let mut reading = BufReader::with_capacity(64 << 10, reading);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match reading.read_until(b'\n', &mut line).await {
+            Ok(count) if count > 0 && line.ends_with(b"\n") => {}
+            _ => return End::Peer,
+        }
+        while line.last().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
+            line.pop();
+        }
+        if !line.is_empty() {
+            shared.change(|network| network.receive(id, &line));
+        }
+    }
+}
+
+async fn write(mut writing: WriteHalf<'_>, mut receiver: UnboundedReceiver<Out>) -> End {
+    let mut waiting = Vec::new();
+    let mut buffer = Vec::new();
+    while receiver.recv_many(&mut waiting, 1024).await > 0 {
+        let mut end = None;
+        for out in waiting.drain(..) {
+            match out {
+                Out::Bytes(bytes) => buffer.extend_from_slice(&bytes),
+                Out::Close => end = end.or(Some(End::Close)),
+                Out::Reset => return End::Reset,
+            }
+        }
+        if writing.write_all(&buffer).await.is_err() {
+            return End::Peer;
+        }
+        buffer.clear();
+        if let Some(end) = end {
+            return end;
+        }
+    }
+    // The network let go of this client after a QUIT.
+    End::Close
+}

@@ -1,0 +1,344 @@
+//! Who is on the server and what they get to read: clients, nicks, channels, tags.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::super::clock;
+use super::channels::Channel;
+use super::connection::Out;
+use super::{Heard, Options, Received};
+
+pub(super) type ClientId = u64;
+
+/// Bytes of a line, CR LF included, tags not (Modern IRC, "Message Format").
+const LONGEST_LINE: usize = 512;
+
+/// A client, with a socket or a person of the test's.
+pub(super) struct Client {
+    pub(super) nick: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) realname: String,
+    pub(super) host: String,
+    pub(super) account: Option<String>,
+    pub(super) away: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) capabilities: BTreeSet<String>,
+    pub(super) negotiating: bool,
+    pub(super) registered: bool,
+    /// What has come of a SASL exchange.
+    pub(super) sasl: Option<String>,
+    out: Option<UnboundedSender<Out>>,
+    /// Half open: nothing is heard of it and nothing reaches it.
+    deaf: bool,
+    pub(super) heard: Vec<Heard>,
+}
+
+impl Client {
+    pub(super) fn nick(&self) -> &str {
+        self.nick.as_deref().unwrap_or("*")
+    }
+
+    /// `nick!user@host`.
+    pub(super) fn source(&self) -> String {
+        format!(
+            "{}!{}@{}",
+            self.nick(),
+            self.user.as_deref().unwrap_or("*"),
+            self.host
+        )
+    }
+
+    pub(super) fn has(&self, capability: &str) -> bool {
+        self.capabilities.contains(capability)
+    }
+}
+
+/// Everything the server remembers.
+pub(super) struct Network {
+    pub(super) options: Options,
+    pub(super) clients: BTreeMap<ClientId, Client>,
+    nicks: HashMap<String, ClientId>,
+    pub(super) channels: BTreeMap<String, Channel>,
+    pub(super) received: Vec<Received>,
+    pub(super) connections: usize,
+    next: ClientId,
+    messages: u64,
+}
+
+impl Network {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            options,
+            clients: BTreeMap::new(),
+            nicks: HashMap::new(),
+            channels: BTreeMap::new(),
+            received: Vec::new(),
+            connections: 0,
+            next: 1,
+            messages: 0,
+        }
+    }
+
+    /// The value of an ISUPPORT token.
+    pub(super) fn isupport(&self, name: &str) -> Option<&str> {
+        let value = |token: &'_ String| token.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        self.options
+            .isupport
+            .iter()
+            .find(|token| value(token))
+            .map(|token| &token[name.len() + 1..])
+    }
+
+    /// A name as this server compares it.
+    pub(super) fn fold(&self, name: &str) -> String {
+        let rfc1459 = self
+            .isupport("CASEMAPPING")
+            .is_none_or(|mapping| mapping.starts_with("rfc1459"));
+        let fold = |c: char| match c {
+            '[' if rfc1459 => '{',
+            ']' if rfc1459 => '}',
+            '\\' if rfc1459 => '|',
+            '~' if rfc1459 && self.isupport("CASEMAPPING") != Some("rfc1459-strict") => '^',
+            c => c.to_ascii_lowercase(),
+        };
+        name.chars().map(fold).collect()
+    }
+
+    pub(super) fn connect(&mut self, out: Option<UnboundedSender<Out>>, host: &str) -> ClientId {
+        let id = self.next;
+        self.next += 1;
+        self.connections += usize::from(out.is_some());
+        let client = Client {
+            nick: None,
+            user: None,
+            realname: String::new(),
+            host: host.into(),
+            account: None,
+            away: None,
+            password: None,
+            capabilities: BTreeSet::new(),
+            negotiating: false,
+            registered: false,
+            sasl: None,
+            out,
+            deaf: false,
+            heard: Vec::new(),
+        };
+        self.clients.insert(id, client);
+        id
+    }
+
+    /// A line from a client's socket.
+    pub(super) fn receive(&mut self, id: ClientId, bytes: &[u8]) {
+        let Some(client) = self.clients.get(&id) else {
+            return;
+        };
+        if self.options.record_lines {
+            self.received.push(Received {
+                nick: client.nick().to_owned(),
+                bytes: bytes.to_vec(),
+            });
+        }
+        if !client.deaf {
+            self.handle(id, &String::from_utf8_lossy(bytes));
+        }
+    }
+
+    pub(super) fn find(&self, nick: &str) -> Option<ClientId> {
+        self.nicks.get(&self.fold(nick)).copied()
+    }
+
+    pub(super) fn client(&mut self, id: ClientId) -> &mut Client {
+        self.clients.get_mut(&id).expect("a client that just acted")
+    }
+
+    pub(super) fn registered(&self, nick: &str) -> bool {
+        self.find(nick).is_some_and(|id| self.clients[&id].registered)
+    }
+
+    pub(super) fn nicks(&self) -> Vec<String> {
+        let mut nicks: Vec<_> = self
+            .clients
+            .values()
+            .filter(|client| client.registered)
+            .map(|client| client.nick().to_owned())
+            .collect();
+        nicks.sort();
+        nicks
+    }
+
+    /// The nicks of those with a socket.
+    pub(super) fn connected(&self) -> Vec<String> {
+        let connected = self
+            .clients
+            .values()
+            .filter(|client| client.out.is_some() && client.nick.is_some());
+        connected.map(|client| client.nick().to_owned()).collect()
+    }
+
+    /// Gives a client a nick that nobody else has.
+    pub(super) fn rename(&mut self, id: ClientId, nick: &str) {
+        if let Some(old) = self.clients[&id].nick.clone() {
+            self.nicks.remove(&self.fold(&old));
+        }
+        self.nicks.insert(self.fold(nick), id);
+        self.client(id).nick = Some(nick.into());
+    }
+
+    /// A client goes; those who share a channel with it are told.
+    pub(super) fn quit(&mut self, id: ClientId, reason: &str) {
+        let Some(client) = self.clients.get(&id) else {
+            return;
+        };
+        let source = client.source();
+        let nick = client.nick.clone();
+        let told = self.neighbours(id);
+        for other in told {
+            self.deliver(other, &source, "", &format!("QUIT :{reason}"));
+        }
+        for channel in self.channels.values_mut() {
+            channel.members.remove(&id);
+            channel.invited.remove(&id);
+        }
+        if let Some(nick) = nick {
+            let folded = self.fold(&nick);
+            if self.nicks.get(&folded) == Some(&id) {
+                self.nicks.remove(&folded);
+            }
+        }
+        self.clients.remove(&id);
+    }
+
+    pub(super) fn quit_nick(&mut self, nick: &str, reason: &str) {
+        if let Some(id) = self.find(nick) {
+            self.quit(id, reason);
+        }
+    }
+
+    /// Everyone who shares a channel with a client, without the client.
+    pub(super) fn neighbours(&self, id: ClientId) -> BTreeSet<ClientId> {
+        let shared = self
+            .channels
+            .values()
+            .filter(|channel| channel.members.contains_key(&id));
+        shared
+            .flat_map(|channel| channel.members.keys().copied())
+            .filter(|other| *other != id)
+            .collect()
+    }
+
+    pub(super) fn out(&mut self, nick: &str, out: Out) {
+        let id = self
+            .find(nick)
+            .unwrap_or_else(|| panic!("nobody is called {nick}"));
+        if let Some(sender) = &self.clients[&id].out {
+            drop(sender.send(out));
+        }
+    }
+
+    pub(super) fn deafen(&mut self, nick: &str) {
+        let id = self
+            .find(nick)
+            .unwrap_or_else(|| panic!("nobody is called {nick}"));
+        self.client(id).deaf = true;
+    }
+
+    /// A numeric from the server: `rest` is what follows the client's nick.
+    pub(super) fn numeric(&mut self, id: ClientId, number: u16, rest: &str) {
+        let nick = self.clients[&id].nick().to_owned();
+        self.deliver(id, "fake.irc", "", &format!("{number:03} {nick} {rest}"));
+    }
+
+    /// Sends one line to one client, with the tags it negotiated. `tags` are the sender's client-only tags.
+    pub(super) fn deliver(&mut self, to: ClientId, source: &str, tags: &str, line: &str) {
+        self.messages += 1;
+        let number = self.messages;
+        self.deliver_numbered(to, source, tags, line, number);
+    }
+
+    /// One message to many: the same msgid for all of them.
+    pub(super) fn deliver_to(
+        &mut self,
+        all: impl IntoIterator<Item = ClientId>,
+        source: &str,
+        tags: &str,
+        line: &str,
+    ) {
+        self.messages += 1;
+        let number = self.messages;
+        for to in all {
+            self.deliver_numbered(to, source, tags, line, number);
+        }
+    }
+
+    fn deliver_numbered(&mut self, to: ClientId, source: &str, tags: &str, line: &str, number: u64) {
+        let account = self.account_of(source);
+        let Some(client) = self.clients.get_mut(&to) else {
+            return;
+        };
+        if client.deaf {
+            return;
+        }
+        let Some(out) = &client.out else {
+            client.heard.push(Heard::new(source, line));
+            return;
+        };
+        let mut prefix = Vec::new();
+        if client.has("server-time") {
+            let time = jiff::Timestamp::from_millisecond(clock::now() as i64).unwrap();
+            prefix.push(format!("time={time:.3}"));
+        }
+        let is_message = ["PRIVMSG ", "NOTICE ", "TAGMSG "]
+            .iter()
+            .any(|verb| line.starts_with(verb));
+        if client.has("message-tags") && is_message {
+            prefix.push(format!("msgid=fake-{number}"));
+            prefix.extend(
+                tags.split(';')
+                    .filter(|tag| tag.starts_with('+'))
+                    .map(str::to_owned),
+            );
+        }
+        if let (Some(account), true) = (account, client.has("account-tag")) {
+            prefix.push(format!("account={account}"));
+        }
+        let mut text = String::new();
+        if !prefix.is_empty() {
+            text = format!("@{} ", prefix.join(";"));
+        }
+        let body = format!(":{source} {line}");
+        text.push_str(&body[..body.floor_char_boundary(LONGEST_LINE - 2)]);
+        text.push_str("\r\n");
+        drop(out.send(Out::Bytes(text.into_bytes())));
+    }
+
+    fn account_of(&self, source: &str) -> Option<String> {
+        let (nick, _) = source.split_once('!')?;
+        self.clients[&self.find(nick)?].account.clone()
+    }
+
+    pub(super) fn close(&mut self, id: ClientId) {
+        if let Some(out) = &self.clients[&id].out {
+            drop(out.send(Out::Close));
+        }
+    }
+
+    /// Who is where, and what came last: for a failure that can be read.
+    pub(super) fn describe(&self) -> String {
+        let mut text = format!("on the server: {}\n", self.nicks().join(" "));
+        for channel in self.channels.values() {
+            text.push_str(&format!(
+                "{}: {}\n",
+                channel.name,
+                self.names(&channel.name).join(" ")
+            ));
+        }
+        text.push_str("the last lines from clients:\n");
+        for one in self.received.iter().rev().take(15).rev() {
+            text.push_str(&format!("  {}> {}\n", one.nick, Value::from(one.line())));
+        }
+        text
+    }
+}

@@ -282,7 +282,8 @@ impl Config {
             source,
         };
         let bytes = fs::read(path).map_err(read)?;
-        let file = fs::canonicalize(path).map_err(read)?;
+        // Not the file that a link leads to: the files that it names are beside the link.
+        let file = std::path::absolute(path).map_err(read)?;
         let text = String::from_utf8(bytes).map_err(|_| {
             read(std::io::Error::new(
                 std::io::ErrorKind::InvalidData,

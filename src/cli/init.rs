@@ -19,7 +19,7 @@ pub struct Arguments {
     /// Where to put the files
     #[arg(long, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
-    /// Where Towline reaches the homeserver, such as http://localhost:8008
+    /// Where Towline reaches the homeserver, such as `http://localhost:8008`
     #[arg(long, value_name = "URL")]
     homeserver: Option<String>,
     /// The homeserver's name: what follows the colon in Matrix ids
@@ -28,16 +28,16 @@ pub struct Arguments {
     /// The Matrix id of who administers Towline
     #[arg(long, value_name = "@ID")]
     admin: Option<String>,
-    /// Where Towline waits for the homeserver [default: 127.0.0.1:9009]
+    /// Where Towline waits for the homeserver [default: `127.0.0.1:9009`]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// What the homeserver calls to reach Towline [default: http:// and the address]
+    /// What the homeserver calls to reach Towline [default: `http://` and the address]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The database, without its password [default: sqlite://towline.db]
+    /// The database, without its password [default: `sqlite://towline.db`]
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// For which homeserver [default: synapse]
+    /// For which homeserver [default: `synapse`]
     #[arg(long, value_enum)]
     flavour: Option<FlavourArgument>,
     /// Take the defaults without asking
@@ -87,6 +87,7 @@ pub fn init(
         input,
         output,
         interactive,
+        takes_defaults: arguments.yes,
     };
     let answers = answers(arguments, &mut terminal)?;
     let flavour = flavour(arguments, &mut terminal)?;
@@ -136,37 +137,36 @@ fn answers(arguments: &Arguments, terminal: &mut Terminal<'_>) -> Result<Answers
         url: None,
         database: DATABASE.to_owned(),
     };
-    let mut ask = |question: &Question, given: &Option<String>, default: Option<String>| {
-        terminal.settle(&mut answers, question, given.as_deref(), default, arguments.yes)
-    };
-    ask(&HOMESERVER, &arguments.homeserver, None)?;
-    ask(
+    terminal.settle(&mut answers, &HOMESERVER, arguments.homeserver.as_deref(), None)?;
+    let domain = domain_of(&answers.homeserver);
+    terminal.settle(
+        &mut answers,
         &DOMAIN,
-        &arguments.domain,
-        arguments.homeserver.as_deref().and_then(domain_of),
+        arguments.domain.as_deref(),
+        domain.as_deref(),
     )?;
-    ask(&ADMIN, &arguments.admin, None)?;
-    ask(&LISTEN_AT, &arguments.listen, Some(LISTEN.to_owned()))?;
-    let needs_url = answers.listen.starts_with("0.0.0.0:") || answers.listen.starts_with("[::]:");
-    let default = (!needs_url).then(|| format!("http://{}", answers.listen));
-    if needs_url && arguments.url.is_none() && !terminal.interactive {
+    terminal.settle(&mut answers, &ADMIN, arguments.admin.as_deref(), None)?;
+    terminal.settle(
+        &mut answers,
+        &LISTEN_AT,
+        arguments.listen.as_deref(),
+        Some(LISTEN),
+    )?;
+    let callable = !["0.0.0.0:", "[::]:"]
+        .iter()
+        .any(|all| answers.listen.starts_with(all));
+    if !callable && arguments.url.is_none() && !terminal.interactive {
         let message =
             "--url is needed, since --listen is an address for all interfaces, which nobody can call";
         return Err(CliError::Usage(message.to_owned()));
     }
-    terminal.settle(
-        &mut answers,
-        &URL,
-        arguments.url.as_deref(),
-        default,
-        arguments.yes,
-    )?;
+    let url = callable.then(|| format!("http://{}", answers.listen));
+    terminal.settle(&mut answers, &URL, arguments.url.as_deref(), url.as_deref())?;
     terminal.settle(
         &mut answers,
         &DATABASE_URL,
         arguments.database.as_deref(),
-        Some(DATABASE.to_owned()),
-        arguments.yes,
+        Some(DATABASE),
     )?;
     Ok(answers)
 }
@@ -244,6 +244,7 @@ struct Terminal<'a> {
     input: &'a mut dyn BufRead,
     output: &'a mut dyn Write,
     interactive: bool,
+    takes_defaults: bool,
 }
 
 impl Terminal<'_> {
@@ -253,18 +254,17 @@ impl Terminal<'_> {
         answers: &mut Answers,
         question: &Question,
         given: Option<&str>,
-        default: Option<String>,
-        take_defaults: bool,
+        default: Option<&str>,
     ) -> Result<(), CliError> {
-        let asks = self.interactive && !(take_defaults && default.is_some());
+        let asks = self.interactive && !(self.takes_defaults && default.is_some());
         loop {
             let answer = match (given, &default) {
                 (Some(given), _) => given.to_owned(),
-                (None, default) if asks => self.ask(question.text, default.as_deref())?,
-                (None, Some(default)) => default.clone(),
+                (None, default) if asks => self.ask(question.text, *default)?,
+                (None, Some(default)) => (*default).to_owned(),
                 (None, None) => return Err(CliError::Usage(format!("{} is needed", question.flag))),
             };
-            *(question.field)(answers) = answer.trim().to_owned();
+            answer.trim().clone_into((question.field)(answers));
             match problem(answers, question) {
                 None => return Ok(()),
                 Some(message) if given.is_none() && asks => self.say(&message)?,

@@ -115,18 +115,16 @@ fn dash(text: &str) -> Option<&str> {
 
 /// A key and what follows its colon.
 fn key(text: &str) -> Option<(String, &str)> {
-    let (key, rest) = match text.chars().next()? {
-        quote @ ('"' | '\'') => {
-            let inner = &text[1..];
-            let end = inner.find(quote)?;
-            (&inner[..end], inner[end + 1..].trim_start().strip_prefix(':')?)
-        }
-        _ => {
-            let end = text
-                .find(": ")
-                .or_else(|| text.trim_end().strip_suffix(':').map(str::len))?;
-            (&text[..end], &text[end + 1..])
-        }
+    let first = text.chars().next()?;
+    let (key, rest) = if matches!(first, '"' | '\'') {
+        let inner = &text[1..];
+        let end = inner.find(first)?;
+        (&inner[..end], inner[end + 1..].trim_start().strip_prefix(':')?)
+    } else {
+        let end = text
+            .find(": ")
+            .or_else(|| text.trim_end().strip_suffix(':').map(str::len))?;
+        (&text[..end], &text[end + 1..])
     };
     Some((key.trim_end().to_owned(), rest.trim()))
 }

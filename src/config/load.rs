@@ -47,7 +47,7 @@ fn read(text: &str, report: &mut Report) -> Option<raw::File> {
             return None;
         }
         Err(error) => {
-            refuse_text(&error, report);
+            refuse_text(text, &error, report);
             return None;
         }
     };
@@ -63,7 +63,7 @@ fn read(text: &str, report: &mut Report) -> Option<raw::File> {
 }
 
 /// Says that the text is no YAML. The crate's own words are used only where they are fixed.
-fn refuse_text(error: &serde_yaml::Error, report: &mut Report) {
+fn refuse_text(text: &str, error: &serde_yaml::Error, report: &mut Report) {
     let twice: Vec<_> = report.lines().twice().to_vec();
     let words = error.to_string();
     if words.contains("duplicate entry") {
@@ -76,7 +76,6 @@ fn refuse_text(error: &serde_yaml::Error, report: &mut Report) {
         return;
     }
     let fixed = [
-        ("found a tab", "a tab is used for indentation; use spaces"),
         (
             "found character that cannot start any token",
             "a value begins with a character that needs quotes around it",
@@ -108,11 +107,16 @@ fn refuse_text(error: &serde_yaml::Error, report: &mut Report) {
         ("recursion limit", "it is nested too deeply"),
         ("repetition limit", "its aliases repeat too much"),
     ];
-    let message = fixed
-        .iter()
-        .find(|(theirs, _)| words.contains(theirs))
-        .map_or("it is not valid YAML", |(_, o)| o);
     let line = error.location().map(|location| location.line());
+    let at_fault = line
+        .and_then(|line| text.lines().nth(line.saturating_sub(1)))
+        .unwrap_or_default();
+    let indentation = &at_fault[..at_fault.len() - at_fault.trim_start().len()];
+    let message = match fixed.iter().find(|(theirs, _)| words.contains(theirs)) {
+        _ if indentation.contains('\t') => "a tab is used for indentation; use spaces",
+        Some((_, ours)) => ours,
+        None => "it is not valid YAML",
+    };
     report.add_at("", line, message);
 }
 
@@ -202,10 +206,11 @@ fn walk(key: &Key, value: Value, path: &str, report: &mut Report) -> Option<Valu
         }
         (Kind::Text | Kind::File, Value::String(text)) => Some(text.into()),
         (Kind::Boolean, Value::Bool(value)) => Some(value.into()),
-        (Kind::Integer(least, most), Value::Number(n)) => within(n.as_u64(), least, most),
-        (Kind::Duration(least, most), Value::Number(n)) => within(n.as_u64(), least, most),
+        (
+            Kind::Integer(least, most) | Kind::Duration(least, most) | Kind::Size(least, most),
+            Value::Number(n),
+        ) => within(n.as_u64(), least, most),
         (Kind::Duration(least, most), Value::String(text)) => within(duration(&text), least, most),
-        (Kind::Size(least, most), Value::Number(n)) => within(n.as_u64(), least, most),
         (Kind::Size(least, most), Value::String(text)) => within(size(&text), least, most),
         (Kind::Keep, Value::String(text)) if text == "keep" => return None,
         (Kind::Keep, Value::Number(n)) => within(n.as_u64(), 1, MOST_DAYS),
@@ -267,7 +272,7 @@ fn unknown(pattern: &str, name: &str) -> String {
     if let Some((_, known)) = nearest {
         return format!("there is no such key; did you mean `{known}`?");
     }
-    let known: Vec<&str> = schema::within(pattern).map(|key| key.name()).collect();
+    let known: Vec<&str> = schema::within(pattern).map(Key::name).collect();
     format!("there is no such key; there are {}", known.join(", "))
 }
 

@@ -32,8 +32,8 @@ pub struct PresetServer {
 impl PresetServer {
     pub(super) fn describe(&self) -> String {
         let how = match (self.tls, self.verify) {
-            (false, _) => ", no TLS",
-            (true, false) => ", not verified",
+            (false, _) => " (no TLS)",
+            (true, false) => " (not verified)",
             (true, true) => "",
         };
         format!("{}:{}{how}", self.host, self.port)

@@ -70,7 +70,9 @@ fn count(problems: &[Problem]) -> String {
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+    problems.iter().fold(String::new(), |list, problem| {
+        list + "\n  " + &problem.to_string()
+    })
 }
 
 /// Collects problems and knows the lines of the file that they are about.

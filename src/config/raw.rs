@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 /// What `load` must provide for a section that is there.
+#[expect(clippy::struct_field_names, reason = "they are the keys of the file")]
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {

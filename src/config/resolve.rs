@@ -135,6 +135,7 @@ impl Resolver<'_> {
             Ok(url) if url.query().is_some() || url.fragment().is_some() => {
                 Some("it must end before any ? or #")
             }
+            Ok(url) if url.path().contains("/_matrix") => Some("it must end before /_matrix"),
             Ok(_) if !text.is_ascii() || text.contains(char::is_whitespace) => {
                 Some("it must not have spaces, and international names go in their xn-- form")
             }
@@ -216,15 +217,15 @@ impl Resolver<'_> {
         let lacking = |resolver: &Self, token: &Option<SecretString>, path: &str| {
             token.is_none() && !resolver.knows_secret(path)
         };
-        let lacks_as = lacking(self, &as_token, "appservice.as_token");
-        let lacks_hs = lacking(self, &hs_token, "appservice.hs_token");
+        let without_as = lacking(self, &as_token, "appservice.as_token");
+        let hs_lacking = lacking(self, &hs_token, "appservice.hs_token");
         let mut pair = (as_token, hs_token);
-        if lacks_as || lacks_hs {
+        if without_as || hs_lacking {
             match secret::registration_tokens(registration) {
                 Ok(found) => {
                     pair = (pair.0.or(found.as_token), pair.1.or(found.hs_token));
-                    self.found(lacks_as && pair.0.is_none(), "appservice.as_token", registration, needed);
-                    self.found(lacks_hs && pair.1.is_none(), "appservice.hs_token", registration, needed);
+                    self.found(without_as && pair.0.is_none(), "appservice.as_token", registration, needed);
+                    self.found(hs_lacking && pair.1.is_none(), "appservice.hs_token", registration, needed);
                 }
                 Err(_) if needed == Tokens::MayLack && !registration.exists() => {}
                 Err(message) => self.report.add(

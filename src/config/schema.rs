@@ -60,15 +60,15 @@ impl Kind {
 
 fn time(seconds: u64) -> String {
     match seconds {
-        s if s >= 86_400 && s % 86_400 == 0 => format!("{}d", s / 86_400),
-        s if s >= 3_600 && s % 3_600 == 0 => format!("{}h", s / 3_600),
-        s if s >= 60 && s % 60 == 0 => format!("{}m", s / 60),
+        s if s >= 86_400 && s.is_multiple_of(86_400) => format!("{}d", s / 86_400),
+        s if s >= 3_600 && s.is_multiple_of(3_600) => format!("{}h", s / 3_600),
+        s if s >= 60 && s.is_multiple_of(60) => format!("{}m", s / 60),
         s => format!("{s}s"),
     }
 }
 
 fn size(bytes: u64) -> String {
-    if bytes >= 1 << 20 && bytes % (1 << 20) == 0 {
+    if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) {
         format!("{}MiB", bytes >> 20)
     } else {
         bytes.to_string()
@@ -539,7 +539,7 @@ fn variable_pattern(path: &str) -> String {
 const INTRODUCTION: &str = "\
 # Configuration
 
-<!-- Written from src/config/schema.rs; a test compares. To write it anew: UPDATE_DOCS=1 cargo test --test it configuration -->
+<!-- Written from src/config/schema.rs; a test compares. To write it anew: UPDATE_DOCS=1 cargo test --test it -->
 
 Towline reads one YAML file (`config.yaml`, or what `--config` names). `towline init` writes one, and
 `towline check --offline` reads one and says everything that is wrong with it, with path and line. Unknown keys are

@@ -162,7 +162,7 @@ impl Template {
                     rest = &rest[end..];
                 }
                 (Part::Field(field), _) => {
-                    values.push((field.as_str(), std::mem::take(&mut rest).to_owned()))
+                    values.push((field.as_str(), std::mem::take(&mut rest).to_owned()));
                 }
             }
         }

@@ -176,7 +176,7 @@ impl Registration {
         })
     }
 
-    /// The file, every text in double quotes.
+    /// The file, every scalar that is text in double quotes.
     pub fn to_yaml(&self, flavour: Flavour) -> String {
         let mut text = String::from(
             "# Towline's registration. It holds two secrets: keep it readable only to the homeserver and Towline.\n",

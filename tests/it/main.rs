@@ -1,6 +1,8 @@
 //! The integration tests: one binary, everything in one process, nothing outside loopback.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cli;
+mod config;
 mod conversation;
 mod rig;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]

@@ -1,0 +1,413 @@
+//! The command line, as a process.
+
+mod check;
+mod documents;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use assert_cmd::Command;
+use clap::Parser;
+use rstest::rstest;
+use secrecy::ExposeSecret as _;
+use towline::cli::init;
+use towline::config::{Config, Database, Permission};
+use towline::matrix::registration::Registration;
+
+fn towline(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_towline"));
+    command.args(arguments).env_clear();
+    command
+}
+
+/// The exit code, standard output and standard error.
+fn outcome(mut command: Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+/// A folder that `towline init` has filled.
+struct Set {
+    folder: tempfile::TempDir,
+}
+
+impl Set {
+    fn new(more: &[&str]) -> Self {
+        let set = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let (code, _, error) = outcome(towline(&set.init_arguments(more)));
+        assert_eq!((code, error.as_str()), (0, ""));
+        set
+    }
+
+    fn init_arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        let mut arguments = vec!["init", "--directory", self.folder.path().to_str().unwrap()];
+        for (flag, value) in [
+            ("--homeserver", "http://127.0.0.1:1"),
+            ("--domain", "example.org"),
+            ("--admin", "@alice:example.org"),
+        ] {
+            if !more.contains(&flag) {
+                arguments.extend([flag, value]);
+            }
+        }
+        arguments.extend(more);
+        arguments
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "{from}");
+        std::fs::write(self.path(name), text.replace(from, to)).unwrap();
+    }
+
+    fn load(&self) -> Config {
+        Config::load(&self.path("config.yaml"), &|_| None).unwrap()
+    }
+
+    fn run(&self, command: &str, more: &[&str]) -> (i32, String, String) {
+        let config = self.path("config.yaml");
+        let mut arguments = vec![command, "--config", config.to_str().unwrap()];
+        arguments.extend(more);
+        outcome(towline(&arguments))
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let (code, output, _) = outcome(towline(&["--version"]));
+    assert_eq!(
+        (code, output),
+        (0, format!("towline {}\n", env!("CARGO_PKG_VERSION")))
+    );
+}
+
+#[test]
+fn what_is_no_command_is_a_usage_error() {
+    assert_eq!(outcome(towline(&["fly"])).0, 2);
+    assert_eq!(outcome(towline(&["run", "--as-token", "x"])).0, 2);
+}
+
+#[test]
+fn init_writes_three_private_files_that_load() {
+    let set = Set::new(&[
+        "--listen",
+        "0.0.0.0:9010",
+        "--url",
+        "http://bridge:9010",
+        "--database",
+        "postgres://u@db/t",
+    ]);
+    for name in ["config.yaml", "registration.yaml", "towline.key"] {
+        let mode = std::fs::metadata(set.path(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+    let config = set.load();
+    assert_eq!(config.homeserver.url, "http://127.0.0.1:1");
+    assert_eq!(config.permissions.of("@alice:example.org"), Permission::Admin);
+    assert_eq!(config.permissions.of("@bob:example.org"), Permission::User);
+    assert_eq!(config.permissions.of("@carol:elsewhere.org"), Permission::None);
+    assert_eq!(config.appservice.listen.to_string(), "0.0.0.0:9010");
+    assert_eq!(config.appservice.url, "http://bridge:9010");
+    assert!(
+        matches!(&config.database, Database::Postgres { url } if url.expose_secret() == "postgres://u@db/t")
+    );
+    assert!(towline::config::secret::read_key(&config.secret_key_file).is_ok());
+    let (code, output, error) = set.run("check", &["--offline"]);
+    assert_eq!((code, error.as_str()), (0, ""), "{output}");
+    assert_eq!(
+        output.lines().filter(|line| line.starts_with("ok ")).count(),
+        3,
+        "{output}"
+    );
+}
+
+#[rstest]
+#[case::synapse("synapse", "app_service_config_files:")]
+#[case::conduit("conduit", "!admin appservices register")]
+#[case::dendrite("dendrite", "config_files:")]
+fn init_says_what_to_do_next(#[case] flavour: &str, #[case] expected: &str) {
+    let set = Set {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let (code, output, _) = outcome(towline(&set.init_arguments(&["--flavour", flavour])));
+    assert_eq!(code, 0);
+    assert!(
+        output.contains(expected) && output.contains("towline check --config"),
+        "{output}"
+    );
+    assert!(set.read("registration.yaml").contains(expected));
+}
+
+#[rstest]
+#[case::config("config.yaml")]
+#[case::registration("registration.yaml")]
+#[case::key("towline.key")]
+fn init_never_overwrites_and_then_writes_nothing(#[case] name: &str) {
+    let set = Set {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    std::fs::write(set.path(name), "mine").unwrap();
+    let (code, _, error) = outcome(towline(&set.init_arguments(&[])));
+    assert_eq!(code, 11);
+    assert!(error.contains(name) && error.contains("exists"), "{error}");
+    assert_eq!(set.read(name), "mine");
+    assert_eq!(std::fs::read_dir(set.folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn init_without_a_terminal_lists_what_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().to_str().unwrap();
+    let (code, _, error) = outcome(towline(&[
+        "init",
+        "--directory",
+        directory,
+        "--domain",
+        "example.org",
+    ]));
+    assert_eq!(code, 2);
+    assert!(error.ends_with("needed: --homeserver, --admin\n"), "{error}");
+}
+
+#[rstest]
+#[case::homeserver("--homeserver", "localhost", "--homeserver: it must")]
+#[case::domain("--domain", "exa mple", "--domain: it must be a server's name")]
+#[case::admin_without_server("--admin", "@alice", "--admin: it must be a Matrix id")]
+#[case::admin_is_a_domain("--admin", "example.org", "--admin: it must be a full Matrix id")]
+#[case::listen("--listen", "9009", "--listen: it must be an IP address and a port")]
+#[case::listen_anywhere("--listen", "[::]:9009", "--url is needed")]
+#[case::url("--url", "ftp://a", "--url: it must begin with http:// or https://")]
+#[case::database("--database", "mysql://a", "--database: it must be sqlite://")]
+#[case::password(
+    "--database",
+    "postgres://a:hunter2@b/c",
+    "--database: a password must not stand on the command line"
+)]
+#[case::password_parameter(
+    "--database",
+    "postgres://a@b/c?password=hunter2",
+    "--database: a password must not"
+)]
+#[case::yaml("--homeserver", "http://a\"\nlog: x", "--homeserver: it must")]
+fn init_judges_each_answer_by_its_flag(#[case] flag: &str, #[case] value: &str, #[case] expected: &str) {
+    let set = Set {
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let (code, _, error) = outcome(towline(&set.init_arguments(&[flag, value])));
+    assert_eq!(code, 2, "{error}");
+    assert!(error.starts_with(&format!("towline: {expected}")), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+    assert_eq!(std::fs::read_dir(set.folder.path()).unwrap().count(), 0);
+}
+
+#[derive(Parser)]
+struct InitArguments {
+    #[command(flatten)]
+    arguments: init::Arguments,
+}
+
+#[test]
+fn init_asks_for_what_is_missing_and_again_for_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments =
+        InitArguments::parse_from(["init", "--directory", folder.path().to_str().unwrap()]).arguments;
+    let answers =
+        "localhost\nhttps://matrix.example.net\n\n@eve\n@eve:example.net\n\n\nmysql://x\n\nhs\nconduit\n";
+    let mut output = Vec::new();
+    init::init(&arguments, &mut answers.as_bytes(), true, &mut output).unwrap();
+    let output = String::from_utf8(output).unwrap();
+    assert!(
+        output.contains("[example.net]: "),
+        "the domain is guessed from the address: {output}"
+    );
+    for problem in [
+        "it must be a URL",
+        "it must be a Matrix id",
+        "it must be sqlite://",
+        "it is none of the three",
+    ] {
+        assert!(output.contains(problem), "{problem}: {output}");
+    }
+    let config = Config::load(&folder.path().join("config.yaml"), &|_| None).unwrap();
+    assert_eq!(config.homeserver.domain, "example.net");
+    assert_eq!(config.permissions.of("@eve:example.net"), Permission::Admin);
+}
+
+#[test]
+fn the_registration_keeps_id_and_tokens_and_renews_the_rest() {
+    let set = Set::new(&[]);
+    let before = Registration::read(&set.read("registration.yaml")).unwrap();
+    set.edit(
+        "config.yaml",
+        "  #url: http://127.0.0.1:9009\n",
+        "  url: http://bridge:1\n",
+    );
+    set.edit("config.yaml", "  #ghost: \"irc_{", "  ghost: \"towline_i_{");
+    set.edit("config.yaml", "  #bot: towline\n", "  bot: bridge\n");
+    assert_eq!(
+        set.run("check", &["--offline"]).0,
+        14,
+        "the registration is older than the configuration"
+    );
+
+    std::fs::set_permissions(
+        set.path("registration.yaml"),
+        std::fs::Permissions::from_mode(0o640),
+    )
+    .unwrap();
+    let (code, output, error) = set.run("registration", &[]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!(
+        output.contains("changed: url, sender_localpart, namespaces.users, namespaces.aliases"),
+        "{output}"
+    );
+    let after = Registration::read(&set.read("registration.yaml")).unwrap();
+    assert_eq!(
+        after.differences(&before),
+        [
+            "url",
+            "sender_localpart",
+            "namespaces.users",
+            "namespaces.aliases"
+        ]
+    );
+    assert_eq!(after.users[1], r"^@towline_i_.+:example\.org$");
+    let mode = std::fs::metadata(set.path("registration.yaml"))
+        .unwrap()
+        .permissions()
+        .mode()
+        & 0o777;
+    assert_eq!(mode, 0o640, "the file's mode is kept");
+    assert_eq!(
+        std::fs::read_dir(set.folder.path()).unwrap().count(),
+        3,
+        "nothing else is left behind"
+    );
+    assert_eq!(set.run("check", &["--offline"]).0, 0);
+    assert!(set.run("registration", &[]).1.contains("says the same as before"));
+}
+
+#[test]
+fn a_missing_registration_is_made_with_new_tokens_and_mode_0600() {
+    let set = Set::new(&[]);
+    let before = Registration::read(&set.read("registration.yaml")).unwrap();
+    std::fs::remove_file(set.path("registration.yaml")).unwrap();
+    assert_eq!(
+        set.run("registration", &["--print"]).0,
+        14,
+        "tokens that are printed and not kept are of no use"
+    );
+    assert_eq!(set.run("registration", &[]).0, 0);
+    let after = Registration::read(&set.read("registration.yaml")).unwrap();
+    assert_eq!(after.differences(&before), ["as_token", "hs_token"]);
+    let mode = std::fs::metadata(set.path("registration.yaml"))
+        .unwrap()
+        .permissions()
+        .mode()
+        & 0o777;
+    assert_eq!(mode, 0o600);
+}
+
+#[test]
+fn printing_a_registration_changes_nothing() {
+    let set = Set::new(&[]);
+    let before = set.read("registration.yaml");
+    let (code, output, _) = set.run("registration", &["--print", "--flavour", "synapse"]);
+    assert_eq!((code, output.as_str()), (0, before.as_str()));
+    let (_, output, _) = set.run("registration", &["--print", "--flavour", "conduit"]);
+    assert!(output.contains("!admin appservices register"), "{output}");
+    assert_eq!(set.read("registration.yaml"), before);
+}
+
+#[test]
+fn a_registration_of_another_id_or_of_nothing_is_not_replaced() {
+    let set = Set::new(&[]);
+    set.edit("registration.yaml", "id: \"towline\"", "id: \"other\"");
+    let (code, _, error) = set.run("registration", &[]);
+    assert_eq!(code, 14);
+    assert!(error.contains("an id never changes"), "{error}");
+
+    set.edit(
+        "config.yaml",
+        "  #as_token: the-first-token\n",
+        "  as_token: aaaa\n",
+    );
+    set.edit(
+        "config.yaml",
+        "  #hs_token: the-other-token\n",
+        "  hs_token: bbbb\n",
+    );
+    std::fs::write(set.path("registration.yaml"), "a letter to my mother").unwrap();
+    assert_eq!(set.run("registration", &[]).0, 14);
+    assert_eq!(set.read("registration.yaml"), "a letter to my mother");
+}
+
+#[test]
+fn a_wrong_configuration_is_said_in_full_with_code_10() {
+    let set = Set::new(&[]);
+    set.edit(
+        "config.yaml",
+        "  domain: \"example.org\"\n",
+        "  domain: \"\"\n  doman: x\n",
+    );
+    for command in ["check", "registration", "run"] {
+        let (code, output, error) = set.run(command, &[]);
+        assert_eq!((code, output.as_str()), (10, ""), "{command}");
+        assert!(
+            error.starts_with("towline: ") && error.contains("homeserver.domain: it is empty"),
+            "{error}"
+        );
+        assert!(
+            error.contains("homeserver.doman: there is no such key"),
+            "{error}"
+        );
+    }
+    assert_eq!(
+        outcome(towline(&["run", "--config", "/nowhere/config.yaml"])).0,
+        10
+    );
+}
+
+#[rstest]
+#[case::missing(None)]
+#[case::rubbish(Some("rubbish"))]
+fn check_finds_a_key_file_that_is_missing_or_wrong(#[case] content: Option<&str>) {
+    let set = Set::new(&[]);
+    match content {
+        None => std::fs::remove_file(set.path("towline.key")).unwrap(),
+        Some(content) => std::fs::write(set.path("towline.key"), content).unwrap(),
+    }
+    let (code, output, error) = set.run("check", &["--offline"]);
+    assert_eq!(code, 10);
+    assert!(
+        output.contains("FAILED   key file: the key file ") && output.contains("remedy: "),
+        "{output}"
+    );
+    assert!(!output.contains("rubbish"), "{output}");
+    assert_eq!(error, "towline: one check failed\n");
+}
+
+#[test]
+fn a_set_is_found_beside_its_configuration() {
+    let set = Set::new(&[]);
+    let mut command = towline(&["check", "--offline"]);
+    command.current_dir(set.folder.path());
+    let (code, output, _) = outcome(command);
+    assert_eq!(code, 0, "{output}");
+    assert_eq!(set.load().secret_key_file, set.path("towline.key"));
+}

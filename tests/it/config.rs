@@ -1,0 +1,427 @@
+//! The configuration, as a file on disk and as the documents that describe it.
+
+mod documents;
+mod secrets;
+mod templates;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rstest::rstest;
+use towline::config::{Config, Database, History, LogFormat, Permission, Permissions, Problem, presets};
+
+const MINIMAL: &str =
+    "homeserver: { url: \"https://hs.example.org/\", domain: example.org }\npermissions: { \"*\": user }\n";
+
+fn with_tokens(name: &str) -> Option<String> {
+    match name {
+        "TOWLINE_APPSERVICE_AS_TOKEN" => Some("as-token-of-the-test".to_owned()),
+        "TOWLINE_APPSERVICE_HS_TOKEN" => Some("hs-token-of-the-test".to_owned()),
+        _ => None,
+    }
+}
+
+fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    Config::parse(text, Path::new("/etc/towline/config.yaml"), &with_tokens)
+        .map_err(|error| error.problems().to_vec())
+}
+
+fn problems(text: &str) -> Vec<String> {
+    parse(text).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+/// The minimal file and some more lines.
+fn plus(more: &str) -> String {
+    format!("{MINIMAL}{more}")
+}
+
+fn updating() -> bool {
+    std::env::var_os("UPDATE_DOCS").is_some()
+}
+
+/// Compares a file of the repository with what it should say; with `UPDATE_DOCS=1`, writes it.
+pub(crate) fn holds(name: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if updating() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "{name} is not what the code says; run the tests with UPDATE_DOCS=1"
+    );
+}
+
+#[test]
+fn the_smallest_file_is_complete_with_the_defaults() {
+    let config = parse(MINIMAL).unwrap();
+    assert_eq!(config.homeserver.url, "https://hs.example.org");
+    assert_eq!(config.bot_id(), "@towline:example.org");
+    assert_eq!(config.appservice.id, "towline");
+    assert_eq!(config.appservice.listen.to_string(), "127.0.0.1:9009");
+    assert_eq!(config.appservice.url, "http://127.0.0.1:9009");
+    assert_eq!(
+        config.appservice.registration_file,
+        Path::new("/etc/towline/registration.yaml")
+    );
+    assert_eq!(config.secret_key_file, Path::new("/etc/towline/towline.key"));
+    assert!(
+        matches!(&config.database, Database::Sqlite { path } if path == Path::new("/etc/towline/towline.db"))
+    );
+    assert_eq!(config.templates.ghost.as_str(), "irc_{network}_{nick}");
+    assert_eq!(config.templates.alias, None);
+    assert_eq!(config.limits.outbox, 10_000);
+    assert_eq!(config.limits.inbox_body, 16 << 20);
+    assert_eq!(config.limits.stale_after, Duration::from_mins(15));
+    assert_eq!(config.limits.history, History::Keep);
+    assert_eq!(
+        (config.log.level, config.log.format),
+        (tracing::Level::INFO, LogFormat::Text)
+    );
+    assert_eq!(config.networks.len(), presets::PRESETS.len());
+}
+
+#[rstest]
+#[case::an_empty_file("", "homeserver.url: it is required")]
+#[case::no_mapping(
+    "- a\n",
+    "the file must be a mapping of keys to values, such as `homeserver:`"
+)]
+#[case::unknown_section(
+    "homserver: {}\n",
+    "line 1: homserver: there is no such key; did you mean `homeserver`?"
+)]
+#[case::unknown_key(
+    "homeserver:\n  url: http://a\n  doman: b\n",
+    "line 3: homeserver.doman: there is no such key; did you mean `domain`?"
+)]
+#[case::unknown_key_without_a_value(
+    "homeserver:\n  doman:\n",
+    "line 2: homeserver.doman: there is no such key; did you mean `domain`?"
+)]
+#[case::nothing_near(
+    "log: { zzzzz: 1 }\n",
+    "line 1: log.zzzzz: there is no such key; there are level, format"
+)]
+#[case::missing("homeserver:\n  url: http://a\n", "line 1: homeserver.domain: it is required")]
+#[case::number_for_text(
+    "appservice:\n  id: 5\n",
+    "line 2: appservice.id: it must be text; put quotes around it"
+)]
+#[case::empty_text("appservice:\n  id: \"\"\n", "line 2: appservice.id: it is empty")]
+#[case::text_for_section("log: info\n", "line 1: log: it must be a section")]
+#[case::mapping_for_list(
+    "networks:\n  a:\n    servers: { host: b }\n",
+    "line 3: networks.a.servers: it must be a list"
+)]
+#[case::text_for_boolean("presets: yes\n", "line 1: presets: it must be true or false")]
+#[case::too_large(
+    "networks:\n  a:\n    servers:\n      - host: b\n        port: 66970\n",
+    "line 5: networks.a.servers[0].port: it must be a whole number from 1 to 65535"
+)]
+#[case::negative(
+    "limits:\n  outbox: -1\n",
+    "line 2: limits.outbox: it must be a whole number from 100 to 1000000"
+)]
+#[case::no_time(
+    "limits:\n  stale_after: 15 parsecs\n",
+    "line 2: limits.stale_after: it must be a time from 10s to 3650d, such as 90, 15m, 2h or 1d"
+)]
+#[case::no_size(
+    "limits:\n  inbox_body: 16MB\n",
+    "line 2: limits.inbox_body: it must be a size from 8MiB to 1024MiB"
+)]
+#[case::no_days(
+    "limits:\n  history: 1y\n",
+    "line 2: limits.history: it must be `keep` or a number of days, such as 90 or 90d"
+)]
+#[case::other_word(
+    "log:\n  level: loud\n",
+    "line 2: log.level: it must be one of error, warn, info, debug, trace"
+)]
+#[case::no_url(
+    "homeserver:\n  url: matrix\n",
+    "line 2: homeserver.url: it must be a URL, such as https://matrix.example.org"
+)]
+#[case::other_scheme(
+    "homeserver:\n  url: ftp://a\n",
+    "line 2: homeserver.url: it must begin with http:// or https://"
+)]
+#[case::url_with_password(
+    "homeserver:\n  url: https://a:b@c\n",
+    "line 2: homeserver.url: it must not have a user or a password"
+)]
+#[case::url_of_an_endpoint(
+    "homeserver:\n  url: http://a/_matrix/client\n",
+    "line 2: homeserver.url: it must end before /_matrix"
+)]
+#[case::no_server_name(
+    "homeserver:\n  domain: \"a b\"\n",
+    "line 2: homeserver.domain: it must be a server's name, such as example.org"
+)]
+#[case::id(
+    "appservice:\n  id: a|b\n",
+    "line 2: appservice.id: only letters, digits and . _ ~ - may stand in it"
+)]
+#[case::bot(
+    "appservice:\n  bot: Tow Line\n",
+    "line 2: appservice.bot: it must be a localpart such as towline: only a-z, 0-9 and . _ / - may stand in it"
+)]
+#[case::bot_as_ghost(
+    "appservice:\n  bot: irc_bot\n",
+    "line 2: appservice.bot: the bot's localpart begins as `templates.ghost` does, so it would be taken for a ghost"
+)]
+#[case::listen(
+    "appservice:\n  listen: localhost:9009\n",
+    "line 2: appservice.listen: it must be an IP address and a port, such as 127.0.0.1:9009"
+)]
+#[case::listen_anywhere(
+    "appservice:\n  listen: 0.0.0.0:9009\n",
+    "line 1: appservice.url: it is required, since `listen` is an address for all interfaces, which nobody can call"
+)]
+#[case::listen_at_random(
+    "appservice:\n  listen: 127.0.0.1:0\n",
+    "line 2: appservice.listen: the port must not be 0, since the homeserver has to know it"
+)]
+#[case::database(
+    "database:\n  url: mysql://a\n",
+    "line 2: database.url: it must be sqlite:// and a file, or a URL that begins with postgres://"
+)]
+#[case::memory(
+    "database:\n  url: \"sqlite://:memory:\"\n",
+    "line 2: database.url: a database in memory would lose what Towline has accepted"
+)]
+#[case::permission(
+    "permissions:\n  example.org: owner\n",
+    "line 2: permissions.\"example.org\": it must be one of none, user, admin"
+)]
+#[case::permission_key(
+    "permissions:\n  \"a b\": user\n",
+    "line 2: permissions.\"a b\": it must be a Matrix id (@alice:example.org), a server's name or \"*\""
+)]
+#[case::nobody(
+    "permissions:\n  \"*\": none\n",
+    "line 1: permissions: nobody may use the bridge; give someone `user` or `admin`"
+)]
+#[case::star_without_quotes(
+    "permissions:\n  *: user\n",
+    "line 2: `*` and `&` have a meaning in YAML; put quotes around the name"
+)]
+#[case::slug(
+    "networks:\n  My_Net: { servers: [{ host: a }] }\n",
+    "line 2: networks.My_Net: a network's short name is 1 to 24 of a-z, 0-9 and -"
+)]
+#[case::slug_of_a_user(
+    "networks:\n  u12-net: { servers: [{ host: a }] }\n",
+    "line 2: networks.u12-net: short names of u, a number and - are those of users' own networks"
+)]
+#[case::slug_of_the_probe(
+    "networks:\n  towline-probe: { servers: [{ host: a }] }\n",
+    "line 2: networks.towline-probe: `towline check` uses this short name itself"
+)]
+#[case::no_servers("networks:\n  a: { name: A }\n", "line 2: networks.a.servers: it is required")]
+#[case::empty_servers(
+    "networks:\n  a:\n    servers: []\n",
+    "line 3: networks.a.servers: it must have at least one server"
+)]
+#[case::same_name(
+    "networks:\n  a: { name: libera.chat, servers: [{ host: a }] }\n",
+    "line 2: networks.a.name: the network `libera` has the same name"
+)]
+#[case::name_is_a_short_name(
+    "networks:\n  a: { name: OFTC, servers: [{ host: a }] }\n",
+    "line 2: networks.a.name: the network `oftc` has the same name"
+)]
+#[case::host_with_port(
+    "networks:\n  a:\n    servers:\n      - host: irc.example.org:6697\n",
+    "line 4: networks.a.servers[0].host: it must be a host's name or an IP address; the port goes under `port`"
+)]
+#[case::item_without_host(
+    "networks:\n  a:\n    servers:\n      - port: 1\n",
+    "line 4: networks.a.servers[0].host: it is required"
+)]
+#[case::useless_authority(
+    "networks:\n  a:\n    servers:\n      - host: b\n        tls: false\n        ca_file: ca.pem\n",
+    "line 6: networks.a.servers[0].ca_file: it is of no use without `tls` and `verify`"
+)]
+#[case::password_without_tls(
+    "networks:\n  a:\n    password: hunter2\n    servers:\n      - { host: b, tls: false }\n",
+    "line 3: networks.a.password: it would never be sent: no server has verified TLS, and `plaintext_credentials` is \
+     not set"
+)]
+#[case::charset(
+    "networks:\n  libera:\n    charset: utf-16\n",
+    "line 3: networks.libera.charset: it must be the label of an encoding that contains ASCII, such as utf-8, \
+     windows-1252 or koi8-r"
+)]
+#[case::nick_template(
+    "networks:\n  libera:\n    nick: alice\n",
+    "line 3: networks.libera.nick: it must have {localpart}, so that different things get different names"
+)]
+#[case::key_twice(
+    "log:\n  level: info\n  level: warn\n",
+    "line 3: log.level: this key stands twice in its section"
+)]
+#[case::tab("log:\n\tlevel: info\n", "line 2: a tab is used for indentation; use spaces")]
+#[case::value_that_needs_quotes(
+    "log:\n  level: @info\n",
+    "line 2: a value begins with a character that needs quotes around it"
+)]
+#[case::colon_in_a_value(
+    "log:\n  level: a: b\n",
+    "line 2: there is a colon where none can be; check the indentation, or quote the value"
+)]
+#[case::indentation(
+    "log:\n  level: info\n format: text\n",
+    "the indentation is not that of the keys around it"
+)]
+#[case::two_documents("a: 1\n---\nb: 2\n", "there is more than one document (`---`) in the file")]
+#[case::open_quote("log: \"info\n", "line 2: a quote or bracket is not closed")]
+fn every_problem_has_a_path_a_line_and_what_would_be_right(#[case] text: &str, #[case] expected: &str) {
+    let found = problems(text);
+    // A line more or less may come from a part of the file that is not the matter of the case.
+    assert!(
+        found.iter().any(|problem| problem.ends_with(expected)),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn all_problems_are_said_at_once_and_in_the_order_of_the_file() {
+    let text = "homeserver:\n  url: matrix\n  doman: example.org\nnetworks:\n  libera:\n    servers:\n      \
+                - host: a b\n        port: 0\n      - prot: 1\nlog:\n  level: loud\n";
+    let error = Config::parse(text, Path::new("/c.yaml"), &with_tokens)
+        .unwrap_err()
+        .to_string();
+    insta::assert_snapshot!(error, @r"
+    /c.yaml: 9 problems in the configuration
+      permissions: it is required
+      line 1: homeserver.domain: it is required
+      line 2: homeserver.url: it must be a URL, such as https://matrix.example.org
+      line 3: homeserver.doman: there is no such key; did you mean `domain`?
+      line 7: networks.libera.servers[0].host: it must be a host's name or an IP address; the port goes under `port`
+      line 8: networks.libera.servers[0].port: it must be a whole number from 1 to 65535
+      line 9: networks.libera.servers[1].host: it is required
+      line 9: networks.libera.servers[1].prot: there is no such key; did you mean `port`?
+      line 11: log.level: it must be one of error, warn, info, debug, trace
+    ");
+}
+
+#[rstest]
+#[case::full_id_over_domain("@alice:example.org", Permission::Admin)]
+#[case::full_id_may_also_take_away("@mallory:example.org", Permission::None)]
+#[case::domain_over_star("@bob:example.org", Permission::User)]
+#[case::domain_with_a_port("@bob:example.com:8448", Permission::Admin)]
+#[case::domain_without_its_port("@bob:example.com", Permission::None)]
+#[case::star("@carol:elsewhere.org", Permission::None)]
+#[case::other_capitals_are_another_id("@Alice:example.org", Permission::User)]
+#[case::no_user_id("example.org", Permission::None)]
+#[case::no_sigil("alice:example.org", Permission::None)]
+fn a_full_id_wins_over_a_domain_and_that_over_the_star(#[case] id: &str, #[case] expected: Permission) {
+    let text = "homeserver: { url: \"http://a\", domain: example.org }\npermissions:\n  \"*\": none\n  \
+                example.org: user\n  \"example.com:8448\": admin\n  \"@alice:example.org\": admin\n  \
+                \"@mallory:example.org\": none\n";
+    assert_eq!(parse(text).unwrap().permissions.of(id), expected);
+}
+
+#[test]
+fn who_matches_nothing_may_nothing() {
+    let permissions = Permissions::new([("example.org".to_owned(), Permission::Admin)]);
+    assert_eq!(permissions.of("@a:elsewhere.org"), Permission::None);
+    assert_eq!(Permissions::default().of("@a:example.org"), Permission::None);
+    assert!(Permission::None < Permission::User && Permission::User < Permission::Admin);
+}
+
+#[test]
+fn a_network_is_found_by_either_name_in_capitals_or_not() {
+    let config = parse(MINIMAL).unwrap();
+    let slug = |name: &str| config.network(name).map(|network| network.slug.to_string());
+    for name in ["libera", "Libera", "libera.chat", "Libera.Chat", " LIBERA.CHAT "] {
+        assert_eq!(slug(name).as_deref(), Some("libera"), "{name}");
+    }
+    assert_eq!(slug("freenode"), None);
+    let nearest = |name: &str| config.nearest_network(name).map(|network| network.name.clone());
+    assert_eq!(nearest("libra").as_deref(), Some("Libera.Chat"));
+    assert_eq!(nearest("Quaknet").as_deref(), Some("QuakeNet"));
+    assert_eq!(nearest("zzz"), None);
+}
+
+#[test]
+fn a_file_replaces_single_keys_of_a_preset() {
+    let text = plus(
+        "networks:\n  libera: { flood: { burst: 9 }, allow_private: true }\n  oftc:\n    servers:\n      - host: my.oftc.net\n  hackint:\n",
+    );
+    let config = parse(&text).unwrap();
+    let libera = config.network("libera").unwrap();
+    assert_eq!(
+        (libera.name.as_str(), libera.servers[0].host.as_str()),
+        ("Libera.Chat", "irc.libera.chat")
+    );
+    assert_eq!(
+        (libera.flood.burst, libera.flood.interval),
+        (9, Duration::from_secs(2))
+    );
+    assert!(libera.allow_private && libera.preset);
+    let oftc = config.network("oftc").unwrap();
+    assert_eq!(
+        (
+            oftc.servers.len(),
+            oftc.servers[0].host.as_str(),
+            oftc.servers[0].port
+        ),
+        (1, "my.oftc.net", 6697)
+    );
+    assert!(config.network("hackint").is_some());
+}
+
+#[test]
+fn without_presets_there_is_what_the_file_says() {
+    let config = parse(&plus(
+        "presets: false\nnetworks: { a: { servers: [{ host: \"[::1]\", tls: false }] } }\n",
+    ))
+    .unwrap();
+    assert_eq!(config.networks.len(), 1);
+    let network = config.network("a").unwrap();
+    assert_eq!(
+        (
+            network.servers[0].host.as_str(),
+            network.servers[0].port,
+            network.preset
+        ),
+        ("::1", 6667, false)
+    );
+    assert_eq!(parse(&plus("presets: false\n")).unwrap().networks.len(), 0);
+}
+
+#[test]
+fn every_preset_is_valid_and_on_tls_where_the_network_offers_it() {
+    let config = parse(MINIMAL).unwrap();
+    let without_tls: Vec<&str> = config
+        .networks
+        .values()
+        .filter(|network| network.preset && !network.servers.iter().any(|server| server.tls))
+        .map(|network| network.slug.as_str())
+        .collect();
+    assert_eq!(without_tls, ["quakenet", "undernet"]);
+    let wanted = "dalnet efnet hackint ircnet libera oftc quakenet rizon snoonet tilde undernet";
+    let found: Vec<&str> = config.networks.keys().map(towline::names::Slug::as_str).collect();
+    assert_eq!(found, wanted.split(' ').collect::<Vec<_>>());
+}
+
+/// `config.example.yaml` with every setting in force.
+fn uncommented() -> String {
+    let uncomment = |line: &str| {
+        let text = line.trim_start();
+        match text.strip_prefix('#') {
+            Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => {
+                format!("{}{setting}\n", &line[..line.len() - text.len()])
+            }
+            _ => format!("{line}\n"),
+        }
+    };
+    include_str!("../../config.example.yaml")
+        .lines()
+        .map(uncomment)
+        .collect()
+}

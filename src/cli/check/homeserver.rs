@@ -82,8 +82,24 @@ fn one_line(text: &str) -> String {
 }
 
 impl Homeserver {
-    /// Sends a request; an error is a homeserver that does not answer.
+    /// Sends a request as the bot; an error is a homeserver that does not answer.
     async fn ask(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Answer, String> {
+        let request = self.request(method, path).bearer_auth(self.token.expose_secret());
+        send(match body {
+            Some(body) => request
+                .header(http::header::CONTENT_TYPE, "application/json")
+                .body(body.to_string()),
+            None => request,
+        })
+        .await
+    }
+
+    /// Asks without a token, with which Synapse refuses even `versions` where it does not know the token.
+    async fn ask_openly(&self, path: &[&str]) -> Result<Answer, String> {
+        send(self.request(Method::GET, path)).await
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> reqwest::RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments
@@ -92,23 +108,18 @@ impl Homeserver {
                 .push("client")
                 .extend(path);
         }
-        let mut request = self
-            .client
-            .request(method, url)
-            .bearer_auth(self.token.expose_secret());
-        if let Some(body) = body {
-            request = request
-                .header(http::header::CONTENT_TYPE, "application/json")
-                .body(body.to_string());
-        }
-        let response = request.send().await.map_err(|error| causes(&error))?;
-        let status = response.status().as_u16();
-        let bytes = response.bytes().await.map_err(|error| causes(&error))?;
-        Ok(Answer {
-            status,
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        })
+        self.client.request(method, url)
     }
+}
+
+async fn send(request: reqwest::RequestBuilder) -> Result<Answer, String> {
+    let response = request.send().await.map_err(|error| causes(&error))?;
+    let status = response.status().as_u16();
+    let bytes = response.bytes().await.map_err(|error| causes(&error))?;
+    Ok(Answer {
+        status,
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+    })
 }
 
 /// An error with what caused it: reqwest's own text stops before the part that helps.
@@ -140,7 +151,7 @@ fn unreachable(error: String) -> Outcome {
 }
 
 async fn versions(homeserver: &Homeserver, config: &Config) -> Outcome {
-    let answer = match homeserver.ask(Method::GET, &["versions"], None).await {
+    let answer = match homeserver.ask_openly(&["versions"]).await {
         Ok(answer) => answer,
         Err(error) => return unreachable(error),
     };
@@ -274,7 +285,9 @@ fn judge_ping(answer: &Answer, seen: Seen, running: bool, config: &Config) -> Ou
         ),
         ("M_CONNECTION_FAILED" | "M_CONNECTION_TIMEOUT", _) => failed(
             Code::Unreachable,
-            format!("{refusal}; the homeserver can't reach {url}"),
+            format!(
+                "{refusal}; the homeserver can't reach the url of the registration that it has, here {url}"
+            ),
             "`appservice.url` must be an address that the homeserver can call, and `appservice.listen` one where it \
              arrives; from another machine or container 127.0.0.1 does not; then run `towline registration` and give \
              the file to the homeserver again",

@@ -86,6 +86,7 @@ pub struct Session {
     registered_at: Option<Instant>,
     last_received: Instant,
     keepalive_sent: Option<Instant>,
+    /// When `QUIT` left.
     closing_since: Option<Instant>,
     /// A failure found before there was anybody to tell.
     refused: Option<&'static str>,
@@ -198,7 +199,6 @@ impl Session {
         if self.state != State::Closing {
             self.control(Line::quit(reason));
             self.state = State::Closing;
-            self.closing_since = Some(self.last_received);
         }
     }
 

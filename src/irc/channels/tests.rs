@@ -1,1 +1,196 @@
-//! Tests.
+//! Tests of the member lists.
+
+use super::*;
+use proptest::prelude::*;
+
+fn of(tokens: &[&str]) -> (Channels, Isupport) {
+    let mut isupport = Isupport::default();
+    isupport.apply(tokens.iter().copied());
+    let mut channels = Channels::default();
+    channels.apply_isupport(&isupport);
+    (channels, isupport)
+}
+
+fn filled(tokens: &[&str], names: &str) -> Channels {
+    let mut channels = of(tokens).0;
+    channels.enter("#rust");
+    channels.collect_names("#rust", names);
+    channels.finish_names("#rust");
+    channels
+}
+
+fn members(channels: &Channels, channel: &str) -> Vec<String> {
+    let view = channels.get(channel).unwrap();
+    let mut list: Vec<_> = view
+        .members()
+        .map(|(nick, prefixes)| format!("{prefixes}{nick}"))
+        .collect();
+    list.sort();
+    list
+}
+
+fn modes(line: &str, isupport: &Isupport) -> ModeChanges {
+    ModeChanges::parse(&line.split(' ').map(str::to_owned).collect::<Vec<_>>(), isupport)
+}
+
+#[test]
+fn a_member_costs_eight_bytes() {
+    assert_eq!(size_of::<Member>(), 8);
+}
+
+#[test]
+fn names_have_all_their_prefixes_and_no_hosts() {
+    let channels = filled(
+        &["PREFIX=(qaohv)~&@%+"],
+        "~&@founder!u@h.example @+op!~u@h +voice plain!u@h   %half!u@h @",
+    );
+    assert_eq!(
+        members(&channels, "#rust"),
+        ["%half", "+voice", "@+op", "plain", "~&@founder"]
+    );
+    assert_eq!(
+        channels.get("#RUST").unwrap().prefixes("OP"),
+        Some("@+".to_owned())
+    );
+}
+
+#[test]
+fn invariant_4_a_nick_is_one_under_the_networks_casemapping() {
+    let mut channels = filled(&["CASEMAPPING=rfc1459"], "Alice[1] bob");
+    channels.add("#RUST", "alice{1}");
+    assert_eq!(members(&channels, "#rust"), ["Alice[1]", "bob"]);
+    assert!(channels.remove("#Rust", "ALICE{1}"));
+    assert_eq!(members(&channels, "#rust"), ["bob"]);
+}
+
+#[test]
+fn invariant_4_all_is_folded_anew_when_the_casemapping_changes() {
+    let (mut channels, mut isupport) = of(&["CASEMAPPING=ascii"]);
+    for channel in ["#a[", "#A{", "#b"] {
+        channels.enter(channel);
+        channels.collect_names(channel, "@x[ x{ +y");
+        channels.finish_names(channel);
+    }
+    assert_eq!(channels.get("#b").unwrap().member_count(), 3);
+    isupport.apply(["CASEMAPPING=rfc1459"]);
+    channels.apply_isupport(&isupport);
+    assert_eq!(channels.iter().count(), 2);
+    assert_eq!(members(&channels, "#b"), ["+y", "@x["]);
+    assert_eq!(channels.of("X{"), ["#a[", "#b"].map(str::to_owned));
+    channels.leave("#a{");
+    channels.leave("#b");
+    assert_eq!(channels.nicks.len(), 0);
+}
+
+#[test]
+fn modes_change_prefixes_and_flags() {
+    let (mut channels, isupport) = of(&["PREFIX=(ov)@+", "CHANMODES=eIbq,k,flj,CFLMPQScgimnprstuz"]);
+    channels.enter("#rust");
+    channels.collect_names("#rust", "@alice bob");
+    channels.finish_names("#rust");
+    channels.apply_modes(
+        "#rust",
+        &modes("+ov-o+ntkq bob bob alice secret *!*@spam", &isupport),
+    );
+    assert_eq!(members(&channels, "#rust"), ["@+bob", "alice"]);
+    let view = channels.get("#rust").unwrap();
+    assert_eq!(view.key(), Some("secret"));
+    let set: Vec<_> = view.modes().collect();
+    assert_eq!(set, [('k', Some("secret")), ('n', None), ('t', None)]);
+    channels.apply_modes("#rust", &modes("-kn *", &isupport));
+    assert_eq!(channels.get("#rust").unwrap().key(), None);
+}
+
+#[test]
+fn prefix_bits_move_with_their_letters() {
+    let (mut channels, mut isupport) = of(&["PREFIX=(ov)@+"]);
+    channels.enter("#rust");
+    channels.collect_names("#rust", "@alice +bob");
+    channels.finish_names("#rust");
+    isupport.apply(["PREFIX=(qohv)~@%+"]);
+    channels.apply_isupport(&isupport);
+    assert_eq!(members(&channels, "#rust"), ["+bob", "@alice"]);
+}
+
+#[test]
+fn what_happens_while_names_come_in_is_not_lost() {
+    let mut channels = filled(&[], "alice bob carol");
+    channels.collect_names("#rust", "alice bob");
+    channels.add("#rust", "dave");
+    channels.remove("#rust", "bob");
+    channels.collect_names("#rust", "carol");
+    channels.finish_names("#rust");
+    assert_eq!(members(&channels, "#rust"), ["alice", "carol", "dave"]);
+}
+
+#[test]
+fn a_rename_onto_a_nick_that_was_thought_present_leaves_one() {
+    let mut channels = filled(&[], "@alice +bob");
+    assert_eq!(channels.rename("alice", "bob"), ["#rust"]);
+    assert_eq!(members(&channels, "#rust"), ["@+bob"]);
+    assert_eq!(channels.rename("bob", "BOB"), ["#rust"]);
+    assert_eq!(members(&channels, "#rust"), ["@+BOB"]);
+    channels.leave("#rust");
+    assert_eq!(channels.nicks.len(), 0);
+}
+
+#[test]
+fn invariant_9_nothing_is_left_of_those_who_left() {
+    let mut channels = filled(&[], "me");
+    for round in 0..10_000 {
+        let nick = format!("guest{round}");
+        channels.add("#rust", &nick);
+        channels.rename(&nick, &format!("{nick}_"));
+        assert_eq!(channels.remove_everywhere(&format!("{nick}_")), ["#rust"]);
+    }
+    assert_eq!((channels.nicks.len(), channels.nicks.capacity()), (1, 2));
+}
+
+#[test]
+fn invariant_9_names_without_end_are_cut() {
+    let (mut channels, _) = of(&[]);
+    channels.enter("#big");
+    for line in 0..=(MOST_MEMBERS / 100) {
+        let names: Vec<_> = (0..100).map(|n| format!("n{line}x{n}")).collect();
+        channels.collect_names("#big", &names.join(" "));
+    }
+    channels.collect_names("#big", &"x".repeat(5000));
+    channels.finish_names("#big");
+    assert_eq!(channels.get("#big").unwrap().member_count(), MOST_MEMBERS);
+}
+
+proptest! {
+    /// Whatever the order of events, a nick is kept if and only if a list names it.
+    #[test]
+    fn claims_and_lists_agree(steps in prop::collection::vec((0_u8..8, 0_u8..3, 0_u8..6, 0_u8..6), 1..120)) {
+        let (mut channels, mut isupport) = of(&["CASEMAPPING=ascii"]);
+        let nicks = ["a[", "a{", "B", "b", "c~", "c^"];
+        let names = ["#x[", "#x{", "#y"];
+        for (step, channel, nick, other) in steps {
+            let (channel, nick, other) = (names[channel as usize], nicks[nick as usize], nicks[other as usize]);
+            match step {
+                0 => channels.enter(channel),
+                1 => channels.add(channel, nick),
+                2 => _ = channels.remove(channel, nick),
+                3 => _ = channels.rename(nick, other),
+                4 => channels.collect_names(channel, &format!("@{nick} {other}")),
+                5 => _ = channels.finish_names(channel),
+                6 => channels.leave(channel),
+                _ => {
+                    isupport.apply([["CASEMAPPING=ascii", "CASEMAPPING=rfc1459"][usize::from(nick < other)]]);
+                    channels.apply_isupport(&isupport);
+                }
+            }
+            for view in channels.iter() {
+                prop_assert!(view.data.members.is_sorted_by(|a, b| a.nick < b.nick));
+                for (nick, _) in view.members() {
+                    prop_assert!(view.has(nick), "{nick}");
+                }
+            }
+        }
+        for channel in names {
+            channels.leave(channel);
+        }
+        prop_assert_eq!(channels.nicks.len(), 0);
+    }
+}

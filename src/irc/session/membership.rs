@@ -112,13 +112,13 @@ impl Session {
         if known {
             self.channels.collect_names(channel, names);
             // userhost-in-names shows our own prefix too.
-            let own = names.split(' ').filter(|entry| entry.contains('!')).map(|entry| {
+            let mut own = names.split(' ').filter(|entry| entry.contains('!')).map(|entry| {
                 let symbols = self.isupport.prefixes();
                 crate::irc::wire::Source::parse(
                     entry.trim_start_matches(|c| symbols.iter().any(|pair| pair.1 == c)),
                 )
             });
-            if let Some(own) = own.filter(|source| self.is_own(&source.nick)).next_back() {
+            if let Some(own) = own.rfind(|source| self.is_own(&source.nick)) {
                 self.learn_identity(&own);
             }
         }

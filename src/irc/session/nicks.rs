@@ -159,11 +159,8 @@ impl Session {
     /// Whether the wanted nick is another than ours, and one that this server can give.
     fn lacks_wanted(&self) -> bool {
         let wanted = self.nicks.wanted.as_str();
-        !self.is_own(wanted)
-            && self
-                .isupport
-                .nick_length()
-                .is_none_or(|most| wanted.len() <= most)
+        let limit = self.isupport.nick_length().or(self.nicks.limit);
+        !self.is_own(wanted) && limit.is_none_or(|most| wanted.len() <= most)
     }
 
     /// Sets or clears the timer for the wanted nick.
@@ -192,7 +189,10 @@ impl Session {
         let refused = if params.len() > 1 { params[0].as_str() } else { "" };
         let reason = params.last().cloned().unwrap_or_default();
         if self.registered_at.is_none() {
-            if code == ERR_ERRONEUSNICKNAME {
+            // Of a fallback it may mean only that it is too long.
+            if code == ERR_ERRONEUSNICKNAME && self.nicks.tries > 0 {
+                self.nicks.limit = Some(self.nicks.current.len() - 1);
+            } else if code == ERR_ERRONEUSNICKNAME {
                 let nick = if refused.is_empty() {
                     &self.nicks.current
                 } else {

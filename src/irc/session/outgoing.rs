@@ -195,6 +195,9 @@ impl Session {
         if self.ended {
             return out;
         }
+        if self.state == State::Closing {
+            self.closing_since.get_or_insert(now);
+        }
         let lowest = self.lowest_class();
         while out.lines.len() < MOST_LINES
             && let Some((_, item)) = self.queue.pop(lowest, now)

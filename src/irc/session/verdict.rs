@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::event::Verdict;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// The first entry that has a word in the text decides; bans stand before what they may be for.
 const TABLE: [(&[&str], Verdict); 6] = [
@@ -98,9 +98,9 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    const HOUR: Verdict = Verdict::Hold(Duration::from_secs(3600));
-    const FIVE: Verdict = Verdict::Hold(Duration::from_secs(300));
-    const TWO: Verdict = Verdict::Hold(Duration::from_secs(120));
+    const HOUR: Verdict = Verdict::Hold(Duration::from_hours(1));
+    const FIVE: Verdict = Verdict::Hold(Duration::from_mins(5));
+    const TWO: Verdict = Verdict::Hold(Duration::from_mins(2));
 
     #[rstest]
     #[case::k_line_solanum("Closing Link: host (K-Lined)", HOUR)]

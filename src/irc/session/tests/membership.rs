@@ -1,0 +1,231 @@
+//! Channels and who is in them.
+
+use super::*;
+use crate::names::Key;
+use rstest::rstest;
+
+fn members(bench: &Bench, channel: &str) -> Vec<String> {
+    let state = bench.session.channel(channel).unwrap();
+    let mut list: Vec<_> = state
+        .members()
+        .map(|(nick, prefixes)| format!("{prefixes}{nick}"))
+        .collect();
+    list.sort();
+    list
+}
+
+#[test]
+fn names_with_all_prefixes_and_hosts_are_read() {
+    let mut bench = Bench::in_channel("@+bob!b@h.example +carol!c@h dave!d@h");
+    assert_eq!(members(&bench, "#RUST"), ["+carol", "@+bob", "alice", "dave"]);
+    assert_eq!(
+        bench.server(":irc.test 366 alice #rust :End"),
+        [Event::Names {
+            channel: "#rust".into()
+        }]
+    );
+    let events = bench.server(":irc.test 353 alice = #elsewhere :x y");
+    assert!(matches!(events[..], [Event::Numeric { code: 353, .. }]));
+}
+
+#[test]
+fn members_are_followed_through_join_part_kick_quit_and_nick() {
+    let mut bench = Bench::in_channel("@bob carol");
+    let events = bench.server(":dave!d@h JOIN #rust dave_account :Dave D.");
+    let who = Source::parse("dave!d@h");
+    let account = Some("dave_account".to_owned());
+    assert_eq!(
+        events,
+        [Event::Joined {
+            channel: "#rust".into(),
+            who,
+            account,
+            own: false
+        }]
+    );
+    let events = bench.server("@account=erin :erin!e@h JOIN :#rust");
+    assert!(matches!(&events[..], [Event::Joined { account: Some(account), .. }] if account == "erin"));
+    let events = bench.server(":CAROL!c@h PART #rust :bye");
+    assert!(matches!(&events[..], [Event::Parted { reason, own: false, .. }] if reason == "bye"));
+    let events = bench.server(":bob!b@h KICK #rust ERIN :spam");
+    assert!(matches!(&events[..], [Event::Kicked { nick, own: false, .. }] if nick == "ERIN"));
+    let events = bench.server(":bob!b@h NICK [bob]");
+    assert!(matches!(&events[..], [Event::NickChanged { channels, .. }] if channels == &["#rust"]));
+    assert_eq!(members(&bench, "#rust"), ["@[bob]", "alice", "dave"]);
+    let events = bench.server(":{BOB}!b@h QUIT :irc.a irc.b");
+    assert!(matches!(&events[..], [Event::Quit { channels, own: false, .. }] if channels == &["#rust"]));
+    assert_eq!(members(&bench, "#rust"), ["alice", "dave"]);
+}
+
+#[test]
+fn a_channel_is_left_when_the_server_says_that_we_left() {
+    for (line, kind) in [
+        (":Alice!al@h PART #rust", "part"),
+        (":bob!b@h KICK #RUST ALICE :out", "kick"),
+    ] {
+        let mut bench = Bench::in_channel("bob");
+        let events = bench.server(line);
+        let own = match &events[..] {
+            [Event::Parted { own, .. }] => kind == "part" && *own,
+            [Event::Kicked { own, .. }] => kind == "kick" && *own,
+            _ => false,
+        };
+        assert!(own, "{events:?}");
+        assert!(bench.session.channel("#rust").is_none());
+        assert_eq!(bench.sent(), [""; 0], "it is not entered again by itself");
+    }
+}
+
+#[test]
+fn what_happens_elsewhere_is_no_event() {
+    let mut bench = Bench::in_channel("bob");
+    for line in [
+        ":bob!b@h JOIN #other",
+        ":bob!b@h PART #other",
+        ":bob!b@h KICK #other carol :x",
+        ":bob!b@h TOPIC #other :x",
+    ] {
+        assert_eq!(bench.server(line), [], "{line}");
+    }
+}
+
+#[test]
+fn topics_come_as_they_stand_and_as_they_change() {
+    let mut bench = Bench::in_channel("bob");
+    let events = bench.server(":irc.test 332 alice #rust :Rust: a language");
+    assert_eq!(
+        events,
+        [Event::Topic {
+            channel: "#rust".into(),
+            topic: "Rust: a language".into(),
+            by: None
+        }]
+    );
+    assert_eq!(bench.server(":irc.test 333 alice #rust bob 1700000000"), []);
+    let events = bench.server(":bob!b@h TOPIC #rust :");
+    let by = Some(Source::parse("bob!b@h"));
+    assert_eq!(
+        events,
+        [Event::Topic {
+            channel: "#rust".into(),
+            topic: String::new(),
+            by
+        }]
+    );
+    assert_eq!(bench.session.channel("#rust").unwrap().topic(), None);
+}
+
+#[test]
+fn modes_change_members_and_are_readable() {
+    let mut bench = Bench::in_channel("bob carol");
+    let events = bench.server(":ChanServ!s@services MODE #rust +ovf-n bob carol #overflow");
+    let [
+        Event::ModeChanged {
+            target,
+            changes,
+            own: false,
+            ..
+        },
+    ] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (target.as_str(), changes.as_str()),
+        ("#rust", "+o bob +v carol +f #overflow -n")
+    );
+    assert_eq!(members(&bench, "#rust"), ["+carol", "@bob", "alice"]);
+    let events = bench.server(":alice MODE alice :+iw");
+    assert!(matches!(&events[..], [Event::ModeChanged { own: true, changes, .. }] if changes == "+iw"));
+}
+
+#[test]
+fn invariant_4_modes_that_cannot_be_paired_change_nobody_and_the_names_are_asked_for() {
+    let mut bench = Bench::in_channel("bob mallory");
+    let events = bench.server(":irc.test MODE #rust +Xo mallory bob");
+    assert!(matches!(&events[..], [Event::ModeChanged { changes, .. }] if changes == "+Xo mallory bob"));
+    assert_eq!(members(&bench, "#rust"), ["alice", "bob", "mallory"]);
+    assert_eq!(bench.sent(), ["NAMES #rust"]);
+    bench.server(":irc.test 353 alice = #rust :alice @bob mallory");
+    bench.server(":irc.test 366 alice #rust :End");
+    assert_eq!(members(&bench, "#rust"), ["@bob", "alice", "mallory"]);
+}
+
+#[test]
+fn invariant_4_a_new_casemapping_holds_for_all_that_is_known() {
+    let mut bench = Bench::in_channel("bob[1]");
+    bench.server(":irc.test 005 alice CASEMAPPING=ascii :are supported");
+    bench.server(":bob{1}!b@h PART #rust");
+    assert_eq!(members(&bench, "#rust"), ["alice", "bob[1]"]);
+    bench.server(":irc.test 005 alice CASEMAPPING=rfc1459 :are supported");
+    bench.server(":bob{1}!b@h PART #rust");
+    assert_eq!(members(&bench, "#rust"), ["alice"]);
+}
+
+#[rstest]
+#[case::full(":s 471 alice #new :Cannot join channel (+l)", 471, None)]
+#[case::invite_only(":s 473 alice #new :Cannot join channel (+i)", 473, None)]
+#[case::banned(":s 474 alice #new :Cannot join channel (+b)", 474, None)]
+#[case::key(":s 475 alice #new :Cannot join channel (+k)", 475, None)]
+#[case::registered_only(":s 477 alice #new :You need to be identified", 477, None)]
+#[case::no_such_channel(":s 403 alice #new :No such channel", 403, None)]
+#[case::forward(":s 470 alice #new ##new :Forwarding to another channel", 470, Some("##new"))]
+#[case::link_without_a_channel(":s 470 alice #new :Linked", 470, None)]
+fn a_channel_that_does_not_let_us_in_is_told(
+    #[case] line: &str,
+    #[case] expected: u16,
+    #[case] to: Option<&str>,
+) {
+    let mut bench = Bench::ready();
+    bench.session.join(&[(channel("#new"), None)]);
+    bench.sent();
+    let events = bench.server(line);
+    let [
+        Event::JoinFailed {
+            channel,
+            code,
+            forward,
+            ..
+        },
+    ] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (channel.as_str(), *code, forward.as_deref()),
+        ("#new", expected, to)
+    );
+}
+
+#[test]
+fn an_error_that_joins_share_with_other_commands_is_a_numeric_where_nothing_is_joined() {
+    let mut bench = Bench::ready();
+    let events = bench.server(":s 403 alice #other :No such channel");
+    assert!(matches!(events[..], [Event::Numeric { code: 403, .. }]));
+}
+
+#[test]
+fn an_invitation_to_a_wanted_channel_is_followed() {
+    let mut bench = Bench::ready();
+    bench
+        .session
+        .join(&[(channel("#new"), Some(Key::new("sesame").unwrap()))]);
+    bench.sent();
+    bench.server(":s 473 alice #new :Cannot join channel (+i)");
+    let events = bench.server(":bob!b@h INVITE alice #NEW");
+    assert!(matches!(&events[..], [Event::Invited { nick, .. }] if nick == "alice"));
+    assert_eq!(bench.sent(), ["JOIN #new sesame"]);
+    bench.session.part(&channel("#new"), "");
+    bench.sent();
+    bench.server(":bob!b@h INVITE alice #new");
+    assert_eq!(bench.sent(), [""; 0]);
+}
+
+#[test]
+fn a_channel_is_parted_with_a_reason() {
+    let mut bench = Bench::in_channel("bob");
+    bench.session.part(&channel("#rust"), "so long");
+    assert_eq!(bench.sent(), ["PART #rust :so long"]);
+    bench.session.join(&[(channel("#RUST"), None)]);
+    assert_eq!(bench.sent(), [""; 0], "we are still in it");
+}

@@ -1,0 +1,180 @@
+//! Whatever the server sends: no panic, no endless work, nothing unbounded.
+
+use super::*;
+use crate::irc::sasl::SaslPlain;
+use proptest::prelude::*;
+
+/// Lines that mean something to the session, to be mutated.
+const LINES: [&str; 46] = [
+    "CAP * LS :sasl=PLAIN cap-notify",
+    "CAP * LS * :",
+    "CAP * ACK :cap-notify sasl",
+    "CAP * NAK :sasl",
+    "CAP * NEW :sasl",
+    "CAP * DEL :sasl",
+    "AUTHENTICATE +",
+    ":s 900 alice alice!a@b alice :ok",
+    ":s 903 alice :ok",
+    ":s 904 alice :no",
+    ":s 001 alice :Welcome alice!a@b",
+    ":s 005 alice CASEMAPPING=ascii PREFIX=(ov)@+ CHANTYPES=#& :ok",
+    ":s 005 alice -PREFIX CHANMODES=b,k,l, STATUSMSG=@ TARGMAX=JOIN: LINELEN=1 :ok",
+    ":s 376 alice :End",
+    ":s 422 alice :No",
+    ":alice!a@b JOIN #rust",
+    ":bob!b@h JOIN #rust acc :Bob",
+    ":bob!b@h PART #rust",
+    ":alice!a@b PART #rust,#a",
+    ":bob!b@h KICK #rust alice :x",
+    ":bob!b@h KICK #rust carol",
+    ":bob!b@h QUIT :x",
+    ":alice QUIT",
+    ":bob!b@h NICK carol",
+    ":alice!a@b NICK bob",
+    ":alice!a@b NICK :",
+    ":s 353 alice = #rust :@alice +bob!b@h carol",
+    ":s 366 alice #rust :End",
+    ":s MODE #rust +ovklX bob carol key",
+    ":s MODE alice +i",
+    ":s 324 alice #rust +ntk",
+    ":s 332 alice #rust :topic",
+    ":bob!b@h TOPIC #rust :x",
+    ":bob!b@h INVITE alice #rust",
+    ":bob!b@h PRIVMSG #rust :\x01ACTION x\x01",
+    ":bob NOTICE alice :x",
+    "PING :x",
+    "PONG s :towline-1",
+    "PONG s :towline-18446744073709551616",
+    ":s 404 alice #rust :no",
+    ":s 433 alice bob :in use",
+    ":s 437 alice",
+    ":s 470 alice #rust #b :x",
+    ":s 396 alice a@b :host",
+    ":b CHGHOST a b",
+    "FAIL PRIVMSG X #rust :no",
+];
+
+fn line() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(&LINES[..]);
+    // Cut anywhere, a parameter dropped, or a piece replaced.
+    (known, 0_u8..8, any::<prop::sample::Index>(), "[ -~é\\x01]{0,4}").prop_map(|(line, how, at, piece)| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let word = at.index(words.len());
+        match how {
+            0 => line.chars().take(at.index(line.len())).collect(),
+            1 => words
+                .iter()
+                .enumerate()
+                .filter(|(n, _)| *n != word)
+                .map(|(_, w)| *w)
+                .collect::<Vec<_>>()
+                .join(" "),
+            2 => line.replacen(words[word], &piece, 1),
+            3 => format!("{line}{piece}"),
+            _ => line.to_owned(),
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_server_makes_a_session_panic_or_spin(
+        steps in prop::collection::vec((line(), 0_u8..12, 0_u64..200), 1..120),
+        sasl in any::<bool>(),
+        required in any::<bool>(),
+    ) {
+        let credentials = SaslPlain { account: "alice".into(), password: "sesame".into() };
+        let config = SessionConfig {
+            sasl: sasl.then_some(credentials),
+            sasl_required: required,
+            secure: true,
+            channels: vec![(channel("#rust"), None), (channel("#b"), None)],
+            ..Bench::config()
+        };
+        let mut bench = Bench::new(config);
+        let mut ended = false;
+        let mut told = std::collections::BTreeMap::new();
+        for (id, (text, action, wait)) in steps.into_iter().enumerate() {
+            let mut events = match Message::parse(&text) {
+                Some(_) => bench.server(&text),
+                None => Vec::new(),
+            };
+            match action {
+                0 | 1 => bench.say(id as u64, "#rust", "hello"),
+                2 => bench.say(id as u64, "bob", "hello"),
+                3 => bench.session.set_nick(nick("carol")),
+                4 => bench.session.join(&[(channel("#rust"), None)]),
+                5 => bench.session.part(&channel("#rust"), "x"),
+                6 if wait == 0 => bench.session.quit("x"),
+                7 => events.extend(bench.wait(Duration::from_secs(wait)).0),
+                _ => _ = bench.sent(),
+            }
+            prop_assert!(!ended || events.is_empty(), "after the end: {events:?}");
+            ended |= disconnected(&events).is_some();
+            for event in events {
+                if let Event::Confirmed { messages } | Event::Refused { messages, .. } = event {
+                    prop_assert!(!messages.is_empty());
+                    for id in messages {
+                        prop_assert!(told.insert(id, ()).is_none(), "{id:?} was told twice");
+                    }
+                }
+            }
+            for state in bench.session.channels() {
+                prop_assert!(state.members().count() == state.member_count());
+            }
+            let _ = bench.session.text_budget("#rust", MessageKind::Action);
+        }
+        // What was neither confirmed nor refused is still known: no message is forgotten.
+        for id in bench.session.unconfirmed().into_iter().chain(bench.session.unsent()) {
+            prop_assert!(!told.contains_key(&id), "{id:?} is told and kept");
+        }
+    }
+
+    #[test]
+    fn no_numeric_makes_a_session_panic(
+        numerics in prop::collection::vec((0_u16..1000, prop::collection::vec("[ -~]{0,6}|#rust|alice|[+-][ovk]{1,3}", 0..5)), 1..60),
+    ) {
+        let mut bench = Bench::in_channel("bob");
+        for (code, params) in numerics {
+            let message = Message { tags: Vec::new(), source: None, verb: Verb::Numeric(code), params };
+            let mut events = Vec::new();
+            bench.session.handle(&message, bench.now, &mut events);
+            bench.sent();
+        }
+    }
+}
+
+#[test]
+fn invariant_9_a_flood_of_pings_is_not_answered_without_end() {
+    let mut bench = Bench::ready();
+    for _ in 0..100_000 {
+        bench.server("PING :x");
+    }
+    let mut answers = 0;
+    loop {
+        let sent = bench.sent().len();
+        assert!(sent <= 65);
+        answers += sent;
+        if sent == 0 {
+            break;
+        }
+    }
+    assert!(answers <= 256, "{answers}");
+}
+
+#[test]
+fn invariant_9_a_message_to_nobody_who_answers_is_kept_no_longer_than_its_fence() {
+    let mut bench = Bench::ready();
+    for id in 0..20_000 {
+        bench.say(id, "#rust", "hello");
+        let ping = bench.sent().pop().unwrap();
+        bench.server(":s 404 alice #rust :no");
+        bench.server(&format!("PONG {}", &ping["PING ".len()..]));
+    }
+    assert_eq!(
+        (bench.session.unconfirmed().len(), bench.session.fences.oldest()),
+        (0, None)
+    );
+}

@@ -82,7 +82,7 @@ mod tests {
         for _ in 0..8 {
             backoff.next();
         }
-        backoff.reset_after(GOOD_CONNECTION - Duration::from_millis(1));
+        backoff.reset_after(Duration::from_millis(119_999));
         assert!(backoff.next() > Duration::from_secs(400));
         backoff.reset_after(GOOD_CONNECTION);
         assert!(backoff.next() < Duration::from_secs(3));

@@ -4,7 +4,7 @@
 //! `echo-message` and `labeled-response` are noted when offered but not asked for yet: an echo without a label
 //! cannot be told from a message that was sent elsewhere.
 //!
-//! Invariant 9: a server's list is cut at [`MOST_OFFERED`].
+//! Invariant 9: a server's list is cut at 256 names.
 //!
 //! Spec: `IRCv3` "Capability Negotiation" 302 (`CAP LS`, `REQ`, `ACK`, `NAK`, `NEW`, `DEL`).
 

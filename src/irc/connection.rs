@@ -39,6 +39,8 @@ pub struct Connection {
     /// Something was written that may sit in a buffer of the stream's, as TLS has.
     dirty: bool,
     malformed: u64,
+    /// Writing failed; told when there is nothing more to read.
+    broken: Option<io::Error>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -62,6 +64,7 @@ impl Connection {
             written: 0,
             dirty: false,
             malformed: 0,
+            broken: None,
         }
     }
 
@@ -88,7 +91,7 @@ impl Connection {
         poll_fn(|cx| self.poll_receive(cx, into)).await
     }
 
-    /// Writes all that is queued.
+    /// Writes all that is queued. After an error, [`Connection::receive`] may still have what the server said last.
     pub async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_write(cx)).await
     }
@@ -101,9 +104,10 @@ impl Connection {
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>, into: &mut Vec<Message>) -> Poll<io::Result<bool>> {
-        // Pending or done alike: the waker is set, and reading goes on.
+        // Pending or done alike: the waker is set, and reading goes on. It goes on after an error too: a server
+        // that throws us out says why and closes, and then the answer to its last PING cannot be written.
         if let Poll::Ready(Err(error)) = self.poll_write(cx) {
-            return Poll::Ready(Err(error));
+            self.broken = Some(error);
         }
         let before = into.len();
         let unread = std::mem::take(&mut self.unread);
@@ -125,7 +129,12 @@ impl Connection {
                     return Poll::Ready(Ok(false));
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    return self
+                        .broken
+                        .take()
+                        .map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                }
             }
         }
     }

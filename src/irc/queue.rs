@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(drain(&mut queue, now + Duration::from_secs(1)), [8]);
         assert_eq!(drain(&mut queue, now + Duration::from_secs(4)), [9, 10, 11]);
         assert_eq!(
-            drain(&mut queue, now + Duration::from_secs(600)),
+            drain(&mut queue, now + Duration::from_mins(10)),
             (12..20).collect::<Vec<_>>()
         );
         assert_eq!(queue.ready_at(Class::Background), None);

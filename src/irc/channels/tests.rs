@@ -181,9 +181,11 @@ proptest! {
                     channels.apply_isupport(&isupport);
                 }
             }
+            for data in channels.map.values() {
+                prop_assert!(data.members.is_sorted_by(|a, b| a.nick < b.nick));
+            }
             for view in channels.iter() {
-                prop_assert!(view.data.members.is_sorted_by(|a, b| a.nick < b.nick));
-                for (nick, _) in view.members() {
+                                for (nick, _) in view.members() {
                     prop_assert!(view.has(nick), "{nick}");
                 }
             }

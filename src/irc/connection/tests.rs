@@ -73,7 +73,10 @@ async fn a_cancelled_receive_loses_nothing_and_writes_nothing_twice() {
 async fn invariant_9_one_call_gives_at_most_256_messages_and_the_next_the_rest() {
     let (ours, mut theirs) = duplex(1 << 20);
     let mut connection = Connection::new(ours, None);
-    let many: String = (0..1000).map(|n| format!("X {n}\r\n")).collect();
+    let many = (0..1000)
+        .map(|n| format!("X {n}\r\n"))
+        .collect::<Vec<_>>()
+        .concat();
     theirs.write_all(many.as_bytes()).await.unwrap();
     let mut all = Vec::new();
     while all.len() < 1000 {
@@ -90,7 +93,7 @@ async fn lines_that_cannot_be_read_are_counted_and_skipped() {
     let (ours, mut theirs) = duplex(1 << 20);
     let mut connection = Connection::new(ours, None);
     theirs.write_all(b":only.a.source\r\n").await.unwrap();
-    theirs.write_all(&[b'x'; 20_000]).await.unwrap();
+    theirs.write_all(&vec![b'x'; 20_000]).await.unwrap();
     theirs.write_all(b"\r\nPING :a\r\n").await.unwrap();
     let mut messages = Vec::new();
     assert!(connection.receive(&mut messages).await.unwrap());
@@ -116,4 +119,46 @@ fn invariant_10_debug_shows_no_bytes() {
     let mut connection = Connection::new(duplex(8).0, None);
     connection.queue(&Line::raw("PASS hunter2").unwrap());
     assert_eq!(format!("{connection:?}"), "Connection(.. 14 bytes to write)");
+}
+
+/// A stream whose peer reads no more.
+struct Deaf(tokio::io::DuplexStream);
+
+impl AsyncRead for Deaf {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Deaf {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_said_last_is_read_though_writing_fails() {
+    let (ours, mut theirs) = duplex(4096);
+    let mut connection = Connection::new(Deaf(ours), None);
+    connection.queue(&Line::pong("late"));
+    theirs
+        .write_all(b"ERROR :Closing Link: h (K-Lined)\r\n")
+        .await
+        .unwrap();
+    assert!(connection.flush().await.is_err());
+    let mut messages = Vec::new();
+    assert!(connection.receive(&mut messages).await.unwrap());
+    assert_eq!(texts(&messages), ["Closing Link: h (K-Lined)"]);
+    let error = connection.receive(&mut messages).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }

@@ -164,7 +164,10 @@ impl Session {
         match code {
             // 900 <nick> <nick!user@host> <account> :text
             RPL_LOGGEDIN => {
-                if let Some(prefix) = params.first() {
+                // Before 001 some servers have `*` where user and host will be.
+                if let Some(prefix) = params.first()
+                    && self.registered_at.is_some()
+                {
                     self.learn_identity(&crate::irc::wire::Source::parse(prefix));
                 }
                 let account = params.get(1).cloned().unwrap_or_default();

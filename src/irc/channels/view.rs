@@ -1,0 +1,81 @@
+//! What others see of a channel that we are in.
+//!
+//! Borrowed from the session for as long as it is looked at; nothing can be changed through it.
+
+use super::{Channels, Data, Member, find};
+
+/// A view of one channel.
+#[derive(Debug, Clone, Copy)]
+pub struct ChannelState<'a> {
+    data: &'a Data,
+    channels: &'a Channels,
+}
+
+impl<'a> ChannelState<'a> {
+    pub(super) fn new(data: &'a Data, channels: &'a Channels) -> Self {
+        Self { data, channels }
+    }
+
+    /// The name as the server writes it.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        &self.data.name
+    }
+
+    /// The topic, if one is set.
+    #[must_use]
+    pub fn topic(&self) -> Option<&'a str> {
+        self.data.topic.as_deref()
+    }
+
+    /// The key, as far as `MODE` told it.
+    #[must_use]
+    pub fn key(&self) -> Option<&'a str> {
+        self.data.key.as_deref()
+    }
+
+    /// The flags that are set, as far as `MODE` told them, with their arguments.
+    pub fn modes(&self) -> impl Iterator<Item = (char, Option<&'a str>)> + use<'a> {
+        self.data
+            .modes
+            .iter()
+            .map(|(letter, argument)| (*letter, argument.as_deref()))
+    }
+
+    /// Nicks with their prefixes, highest first ("@+"), in no order that means anything.
+    pub fn members(&self) -> impl Iterator<Item = (&'a str, String)> + use<'a> {
+        let channels = self.channels;
+        self.data.members.iter().map(|member| {
+            (
+                channels.nicks.name(member.nick),
+                channels.symbols(member.prefixes),
+            )
+        })
+    }
+
+    /// How many are in the channel, ourselves included.
+    #[must_use]
+    pub fn member_count(&self) -> usize {
+        self.data.members.len()
+    }
+
+    fn member(&self, nick: &str) -> Option<Member> {
+        let number = self.channels.nicks.find(nick)?;
+        find(&self.data.members, number)
+            .ok()
+            .map(|at| self.data.members[at])
+    }
+
+    /// Whether the nick is in the channel.
+    #[must_use]
+    pub fn has(&self, nick: &str) -> bool {
+        self.member(nick).is_some()
+    }
+
+    /// The prefixes of one member.
+    #[must_use]
+    pub fn prefixes(&self, nick: &str) -> Option<String> {
+        self.member(nick)
+            .map(|member| self.channels.symbols(member.prefixes))
+    }
+}

@@ -90,13 +90,15 @@ impl Channels {
         if mapping == self.map.mapping() {
             return;
         }
-        // Where two channels become one, the list of one of them would keep its claims on nicks for ever.
-        let mut seen = CaseMap::new(mapping);
-        let names: Vec<String> = self.map.values().map(|data| data.name.clone()).collect();
-        for name in names.into_iter().filter(|name| seen.insert(name, ()).is_some()) {
-            self.leave(&name);
+        // From the names as they were written: the old keys are folded by the old mapping and cannot be unfolded.
+        let mut old = std::mem::replace(&mut self.map, CaseMap::new(mapping));
+        for data in old.values_mut().map(std::mem::take) {
+            let name = data.name.clone();
+            // Where two channels become one, the list of the first gives its claims on nicks back.
+            if let Some(gone) = self.map.insert(&name, data) {
+                self.release(gone);
+            }
         }
-        self.map.set_mapping(mapping);
         // Two nicks that were different may be one now; the list would name it twice.
         let merged = self.nicks.set_mapping(mapping);
         if merged.is_empty() {
@@ -134,13 +136,17 @@ impl Channels {
     /// We are no longer in a channel.
     pub fn leave(&mut self, name: &str) {
         if let Some(data) = self.map.remove(name) {
-            for member in data
-                .members
-                .into_iter()
-                .chain(data.collecting.into_iter().flatten())
-            {
-                self.nicks.release(member.nick);
-            }
+            self.release(data);
+        }
+    }
+
+    fn release(&mut self, data: Data) {
+        for member in data
+            .members
+            .into_iter()
+            .chain(data.collecting.into_iter().flatten())
+        {
+            self.nicks.release(member.nick);
         }
     }
 

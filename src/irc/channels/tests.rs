@@ -76,10 +76,21 @@ fn invariant_4_all_is_folded_anew_when_the_casemapping_changes() {
     channels.apply_isupport(&isupport);
     assert_eq!(channels.iter().count(), 2);
     assert_eq!(members(&channels, "#b"), ["+y", "@x["]);
-    assert_eq!(channels.of("X{"), ["#a[", "#b"].map(str::to_owned));
+    assert_eq!(channels.of("X{"), ["#A{", "#b"].map(str::to_owned));
     channels.leave("#a{");
     channels.leave("#b");
     assert_eq!(channels.nicks.len(), 0);
+}
+
+#[test]
+fn invariant_4_a_narrower_casemapping_tells_apart_what_the_wider_one_merged() {
+    let mut channels = filled(&["CASEMAPPING=rfc1459"], "a[1] b");
+    channels.enter("#x[1]");
+    let mut isupport = Isupport::default();
+    isupport.apply(["CASEMAPPING=ascii"]);
+    channels.apply_isupport(&isupport);
+    assert!(channels.contains("#X[1]") && !channels.contains("#x{1}"));
+    assert!(channels.get("#rust").unwrap().has("A[1]") && !channels.get("#rust").unwrap().has("a{1}"));
 }
 
 #[test]

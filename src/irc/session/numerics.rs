@@ -21,6 +21,8 @@ use crate::irc::numerics::{
 };
 use crate::irc::wire::{Line, Message, Source};
 
+use crate::names::CaseMap;
+
 use super::event::{Event, Verdict};
 use super::{Session, State};
 
@@ -150,7 +152,14 @@ impl Session {
         let tokens = &params[..params.len().saturating_sub(1)];
         self.isupport.apply(tokens.iter().map(String::as_str));
         self.channels.apply_isupport(&self.isupport);
-        self.wanted.set_mapping(self.isupport.casemapping());
+        let mapping = self.isupport.casemapping();
+        if mapping != self.wanted.mapping() {
+            // Folded keys cannot be unfolded, so the map is made anew from the names as they were written.
+            let old = std::mem::replace(&mut self.wanted, CaseMap::new(mapping));
+            for wanted in old.values() {
+                self.wanted.insert(wanted.channel.as_str(), wanted.clone());
+            }
+        }
     }
 
     /// 396 <nick> <host> :is now your displayed host; some servers put the user in front.

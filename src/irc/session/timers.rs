@@ -46,7 +46,7 @@ impl Session {
             self.login.deadline(),
             Some(self.keepalive_at()).filter(|_| self.state == State::Ready),
             self.fences.oldest().map(|at| at + FENCE),
-            self.nicks.regain_at(),
+            self.nicks.regain_at().filter(|_| self.state == State::Ready),
             self.closing_since.map(|at| at + CLOSING),
         ]
         .into_iter()

@@ -64,6 +64,7 @@ fn a_channel_is_left_when_the_server_says_that_we_left() {
         (":bob!b@h KICK #RUST ALICE :out", "kick"),
     ] {
         let mut bench = Bench::in_channel("bob");
+        bench.session.join(&[(channel("#rust"), None)]);
         let events = bench.server(line);
         let own = match &events[..] {
             [Event::Parted { own, .. }] => kind == "part" && *own,
@@ -73,6 +74,12 @@ fn a_channel_is_left_when_the_server_says_that_we_left() {
         assert!(own, "{events:?}");
         assert!(bench.session.channel("#rust").is_none());
         assert_eq!(bench.sent(), [""; 0], "it is not entered again by itself");
+        bench.server(":bob!b@h INVITE alice #rust");
+        assert_eq!(
+            bench.sent(),
+            [""; 0],
+            "nor by an invitation, as it is no longer wanted"
+        );
     }
 }
 
@@ -219,6 +226,18 @@ fn an_invitation_to_a_wanted_channel_is_followed() {
     bench.sent();
     bench.server(":bob!b@h INVITE alice #new");
     assert_eq!(bench.sent(), [""; 0]);
+}
+
+#[test]
+fn invariant_4_a_wanted_channel_is_known_by_the_new_casemapping() {
+    let mut bench = Bench::ready();
+    bench.session.join(&[(channel("#new[1]"), None)]);
+    bench.sent();
+    bench.server(":irc.test 005 alice CASEMAPPING=ascii :are supported");
+    bench.server(":bob!b@h INVITE alice #new{1}");
+    assert_eq!(bench.sent(), [""; 0]);
+    bench.server(":bob!b@h INVITE alice #NEW[1]");
+    assert_eq!(bench.sent(), ["JOIN #new[1]"]);
 }
 
 #[test]

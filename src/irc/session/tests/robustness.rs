@@ -77,8 +77,6 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn no_server_makes_a_session_panic_or_spin(
         steps in prop::collection::vec((line(), 0_u8..12, 0_u64..200), 1..120),

@@ -81,3 +81,16 @@ fn invariant_7_a_day_of_quiet_is_a_ping_every_ninety_seconds() {
     }
     assert!((940..=960).contains(&pings), "{pings}");
 }
+
+/// Found by the property test with random lines: the timer for the nick stayed due after `QUIT`, which made the
+/// owner's loop spin until the server closed.
+#[test]
+fn no_timer_stays_due_after_quit() {
+    let mut bench = Bench::new(Bench::config());
+    bench.server(":s 001 alice_ :Welcome");
+    bench.server(":s 422 alice_ :No MOTD");
+    bench.wait(Duration::from_secs(20));
+    bench.session.quit("bye");
+    let (events, _) = bench.wait(Duration::from_mins(1));
+    assert!(disconnected(&events).is_some());
+}

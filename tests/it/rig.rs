@@ -95,22 +95,23 @@ struct Service {
     open: Arc<Semaphore>,
 }
 
+async fn take(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    Json(body): Json<Value>,
+) -> (StatusCode, Json<Value>) {
+    service.taken.lock().unwrap().push((id, body));
+    match service.open.try_acquire() {
+        Ok(_) => (StatusCode::OK, Json(json!({}))),
+        Err(_) => (StatusCode::BAD_GATEWAY, Json(json!({}))),
+    }
+}
+
 async fn service() -> (Service, String) {
     let service = Service {
         taken: Arc::default(),
         open: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
     };
-    async fn take(
-        State(service): State<Service>,
-        Path(id): Path<String>,
-        Json(body): Json<Value>,
-    ) -> (StatusCode, Json<Value>) {
-        service.taken.lock().unwrap().push((id, body));
-        match service.open.try_acquire() {
-            Ok(_) => (StatusCode::OK, Json(json!({}))),
-            Err(_) => (StatusCode::BAD_GATEWAY, Json(json!({}))),
-        }
-    }
     let router = Router::new()
         .route("/_matrix/app/v1/transactions/{id}", put(take))
         .with_state(service.clone());
@@ -657,4 +658,69 @@ async fn a_room_made_as_asked() {
     });
     assert_eq!(homeserver.wait_invite(bob.id()).await, room);
     assert_eq!(bob.accept_invites(), [room]);
+}
+
+/// The benchmark rests on these two; `cargo test --release --test it how_fast -- --ignored --nocapture` prints.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "prints a measurement"]
+async fn how_fast_the_servers_are() {
+    const SENDS: u32 = 20_000;
+    const CLIENTS: u32 = 8;
+    let (homeserver, api, _) = bridge_and_alice(Options {
+        record_requests: false,
+        ..Options::default()
+    })
+    .await;
+    let room = api.create_room(json!({})).await;
+    let address = homeserver.url().trim_start_matches("http://").to_owned();
+    let started = tokio::time::sleep(Duration::ZERO).deadline();
+    let clients = (0..CLIENTS).map(|client| {
+        let (room, address) = (room.clone(), address.clone());
+        tokio::spawn(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let body = r#"{"msgtype":"m.text","body":"hello there"}"#;
+            for number in 0..SENDS / CLIENTS {
+                let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{client}-{number}");
+                let length = body.len();
+                let request = format!(
+                    "PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer as-token\r\nContent-Length: {length}\r\n\r\n{body}"
+                );
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = Vec::new();
+                while !answer.ends_with(b"\"}") {
+                    stream.read_buf(&mut answer).await.unwrap();
+                }
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    let ended = tokio::time::sleep(Duration::ZERO).deadline();
+    assert_eq!(homeserver.timeline(&room).len(), SENDS as usize);
+    println!(
+        "homeserver: {:.0} sends/s",
+        f64::from(SENDS) / (ended - started).as_secs_f64()
+    );
+
+    let ircd = Ircd::start(ircd::Options {
+        record_lines: false,
+        ..ircd::Options::default()
+    })
+    .await;
+    let mut reader = RawClient::connect(ircd.address(), "NICK reader\nUSER u 0 * :r\nJOIN #c").await;
+    let mut writer = RawClient::connect(ircd.address(), "NICK writer\nUSER u 0 * :r\nJOIN #c").await;
+    reader.hear("JOIN #c").await;
+    writer.hear(" 366 ").await;
+    let started = tokio::time::sleep(Duration::ZERO).deadline();
+    let lines = "PRIVMSG #c :hello there\n".repeat(SENDS as usize);
+    tokio::join!(
+        async { writer.say(&format!("{lines}PRIVMSG #c :last")).await },
+        reader.hear(":last")
+    );
+    let ended = tokio::time::sleep(Duration::ZERO).deadline();
+    println!(
+        "ircd: {:.0} lines/s",
+        f64::from(SENDS) / (ended - started).as_secs_f64()
+    );
 }

@@ -16,6 +16,7 @@ mod push;
 mod room;
 mod user;
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -487,10 +488,8 @@ impl Homeserver {
                 }
             }
         });
-        match found.await {
-            Ok(found) => found,
-            Err(_) => panic!("waited {LIMIT:?} for {}\n{}", wanted(), self.describe(room)),
-        }
+        let late = |_| panic!("waited {LIMIT:?} for {}\n{}", wanted(), self.describe(room));
+        found.await.unwrap_or_else(late)
     }
 
     /// The last events of a room, or of all rooms, for a failure that can be read.
@@ -500,10 +499,7 @@ impl Homeserver {
         for room in rooms {
             let events = self.events(&room);
             let name = self.state(&room, "m.room.name", "")["name"].clone();
-            text.push_str(&format!(
-                "room {room} {name}: {} events, the last:\n",
-                events.len()
-            ));
+            writeln!(text, "room {room} {name}: {} events, the last:", events.len()).unwrap();
             for event in events.iter().rev().take(12).rev() {
                 let key = event
                     .state_key
@@ -511,7 +507,7 @@ impl Homeserver {
                     .map(|key| format!("[{key}]"))
                     .unwrap_or_default();
                 let content: String = event.content.to_string().chars().take(160).collect();
-                text.push_str(&format!("  {} {}{key} {content}\n", event.sender, event.kind));
+                writeln!(text, "  {} {}{key} {content}", event.sender, event.kind).unwrap();
             }
         }
         text

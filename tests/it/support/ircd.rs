@@ -107,10 +107,8 @@ impl Shared {
                 }
             }
         });
-        match found.await {
-            Ok(found) => found,
-            Err(_) => panic!("waited {LIMIT:?} for {wanted}\n{}", self.read().describe()),
-        }
+        let late = |_| panic!("waited {LIMIT:?} for {wanted}\n{}", self.read().describe());
+        found.await.unwrap_or_else(late)
     }
 }
 

@@ -7,7 +7,7 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::super::clock::now;
-use super::core::Core;
+use super::core::{Core, Media};
 use super::http::{Answer, Call};
 use super::room::{Draft, Room};
 use super::{Refusal, Shared, push};
@@ -286,7 +286,7 @@ impl Core {
                 let joined: Map<_, _> = room.members_with("join").into_iter().map(member).collect();
                 Ok(json!({ "joined": joined }))
             }
-            ["rooms", room, "messages"] => messages(self.room_of(room, user)?, call),
+            ["rooms", room, "messages"] => Ok(messages(self.room_of(room, user)?, call)),
             _ => Err(unrecognized()),
         }
     }
@@ -471,7 +471,7 @@ impl Core {
             self.push_ephemeral(
                 room,
                 "m.receipt",
-                json!({ *event: { *kind: { user: { "ts": now() } } } }),
+                &json!({ *event: { *kind: { user: { "ts": now() } } } }),
             );
         }
         Ok(json!({}))
@@ -489,7 +489,7 @@ impl Core {
         if changed {
             let mut people: Vec<_> = people.iter().cloned().collect();
             people.sort();
-            self.push_ephemeral(room, "m.typing", json!({ "user_ids": people }));
+            self.push_ephemeral(room, "m.typing", &json!({ "user_ids": people }));
         }
         Ok(json!({}))
     }
@@ -544,23 +544,26 @@ impl Core {
         self.caller(call)?;
         let id = self.opaque()[..24].to_owned();
         let name = call.parameter("filename").map(str::to_owned);
-        self.media.insert(
-            id.clone(),
-            (call.content_type.clone(), name, call.body.to_vec().into()),
-        );
+        let bytes = call.body.to_vec().into();
+        let media = Media {
+            content_type: call.content_type.clone(),
+            name,
+            bytes,
+        };
+        self.media.insert(id.clone(), media);
         Ok(json!({ "content_uri": format!("mxc://{}/{id}", self.options.server_name) }))
     }
 
     fn download(&self, call: &Call, server: &str, id: &str) -> Result<Answer, Refusal> {
         self.caller(call)?;
         let found = self.media.get(id).filter(|_| server == self.options.server_name);
-        let (kind, _, bytes) = found.ok_or_else(|| Refusal::not_found("Not found"))?;
-        Ok(Answer::File(kind.clone(), bytes.clone()))
+        let media = found.ok_or_else(|| Refusal::not_found("Not found"))?;
+        Ok(Answer::File(media.clone()))
     }
 }
 
 /// `GET /rooms/{room}/messages`. Tokens are positions; the filter knows types and senders.
-fn messages(room: &Room, call: &Call) -> Reply {
+fn messages(room: &Room, call: &Call) -> Value {
     let filter: Value = call
         .parameter("filter")
         .and_then(|text| serde_json::from_str(text).ok())
@@ -584,9 +587,10 @@ fn messages(room: &Room, call: &Call) -> Reply {
         let event = &room.events[*at];
         listed("types", &event.kind) && listed("senders", &event.sender)
     };
-    let at: Vec<usize> = match backwards {
-        true => (0..from).rev().filter(wanted).take(limit).collect(),
-        false => (from..end).filter(wanted).take(limit).collect(),
+    let at: Vec<usize> = if backwards {
+        (0..from).rev().filter(wanted).take(limit).collect()
+    } else {
+        (from..end).filter(wanted).take(limit).collect()
     };
     let chunk: Vec<Value> = at
         .iter()
@@ -594,11 +598,10 @@ fn messages(room: &Room, call: &Call) -> Reply {
         .collect();
     let mut answer = json!({ "start": format!("t{from}"), "chunk": chunk });
     // Without an end the client has seen everything there is in this direction.
-    match at.last() {
-        Some(&last) if at.len() == limit => {
-            answer["end"] = json!(format!("t{}", if backwards { last } else { last + 1 }));
-        }
-        _ => {}
+    if let Some(&last) = at.last()
+        && at.len() == limit
+    {
+        answer["end"] = json!(format!("t{}", if backwards { last } else { last + 1 }));
     }
-    Ok(answer)
+    answer
 }

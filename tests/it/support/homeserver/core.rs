@@ -28,8 +28,7 @@ pub(crate) struct Core {
     pub(crate) rooms: BTreeMap<String, Room>,
     /// Alias → room and who made it.
     pub(crate) aliases: BTreeMap<String, (String, String)>,
-    /// Media id → content type, file name, bytes.
-    pub(crate) media: HashMap<String, (String, Option<String>, Arc<[u8]>)>,
+    pub(crate) media: HashMap<String, Media>,
     /// (user, room or nothing, type) → account data.
     pub(crate) account_data: BTreeMap<(String, String, String), Value>,
     /// Transactions seen: (access token, transaction id) → event id. Lost when a homeserver restarts.
@@ -44,6 +43,14 @@ pub(crate) struct Core {
     pub(crate) transactions_done: u64,
     pub(crate) next_transaction: u64,
     counter: u64,
+}
+
+/// An uploaded file.
+#[derive(Debug, Clone)]
+pub(crate) struct Media {
+    pub(crate) content_type: String,
+    pub(crate) name: Option<String>,
+    pub(crate) bytes: Arc<[u8]>,
 }
 
 /// A registered user.
@@ -339,7 +346,7 @@ impl Core {
         })
     }
 
-    pub(crate) fn push_ephemeral(&mut self, room: &str, kind: &str, content: Value) {
+    pub(crate) fn push_ephemeral(&mut self, room: &str, kind: &str, content: &Value) {
         let interested = self
             .rooms
             .get(room)

@@ -84,21 +84,7 @@ impl Wanted {
         {
             return Err(bad(&format!("Invalid user_id: {user}")));
         }
-        let alias = match request["room_alias_name"].as_str() {
-            Some(name) if name.contains(char::is_whitespace) => {
-                return Err(bad("Invalid characters in room alias"));
-            }
-            Some(name) if name.contains(':') => {
-                return Err(bad("':' is not permitted in the room alias name."));
-            }
-            name => name.map(|name| format!("#{name}:{}", core.options.server_name)),
-        };
-        if alias
-            .as_ref()
-            .is_some_and(|alias| core.aliases.contains_key(alias))
-        {
-            return Err(Refusal::new(400, "M_ROOM_IN_USE", "Room alias already taken"));
-        }
+        let alias = alias(core, request)?;
         let is_public = request["visibility"] == "public";
         let preset =
             request["preset"]
@@ -110,23 +96,7 @@ impl Wanted {
             "public_chat" => ("public", false, false),
             other => return Err(bad(&format!("'{other}' is not a valid preset"))),
         };
-        let creators_rule = version == "12";
-        let mut creation = request["creation_content"].clone();
-        if !creation.is_object() {
-            creation = json!({});
-        }
-        creation["room_version"] = json!(version);
-        if creators_rule && trusted && !invite.is_empty() {
-            let mut others = texts(&creation["additional_creators"]);
-            others.extend(
-                invite
-                    .iter()
-                    .filter(|user| !others.contains(user))
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            );
-            creation["additional_creators"] = json!(others);
-        }
+        let creation = creation(request, version, if trusted { &invite } else { &[] });
         let given = |kind: &str| {
             let entries = request["initial_state"].as_array().into_iter().flatten();
             entries
@@ -161,26 +131,7 @@ impl Wanted {
         if guests {
             add("m.room.guest_access", json!({ "guest_access": "can_join" }));
         }
-        for entry in request["initial_state"].as_array().into_iter().flatten() {
-            let kind = entry["type"]
-                .as_str()
-                .ok_or_else(|| bad("initial_state entry has no type"))?;
-            if kind != "m.room.power_levels" {
-                let key = entry["state_key"].as_str().unwrap_or_default();
-                state.push((kind.into(), key.into(), entry["content"].clone()));
-            }
-        }
-        if let Some(name) = request["name"].as_str() {
-            state.push(("m.room.name".into(), String::new(), json!({ "name": name })));
-        }
-        if let Some(topic) = request["topic"].as_str() {
-            let rich = json!({ "m.text": [{ "body": topic }] });
-            state.push((
-                "m.room.topic".into(),
-                String::new(),
-                json!({ "topic": topic, "m.topic": rich }),
-            ));
-        }
+        add_given_state(&mut state, request)?;
         Ok(Self {
             creation,
             state,
@@ -189,6 +140,69 @@ impl Wanted {
             is_direct: request["is_direct"] == true,
         })
     }
+}
+
+/// The alias that the request names, if it may.
+fn alias(core: &Core, request: &Value) -> Result<Option<String>, Refusal> {
+    let bad = |why: &str| Refusal::new(400, "M_UNKNOWN", why);
+    let Some(name) = request["room_alias_name"].as_str() else {
+        return Ok(None);
+    };
+    if name.contains(char::is_whitespace) {
+        return Err(bad("Invalid characters in room alias"));
+    }
+    if name.contains(':') {
+        return Err(bad("':' is not permitted in the room alias name."));
+    }
+    let alias = format!("#{name}:{}", core.options.server_name);
+    if core.aliases.contains_key(&alias) {
+        return Err(Refusal::new(400, "M_ROOM_IN_USE", "Room alias already taken"));
+    }
+    Ok(Some(alias))
+}
+
+/// The content of `m.room.create`; who is trusted from the start is a creator too, where creators rule.
+fn creation(request: &Value, version: &str, trusted: &[String]) -> Value {
+    let mut creation = request["creation_content"].clone();
+    if !creation.is_object() {
+        creation = json!({});
+    }
+    creation["room_version"] = json!(version);
+    if version == "12" && !trusted.is_empty() {
+        let mut creators = texts(&creation["additional_creators"]);
+        for user in trusted {
+            if !creators.contains(user) {
+                creators.push(user.clone());
+            }
+        }
+        creation["additional_creators"] = json!(creators);
+    }
+    creation
+}
+
+/// `initial_state`, then the name and the topic.
+fn add_given_state(state: &mut Vec<(String, String, Value)>, request: &Value) -> Result<(), Refusal> {
+    for entry in request["initial_state"].as_array().into_iter().flatten() {
+        let kind = entry["type"]
+            .as_str()
+            .ok_or_else(|| Refusal::new(400, "M_UNKNOWN", "initial_state entry has no type"))?;
+        if kind != "m.room.power_levels" {
+            let key = entry["state_key"].as_str().unwrap_or_default();
+            state.push((kind.into(), key.into(), entry["content"].clone()));
+        }
+    }
+    if let Some(name) = request["name"].as_str() {
+        state.push(("m.room.name".into(), String::new(), json!({ "name": name })));
+    }
+    if let Some(topic) = request["topic"].as_str() {
+        let rich = json!({ "m.text": [{ "body": topic }] });
+        state.push((
+            "m.room.topic".into(),
+            String::new(),
+            json!({ "topic": topic, "m.topic": rich }),
+        ));
+    }
+    Ok(())
 }
 
 /// The default levels under the request's override, which replaces whole keys.

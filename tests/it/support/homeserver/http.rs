@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{Method, Request, Response, StatusCode};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::core::Media;
 use super::faults::Fault;
 use super::{Refusal, Shared, api};
 
@@ -43,17 +44,17 @@ impl Call {
         }
         let not_json = |_| Refusal::new(400, "M_NOT_JSON", "Content not JSON.");
         let value: Value = serde_json::from_slice(&self.body).map_err(not_json)?;
-        match value.is_object() {
-            true => Ok(value),
-            false => Err(Refusal::new(400, "M_BAD_JSON", "Content must be a JSON object.")),
+        if !value.is_object() {
+            return Err(Refusal::new(400, "M_BAD_JSON", "Content must be a JSON object."));
         }
+        Ok(value)
     }
 }
 
 /// What a call is answered with.
 pub(super) enum Answer {
     Json(Value),
-    File(String, Arc<[u8]>),
+    File(Media),
 }
 
 /// The connection ends without (the rest of) an answer.
@@ -113,10 +114,14 @@ async fn answer(
     }
     Ok(match api::handle(shared, &call).await {
         Ok(Answer::Json(body)) => response(200, &body),
-        Ok(Answer::File(kind, bytes)) => Response::builder()
-            .header(CONTENT_TYPE, kind)
-            .body(Body::from(bytes.to_vec()))
-            .unwrap(),
+        Ok(Answer::File(media)) => {
+            let builder = Response::builder().header(CONTENT_TYPE, media.content_type);
+            let builder = match media.name {
+                Some(name) => builder.header(CONTENT_DISPOSITION, format!("attachment; filename={name:?}")),
+                None => builder,
+            };
+            builder.body(Body::from(media.bytes.to_vec())).unwrap()
+        }
         Err(refusal) => response(refusal.status, &refusal.body()),
     })
 }

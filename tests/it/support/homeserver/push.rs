@@ -55,14 +55,14 @@ async fn deliver(shared: &Shared, url: &str, transaction: &Transaction) -> bool 
         .put(format!("{url}/_matrix/app/v1/transactions/{}", transaction.id))
         .bearer_auth(token)
         .header("Content-Type", "application/json")
-        .timeout(Duration::from_secs(60))
+        .timeout(Duration::from_mins(1))
         .body(body);
     match request.send().await {
         Ok(answer) => {
-            let taken = answer.status() == 200;
+            let accepted = answer.status() == 200;
             // Read to the end, so that the connection is used again.
             drop(answer.bytes().await);
-            taken
+            accepted
         }
         Err(_) => false,
     }
@@ -77,10 +77,10 @@ async fn query_users(shared: &Shared, url: &str, transaction: &Transaction) {
             .events
             .iter()
             .filter_map(|(room, id)| core.rooms[room].event(id));
-        let targets = events
+        let named = events
             .filter(|event| event.kind == "m.room.member")
             .filter_map(|event| event.state_key.clone());
-        targets
+        named
             .filter(|user| {
                 core.is_appservice_user(user) && *user != core.bot() && !core.users.contains_key(user)
             })
@@ -105,7 +105,7 @@ pub(super) async fn query(shared: &Shared, url: &str, what: &[&str; 2]) -> bool 
         .client
         .get(address)
         .bearer_auth(token)
-        .timeout(Duration::from_secs(60));
+        .timeout(Duration::from_mins(1));
     request.send().await.is_ok_and(|answer| answer.status() == 200)
 }
 
@@ -124,6 +124,6 @@ pub(super) async fn ping(
     let request = request
         .header("Content-Type", "application/json")
         .body(body.to_string());
-    let answer = request.timeout(Duration::from_secs(60)).send().await?;
+    let answer = request.timeout(Duration::from_mins(1)).send().await?;
     Ok((answer.status().as_u16(), answer.text().await?))
 }

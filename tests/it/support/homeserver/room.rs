@@ -13,6 +13,7 @@ use super::Refusal;
 
 /// What happened in a room, as an observer sees it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "`event_id` is the specification's word")]
 pub(crate) struct Event {
     pub(crate) event_id: String,
     pub(crate) sender: String,
@@ -288,10 +289,10 @@ impl Room {
     /// member of a room that the restricted join rule names.
     pub(crate) fn authorise(&self, draft: &Draft<'_>, in_allowed_room: bool) -> Result<(), Refusal> {
         if draft.kind == "m.room.create" {
-            return match self.events.is_empty() {
-                true => Ok(()),
-                false => Err(Refusal::forbidden("Create event has prev events")),
-            };
+            if self.events.is_empty() {
+                return Ok(());
+            }
+            return Err(Refusal::forbidden("Create event has prev events"));
         }
         if let (Some(target), "m.room.member") = (draft.state_key, draft.kind) {
             return self.authorise_member(draft, target, in_allowed_room);
@@ -341,13 +342,10 @@ impl Room {
         let wanted = draft.content["membership"].as_str().unwrap_or_default();
         let no = |why: &str| Err(Refusal::forbidden(why));
 
-        if !matches!(wanted, "join" | "knock")
-            && !(caller == "invite" && wanted == "leave" && sender == target)
-        {
-            // Leaving a room one has left is a no-op on Synapse; anything else needs membership.
-            if caller != "join" {
-                return no(&format!("{sender} not in room {}.", self.id));
-            }
+        // Leaving a room one has left is a no-op on Synapse; anything else needs membership.
+        let declines = caller == "invite" && wanted == "leave" && sender == target;
+        if !matches!(wanted, "join" | "knock") && !declines && caller != "join" {
+            return no(&format!("{sender} not in room {}.", self.id));
         }
         match wanted {
             "join" => self.authorise_join(sender, target, current, allowed),
@@ -384,8 +382,7 @@ impl Room {
         match rule {
             _ if sender != target => no("Cannot force another user to join."),
             _ if current == "ban" => no("You are banned from this room"),
-            _ if first || matches!(current, "join" | "invite") => Ok(()),
-            "public" => Ok(()),
+            _ if first || rule == "public" || matches!(current, "join" | "invite") => Ok(()),
             "restricted" | "knock_restricted" if !allowed => {
                 no("You do not belong to any of the required rooms/spaces to join this room.")
             }

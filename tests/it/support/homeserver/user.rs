@@ -112,9 +112,10 @@ impl TestUser {
     }
 
     pub(crate) async fn try_join(&self, room_or_alias: &str) -> Result<String, Refusal> {
-        let room = match room_or_alias.starts_with('#') {
-            true => api::resolve(&self.shared, room_or_alias).await?,
-            false => room_or_alias.to_owned(),
+        let room = if room_or_alias.starts_with('#') {
+            api::resolve(&self.shared, room_or_alias).await?
+        } else {
+            room_or_alias.to_owned()
         };
         self.member(&room, &self.id, "join", None)?;
         Ok(room)

@@ -92,8 +92,9 @@ impl Network {
         let first = param(0).unwrap_or_default();
         match line.command.as_str() {
             "JOIN" if first == "0" => {
-                let joined: Vec<String> = self.channels_of(id);
-                joined.iter().for_each(|name| self.part(id, name, None));
+                for name in self.channels_of(id) {
+                    self.part(id, &name, None);
+                }
             }
             "JOIN" => {
                 let mut keys = param(1).unwrap_or_default().split(',');
@@ -144,7 +145,9 @@ impl Network {
                         format!("{} {} :{topic}", channel.name, channel.members.len())
                     })
                     .collect();
-                list.iter().for_each(|entry| self.numeric(id, 322, entry));
+                for entry in list {
+                    self.numeric(id, 322, &entry);
+                }
                 self.numeric(id, 323, ":End of channel list.");
             }
             command => self.numeric(id, 421, &format!("{command} :Unknown command")),

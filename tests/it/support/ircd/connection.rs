@@ -87,11 +87,11 @@ async fn read(reading: ReadHalf<'_>, id: ClientId, shared: &Shared) -> End {
 }
 
 async fn write(mut writing: WriteHalf<'_>, mut receiver: UnboundedReceiver<Out>) -> End {
-    let mut waiting = Vec::new();
+    let mut queued = Vec::new();
     let mut buffer = Vec::new();
-    while receiver.recv_many(&mut waiting, 1024).await > 0 {
+    while receiver.recv_many(&mut queued, 1024).await > 0 {
         let mut end = None;
-        for out in waiting.drain(..) {
+        for out in queued.drain(..) {
             match out {
                 Out::Bytes(bytes) => buffer.extend_from_slice(&bytes),
                 Out::Close => end = end.or(Some(End::Close)),

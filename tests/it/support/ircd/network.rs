@@ -1,6 +1,7 @@
 //! Who is on the server and what they get to read: clients, nicks, channels, tags.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -329,15 +330,11 @@ impl Network {
     pub(super) fn describe(&self) -> String {
         let mut text = format!("on the server: {}\n", self.nicks().join(" "));
         for channel in self.channels.values() {
-            text.push_str(&format!(
-                "{}: {}\n",
-                channel.name,
-                self.names(&channel.name).join(" ")
-            ));
+            writeln!(text, "{}: {}", channel.name, self.names(&channel.name).join(" ")).unwrap();
         }
         text.push_str("the last lines from clients:\n");
         for one in self.received.iter().rev().take(15).rev() {
-            text.push_str(&format!("  {}> {}\n", one.nick, Value::from(one.line())));
+            writeln!(text, "  {}> {}", one.nick, Value::from(one.line())).unwrap();
         }
         text
     }

@@ -1,0 +1,119 @@
+//! A real Synapse on SQLite.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::process::{Process, command};
+use super::{free_port, http_client};
+
+/// The server name of the rig's homeserver.
+pub(crate) const SERVER_NAME: &str = "test.local";
+
+/// A running Synapse.
+pub(crate) struct Synapse {
+    /// The base URL of its client-server API.
+    pub(crate) url: String,
+    directory: PathBuf,
+    process: Process,
+}
+
+/// Where a Synapse will be: known before it runs, because the bridge's registration comes first.
+pub(crate) struct Plan {
+    port: u16,
+}
+
+impl Plan {
+    pub(crate) fn new() -> Self {
+        Self { port: free_port() }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Synapse {
+    /// Starts one in `directory`, which need not exist, with these registrations.
+    pub(crate) async fn start(plan: Plan, directory: &Path, registrations: &[&Path]) -> Self {
+        std::fs::create_dir_all(directory).unwrap();
+        let seed = aws_lc_rs::rand::generate::<[u8; 32]>(&aws_lc_rs::rand::SystemRandom::new()).unwrap();
+        let seed = base64::Engine::encode(&base64::engine::general_purpose::STANDARD_NO_PAD, seed.expose());
+        std::fs::write(directory.join("signing.key"), format!("ed25519 a_rig {seed}\n")).unwrap();
+        let config = config(plan.port, directory, registrations);
+        // JSON is YAML.
+        std::fs::write(directory.join("homeserver.yaml"), format!("{config:#}\n")).unwrap();
+        let process = spawn(directory);
+        let mut synapse = Self {
+            url: plan.url(),
+            directory: directory.into(),
+            process,
+        };
+        synapse.wait_ready().await;
+        synapse
+    }
+
+    /// Stops it and starts it again; what it stored is still there, what it remembered is not.
+    pub(crate) async fn restart(&mut self) {
+        self.process.stop().await;
+        self.process = spawn(&self.directory);
+        self.wait_ready().await;
+    }
+
+    async fn wait_ready(&mut self) {
+        let client = http_client();
+        let url = format!("{}/_matrix/client/versions", self.url);
+        let ready = async || {
+            client
+                .get(&url)
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status() == 200)
+        };
+        self.process.wait_ready(ready).await;
+    }
+}
+
+/// The Python that has Synapse: `TOWLINE_SYNAPSE_PYTHON`, or the venv that `scripts/lib.sh` makes.
+fn python() -> PathBuf {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
+    std::env::var_os("TOWLINE_SYNAPSE_PYTHON").map_or_else(default, Into::into)
+}
+
+fn spawn(directory: &Path) -> Process {
+    let mut synapse = command(python(), None);
+    synapse
+        .args(["-m", "synapse.app.homeserver", "-c"])
+        .arg(directory.join("homeserver.yaml"));
+    synapse.current_dir(directory);
+    Process::start("Synapse", synapse, &directory.join("synapse.log"))
+}
+
+fn config(port: u16, directory: &Path, registrations: &[&Path]) -> serde_json::Value {
+    let fast = json!({ "per_second": 100_000, "burst_count": 100_000 });
+    json!({
+        "server_name": SERVER_NAME,
+        "public_baseurl": format!("http://127.0.0.1:{port}/"),
+        "listeners": [{
+            "port": port, "bind_addresses": ["127.0.0.1"], "type": "http", "tls": false,
+            "resources": [{ "names": ["client"], "compress": false }],
+        }],
+        "database": { "name": "sqlite3", "args": { "database": directory.join("homeserver.db") } },
+        "media_store_path": directory.join("media"),
+        "signing_key_path": directory.join("signing.key"),
+        "pid_file": directory.join("homeserver.pid"),
+        "macaroon_secret_key": "rig", "form_secret": "rig",
+        "report_stats": false,
+        "serve_server_wellknown": false,
+        "trusted_key_servers": [], "suppress_key_server_warning": true,
+        "presence": { "enabled": false },
+        "enable_registration": true, "enable_registration_without_verification": true,
+        "bcrypt_rounds": 4,
+        "app_service_config_files": registrations,
+        "rc_message": fast, "rc_registration": fast, "rc_admin_redaction": fast,
+        "rc_room_creation": fast, "rc_3pid_validation": fast, "rc_joins_per_room": fast,
+        "rc_invites": { "per_room": fast, "per_user": fast, "per_issuer": fast },
+        "rc_joins": { "local": fast, "remote": fast },
+        "rc_login": { "address": fast, "account": fast, "failed_attempts": fast },
+    })
+}

@@ -1,0 +1,125 @@
+//! The bridge's real binary, and the one place that knows its command line and configuration file.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use tokio::net::TcpStream;
+
+use super::free_port;
+use super::inspircd::Inspircd;
+use super::process::{Process, command};
+use super::synapse::{Plan, SERVER_NAME};
+
+/// The bridge: initialised, and running or not.
+pub(crate) struct Towline {
+    directory: PathBuf,
+    port: u16,
+    process: Option<Process>,
+}
+
+/// The Matrix id of the bridge's bot.
+pub(crate) fn bot() -> String {
+    format!("@towline:{SERVER_NAME}")
+}
+
+/// A network for the configuration file.
+pub(crate) struct NetworkEntry {
+    pub(crate) slug: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) server: String,
+}
+
+impl NetworkEntry {
+    /// The rig's server without TLS.
+    pub(crate) fn plain(slug: &'static str, name: &'static str, inspircd: &Inspircd) -> Self {
+        Self {
+            slug,
+            name,
+            server: format!("{{ host: 127.0.0.1, port: {}, tls: false }}", inspircd.port),
+        }
+    }
+
+    /// The rig's server on TLS, with its authority.
+    pub(crate) fn tls(slug: &'static str, name: &'static str, inspircd: &Inspircd) -> Self {
+        let (port, ca) = (inspircd.tls_port, inspircd.ca_file().display().to_string());
+        let server = format!("{{ host: localhost, port: {port}, tls: true, ca_file: \"{ca}\" }}");
+        Self { slug, name, server }
+    }
+}
+
+impl Towline {
+    /// `towline init`, and the networks added to its configuration.
+    pub(crate) async fn init(
+        directory: &Path,
+        homeserver: &Plan,
+        admin: &str,
+        networks: &[NetworkEntry],
+    ) -> Self {
+        let port = free_port();
+        let mut init = command(binary(), None);
+        init.args([
+            "init",
+            "--admin",
+            admin,
+            "--homeserver",
+            &homeserver.url(),
+            "--domain",
+            SERVER_NAME,
+        ]);
+        init.args(["--listen", &format!("127.0.0.1:{port}"), "--directory"])
+            .arg(directory);
+        let output = init.output().await.expect("the binary was built");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "towline init: {}\n{text}", output.status);
+        let config = directory.join("config.yaml");
+        let mut text = std::fs::read_to_string(&config).unwrap();
+        text.push_str("\nnetworks:\n");
+        for NetworkEntry { slug, name, server } in networks {
+            let entry = format!(
+                "  {slug}:\n    name: {name}\n    servers:\n      - {server}\n    allow_private: true\n"
+            );
+            text.push_str(&entry);
+        }
+        std::fs::write(&config, text).unwrap();
+        Self {
+            directory: directory.into(),
+            port,
+            process: None,
+        }
+    }
+
+    /// The file that the homeserver is given.
+    pub(crate) fn registration(&self) -> PathBuf {
+        self.directory.join("registration.yaml")
+    }
+
+    /// `towline run`, until it answers.
+    pub(crate) async fn run(&mut self) {
+        let mut run = command(binary(), None);
+        run.args(["run", "--config"])
+            .arg(self.directory.join("config.yaml"));
+        let mut process = Process::start("Towline", run, &self.directory.join("towline.log"));
+        let port = self.port;
+        process
+            .wait_ready(async || TcpStream::connect(("127.0.0.1", port)).await.is_ok())
+            .await;
+        self.process = Some(process);
+    }
+
+    /// SIGTERM, and waits until it has ended.
+    pub(crate) async fn stop(&mut self) -> ExitStatus {
+        self.process.take().expect("the bridge runs").stop().await
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(&mut self) {
+        self.process.take().expect("the bridge runs").kill().await;
+    }
+}
+
+/// The binary beside this test or example: `target/debug/{deps,examples}/this` and `target/debug/towline`.
+fn binary() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let directory = this.parent().and_then(Path::parent).expect("cargo's directories");
+    directory.join("towline")
+}

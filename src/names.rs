@@ -33,7 +33,7 @@ pub enum InvalidName {
     Slug,
 }
 
-/// No server takes longer names; IRCnet's and Ergo's longest are well below.
+/// No server takes longer names; `IRCnet`'s and Ergo's longest are well below.
 const LONGEST_NAME: usize = 400;
 
 fn check(text: &str, forbidden: impl Fn(char) -> bool) -> Result<(), InvalidName> {
@@ -234,7 +234,8 @@ impl CaseMapping {
 #[derive(Debug, Clone)]
 pub struct CaseMap<V> {
     mapping: CaseMapping,
-    entries: BTreeMap<Box<str>, V>,
+    /// Folded name → the name as it was written, for folding can't be undone, and the value.
+    entries: BTreeMap<Box<str>, (Box<str>, V)>,
 }
 
 impl<V> Default for CaseMap<V> {
@@ -275,12 +276,16 @@ impl<V> CaseMap<V> {
     /// The value under a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&V> {
-        self.entries.get(self.mapping.fold(name).as_str())
+        self.entries
+            .get(self.mapping.fold(name).as_str())
+            .map(|(_, value)| value)
     }
 
     /// The value under a name, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut V> {
-        self.entries.get_mut(self.mapping.fold(name).as_str())
+        self.entries
+            .get_mut(self.mapping.fold(name).as_str())
+            .map(|(_, value)| value)
     }
 
     /// Whether the name has a value.
@@ -291,34 +296,40 @@ impl<V> CaseMap<V> {
 
     /// Sets the value of a name and returns the one that it had.
     pub fn insert(&mut self, name: &str, value: V) -> Option<V> {
-        self.entries.insert(self.mapping.fold(name).into(), value)
+        self.entries
+            .insert(self.mapping.fold(name).into(), (name.into(), value))
+            .map(|(_, old)| old)
     }
 
     /// The value of a name, made first where it is missing.
     pub fn entry(&mut self, name: &str, make: impl FnOnce() -> V) -> &mut V {
-        self.entries
+        &mut self
+            .entries
             .entry(self.mapping.fold(name).into())
-            .or_insert_with(make)
+            .or_insert_with(|| (name.into(), make()))
+            .1
     }
 
     /// Removes a name and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<V> {
-        self.entries.remove(self.mapping.fold(name).as_str())
+        self.entries
+            .remove(self.mapping.fold(name).as_str())
+            .map(|(_, value)| value)
     }
 
     /// Folded names with their values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
-        self.entries.iter().map(|(name, value)| (&**name, value))
+        self.entries.iter().map(|(folded, (_, value))| (&**folded, value))
     }
 
     /// The values, in the order of their names.
     pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.entries.values()
+        self.entries.values().map(|(_, value)| value)
     }
 
     /// The values, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.entries.values_mut()
+        self.entries.values_mut().map(|(_, value)| value)
     }
 
     /// How many names there are.
@@ -390,5 +401,8 @@ mod tests {
         assert_eq!(map.len(), 2);
         map.set_mapping(CaseMapping::Rfc1459);
         assert_eq!((map.len(), map.contains("A[")), (1, true));
+        // The default mapping is in force until the server names another: nothing may be lost by that.
+        map.set_mapping(CaseMapping::Ascii);
+        assert!(map.contains("a{") && !map.contains("a["));
     }
 }

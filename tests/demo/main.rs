@@ -32,7 +32,7 @@ enum Line {
 const CONVERSATION: &[Line] = &[
     Line::Irene("hi! is this the towline channel?"),
     Line::Alice("it is. I'm in Element, and you?"),
-    Line::Irene("in a terminal. you look like anyone else here"),
+    Line::Irene("in a terminal. you look quite at home"),
     Line::Alice("so do you :)"),
     Line::IreneDoes("waves"),
     Line::AliceDoes("waves back"),
@@ -44,7 +44,7 @@ const CONVERSATION: &[Line] = &[
 async fn main() {
     let once = std::env::args().any(|argument| argument == "--once");
     println!("Starting Synapse, InspIRCd and Towline …");
-    let town = Town::start().await;
+    let mut town = Town::start().await;
     let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
     irene.join(CHANNEL).await;
     let mark = irene.mark();
@@ -66,22 +66,21 @@ async fn main() {
         "\nEach of the {} lines arrived on both sides.",
         CONVERSATION.len()
     );
-    if once {
-        return;
+    if !once {
+        println!("\nLook around with Element or another Matrix client:");
+        println!("  homeserver  {}", town.synapse.url);
+        println!("  user        alice");
+        println!("  password    {PASSWORD}");
+        println!(
+            "An IRC client meets you in {CHANNEL} at {}.",
+            town.inspircd.address()
+        );
+        println!("Ctrl-C ends everything.");
+        tokio::signal::ctrl_c().await.unwrap();
     }
-    println!("\nLook around with Element or another Matrix client:");
-    println!("  homeserver  {}", town.synapse.url);
-    println!("  user        alice");
-    println!("  password    {PASSWORD}");
-    println!(
-        "An IRC client meets you in {CHANNEL} at {}.",
-        town.inspircd.address()
-    );
-    println!("Ctrl-C ends everything.");
-    tokio::signal::ctrl_c().await.unwrap();
-    // The bridge says goodbye on IRC before its servers go.
-    let mut town = town;
-    drop(tokio::time::timeout(Duration::from_secs(10), town.towline.stop()).await);
+    // The bridge says goodbye on IRC before its servers go. Ctrl-C has reached it too, so it may be gone.
+    let stopped = town.towline.stop();
+    drop(tokio::time::timeout(Duration::from_secs(10), stopped).await);
 }
 
 /// One says a line, the other gets it, and both views are printed as they were seen.

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::put;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -632,6 +633,14 @@ async fn the_proxy_cuts_and_restores() {
 async fn each_test_has_a_database_of_its_own() {
     let (one, two) = (TestDatabase::new().await, TestDatabase::new().await);
     assert_ne!(one.url(), two.url());
+    if one.url().starts_with("postgres") {
+        let mut connection = PgConnection::connect(&one.url()).await.unwrap();
+        let (name,): (String,) = sqlx::query_as("SELECT current_database()::text")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert!(one.url().ends_with(&name), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose,
+};
 use tokio::net::TcpStream;
 
 use super::free_port;
@@ -88,20 +91,32 @@ fn spawn(directory: &Path) -> Process {
     Process::start("InspIRCd", inspircd, &directory.join("output.log"))
 }
 
-/// An authority and a certificate from it.
+/// An authority and a certificate from it. Their names differ: with equal ones the certificate would look
+/// signed by itself, which OpenSSL refuses.
 fn write_certificates(directory: &Path) {
     let authority_key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = params.self_signed(&authority_key).unwrap();
-    let issuer = Issuer::new(params, authority_key);
+    let mut authority = named("The rig's authority", &[]);
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    std::fs::write(
+        directory.join("ca.pem"),
+        authority.self_signed(&authority_key).unwrap().pem(),
+    )
+    .unwrap();
+    let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names)
-        .unwrap()
-        .signed_by(&key, &issuer)
-        .unwrap();
-    std::fs::write(directory.join("ca.pem"), authority.pem()).unwrap();
+    let mut server = named("The rig's IRC server", &["localhost", "127.0.0.1"]);
+    server.use_authority_key_identifier_extension = true;
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let certificate = server.signed_by(&key, &issuer).unwrap();
     std::fs::write(directory.join("cert.pem"), certificate.pem()).unwrap();
     std::fs::write(directory.join("key.pem"), key.serialize_pem()).unwrap();
+}
+
+fn named(name: &str, hosts: &[&str]) -> CertificateParams {
+    let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+    let mut params = CertificateParams::new(hosts).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
 }

@@ -12,7 +12,7 @@ use super::START_LIMIT;
 /// How often a start is looked at; a server that is starting cannot be waited for in any other way.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A running process. Dropped, it is killed.
+/// A running process. Dropped, it is killed and gone.
 pub(crate) struct Process {
     name: String,
     child: Child,
@@ -110,7 +110,7 @@ impl Process {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<_> = text.lines().collect();
-        let last = &lines[lines.len().saturating_sub(60)..];
+        let last = &lines[lines.len().saturating_sub(40)..];
         format!(
             "--- the end of {}'s log ---\n{}\n--- ---",
             self.name,
@@ -123,6 +123,11 @@ impl Drop for Process {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{}", self.tail());
+        }
+        // Killed and gone before the next server goes: SIGKILL leaves nothing to wait for but the kernel.
+        drop(self.child.start_kill());
+        while matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::yield_now();
         }
     }
 }

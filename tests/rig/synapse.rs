@@ -43,6 +43,7 @@ impl Synapse {
         let config = config(plan.port, directory, registrations);
         // JSON is YAML.
         std::fs::write(directory.join("homeserver.yaml"), format!("{config:#}\n")).unwrap();
+        std::fs::write(directory.join("log.yaml"), format!("{:#}\n", log_config())).unwrap();
         let process = spawn(directory);
         let mut synapse = Self {
             url: plan.url(),
@@ -99,6 +100,7 @@ fn config(port: u16, directory: &Path, registrations: &[&Path]) -> serde_json::V
             "resources": [{ "names": ["client"], "compress": false }],
         }],
         "database": { "name": "sqlite3", "args": { "database": directory.join("homeserver.db") } },
+        "log_config": directory.join("log.yaml"),
         "media_store_path": directory.join("media"),
         "signing_key_path": directory.join("signing.key"),
         "pid_file": directory.join("homeserver.pid"),
@@ -115,5 +117,17 @@ fn config(port: u16, directory: &Path, registrations: &[&Path]) -> serde_json::V
         "rc_invites": { "per_room": fast, "per_user": fast, "per_issuer": fast },
         "rc_joins": { "local": fast, "remote": fast },
         "rc_login": { "address": fast, "account": fast, "failed_attempts": fast },
+    })
+}
+
+/// To the standard error, without the hundred background updates of a new database.
+fn log_config() -> serde_json::Value {
+    json!({
+        "version": 1,
+        "formatters": { "short": { "format": "%(asctime)s %(levelname)s %(name)s: %(message)s" } },
+        "handlers": { "console": { "class": "logging.StreamHandler", "formatter": "short" } },
+        "loggers": { "synapse.storage": { "level": "WARNING" }, "synapse.util": { "level": "WARNING" } },
+        "root": { "level": "INFO", "handlers": ["console"] },
+        "disable_existing_loggers": false,
     })
 }

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# What the scripts share: progress with the time, and what a fresh Debian machine with Rust still needs.
+# Sourced, not run. Nothing is installed twice, and no system service is left running by an installation.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+
+# Where Debian and rustup put programs that a plain user's PATH may lack.
+PATH="$PATH:$HOME/.cargo/bin:/usr/sbin"
+export PATH
+
+# progress TEXT: one line with the seconds since the script began.
+progress() {
+    printf '[%4d s] %s\n' "$SECONDS" "$*"
+}
+
+# fail TEXT: the reason on stderr, and the end.
+fail() {
+    printf '[%4d s] %s\n' "$SECONDS" "$*" >&2
+    exit 1
+}
+
+# quietly COMMAND…: its output is shown only if it fails.
+quietly() {
+    local log
+    log=$(mktemp)
+    if ! "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        fail "Failed: $*"
+    fi
+    rm -f "$log"
+}
+
+# need_debian PACKAGE…: installs the Debian packages that are missing.
+need_debian() {
+    local package missing=()
+    for package in "$@"; do
+        if [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) != *" installed" ]]; then
+            missing+=("$package")
+        fi
+    done
+    ((${#missing[@]})) || return 0
+    if ((EUID != 0)); then
+        fail "Missing Debian packages. Please run: sudo apt-get install --no-install-recommends ${missing[*]}"
+    fi
+    progress "Installing ${missing[*]} (Debian)"
+    (
+        # Their installation would start services for the whole machine: policy-rc.d is Debian's way to say no.
+        policy=/usr/sbin/policy-rc.d
+        if [[ ! -e $policy ]]; then
+            trap 'rm -f "$policy"' EXIT
+            printf '#!/bin/sh\nexit 101\n' >"$policy"
+            chmod 755 "$policy"
+        fi
+        export DEBIAN_FRONTEND=noninteractive
+        quietly apt-get -q update
+        quietly apt-get -q install -y --no-install-recommends "${missing[@]}"
+    )
+}
+
+# need_compiler: Rust itself links with cc, and SQLite and aws-lc are C.
+need_compiler() {
+    command -v cargo >/dev/null || fail "Rust is missing: see https://rustup.rs"
+    command -v cc >/dev/null || need_debian gcc libc6-dev
+}
+
+# need_synapse: a homeserver in target/venv, for tests/rig.
+need_synapse() {
+    local venv="$root/target/venv" wanted='matrix-synapse==1.163.*'
+    export TOWLINE_SYNAPSE_PYTHON="$venv/bin/python"
+    mkdir -p "$root/target"
+    # Two scripts at once install it once.
+    exec {lock}>"$root/target/venv.lock"
+    flock "$lock"
+    if ! "$venv/bin/python" -c 'import synapse.app.homeserver' >/dev/null 2>&1; then
+        python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need_debian python3-venv
+        progress "Installing Synapse into target/venv (PyPI, about a minute)"
+        quietly python3 -m venv --clear "$venv"
+        quietly "$venv/bin/python" -m pip install --quiet "$wanted"
+    fi
+    exec {lock}>&-
+}

@@ -2,11 +2,11 @@
 //!
 //! | part | what it does | owns |
 //! |---|---|---|
-//! | [`inbox`] | takes transactions, commits them, wakes lanes | nothing |
-//! | [`session`] | one actor per user and network | its IRC session, connection, buffers |
-//! | [`desk`] | one lane per user: invitations, commands | nothing |
-//! | [`delivery`] | one lane per room: the outbox, in order | nothing |
-//! | [`rooms`], [`ghosts`] | make rooms and bring ghosts in | caches only |
+//! | `inbox` | takes transactions, commits them, wakes lanes | nothing |
+//! | `session` | one actor per user and network | its IRC session, connection, buffers |
+//! | `desk` | one lane per user: invitations, commands | nothing |
+//! | `delivery` | one lane per room: the outbox, in order | nothing |
+//! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //!
 //! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
 //! and repeated, since whoever wakes looks into the store.
@@ -106,14 +106,7 @@ pub struct Shared {
 impl Bridge {
     /// Puts the parts together. Nothing runs until [`Bridge::start`].
     pub fn new(parts: Parts) -> Self {
-        let Parts {
-            config,
-            store,
-            client,
-            homeserver,
-            clock,
-            console,
-        } = parts;
+        let Parts { config, store, client, homeserver, clock, console } = parts;
         Self(Arc::new(Shared {
             started_at: clock.unix_ms(),
             config,
@@ -141,10 +134,7 @@ impl Bridge {
     /// Starts every session and takes up what was left in the queues.
     pub async fn start(&self) -> Result<(), StoreError> {
         let rooms = self.store.rooms_with_requests().await?;
-        self.unsure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(&rooms);
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner).extend(&rooms);
         for session in self.store.sessions().await? {
             self.start_session(session).await?;
         }
@@ -201,20 +191,13 @@ impl Bridge {
 
     /// The session with this number.
     pub fn session(&self, id: i64) -> Option<SessionHandle> {
-        self.sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .cloned()
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// Opens a session of this user, or finds it; and says whether it is new.
     pub async fn open_session(&self, user: &User, slug: &str) -> Result<(SessionHandle, bool), StoreError> {
         let name = self.network_name(slug);
-        let (row, new) = self
-            .store
-            .open_session(user, slug, &name, self.clock.unix_ms())
-            .await?;
+        let (row, new) = self.store.open_session(user, slug, &name, self.clock.unix_ms()).await?;
         if let Some(handle) = self.session(row.id) {
             return Ok((handle, new));
         }
@@ -223,10 +206,7 @@ impl Bridge {
 
     async fn start_session(&self, row: SessionRow) -> Result<SessionHandle, StoreError> {
         let handle = session::start(self, row).await?;
-        self.sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(handle.row.id, handle.clone());
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.row.id, handle.clone());
         Ok(handle)
     }
 
@@ -237,23 +217,17 @@ impl Bridge {
 
     /// The name that people see of a network.
     pub(crate) fn network_name(&self, slug: &str) -> String {
-        self.config
-            .network(slug)
-            .map_or_else(|| slug.to_owned(), |network| network.name.clone())
+        self.config.network(slug).map_or_else(|| slug.to_owned(), |network| network.name.clone())
     }
 
     fn wake_delivery(&self, room: i64) {
         let bridge = self.clone();
-        self.deliveries.wake(&self.tasks, &self.stop, room, move |room| {
-            bridge.clone().deliver(room)
-        });
+        self.deliveries.wake(&self.tasks, &self.stop, room, move |room| bridge.clone().deliver(room));
     }
 
     fn wake_departures(&self, room: i64) {
         let bridge = self.clone();
-        self.departures.wake(&self.tasks, &self.stop, room, move |room| {
-            bridge.clone().see_off(room)
-        });
+        self.departures.wake(&self.tasks, &self.stop, room, move |room| bridge.clone().see_off(room));
     }
 
     /// Somebody should look at what waits in this lane of the inbox.
@@ -267,9 +241,7 @@ impl Bridge {
             _ => {
                 let bridge = self.clone();
                 self.desks
-                    .wake(&self.tasks, &self.stop, lane.to_owned(), move |lane| {
-                        bridge.clone().attend(lane)
-                    });
+                    .wake(&self.tasks, &self.stop, lane.to_owned(), move |lane| bridge.clone().attend(lane));
             }
         }
     }

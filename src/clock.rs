@@ -19,18 +19,12 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where the clock that is passed in comes from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is where the clock that is passed in comes from")]
     fn now(&self) -> Instant {
         Instant::now()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where the clock that is passed in comes from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is where the clock that is passed in comes from")]
     fn unix_ms(&self) -> i64 {
         let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         // A machine that believes to be before 1970 has no useful time; zero is at least not in the future.

@@ -1,6 +1,6 @@
 //! The control language: what a person types to the bot.
 //!
-//! [`table::COMMANDS`] is the only list of commands; grammar, permission, help and `docs/commands.md` come from it.
+//! `table::COMMANDS` is the only list of commands; grammar, permission, help and `docs/commands.md` come from it.
 //! One command stands on each line of a message. The first word is the command, in capitals or not; the rest belongs
 //! to it as it stands: quotes, apostrophes and other scripts are just text. Every command gets an answer.
 
@@ -29,12 +29,7 @@ impl Console for Commands {
     fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let mut answer = Answer::default();
-            let lines: Vec<&str> = call
-                .text
-                .lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .collect();
+            let lines: Vec<&str> = call.text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
             for line in lines.iter().take(MOST_AT_ONCE) {
                 let one = run(bridge, &call, line).await;
                 answer.text = answer.text.line().then(one.text);
@@ -69,10 +64,7 @@ async fn run(bridge: &Bridge, call: &Call, line: &str) -> Answer {
     let line = line.strip_prefix(['/', '!']).unwrap_or(line);
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let Some(command) = table::find(name).filter(|command| call.permission >= command.permission) else {
-        return Answer {
-            text: help::unknown(name, call.permission, call.place),
-            redact: false,
-        };
+        return Answer { text: help::unknown(name, call.permission, call.place), redact: false };
     };
     let rest = rest.trim();
     let context = Context { bridge, call, rest };
@@ -80,19 +72,13 @@ async fn run(bridge: &Bridge, call: &Call, line: &str) -> Answer {
         Ok(text) => text,
         Err(refusal) => RichText::plain(refusal.to_string()),
     };
-    Answer {
-        text,
-        redact: command.secret && table::holds_secret(command, rest),
-    }
+    Answer { text, redact: command.secret && table::holds_secret(command, rest) }
 }
 
 impl<'a> Context<'a> {
     /// The first word of the rest, and what follows.
     fn word(&self) -> (&'a str, &'a str) {
-        let (word, rest) = self
-            .rest
-            .split_once(char::is_whitespace)
-            .unwrap_or((self.rest, ""));
+        let (word, rest) = self.rest.split_once(char::is_whitespace).unwrap_or((self.rest, ""));
         (word, rest.trim_start())
     }
 
@@ -104,19 +90,12 @@ impl<'a> Context<'a> {
         let sessions = self.bridge.sessions(Some(&self.call.user.user_id));
         if let Place::Network(id) = self.call.place {
             let session = sessions.into_iter().find(|session| session.row.id == id);
-            return session
-                .map(|session| (session, self.rest))
-                .ok_or(Refusal::Stopping);
+            return session.map(|session| (session, self.rest)).ok_or(Refusal::Stopping);
         }
         let (word, rest) = self.word();
-        let named = self
-            .bridge
-            .config
-            .network(word)
-            .map(|network| network.slug.as_str().to_owned());
-        if let Some(session) = sessions
-            .iter()
-            .find(|session| named.as_deref() == Some(session.row.network.as_str()))
+        let named = self.bridge.config.network(word).map(|network| network.slug.as_str().to_owned());
+        if let Some(session) =
+            sessions.iter().find(|session| named.as_deref() == Some(session.row.network.as_str()))
         {
             return Ok((session.clone(), rest));
         }
@@ -126,10 +105,7 @@ impl<'a> Context<'a> {
                 "You are on no network yet. Type open libera, or networks to see which there are.",
             )),
             several => {
-                let names: Vec<&str> = several
-                    .iter()
-                    .map(|session| session.row.network.as_str())
-                    .collect();
+                let names: Vec<&str> = several.iter().map(|session| session.row.network.as_str()).collect();
                 let names = names.join(", ");
                 Err(Refusal::asked(format!(
                     "You are on {names}: say which one first, as in {} join #channel, or type the command in the \

@@ -264,12 +264,8 @@ impl Config {
 
     /// Reads a configuration from text, as if it were in this file.
     pub fn parse(text: &str, file: &Path, environment: Environment<'_>) -> Result<Self, ConfigError> {
-        load::parse(text, file, environment, resolve::Tokens::Needed).map_err(|problems| {
-            ConfigError::Invalid {
-                file: file.to_owned(),
-                problems,
-            }
-        })
+        load::parse(text, file, environment, resolve::Tokens::Needed)
+            .map_err(|problems| ConfigError::Invalid { file: file.to_owned(), problems })
     }
 
     fn load_with(
@@ -277,23 +273,14 @@ impl Config {
         environment: Environment<'_>,
         tokens: resolve::Tokens,
     ) -> Result<Self, ConfigError> {
-        let read = |source| ConfigError::Read {
-            file: path.to_owned(),
-            source,
-        };
+        let read = |source| ConfigError::Read { file: path.to_owned(), source };
         let bytes = fs::read(path).map_err(read)?;
         // Not the file that a link leads to: the files that it names are beside the link.
         let file = std::path::absolute(path).map_err(read)?;
-        let text = String::from_utf8(bytes).map_err(|_| {
-            read(std::io::Error::new(
-                std::io::ErrorKind::InvalidData,
-                "it is not UTF-8",
-            ))
-        })?;
-        load::parse(&text, &file, environment, tokens).map_err(|problems| ConfigError::Invalid {
-            file: path.to_owned(),
-            problems,
-        })
+        let text = String::from_utf8(bytes)
+            .map_err(|_| read(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8")))?;
+        load::parse(&text, &file, environment, tokens)
+            .map_err(|problems| ConfigError::Invalid { file: path.to_owned(), problems })
     }
 
     /// The bot's Matrix id.
@@ -307,23 +294,15 @@ impl Config {
         self.networks
             .values()
             .find(|n| n.slug.as_str().eq_ignore_ascii_case(name))
-            .or_else(|| {
-                self.networks
-                    .values()
-                    .find(|n| n.name.to_lowercase() == name.to_lowercase())
-            })
+            .or_else(|| self.networks.values().find(|n| n.name.to_lowercase() == name.to_lowercase()))
     }
 
     /// The network whose name is nearest to this one, if any is near enough to be meant.
     pub fn nearest_network(&self, name: &str) -> Option<&Network> {
         let name = name.trim().to_lowercase();
         let names = |n: &Network| [n.slug.as_str().to_owned(), n.name.to_lowercase()];
-        let nearness = |n: &Network| {
-            names(n)
-                .iter()
-                .map(|known| strsim::jaro_winkler(known, &name))
-                .fold(0.0, f64::max)
-        };
+        let nearness =
+            |n: &Network| names(n).iter().map(|known| strsim::jaro_winkler(known, &name)).fold(0.0, f64::max);
         self.networks
             .values()
             .map(|network| (nearness(network), network))

@@ -9,7 +9,7 @@
 //! | [`names`] | nicks, channels, keys, slugs, casemapping | nothing |
 //! | [`clock`] | time and randomness, passed in | nothing |
 //! | [`config`] | the file, checked and resolved | `names` |
-//! | [`format`] | text as both sides show it | `names` |
+//! | [`mod@format`] | text as both sides show it | `names` |
 //! | [`irc`] | wire, session (sans-IO), connection, TLS | `names` |
 //! | [`matrix`] | client, application service, registration | `names` |
 //! | [`store`] | SQLite or PostgreSQL | `names` |

@@ -43,10 +43,7 @@ fn check(text: &str, forbidden: impl Fn(char) -> bool) -> Result<(), InvalidName
     if text.len() > LONGEST_NAME {
         return Err(InvalidName::TooLong(LONGEST_NAME));
     }
-    match text
-        .chars()
-        .find(|&c| matches!(c, '\0' | '\r' | '\n' | ' ' | ',') || forbidden(c))
-    {
+    match text.chars().find(|&c| matches!(c, '\0' | '\r' | '\n' | ' ' | ',') || forbidden(c)) {
         Some(c) => Err(InvalidName::Character(c)),
         None if text.starts_with(':') => Err(InvalidName::Start(':')),
         None => Ok(()),
@@ -168,14 +165,8 @@ impl Slug {
     /// When a character is outside `[a-z0-9-]` or there are more than 24.
     pub fn new(text: &str) -> Result<Self, InvalidName> {
         let fits = (1..=24).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if fits {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidName::Slug)
-        }
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if fits { Ok(Self(text.into())) } else { Err(InvalidName::Slug) }
     }
 }
 
@@ -212,10 +203,7 @@ impl CaseMapping {
     #[must_use]
     pub fn same(self, left: &str, right: &str) -> bool {
         left.len() == right.len()
-            && left
-                .chars()
-                .map(|c| self.fold_char(c))
-                .eq(right.chars().map(|c| self.fold_char(c)))
+            && left.chars().map(|c| self.fold_char(c)).eq(right.chars().map(|c| self.fold_char(c)))
     }
 
     fn fold_char(self, c: char) -> char {
@@ -248,10 +236,7 @@ impl<V> CaseMap<V> {
     /// An empty map for a network with this casemapping.
     #[must_use]
     pub fn new(mapping: CaseMapping) -> Self {
-        Self {
-            mapping,
-            entries: BTreeMap::new(),
-        }
+        Self { mapping, entries: BTreeMap::new() }
     }
 
     /// The casemapping in force.
@@ -266,26 +251,19 @@ impl<V> CaseMap<V> {
         if mapping != self.mapping {
             self.mapping = mapping;
             let old = std::mem::take(&mut self.entries);
-            self.entries = old
-                .into_iter()
-                .map(|(name, value)| (mapping.fold(&name).into(), value))
-                .collect();
+            self.entries = old.into_iter().map(|(name, value)| (mapping.fold(&name).into(), value)).collect();
         }
     }
 
     /// The value under a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&V> {
-        self.entries
-            .get(self.mapping.fold(name).as_str())
-            .map(|(_, value)| value)
+        self.entries.get(self.mapping.fold(name).as_str()).map(|(_, value)| value)
     }
 
     /// The value under a name, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut V> {
-        self.entries
-            .get_mut(self.mapping.fold(name).as_str())
-            .map(|(_, value)| value)
+        self.entries.get_mut(self.mapping.fold(name).as_str()).map(|(_, value)| value)
     }
 
     /// Whether the name has a value.
@@ -296,25 +274,17 @@ impl<V> CaseMap<V> {
 
     /// Sets the value of a name and returns the one that it had.
     pub fn insert(&mut self, name: &str, value: V) -> Option<V> {
-        self.entries
-            .insert(self.mapping.fold(name).into(), (name.into(), value))
-            .map(|(_, old)| old)
+        self.entries.insert(self.mapping.fold(name).into(), (name.into(), value)).map(|(_, old)| old)
     }
 
     /// The value of a name, made first where it is missing.
     pub fn entry(&mut self, name: &str, make: impl FnOnce() -> V) -> &mut V {
-        &mut self
-            .entries
-            .entry(self.mapping.fold(name).into())
-            .or_insert_with(|| (name.into(), make()))
-            .1
+        &mut self.entries.entry(self.mapping.fold(name).into()).or_insert_with(|| (name.into(), make())).1
     }
 
     /// Removes a name and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<V> {
-        self.entries
-            .remove(self.mapping.fold(name).as_str())
-            .map(|(_, value)| value)
+        self.entries.remove(self.mapping.fold(name).as_str()).map(|(_, value)| value)
     }
 
     /// Folded names with their values, in order.

@@ -1,12 +1,12 @@
 //! The store: everything that outlives the process, in SQLite or PostgreSQL.
 //!
-//! One set of statements serves both engines (`$1` placeholders, a portable subset of SQL); [`pool`] holds the enum
-//! and the macro that dispatches. Every write goes through the one task in [`writer`], which commits what has
+//! One set of statements serves both engines (`$1` placeholders, a portable subset of SQL); `pool` holds the enum
+//! and the macro that dispatches. Every write goes through the one task in `writer`, which commits what has
 //! gathered while the last commit was under way: one `fsync` for many writers, and a total order of commits.
 //! Reads have connections of their own.
 //!
 //! What it is not: it knows no IRC and no Matrix beyond their identifiers. Payloads and secrets are sealed
-//! ([`seal`]) before they reach a table.
+//! (`seal`) before they reach a table.
 
 mod buffers;
 mod error;
@@ -79,14 +79,8 @@ impl Store {
         let lock = InstanceLock::take(&options.url, options.lock.as_deref()).await?;
         let (readers, writing) = pool::open(&options.url).await?;
         writing.migrate().await?;
-        let store = Self {
-            shared: Arc::new(Shared {
-                readers,
-                writer: Writer::start(writing),
-                sealer,
-                lock,
-            }),
-        };
+        let store =
+            Self { shared: Arc::new(Shared { readers, writer: Writer::start(writing), sealer, lock }) };
         store.prove_key().await?;
         Ok(store)
     }
@@ -139,9 +133,6 @@ impl Store {
 
     async fn instance_value(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         const SQL: &str = "SELECT value FROM instance WHERE key = $1";
-        Ok(pool::on!(self.readers(), |p| sqlx::query_scalar(SQL)
-            .bind(key)
-            .fetch_optional(p)
-            .await)?)
+        Ok(pool::on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(key).fetch_optional(p).await)?)
     }
 }

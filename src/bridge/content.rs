@@ -46,10 +46,7 @@ pub(crate) fn message(kind: MessageType, text: &RichText, mentioned: Option<&str
     let mut body = text.to_plain();
     let html = text.to_html().filter(|html| html.len() <= LONGEST_HTML);
     if body.len() > LONGEST_BODY {
-        let end = (0..=LONGEST_BODY)
-            .rev()
-            .find(|&end| body.is_char_boundary(end))
-            .unwrap_or(0);
+        let end = (0..=LONGEST_BODY).rev().find(|&end| body.is_char_boundary(end)).unwrap_or(0);
         body.truncate(end);
         body.push('…');
     }
@@ -94,14 +91,7 @@ pub(crate) fn redact_row(room: i64, sender: &str, event_id: &str, reason: &str) 
 
 /// The row for an invitation.
 pub(crate) fn invite_row(room: i64, sender: &str, user_id: &str) -> NewOutbox {
-    row(
-        room,
-        sender,
-        OutboxKind::Invite,
-        unique(),
-        &json!({ "user_id": user_id }),
-        None,
-    )
+    row(room, sender, OutboxKind::Invite, unique(), &json!({ "user_id": user_id }), None)
 }
 
 fn row(
@@ -112,14 +102,7 @@ fn row(
     payload: &Value,
     history: Option<HistoryLine>,
 ) -> NewOutbox {
-    NewOutbox {
-        room,
-        txn_id,
-        sender: sender.to_owned(),
-        kind,
-        payload: payload.to_string(),
-        history,
-    }
+    NewOutbox { room, txn_id, sender: sender.to_owned(), kind, payload: payload.to_string(), history }
 }
 
 #[cfg(test)]
@@ -136,12 +119,8 @@ mod tests {
 
     #[test]
     fn every_message_names_its_row_and_says_whom_it_mentions() {
-        let row = message_row(
-            1,
-            "@b:x",
-            message(MessageType::Text, &RichText::plain("hi"), Some("@a:x")),
-            None,
-        );
+        let row =
+            message_row(1, "@b:x", message(MessageType::Text, &RichText::plain("hi"), Some("@a:x")), None);
         let content: Value = serde_json::from_str(&row.payload).unwrap();
         assert_eq!(content[CONTENT_KEY], row.txn_id);
         assert_eq!(content["m.mentions"]["user_ids"][0], "@a:x");

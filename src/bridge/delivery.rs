@@ -63,11 +63,7 @@ impl Bridge {
         let Some(row) = self.store.room(room).await? else {
             return Ok(());
         };
-        let unsure = self
-            .unsure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&room);
+        let unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
         let Some(room_id) = self.wait_for_room(&row).await else {
             return Ok(());
         };
@@ -154,17 +150,12 @@ impl Bridge {
     ) -> Option<HashMap<(String, String), String>> {
         let mut attempt = 0;
         loop {
-            match self
-                .client
-                .latest_messages(&room.creator, room_id, SEARCHED)
-                .await
-            {
+            match self.client.latest_messages(&room.creator, room_id, SEARCHED).await {
                 Ok(events) => {
                     let found = events.into_iter().filter_map(|event| {
                         // The key alone proves nothing: anybody may copy it. With the sender it does.
                         let key = event.content[CONTENT_KEY].as_str()?.to_owned();
-                        self.is_ours(&event.sender)
-                            .then_some(((event.sender, key), event.event_id))
+                        self.is_ours(&event.sender).then_some(((event.sender, key), event.event_id))
                     });
                     return Some(found.collect());
                 }
@@ -223,38 +214,17 @@ impl Bridge {
         room_id: &str,
         request: &Outbox,
     ) -> Result<Option<String>, ClientError> {
-        self.bring_in(room, room_id, &request.sender)
-            .await
-            .map_err(temporary)?;
-        let Outbox {
-            sender,
-            txn_id,
-            payload,
-            ..
-        } = request;
+        self.bring_in(room, room_id, &request.sender).await.map_err(temporary)?;
+        let Outbox { sender, txn_id, payload, .. } = request;
         match request.kind {
-            OutboxKind::Message => self
-                .client
-                .send_message(sender, room_id, txn_id, payload)
-                .await
-                .map(Some),
+            OutboxKind::Message => self.client.send_message(sender, room_id, txn_id, payload).await.map(Some),
             OutboxKind::State => {
-                let StateArguments {
-                    kind,
-                    state_key,
-                    content,
-                } = read(payload)?;
-                self.client
-                    .send_state(sender, room_id, &kind, &state_key, &content)
-                    .await
-                    .map(Some)
+                let StateArguments { kind, state_key, content } = read(payload)?;
+                self.client.send_state(sender, room_id, &kind, &state_key, &content).await.map(Some)
             }
             OutboxKind::Redact => {
                 let RedactArguments { event_id, reason } = read(payload)?;
-                self.client
-                    .redact(sender, room_id, &event_id, txn_id, &reason)
-                    .await
-                    .map(Some)
+                self.client.redact(sender, room_id, &event_id, txn_id, &reason).await.map(Some)
             }
             OutboxKind::Invite => {
                 let InviteArguments { user_id } = read(payload)?;
@@ -294,28 +264,15 @@ impl Bridge {
     /// Moves the bridge's read receipt in a room to this event, as the one who speaks for the bridge there.
     pub(super) fn settle_up_to(&self, room: i64, sender: &str, event_id: &str) {
         let place = (sender.to_owned(), event_id.to_owned());
-        self.settled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(room, place);
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).insert(room, place);
         let bridge = self.clone();
-        self.receipts.wake(&self.tasks, &self.stop, room, move |room| {
-            bridge.clone().mark_read(room)
-        });
+        self.receipts.wake(&self.tasks, &self.stop, room, move |room| bridge.clone().mark_read(room));
     }
 
     async fn mark_read(self, room: i64) {
-        let place = self
-            .settled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&room);
+        let place = self.settled.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
         let Some((sender, event_id)) = place else { return };
-        let Ok(Some(RoomRow {
-            room_id: Some(room_id),
-            ..
-        })) = self.store.room(room).await
-        else {
+        let Ok(Some(RoomRow { room_id: Some(room_id), .. })) = self.store.room(room).await else {
             return;
         };
         // Receipts are cumulative: the next one says it again.

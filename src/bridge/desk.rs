@@ -84,11 +84,8 @@ impl Bridge {
                 if self.stop.is_cancelled() {
                     return;
                 }
-                let done = if lane == STRAY {
-                    self.place_stray(&event).await
-                } else {
-                    self.attend_to(&event).await
-                };
+                let done =
+                    if lane == STRAY { self.place_stray(&event).await } else { self.attend_to(&event).await };
                 if let Err(error) = done {
                     // A poison event is set aside; it must not be what every start fails on.
                     tracing::warn!(event = %event.event_id, %error, "an event to the bot could not be dealt with");
@@ -121,10 +118,7 @@ impl Bridge {
         let event = match Event::read(&stored.json) {
             Ok(event) => event,
             Err(error) => {
-                return Ok(self
-                    .store
-                    .finish_event(stored.seq, Some(&error.to_string()))
-                    .await?);
+                return Ok(self.store.finish_event(stored.seq, Some(&error.to_string())).await?);
             }
         };
         match &event.content {
@@ -154,16 +148,10 @@ impl Bridge {
                 event.sender
             );
             return Ok(self
-                .persist(|| {
-                    self.client
-                        .leave(self.client.bot(), &event.room_id, Some(&reason))
-                })
+                .persist(|| self.client.leave(self.client.bot(), &event.room_id, Some(&reason)))
                 .await?);
         }
-        let user = self
-            .store
-            .ensure_user(&event.sender, self.clock.unix_ms())
-            .await?;
+        let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
         // The row comes first: what is said in the room right after the join must find its lane.
         let room = self
             .store
@@ -178,12 +166,8 @@ impl Bridge {
                 created_at: self.clock.unix_ms(),
             })
             .await?;
-        self.persist(|| self.client.join(self.client.bot(), &event.room_id))
-            .await?;
-        let state = self
-            .client
-            .state(self.client.bot(), &event.room_id, "m.room.encryption", "")
-            .await;
+        self.persist(|| self.client.join(self.client.bot(), &event.room_id)).await?;
+        let state = self.client.state(self.client.bot(), &event.room_id, "m.room.encryption", "").await;
         if member.encrypted || matches!(state, Ok(Some(_))) {
             return self.explain_encryption(event).await;
         }
@@ -214,19 +198,14 @@ impl Bridge {
             },
             (Some(ghost), None) => {
                 let network = self.network_name(&ghost.network);
-                format!(
-                    "You are not on {network}: open it in the chat with {} first.",
-                    self.client.bot()
-                )
+                format!("You are not on {network}: open it in the chat with {} first.", self.client.bot())
             }
             (None, _) => "There is nobody of that name.".to_owned(),
         };
         if let Some(ghost) = &found {
             self.register_ghost(ghost).await?;
         }
-        Ok(self
-            .persist(|| self.client.leave(ghost, &event.room_id, Some(&reason)))
-            .await?)
+        Ok(self.persist(|| self.client.leave(ghost, &event.room_id, Some(&reason))).await?)
     }
 
     async fn on_message(
@@ -255,27 +234,14 @@ impl Bridge {
                 redact: false,
             }
         } else {
-            let user = self
-                .store
-                .ensure_user(&event.sender, self.clock.unix_ms())
-                .await?;
-            let call = Call {
-                user,
-                permission,
-                place,
-                text: message.body.clone(),
-            };
+            let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
+            let call = Call { user, permission, place, text: message.body.clone() };
             self.console.answer(self, call).await
         };
         let bot = self.client.bot();
         let mut rows = Vec::new();
         if answer.redact {
-            rows.push(content::redact_row(
-                room.id,
-                bot,
-                &event.event_id,
-                "It held a password",
-            ));
+            rows.push(content::redact_row(room.id, bot, &event.event_id, "It held a password"));
         }
         let text = content::message(MessageType::Notice, &answer.text, None);
         rows.push(content::message_row(room.id, bot, text, None));

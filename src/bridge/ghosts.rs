@@ -44,10 +44,7 @@ impl Ghosts {
 
     /// The ghost may not be in the room any more.
     pub(super) fn forget(&self, room: i64, user_id: &str) {
-        self.present
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&(room, Box::from(user_id)));
+        self.present.lock().unwrap_or_else(PoisonError::into_inner).remove(&(room, Box::from(user_id)));
     }
 }
 
@@ -56,11 +53,7 @@ impl Bridge {
     pub(super) fn ghost_user_id(&self, network: &str, nick: &str) -> String {
         let domain = &self.config.homeserver.domain;
         let escaped = ghost_id::escape(nick);
-        let localpart = self
-            .config
-            .templates
-            .ghost
-            .render_id(&[("network", network), ("nick", &escaped)]);
+        let localpart = self.config.templates.ghost.render_id(&[("network", network), ("nick", &escaped)]);
         format!("@{}:{domain}", ghost_id::fit(localpart, domain))
     }
 
@@ -89,12 +82,8 @@ impl Bridge {
         let Some(fields) = self.config.templates.ghost.read_id(localpart) else {
             return Ok(None);
         };
-        let field = |name: &str| {
-            fields
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| value.as_str())
-        };
+        let field =
+            |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
         let (Some(network), Some(nick)) = (field("network"), field("nick").and_then(ghost_id::unescape))
         else {
             return Ok(None);
@@ -103,14 +92,9 @@ impl Bridge {
         if !known || Nick::new(&nick).is_err() || self.ghost_user_id(network, &nick) != user_id {
             return Ok(None);
         }
-        self.store
-            .ensure_network(network, network, self.clock.unix_ms())
-            .await?;
+        self.store.ensure_network(network, network, self.clock.unix_ms()).await?;
         let folded = crate::names::CaseMapping::Rfc1459.fold(&nick);
-        self.store
-            .ghost(network, &folded, &nick, user_id, self.clock.unix_ms())
-            .await
-            .map(Some)
+        self.store.ghost(network, &folded, &nick, user_id, self.clock.unix_ms()).await.map(Some)
     }
 
     /// Makes sure that the homeserver knows a ghost, by its name.
@@ -190,9 +174,7 @@ impl Bridge {
                                 Some(reason) => format!("Kicked by {kicker}: {reason}"),
                                 None => format!("Kicked by {kicker}"),
                             };
-                            self.client
-                                .kick(self.client.bot(), &room_id, &departure.user_id, &reason)
-                                .await
+                            self.client.kick(self.client.bot(), &room_id, &departure.user_id, &reason).await
                         }
                         None => self.client.leave(&departure.user_id, &room_id, reason).await,
                     };

@@ -88,9 +88,7 @@ impl Appservice for Bridge {
 
     fn networks(&self) -> Vec<(String, String)> {
         let networks = self.config.networks.values();
-        networks
-            .map(|network| (network.slug.as_str().to_owned(), network.name.clone()))
-            .collect()
+        networks.map(|network| (network.slug.as_str().to_owned(), network.name.clone())).collect()
     }
 
     async fn is_ready(&self) -> bool {
@@ -106,18 +104,9 @@ impl Bridge {
         }
         // An invitation concerns the person who invites: its room is not known yet.
         let invites_us = header.kind == "m.room.member"
-            && header
-                .content
-                .membership
-                .as_ref()
-                .is_some_and(|membership| membership == "invite")
+            && header.content.membership.as_ref().is_some_and(|membership| membership == "invite")
             && header.state_key.as_deref().is_some_and(|user| self.is_ours(user));
         let lane = invites_us.then(|| super::desk::lane_of(&header.sender));
-        Some(NewEvent {
-            event_id: header.event_id,
-            room_id: header.room_id,
-            lane,
-            json: json.to_owned(),
-        })
+        Some(NewEvent { event_id: header.event_id, room_id: header.room_id, lane, json: json.to_owned() })
     }
 }

@@ -39,10 +39,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> Lanes<K> {
             }
             lanes.insert(key.clone(), false);
         }
-        let running = Running {
-            lanes: Arc::clone(&self.0),
-            key,
-        };
+        let running = Running { lanes: Arc::clone(&self.0), key };
         let stop = stop.clone();
         tasks.spawn(async move {
             loop {
@@ -81,10 +78,7 @@ impl<K: Eq + Hash> Running<K> {
 impl<K: Eq + Hash> Drop for Running<K> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.lanes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&self.key);
+            self.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
         }
     }
 }

@@ -49,21 +49,11 @@ struct Powers {
 /// and set its topic, ghosts may speak. What would take the room out of the bridge's hands needs the creator.
 fn powers_of(kind: RoomKind) -> Powers {
     match kind {
-        RoomKind::Lobby => Powers {
-            owner: 0,
-            invite: 100,
-            default: 100,
-        },
-        RoomKind::Control | RoomKind::Network => Powers {
-            owner: 50,
-            invite: 100,
-            default: 50,
-        },
-        RoomKind::Private | RoomKind::Query | RoomKind::Shared => Powers {
-            owner: 50,
-            invite: 50,
-            default: 50,
-        },
+        RoomKind::Lobby => Powers { owner: 0, invite: 100, default: 100 },
+        RoomKind::Control | RoomKind::Network => Powers { owner: 50, invite: 100, default: 50 },
+        RoomKind::Private | RoomKind::Query | RoomKind::Shared => {
+            Powers { owner: 50, invite: 50, default: 50 }
+        }
     }
 }
 
@@ -86,10 +76,7 @@ fn power_levels(homeserver: &Homeserver, kind: RoomKind, creator: &str, owner: O
         "m.bridge",
         "uk.half-shot.bridge",
     ];
-    let events: Map<String, Value> = guarded
-        .iter()
-        .map(|kind| ((*kind).to_owned(), 100.into()))
-        .collect();
+    let events: Map<String, Value> = guarded.iter().map(|kind| ((*kind).to_owned(), 100.into())).collect();
     json!({
         "users": users,
         "users_default": 0,
@@ -128,11 +115,7 @@ impl Bridge {
         {
             self.register_ghost(&ghost).await?;
         }
-        let found = if may_exist {
-            self.find_marked(&room.creator, &room.marker).await?
-        } else {
-            None
-        };
+        let found = if may_exist { self.find_marked(&room.creator, &room.marker).await? } else { None };
         let room_id = match found {
             Some(room_id) => room_id,
             None => {
@@ -161,9 +144,7 @@ impl Bridge {
                         creator: self.client.bot().to_owned(),
                         owner: None,
                         lane: format!("lobby/{network}"),
-                        link: Link::Lobby {
-                            network: network.to_owned(),
-                        },
+                        link: Link::Lobby { network: network.to_owned() },
                         room_id: None,
                         created_at: self.clock.unix_ms(),
                     })
@@ -178,12 +159,7 @@ impl Bridge {
     /// The user's control room where one is known, else the intent of one that the bot makes.
     pub(super) async fn own_control_room(&self, user: i64) -> Result<RoomRow, StoreError> {
         let bot = self.client.bot();
-        if let Some(room) = self
-            .store
-            .control_rooms(user)
-            .await?
-            .into_iter()
-            .find(|room| room.creator == bot)
+        if let Some(room) = self.store.control_rooms(user).await?.into_iter().find(|room| room.creator == bot)
         {
             return Ok(room);
         }
@@ -225,15 +201,12 @@ impl Bridge {
         let templates = &self.config.templates;
         let fields = [("channel", channel), ("network", network_name.as_str())];
         let (name, topic) = match kind {
-            RoomKind::Control => (
-                Some("Towline".to_owned()),
-                Some("Talk to the IRC bouncer here: type help".to_owned()),
-            ),
+            RoomKind::Control => {
+                (Some("Towline".to_owned()), Some("Talk to the IRC bouncer here: type help".to_owned()))
+            }
             RoomKind::Network => (
                 Some(templates.network_room.render(&fields)),
-                Some(format!(
-                    "What {network_name} says, and commands for it: type help"
-                )),
+                Some(format!("What {network_name} says, and commands for it: type help")),
             ),
             RoomKind::Lobby => (Some(format!("Lobby of {network_name}")), None),
             RoomKind::Private | RoomKind::Shared => {
@@ -249,11 +222,7 @@ impl Bridge {
             initial_state.push(("m.room.join_rules", String::new(), rule));
         }
         if matches!(kind, RoomKind::Private | RoomKind::Query | RoomKind::Network) {
-            let shown = if kind == RoomKind::Network {
-                network_name.as_str()
-            } else {
-                channel
-            };
+            let shown = if kind == RoomKind::Network { network_name.as_str() } else { channel };
             let info = self.bridge_info(network, &network_name, shown, owner);
             let state_key = format!("chat.towline://irc/{network}/{shown}");
             initial_state.push(("m.bridge", state_key.clone(), info.clone()));
@@ -297,10 +266,7 @@ impl Bridge {
         let channel = crate::matrix::ghost_id::escape(channel);
         let localpart = template.render_id(&[("user", user), ("network", network), ("channel", &channel)]);
         let domain = &self.config.homeserver.domain;
-        Some(format!(
-            "#{}:{domain}",
-            crate::matrix::ghost_id::fit(localpart, domain)
-        ))
+        Some(format!("#{}:{domain}", crate::matrix::ghost_id::fit(localpart, domain)))
     }
 
     /// Sends a text to a room as the bot, as routine.
@@ -318,9 +284,7 @@ mod tests {
     use super::*;
 
     fn homeserver(version: &str) -> Homeserver {
-        Homeserver {
-            room_version: version.to_owned(),
-        }
+        Homeserver { room_version: version.to_owned() }
     }
 
     #[test]
@@ -332,20 +296,12 @@ mod tests {
 
     #[test]
     fn what_takes_a_room_out_of_our_hands_needs_its_creator_in_every_kind() {
-        for kind in [
-            RoomKind::Control,
-            RoomKind::Network,
-            RoomKind::Private,
-            RoomKind::Query,
-            RoomKind::Lobby,
-        ] {
+        for kind in
+            [RoomKind::Control, RoomKind::Network, RoomKind::Private, RoomKind::Query, RoomKind::Lobby]
+        {
             let levels = power_levels(&homeserver("11"), kind, "@bot:x", Some("@a:x"));
-            for event in [
-                "m.room.encryption",
-                "m.room.tombstone",
-                "m.room.power_levels",
-                "m.room.join_rules",
-            ] {
+            for event in ["m.room.encryption", "m.room.tombstone", "m.room.power_levels", "m.room.join_rules"]
+            {
                 assert_eq!(levels["events"][event], 100, "{event} in {kind:?}");
             }
         }

@@ -4,7 +4,7 @@
 //! It makes no request to the homeserver: what it reads from IRC it commits as rows of the outbox, which the rooms'
 //! lanes deliver. So a slow homeserver never delays a PONG.
 //!
-//! One turn of its loop: wait for something (lines, the inbox, a request, a timer), handle it, then [`Actor::flush`]:
+//! One turn of its loop: wait for something (lines, the inbox, a request, a timer), handle it, then `Actor::flush`:
 //! commit what was read, commit what is about to be sent, hand the bytes to the socket.
 
 mod buffers;
@@ -136,20 +136,11 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
     let (requests, mailbox) = mpsc::channel(REQUESTS);
     let wake = Arc::new(Notify::new());
     let (status, observed) = watch::channel(Status::default());
-    let handle = SessionHandle {
-        row: row.clone(),
-        requests,
-        wake: Arc::clone(&wake),
-        status: observed,
-    };
+    let handle = SessionHandle { row: row.clone(), requests, wake: Arc::clone(&wake), status: observed };
     let Some(network) = network else {
         let reason = format!("{} is not in the configuration any more", row.network);
         tracing::warn!(session = row.id, network = %row.network, "the network of a session is not configured");
-        status.send_replace(Status {
-            state: SessionState::Stuck,
-            reason: Some(reason),
-            ..Status::default()
-        });
+        status.send_replace(Status { state: SessionState::Stuck, reason: Some(reason), ..Status::default() });
         return Ok(handle);
     };
     let store = &bridge.store;
@@ -272,10 +263,7 @@ impl Actor {
         match received {
             Ok(true) => Ok(()),
             Ok(false) => self.lose_connection("the server closed the connection").await,
-            Err(error) => {
-                self.lose_connection(&format!("the connection broke: {error}"))
-                    .await
-            }
+            Err(error) => self.lose_connection(&format!("the connection broke: {error}")).await,
         }
     }
 
@@ -289,7 +277,7 @@ impl Actor {
             self.on_event(event).await?;
         }
         if self.retry_at.is_some_and(|at| at <= now) {
-            self.dial().await?;
+            self.dial();
         }
         Ok(())
     }
@@ -311,14 +299,9 @@ impl Actor {
         rooms.dedup();
         let departed: Vec<i64> = incoming.departures.iter().map(|(room, ..)| *room).collect();
         let now = self.bridge.clock.unix_ms();
-        self.bridge
-            .store
-            .commit_incoming(self.row.id, self.epoch, &self.row.network, incoming, now)
-            .await?;
+        self.bridge.store.commit_incoming(self.row.id, self.epoch, &self.row.network, incoming, now).await?;
         rooms.into_iter().for_each(|room| self.bridge.wake_delivery(room));
-        departed
-            .into_iter()
-            .for_each(|room| self.bridge.wake_departures(room));
+        departed.into_iter().for_each(|room| self.bridge.wake_departures(room));
         Ok(())
     }
 
@@ -339,9 +322,7 @@ impl Actor {
         /// Lines that one message holds: a MOTD in one piece, and no event too large.
         const TOGETHER: usize = 60;
         for lines in std::mem::take(&mut self.server_text).chunks(TOGETHER) {
-            let text = lines
-                .iter()
-                .fold(RichText::new(), |text, line| text.line().then(line.clone()));
+            let text = lines.iter().fold(RichText::new(), |text, line| text.line().then(line.clone()));
             let content = content::message(MessageType::Notice, &text, None);
             let row = content::message_row(self.network_room, self.bridge.client.bot(), content, None);
             self.incoming.outbox.push(row);
@@ -363,18 +344,12 @@ impl Actor {
         };
         let status = Status {
             state,
-            nick: session
-                .map(|session| session.nick().to_owned())
-                .unwrap_or_default(),
+            nick: session.map(|session| session.nick().to_owned()).unwrap_or_default(),
             since: self.link.as_ref().and_then(|link| link.since),
             lag: session.and_then(Session::lag),
             channels: session.map_or(0, |session| session.channels().count()),
             waiting: self.outbound.waiting(),
-            reason: if state == SessionState::Connected {
-                None
-            } else {
-                self.last_reason.clone()
-            },
+            reason: if state == SessionState::Connected { None } else { self.last_reason.clone() },
         };
         self.status.send_if_modified(|shown| {
             let changed = *shown != status;
@@ -391,11 +366,7 @@ impl Actor {
         let folded = self.ghosts.mapping().fold(nick);
         let new = self.bridge.ghost_user_id(&self.row.network, nick);
         let now = self.bridge.clock.unix_ms();
-        let ghost = self
-            .bridge
-            .store
-            .ghost(&self.row.network, &folded, nick, &new, now)
-            .await?;
+        let ghost = self.bridge.store.ghost(&self.row.network, &folded, nick, &new, now).await?;
         if self.ghosts.len() >= REMEMBERED_GHOSTS {
             self.ghosts.clear();
         }

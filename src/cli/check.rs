@@ -35,11 +35,7 @@ struct Failure {
 
 impl Failure {
     fn new(code: Code, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            code,
-            what: what.into(),
-            remedy: remedy.into(),
-        }
+        Self { code, what: what.into(), remedy: remedy.into() }
     }
 }
 
@@ -69,9 +65,7 @@ impl Findings<'_> {
                 failure.what, failure.remedy
             ),
         };
-        written
-            .and_then(|()| self.output.flush())
-            .map_err(|error| CliError::Unexpected(error.into()))?;
+        written.and_then(|()| self.output.flush()).map_err(|error| CliError::Unexpected(error.into()))?;
         if let Outcome::Failed(failure) = outcome {
             self.failed += 1;
             self.first.get_or_insert(failure.code);
@@ -83,10 +77,7 @@ impl Findings<'_> {
     fn finish(self) -> Result<(), CliError> {
         match self.first {
             None => Ok(()),
-            Some(code) => Err(CliError::Checks {
-                failed: self.failed,
-                code,
-            }),
+            Some(code) => Err(CliError::Checks { failed: self.failed, code }),
         }
     }
 }
@@ -97,11 +88,7 @@ pub async fn check(
     environment: Environment<'_>,
     output: &mut dyn Write,
 ) -> Result<(), CliError> {
-    let mut findings = Findings {
-        output,
-        failed: 0,
-        first: None,
-    };
+    let mut findings = Findings { output, failed: 0, first: None };
     let config = Config::load(&arguments.config.config, environment)?;
     let file = config.file.display().to_string();
     findings.add("configuration", Outcome::Ok(file))?;
@@ -137,11 +124,7 @@ fn registration_file(config: &Config) -> Outcome {
         }
         Err(error) => {
             let what = format!("{file} can't be read: {error}");
-            return Outcome::Failed(Failure::new(
-                Code::Registration,
-                what,
-                "make it readable to Towline",
-            ));
+            return Outcome::Failed(Failure::new(Code::Registration, what, "make it readable to Towline"));
         }
     };
     let found = match Registration::read(&text) {
@@ -152,18 +135,11 @@ fn registration_file(config: &Config) -> Outcome {
         }
     };
     let appservice = &config.appservice;
-    let ours = Registration::new(
-        &claims(config),
-        appservice.as_token.clone(),
-        appservice.hs_token.clone(),
-    );
+    let ours = Registration::new(&claims(config), appservice.as_token.clone(), appservice.hs_token.clone());
     let differences = ours.differences(&found);
     if differences.is_empty() {
         return Outcome::Ok(file.to_string());
     }
-    let what = format!(
-        "{file} and the configuration differ in {}",
-        differences.join(", ")
-    );
+    let what = format!("{file} and the configuration differ in {}", differences.join(", "));
     Outcome::Failed(Failure::new(Code::Registration, what, renew))
 }

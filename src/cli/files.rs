@@ -16,20 +16,14 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), CliError> {
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(|source| CliError::Write {
-            file: folder.to_owned(),
-            source,
-        })
+        .map_err(|source| CliError::Write { file: folder.to_owned(), source })
 }
 
 /// Writes a file that must not exist yet.
 pub(super) fn create(file: &Path, content: &str) -> Result<(), CliError> {
     write_new(file, content, PRIVATE).map_err(|source| match source.kind() {
         std::io::ErrorKind::AlreadyExists => CliError::Exists(file.to_owned()),
-        _ => CliError::Write {
-            file: file.to_owned(),
-            source,
-        },
+        _ => CliError::Write { file: file.to_owned(), source },
     })
 }
 
@@ -47,19 +41,12 @@ pub(super) fn replace(file: &Path, content: &str) -> Result<(), CliError> {
     written.map_err(|source| {
         // The error that counts is the first; a leftover is only untidy.
         let _ = fs::remove_file(&temporary);
-        CliError::Write {
-            file: file.to_owned(),
-            source,
-        }
+        CliError::Write { file: file.to_owned(), source }
     })
 }
 
 fn write_new(file: &Path, content: &str, mode: u32) -> std::io::Result<()> {
-    let mut opened = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(file)?;
+    let mut opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(file)?;
     opened.write_all(content.as_bytes())?;
     opened.sync_all()
 }

@@ -83,12 +83,7 @@ pub fn init(
     if let Some(there) = paths.iter().find(|path| path.symlink_metadata().is_ok()) {
         return Err(CliError::Exists(there.clone()));
     }
-    let mut terminal = Terminal {
-        input,
-        output,
-        interactive,
-        takes_defaults: arguments.yes,
-    };
+    let mut terminal = Terminal { input, output, interactive, takes_defaults: arguments.yes };
     let answers = answers(arguments, &mut terminal)?;
     let flavour = flavour(arguments, &mut terminal)?;
 
@@ -124,9 +119,7 @@ fn answers(arguments: &Arguments, terminal: &mut Terminal<'_>) -> Result<Answers
     .collect();
     if !terminal.interactive && !missing.is_empty() {
         let flags = missing.join(", ");
-        return Err(CliError::Usage(format!(
-            "there is no terminal to ask on, so these are needed: {flags}"
-        )));
+        return Err(CliError::Usage(format!("there is no terminal to ask on, so these are needed: {flags}")));
     }
     // Until all is answered, what stands for the rest must be right, so that each answer is judged by itself.
     let mut answers = Answers {
@@ -139,22 +132,10 @@ fn answers(arguments: &Arguments, terminal: &mut Terminal<'_>) -> Result<Answers
     };
     terminal.settle(&mut answers, &HOMESERVER, arguments.homeserver.as_deref(), None)?;
     let domain = domain_of(&answers.homeserver);
-    terminal.settle(
-        &mut answers,
-        &DOMAIN,
-        arguments.domain.as_deref(),
-        domain.as_deref(),
-    )?;
+    terminal.settle(&mut answers, &DOMAIN, arguments.domain.as_deref(), domain.as_deref())?;
     terminal.settle(&mut answers, &ADMIN, arguments.admin.as_deref(), None)?;
-    terminal.settle(
-        &mut answers,
-        &LISTEN_AT,
-        arguments.listen.as_deref(),
-        Some(LISTEN),
-    )?;
-    let callable = !["0.0.0.0:", "[::]:"]
-        .iter()
-        .any(|all| answers.listen.starts_with(all));
+    terminal.settle(&mut answers, &LISTEN_AT, arguments.listen.as_deref(), Some(LISTEN))?;
+    let callable = !["0.0.0.0:", "[::]:"].iter().any(|all| answers.listen.starts_with(all));
     if !callable && arguments.url.is_none() && !terminal.interactive {
         let message =
             "--url is needed, since --listen is an address for all interfaces, which nobody can call";
@@ -162,12 +143,7 @@ fn answers(arguments: &Arguments, terminal: &mut Terminal<'_>) -> Result<Answers
     }
     let url = callable.then(|| format!("http://{}", answers.listen));
     terminal.settle(&mut answers, &URL, arguments.url.as_deref(), url.as_deref())?;
-    terminal.settle(
-        &mut answers,
-        &DATABASE_URL,
-        arguments.database.as_deref(),
-        Some(DATABASE),
-    )?;
+    terminal.settle(&mut answers, &DATABASE_URL, arguments.database.as_deref(), Some(DATABASE))?;
     Ok(answers)
 }
 
@@ -212,11 +188,7 @@ const DATABASE_URL: Question = Question {
 fn domain_of(url: &str) -> Option<String> {
     let host = reqwest::Url::parse(url).ok()?.host_str()?.to_owned();
     let local = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok() || !host.contains('.');
-    if local {
-        None
-    } else {
-        Some(host.strip_prefix("matrix.").unwrap_or(&host).to_owned())
-    }
+    if local { None } else { Some(host.strip_prefix("matrix.").unwrap_or(&host).to_owned()) }
 }
 
 fn flavour(arguments: &Arguments, terminal: &mut Terminal<'_>) -> Result<Flavour, CliError> {
@@ -229,10 +201,7 @@ fn flavour(arguments: &Arguments, terminal: &mut Terminal<'_>) -> Result<Flavour
     loop {
         let default = Flavour::default().word();
         let answer = terminal.ask("Which homeserver? (synapse, conduit or dendrite)", Some(default))?;
-        match Flavour::ALL
-            .into_iter()
-            .find(|flavour| flavour.word() == answer.to_lowercase())
-        {
+        match Flavour::ALL.into_iter().find(|flavour| flavour.word() == answer.to_lowercase()) {
             Some(flavour) => return Ok(flavour),
             None => terminal.say("it is none of the three; tuwunel and continuwuity are conduit here")?,
         }
@@ -275,21 +244,13 @@ impl Terminal<'_> {
 
     fn ask(&mut self, question: &str, default: Option<&str>) -> Result<String, CliError> {
         let shown = default.map(|default| format!(" [{default}]")).unwrap_or_default();
-        write!(self.output, "{question}{shown}: ")
-            .and_then(|()| self.output.flush())
-            .map_err(unexpected)?;
+        write!(self.output, "{question}{shown}: ").and_then(|()| self.output.flush()).map_err(unexpected)?;
         let mut line = String::new();
         if self.input.read_line(&mut line).map_err(unexpected)? == 0 {
-            return Err(CliError::Usage(
-                "the input ended before all was answered".to_owned(),
-            ));
+            return Err(CliError::Usage("the input ended before all was answered".to_owned()));
         }
         let answer = line.trim();
-        Ok(if answer.is_empty() {
-            default.unwrap_or_default().to_owned()
-        } else {
-            answer.to_owned()
-        })
+        Ok(if answer.is_empty() { default.unwrap_or_default().to_owned() } else { answer.to_owned() })
     }
 
     fn say(&mut self, message: &str) -> Result<(), CliError> {
@@ -317,10 +278,7 @@ fn problem(answers: &Answers, question: &Question) -> Option<String> {
     match load(&render(&answers), Path::new("/config.yaml")) {
         Ok(_) => None,
         Err(error) => {
-            let ours = error
-                .problems()
-                .iter()
-                .find(|problem| problem.path.starts_with(question.path));
+            let ours = error.problems().iter().find(|problem| problem.path.starts_with(question.path));
             ours.map(|problem| problem.message.clone())
         }
     }
@@ -349,31 +307,19 @@ fn render(answers: &Answers) -> String {
     let mut put = |line: &str, key: &str, value: &str| {
         text = text.replacen(&format!("{line}\n"), &format!("{key}{}\n", quoted(value)), 1);
     };
-    put(
-        r#"  url: "https://matrix.example.org""#,
-        "  url: ",
-        &answers.homeserver,
-    );
+    put(r#"  url: "https://matrix.example.org""#, "  url: ", &answers.homeserver);
     put(r#"  domain: "example.org""#, "  domain: ", &answers.domain);
     if answers.listen != LISTEN {
         put("  #listen: 127.0.0.1:9009", "  listen: ", &answers.listen);
     }
-    if let Some(url) = answers
-        .url
-        .as_deref()
-        .filter(|url| *url != format!("http://{}", answers.listen))
-    {
+    if let Some(url) = answers.url.as_deref().filter(|url| *url != format!("http://{}", answers.listen)) {
         put("  #url: http://127.0.0.1:9009", "  url: ", url);
     }
     if answers.database != DATABASE {
         put("  #url: sqlite://towline.db", "  url: ", &answers.database);
     }
     let permissions = "  \"example.org\": user\n  \"@admin:example.org\": admin\n";
-    let ours = format!(
-        "  {}: user\n  {}: admin\n",
-        quoted(&answers.domain),
-        quoted(&answers.admin)
-    );
+    let ours = format!("  {}: user\n  {}: admin\n", quoted(&answers.domain), quoted(&answers.admin));
     text.replacen(permissions, &ours, 1)
 }
 
@@ -390,27 +336,14 @@ fn next_steps(
 ) -> std::io::Result<()> {
     let folder = folder.display();
     writeln!(output, "Written to {folder}: {CONFIG}, {REGISTRATION} and {KEY}.")?;
-    writeln!(
-        output,
-        "Keep a copy of {KEY}: what it seals in the database can't be read without it."
-    )?;
+    writeln!(output, "Keep a copy of {KEY}: what it seals in the database can't be read without it.")?;
     writeln!(output, "\n1. Give {REGISTRATION} to the homeserver.")?;
     for line in flavour.instructions() {
         writeln!(output, "   {line}")?;
     }
-    writeln!(
-        output,
-        "2. See whether all is well: towline check --config {folder}/{CONFIG}"
-    )?;
-    writeln!(
-        output,
-        "3. Start the bridge:        towline run --config {folder}/{CONFIG}"
-    )?;
-    writeln!(
-        output,
-        "4. As {}, open a chat with @towline:{} and send `help`.",
-        answers.admin, answers.domain
-    )
+    writeln!(output, "2. See whether all is well: towline check --config {folder}/{CONFIG}")?;
+    writeln!(output, "3. Start the bridge:        towline run --config {folder}/{CONFIG}")?;
+    writeln!(output, "4. As {}, open a chat with @towline:{} and send `help`.", answers.admin, answers.domain)
 }
 
 fn unexpected(error: impl Into<anyhow::Error>) -> CliError {

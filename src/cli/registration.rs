@@ -43,9 +43,7 @@ pub fn registration(
     let config = Config::load_before_registration(&arguments.config.config, environment)?;
     let file = &config.appservice.registration_file;
     let old = existing(&config)?;
-    let complete = [&config.appservice.as_token, &config.appservice.hs_token]
-        .iter()
-        .all(|t| is_given(t));
+    let complete = [&config.appservice.as_token, &config.appservice.hs_token].iter().all(|t| is_given(t));
     if arguments.print && !complete {
         let message =
             "there is no registration to print yet; run `towline registration` without --print first";
@@ -99,10 +97,7 @@ fn report(
             writeln!(output, "{file} is written anew; changed: {}.", changed.join(", "))?;
             writeln!(output, "Give it to the homeserver again, as its first lines say.")
         }
-        None => writeln!(
-            output,
-            "{file} is written. Give it to the homeserver, as its first lines say."
-        ),
+        None => writeln!(output, "{file} is written. Give it to the homeserver, as its first lines say."),
     }
 }
 

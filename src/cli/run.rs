@@ -100,10 +100,7 @@ async fn serve_with(
     });
     let address = listener.local_addr().map_err(anyhow::Error::from)?;
     let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));
-    bridge
-        .start()
-        .await
-        .map_err(|error| CliError::Database(error.to_string()))?;
+    bridge.start().await.map_err(|error| CliError::Database(error.to_string()))?;
     tracing::info!(%address, "towline is running");
     bridge.ask_for_queue(&id);
     stop.await;
@@ -117,10 +114,7 @@ async fn answer(listener: TcpListener, bridge: Bridge, hs_token: SecretString) {
     let largest_body = bridge.config.limits.inbox_body;
     let router = matrix::server::router(Arc::new(bridge.clone()), hs_token, largest_body);
     let stopping = async move { bridge.stopping().await };
-    if let Err(error) = axum::serve(listener, router)
-        .with_graceful_shutdown(stopping)
-        .await
-    {
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopping).await {
         tracing::error!(%error, "the port for the homeserver is closed");
     }
 }
@@ -177,9 +171,7 @@ async fn introduce(config: &Config, client: &Client) -> Result<Homeserver, Clien
     if let Err(error) = client.set_display_name(client.bot(), "Towline").await {
         tracing::debug!(%error, "the bot has no display name");
     }
-    Ok(Homeserver {
-        room_version: client.room_version().await?,
-    })
+    Ok(Homeserver { room_version: client.room_version().await? })
 }
 
 async fn open_store(config: &Config) -> Result<Store, CliError> {
@@ -188,13 +180,7 @@ async fn open_store(config: &Config) -> Result<Store, CliError> {
         Database::Sqlite { path } => format!("sqlite://{}", path.display()).into(),
         Database::Postgres { url } => url.clone(),
     };
-    Store::open(&StoreOptions {
-        url,
-        key: key.into(),
-        lock: None,
-    })
-    .await
-    .map_err(|error| match error {
+    Store::open(&StoreOptions { url, key: key.into(), lock: None }).await.map_err(|error| match error {
         OpenError::Locked => CliError::Locked(error.to_string()),
         OpenError::SchemaNewer { .. } => CliError::SchemaNewer(error.to_string()),
         error => CliError::Database(format!("{error} (database.url is {})", config.database)),

@@ -12,10 +12,8 @@ pub(super) async fn join(context: Context<'_>) -> Outcome {
         return usage("join");
     };
     let channel = channel(name)?;
-    let key = key
-        .map(Key::new)
-        .transpose()
-        .map_err(|error| Refusal::asked(format!("That is no key: {error}.")))?;
+    let key =
+        key.map(Key::new).transpose().map_err(|error| Refusal::asked(format!("That is no key: {error}.")))?;
     session.ask(Request::Join { channel, key }).await
 }
 
@@ -26,12 +24,7 @@ pub(super) async fn part(context: Context<'_>) -> Outcome {
     if name.is_empty() {
         return usage("part");
     }
-    session
-        .ask(Request::Part {
-            channel: channel(name)?,
-            reason: reason.trim().to_owned(),
-        })
-        .await
+    session.ask(Request::Part { channel: channel(name)?, reason: reason.trim().to_owned() }).await
 }
 
 /// `query [NETWORK] NICK [TEXT]`.
@@ -42,9 +35,7 @@ pub(super) async fn query(context: Context<'_>) -> Outcome {
         return usage("query");
     }
     let text = text.trim();
-    session
-        .query(nick, (!text.is_empty()).then(|| text.to_owned()))
-        .await
+    session.query(nick, (!text.is_empty()).then(|| text.to_owned())).await
 }
 
 /// `msg [NETWORK] NICK TEXT`.
@@ -52,12 +43,7 @@ pub(super) async fn message(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     match rest.split_once(char::is_whitespace) {
         Some((target, text)) if !text.trim().is_empty() => {
-            session
-                .ask(Request::Message {
-                    target: target.to_owned(),
-                    text: text.trim().to_owned(),
-                })
-                .await
+            session.ask(Request::Message { target: target.to_owned(), text: text.trim().to_owned() }).await
         }
         _ => usage("msg"),
     }
@@ -74,10 +60,7 @@ pub(super) async fn raw(context: Context<'_>) -> Outcome {
 
 /// A channel, its prefix left out or not.
 fn channel(name: &str) -> Result<Channel, Refusal> {
-    let with_prefix = if name.starts_with(['#', '&', '+', '!']) {
-        name.to_owned()
-    } else {
-        format!("#{name}")
-    };
+    let with_prefix =
+        if name.starts_with(['#', '&', '+', '!']) { name.to_owned() } else { format!("#{name}") };
     Channel::new(&with_prefix).map_err(|error| Refusal::asked(format!("{name} is no channel: {error}.")))
 }

@@ -57,18 +57,13 @@ fn overview(permission: Permission, place: Place) -> RichText {
             section = command.section;
             text = text.text("\n\n").bold(section);
         }
-        text = text
-            .line()
-            .code(usage_in(command, place))
-            .text(format!(" – {}", command.summary));
+        text = text.line().code(usage_in(command, place)).text(format!(" – {}", command.summary));
     }
     text
 }
 
 fn in_full(command: &Command, place: Place) -> RichText {
-    let mut text = RichText::new()
-        .code(usage_in(command, place))
-        .text(format!(" – {}.", command.summary));
+    let mut text = RichText::new().code(usage_in(command, place)).text(format!(" – {}.", command.summary));
     if !command.details.is_empty() {
         text = text.line().text(command.details);
     }
@@ -81,10 +76,7 @@ fn in_full(command: &Command, place: Place) -> RichText {
 /// In a network's room nobody has to name it.
 fn usage_in(command: &Command, place: Place) -> String {
     match place {
-        Place::Network(_) => command
-            .usage
-            .replacen("[NETWORK] ", "", 1)
-            .replacen(" [NETWORK]", "", 1),
+        Place::Network(_) => command.usage.replacen("[NETWORK] ", "", 1).replacen(" [NETWORK]", "", 1),
         Place::Control => command.usage.to_owned(),
     }
 }
@@ -94,13 +86,7 @@ pub(super) fn unknown(name: &str, permission: Permission, place: Place) -> RichT
     let nearest = COMMANDS
         .iter()
         .filter(|command| permission >= command.permission)
-        .flat_map(|command| {
-            command
-                .aliases
-                .iter()
-                .chain([&command.name])
-                .map(move |word| (*word, command))
-        })
+        .flat_map(|command| command.aliases.iter().chain([&command.name]).map(move |word| (*word, command)))
         .map(|(word, command)| (strsim::jaro_winkler(word, &name.to_lowercase()), command))
         .filter(|(nearness, _)| *nearness > 0.75)
         .max_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -110,10 +96,7 @@ pub(super) fn unknown(name: &str, permission: Permission, place: Place) -> RichT
         RichText::plain("There is no command ").code(name).text(". ")
     };
     let text = match nearest {
-        Some((_, command)) => text
-            .text("Did you mean ")
-            .code(usage_in(command, place))
-            .text("? "),
+        Some((_, command)) => text.text("Did you mean ").code(usage_in(command, place)).text("? "),
         None => text,
     };
     text.text("Type ").code("help").text(" to see all.")
@@ -130,24 +113,16 @@ pub fn reference() -> String {
     for command in COMMANDS {
         if command.section != section {
             section = command.section;
-            text.push_str(&format!(
-                "\n## {section}\n\n| command | what it does |\n|---|---|\n"
-            ));
+            text.push_str(&format!("\n## {section}\n\n| command | what it does |\n|---|---|\n"));
         }
         let aliases = match command.aliases {
             [] => String::new(),
             aliases => format!(" Also: `{}`.", aliases.join("`, `")),
         };
-        let details = if command.details.is_empty() {
-            String::new()
-        } else {
-            format!(" {}", command.details)
-        };
+        let details =
+            if command.details.is_empty() { String::new() } else { format!(" {}", command.details) };
         let usage = command.usage.replace('|', "\\|");
-        text.push_str(&format!(
-            "| `{usage}` | {}.{details}{aliases} |\n",
-            command.summary
-        ));
+        text.push_str(&format!("| `{usage}` | {}.{details}{aliases} |\n", command.summary));
     }
     text
 }
@@ -163,30 +138,18 @@ mod tests {
             std::fs::write(file, reference()).unwrap();
         }
         let written = std::fs::read_to_string(file).unwrap();
-        assert_eq!(
-            written,
-            reference(),
-            "run the tests with UPDATE_DOCS=1 to write it anew"
-        );
+        assert_eq!(written, reference(), "run the tests with UPDATE_DOCS=1 to write it anew");
     }
 
     #[test]
     fn an_unknown_command_gets_the_nearest() {
         let text = unknown("jion", Permission::User, Place::Control).to_plain();
         assert!(text.contains("Did you mean join"), "{text}");
-        assert!(
-            unknown("xyzzy", Permission::User, Place::Control)
-                .to_plain()
-                .contains("Type help")
-        );
+        assert!(unknown("xyzzy", Permission::User, Place::Control).to_plain().contains("Type help"));
     }
 
     #[test]
     fn help_in_a_networks_room_does_not_ask_for_the_network() {
-        assert!(
-            !overview(Permission::User, Place::Network(1))
-                .to_plain()
-                .contains("[NETWORK]")
-        );
+        assert!(!overview(Permission::User, Place::Network(1)).to_plain().contains("[NETWORK]"));
     }
 }

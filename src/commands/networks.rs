@@ -9,14 +9,9 @@ pub(super) async fn networks(context: Context<'_>) -> Outcome {
     let mine = context.bridge.sessions(Some(&context.call.user.user_id));
     let mut text = RichText::plain("You can open:");
     for network in context.bridge.config.networks.values() {
-        let is_open = mine
-            .iter()
-            .any(|session| session.row.network == network.slug.as_str());
+        let is_open = mine.iter().any(|session| session.row.network == network.slug.as_str());
         let note = if is_open { " (open)" } else { "" };
-        text = text
-            .line()
-            .code(network.slug.as_str())
-            .text(format!(" – {}{note}", network.name));
+        text = text.line().code(network.slug.as_str()).text(format!(" – {}{note}", network.name));
     }
     Ok(text)
 }
@@ -30,27 +25,19 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
     }
     let Some(network) = bridge.config.network(name) else {
         let nearest = bridge.config.nearest_network(name);
-        let hint = nearest
-            .map(|network| format!(" Did you mean {}?", network.slug))
-            .unwrap_or_default();
+        let hint = nearest.map(|network| format!(" Did you mean {}?", network.slug)).unwrap_or_default();
         return Err(Refusal::asked(format!(
             "There is no network {name} here.{hint} Type networks to see which there are."
         )));
     };
     let most = bridge.config.limits.sessions_per_user as usize;
     let mine = bridge.sessions(Some(&context.call.user.user_id));
-    if mine.len() >= most
-        && !mine
-            .iter()
-            .any(|session| session.row.network == network.slug.as_str())
-    {
+    if mine.len() >= most && !mine.iter().any(|session| session.row.network == network.slug.as_str()) {
         return Err(Refusal::asked(format!(
             "You have {most} networks open, the most that this bridge allows."
         )));
     }
-    let (session, new) = bridge
-        .open_session(&context.call.user, network.slug.as_str())
-        .await?;
+    let (session, new) = bridge.open_session(&context.call.user, network.slug.as_str()).await?;
     if new {
         return Ok(RichText::plain(format!(
             "Connecting to {}. You are invited to its room, which tells how it goes.",
@@ -82,22 +69,12 @@ pub(super) async fn status(context: Context<'_>) -> Outcome {
             .config
             .network(&session.row.network)
             .map_or(session.row.network.as_str(), |n| &n.name);
-        text.line()
-            .bold(name)
-            .text(format!(": {}", describe(&session.status(), now)))
+        text.line().bold(name).text(format!(": {}", describe(&session.status(), now)))
     }))
 }
 
 fn describe(status: &Status, now: i64) -> String {
-    let Status {
-        state,
-        nick,
-        since,
-        lag,
-        channels,
-        waiting,
-        reason,
-    } = status;
+    let Status { state, nick, since, lag, channels, waiting, reason } = status;
     let mut text = match state {
         SessionState::Idle => "not connected; type connect to change that".to_owned(),
         SessionState::Connecting => "connecting".to_owned(),
@@ -137,9 +114,5 @@ pub(super) async fn connect(context: Context<'_>) -> Outcome {
 /// `disconnect [NETWORK] [REASON]`.
 pub(super) async fn disconnect(context: Context<'_>) -> Outcome {
     let (session, reason) = context.session()?;
-    session
-        .ask(Request::Disconnect {
-            reason: reason.to_owned(),
-        })
-        .await
+    session.ask(Request::Disconnect { reason: reason.to_owned() }).await
 }

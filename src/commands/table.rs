@@ -82,9 +82,7 @@ commands! {
 /// The command of this name.
 pub(super) fn find(name: &str) -> Option<&'static Command> {
     let name = name.to_lowercase();
-    COMMANDS
-        .iter()
-        .find(|command| command.name == name || command.aliases.contains(&name.as_str()))
+    COMMANDS.iter().find(|command| command.name == name || command.aliases.contains(&name.as_str()))
 }
 
 /// Whether a command that may hold a password does. When in doubt it does: a message too few in the room's history
@@ -107,10 +105,9 @@ pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
     let words = rest.split_whitespace().count();
     match command.name {
         "sasl" => words >= 2,
-        _ => rest
-            .to_lowercase()
-            .split_whitespace()
-            .any(|word| TELLING.contains(&word.trim_start_matches(':'))),
+        _ => {
+            rest.to_lowercase().split_whitespace().any(|word| TELLING.contains(&word.trim_start_matches(':')))
+        }
     }
 }
 
@@ -121,24 +118,13 @@ mod tests {
 
     #[test]
     fn every_name_stands_for_one_command() {
-        let mut names: Vec<_> = COMMANDS
-            .iter()
-            .flat_map(|c| c.aliases.iter().chain([&c.name]))
-            .collect();
+        let mut names: Vec<_> = COMMANDS.iter().flat_map(|c| c.aliases.iter().chain([&c.name])).collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all);
-        assert!(
-            COMMANDS
-                .iter()
-                .all(|command| command.usage.starts_with(command.name))
-        );
-        assert!(
-            COMMANDS
-                .iter()
-                .all(|command| command.permission > Permission::None)
-        );
+        assert!(COMMANDS.iter().all(|command| command.usage.starts_with(command.name)));
+        assert!(COMMANDS.iter().all(|command| command.permission > Permission::None));
     }
 
     #[rstest]

@@ -53,12 +53,7 @@ impl Lines {
                     None => item("", 0),
                 };
                 lines.record(&path, number);
-                open.push(Open {
-                    indent,
-                    path,
-                    items: 0,
-                    is_item: true,
-                });
+                open.push(Open { indent, path, items: 0, is_item: true });
                 let inner = after.trim_start_matches(' ');
                 indent += rest.len() - inner.len();
                 rest = inner;
@@ -70,12 +65,7 @@ impl Lines {
                 if value.starts_with(['|', '>']) {
                     block = Some(indent);
                 }
-                open.push(Open {
-                    indent,
-                    path,
-                    items: 0,
-                    is_item: false,
-                });
+                open.push(Open { indent, path, items: 0, is_item: false });
             }
         }
         lines
@@ -121,9 +111,7 @@ fn key(text: &str) -> Option<(String, &str)> {
         let end = inner.find(first)?;
         (&inner[..end], inner[end + 1..].trim_start().strip_prefix(':')?)
     } else {
-        let end = text
-            .find(": ")
-            .or_else(|| text.trim_end().strip_suffix(':').map(str::len))?;
+        let end = text.find(": ").or_else(|| text.trim_end().strip_suffix(':').map(str::len))?;
         (&text[..end], &text[end + 1..])
     };
     Some((key.trim_end().to_owned(), rest.trim()))

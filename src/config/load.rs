@@ -40,10 +40,7 @@ fn read(text: &str, report: &mut Report) -> Option<raw::File> {
         Ok(Value::Null) => Mapping::new(),
         Ok(Value::Mapping(mapping)) => mapping,
         Ok(_) => {
-            report.add(
-                "",
-                "the file must be a mapping of keys to values, such as `homeserver:`",
-            );
+            report.add("", "the file must be a mapping of keys to values, such as `homeserver:`");
             return None;
         }
         Err(error) => {
@@ -84,33 +81,19 @@ fn refuse_text(text: &str, error: &serde_yaml::Error, report: &mut Report) {
             "mapping values are not allowed",
             "there is a colon where none can be; check the indentation, or quote the value",
         ),
-        (
-            "did not find expected key",
-            "the indentation is not that of the keys around it",
-        ),
+        ("did not find expected key", "the indentation is not that of the keys around it"),
         (
             "did not find expected alphabetic",
             "`*` and `&` have a meaning in YAML; put quotes around the name",
         ),
-        (
-            "unknown anchor",
-            "`*` has a meaning in YAML; put quotes around the name",
-        ),
-        (
-            "found unexpected end of stream",
-            "a quote or bracket is not closed",
-        ),
-        (
-            "more than one document",
-            "there is more than one document (`---`) in the file",
-        ),
+        ("unknown anchor", "`*` has a meaning in YAML; put quotes around the name"),
+        ("found unexpected end of stream", "a quote or bracket is not closed"),
+        ("more than one document", "there is more than one document (`---`) in the file"),
         ("recursion limit", "it is nested too deeply"),
         ("repetition limit", "its aliases repeat too much"),
     ];
     let line = error.location().map(|location| location.line());
-    let at_fault = line
-        .and_then(|line| text.lines().nth(line.saturating_sub(1)))
-        .unwrap_or_default();
+    let at_fault = line.and_then(|line| text.lines().nth(line.saturating_sub(1))).unwrap_or_default();
     let indentation = &at_fault[..at_fault.len() - at_fault.trim_start().len()];
     let message = match fixed.iter().find(|(theirs, _)| words.contains(theirs)) {
         _ if indentation.contains('\t') => "a tab is used for indentation; use spaces",
@@ -180,9 +163,9 @@ fn section(pattern: &str, mapping: Mapping, path: &str, report: &mut Report) -> 
             _ if key.kind == Kind::Section => {
                 Some(Value::Mapping(section(key.path, Mapping::new(), &here, report)))
             }
-            Default::Is(text) => serde_yaml::from_str(text)
-                .ok()
-                .and_then(|value| walk(key, value, &here, report)),
+            Default::Is(text) => {
+                serde_yaml::from_str(text).ok().and_then(|value| walk(key, value, &here, report))
+            }
             Default::Required | Default::Note(_) => None,
         };
         if let Some(value) = default {
@@ -297,16 +280,7 @@ fn duration(text: &str) -> Option<u64> {
 
 /// Bytes.
 fn size(text: &str) -> Option<u64> {
-    with_unit(
-        text,
-        &[
-            ("", 1),
-            ("B", 1),
-            ("KiB", 1 << 10),
-            ("MiB", 1 << 20),
-            ("GiB", 1 << 30),
-        ],
-    )
+    with_unit(text, &[("", 1), ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)])
 }
 
 fn days(text: &str) -> Option<u64> {

@@ -46,23 +46,15 @@ fn slug_of(text: &str) -> Result<Slug, String> {
 
 /// People open a network by either name, and trust the name that they see.
 fn names_differ(resolver: &mut Resolver<'_>, networks: &BTreeMap<Slug, Network>) {
-    let mut owners: BTreeMap<String, &Slug> = networks
-        .keys()
-        .map(|slug| (slug.as_str().to_owned(), slug))
-        .collect();
+    let mut owners: BTreeMap<String, &Slug> =
+        networks.keys().map(|slug| (slug.as_str().to_owned(), slug)).collect();
     for network in networks.values() {
         let owner = *owners.entry(network.name.to_lowercase()).or_insert(&network.slug);
         if owner != &network.slug {
             // Said of the one that the file can change, which is not a preset as it stands.
-            let (ours, theirs) = if network.preset {
-                (owner, &network.slug)
-            } else {
-                (&network.slug, owner)
-            };
+            let (ours, theirs) = if network.preset { (owner, &network.slug) } else { (&network.slug, owner) };
             let path = child(&child("networks", ours.as_str()), "name");
-            resolver
-                .report
-                .add(&path, format!("the network `{theirs}` has the same name"));
+            resolver.report.add(&path, format!("the network `{theirs}` has the same name"));
         }
     }
 }
@@ -71,9 +63,7 @@ fn one(resolver: &mut Resolver<'_>, slug: Slug, raw: raw::Network, path: &str, n
     let servers_path = child(path, "servers");
     let servers = resolver.required(raw.servers, &servers_path);
     if servers.as_ref().is_some_and(Vec::is_empty) {
-        resolver
-            .report
-            .add(&servers_path, "it must have at least one server");
+        resolver.report.add(&servers_path, "it must have at least one server");
     }
     let servers: Vec<Server> = (0..)
         .zip(servers.unwrap_or_default())
@@ -89,16 +79,11 @@ fn one(resolver: &mut Resolver<'_>, slug: Slug, raw: raw::Network, path: &str, n
         );
     }
     if password.as_ref().is_some_and(|password| !fits_a_line(password)) {
-        resolver
-            .report
-            .add(&child(path, "password"), "it must be one line");
+        resolver.report.add(&child(path, "password"), "it must be one line");
     }
     let name = raw.name.unwrap_or_else(|| slug.to_string());
     if name.chars().any(char::is_control) || name.len() > 100 {
-        resolver.report.add(
-            &child(path, "name"),
-            "it must be at most 100 bytes, without control characters",
-        );
+        resolver.report.add(&child(path, "name"), "it must be at most 100 bytes, without control characters");
     }
     let nick = match raw.nick {
         None => nick.clone(),
@@ -129,14 +114,8 @@ fn fits_a_line(password: &secrecy::SecretString) -> bool {
 }
 
 fn server(resolver: &mut Resolver<'_>, raw: raw::Server, path: &str) -> Server {
-    let host = resolver
-        .required(raw.host, &child(path, "host"))
-        .unwrap_or_default();
-    let host = host
-        .strip_prefix('[')
-        .and_then(|h| h.strip_suffix(']'))
-        .unwrap_or(&host)
-        .to_owned();
+    let host = resolver.required(raw.host, &child(path, "host")).unwrap_or_default();
+    let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(&host).to_owned();
     if !host.is_empty() && !is_host(&host) {
         resolver.report.add(
             &child(path, "host"),
@@ -146,10 +125,7 @@ fn server(resolver: &mut Resolver<'_>, raw: raw::Server, path: &str) -> Server {
     let tls = raw.tls.unwrap_or_default();
     let verify = raw.verify.unwrap_or_default();
     if raw.ca_file.is_some() && !(tls && verify) {
-        resolver.report.add(
-            &child(path, "ca_file"),
-            "it is of no use without `tls` and `verify`",
-        );
+        resolver.report.add(&child(path, "ca_file"), "it is of no use without `tls` and `verify`");
     }
     Server {
         host,

@@ -34,9 +34,7 @@ impl Permissions {
     /// A table of full ids, servers' names and `*`.
     #[must_use]
     pub fn new(entries: impl IntoIterator<Item = (String, Permission)>) -> Self {
-        Self {
-            table: entries.into_iter().collect(),
-        }
+        Self { table: entries.into_iter().collect() }
     }
 
     /// What this user may do.
@@ -47,19 +45,13 @@ impl Permissions {
         let (Some(server), true) = (server, user_id.starts_with('@')) else {
             return Permission::None;
         };
-        [user_id, server, "*"]
-            .iter()
-            .find_map(|&key| self.table.get(key))
-            .copied()
-            .unwrap_or_default()
+        [user_id, server, "*"].iter().find_map(|&key| self.table.get(key)).copied().unwrap_or_default()
     }
 
     /// Whether anyone at all may use the bridge.
     #[must_use]
     pub fn admit_anyone(&self) -> bool {
-        self.table
-            .values()
-            .any(|&permission| permission > Permission::None)
+        self.table.values().any(|&permission| permission > Permission::None)
     }
 
     /// The full ids with at least this permission.

@@ -41,30 +41,15 @@ impl PresetServer {
 }
 
 const fn tls(host: &'static str, port: u16) -> PresetServer {
-    PresetServer {
-        host,
-        port,
-        tls: true,
-        verify: true,
-    }
+    PresetServer { host, port, tls: true, verify: true }
 }
 
 const fn unverified(host: &'static str, port: u16) -> PresetServer {
-    PresetServer {
-        host,
-        port,
-        tls: true,
-        verify: false,
-    }
+    PresetServer { host, port, tls: true, verify: false }
 }
 
 const fn plain(host: &'static str) -> PresetServer {
-    PresetServer {
-        host,
-        port: 6667,
-        tls: false,
-        verify: true,
-    }
+    PresetServer { host, port: 6667, tls: false, verify: true }
 }
 
 const fn preset(slug: &'static str, name: &'static str, servers: &'static [PresetServer]) -> Preset {
@@ -77,20 +62,9 @@ pub const PRESETS: &[Preset] = &[
     preset("oftc", "OFTC", &[tls("irc.oftc.net", 6697)]),
     preset("hackint", "hackint", &[tls("irc.hackint.org", 6697)]),
     // The servers of both names are run by different people, with certificates of their own names or their own making.
-    preset(
-        "efnet",
-        "EFnet",
-        &[
-            unverified("ssl.efnet.org", 9999),
-            unverified("irc.efnet.org", 6697),
-        ],
-    ),
+    preset("efnet", "EFnet", &[unverified("ssl.efnet.org", 9999), unverified("irc.efnet.org", 6697)]),
     // Only some servers speak TLS; they share a name of their own. No accounts here, so no password to lose.
-    preset(
-        "ircnet",
-        "IRCnet",
-        &[tls("ssl.ircnet.ovh", 6697), plain("open.ircnet.net")],
-    ),
+    preset("ircnet", "IRCnet", &[tls("ssl.ircnet.ovh", 6697), plain("open.ircnet.net")]),
     preset("rizon", "Rizon", &[tls("irc.rizon.net", 6697)]),
     preset("snoonet", "Snoonet", &[tls("irc.snoonet.org", 6697)]),
     preset("tilde", "tilde.chat", &[tls("irc.tilde.chat", 6697)]),

@@ -70,9 +70,7 @@ fn count(problems: &[Problem]) -> String {
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems.iter().fold(String::new(), |list, problem| {
-        list + "\n  " + &problem.to_string()
-    })
+    problems.iter().fold(String::new(), |list, problem| list + "\n  " + &problem.to_string())
 }
 
 /// Collects problems and knows the lines of the file that they are about.
@@ -83,10 +81,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(lines: Lines) -> Self {
-        Self {
-            lines,
-            problems: Vec::new(),
-        }
+        Self { lines, problems: Vec::new() }
     }
 
     pub(super) fn lines(&self) -> &Lines {
@@ -99,53 +94,30 @@ impl Report {
     }
 
     pub(super) fn add_at(&mut self, path: &str, line: Option<usize>, message: impl Into<String>) {
-        self.problems.push(Problem {
-            path: path.to_owned(),
-            line,
-            message: message.into(),
-        });
+        self.problems.push(Problem { path: path.to_owned(), line, message: message.into() });
     }
 
     /// Whether this key or a section around it was already found wrong: then nothing more is said about it.
     pub(super) fn knows(&self, path: &str) -> bool {
         let covers = |known: &str| {
-            known == path
-                || path
-                    .strip_prefix(known)
-                    .is_some_and(|rest| rest.starts_with(['.', '[']))
+            known == path || path.strip_prefix(known).is_some_and(|rest| rest.starts_with(['.', '[']))
         };
         self.problems.iter().any(|problem| covers(&problem.path))
     }
 
     /// The problems, if any, in the order of the file.
     pub(super) fn finish(mut self) -> Result<(), Vec<Problem>> {
-        self.problems
-            .sort_by(|a, b| (a.line, &a.path).cmp(&(b.line, &b.path)));
+        self.problems.sort_by(|a, b| (a.line, &a.path).cmp(&(b.line, &b.path)));
         self.problems.dedup();
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(self.problems)
-        }
+        if self.problems.is_empty() { Ok(()) } else { Err(self.problems) }
     }
 }
 
 /// The path of a key within a section; a name that would read as something else is quoted.
 pub(super) fn child(section: &str, key: &str) -> String {
-    let plain = !key.is_empty()
-        && key
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    let key = if plain {
-        key.to_owned()
-    } else {
-        format!("\"{}\"", key.escape_default())
-    };
-    if section.is_empty() {
-        key
-    } else {
-        format!("{section}.{key}")
-    }
+    let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let key = if plain { key.to_owned() } else { format!("\"{}\"", key.escape_default()) };
+    if section.is_empty() { key } else { format!("{section}.{key}") }
 }
 
 /// The path of the `index`th item of a list.

@@ -41,11 +41,7 @@ pub(super) fn resolve(
     report: &mut Report,
 ) -> Config {
     let folder = file.parent().unwrap_or(Path::new(""));
-    let mut resolver = Resolver {
-        folder,
-        environment,
-        report,
-    };
+    let mut resolver = Resolver { folder, environment, report };
     let homeserver = resolver.homeserver(raw.homeserver);
     let templates = resolver.templates(raw.templates);
     let appservice = resolver.appservice(raw.appservice, tokens);
@@ -108,15 +104,9 @@ impl Resolver<'_> {
         let url = self.required(raw.url, "homeserver.url").unwrap_or_default();
         let domain = self.required(raw.domain, "homeserver.domain").unwrap_or_default();
         if !domain.is_empty() && <&ruma::ServerName>::try_from(domain.as_str()).is_err() {
-            self.report.add(
-                "homeserver.domain",
-                "it must be a server's name, such as example.org",
-            );
+            self.report.add("homeserver.domain", "it must be a server's name, such as example.org");
         }
-        Homeserver {
-            url: self.url(url, "homeserver.url"),
-            domain,
-        }
+        Homeserver { url: self.url(url, "homeserver.url"), domain }
     }
 
     /// An address for HTTP, without the slash at its end.
@@ -151,10 +141,7 @@ impl Resolver<'_> {
         let id = raw.id.unwrap_or_default();
         let in_path = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
         if !id.bytes().all(in_path) {
-            self.report.add(
-                "appservice.id",
-                "only letters, digits and . _ ~ - may stand in it",
-            );
+            self.report.add("appservice.id", "only letters, digits and . _ ~ - may stand in it");
         }
         let bot = raw.bot.unwrap_or_default();
         // Synapse refuses a sender whose name changes when it is quoted in a URL, which leaves these.
@@ -170,31 +157,19 @@ impl Resolver<'_> {
         let as_token = self.secret("appservice.as_token", raw.as_token, raw.as_token_file);
         let hs_token = self.secret("appservice.hs_token", raw.hs_token, raw.hs_token_file);
         let (as_token, hs_token) = self.tokens(as_token, hs_token, &registration_file, tokens);
-        AppService {
-            id,
-            bot,
-            listen,
-            url,
-            as_token,
-            hs_token,
-            registration_file,
-        }
+        AppService { id, bot, listen, url, as_token, hs_token, registration_file }
     }
 
     fn addresses(&mut self, listen: Option<String>, url: Option<String>) -> (SocketAddr, String) {
         let parsed = listen.and_then(|text| text.parse::<SocketAddr>().ok());
         if parsed.is_none() && !self.report.knows("appservice.listen") {
-            self.report.add(
-                "appservice.listen",
-                "it must be an IP address and a port, such as 127.0.0.1:9009",
-            );
+            self.report
+                .add("appservice.listen", "it must be an IP address and a port, such as 127.0.0.1:9009");
         }
         let listen = parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9009)));
         if listen.port() == 0 {
-            self.report.add(
-                "appservice.listen",
-                "the port must not be 0, since the homeserver has to know it",
-            );
+            self.report
+                .add("appservice.listen", "the port must not be 0, since the homeserver has to know it");
         }
         if url.is_none() && listen.ip().is_unspecified() && !self.report.knows("appservice.url") {
             self.report.add(
@@ -235,21 +210,15 @@ impl Resolver<'_> {
             }
         }
         let (as_token, hs_token) = (pair.0.unwrap_or_default(), pair.1.unwrap_or_default());
-        for (token, path) in [
-            (&as_token, "appservice.as_token"),
-            (&hs_token, "appservice.hs_token"),
-        ] {
+        for (token, path) in [(&as_token, "appservice.as_token"), (&hs_token, "appservice.hs_token")] {
             if !token.expose_secret().bytes().all(|b| b.is_ascii_graphic()) {
-                self.report.add(
-                    path,
-                    "it must be of visible ASCII characters, since it goes into an HTTP header",
-                );
+                self.report
+                    .add(path, "it must be of visible ASCII characters, since it goes into an HTTP header");
             }
         }
         let same = as_token.expose_secret() == hs_token.expose_secret();
         if same && !as_token.expose_secret().is_empty() {
-            self.report
-                .add("appservice.hs_token", "it must differ from `as_token`");
+            self.report.add("appservice.hs_token", "it must differ from `as_token`");
         }
         (as_token, hs_token)
     }
@@ -257,19 +226,13 @@ impl Resolver<'_> {
     fn found(&mut self, missing: bool, path: &str, registration: &Path, needed: Tokens) {
         if missing && needed == Tokens::Needed {
             let file = registration.display();
-            self.report.add(
-                path,
-                format!("it is neither given nor in {file}; `towline registration` makes it"),
-            );
+            self.report
+                .add(path, format!("it is neither given nor in {file}; `towline registration` makes it"));
         }
     }
 
     fn database(&mut self, raw: raw::Database) -> Database {
-        let path = if raw.url_file.is_some() {
-            "database.url_file"
-        } else {
-            "database.url"
-        };
+        let path = if raw.url_file.is_some() { "database.url_file" } else { "database.url" };
         let given = self.secret("database.url", raw.url, raw.url_file);
         let default = match schema::find("database.url").map(|key| key.default) {
             Some(Default::Is(url)) => url,
@@ -289,16 +252,11 @@ impl Resolver<'_> {
             if let Some(problem) = problem {
                 self.report.add(path, problem);
             }
-            return Database::Sqlite {
-                path: self.folder.join(file),
-            };
+            return Database::Sqlite { path: self.folder.join(file) };
         }
         let is_postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
         if !is_postgres || reqwest::Url::parse(text).is_err() {
-            self.report.add(
-                path,
-                "it must be sqlite:// and a file, or a URL that begins with postgres://",
-            );
+            self.report.add(path, "it must be sqlite:// and a file, or a URL that begins with postgres://");
         }
         Database::Postgres { url }
     }
@@ -319,21 +277,14 @@ impl Resolver<'_> {
             };
             if !valid {
                 let path = child("permissions", key);
-                self.report.add(
-                    &path,
-                    "it must be a Matrix id (@alice:example.org), a server's name or \"*\"",
-                );
+                self.report
+                    .add(&path, "it must be a Matrix id (@alice:example.org), a server's name or \"*\"");
             }
         }
-        let permissions = Permissions::new(
-            raw.into_iter()
-                .map(|(key, word)| (key, Permission::from_word(&word))),
-        );
+        let permissions =
+            Permissions::new(raw.into_iter().map(|(key, word)| (key, Permission::from_word(&word))));
         if !permissions.admit_anyone() && !self.report.knows("permissions") {
-            self.report.add(
-                "permissions",
-                "nobody may use the bridge; give someone `user` or `admin`",
-            );
+            self.report.add("permissions", "nobody may use the bridge; give someone `user` or `admin`");
         }
         permissions
     }
@@ -350,14 +301,8 @@ impl Resolver<'_> {
                 "templates.ghost_displayname",
                 name(&["nick", "network"], "nick"),
             ),
-            alias: raw
-                .alias
-                .map(|text| self.template(Some(text), "templates.alias", Template::parse_alias)),
-            room: self.template(
-                raw.room,
-                "templates.room",
-                name(&["channel", "network"], "channel"),
-            ),
+            alias: raw.alias.map(|text| self.template(Some(text), "templates.alias", Template::parse_alias)),
+            room: self.template(raw.room, "templates.room", name(&["channel", "network"], "channel")),
             network_room: self.template(
                 raw.network_room,
                 "templates.network_room",
@@ -393,16 +338,11 @@ impl Resolver<'_> {
         // An id has at most 255 bytes; 24 for the short name and 64 for a nick, which is hashed beyond that.
         let longest = |template: &Template| template.render(&[]).len() + 24 + 64 + domain.len() + 2;
         if longest(&templates.ghost) > 255 {
-            self.report.add(
-                "templates.ghost",
-                "with the server's name it leaves too little of an id's 255 bytes",
-            );
+            self.report
+                .add("templates.ghost", "with the server's name it leaves too little of an id's 255 bytes");
         }
         if format!("@{bot}:{domain}").len() > 255 {
-            self.report.add(
-                "appservice.bot",
-                "with the server's name it is longer than an id's 255 bytes",
-            );
+            self.report.add("appservice.bot", "with the server's name it is longer than an id's 255 bytes");
         }
     }
 }
@@ -422,11 +362,7 @@ fn log(raw: &raw::Log) -> Log {
     let level = raw.level.as_deref().and_then(|level| level.parse().ok());
     Log {
         level: level.unwrap_or(tracing::Level::INFO),
-        format: if raw.format.as_deref() == Some("json") {
-            LogFormat::Json
-        } else {
-            LogFormat::Text
-        },
+        format: if raw.format.as_deref() == Some("json") { LogFormat::Json } else { LogFormat::Text },
     }
 }
 

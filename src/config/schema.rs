@@ -45,11 +45,7 @@ impl Kind {
             Self::Boolean => "true or false".to_owned(),
             Self::Integer(least, most) => format!("a whole number from {least} to {most}"),
             Self::Duration(least, most) => {
-                format!(
-                    "a time from {} to {}, such as 90, 15m, 2h or 1d",
-                    time(least),
-                    time(most)
-                )
+                format!("a time from {} to {}, such as 90, 15m, 2h or 1d", time(least), time(most))
             }
             Self::Size(least, most) => format!("a size from {} to {}", size(least), size(most)),
             Self::Keep => "`keep` or a number of days, such as 90 or 90d".to_owned(),
@@ -110,13 +106,7 @@ impl Key {
 }
 
 const fn key(path: &'static str, kind: Kind, default: Default, doc: &'static str) -> Key {
-    Key {
-        path,
-        kind,
-        default,
-        secret: false,
-        doc,
-    }
+    Key { path, kind, default, secret: false, doc }
 }
 
 const fn section(path: &'static str, doc: &'static str) -> Key {
@@ -124,13 +114,7 @@ const fn section(path: &'static str, doc: &'static str) -> Key {
 }
 
 const fn secret(path: &'static str, default: Default, doc: &'static str) -> Key {
-    Key {
-        path,
-        kind: Kind::Text,
-        default,
-        secret: true,
-        doc,
-    }
+    Key { path, kind: Kind::Text, default, secret: true, doc }
 }
 
 const fn secret_file(path: &'static str, doc: &'static str) -> Key {
@@ -154,10 +138,7 @@ pub const KEYS: &[Key] = &[
         Default::Required,
         "The homeserver's name: what follows the colon in its users' ids.",
     ),
-    section(
-        "appservice",
-        "Towline as an application service, as its registration describes it.",
-    ),
+    section("appservice", "Towline as an application service, as its registration describes it."),
     key(
         "appservice.id",
         Kind::Text,
@@ -255,24 +236,14 @@ pub const KEYS: &[Key] = &[
         "The network's servers, tried in turn. Required where there is no preset.",
     ),
     section("networks.*.servers[]", "One server."),
-    key(
-        "networks.*.servers[].host",
-        Kind::Text,
-        Default::Required,
-        "A host name or an IP address.",
-    ),
+    key("networks.*.servers[].host", Kind::Text, Default::Required, "A host name or an IP address."),
     key(
         "networks.*.servers[].port",
         Kind::Integer(1, 65_535),
         Default::Note("6697 with TLS, 6667 without"),
         "The port.",
     ),
-    key(
-        "networks.*.servers[].tls",
-        Kind::Boolean,
-        Default::Is("true"),
-        "Whether to connect with TLS.",
-    ),
+    key("networks.*.servers[].tls", Kind::Boolean, Default::Is("true"), "Whether to connect with TLS."),
     key(
         "networks.*.servers[].ca_file",
         Kind::File,
@@ -309,10 +280,7 @@ pub const KEYS: &[Key] = &[
         Default::Is("windows-1252"),
         "How to read lines that are not UTF-8, as a label of the Encoding Standard.",
     ),
-    section(
-        "networks.*.flood",
-        "How fast Towline may send, so that the server does not disconnect it.",
-    ),
+    section("networks.*.flood", "How fast Towline may send, so that the server does not disconnect it."),
     key(
         "networks.*.flood.burst",
         Kind::Integer(1, 1_000),
@@ -407,12 +375,7 @@ pub const KEYS: &[Key] = &[
         Default::Is("15m"),
         "How old a message from Matrix may be and still be sent to IRC without asking.",
     ),
-    key(
-        "limits.history",
-        Kind::Keep,
-        Default::Is("keep"),
-        "How long the history is kept.",
-    ),
+    key("limits.history", Kind::Keep, Default::Is("keep"), "How long the history is kept."),
     section("log", "What Towline writes to standard error."),
     key(
         "log.level",
@@ -420,12 +383,7 @@ pub const KEYS: &[Key] = &[
         Default::Is("info"),
         "How much is written.",
     ),
-    key(
-        "log.format",
-        Kind::Choice(&["text", "json"]),
-        Default::Is("text"),
-        "For people, or for programs.",
-    ),
+    key("log.format", Kind::Choice(&["text", "json"]), Default::Is("text"), "For people, or for programs."),
 ];
 
 /// The key at a path of the table.
@@ -449,13 +407,7 @@ pub fn within(section: &str) -> impl Iterator<Item = &'static Key> {
 /// The environment variable that can stand for a secret.
 #[must_use]
 pub fn variable(path: &str) -> String {
-    let name = path.chars().map(|c| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_uppercase()
-        } else {
-            '_'
-        }
-    });
+    let name = path.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     format!("TOWLINE_{}", name.collect::<String>())
 }
 
@@ -470,24 +422,12 @@ pub fn document() -> String {
         }
     }
     text.push_str("\n## Other keys\n");
-    rows(
-        &mut text,
-        &KEYS.iter().filter(|key| is_top_leaf(key)).collect::<Vec<_>>(),
-    );
+    rows(&mut text, &KEYS.iter().filter(|key| is_top_leaf(key)).collect::<Vec<_>>());
     text.push_str(PRESETS);
     for preset in super::presets::PRESETS {
-        let servers: Vec<String> = preset
-            .servers
-            .iter()
-            .map(super::presets::PresetServer::describe)
-            .collect();
-        let _ = writeln!(
-            text,
-            "| `{}` | {} | {} |",
-            preset.slug,
-            preset.name,
-            servers.join(", ")
-        );
+        let servers: Vec<String> =
+            preset.servers.iter().map(super::presets::PresetServer::describe).collect();
+        let _ = writeln!(text, "| `{}` | {} | {} |", preset.slug, preset.name, servers.join(", "));
     }
     text
 }
@@ -498,11 +438,7 @@ fn is_top_leaf(key: &Key) -> bool {
 
 fn below(section: &str) -> Vec<&'static Key> {
     KEYS.iter()
-        .filter(|key| {
-            key.path
-                .strip_prefix(section)
-                .is_some_and(|rest| rest.starts_with('.'))
-        })
+        .filter(|key| key.path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
         .collect()
 }
 
@@ -517,18 +453,9 @@ fn rows(text: &mut String, keys: &[&Key]) {
         let mut doc = key.doc.to_owned();
         if key.secret {
             let name = key.name();
-            let _ = write!(
-                doc,
-                " Secret: `{name}`, `{name}_file` or `{}`.",
-                variable_pattern(key.path)
-            );
+            let _ = write!(doc, " Secret: `{name}`, `{name}_file` or `{}`.", variable_pattern(key.path));
         }
-        let _ = writeln!(
-            text,
-            "| `{}` | {} | {default} | {doc} |",
-            key.path,
-            key.kind.describe()
-        );
+        let _ = writeln!(text, "| `{}` | {} | {default} | {doc} |", key.path, key.kind.describe());
     }
 }
 

@@ -17,9 +17,8 @@ const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// A file of a secret: an absolute name as it is; a relative one among the credentials, if it is there, or else
 /// beside the configuration.
 pub(super) fn file(name: &str, folder: &Path, environment: Environment<'_>) -> PathBuf {
-    let among_credentials = environment(CREDENTIALS)
-        .filter(|directory| !directory.is_empty())
-        .map(|d| Path::new(&d).join(name));
+    let among_credentials =
+        environment(CREDENTIALS).filter(|directory| !directory.is_empty()).map(|d| Path::new(&d).join(name));
     match among_credentials {
         Some(path) if path.exists() => path,
         _ => folder.join(name),
@@ -31,11 +30,7 @@ pub(super) fn read(path: &Path) -> Result<SecretString, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("{} can't be read: {}", path.display(), plain(&error)))?;
     let text = text.trim_end_matches(['\n', '\r']);
-    if text.is_empty() {
-        Err(format!("{} is empty", path.display()))
-    } else {
-        Ok(text.into())
-    }
+    if text.is_empty() { Err(format!("{} is empty", path.display())) } else { Ok(text.into()) }
 }
 
 /// What the system said, without its number.
@@ -60,10 +55,7 @@ pub(super) fn registration_tokens(path: &Path) -> Result<Tokens, String> {
     let document: Value =
         serde_yaml::from_str(&text).map_err(|_| format!("{} is no valid YAML", path.display()))?;
     let token = |key: &str| document.get(key).and_then(Value::as_str).map(SecretString::from);
-    Ok(Tokens {
-        as_token: token("as_token"),
-        hs_token: token("hs_token"),
-    })
+    Ok(Tokens { as_token: token("as_token"), hs_token: token("hs_token") })
 }
 
 /// The 32 bytes that seal secrets in the database.
@@ -93,17 +85,13 @@ pub enum SecretKeyError {
 
 /// Reads the key file: one line of base64.
 pub fn read_key(file: &Path) -> Result<SecretKey, SecretKeyError> {
-    let text = std::fs::read_to_string(file).map_err(|source| SecretKeyError::Read {
-        file: file.to_owned(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|source| SecretKeyError::Read { file: file.to_owned(), source })?;
     let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).ok();
     let key: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
     match key {
         Some(key) => Ok(SecretBox::new(Box::new(key))),
-        None => Err(SecretKeyError::Content {
-            file: file.to_owned(),
-        }),
+        None => Err(SecretKeyError::Content { file: file.to_owned() }),
     }
 }
 

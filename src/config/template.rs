@@ -71,10 +71,8 @@ impl Template {
             }
             rest = &rest[literal.len()..];
             if !rest.is_empty() {
-                let (name, after) = rest
-                    .strip_prefix('{')
-                    .and_then(|r| r.split_once('}'))
-                    .ok_or(TemplateError::Brace)?;
+                let (name, after) =
+                    rest.strip_prefix('{').and_then(|r| r.split_once('}')).ok_or(TemplateError::Brace)?;
                 if !fields.contains(&name) {
                     return Err(TemplateError::UnknownField(braced(fields)));
                 }
@@ -82,10 +80,7 @@ impl Template {
                 rest = after;
             }
         }
-        Ok(Self {
-            text: text.to_owned(),
-            parts,
-        })
+        Ok(Self { text: text.to_owned(), parts })
     }
 
     /// Reads a template for names that people read, which must have some of its fields.
@@ -141,10 +136,7 @@ impl Template {
     /// escaped. The last must be made valid for an id by the caller, who knows how it is to be folded.
     #[must_use]
     pub fn render_id(&self, values: &[(&str, &str)]) -> String {
-        self.fill(
-            values,
-            |value, last| if last { value.to_owned() } else { escape(value) },
-        )
+        self.fill(values, |value, last| if last { value.to_owned() } else { escape(value) })
     }
 
     /// The values from which [`Template::render_id`] made this, in the order of the template; `None` where it did not.
@@ -183,10 +175,7 @@ impl Template {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
                 Part::Field(field) => {
-                    let value = values
-                        .iter()
-                        .find(|(name, _)| name == field)
-                        .map_or("", |(_, value)| value);
+                    let value = values.iter().find(|(name, _)| name == field).map_or("", |(_, value)| value);
                     text.push_str(&write(value, index + 1 == self.parts.len()));
                 }
             }
@@ -232,20 +221,12 @@ impl Template {
             [Part::Field(_), Part::Field(_)] => false,
             _ => true,
         });
-        if separated {
-            Ok(())
-        } else {
-            Err(TemplateError::Separator(separators))
-        }
+        if separated { Ok(()) } else { Err(TemplateError::Separator(separators)) }
     }
 }
 
 fn braced(fields: &[&str]) -> String {
-    fields
-        .iter()
-        .map(|field| format!("{{{field}}}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    fields.iter().map(|field| format!("{{{field}}}")).collect::<Vec<_>>().join(", ")
 }
 
 /// A value in which only `[a-z0-9-]` and `=` stand: each other byte becomes `=` and two hexadecimal digits.

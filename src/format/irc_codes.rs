@@ -3,6 +3,7 @@
 use super::rich_text::{Colour, RichText, Style};
 
 /// The palette of `\x03`: 0–15 as clients agree on them, 16–98 as mIRC 7 defined them.
+#[expect(clippy::unreadable_literal, reason = "colours are written as they are everywhere")]
 const PALETTE: [u32; 99] = [
     0xffffff, 0x000000, 0x00007f, 0x009300, 0xff0000, 0x7f0000, 0x9c009c, 0xfc7f00, 0xffff00, 0x00fc00,
     0x009393, 0x00ffff, 0x0000fc, 0xff00ff, 0x7f7f7f, 0xd2d2d2, 0x470000, 0x472100, 0x474700, 0x324700,
@@ -69,15 +70,11 @@ fn shown(mut style: Style, reverse: bool) -> Style {
     style
 }
 
-type ReadColour = fn(&str) -> Option<(Option<Colour>, &str)>;
+/// Reads one colour: what it is (`None` is the reader's own), and what follows.
+type ReadColour = for<'t> fn(&'t str) -> Option<(Option<Colour>, &'t str)>;
 
 /// Reads `fg[,bg]` after a colour code; a code alone ends the colours.
-fn colours<'a>(
-    rest: &'a str,
-    style: &mut Style,
-    read: for<'b> fn(&'b str) -> Option<(Option<Colour>, &'b str)>,
-) -> &'a str {
-    let _: ReadColour = read;
+fn colours<'a>(rest: &'a str, style: &mut Style, read: ReadColour) -> &'a str {
     let Some((foreground, rest)) = read(rest) else {
         (style.foreground, style.background) = (None, None);
         return rest;
@@ -127,10 +124,7 @@ mod tests {
     #[case::hex("\x04ff8000x", "<span data-mx-color=\"#ff8000\">x</span>")]
     #[case::three_digits_are_two_and_a_text("\x03041", "<span data-mx-color=\"#ff0000\">1</span>")]
     #[case::monospace("\x11x\x11", "<code>x</code>")]
-    #[case::reverse(
-        "\x16x",
-        "<span data-mx-color=\"#ffffff\" data-mx-bg-color=\"#000000\">x</span>"
-    )]
+    #[case::reverse("\x16x", "<span data-mx-color=\"#ffffff\" data-mx-bg-color=\"#000000\">x</span>")]
     fn codes_become_html(#[case] line: &str, #[case] html: &str) {
         assert_eq!(read_irc(line).to_html().unwrap(), html);
     }

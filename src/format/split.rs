@@ -52,10 +52,7 @@ fn cut_at(text: &str, budget: usize) -> usize {
     } else if grapheme_end > 0 {
         grapheme_end
     } else {
-        (1..=budget)
-            .rev()
-            .find(|&end| text.is_char_boundary(end))
-            .unwrap_or(budget)
+        (1..=budget).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(budget)
     }
 }
 

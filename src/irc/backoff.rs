@@ -27,10 +27,7 @@ impl Backoff {
     /// Starts at the shortest wait; the seed keeps sessions from retrying in step.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self {
-            failures: 0,
-            jitter: Jitter::new(seed),
-        }
+        Self { failures: 0, jitter: Jitter::new(seed) }
     }
 
     /// The wait before the next attempt: a step, a quarter more or less.
@@ -62,10 +59,7 @@ mod tests {
             let mut backoff = Backoff::new(seed);
             for step in STEPS.into_iter().chain([600; 50]) {
                 let wait = backoff.next().as_secs_f64();
-                assert!(
-                    wait >= step as f64 * 0.75 && wait <= step as f64 * 1.25,
-                    "{wait} around {step}"
-                );
+                assert!(wait >= step as f64 * 0.75 && wait <= step as f64 * 1.25, "{wait} around {step}");
             }
         }
     }

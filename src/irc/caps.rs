@@ -62,10 +62,7 @@ impl Capabilities {
     /// Nothing known yet. `sasl` is asked for only by who has credentials.
     #[must_use]
     pub fn new(want_sasl: bool) -> Self {
-        Self {
-            want_sasl,
-            ..Self::default()
-        }
+        Self { want_sasl, ..Self::default() }
     }
 
     /// The first line of a connection.
@@ -88,16 +85,9 @@ impl Capabilities {
 
     /// Takes the parameters of a `CAP` line: client, subcommand, perhaps `*`, list. Adds requests to `lines`.
     pub fn handle(&mut self, params: &[String], lines: &mut Vec<Line>) -> CapStep {
-        let subcommand = params
-            .get(1)
-            .map(|word| word.to_ascii_uppercase())
-            .unwrap_or_default();
+        let subcommand = params.get(1).map(|word| word.to_ascii_uppercase()).unwrap_or_default();
         let more = params.len() > 3 && params[2] == "*";
-        let list = if params.len() > 2 {
-            params[params.len() - 1].as_str()
-        } else {
-            ""
-        };
+        let list = if params.len() > 2 { params[params.len() - 1].as_str() } else { "" };
         let names = list.split(' ').filter(|name| !name.is_empty());
         match subcommand.as_str() {
             "LS" => {
@@ -159,11 +149,7 @@ impl Capabilities {
     }
 
     fn settled(&self) -> CapStep {
-        if self.asked.is_empty() {
-            CapStep::Settled
-        } else {
-            CapStep::Wait
-        }
+        if self.asked.is_empty() { CapStep::Settled } else { CapStep::Wait }
     }
 
     fn enable(&mut self, name: &str) -> bool {
@@ -203,10 +189,7 @@ impl Capabilities {
     }
 
     fn ask(&mut self, names: Vec<Box<str>>, lines: &mut Vec<Line>) {
-        lines.push(Line::with_text(
-            Line::new("CAP").name_literal("REQ"),
-            &names.join(" "),
-        ));
+        lines.push(Line::with_text(Line::new("CAP").name_literal("REQ"), &names.join(" ")));
         self.asked.push_back(names);
     }
 
@@ -222,9 +205,8 @@ mod tests {
     use super::*;
 
     fn cap(caps: &mut Capabilities, line: &str) -> (CapStep, Vec<String>) {
-        let params = super::super::wire::Message::parse(line)
-            .map(|message| message.params)
-            .unwrap_or_default();
+        let params =
+            super::super::wire::Message::parse(line).map(|message| message.params).unwrap_or_default();
         let mut lines = Vec::new();
         let step = caps.handle(&params, &mut lines);
         (step, lines.iter().map(|line| line.as_str().to_owned()).collect())
@@ -238,15 +220,9 @@ mod tests {
             (CapStep::Wait, vec![])
         );
         let (step, lines) = cap(&mut caps, "CAP * LS :batch echo-message labeled-response");
-        assert_eq!(
-            (step, lines),
-            (CapStep::Wait, vec!["CAP REQ :server-time batch sasl".to_owned()])
-        );
+        assert_eq!((step, lines), (CapStep::Wait, vec!["CAP REQ :server-time batch sasl".to_owned()]));
         assert_eq!(caps.offered("sasl"), Some("PLAIN,EXTERNAL"));
-        assert_eq!(
-            cap(&mut caps, "CAP me ACK :server-time batch sasl ").0,
-            CapStep::Settled
-        );
+        assert_eq!(cap(&mut caps, "CAP me ACK :server-time batch sasl ").0, CapStep::Settled);
         assert!(caps.enabled("sasl") && !caps.enabled("echo-message"));
         assert_eq!(caps.offered("echo-message"), Some(""));
     }
@@ -288,10 +264,7 @@ mod tests {
         cap(&mut caps, "CAP * LS :batch");
         cap(&mut caps, "CAP me ACK :batch");
         let (step, lines) = cap(&mut caps, "CAP me NEW :sasl=PLAIN chghost");
-        assert_eq!(
-            (step, lines),
-            (CapStep::SaslOffered, vec!["CAP REQ :chghost sasl".to_owned()])
-        );
+        assert_eq!((step, lines), (CapStep::SaslOffered, vec!["CAP REQ :chghost sasl".to_owned()]));
         assert_eq!(cap(&mut caps, "CAP me DEL :sasl batch").0, CapStep::SaslWithdrawn);
         assert!(!caps.enabled("batch") && caps.offered("sasl").is_none());
     }

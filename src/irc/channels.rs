@@ -66,21 +66,14 @@ impl Channels {
         let old = std::mem::replace(&mut self.prefixes, isupport.prefixes().to_vec());
         let new = &self.prefixes;
         let moved = |bits: u8| {
-            let letters = old
-                .iter()
-                .enumerate()
-                .filter(|(bit, _)| bits & (1 << bit) != 0)
-                .map(|(_, pair)| pair.0);
+            let letters =
+                old.iter().enumerate().filter(|(bit, _)| bits & (1 << bit) != 0).map(|(_, pair)| pair.0);
             letters
                 .filter_map(|letter| new.iter().position(|pair| pair.0 == letter))
                 .fold(0_u8, |bits, bit| bits | (1 << bit))
         };
         for data in self.map.values_mut() {
-            for member in data
-                .members
-                .iter_mut()
-                .chain(data.collecting.iter_mut().flatten())
-            {
+            for member in data.members.iter_mut().chain(data.collecting.iter_mut().flatten()) {
                 member.prefixes = moved(member.prefixes);
             }
         }
@@ -105,10 +98,7 @@ impl Channels {
             return;
         }
         for data in self.map.values_mut() {
-            for members in [Some(&mut data.members), data.collecting.as_mut()]
-                .into_iter()
-                .flatten()
-            {
+            for members in [Some(&mut data.members), data.collecting.as_mut()].into_iter().flatten() {
                 for member in members.iter_mut() {
                     member.nick = merged.get(&member.nick).copied().unwrap_or(member.nick);
                 }
@@ -123,13 +113,7 @@ impl Channels {
     pub fn enter(&mut self, name: &str) {
         self.leave(name);
         if self.map.len() < MOST_CHANNELS {
-            self.map.insert(
-                name,
-                Data {
-                    name: name.to_owned(),
-                    ..Data::default()
-                },
-            );
+            self.map.insert(name, Data { name: name.to_owned(), ..Data::default() });
         }
     }
 
@@ -141,11 +125,7 @@ impl Channels {
     }
 
     fn release(&mut self, data: Data) {
-        for member in data
-            .members
-            .into_iter()
-            .chain(data.collecting.into_iter().flatten())
-        {
+        for member in data.members.into_iter().chain(data.collecting.into_iter().flatten()) {
             self.nicks.release(member.nick);
         }
     }
@@ -172,10 +152,7 @@ impl Channels {
         let Some(data) = self.map.get_mut(channel) else {
             return;
         };
-        for members in [Some(&mut data.members), data.collecting.as_mut()]
-            .into_iter()
-            .flatten()
-        {
+        for members in [Some(&mut data.members), data.collecting.as_mut()].into_iter().flatten() {
             insert(members, &mut self.nicks, nick, 0);
         }
     }
@@ -186,10 +163,7 @@ impl Channels {
             return false;
         };
         let found = remove(&mut data.members, number);
-        let collected = data
-            .collecting
-            .as_mut()
-            .is_some_and(|members| remove(members, number));
+        let collected = data.collecting.as_mut().is_some_and(|members| remove(members, number));
         for _ in 0..(usize::from(found) + usize::from(collected)) {
             self.nicks.release(number);
         }
@@ -224,10 +198,7 @@ impl Channels {
         if let Some(freed) = self.nicks.rename(from, to) {
             // Somebody of that nick was thought to be there still: one of the two is a ghost of a missed QUIT.
             for data in self.map.values_mut() {
-                for members in [Some(&mut data.members), data.collecting.as_mut()]
-                    .into_iter()
-                    .flatten()
-                {
+                for members in [Some(&mut data.members), data.collecting.as_mut()].into_iter().flatten() {
                     if let Ok(at) = find(members, freed.old) {
                         let member = members.remove(at);
                         self.nicks.release(freed.old);
@@ -290,17 +261,12 @@ impl Channels {
                 (ModeKind::Member, Some(nick)) => {
                     let bit = self.prefixes.iter().position(|pair| pair.0 == change.letter);
                     if let (Some(bit), Some(number)) = (bit, self.nicks.find(nick)) {
-                        for members in [Some(&mut data.members), data.collecting.as_mut()]
-                            .into_iter()
-                            .flatten()
+                        for members in
+                            [Some(&mut data.members), data.collecting.as_mut()].into_iter().flatten()
                         {
                             if let Ok(at) = find(members, number) {
                                 let bits = &mut members[at].prefixes;
-                                *bits = if change.set {
-                                    *bits | (1 << bit)
-                                } else {
-                                    *bits & !(1 << bit)
-                                };
+                                *bits = if change.set { *bits | (1 << bit) } else { *bits & !(1 << bit) };
                             }
                         }
                     }

@@ -32,12 +32,7 @@ impl Codec {
     /// A codec with the encoding of lines that are not UTF-8; windows-1252 where none is given.
     #[must_use]
     pub fn new(fallback: Option<&'static Encoding>) -> Self {
-        Self {
-            partial: Vec::new(),
-            skipping: false,
-            skipped: 0,
-            fallback: fallback.unwrap_or(WINDOWS_1252),
-        }
+        Self { partial: Vec::new(), skipping: false, skipped: 0, fallback: fallback.unwrap_or(WINDOWS_1252) }
     }
 
     /// Takes bytes and appends the lines that they complete, at most `limit` of them. Returns how many bytes
@@ -153,10 +148,7 @@ mod tests {
     fn different_bytes_stay_different_in_the_default_fallback() {
         let mut seen = std::collections::HashSet::new();
         for byte in 0x80..=0xff_u8 {
-            assert!(
-                seen.insert(lines_of(&mut Codec::new(None), &[&[byte, b'\n']])),
-                "{byte:#x}"
-            );
+            assert!(seen.insert(lines_of(&mut Codec::new(None), &[&[byte, b'\n']])), "{byte:#x}");
         }
     }
 
@@ -180,10 +172,7 @@ mod tests {
             codec.feed(&chunk, 256, &mut lines);
             assert!(codec.partial.capacity() <= 2 * LONGEST_LINE && lines.is_empty());
         }
-        assert_eq!(
-            lines_of(&mut codec, &[b"\nPING :still here\n"]),
-            ["PING :still here"]
-        );
+        assert_eq!(lines_of(&mut codec, &[b"\nPING :still here\n"]), ["PING :still here"]);
         assert_eq!(codec.skipped(), 1);
         assert!(codec.partial.capacity() <= KEPT_CAPACITY);
     }

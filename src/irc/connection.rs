@@ -130,10 +130,7 @@ impl Connection {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    return self
-                        .broken
-                        .take()
-                        .map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                    return self.broken.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
         }

@@ -29,11 +29,7 @@ impl<'a> Ctcp<'a> {
         if command.is_empty() {
             return None;
         }
-        let command = command
-            .chars()
-            .take(LONGEST_COMMAND)
-            .collect::<String>()
-            .to_ascii_uppercase();
+        let command = command.chars().take(LONGEST_COMMAND).collect::<String>().to_ascii_uppercase();
         Some(Self { command, params })
     }
 
@@ -76,19 +72,13 @@ mod tests {
     #[case::only_the_delimiter("\x01", None)]
     fn ctcp_is_read(#[case] text: &str, #[case] expected: Option<(&str, &str)>) {
         let parsed = Ctcp::parse(text);
-        assert_eq!(
-            parsed.as_ref().map(|ctcp| (ctcp.command.as_str(), ctcp.params)),
-            expected
-        );
+        assert_eq!(parsed.as_ref().map(|ctcp| (ctcp.command.as_str(), ctcp.params)), expected);
     }
 
     #[test]
     fn a_command_word_is_bounded() {
         let text = format!("\x01{}\x01", "x".repeat(5000));
-        assert_eq!(
-            Ctcp::parse(&text).map(|ctcp| ctcp.command.len()),
-            Some(LONGEST_COMMAND)
-        );
+        assert_eq!(Ctcp::parse(&text).map(|ctcp| ctcp.command.len()), Some(LONGEST_COMMAND));
     }
 
     #[test]

@@ -48,10 +48,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            handshake: Duration::from_secs(15),
-        }
+        Self { connect: Duration::from_secs(10), handshake: Duration::from_secs(15) }
     }
 }
 
@@ -116,41 +113,25 @@ pub async fn dial(
     }
     match timeout(timeouts.handshake, tls.connect(&server.host, stream)).await {
         Ok(Ok(stream)) => Ok(Connection::new(stream, fallback)),
-        Ok(Err(source)) => Err(DialError::Tls {
-            server: server.clone(),
-            source,
-        }),
-        Err(_) => Err(DialError::TimedOut {
-            server: server.clone(),
-            after: timeouts.handshake,
-        }),
+        Ok(Err(source)) => Err(DialError::Tls { server: server.clone(), source }),
+        Err(_) => Err(DialError::TimedOut { server: server.clone(), after: timeouts.handshake }),
     }
 }
 
 async fn connect(server: &Server, limit: Duration) -> Result<TcpStream, DialError> {
-    let timed_out = || DialError::TimedOut {
-        server: server.clone(),
-        after: limit,
-    };
-    let not_found = |reason: String| DialError::NotFound {
-        server: server.clone(),
-        reason,
-    };
-    let found = timeout(limit, lookup_host((server.host.as_str(), server.port)))
-        .await
-        .map_err(|_| timed_out())?;
+    let timed_out = || DialError::TimedOut { server: server.clone(), after: limit };
+    let not_found = |reason: String| DialError::NotFound { server: server.clone(), reason };
+    let found =
+        timeout(limit, lookup_host((server.host.as_str(), server.port))).await.map_err(|_| timed_out())?;
     let addresses: Vec<SocketAddr> = found.map_err(|error| not_found(error.to_string()))?.collect();
     let mut last = not_found("it has no address".to_owned());
     for address in addresses.into_iter().take(MOST_ADDRESSES) {
         last = match timeout(limit, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => DialError::Refused {
-                server: server.clone(),
-            },
-            Ok(Err(source)) => DialError::Unreachable {
-                server: server.clone(),
-                source,
-            },
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                DialError::Refused { server: server.clone() }
+            }
+            Ok(Err(source)) => DialError::Unreachable { server: server.clone(), source },
             Err(_) => timed_out(),
         };
     }

@@ -180,9 +180,7 @@ impl Isupport {
     pub fn targets(&self, command: &str) -> Option<usize> {
         self.get("TARGMAX")?.split(',').find_map(|entry| {
             let (name, number) = entry.split_once(':')?;
-            name.eq_ignore_ascii_case(command)
-                .then(|| number.parse().ok().filter(|&n| n > 0))
-                .flatten()
+            name.eq_ignore_ascii_case(command).then(|| number.parse().ok().filter(|&n| n > 0)).flatten()
         })
     }
 
@@ -200,30 +198,16 @@ impl Isupport {
 
     /// Recomputes what is asked on every line.
     fn derive(&mut self) {
-        self.casemapping = self
-            .get("CASEMAPPING")
-            .map_or(CaseMapping::Rfc1459, CaseMapping::from_token);
+        self.casemapping = self.get("CASEMAPPING").map_or(CaseMapping::Rfc1459, CaseMapping::from_token);
         self.channel_types = self.get("CHANTYPES").unwrap_or("#&").into();
         // `PREFIX=` with no value means that there are none.
         let prefix = self.get("PREFIX").unwrap_or("(ov)@+");
-        let (letters, symbols) = prefix
-            .strip_prefix('(')
-            .and_then(|rest| rest.split_once(')'))
-            .unwrap_or(("", ""));
+        let (letters, symbols) =
+            prefix.strip_prefix('(').and_then(|rest| rest.split_once(')')).unwrap_or(("", ""));
         let pairs: Vec<_> = letters.chars().zip(symbols.chars()).take(MOST_PREFIXES).collect();
         let mut modes = BTreeMap::new();
-        let kinds = [
-            ModeKind::List,
-            ModeKind::Always,
-            ModeKind::WhenSet,
-            ModeKind::Never,
-        ];
-        for (group, kind) in self
-            .get("CHANMODES")
-            .unwrap_or("b,k,l,imnpst")
-            .split(',')
-            .zip(kinds)
-        {
+        let kinds = [ModeKind::List, ModeKind::Always, ModeKind::WhenSet, ModeKind::Never];
+        for (group, kind) in self.get("CHANMODES").unwrap_or("b,k,l,imnpst").split(',').zip(kinds) {
             modes.extend(group.chars().map(|letter| (letter, kind)));
         }
         modes.extend(letters.chars().map(|letter| (letter, ModeKind::Member)));
@@ -241,9 +225,7 @@ fn unescape(value: &str) -> String {
     let mut rest = value;
     while let Some(at) = rest.find("\\x") {
         bytes.extend_from_slice(&rest.as_bytes()[..at]);
-        let code = rest
-            .get(at + 2..at + 4)
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let code = rest.get(at + 2..at + 4).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         // A line break or NUL from here could reach a line or a log.
         if let Some(byte) = code.filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)) {
             bytes.push(byte);
@@ -275,18 +257,8 @@ mod tests {
         assert_eq!(isupport.casemapping(), CaseMapping::Rfc1459);
         assert_eq!(isupport.prefixes(), [('o', '@'), ('v', '+')]);
         assert_eq!(isupport.channel_types(), "#&");
-        assert_eq!(
-            (isupport.mode_kind('k'), isupport.mode_kind('q')),
-            (Some(ModeKind::Always), None)
-        );
-        assert_eq!(
-            (
-                isupport.line_length(),
-                isupport.targets("JOIN"),
-                isupport.network()
-            ),
-            (512, None, None)
-        );
+        assert_eq!((isupport.mode_kind('k'), isupport.mode_kind('q')), (Some(ModeKind::Always), None));
+        assert_eq!((isupport.line_length(), isupport.targets("JOIN"), isupport.network()), (512, None, None));
     }
 
     #[rstest]
@@ -341,10 +313,7 @@ mod tests {
     #[case::a_symbol_that_is_a_channel_type_too("+rust", None, "+rust")]
     #[case::nick("@alice", None, "@alice")]
     fn a_status_message_is_split(#[case] target: &str, #[case] status: Option<char>, #[case] channel: &str) {
-        assert_eq!(
-            of("STATUSMSG=@+ CHANTYPES=#+").split_status(target),
-            (status, channel)
-        );
+        assert_eq!(of("STATUSMSG=@+ CHANTYPES=#+").split_status(target), (status, channel));
     }
 
     #[test]

@@ -51,12 +51,7 @@ impl ModeChanges {
             let Some(kind) = isupport.mode_kind(letter) else {
                 // Without arguments left there is nothing that it could take away from the letters behind it.
                 if arguments.len() == 0 {
-                    result.changes.push(ModeChange {
-                        set,
-                        letter,
-                        kind: ModeKind::Never,
-                        argument: None,
-                    });
+                    result.changes.push(ModeChange { set, letter, kind: ModeKind::Never, argument: None });
                     continue;
                 }
                 result.ambiguous = true;
@@ -77,12 +72,7 @@ impl ModeChanges {
                 result.ambiguous = true;
                 return result;
             }
-            result.changes.push(ModeChange {
-                set,
-                letter,
-                kind,
-                argument,
-            });
+            result.changes.push(ModeChange { set, letter, kind, argument });
         }
         result.ambiguous = arguments.len() > 0;
         result
@@ -148,10 +138,7 @@ mod tests {
         #[case] ambiguous: bool,
     ) {
         let changes = parse(line);
-        assert_eq!(
-            (changes.to_string().as_str(), changes.ambiguous),
-            (readable, ambiguous)
-        );
+        assert_eq!((changes.to_string().as_str(), changes.ambiguous), (readable, ambiguous));
     }
 
     proptest! {

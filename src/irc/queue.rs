@@ -22,10 +22,7 @@ pub struct FloodLimits {
 
 impl Default for FloodLimits {
     fn default() -> Self {
-        Self {
-            burst: 8,
-            interval: Duration::from_secs(1),
-        }
+        Self { burst: 8, interval: Duration::from_secs(1) }
     }
 }
 
@@ -66,10 +63,7 @@ impl<T> Queue<T> {
     pub(crate) fn new(limits: FloodLimits, now: Instant) -> Self {
         Self {
             classes: Default::default(),
-            limits: FloodLimits {
-                burst: limits.burst.max(1),
-                ..limits
-            },
+            limits: FloodLimits { burst: limits.burst.max(1), ..limits },
             full_at: now,
             started: now,
         }
@@ -113,9 +107,7 @@ impl<T> Queue<T> {
 
     /// When a line of an ordinary class may go.
     fn open_at(&self) -> Instant {
-        self.full_at
-            .checked_sub(self.limits.interval * (self.limits.burst - 1))
-            .unwrap_or(self.started)
+        self.full_at.checked_sub(self.limits.interval * (self.limits.burst - 1)).unwrap_or(self.started)
     }
 
     /// When [`Queue::pop`] has something to give; none if nothing waits.
@@ -151,9 +143,7 @@ mod tests {
     }
 
     fn drain(queue: &mut Queue<u32>, now: Instant) -> Vec<u32> {
-        std::iter::from_fn(|| queue.pop(Class::Background, now))
-            .map(|(_, item)| item)
-            .collect()
+        std::iter::from_fn(|| queue.pop(Class::Background, now)).map(|(_, item)| item).collect()
     }
 
     #[test]
@@ -164,36 +154,21 @@ mod tests {
             queue.push(Class::Interactive, n).unwrap();
         }
         assert_eq!(drain(&mut queue, now), (0..8).collect::<Vec<_>>());
-        assert_eq!(
-            queue.ready_at(Class::Background),
-            Some(now + Duration::from_secs(1))
-        );
+        assert_eq!(queue.ready_at(Class::Background), Some(now + Duration::from_secs(1)));
         assert_eq!(drain(&mut queue, now + Duration::from_millis(999)), [0; 0]);
         assert_eq!(drain(&mut queue, now + Duration::from_secs(1)), [8]);
         assert_eq!(drain(&mut queue, now + Duration::from_secs(4)), [9, 10, 11]);
-        assert_eq!(
-            drain(&mut queue, now + Duration::from_mins(10)),
-            (12..20).collect::<Vec<_>>()
-        );
+        assert_eq!(drain(&mut queue, now + Duration::from_mins(10)), (12..20).collect::<Vec<_>>());
         assert_eq!(queue.ready_at(Class::Background), None);
     }
 
     #[test]
     fn classes_go_in_their_order_and_control_does_not_wait() {
         let now = start();
-        let mut queue = Queue::new(
-            FloodLimits {
-                burst: 1,
-                interval: Duration::from_secs(1),
-            },
-            now,
-        );
-        for (class, item) in [
-            (Class::Background, 4),
-            (Class::Join, 3),
-            (Class::Interactive, 2),
-            (Class::Control, 1),
-        ] {
+        let mut queue = Queue::new(FloodLimits { burst: 1, interval: Duration::from_secs(1) }, now);
+        for (class, item) in
+            [(Class::Background, 4), (Class::Join, 3), (Class::Interactive, 2), (Class::Control, 1)]
+        {
             queue.push(class, item).unwrap();
         }
         assert_eq!(drain(&mut queue, now), [1]);
@@ -213,22 +188,13 @@ mod tests {
         }
         assert_eq!(drain(&mut queue, now).len(), 100);
         queue.push(Class::Interactive, 7).unwrap();
-        assert_eq!(
-            queue.ready_at(Class::Background),
-            Some(now + Duration::from_secs(9))
-        );
+        assert_eq!(queue.ready_at(Class::Background), Some(now + Duration::from_secs(9)));
     }
 
     #[test]
     fn an_interval_of_zero_turns_it_off() {
         let now = start();
-        let mut queue = Queue::new(
-            FloodLimits {
-                burst: 0,
-                interval: Duration::ZERO,
-            },
-            now,
-        );
+        let mut queue = Queue::new(FloodLimits { burst: 0, interval: Duration::ZERO }, now);
         for n in 0..500 {
             queue.push(Class::Interactive, n).unwrap();
         }
@@ -239,9 +205,7 @@ mod tests {
     fn invariant_9_a_full_class_refuses() {
         let now = start();
         let mut queue = Queue::new(FloodLimits::default(), now);
-        let taken = (0..100_000)
-            .take_while(|&n| queue.push(Class::Interactive, n).is_ok())
-            .count();
+        let taken = (0..100_000).take_while(|&n| queue.push(Class::Interactive, n).is_ok()).count();
         assert_eq!(taken, CAPACITY[Class::Interactive as usize]);
         assert_eq!(queue.push(Class::Control, 0), Ok(()));
     }

@@ -53,10 +53,7 @@ impl SaslResult {
 /// Whether the value of the `sasl` capability, or of numeric 908, allows PLAIN. Without a list it may.
 #[must_use]
 pub fn offers_plain(mechanisms: &str) -> bool {
-    mechanisms.is_empty()
-        || mechanisms
-            .split(',')
-            .any(|mechanism| mechanism.eq_ignore_ascii_case("PLAIN"))
+    mechanisms.is_empty() || mechanisms.split(',').any(|mechanism| mechanism.eq_ignore_ascii_case("PLAIN"))
 }
 
 /// The first step: the mechanism's name.
@@ -75,11 +72,7 @@ pub fn abort() -> Line {
 #[must_use]
 pub fn respond(credentials: &SaslPlain) -> Vec<Line> {
     // The authorisation identity stays empty: it follows from the account (RFC 4616, section 2).
-    let message = format!(
-        "\0{}\0{}",
-        credentials.account,
-        credentials.password.expose_secret()
-    );
+    let message = format!("\0{}\0{}", credentials.account, credentials.password.expose_secret());
     chunks(&STANDARD.encode(message))
 }
 
@@ -103,10 +96,7 @@ mod tests {
 
     #[test]
     fn the_credentials_are_those_of_rfc_4616() {
-        let lines = respond(&SaslPlain {
-            account: "tim".into(),
-            password: "tanstaaftanstaaf".into(),
-        });
+        let lines = respond(&SaslPlain { account: "tim".into(), password: "tanstaaftanstaaf".into() });
         let texts: Vec<_> = lines.iter().map(Line::as_str).collect();
         assert_eq!(texts, ["AUTHENTICATE AHRpbQB0YW5zdGFhZnRhbnN0YWFm"]);
     }
@@ -118,25 +108,16 @@ mod tests {
     #[case::exactly_two(800, &[400, 400, 1])]
     fn long_credentials_go_in_chunks_of_400(#[case] length: usize, #[case] sizes: &[usize]) {
         let lines = chunks(&"A".repeat(length));
-        let found: Vec<_> = lines
-            .iter()
-            .map(|line| line.as_str().len() - "AUTHENTICATE ".len())
-            .collect();
+        let found: Vec<_> = lines.iter().map(|line| line.as_str().len() - "AUTHENTICATE ".len()).collect();
         assert_eq!(found, sizes);
         assert!(lines.iter().all(|line| line.len() <= 512));
     }
 
     #[test]
     fn invariant_10_neither_credentials_nor_lines_show_the_password() {
-        let credentials = SaslPlain {
-            account: "tim".into(),
-            password: "hunter2".into(),
-        };
+        let credentials = SaslPlain { account: "tim".into(), password: "hunter2".into() };
         let shown = format!("{credentials:?} {:?}", respond(&credentials));
-        assert!(
-            !shown.contains("hunter2") && !shown.contains(&STANDARD.encode("hunter2")),
-            "{shown}"
-        );
+        assert!(!shown.contains("hunter2") && !shown.contains(&STANDARD.encode("hunter2")), "{shown}");
         assert!(!shown.contains("AHRpb"), "{shown}");
     }
 

@@ -177,12 +177,7 @@ impl Session {
             self.want(channel.clone(), key.clone());
         }
         if self.state == State::Ready {
-            self.queue_joins(
-                channels
-                    .iter()
-                    .map(|(channel, key)| (channel, key.as_ref()))
-                    .collect(),
-            );
+            self.queue_joins(channels.iter().map(|(channel, key)| (channel, key.as_ref())).collect());
         }
     }
 
@@ -280,20 +275,13 @@ impl Session {
     /// Tells that it is over, once.
     fn disconnect(&mut self, reason: impl Into<String>, verdict: Verdict, events: &mut Vec<Event>) {
         if !std::mem::replace(&mut self.ended, true) {
-            events.push(Event::Disconnect {
-                reason: reason.into(),
-                verdict,
-            });
+            events.push(Event::Disconnect { reason: reason.into(), verdict });
         }
     }
 
     /// Who sent it; a message without a source is from the server that we are connected to.
     fn source(&self, message: &Message) -> Source {
-        message.source.clone().unwrap_or_else(|| Source {
-            nick: self.server.clone(),
-            user: None,
-            host: None,
-        })
+        message.source.clone().unwrap_or_else(|| Source { nick: self.server.clone(), user: None, host: None })
     }
 
     /// Takes our own user and host from any line that shows them.

@@ -32,10 +32,7 @@ pub struct TlsSettings {
 
 impl Default for TlsSettings {
     fn default() -> Self {
-        Self {
-            ca_file: None,
-            verify: true,
-        }
+        Self { ca_file: None, verify: true }
     }
 }
 
@@ -102,10 +99,7 @@ impl Tls {
         // A name with its root dot is the same host, but no certificate is for it.
         let name = ServerName::try_from(host.trim_end_matches('.').to_owned())
             .map_err(|_| TlsError::Host(host.to_owned()))?;
-        connector
-            .connect(name, stream)
-            .await
-            .map_err(|error| describe(&error))
+        connector.connect(name, stream).await.map_err(|error| describe(&error))
     }
 }
 
@@ -117,17 +111,12 @@ fn configure(settings: &TlsSettings) -> Result<ClientConfig, TlsError> {
             None => Vec::new(),
         };
         let extra = !roots.is_empty();
-        Arc::new(
-            Verifier::new_with_extra_roots(roots, provider.clone()).map_err(|error| {
-                match &settings.ca_file {
-                    Some(path) if extra => TlsError::CaFile {
-                        path: path.clone(),
-                        reason: error.to_string(),
-                    },
-                    _ => TlsError::NoRoots,
-                }
-            })?,
-        )
+        Arc::new(Verifier::new_with_extra_roots(roots, provider.clone()).map_err(|error| {
+            match &settings.ca_file {
+                Some(path) if extra => TlsError::CaFile { path: path.clone(), reason: error.to_string() },
+                _ => TlsError::NoRoots,
+            }
+        })?)
     } else {
         Arc::new(AnyCertificate(provider.clone()))
     };
@@ -141,26 +130,16 @@ fn configure(settings: &TlsSettings) -> Result<ClientConfig, TlsError> {
 }
 
 fn read_roots(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let unusable = |reason: String| TlsError::CaFile {
-        path: path.clone(),
-        reason,
-    };
+    let unusable = |reason: String| TlsError::CaFile { path: path.clone(), reason };
     let roots = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unusable(error.to_string()))?;
-    if roots.is_empty() {
-        Err(unusable("it holds no certificate".to_owned()))
-    } else {
-        Ok(roots)
-    }
+    if roots.is_empty() { Err(unusable("it holds no certificate".to_owned())) } else { Ok(roots) }
 }
 
 /// What a failed handshake means to the user.
 fn describe(error: &std::io::Error) -> TlsError {
-    match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(reason)) => TlsError::Certificate(match reason {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 "it has expired".to_owned()

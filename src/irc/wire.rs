@@ -55,11 +55,7 @@ impl Source {
             Some((nick, user)) => (nick, Some(user.to_owned())),
             None => (rest, None),
         };
-        Self {
-            nick: nick.to_owned(),
-            user,
-            host,
-        }
+        Self { nick: nick.to_owned(), user, host }
     }
 
     /// A guess whether this is a server: no user or host, and a dot in the name. For display only: a nick may
@@ -127,12 +123,7 @@ impl Message {
             params.push(param.to_owned());
             rest = after;
         }
-        Some(Self {
-            tags,
-            source,
-            verb: parse_verb(verb),
-            params,
-        })
+        Some(Self { tags, source, verb: parse_verb(verb), params })
     }
 
     /// The parameter at this place, or the empty text.
@@ -144,10 +135,7 @@ impl Message {
     /// The value of a tag.
     #[must_use]
     pub fn tag(&self, key: &str) -> Option<&str> {
-        self.tags
-            .iter()
-            .find(|(name, _)| &**name == key)
-            .map(|(_, value)| &**value)
+        self.tags.iter().find(|(name, _)| &**name == key).map(|(_, value)| &**value)
     }
 
     /// The message's id, where the server gives ids.
@@ -159,17 +147,13 @@ impl Message {
     /// When the server says the message was sent, in milliseconds since 1970 (`server-time`).
     #[must_use]
     pub fn server_time(&self) -> Option<i64> {
-        self.tag("time")?
-            .parse::<jiff::Timestamp>()
-            .ok()
-            .map(jiff::Timestamp::as_millisecond)
+        self.tag("time")?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
     }
 
     /// The sender's account (`account-tag`).
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        self.tag("account")
-            .filter(|account| !account.is_empty() && *account != "*")
+        self.tag("account").filter(|account| !account.is_empty() && *account != "*")
     }
 
     /// The label of the command that this answers (`labeled-response`).

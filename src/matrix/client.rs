@@ -1,6 +1,6 @@
 //! The client-server API as an application service uses it: with the `as_token`, as the bot or as a ghost
 //! (`?user_id=`, [specification]). One attempt for each call: who calls decides what to do about a failure, and
-//! [`ClientError`] says what is known about the outcome.
+//! `ClientError` says what is known about the outcome.
 //!
 //! [specification]: https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
 
@@ -76,17 +76,8 @@ impl Client {
     ) -> Result<Self, ClientError> {
         let base = base.trim_end_matches('/').to_owned();
         // Every homeserver that an application service can meet knows the v3 paths; nothing newer is needed.
-        let versions = SupportedVersions {
-            versions: [MatrixVersion::V1_1].into(),
-            features: [].into(),
-        };
-        Ok(Self {
-            http,
-            base,
-            token,
-            bot: user_id(bot)?,
-            versions,
-        })
+        let versions = SupportedVersions { versions: [MatrixVersion::V1_1].into(), features: [].into() };
+        Ok(Self { http, base, token, bot: user_id(bot)?, versions })
     }
 
     /// The bot's Matrix id.
@@ -119,9 +110,8 @@ impl Client {
                 Cow::Borrowed(&self.versions),
             )
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
-        let request = request
-            .try_into()
-            .map_err(|error: reqwest::Error| ClientError::Invalid(error.to_string()))?;
+        let request =
+            request.try_into().map_err(|error: reqwest::Error| ClientError::Invalid(error.to_string()))?;
         // No address in the errors: it is the administrator's own, and long.
         let response = self.http.execute(request).await.map_err(|error| {
             let error = error.without_url();
@@ -136,13 +126,9 @@ impl Client {
         for (name, value) in response.headers() {
             answer = answer.header(name, value);
         }
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| ClientError::Unknown(chain(&error.without_url())))?;
-        let answer = answer
-            .body(&body[..])
-            .map_err(|error| ClientError::Unknown(error.to_string()))?;
+        let body =
+            response.bytes().await.map_err(|error| ClientError::Unknown(chain(&error.without_url())))?;
+        let answer = answer.body(&body[..]).map_err(|error| ClientError::Unknown(error.to_string()))?;
         match R::IncomingResponse::try_from_http_response(answer) {
             Ok(response) => Ok(response),
             Err(FromHttpResponseError::Server(error)) => Err(error.sorted()),
@@ -152,9 +138,7 @@ impl Client {
 
     /// `GET /account/whoami`: whom the token belongs to.
     pub async fn whoami(&self) -> Result<String, ClientError> {
-        let response = self
-            .call(self.bot(), client::account::whoami::v3::Request::new())
-            .await?;
+        let response = self.call(self.bot(), client::account::whoami::v3::Request::new()).await?;
         Ok(response.user_id.into())
     }
 
@@ -193,11 +177,7 @@ impl Client {
         request.name.clone_from(&room.name);
         request.topic.clone_from(&room.topic);
         request.is_direct = room.is_direct;
-        request.invite = room
-            .invite
-            .iter()
-            .map(|user| user_id(user))
-            .collect::<Result<_, _>>()?;
+        request.invite = room.invite.iter().map(|user| user_id(user)).collect::<Result<_, _>>()?;
         request.creation_content = Some(raw(&room.creation_content)?);
         request.power_level_content_override = Some(raw(&room.power_levels)?);
         for (kind, state_key, content) in &room.initial_state {
@@ -211,19 +191,14 @@ impl Client {
     pub async fn invite(&self, sender: &str, room: &str, user: &str) -> Result<(), ClientError> {
         use client::membership::invite_user::v3::{InvitationRecipient, InviteUserId, Request};
         let recipient = InvitationRecipient::UserId(InviteUserId::new(user_id(user)?));
-        self.call(sender, Request::new(room_id(room)?, recipient))
-            .await
-            .map(drop)
+        self.call(sender, Request::new(room_id(room)?, recipient)).await.map(drop)
     }
 
     /// `POST /rooms/{room}/join`.
     pub async fn join(&self, sender: &str, room: &str) -> Result<(), ClientError> {
-        self.call(
-            sender,
-            client::membership::join_room_by_id::v3::Request::new(room_id(room)?),
-        )
-        .await
-        .map(drop)
+        self.call(sender, client::membership::join_room_by_id::v3::Request::new(room_id(room)?))
+            .await
+            .map(drop)
     }
 
     /// `POST /rooms/{room}/leave`; a user who is not there has left already.
@@ -296,9 +271,8 @@ impl Client {
         txn_id: &str,
         reason: &str,
     ) -> Result<String, ClientError> {
-        let event: OwnedEventId = event
-            .try_into()
-            .map_err(|_| ClientError::Invalid(format!("{event} is no event id")))?;
+        let event: OwnedEventId =
+            event.try_into().map_err(|_| ClientError::Invalid(format!("{event} is no event id")))?;
         let mut request =
             client::redact::redact_event::v3::Request::new(room_id(room)?, event, txn_id.into());
         request.reason = Some(reason.to_owned());
@@ -308,19 +282,14 @@ impl Client {
     /// `POST /rooms/{room}/receipt/m.read/{event}`.
     pub async fn mark_read(&self, sender: &str, room: &str, event: &str) -> Result<(), ClientError> {
         use client::receipt::create_receipt::v3::{ReceiptType, Request};
-        let event: OwnedEventId = event
-            .try_into()
-            .map_err(|_| ClientError::Invalid(format!("{event} is no event id")))?;
-        self.call(sender, Request::new(room_id(room)?, ReceiptType::Read, event))
-            .await
-            .map(drop)
+        let event: OwnedEventId =
+            event.try_into().map_err(|_| ClientError::Invalid(format!("{event} is no event id")))?;
+        self.call(sender, Request::new(room_id(room)?, ReceiptType::Read, event)).await.map(drop)
     }
 
     /// `GET /joined_rooms`.
     pub async fn joined_rooms(&self, sender: &str) -> Result<Vec<String>, ClientError> {
-        let response = self
-            .call(sender, client::membership::joined_rooms::v3::Request::new())
-            .await?;
+        let response = self.call(sender, client::membership::joined_rooms::v3::Request::new()).await?;
         Ok(response.joined_rooms.into_iter().map(Into::into).collect())
     }
 
@@ -334,12 +303,7 @@ impl Client {
 
     /// `GET /capabilities`: the version of the rooms that the homeserver makes.
     pub async fn room_version(&self) -> Result<String, ClientError> {
-        let response = self
-            .call(
-                self.bot(),
-                client::discovery::get_capabilities::v3::Request::new(),
-            )
-            .await?;
+        let response = self.call(self.bot(), client::discovery::get_capabilities::v3::Request::new()).await?;
         Ok(response.capabilities.room_versions.default.to_string())
     }
 
@@ -432,10 +396,6 @@ fn sort(error: &MatrixError) -> ClientError {
         500.. => ClientError::Unknown(format!("HTTP status {status}: {message}")),
         // Without a Matrix error code it was no homeserver that spoke, but a proxy before it.
         _ if code.is_empty() => ClientError::Unknown(message),
-        _ => ClientError::Refused {
-            status,
-            code,
-            message,
-        },
+        _ => ClientError::Refused { status, code, message },
     }
 }

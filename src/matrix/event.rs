@@ -86,15 +86,7 @@ impl Event {
     /// When it lacks what every event has.
     pub fn read(json: &str) -> Result<Self, serde_json::Error> {
         let header: Header = serde_json::from_str(json)?;
-        let Header {
-            event_id,
-            room_id,
-            sender,
-            kind,
-            state_key,
-            content,
-            unsigned,
-        } = header;
+        let Header { event_id, room_id, sender, kind, state_key, content, unsigned } = header;
         let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
         let content = match (kind.as_str(), state_key) {
             ("m.room.member", Some(user_id)) => Content::Member(Member {
@@ -110,30 +102,17 @@ impl Event {
             ("m.room.message", None) => Content::Message(read_message(&content)),
             _ => Content::Other,
         };
-        Ok(Self {
-            event_id,
-            room_id,
-            sender,
-            content,
-        })
+        Ok(Self { event_id, room_id, sender, content })
     }
 }
 
 fn read_message(content: &Value) -> Message {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let relation = &content["m.relates_to"];
-    let replaces = if relation["rel_type"] == "m.replace" {
-        text(&relation["event_id"])
-    } else {
-        None
-    };
+    let replaces = if relation["rel_type"] == "m.replace" { text(&relation["event_id"]) } else { None };
     // A thread's fallback looks like a reply and is none.
     let falling_back = relation["is_falling_back"].as_bool().unwrap_or(false);
-    let replies_to = if falling_back {
-        None
-    } else {
-        text(&relation["m.in_reply_to"]["event_id"])
-    };
+    let replies_to = if falling_back { None } else { text(&relation["m.in_reply_to"]["event_id"]) };
     // An edit's own body is a fallback for clients that don't know edits.
     let shown = if replaces.is_some() && content["m.new_content"].is_object() {
         &content["m.new_content"]
@@ -141,11 +120,7 @@ fn read_message(content: &Value) -> Message {
         content
     };
     let body = shown["body"].as_str().unwrap_or_default();
-    let body = if relation["m.in_reply_to"].is_object() {
-        without_fallback(body)
-    } else {
-        body
-    };
+    let body = if relation["m.in_reply_to"].is_object() { without_fallback(body) } else { body };
     Message {
         kind: shown["msgtype"].as_str().unwrap_or_default().to_owned(),
         body: body.to_owned(),
@@ -189,18 +164,9 @@ mod tests {
     fn invariant_6_the_presence_of_a_state_key_decides_not_the_type() {
         let member = json!({ "membership": "invite" });
         assert!(matches!(read("m.room.member", None, &member), Content::Other));
-        assert!(matches!(
-            read("m.room.member", Some("@b:x"), &member),
-            Content::Member(_)
-        ));
-        assert!(matches!(
-            read("m.room.message", Some(""), &json!({ "body": "x" })),
-            Content::Other
-        ));
-        assert!(matches!(
-            read("m.room.encrypted", Some(""), &json!({})),
-            Content::Other
-        ));
+        assert!(matches!(read("m.room.member", Some("@b:x"), &member), Content::Member(_)));
+        assert!(matches!(read("m.room.message", Some(""), &json!({ "body": "x" })), Content::Other));
+        assert!(matches!(read("m.room.encrypted", Some(""), &json!({})), Content::Other));
     }
 
     #[rstest]
@@ -217,10 +183,7 @@ mod tests {
         let Content::Message(message) = read("m.room.message", None, &content) else {
             panic!("not a message")
         };
-        assert_eq!(
-            (message.body.as_str(), message.replies_to.is_some()),
-            (body, reply)
-        );
+        assert_eq!((message.body.as_str(), message.replies_to.is_some()), (body, reply));
     }
 
     #[test]
@@ -230,9 +193,6 @@ mod tests {
         let Content::Message(message) = read("m.room.message", None, &content) else {
             panic!("not a message")
         };
-        assert_eq!(
-            (message.body.as_str(), message.replaces.as_deref()),
-            ("new", Some("$o"))
-        );
+        assert_eq!((message.body.as_str(), message.replaces.as_deref()), ("new", Some("$o")));
     }
 }

@@ -9,10 +9,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// When neither can be built, which no configuration causes.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that builds the client"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that builds the client")]
 pub fn client() -> Result<reqwest::Client, reqwest::Error> {
     let builder = || {
         reqwest::Client::builder()

@@ -151,17 +151,13 @@ impl Registration {
             value.map(str::to_owned).ok_or(RegistrationError::Missing(key))
         };
         let namespace = |kind: &'static str| {
-            let entries = document
-                .get("namespaces")
-                .and_then(|namespaces| namespaces.get(kind));
+            let entries = document.get("namespaces").and_then(|namespaces| namespaces.get(kind));
             let regex = |entry: &Value| entry.get("regex").and_then(Value::as_str).map(str::to_owned);
             match entries {
                 None | Some(Value::Null) => Ok(Vec::new()),
-                Some(Value::Sequence(list)) => list
-                    .iter()
-                    .map(regex)
-                    .collect::<Option<_>>()
-                    .ok_or(RegistrationError::Namespace(kind)),
+                Some(Value::Sequence(list)) => {
+                    list.iter().map(regex).collect::<Option<_>>().ok_or(RegistrationError::Namespace(kind))
+                }
                 Some(_) => Err(RegistrationError::Namespace(kind)),
             }
         };
@@ -224,20 +220,14 @@ impl Registration {
             ("namespaces.users", self.users == other.users),
             ("namespaces.aliases", self.aliases == other.aliases),
         ];
-        table
-            .into_iter()
-            .filter(|(_, equal)| !equal)
-            .map(|(key, _)| key)
-            .collect()
+        table.into_iter().filter(|(_, equal)| !equal).map(|(key, _)| key).collect()
     }
 }
 
 fn token<E>(random: &mut dyn FnMut(&mut [u8]) -> Result<(), E>) -> Result<SecretString, E> {
     let mut bytes = [0; 32];
     random(&mut bytes)?;
-    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .encode(bytes)
-        .into())
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes).into())
 }
 
 /// A text as a regular expression that matches only it, in every dialect that homeservers use: Python's, Rust's and
@@ -301,10 +291,7 @@ mod tests {
     fn a_registration_is_written_with_every_text_quoted() {
         let registration = Registration::generate(&CLAIMS, &mut counting()).unwrap();
         let text = registration.to_yaml(Flavour::Synapse);
-        let body: Vec<_> = text
-            .lines()
-            .filter(|line| !line.starts_with('#') && !line.is_empty())
-            .collect();
+        let body: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
         insta::assert_snapshot!(body.join("\n"), @r#"
         id: "towline"
         url: "http://127.0.0.1:9009"
@@ -332,33 +319,19 @@ mod tests {
     fn the_tokens_have_256_bits_and_differ() {
         let registration = Registration::generate(&CLAIMS, &mut counting()).unwrap();
         let bytes = |token: &SecretString| {
-            base64::engine::general_purpose::URL_SAFE_NO_PAD
-                .decode(token.expose_secret())
-                .unwrap()
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.expose_secret()).unwrap()
         };
-        assert_eq!(
-            (
-                bytes(&registration.as_token).len(),
-                bytes(&registration.hs_token).len()
-            ),
-            (32, 32)
-        );
+        assert_eq!((bytes(&registration.as_token).len(), bytes(&registration.hs_token).len()), (32, 32));
         assert_ne!(bytes(&registration.as_token), bytes(&registration.hs_token));
     }
 
     #[test]
     fn the_namespaces_match_our_ids_and_no_one_elses() {
-        let claims = Claims {
-            ghost_prefix: "_irc.",
-            alias_prefix: "irc=",
-            bot: "tow.line",
-            ..CLAIMS
-        };
+        let claims = Claims { ghost_prefix: "_irc.", alias_prefix: "irc=", bot: "tow.line", ..CLAIMS };
         let registration = Registration::generate(&claims, &mut counting()).unwrap();
         let matches = |list: &[String], id: &str| {
             // As Dendrite and the Conduits do: the expression is searched for anywhere.
-            list.iter()
-                .any(|expression| regex::Regex::new(expression).unwrap().is_match(id))
+            list.iter().any(|expression| regex::Regex::new(expression).unwrap().is_match(id))
         };
         let table = [
             ("@tow.line:example.org", true),
@@ -380,27 +353,16 @@ mod tests {
 
     #[test]
     fn an_address_as_the_servers_name_is_escaped() {
-        let claims = Claims {
-            domain: "[::1]:8448",
-            ..CLAIMS
-        };
+        let claims = Claims { domain: "[::1]:8448", ..CLAIMS };
         let registration = Registration::generate(&claims, &mut counting()).unwrap();
         assert_eq!(registration.users[0], r"^@towline:\[::1\]:8448$");
-        assert!(
-            regex::Regex::new(&registration.users[0])
-                .unwrap()
-                .is_match("@towline:[::1]:8448")
-        );
+        assert!(regex::Regex::new(&registration.users[0]).unwrap().is_match("@towline:[::1]:8448"));
     }
 
     #[test]
     fn a_registration_differs_by_name_of_key_and_never_by_value() {
         let ours = Registration::generate(&CLAIMS, &mut counting()).unwrap();
-        let claims = Claims {
-            url: "http://elsewhere:1",
-            ghost_prefix: "i_",
-            ..CLAIMS
-        };
+        let claims = Claims { url: "http://elsewhere:1", ghost_prefix: "i_", ..CLAIMS };
         let theirs = Registration::new(&claims, "other".into(), ours.hs_token.clone());
         assert_eq!(ours.differences(&theirs), ["url", "as_token", "namespaces.users"]);
         assert!(ours.differences(&ours).is_empty());
@@ -412,10 +374,7 @@ mod tests {
         let table = [
             ("- a", RegistrationError::Syntax),
             ("a: [", RegistrationError::Syntax),
-            (
-                "id: x\nas_token: 5\nhs_token: b\nsender_localpart: c",
-                RegistrationError::Missing("as_token"),
-            ),
+            ("id: x\nas_token: 5\nhs_token: b\nsender_localpart: c", RegistrationError::Missing("as_token")),
             (
                 "{id: x, as_token: a, hs_token: b, sender_localpart: c, namespaces: {users: 7}}",
                 RegistrationError::Namespace("users"),

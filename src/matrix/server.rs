@@ -54,20 +54,14 @@ struct Context<A> {
 
 impl<A> Clone for Context<A> {
     fn clone(&self) -> Self {
-        Self {
-            appservice: Arc::clone(&self.appservice),
-            token: self.token.clone(),
-        }
+        Self { appservice: Arc::clone(&self.appservice), token: self.token.clone() }
     }
 }
 
 /// The routes. A transaction holds up to 100 events of 64 KiB, their previous contents, and ephemeral data: a limit
 /// below that would be refused again and again, and stop everything behind it.
 pub fn router<A: Appservice>(appservice: Arc<A>, hs_token: SecretString, largest_body: usize) -> Router {
-    let context = Context {
-        appservice,
-        token: hs_token,
-    };
+    let context = Context { appservice, token: hs_token };
     let thirdparty = Router::new()
         .route("/protocol/{protocol}", get(protocol::<A>))
         .route("/user/{protocol}", get(no_results))
@@ -106,11 +100,9 @@ async fn authenticate<A: Appservice>(
     next: Next,
 ) -> Response {
     let in_header = bearer(request.headers());
-    let in_query = query.as_deref().and_then(|query| {
-        url_form(query)
-            .find(|(name, _)| name == "access_token")
-            .map(|(_, value)| value)
-    });
+    let in_query = query
+        .as_deref()
+        .and_then(|query| url_form(query).find(|(name, _)| name == "access_token").map(|(_, value)| value));
     if in_header.is_none() && in_query.is_none() {
         return error(StatusCode::UNAUTHORIZED, "M_UNAUTHORIZED", "no token");
     }
@@ -124,20 +116,14 @@ async fn authenticate<A: Appservice>(
     if in_header.iter().all(|token| right(token)) && in_query.iter().all(|token| right(token)) {
         next.run(request).await
     } else {
-        error(
-            StatusCode::FORBIDDEN,
-            "M_FORBIDDEN",
-            "wrong token: is this towline's registration?",
-        )
+        error(StatusCode::FORBIDDEN, "M_FORBIDDEN", "wrong token: is this towline's registration?")
     }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim().to_owned())
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
 /// The pairs of a query string, decoded.
@@ -159,13 +145,7 @@ async fn transaction<A: Appservice>(State(context): State<Context<A>>, body: Byt
         Ok(envelope) => envelope,
         Err(problem) => return error(StatusCode::BAD_REQUEST, "M_BAD_JSON", &problem.to_string()),
     };
-    match context
-        .appservice
-        .transaction(Transaction {
-            events: envelope.events,
-        })
-        .await
-    {
+    match context.appservice.transaction(Transaction { events: envelope.events }).await {
         Ok(()) => Json(json!({})).into_response(),
         Err(Unavailable) => error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "can't store it now"),
     }

@@ -110,17 +110,13 @@ impl Store {
     pub async fn buffers(&self, session: i64) -> Result<Vec<Buffer>, StoreError> {
         const SQL: &str = buffer_query!("WHERE buffer.session = $1 ORDER BY buffer.id");
         const FOLDED: &str = "SELECT folded FROM buffer WHERE id = $1";
-        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(session)
-            .fetch_all(p)
-            .await)?;
+        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?;
         let mut buffers = Vec::with_capacity(rows.len());
         for row in rows {
             let folded = match &row.key {
-                Some(_) => on!(self.readers(), |p| sqlx::query_scalar(FOLDED)
-                    .bind(row.id)
-                    .fetch_one(p)
-                    .await)?,
+                Some(_) => {
+                    on!(self.readers(), |p| sqlx::query_scalar(FOLDED).bind(row.id).fetch_one(p).await)?
+                }
                 None => String::new(),
             };
             buffers.push(self.read_buffer(row, session, &folded)?);
@@ -140,10 +136,10 @@ impl Store {
         const FIND: &str = buffer_query!("WHERE buffer.id = $1");
         let session = new.session;
         let folded = new.folded.clone();
-        let key = new.key.as_ref().map(|key| {
-            self.sealer()
-                .seal(key.expose_secret().as_bytes(), &key_row(session, &folded))
-        });
+        let key = new
+            .key
+            .as_ref()
+            .map(|key| self.sealer().seal(key.expose_secret().as_bytes(), &key_row(session, &folded)));
         let row = self
             .write(move |tx| {
                 Box::pin(async move {
@@ -217,26 +213,7 @@ impl Store {
             "query" => BufferKind::Query,
             other => return Err(StoreError::Unknown(format!("a buffer of kind {other}"))),
         };
-        let Row {
-            id,
-            name,
-            wanted,
-            topic,
-            room,
-            room_id,
-            creator,
-            ..
-        } = row;
-        Ok(Buffer {
-            id,
-            kind,
-            name,
-            wanted,
-            key,
-            topic,
-            room,
-            room_id,
-            creator,
-        })
+        let Row { id, name, wanted, topic, room, room_id, creator, .. } = row;
+        Ok(Buffer { id, kind, name, wanted, key, topic, room, room_id, creator })
     }
 }

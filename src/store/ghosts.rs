@@ -53,11 +53,8 @@ impl Store {
         const MAKE: &str =
             "INSERT INTO ghost (network, folded, nick, user_id, seen_at) VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT DO NOTHING";
-        let found = on!(self.readers(), |p| sqlx::query_as(FIND)
-            .bind(network)
-            .bind(folded)
-            .fetch_optional(p)
-            .await)?;
+        let found =
+            on!(self.readers(), |p| sqlx::query_as(FIND).bind(network).bind(folded).fetch_optional(p).await)?;
         if let Some(ghost) = found {
             return Ok(ghost);
         }
@@ -73,10 +70,7 @@ impl Store {
                     .await)?;
                 match found {
                     Some(ghost) => Ok(ghost),
-                    None => Ok(on_tx!(tx, |c| sqlx::query_as(BY_ID)
-                        .bind(&user_id)
-                        .fetch_one(c)
-                        .await)?),
+                    None => Ok(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(&user_id).fetch_one(c).await)?),
                 }
             })
         })
@@ -87,10 +81,7 @@ impl Store {
     pub async fn ghost_by_user_id(&self, user_id: &str) -> Result<Option<Ghost>, StoreError> {
         const SQL: &str =
             "SELECT id, network, nick, user_id, display_name, in_lobby FROM ghost WHERE user_id = $1";
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(user_id)
-            .fetch_optional(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user_id).fetch_optional(p).await)?)
     }
 
     /// Stores that the homeserver knows a ghost under this display name.
@@ -121,11 +112,8 @@ impl Store {
     /// Whether a ghost is in a room, as far as was stored, and meant to stay.
     pub async fn is_member(&self, room: i64, ghost: i64) -> Result<bool, StoreError> {
         const SQL: &str = "SELECT wanted FROM member WHERE room = $1 AND ghost = $2";
-        let wanted: Option<bool> = on!(self.readers(), |p| sqlx::query_scalar(SQL)
-            .bind(room)
-            .bind(ghost)
-            .fetch_optional(p)
-            .await)?;
+        let wanted: Option<bool> =
+            on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(ghost).fetch_optional(p).await)?;
         Ok(wanted == Some(true))
     }
 
@@ -170,10 +158,7 @@ impl Store {
     pub async fn members(&self, room: i64) -> Result<Vec<String>, StoreError> {
         const SQL: &str = "SELECT ghost.folded FROM member JOIN ghost ON ghost.id = member.ghost
             WHERE member.room = $1 AND member.wanted";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
-            .bind(room)
-            .fetch_all(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).fetch_all(p).await)?)
     }
 
     /// The ghosts that should leave a room, a few at a time.
@@ -181,19 +166,13 @@ impl Store {
         const SQL: &str = "SELECT member.ghost, ghost.user_id, member.reason, member.kicker
             FROM member JOIN ghost ON ghost.id = member.ghost
             WHERE member.room = $1 AND NOT member.wanted ORDER BY member.ghost LIMIT $2";
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(room)
-            .bind(limit)
-            .fetch_all(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room).bind(limit).fetch_all(p).await)?)
     }
 
     /// The rooms that some ghost should leave.
     pub async fn rooms_with_departures(&self) -> Result<Vec<i64>, StoreError> {
         const SQL: &str = "SELECT DISTINCT room FROM member WHERE NOT wanted";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
-            .fetch_all(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).fetch_all(p).await)?)
     }
 }
 

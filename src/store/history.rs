@@ -62,11 +62,8 @@ impl Store {
     /// The last lines of a buffer, oldest first: sender and text.
     pub async fn last_lines(&self, buffer: i64, limit: i64) -> Result<Vec<(String, String)>, StoreError> {
         const SQL: &str = "SELECT sender, text FROM history WHERE buffer = $1 ORDER BY id DESC LIMIT $2";
-        let mut lines: Vec<(String, String)> = on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(buffer)
-            .bind(limit)
-            .fetch_all(p)
-            .await)?;
+        let mut lines: Vec<(String, String)> =
+            on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(limit).fetch_all(p).await)?;
         lines.reverse();
         Ok(lines)
     }

@@ -58,9 +58,7 @@ impl Store {
         let sealed: Vec<_> = events
             .into_iter()
             .map(|event| {
-                let payload = self
-                    .sealer()
-                    .seal(event.json.as_bytes(), &row_name(&event.event_id));
+                let payload = self.sealer().seal(event.json.as_bytes(), &row_name(&event.event_id));
                 (event, payload)
             })
             .collect();
@@ -106,12 +104,7 @@ impl Store {
             .map(|row| {
                 let json = self.sealer().open(&row.payload, &row_name(&row.event_id))?;
                 let json = String::from_utf8(json).map_err(|_| StoreError::Sealed)?;
-                Ok(InboxEvent {
-                    seq: row.seq,
-                    event_id: row.event_id,
-                    json,
-                    received_at: row.received_at,
-                })
+                Ok(InboxEvent { seq: row.seq, event_id: row.event_id, json, received_at: row.received_at })
             })
             .collect()
     }
@@ -119,16 +112,13 @@ impl Store {
     /// The lanes in which something waits.
     pub async fn waiting_lanes(&self) -> Result<Vec<String>, StoreError> {
         const SQL: &str = "SELECT DISTINCT lane FROM inbox WHERE state = 'new'";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
-            .fetch_all(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).fetch_all(p).await)?)
     }
 
     /// Marks an event as done, or as failed with the reason, and erases its payload.
     pub async fn finish_event(&self, seq: i64, failure: Option<&str>) -> Result<(), StoreError> {
         let failure = failure.map(str::to_owned);
-        self.write(move |tx| Box::pin(async move { finish(tx, seq, failure.as_deref()).await }))
-            .await
+        self.write(move |tx| Box::pin(async move { finish(tx, seq, failure.as_deref()).await })).await
     }
 
     /// Moves the stray events of a room into the lane that the room has now.

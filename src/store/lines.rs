@@ -124,9 +124,8 @@ impl Store {
             .lines
             .into_iter()
             .map(|line| {
-                let payload = self
-                    .sealer()
-                    .seal(line.payload.as_bytes(), &row_name(&line.event_id, line.part));
+                let payload =
+                    self.sealer().seal(line.payload.as_bytes(), &row_name(&line.event_id, line.part));
                 (line, payload)
             })
             .collect();
@@ -192,15 +191,10 @@ impl Store {
     pub async fn open_lines(&self, session: i64) -> Result<Vec<StoredLine>, StoreError> {
         const SQL: &str = "SELECT buffer, event_id, part, state, payload FROM irc_line
             WHERE session = $1 AND state IN ('queued', 'sending') ORDER BY id";
-        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(session)
-            .fetch_all(p)
-            .await)?;
+        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?;
         rows.into_iter()
             .map(|row| {
-                let payload = self
-                    .sealer()
-                    .open(&row.payload, &row_name(&row.event_id, row.part))?;
+                let payload = self.sealer().open(&row.payload, &row_name(&row.event_id, row.part))?;
                 let payload = String::from_utf8(payload).map_err(|_| StoreError::Sealed)?;
                 let sending = row.state == "sending";
                 Ok(StoredLine {

@@ -31,21 +31,14 @@ impl InstanceLock {
         let url = url.expose_secret();
         if url.starts_with("postgres") {
             let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
-            let mut connection = options
-                .application_name("towline-lock")
-                .connect()
-                .await
-                .map_err(OpenError::Connect)?;
+            let mut connection =
+                options.application_name("towline-lock").connect().await.map_err(OpenError::Connect)?;
             let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
                 .bind(ADVISORY_LOCK)
                 .fetch_one(&mut connection)
                 .await
                 .map_err(OpenError::Connect)?;
-            return if taken {
-                Ok(Self::Advisory(Mutex::new(connection)))
-            } else {
-                Err(OpenError::Locked)
-            };
+            return if taken { Ok(Self::Advisory(Mutex::new(connection))) } else { Err(OpenError::Locked) };
         }
         let options = SqliteConnectOptions::from_str(url).map_err(|_| OpenError::Scheme)?;
         let path: PathBuf = match file {
@@ -57,16 +50,8 @@ impl InstanceLock {
                 name.into()
             }
         };
-        let fail = |source| OpenError::File {
-            path: path.clone(),
-            source,
-        };
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(fail)?;
+        let fail = |source| OpenError::File { path: path.clone(), source };
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self::File(Some(lock))),
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked),

@@ -32,10 +32,7 @@ impl OutboxKind {
     ];
 
     fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, word)| word)
     }
 }
 
@@ -123,15 +120,7 @@ impl Store {
         const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
-        let Incoming {
-            history,
-            departures,
-            topics,
-            ..
-        } = Incoming {
-            outbox: Vec::new(),
-            ..incoming
-        };
+        let Incoming { history, departures, topics, .. } = Incoming { outbox: Vec::new(), ..incoming };
         self.write(move |tx| {
             Box::pin(async move {
                 sessions::check_epoch(tx, session, epoch).await?;
@@ -206,21 +195,8 @@ impl Store {
                     .map(|(kind, _)| *kind)
                     .ok_or_else(|| StoreError::Unknown(format!("a request of kind {}", row.kind)))?;
                 let payload = String::from_utf8(payload).map_err(|_| StoreError::Sealed)?;
-                let Row {
-                    seq,
-                    room,
-                    txn_id,
-                    sender,
-                    ..
-                } = row;
-                Ok(Outbox {
-                    seq,
-                    room,
-                    txn_id,
-                    sender,
-                    kind,
-                    payload,
-                })
+                let Row { seq, room, txn_id, sender, .. } = row;
+                Ok(Outbox { seq, room, txn_id, sender, kind, payload })
             })
             .collect()
     }
@@ -228,9 +204,7 @@ impl Store {
     /// The rooms for which requests wait.
     pub async fn rooms_with_requests(&self) -> Result<Vec<i64>, StoreError> {
         const SQL: &str = "SELECT DISTINCT room FROM outbox WHERE state = 'queued'";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
-            .fetch_all(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).fetch_all(p).await)?)
     }
 
     /// Marks requests as done, with the event that each became, and erases their payloads. Returns once the write
@@ -274,10 +248,7 @@ impl Store {
     pub async fn request_counts(&self) -> Result<(i64, i64), StoreError> {
         const SQL: &str = "SELECT COUNT(*) FROM outbox WHERE state = $1";
         let count = async |state: &'static str| -> Result<i64, StoreError> {
-            Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
-                .bind(state)
-                .fetch_one(p)
-                .await)?)
+            Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(state).fetch_one(p).await)?)
         };
         Ok((count("queued").await?, count("refused").await?))
     }
@@ -299,16 +270,6 @@ async fn insert(tx: &mut Tx, row: NewOutbox, payload: Vec<u8>, now: i64) -> Resu
         Some(line) => Some(history::insert(tx, line).await?),
         None => None,
     };
-    execute!(
-        tx,
-        SQL,
-        row.room,
-        row.txn_id,
-        row.sender,
-        row.kind.as_str(),
-        payload,
-        history,
-        now
-    )?;
+    execute!(tx, SQL, row.room, row.txn_id, row.sender, row.kind.as_str(), payload, history, now)?;
     Ok(())
 }

@@ -70,9 +70,8 @@ pub(super) use {execute, on, on_tx};
 pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> {
     let url = url.expose_secret();
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(OpenError::Connect)?
-            .application_name("towline");
+        let options =
+            PgConnectOptions::from_str(url).map_err(OpenError::Connect)?.application_name("towline");
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
@@ -114,11 +113,7 @@ impl Pool {
             Self::Postgres(pool) => (&POSTGRES, POSTGRES.run(pool).await),
             Self::Sqlite(pool) => (&SQLITE, SQLITE.run(pool).await),
         };
-        let known = migrator
-            .iter()
-            .map(|migration| migration.version)
-            .max()
-            .unwrap_or(0);
+        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
         result.map_err(|error| match error {
             MigrateError::VersionMissing(found) => OpenError::SchemaNewer { found, known },
             other => OpenError::Migrate(other),
@@ -158,10 +153,7 @@ mod tests {
     #[test]
     fn both_engines_have_the_same_migrations() {
         let names = |migrator: &sqlx::migrate::Migrator| {
-            migrator
-                .iter()
-                .map(|m| (m.version, m.description.to_string()))
-                .collect::<Vec<_>>()
+            migrator.iter().map(|m| (m.version, m.description.to_string())).collect::<Vec<_>>()
         };
         assert_eq!(names(&POSTGRES), names(&SQLITE));
         assert!(!names(&SQLITE).is_empty());

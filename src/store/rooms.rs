@@ -36,10 +36,7 @@ impl RoomKind {
 
     /// The word in the table.
     pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, word)| word)
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, word)| word)
     }
 
     fn read(word: &str) -> Result<Self, StoreError> {
@@ -159,36 +156,26 @@ macro_rules! room_query {
 impl Store {
     /// The room that shows this, its intent stored where it is new.
     pub async fn intend_room(&self, room: NewRoom) -> Result<RoomRow, StoreError> {
-        self.write(move |tx| Box::pin(async move { intend(tx, room).await }))
-            .await
+        self.write(move |tx| Box::pin(async move { intend(tx, room).await })).await
     }
 
     /// The room with this number.
     pub async fn room(&self, id: i64) -> Result<Option<RoomRow>, StoreError> {
         const SQL: &str = room_query!("WHERE room.id = $1");
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(id)
-            .fetch_optional(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(id).fetch_optional(p).await)?)
     }
 
     /// The room with this Matrix id.
     pub async fn room_by_matrix_id(&self, room_id: &str) -> Result<Option<RoomRow>, StoreError> {
         const SQL: &str = room_query!("WHERE room.room_id = $1");
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(room_id)
-            .fetch_optional(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room_id).fetch_optional(p).await)?)
     }
 
     /// The control rooms of a user, newest first.
     pub async fn control_rooms(&self, user: i64) -> Result<Vec<RoomRow>, StoreError> {
         const SQL: &str =
             room_query!(r#"WHERE link.role = 'control' AND link."user" = $1 ORDER BY room.id DESC"#);
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(user)
-            .fetch_all(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_all(p).await)?)
     }
 
     /// Rooms that were meant to be and have no Matrix id.
@@ -200,8 +187,7 @@ impl Store {
     /// Stores that the owner was told about the room's encryption; whether that is news.
     pub async fn mark_explained(&self, id: i64) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE room SET explained = TRUE WHERE id = $1 AND NOT explained";
-        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, id)? > 0) }))
-            .await
+        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, id)? > 0) })).await
     }
 
     /// Stores the Matrix id of a room that the homeserver has made.
@@ -231,23 +217,19 @@ pub(super) async fn intend(tx: &mut Tx, room: NewRoom) -> Result<RoomRow, StoreE
     const BY_BUFFER: &str = room_query!("WHERE link.role = 'private' AND link.buffer = $1");
 
     let found: Option<RoomRow> = match (&room.link, &room.room_id) {
-        (_, Some(room_id)) => on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID)
-            .bind(room_id)
-            .fetch_optional(c)
-            .await)?,
+        (_, Some(room_id)) => {
+            on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID).bind(room_id).fetch_optional(c).await)?
+        }
         (Link::Control { .. }, None) => None,
-        (Link::Network { session }, None) => on_tx!(tx, |c| sqlx::query_as(BY_SESSION)
-            .bind(*session)
-            .fetch_optional(c)
-            .await)?,
-        (Link::Lobby { network }, None) => on_tx!(tx, |c| sqlx::query_as(BY_NETWORK)
-            .bind(network)
-            .fetch_optional(c)
-            .await)?,
-        (Link::Private { buffer }, None) => on_tx!(tx, |c| sqlx::query_as(BY_BUFFER)
-            .bind(*buffer)
-            .fetch_optional(c)
-            .await)?,
+        (Link::Network { session }, None) => {
+            on_tx!(tx, |c| sqlx::query_as(BY_SESSION).bind(*session).fetch_optional(c).await)?
+        }
+        (Link::Lobby { network }, None) => {
+            on_tx!(tx, |c| sqlx::query_as(BY_NETWORK).bind(network).fetch_optional(c).await)?
+        }
+        (Link::Private { buffer }, None) => {
+            on_tx!(tx, |c| sqlx::query_as(BY_BUFFER).bind(*buffer).fetch_optional(c).await)?
+        }
     };
     if let Some(found) = found {
         return Ok(found);

@@ -44,9 +44,7 @@ impl Sealer {
     pub(super) fn new(key: &SecretKey) -> Self {
         let key = UnboundKey::new(&AES_256_GCM_SIV, key.0.expose_secret())
             .expect("the key has 32 bytes by its type");
-        Self {
-            key: LessSafeKey::new(key),
-        }
+        Self { key: LessSafeKey::new(key) }
     }
 
     /// Encrypts a value for the row that `row` names.
@@ -98,11 +96,7 @@ mod tests {
         assert!(!sealed.windows(6).any(|window| window == b"secret"));
         assert_eq!(sealer.open(&sealed, "row:1").unwrap(), b"secret");
         assert!(sealer.open(&sealed, "row:2").is_err());
-        assert!(
-            Sealer::new(&SecretKey::new([2; 32]))
-                .open(&sealed, "row:1")
-                .is_err()
-        );
+        assert!(Sealer::new(&SecretKey::new([2; 32])).open(&sealed, "row:1").is_err());
     }
 
     #[test]

@@ -49,21 +49,14 @@ impl Store {
         const FIND: &str = r#"SELECT id, user_id FROM "user" WHERE user_id = $1"#;
         const MAKE: &str = r#"INSERT INTO "user" (user_id, created_at) VALUES ($1, $2)
             ON CONFLICT (user_id) DO UPDATE SET user_id = excluded.user_id RETURNING id, user_id"#;
-        let found = on!(self.readers(), |p| sqlx::query_as(FIND)
-            .bind(user_id)
-            .fetch_optional(p)
-            .await)?;
+        let found = on!(self.readers(), |p| sqlx::query_as(FIND).bind(user_id).fetch_optional(p).await)?;
         if let Some(user) = found {
             return Ok(user);
         }
         let user_id = user_id.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                Ok(on_tx!(tx, |c| sqlx::query_as(MAKE)
-                    .bind(user_id)
-                    .bind(now)
-                    .fetch_one(c)
-                    .await)?)
+                Ok(on_tx!(tx, |c| sqlx::query_as(MAKE).bind(user_id).bind(now).fetch_one(c).await)?)
             })
         })
         .await
@@ -72,10 +65,7 @@ impl Store {
     /// The Matrix id of a user.
     pub async fn user_id(&self, user: i64) -> Result<String, StoreError> {
         const SQL: &str = r#"SELECT user_id FROM "user" WHERE id = $1"#;
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
-            .bind(user)
-            .fetch_one(p)
-            .await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(user).fetch_one(p).await)?)
     }
 
     /// Makes the network's row, or gives it this name.
@@ -111,11 +101,7 @@ impl Store {
                 let sql = session_query!(
                     r#"WHERE session."user" = $1 AND session.network = $2 AND session.name = ''"#
                 );
-                let row = on_tx!(tx, |c| sqlx::query_as(sql)
-                    .bind(user)
-                    .bind(&network)
-                    .fetch_one(c)
-                    .await)?;
+                let row = on_tx!(tx, |c| sqlx::query_as(sql).bind(user).bind(&network).fetch_one(c).await)?;
                 Ok((row, made > 0))
             })
         })
@@ -146,11 +132,7 @@ impl Store {
         let owner = owner.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                Ok(on_tx!(tx, |c| sqlx::query_scalar(SQL)
-                    .bind(session)
-                    .bind(owner)
-                    .fetch_one(c)
-                    .await)?)
+                Ok(on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(session).bind(owner).fetch_one(c).await)?)
             })
         })
         .await
@@ -160,13 +142,6 @@ impl Store {
 /// Refuses a write for a session that another instance has taken over.
 pub(super) async fn check_epoch(tx: &mut Tx, session: i64, epoch: i64) -> Result<(), StoreError> {
     const SQL: &str = "SELECT epoch FROM session WHERE id = $1";
-    let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL)
-        .bind(session)
-        .fetch_optional(c)
-        .await)?;
-    if found == Some(epoch) {
-        Ok(())
-    } else {
-        Err(StoreError::Superseded)
-    }
+    let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(session).fetch_optional(c).await)?;
+    if found == Some(epoch) { Ok(()) } else { Err(StoreError::Superseded) }
 }

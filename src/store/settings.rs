@@ -124,11 +124,7 @@ impl Store {
         id: i64,
     ) -> Result<Option<Value>, StoreError> {
         const SQL: &str = "SELECT value FROM setting WHERE scope = $1 AND scope_id = $2 AND key = $3";
-        debug_assert!(
-            setting.scopes.contains(&scope),
-            "{} can't be set there",
-            setting.key
-        );
+        debug_assert!(setting.scopes.contains(&scope), "{} can't be set there", setting.key);
         let scope_id = id.to_string();
         let stored: Option<Vec<u8>> = on!(self.readers(), |p| sqlx::query_scalar(SQL)
             .bind(scope.as_str())
@@ -138,8 +134,7 @@ impl Store {
             .await)?;
         let Some(stored) = stored else { return Ok(None) };
         let plain = if setting.secret {
-            self.sealer()
-                .open(&stored, &row_name(scope, &scope_id, setting.key))?
+            self.sealer().open(&stored, &row_name(scope, &scope_id, setting.key))?
         } else {
             stored
         };
@@ -158,16 +153,11 @@ impl Store {
         const SET: &str = "INSERT INTO setting (scope, scope_id, key, value) VALUES ($1, $2, $3, $4)
             ON CONFLICT (scope, scope_id, key) DO UPDATE SET value = excluded.value";
         const REMOVE: &str = "DELETE FROM setting WHERE scope = $1 AND scope_id = $2 AND key = $3";
-        debug_assert!(
-            setting.scopes.contains(&scope),
-            "{} can't be set there",
-            setting.key
-        );
+        debug_assert!(setting.scopes.contains(&scope), "{} can't be set there", setting.key);
         let scope_id = id.to_string();
         let stored = value.map(|value| {
             if setting.secret {
-                self.sealer()
-                    .seal(value.as_bytes(), &row_name(scope, &scope_id, setting.key))
+                self.sealer().seal(value.as_bytes(), &row_name(scope, &scope_id, setting.key))
             } else {
                 value.as_bytes().to_vec()
             }

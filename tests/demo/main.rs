@@ -8,10 +8,7 @@
 use std::time::Duration;
 
 #[path = "../rig/rig.rs"]
-#[expect(
-    dead_code,
-    reason = "the end-to-end tests and this share the rig; neither uses all of it"
-)]
+#[expect(dead_code, reason = "the end-to-end tests and this share the rig; neither uses all of it")]
 mod rig;
 
 use rig::irc::IrcPerson;
@@ -54,27 +51,18 @@ async fn main() {
     town.wait_alice_in(&irene, CHANNEL, mark).await;
 
     println!();
-    row(
-        &format!("alice, in Matrix: {CHANNEL} (Demo)"),
-        &format!("irene, on IRC: {CHANNEL}"),
-    );
+    row(&format!("alice, in Matrix: {CHANNEL} (Demo)"), &format!("irene, on IRC: {CHANNEL}"));
     row(&"─".repeat(WIDTH), &"─".repeat(WIDTH));
     for line in CONVERSATION {
         say(&town, &irene, &room, line).await;
     }
-    println!(
-        "\nEach of the {} lines arrived on both sides.",
-        CONVERSATION.len()
-    );
+    println!("\nEach of the {} lines arrived on both sides.", CONVERSATION.len());
     if !once {
         println!("\nLook around with Element or another Matrix client:");
         println!("  homeserver  {}", town.synapse.url);
         println!("  user        alice");
         println!("  password    {PASSWORD}");
-        println!(
-            "An IRC client meets you in {CHANNEL} at {}.",
-            town.inspircd.address()
-        );
+        println!("An IRC client meets you in {CHANNEL} at {}.", town.inspircd.address());
         println!("Ctrl-C ends everything.");
         tokio::signal::ctrl_c().await.unwrap();
     }
@@ -118,11 +106,7 @@ async fn say(town: &Town, irene: &IrcPerson, room: &str, line: &Line) {
     let right = if who == "irene" {
         shown("irene", text, is_action)
     } else {
-        let wanted = if is_action {
-            format!("\u{1}ACTION {text}\u{1}")
-        } else {
-            text.to_owned()
-        };
+        let wanted = if is_action { format!("\u{1}ACTION {text}\u{1}") } else { text.to_owned() };
         irene.wait_said("alice", CHANNEL, &wanted).await;
         shown("alice", text, is_action)
     };
@@ -130,11 +114,7 @@ async fn say(town: &Town, irene: &IrcPerson, room: &str, line: &Line) {
 }
 
 fn shown(nick: &str, text: &str, is_action: bool) -> String {
-    if is_action {
-        format!("* {nick} {text}")
-    } else {
-        format!("<{nick}> {text}")
-    }
+    if is_action { format!("* {nick} {text}") } else { format!("<{nick}> {text}") }
 }
 
 fn row(left: &str, right: &str) {

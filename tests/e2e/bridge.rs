@@ -25,34 +25,18 @@ async fn a_conversation_goes_both_ways() {
     town.alice.say(&room, "hello from Matrix").await;
     irene.wait_said("alice", "#towline", "hello from Matrix").await;
     irene.action("#towline", "waves");
-    assert_eq!(
-        town.alice.wait_message(&room, "waves").await["content"]["msgtype"],
-        "m.emote"
-    );
+    assert_eq!(town.alice.wait_message(&room, "waves").await["content"]["msgtype"], "m.emote");
     town.alice.action(&room, "waves back").await;
-    irene
-        .wait_line(|line| line.contains("PRIVMSG #towline :\u{1}ACTION waves back\u{1}"))
-        .await;
+    irene.wait_line(|line| line.contains("PRIVMSG #towline :\u{1}ACTION waves back\u{1}")).await;
     irene.say("#towline", "żółć 🦀 and a : colon");
     town.alice.wait_message(&room, "żółć 🦀 and a : colon").await;
 
-    let own = irene
-        .messages("#towline")
-        .into_iter()
-        .filter(|(nick, _)| nick == "alice")
-        .count();
+    let own = irene.messages("#towline").into_iter().filter(|(nick, _)| nick == "alice").count();
     assert_eq!(own, 2, "each line once: {:?}", irene.messages("#towline"));
-    let ghosts = town
-        .alice
-        .messages(&room)
-        .into_iter()
-        .filter(|(sender, _)| *sender == ghost("irene"))
-        .count();
+    let ghosts =
+        town.alice.messages(&room).into_iter().filter(|(sender, _)| *sender == ghost("irene")).count();
     assert_eq!(ghosts, 3, "each line once: {:?}", town.alice.messages(&room));
-    assert_eq!(
-        town.alice.displayname(&room, &ghost("irene")).as_deref(),
-        Some("irene")
-    );
+    assert_eq!(town.alice.displayname(&room, &ghost("irene")).as_deref(), Some("irene"));
 }
 
 #[tokio::test]
@@ -69,15 +53,8 @@ async fn a_restart_in_the_middle_keeps_the_rooms_and_goes_on() {
     let rooms = town.alice.joined_rooms();
 
     let mark = irene.mark();
-    assert!(
-        town.towline.stop().await.success(),
-        "a stop that was asked for is no failure"
-    );
-    irene
-        .wait_line_after(mark, |line| {
-            line.starts_with(":alice!") && line.contains(" QUIT ")
-        })
-        .await;
+    assert!(town.towline.stop().await.success(), "a stop that was asked for is no failure");
+    irene.wait_line_after(mark, |line| line.starts_with(":alice!") && line.contains(" QUIT ")).await;
     // Said while the bridge is down: the homeserver keeps it, and it arrives afterwards.
     town.alice.say(&room, "said meanwhile").await;
     let mark = irene.mark();
@@ -105,11 +82,7 @@ async fn a_killed_bridge_comes_back_with_its_rooms() {
     town.wait_alice_in(&irene, "#towline", mark).await;
     let mark = irene.mark();
     town.towline.kill().await;
-    irene
-        .wait_line_after(mark, |line| {
-            line.starts_with(":alice!") && line.contains(" QUIT ")
-        })
-        .await;
+    irene.wait_line_after(mark, |line| line.starts_with(":alice!") && line.contains(" QUIT ")).await;
     let mark = irene.mark();
     town.towline.run().await;
     town.wait_alice_in(&irene, "#towline", mark).await;
@@ -136,18 +109,14 @@ async fn sasl_logs_in_over_tls_with_the_authority_of_the_network() {
     let room = town.join_channel(&network, "#towline").await;
     town.wait_alice_in(&irene, "#towline", mark).await;
     irene.raw("WHOIS alice");
-    irene
-        .wait_line(|line| line.contains(" 330 irene alice alice "))
-        .await;
+    irene.wait_line(|line| line.contains(" 330 irene alice alice ")).await;
     irene.wait_line(|line| line.contains(" 671 irene alice ")).await;
     town.alice.say(&room, "logged in").await;
     irene.wait_said("alice", "#towline", "logged in").await;
     // A password typed in a room is redacted by the bot.
     let redacts = |event: &serde_json::Value| {
         event["type"] == "m.room.redaction"
-            && [&event["redacts"], &event["content"]["redacts"]]
-                .into_iter()
-                .any(|id| *id == typed.as_str())
+            && [&event["redacts"], &event["content"]["redacts"]].into_iter().any(|id| *id == typed.as_str())
     };
     assert_eq!(town.alice.wait_event(&network, redacts).await["sender"], bot());
 }

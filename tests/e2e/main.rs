@@ -7,8 +7,5 @@ mod bridge;
 mod servers;
 
 #[path = "../rig/rig.rs"]
-#[expect(
-    dead_code,
-    reason = "the demo and these tests share the rig; neither uses all of it"
-)]
+#[expect(dead_code, reason = "the demo and these tests share the rig; neither uses all of it")]
 mod rig;

@@ -15,9 +15,7 @@ async fn two_users_talk_on_synapse_before_and_after_a_restart() {
     let mut synapse = Synapse::start(Plan::new(), directory.path(), &[]).await;
     let alice = MatrixUser::register(&synapse.url, "alice", "wonderland").await;
     let bob = MatrixUser::register(&synapse.url, "bob", "builder").await;
-    let room = alice
-        .create_room(&json!({ "name": "two", "invite": [bob.id()] }))
-        .await;
+    let room = alice.create_room(&json!({ "name": "two", "invite": [bob.id()] })).await;
     assert_eq!(bob.wait_invite_named("two").await, room);
     bob.join(&room).await;
     alice.wait_member(&room, bob.id(), "join").await;
@@ -50,9 +48,7 @@ async fn people_talk_on_inspircd_and_nickserv_registers_an_account() {
     let irene = IrcPerson::connect(inspircd.address(), "irene").await;
     let bob = IrcPerson::connect(inspircd.address(), "bob").await;
     irene.say("NickServ", "IDENTIFY secret1");
-    irene
-        .wait_line(|line| line.contains("You are now identified"))
-        .await;
+    irene.wait_line(|line| line.contains("You are now identified")).await;
     irene.join("#rust").await;
     bob.join("#rust").await;
     irene.say("#rust", "hello bob");

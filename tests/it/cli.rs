@@ -24,11 +24,7 @@ fn towline(arguments: &[&str]) -> Command {
 fn outcome(mut command: Command) -> (i32, String, String) {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (
-        output.status.code().unwrap(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
 /// A folder that `towline init` has filled.
@@ -38,9 +34,7 @@ struct Set {
 
 impl Set {
     fn new(more: &[&str]) -> Self {
-        let set = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let set = Self { folder: tempfile::tempdir().unwrap() };
         let (code, _, error) = outcome(towline(&set.init_arguments(more)));
         assert_eq!((code, error.as_str()), (0, ""));
         set
@@ -90,10 +84,7 @@ impl Set {
 #[test]
 fn the_version_is_that_of_the_package() {
     let (code, output, _) = outcome(towline(&["--version"]));
-    assert_eq!(
-        (code, output),
-        (0, format!("towline {}\n", env!("CARGO_PKG_VERSION")))
-    );
+    assert_eq!((code, output), (0, format!("towline {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
 #[test]
@@ -129,11 +120,7 @@ fn init_writes_three_private_files_that_load() {
     assert!(towline::config::secret::read_key(&config.secret_key_file).is_ok());
     let (code, output, error) = set.run("check", &["--offline"]);
     assert_eq!((code, error.as_str()), (0, ""), "{output}");
-    assert_eq!(
-        output.lines().filter(|line| line.starts_with("ok ")).count(),
-        3,
-        "{output}"
-    );
+    assert_eq!(output.lines().filter(|line| line.starts_with("ok ")).count(), 3, "{output}");
 }
 
 #[rstest]
@@ -141,15 +128,10 @@ fn init_writes_three_private_files_that_load() {
 #[case::conduit("conduit", "!admin appservices register")]
 #[case::dendrite("dendrite", "config_files:")]
 fn init_says_what_to_do_next(#[case] flavour: &str, #[case] expected: &str) {
-    let set = Set {
-        folder: tempfile::tempdir().unwrap(),
-    };
+    let set = Set { folder: tempfile::tempdir().unwrap() };
     let (code, output, _) = outcome(towline(&set.init_arguments(&["--flavour", flavour])));
     assert_eq!(code, 0);
-    assert!(
-        output.contains(expected) && output.contains("towline check --config"),
-        "{output}"
-    );
+    assert!(output.contains(expected) && output.contains("towline check --config"), "{output}");
     assert!(set.read("registration.yaml").contains(expected));
 }
 
@@ -158,9 +140,7 @@ fn init_says_what_to_do_next(#[case] flavour: &str, #[case] expected: &str) {
 #[case::registration("registration.yaml")]
 #[case::key("towline.key")]
 fn init_never_overwrites_and_then_writes_nothing(#[case] name: &str) {
-    let set = Set {
-        folder: tempfile::tempdir().unwrap(),
-    };
+    let set = Set { folder: tempfile::tempdir().unwrap() };
     std::fs::write(set.path(name), "mine").unwrap();
     let (code, _, error) = outcome(towline(&set.init_arguments(&[])));
     assert_eq!(code, 11);
@@ -173,13 +153,7 @@ fn init_never_overwrites_and_then_writes_nothing(#[case] name: &str) {
 fn init_without_a_terminal_lists_what_it_needs() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().to_str().unwrap();
-    let (code, _, error) = outcome(towline(&[
-        "init",
-        "--directory",
-        directory,
-        "--domain",
-        "example.org",
-    ]));
+    let (code, _, error) = outcome(towline(&["init", "--directory", directory, "--domain", "example.org"]));
     assert_eq!(code, 2);
     assert!(error.ends_with("needed: --homeserver, --admin\n"), "{error}");
 }
@@ -205,9 +179,7 @@ fn init_without_a_terminal_lists_what_it_needs() {
 )]
 #[case::yaml("--homeserver", "http://a\"\nlog: x", "--homeserver: it must")]
 fn init_judges_each_answer_by_its_flag(#[case] flag: &str, #[case] value: &str, #[case] expected: &str) {
-    let set = Set {
-        folder: tempfile::tempdir().unwrap(),
-    };
+    let set = Set { folder: tempfile::tempdir().unwrap() };
     let (code, _, error) = outcome(towline(&set.init_arguments(&[flag, value])));
     assert_eq!(code, 2, "{error}");
     assert!(error.starts_with(&format!("towline: {expected}")), "{error}");
@@ -231,16 +203,10 @@ fn init_asks_for_what_is_missing_and_again_for_what_is_wrong() {
     let mut output = Vec::new();
     init::init(&arguments, &mut answers.as_bytes(), true, &mut output).unwrap();
     let output = String::from_utf8(output).unwrap();
-    assert!(
-        output.contains("[example.net]: "),
-        "the domain is guessed from the address: {output}"
-    );
-    for problem in [
-        "it must be a URL",
-        "it must be a Matrix id",
-        "it must be sqlite://",
-        "it is none of the three",
-    ] {
+    assert!(output.contains("[example.net]: "), "the domain is guessed from the address: {output}");
+    for problem in
+        ["it must be a URL", "it must be a Matrix id", "it must be sqlite://", "it is none of the three"]
+    {
         assert!(output.contains(problem), "{problem}: {output}");
     }
     let config = Config::load(&folder.path().join("config.yaml"), &|_| None).unwrap();
@@ -252,24 +218,12 @@ fn init_asks_for_what_is_missing_and_again_for_what_is_wrong() {
 fn the_registration_keeps_id_and_tokens_and_renews_the_rest() {
     let set = Set::new(&[]);
     let before = Registration::read(&set.read("registration.yaml")).unwrap();
-    set.edit(
-        "config.yaml",
-        "  #url: http://127.0.0.1:9009\n",
-        "  url: http://bridge:1\n",
-    );
+    set.edit("config.yaml", "  #url: http://127.0.0.1:9009\n", "  url: http://bridge:1\n");
     set.edit("config.yaml", "  #ghost: \"irc_{", "  ghost: \"towline_i_{");
     set.edit("config.yaml", "  #bot: towline\n", "  bot: bridge\n");
-    assert_eq!(
-        set.run("check", &["--offline"]).0,
-        14,
-        "the registration is older than the configuration"
-    );
+    assert_eq!(set.run("check", &["--offline"]).0, 14, "the registration is older than the configuration");
 
-    std::fs::set_permissions(
-        set.path("registration.yaml"),
-        std::fs::Permissions::from_mode(0o640),
-    )
-    .unwrap();
+    std::fs::set_permissions(set.path("registration.yaml"), std::fs::Permissions::from_mode(0o640)).unwrap();
     let (code, output, error) = set.run("registration", &[]);
     assert_eq!((code, error.as_str()), (0, ""));
     assert!(
@@ -279,25 +233,12 @@ fn the_registration_keeps_id_and_tokens_and_renews_the_rest() {
     let after = Registration::read(&set.read("registration.yaml")).unwrap();
     assert_eq!(
         after.differences(&before),
-        [
-            "url",
-            "sender_localpart",
-            "namespaces.users",
-            "namespaces.aliases"
-        ]
+        ["url", "sender_localpart", "namespaces.users", "namespaces.aliases"]
     );
     assert_eq!(after.users[1], r"^@towline_i_.+:example\.org$");
-    let mode = std::fs::metadata(set.path("registration.yaml"))
-        .unwrap()
-        .permissions()
-        .mode()
-        & 0o777;
+    let mode = std::fs::metadata(set.path("registration.yaml")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o640, "the file's mode is kept");
-    assert_eq!(
-        std::fs::read_dir(set.folder.path()).unwrap().count(),
-        3,
-        "nothing else is left behind"
-    );
+    assert_eq!(std::fs::read_dir(set.folder.path()).unwrap().count(), 3, "nothing else is left behind");
     assert_eq!(set.run("check", &["--offline"]).0, 0);
     assert!(set.run("registration", &[]).1.contains("says the same as before"));
 }
@@ -315,11 +256,7 @@ fn a_missing_registration_is_made_with_new_tokens_and_mode_0600() {
     assert_eq!(set.run("registration", &[]).0, 0);
     let after = Registration::read(&set.read("registration.yaml")).unwrap();
     assert_eq!(after.differences(&before), ["as_token", "hs_token"]);
-    let mode = std::fs::metadata(set.path("registration.yaml"))
-        .unwrap()
-        .permissions()
-        .mode()
-        & 0o777;
+    let mode = std::fs::metadata(set.path("registration.yaml")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
 }
 
@@ -342,16 +279,8 @@ fn a_registration_of_another_id_or_of_nothing_is_not_replaced() {
     assert_eq!(code, 14);
     assert!(error.contains("an id never changes"), "{error}");
 
-    set.edit(
-        "config.yaml",
-        "  #as_token: the-first-token\n",
-        "  as_token: aaaa\n",
-    );
-    set.edit(
-        "config.yaml",
-        "  #hs_token: the-other-token\n",
-        "  hs_token: bbbb\n",
-    );
+    set.edit("config.yaml", "  #as_token: the-first-token\n", "  as_token: aaaa\n");
+    set.edit("config.yaml", "  #hs_token: the-other-token\n", "  hs_token: bbbb\n");
     std::fs::write(set.path("registration.yaml"), "a letter to my mother").unwrap();
     assert_eq!(set.run("registration", &[]).0, 14);
     assert_eq!(set.read("registration.yaml"), "a letter to my mother");
@@ -360,11 +289,7 @@ fn a_registration_of_another_id_or_of_nothing_is_not_replaced() {
 #[test]
 fn a_wrong_configuration_is_said_in_full_with_code_10() {
     let set = Set::new(&[]);
-    set.edit(
-        "config.yaml",
-        "  domain: \"example.org\"\n",
-        "  domain: \"\"\n  doman: x\n",
-    );
+    set.edit("config.yaml", "  domain: \"example.org\"\n", "  domain: \"\"\n  doman: x\n");
     for command in ["check", "registration", "run"] {
         let (code, output, error) = set.run(command, &[]);
         assert_eq!((code, output.as_str()), (10, ""), "{command}");
@@ -372,15 +297,9 @@ fn a_wrong_configuration_is_said_in_full_with_code_10() {
             error.starts_with("towline: ") && error.contains("homeserver.domain: it is empty"),
             "{error}"
         );
-        assert!(
-            error.contains("homeserver.doman: there is no such key"),
-            "{error}"
-        );
+        assert!(error.contains("homeserver.doman: there is no such key"), "{error}");
     }
-    assert_eq!(
-        outcome(towline(&["run", "--config", "/nowhere/config.yaml"])).0,
-        10
-    );
+    assert_eq!(outcome(towline(&["run", "--config", "/nowhere/config.yaml"])).0, 10);
 }
 
 #[rstest]
@@ -394,10 +313,7 @@ fn check_finds_a_key_file_that_is_missing_or_wrong(#[case] content: Option<&str>
     }
     let (code, output, error) = set.run("check", &["--offline"]);
     assert_eq!(code, 10);
-    assert!(
-        output.contains("FAILED   key file: the key file ") && output.contains("remedy: "),
-        "{output}"
-    );
+    assert!(output.contains("FAILED   key file: the key file ") && output.contains("remedy: "), "{output}");
     assert!(!output.contains("rubbish"), "{output}");
     assert_eq!(error, "towline: one check failed\n");
 }

@@ -47,10 +47,7 @@ pub(crate) fn holds(name: &str, expected: &str) {
         std::fs::write(&path, expected).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        found == expected,
-        "{name} is not what the code says; run the tests with UPDATE_DOCS=1"
-    );
+    assert!(found == expected, "{name} is not what the code says; run the tests with UPDATE_DOCS=1");
 }
 
 #[test]
@@ -61,10 +58,7 @@ fn the_smallest_file_is_complete_with_the_defaults() {
     assert_eq!(config.appservice.id, "towline");
     assert_eq!(config.appservice.listen.to_string(), "127.0.0.1:9009");
     assert_eq!(config.appservice.url, "http://127.0.0.1:9009");
-    assert_eq!(
-        config.appservice.registration_file,
-        Path::new("/etc/towline/registration.yaml")
-    );
+    assert_eq!(config.appservice.registration_file, Path::new("/etc/towline/registration.yaml"));
     assert_eq!(config.secret_key_file, Path::new("/etc/towline/towline.key"));
     assert!(
         matches!(&config.database, Database::Sqlite { path } if path == Path::new("/etc/towline/towline.db"))
@@ -75,19 +69,13 @@ fn the_smallest_file_is_complete_with_the_defaults() {
     assert_eq!(config.limits.inbox_body, 16 << 20);
     assert_eq!(config.limits.stale_after, Duration::from_mins(15));
     assert_eq!(config.limits.history, History::Keep);
-    assert_eq!(
-        (config.log.level, config.log.format),
-        (tracing::Level::INFO, LogFormat::Text)
-    );
+    assert_eq!((config.log.level, config.log.format), (tracing::Level::INFO, LogFormat::Text));
     assert_eq!(config.networks.len(), presets::PRESETS.len());
 }
 
 #[rstest]
 #[case::an_empty_file("", "homeserver.url: it is required")]
-#[case::no_mapping(
-    "- a\n",
-    "the file must be a mapping of keys to values, such as `homeserver:`"
-)]
+#[case::no_mapping("- a\n", "the file must be a mapping of keys to values, such as `homeserver:`")]
 #[case::unknown_section(
     "homserver: {}\n",
     "line 1: homserver: there is no such key; did you mean `homeserver`?"
@@ -281,19 +269,14 @@ fn the_smallest_file_is_complete_with_the_defaults() {
 fn every_problem_has_a_path_a_line_and_what_would_be_right(#[case] text: &str, #[case] expected: &str) {
     let found = problems(text);
     // A line more or less may come from a part of the file that is not the matter of the case.
-    assert!(
-        found.iter().any(|problem| problem.ends_with(expected)),
-        "{found:#?}"
-    );
+    assert!(found.iter().any(|problem| problem.ends_with(expected)), "{found:#?}");
 }
 
 #[test]
 fn all_problems_are_said_at_once_and_in_the_order_of_the_file() {
     let text = "homeserver:\n  url: matrix\n  doman: example.org\nnetworks:\n  libera:\n    servers:\n      \
                 - host: a b\n        port: 0\n      - prot: 1\nlog:\n  level: loud\n";
-    let error = Config::parse(text, Path::new("/c.yaml"), &with_tokens)
-        .unwrap_err()
-        .to_string();
+    let error = Config::parse(text, Path::new("/c.yaml"), &with_tokens).unwrap_err().to_string();
     insta::assert_snapshot!(error, @r"
     /c.yaml: 9 problems in the configuration
       permissions: it is required
@@ -354,22 +337,12 @@ fn a_file_replaces_single_keys_of_a_preset() {
     );
     let config = parse(&text).unwrap();
     let libera = config.network("libera").unwrap();
-    assert_eq!(
-        (libera.name.as_str(), libera.servers[0].host.as_str()),
-        ("Libera.Chat", "irc.libera.chat")
-    );
-    assert_eq!(
-        (libera.flood.burst, libera.flood.interval),
-        (9, Duration::from_secs(2))
-    );
+    assert_eq!((libera.name.as_str(), libera.servers[0].host.as_str()), ("Libera.Chat", "irc.libera.chat"));
+    assert_eq!((libera.flood.burst, libera.flood.interval), (9, Duration::from_secs(2)));
     assert!(libera.allow_private && libera.preset);
     let oftc = config.network("oftc").unwrap();
     assert_eq!(
-        (
-            oftc.servers.len(),
-            oftc.servers[0].host.as_str(),
-            oftc.servers[0].port
-        ),
+        (oftc.servers.len(), oftc.servers[0].host.as_str(), oftc.servers[0].port),
         (1, "my.oftc.net", 6697)
     );
     assert!(config.network("hackint").is_some());
@@ -377,18 +350,13 @@ fn a_file_replaces_single_keys_of_a_preset() {
 
 #[test]
 fn without_presets_there_is_what_the_file_says() {
-    let config = parse(&plus(
-        "presets: false\nnetworks: { a: { servers: [{ host: \"[::1]\", tls: false }] } }\n",
-    ))
-    .unwrap();
+    let config =
+        parse(&plus("presets: false\nnetworks: { a: { servers: [{ host: \"[::1]\", tls: false }] } }\n"))
+            .unwrap();
     assert_eq!(config.networks.len(), 1);
     let network = config.network("a").unwrap();
     assert_eq!(
-        (
-            network.servers[0].host.as_str(),
-            network.servers[0].port,
-            network.preset
-        ),
+        (network.servers[0].host.as_str(), network.servers[0].port, network.preset),
         ("::1", 6667, false)
     );
     assert_eq!(parse(&plus("presets: false\n")).unwrap().networks.len(), 0);
@@ -420,8 +388,5 @@ fn uncommented() -> String {
             _ => format!("{line}\n"),
         }
     };
-    include_str!("../../config.example.yaml")
-        .lines()
-        .map(uncomment)
-        .collect()
+    include_str!("../../config.example.yaml").lines().map(uncomment).collect()
 }

@@ -25,48 +25,23 @@ impl Atheme {
         std::fs::write(path.join("atheme.conf"), config).unwrap();
         let user = is_root().then_some("nobody");
         if let Some(user) = user {
-            let given = Command::new("chown")
-                .arg("-R")
-                .arg(user)
-                .arg(path)
-                .status()
-                .await
-                .unwrap();
-            assert!(
-                given.success(),
-                "the directory of the services could not be given to {user}"
-            );
+            let given = Command::new("chown").arg("-R").arg(user).arg(path).status().await.unwrap();
+            assert!(given.success(), "the directory of the services could not be given to {user}");
         }
         let mut services = command("atheme-services", user);
-        services
-            .arg("-n")
-            .arg("-c")
-            .arg(path.join("atheme.conf"))
-            .arg("-D")
-            .arg(path);
-        services
-            .arg("-l")
-            .arg(path.join("start.log"))
-            .arg("-p")
-            .arg(path.join("atheme.pid"));
+        services.arg("-n").arg("-c").arg(path.join("atheme.conf")).arg("-D").arg(path);
+        services.arg("-l").arg(path.join("start.log")).arg("-p").arg(path.join("atheme.pid"));
         let mut process = Process::start("Atheme", services, &path.join("atheme.log"));
         let probe = IrcPerson::connect(inspircd.address(), "probe").await;
-        process
-            .wait_ready(async || probe.is_online("NickServ").await)
-            .await;
-        Self {
-            _process: process,
-            _directory: directory,
-        }
+        process.wait_ready(async || probe.is_online("NickServ").await).await;
+        Self { _process: process, _directory: directory }
     }
 
     /// Registers a nick with a password, so that SASL PLAIN takes both.
     pub(crate) async fn register_account(&self, inspircd: &Inspircd, nick: &str, password: &str) {
         let person = IrcPerson::connect(inspircd.address(), nick).await;
         person.say("NickServ", &format!("REGISTER {password} {nick}@test.local"));
-        person
-            .wait_line(|line| line.contains("NOTICE") && line.contains("is now registered"))
-            .await;
+        person.wait_line(|line| line.contains("NOTICE") && line.contains("is now registered")).await;
         person.quit().await;
     }
 }

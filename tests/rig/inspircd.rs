@@ -38,13 +38,7 @@ impl Inspircd {
         std::fs::write(directory.join("inspircd.conf"), config).unwrap();
         std::fs::write(directory.join("motd"), "Nothing here is real.\n").unwrap();
         let process = spawn(directory);
-        let mut inspircd = Self {
-            port,
-            tls_port,
-            services_port,
-            directory: directory.into(),
-            process,
-        };
+        let mut inspircd = Self { port, tls_port, services_port, directory: directory.into(), process };
         inspircd.wait_ready().await;
         inspircd
     }
@@ -82,9 +76,7 @@ impl Inspircd {
 
 fn spawn(directory: &Path) -> Process {
     let mut inspircd = command("inspircd", None);
-    inspircd
-        .args(["--nofork", "--config"])
-        .arg(directory.join("inspircd.conf"));
+    inspircd.args(["--nofork", "--config"]).arg(directory.join("inspircd.conf"));
     if super::process::is_root() {
         inspircd.arg("--runasroot");
     }
@@ -98,11 +90,7 @@ fn write_certificates(directory: &Path) {
     let mut authority = named("The rig's authority", &[]);
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    std::fs::write(
-        directory.join("ca.pem"),
-        authority.self_signed(&authority_key).unwrap().pem(),
-    )
-    .unwrap();
+    std::fs::write(directory.join("ca.pem"), authority.self_signed(&authority_key).unwrap().pem()).unwrap();
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
     let mut server = named("The rig's IRC server", &["localhost", "127.0.0.1"]);

@@ -40,22 +40,13 @@ impl IrcPerson {
         let to = heard.clone();
         tokio::spawn(async move {
             while let Some(Ok(message)) = stream.next().await {
-                to.lines
-                    .lock()
-                    .unwrap()
-                    .push(message.to_string().trim_end().to_owned());
+                to.lines.lock().unwrap().push(message.to_string().trim_end().to_owned());
                 to.changed.send_modify(|count| *count += 1);
             }
             to.ended.send_replace(true);
         });
-        let person = Self {
-            client,
-            nick: nick.into(),
-            heard,
-        };
-        person
-            .wait_line(|line| line.split(' ').nth(1) == Some("001"))
-            .await;
+        let person = Self { client, nick: nick.into(), heard };
+        person.wait_line(|line| line.split(' ').nth(1) == Some("001")).await;
         person
     }
 
@@ -85,15 +76,11 @@ impl IrcPerson {
 
     /// Any line, word for word: `irc::proto` reads `ISON` and writes `USERHOST`, so it is not asked.
     pub(crate) fn raw(&self, line: &str) {
-        let (head, trailing) = line
-            .split_once(" :")
-            .map_or((line, None), |(head, tail)| (head, Some(tail)));
+        let (head, trailing) = line.split_once(" :").map_or((line, None), |(head, tail)| (head, Some(tail)));
         let mut words = head.split(' ').map(str::to_owned);
         let verb = words.next().expect("a verb");
         let arguments = words.chain(trailing.map(str::to_owned)).collect();
-        self.client
-            .send(irc::proto::Command::Raw(verb, arguments))
-            .unwrap();
+        self.client.send(irc::proto::Command::Raw(verb, arguments)).unwrap();
     }
 
     /// Says goodbye and waits until the server has let go.
@@ -149,11 +136,7 @@ impl IrcPerson {
         let late = |_| {
             let lines = self.lines();
             let last = &lines[lines.len().saturating_sub(20)..];
-            panic!(
-                "{} waited {LIMIT:?} for a line; the last were\n{}",
-                self.nick,
-                last.join("\n")
-            )
+            panic!("{} waited {LIMIT:?} for a line; the last were\n{}", self.nick, last.join("\n"))
         };
         found.await.unwrap_or_else(late)
     }
@@ -169,9 +152,7 @@ impl IrcPerson {
     pub(crate) async fn is_online(&self, nick: &str) -> bool {
         let mark = self.mark();
         self.raw(&format!("ISON {nick}"));
-        let answer = self
-            .wait_line_after(mark, |line| line.split(' ').nth(1) == Some("303"))
-            .await;
+        let answer = self.wait_line_after(mark, |line| line.split(' ').nth(1) == Some("303")).await;
         answer.contains(&format!(":{nick}")) || answer.ends_with(&format!(" {nick}"))
     }
 
@@ -182,18 +163,12 @@ impl IrcPerson {
         let (reply, end) = (format!(" {channel} "), format!(" 366 {} {channel} ", self.nick));
         self.wait_line_after(mark, |line| line.contains(&end)).await;
         let lines = self.lines();
-        let replies = lines[mark..]
-            .iter()
-            .filter(|line| line.contains(" 353 ") && line.contains(&reply));
+        let replies = lines[mark..].iter().filter(|line| line.contains(" 353 ") && line.contains(&reply));
         let names = replies.filter_map(|line| line.split_once(&reply));
         let mut names: Vec<String> = names
             .flat_map(|(_, names)| names.trim_start_matches(':').split(' '))
             .map(|name| {
-                name.trim_start_matches(['@', '+', '%', '&', '~'])
-                    .split('!')
-                    .next()
-                    .unwrap()
-                    .to_owned()
+                name.trim_start_matches(['@', '+', '%', '&', '~']).split('!').next().unwrap().to_owned()
             })
             .filter(|name| !name.is_empty())
             .collect();

@@ -70,32 +70,14 @@ impl MatrixUser {
 
     async fn enter(url: &str, how: &str, body: Value) -> Self {
         let client = http_client();
-        let answer = client
-            .post(format!("{url}/_matrix/client/v3/{how}"))
-            .body(body.to_string())
-            .send()
-            .await;
+        let answer =
+            client.post(format!("{url}/_matrix/client/v3/{how}")).body(body.to_string()).send().await;
         let answer: Value = serde_json::from_slice(&answer.unwrap().bytes().await.unwrap()).unwrap();
-        let text = |key: &str| {
-            answer[key]
-                .as_str()
-                .unwrap_or_else(|| panic!("{how}: {answer}"))
-                .to_owned()
-        };
-        let session = Session {
-            client,
-            url: url.into(),
-            id: text("user_id"),
-            token: text("access_token"),
-        };
+        let text = |key: &str| answer[key].as_str().unwrap_or_else(|| panic!("{how}: {answer}")).to_owned();
+        let session = Session { client, url: url.into(), id: text("user_id"), token: text("access_token") };
         let (session, view) = (Arc::new(session), Arc::new(View::default()));
         let sync = tokio::spawn(sync(session.clone(), view.clone()));
-        Self {
-            session,
-            view,
-            transactions: AtomicU64::new(1),
-            sync,
-        }
+        Self { session, view, transactions: AtomicU64::new(1), sync }
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -133,46 +115,29 @@ impl MatrixUser {
 
     /// Joins, and waits until the room is in the sync.
     pub(crate) async fn join(&self, room: &str) {
-        self.must(Method::POST, &format!("join/{}", escape(room)), &json!({}))
+        self.must(Method::POST, &format!("join/{}", escape(room)), &json!({})).await;
+        self.wait(&format!("{room} among the joined rooms"), |rooms| rooms.joined.get(room).map(|_| ()))
             .await;
-        self.wait(&format!("{room} among the joined rooms"), |rooms| {
-            rooms.joined.get(room).map(|_| ())
-        })
-        .await;
     }
 
     pub(crate) async fn leave(&self, room: &str) {
-        self.must(Method::POST, &format!("rooms/{}/leave", escape(room)), &json!({}))
-            .await;
+        self.must(Method::POST, &format!("rooms/{}/leave", escape(room)), &json!({})).await;
     }
 
     /// Says a line; returns the event's id.
     pub(crate) async fn say(&self, room: &str, text: &str) -> String {
-        self.send(
-            room,
-            "m.room.message",
-            &json!({ "msgtype": "m.text", "body": text }),
-        )
-        .await
+        self.send(room, "m.room.message", &json!({ "msgtype": "m.text", "body": text })).await
     }
 
     /// `/me`.
     pub(crate) async fn action(&self, room: &str, text: &str) -> String {
-        self.send(
-            room,
-            "m.room.message",
-            &json!({ "msgtype": "m.emote", "body": text }),
-        )
-        .await
+        self.send(room, "m.room.message", &json!({ "msgtype": "m.emote", "body": text })).await
     }
 
     pub(crate) async fn send(&self, room: &str, kind: &str, content: &Value) -> String {
         let number = self.transactions.fetch_add(1, Ordering::Relaxed);
         let path = format!("rooms/{}/send/{kind}/rig-{number}", escape(room));
-        self.must(Method::PUT, &path, content).await["event_id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        self.must(Method::PUT, &path, content).await["event_id"].as_str().unwrap().to_owned()
     }
 
     /// The rooms that this user is in.
@@ -182,26 +147,15 @@ impl MatrixUser {
 
     /// Everything the sync brought of a room.
     pub(crate) fn events(&self, room: &str) -> Vec<Value> {
-        self.view
-            .rooms
-            .lock()
-            .unwrap()
-            .joined
-            .get(room)
-            .cloned()
-            .unwrap_or_default()
+        self.view.rooms.lock().unwrap().joined.get(room).cloned().unwrap_or_default()
     }
 
     /// What people read in a room: (sender, body).
     pub(crate) fn messages(&self, room: &str) -> Vec<(String, String)> {
         let message = |event: &Value| {
             let body = event["content"]["body"].as_str()?;
-            (event["type"] == "m.room.message").then(|| {
-                (
-                    event["sender"].as_str().unwrap_or_default().to_owned(),
-                    body.to_owned(),
-                )
-            })
+            (event["type"] == "m.room.message")
+                .then(|| (event["sender"].as_str().unwrap_or_default().to_owned(), body.to_owned()))
         };
         self.events(room).iter().filter_map(message).collect()
     }
@@ -209,10 +163,7 @@ impl MatrixUser {
     /// The display name of a member.
     pub(crate) fn displayname(&self, room: &str, user: &str) -> Option<String> {
         let events = self.events(room);
-        let mut members = events
-            .iter()
-            .rev()
-            .filter(|event| event["type"] == "m.room.member");
+        let mut members = events.iter().rev().filter(|event| event["type"] == "m.room.member");
         members.find(|event| event["state_key"] == user)?["content"]["displayname"]
             .as_str()
             .map(str::to_owned)
@@ -220,14 +171,7 @@ impl MatrixUser {
 
     /// Waits for an event of a joined room, past or to come.
     pub(crate) async fn wait_event(&self, room: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let look = |rooms: &Rooms| {
-            rooms
-                .joined
-                .get(room)?
-                .iter()
-                .find(|event| wanted(event))
-                .cloned()
-        };
+        let look = |rooms: &Rooms| rooms.joined.get(room)?.iter().find(|event| wanted(event)).cloned();
         self.wait(&format!("an event in {room}"), look).await
     }
 
@@ -235,13 +179,10 @@ impl MatrixUser {
     pub(crate) async fn wait_message(&self, room: &str, text: &str) -> Value {
         let holds = |event: &Value| {
             event["type"] == "m.room.message"
-                && event["content"]["body"]
-                    .as_str()
-                    .is_some_and(|body| body.contains(text))
+                && event["content"]["body"].as_str().is_some_and(|body| body.contains(text))
         };
         let look = |rooms: &Rooms| rooms.joined.get(room)?.iter().find(|event| holds(event)).cloned();
-        self.wait(&format!("a message with {text:?} in {room}"), look)
-            .await
+        self.wait(&format!("a message with {text:?} in {room}"), look).await
     }
 
     /// Waits until a member has this membership.
@@ -252,27 +193,21 @@ impl MatrixUser {
                 events.filter(|event| event["type"] == "m.room.member" && event["state_key"] == user);
             (own.next()?["content"]["membership"] == membership).then_some(())
         };
-        self.wait(&format!("{user} to be {membership:?} in {room}"), look)
-            .await;
+        self.wait(&format!("{user} to be {membership:?} in {room}"), look).await;
     }
 
     /// Waits for an invite to a room with this name; returns the room.
     pub(crate) async fn wait_invite_named(&self, name: &str) -> String {
         let named = |event: &Value| event["type"] == "m.room.name" && event["content"]["name"] == name;
         let look = |rooms: &Rooms| {
-            rooms
-                .invited
-                .iter()
-                .find(|(_, state)| state.iter().any(named))
-                .map(|(room, _)| room.clone())
+            rooms.invited.iter().find(|(_, state)| state.iter().any(named)).map(|(room, _)| room.clone())
         };
         self.wait(&format!("an invite to {name:?}"), look).await
     }
 
     /// Waits for an invite to any room.
     pub(crate) async fn wait_invite(&self) -> String {
-        self.wait("an invite", |rooms| rooms.invited.keys().next().cloned())
-            .await
+        self.wait("an invite", |rooms| rooms.invited.keys().next().cloned()).await
     }
 
     async fn wait<T>(&self, wanted: &str, look: impl Fn(&Rooms) -> Option<T>) -> T {
@@ -316,16 +251,10 @@ impl MatrixUser {
 
 impl Session {
     async fn request(&self, method: Method, path: &str, body: &Value) -> Result<Value, Value> {
-        let request = self
-            .client
-            .request(method, format!("{}/_matrix/client/v3/{path}", self.url));
+        let request = self.client.request(method, format!("{}/_matrix/client/v3/{path}", self.url));
         let request = request.bearer_auth(&self.token).body(body.to_string());
         let failed = |error: reqwest::Error| json!({ "error": error.to_string() });
-        let answer = request
-            .timeout(Duration::from_mins(1))
-            .send()
-            .await
-            .map_err(failed)?;
+        let answer = request.timeout(Duration::from_mins(1)).send().await.map_err(failed)?;
         let good = answer.status().is_success();
         let body = serde_json::from_slice(&answer.bytes().await.map_err(failed)?).unwrap_or_default();
         if good { Ok(body) } else { Err(body) }
@@ -343,16 +272,11 @@ async fn sync(session: Arc<Session>, view: Arc<View>) {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        since = format!(
-            "&since={}",
-            escape(answer["next_batch"].as_str().unwrap_or_default())
-        );
+        since = format!("&since={}", escape(answer["next_batch"].as_str().unwrap_or_default()));
         let mut rooms = view.rooms.lock().unwrap();
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         for (room, update) in answer["rooms"]["invite"].as_object().into_iter().flatten() {
-            rooms
-                .invited
-                .insert(room.clone(), list(&update["invite_state"]["events"]));
+            rooms.invited.insert(room.clone(), list(&update["invite_state"]["events"]));
         }
         for (room, update) in answer["rooms"]["join"].as_object().into_iter().flatten() {
             rooms.invited.remove(room);

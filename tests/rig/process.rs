@@ -38,18 +38,9 @@ impl Process {
     /// Starts it, with its output added to `log`.
     pub(crate) fn start(name: &str, mut command: Command, log: &Path) -> Self {
         let output = || -> Stdio { append(log).into() };
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(output())
-            .stderr(output())
-            .kill_on_drop(true)
-            .spawn();
+        let child = command.stdin(Stdio::null()).stdout(output()).stderr(output()).kill_on_drop(true).spawn();
         let child = child.unwrap_or_else(|error| panic!("{name} did not start ({error}): is it installed?"));
-        Self {
-            name: name.into(),
-            child,
-            log: log.into(),
-        }
+        Self { name: name.into(), child, log: log.into() }
     }
 
     /// Waits until `ready` is true; fails with the log if the process ends or takes too long.
@@ -66,13 +57,8 @@ impl Process {
             }
         });
         let ended = ended.await;
-        let ended = ended.unwrap_or_else(|_| {
-            panic!(
-                "{} was not ready after {START_LIMIT:?}\n{}",
-                self.name,
-                self.tail()
-            )
-        });
+        let ended = ended
+            .unwrap_or_else(|_| panic!("{} was not ready after {START_LIMIT:?}\n{}", self.name, self.tail()));
         if let Some(status) = ended {
             panic!("{} ended at its start, {status}\n{}", self.name, self.tail());
         }
@@ -90,13 +76,7 @@ impl Process {
         assert!(sent.success(), "{} could not be asked to stop", self.name);
         let ended = tokio::time::timeout(START_LIMIT, self.child.wait()).await;
         ended
-            .unwrap_or_else(|_| {
-                panic!(
-                    "{} did not stop within {START_LIMIT:?}\n{}",
-                    self.name,
-                    self.tail()
-                )
-            })
+            .unwrap_or_else(|_| panic!("{} did not stop within {START_LIMIT:?}\n{}", self.name, self.tail()))
             .unwrap()
     }
 
@@ -111,11 +91,7 @@ impl Process {
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<_> = text.lines().collect();
         let last = &lines[lines.len().saturating_sub(40)..];
-        format!(
-            "--- the end of {}'s log ---\n{}\n--- ---",
-            self.name,
-            last.join("\n")
-        )
+        format!("--- the end of {}'s log ---\n{}\n--- ---", self.name, last.join("\n"))
     }
 }
 

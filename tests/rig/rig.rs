@@ -27,14 +27,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// An HTTP client that trusts nobody: everything here is plain HTTP on loopback.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the people's client and not the bridge's"
-)]
+#[expect(clippy::disallowed_methods, reason = "the people's client and not the bridge's")]
 pub(crate) fn http_client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .tls_certs_only([])
-        .no_proxy()
-        .build()
-        .unwrap()
+    reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
 }

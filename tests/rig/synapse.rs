@@ -45,11 +45,7 @@ impl Synapse {
         std::fs::write(directory.join("homeserver.yaml"), format!("{config:#}\n")).unwrap();
         std::fs::write(directory.join("log.yaml"), format!("{:#}\n", log_config())).unwrap();
         let process = spawn(directory);
-        let mut synapse = Self {
-            url: plan.url(),
-            directory: directory.into(),
-            process,
-        };
+        let mut synapse = Self { url: plan.url(), directory: directory.into(), process };
         synapse.wait_ready().await;
         synapse
     }
@@ -64,13 +60,7 @@ impl Synapse {
     async fn wait_ready(&mut self) {
         let client = http_client();
         let url = format!("{}/_matrix/client/versions", self.url);
-        let ready = async || {
-            client
-                .get(&url)
-                .send()
-                .await
-                .is_ok_and(|answer| answer.status() == 200)
-        };
+        let ready = async || client.get(&url).send().await.is_ok_and(|answer| answer.status() == 200);
         self.process.wait_ready(ready).await;
     }
 }
@@ -83,9 +73,7 @@ fn python() -> PathBuf {
 
 fn spawn(directory: &Path) -> Process {
     let mut synapse = command(python(), None);
-    synapse
-        .args(["-m", "synapse.app.homeserver", "-c"])
-        .arg(directory.join("homeserver.yaml"));
+    synapse.args(["-m", "synapse.app.homeserver", "-c"]).arg(directory.join("homeserver.yaml"));
     synapse.current_dir(directory);
     Process::start("Synapse", synapse, &directory.join("synapse.log"))
 }

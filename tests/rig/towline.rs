@@ -32,11 +32,7 @@ pub(crate) struct NetworkEntry {
 impl NetworkEntry {
     /// The rig's server without TLS.
     pub(crate) fn plain(slug: &'static str, name: &'static str, inspircd: &Inspircd) -> Self {
-        Self {
-            slug,
-            name,
-            server: format!("{{ host: 127.0.0.1, port: {}, tls: false }}", inspircd.port),
-        }
+        Self { slug, name, server: format!("{{ host: 127.0.0.1, port: {}, tls: false }}", inspircd.port) }
     }
 
     /// The rig's server on TLS, with its authority.
@@ -57,17 +53,8 @@ impl Towline {
     ) -> Self {
         let port = free_port();
         let mut init = command(binary(), None);
-        init.args([
-            "init",
-            "--admin",
-            admin,
-            "--homeserver",
-            &homeserver.url(),
-            "--domain",
-            SERVER_NAME,
-        ]);
-        init.args(["--listen", &format!("127.0.0.1:{port}"), "--directory"])
-            .arg(directory);
+        init.args(["init", "--admin", admin, "--homeserver", &homeserver.url(), "--domain", SERVER_NAME]);
+        init.args(["--listen", &format!("127.0.0.1:{port}"), "--directory"]).arg(directory);
         let output = init.output().await.expect("the binary was built");
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "towline init: {}\n{text}", output.status);
@@ -81,11 +68,7 @@ impl Towline {
             text.push_str(&entry);
         }
         std::fs::write(&config, text).unwrap();
-        Self {
-            directory: directory.into(),
-            port,
-            process: None,
-        }
+        Self { directory: directory.into(), port, process: None }
     }
 
     /// The file that the homeserver is given.
@@ -96,13 +79,10 @@ impl Towline {
     /// `towline run`, until it answers.
     pub(crate) async fn run(&mut self) {
         let mut run = command(binary(), None);
-        run.args(["run", "--config"])
-            .arg(self.directory.join("config.yaml"));
+        run.args(["run", "--config"]).arg(self.directory.join("config.yaml"));
         let mut process = Process::start("Towline", run, &self.directory.join("towline.log"));
         let port = self.port;
-        process
-            .wait_ready(async || TcpStream::connect(("127.0.0.1", port)).await.is_ok())
-            .await;
+        process.wait_ready(async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;
         self.process = Some(process);
     }
 

@@ -47,14 +47,7 @@ impl Town {
         let alice = MatrixUser::register(&synapse.url, "alice", PASSWORD).await;
         let control = alice.start_dm(&bot()).await;
         alice.wait_member(&control, &bot(), "join").await;
-        Self {
-            towline,
-            synapse,
-            inspircd,
-            alice,
-            control,
-            _directory: directory,
-        }
+        Self { towline, synapse, inspircd, alice, control, _directory: directory }
     }
 
     /// `open demo`: alice enters the network's room.

@@ -42,11 +42,7 @@ impl Buffers {
         let place = self.list.len();
         self.by_name.insert(&row.name, place);
         let speakers = CaseMap::new(self.by_name.mapping());
-        self.list.push(OpenBuffer {
-            row,
-            speakers,
-            told_waiting: false,
-        });
+        self.list.push(OpenBuffer { row, speakers, told_waiting: false });
         place
     }
 
@@ -96,9 +92,6 @@ impl Buffers {
 
     /// How many channels should be joined.
     pub(super) fn wanted_channels(&self) -> usize {
-        self.list
-            .iter()
-            .filter(|buffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted)
-            .count()
+        self.list.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted).count()
     }
 }

@@ -34,9 +34,8 @@ impl Actor {
             Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
             Event::SaslFailed { reason, .. } => {
-                let text = RichText::new()
-                    .bold("The login failed")
-                    .text(format!(": {reason}. Set it right with "));
+                let text =
+                    RichText::new().bold("The login failed").text(format!(": {reason}. Set it right with "));
                 self.alert(
                     &text
                         .code("sasl ACCOUNT PASSWORD")
@@ -45,49 +44,17 @@ impl Actor {
                         .text("."),
                 );
             }
-            Event::Message {
-                from,
-                target,
-                kind,
-                text,
-                time,
-                msgid,
-                account,
-                own,
-            } => {
-                let line = Line {
-                    from,
-                    kind,
-                    text,
-                    time,
-                    msgid,
-                    account,
-                    own,
-                };
+            Event::Message { from, target, kind, text, time, msgid, account, own } => {
+                let line = Line { from, kind, text, time, msgid, account, own };
                 self.on_message(target, line).await?;
             }
-            Event::Joined {
-                channel, own: true, ..
-            } => self.on_own_join(&channel).await?,
-            Event::Joined { .. } | Event::Names { .. } => {}
-            Event::Parted {
-                channel,
-                own: true,
-                reason,
-                ..
-            } => {
+            Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
+            Event::Joined { .. } | Event::Names { .. } | Event::Quit { own: true, .. } => {}
+            Event::Parted { channel, own: true, reason, .. } => {
                 self.tell_channel(&channel, &with_reason("You left the channel", &reason));
             }
-            Event::Parted {
-                channel, who, reason, ..
-            } => self.depart(&channel, &who.nick, &reason, None),
-            Event::Kicked {
-                channel,
-                by,
-                reason,
-                own: true,
-                ..
-            } => {
+            Event::Parted { channel, who, reason, .. } => self.depart(&channel, &who.nick, &reason, None),
+            Event::Kicked { channel, by, reason, own: true, .. } => {
                 let text = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
                 self.alert_channel(
                     &channel,
@@ -97,54 +64,42 @@ impl Actor {
                     )),
                 );
             }
-            Event::Kicked {
-                channel,
-                nick,
-                by,
-                reason,
-                ..
-            } => self.depart(&channel, &nick, &reason, Some(&by.nick)),
-            Event::Quit {
-                who,
-                reason,
-                channels,
-                own: false,
-            } => {
+            Event::Kicked { channel, nick, by, reason, .. } => {
+                self.depart(&channel, &nick, &reason, Some(&by.nick));
+            }
+            Event::Quit { who, reason, channels, own: false } => {
                 for channel in channels {
                     self.depart(&channel, &who.nick, &with_reason("Quit", &reason), None);
                 }
             }
-            Event::Quit { .. } => {}
             Event::NickChanged { to, own: true, .. } => {
-                self.say(RichText::plain(format!("You are now {to}.")))
+                self.say(RichText::plain(format!("You are now {to}.")));
             }
-            Event::NickChanged {
-                from, to, channels, ..
-            } => self.on_nick(&from.nick, &to, &channels),
+            Event::NickChanged { from, to, channels, .. } => self.on_nick(&from.nick, &to, &channels),
+            Event::Confirmed { messages } => self.on_confirmed(messages).await,
+            Event::Refused { messages, certain, code, reason } => {
+                self.on_refused(messages, certain, code, &reason).await;
+            }
+            Event::Disconnect { reason, verdict } => self.end_link(&reason, verdict).await?,
+            event => self.on_news(event),
+        }
+        Ok(())
+    }
+
+    /// What is only shown.
+    fn on_news(&mut self, event: Event) {
+        match event {
             Event::Topic { channel, topic, .. } => self.on_topic(&channel, &topic),
-            Event::ModeChanged {
-                by,
-                changes,
-                own: true,
-                ..
-            } => {
+            Event::ModeChanged { by, changes, own: true, .. } => {
                 self.say(RichText::plain(format!("{} sets your modes: {changes}", by.nick)));
             }
-            Event::ModeChanged {
-                target, by, changes, ..
-            } => {
+            Event::ModeChanged { target, by, changes, .. } => {
                 self.tell_channel(&target, &format!("{} sets {changes}", by.nick));
             }
             Event::Invited { channel, nick, by } => self.on_invited(&channel, &nick, &by.nick),
-            Event::JoinFailed {
-                channel,
-                code,
-                reason,
-                forward,
-            } => {
-                let mut text = RichText::new()
-                    .bold(format!("Not in {channel}"))
-                    .text(format!(": {reason}. "));
+            Event::JoinFailed { channel, code, reason, forward } => {
+                let mut text =
+                    RichText::new().bold(format!("Not in {channel}")).text(format!(": {reason}. "));
                 text = match forward {
                     Some(forward) => text.text(format!("The channel sends you to {forward} instead.")),
                     None => text.text(wording::join_remedy(code)),
@@ -154,20 +109,10 @@ impl Actor {
             Event::NickRefused { nick, reason, .. } => {
                 self.alert(&RichText::plain(format!("You can't be {nick}: {reason}")));
             }
-            Event::Confirmed { messages } => self.on_confirmed(messages).await,
-            Event::Refused {
-                messages,
-                certain,
-                code,
-                reason,
-            } => {
-                self.on_refused(messages, certain, code, &reason).await;
-            }
             Event::Numeric { text, .. } => self.say(read_irc(&text)),
             Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
-            Event::Disconnect { reason, verdict } => self.end_link(&reason, verdict).await?,
+            other => tracing::debug!(?other, "an event that nothing shows"),
         }
-        Ok(())
     }
 
     async fn on_ready(&mut self) -> Result<(), StoreError> {
@@ -211,9 +156,7 @@ impl Actor {
                         self.open_buffer(BufferKind::Query, &nick, None).await?
                     }
                     _ => {
-                        let text = RichText::new()
-                            .bold(format!("{nick}: "))
-                            .then(read_irc(&line.text));
+                        let text = RichText::new().bold(format!("{nick}: ")).then(read_irc(&line.text));
                         self.say(text);
                         return Ok(());
                     }
@@ -292,9 +235,7 @@ impl Actor {
         let buffer = self.buffers.get_mut(place);
         if buffer.speakers.remove(nick).is_some() {
             let (reason, kicker) = (strip_irc(reason), kicker.map(str::to_owned));
-            self.incoming
-                .departures
-                .push((buffer.row.room, mapping.fold(nick), reason, kicker));
+            self.incoming.departures.push((buffer.row.room, mapping.fold(nick), reason, kicker));
         }
     }
 
@@ -360,9 +301,7 @@ impl Actor {
     pub(super) fn tell_buffer(&mut self, place: usize, text: &str) {
         let buffer = &self.buffers.get(place).row;
         let content = content::message(MessageType::Notice, &RichText::plain(text), None);
-        self.incoming
-            .outbox
-            .push(content::message_row(buffer.room, &buffer.creator, content, None));
+        self.incoming.outbox.push(content::message_row(buffer.room, &buffer.creator, content, None));
     }
 
     fn alert_channel(&mut self, channel: &str, text: &RichText) {
@@ -371,17 +310,11 @@ impl Actor {
         };
         let buffer = &self.buffers.get(place).row;
         let content = content::message(MessageType::Text, text, Some(&self.row.user_id));
-        self.incoming
-            .outbox
-            .push(content::message_row(buffer.room, &buffer.creator, content, None));
+        self.incoming.outbox.push(content::message_row(buffer.room, &buffer.creator, content, None));
     }
 }
 
 fn with_reason(what: &str, reason: &str) -> String {
     let reason = strip_irc(reason);
-    if reason.is_empty() {
-        format!("{what}.")
-    } else {
-        format!("{what}: {reason}")
-    }
+    if reason.is_empty() { format!("{what}.") } else { format!("{what}: {reason}") }
 }

@@ -64,42 +64,30 @@ impl Actor {
     }
 
     /// Dials the server whose turn it is. The link, if there is one, stays as it is.
-    pub(super) async fn dial(&mut self) -> Result<(), StoreError> {
+    pub(super) fn dial(&mut self) {
         self.retry_at = None;
         self.stuck = false;
         if self.link.is_some() || self.dialing.is_some() {
-            return Ok(());
+            return;
         }
         let server = self.server();
         if self.last_reason.is_none() {
             let how = if server.tls { "with TLS" } else { "without TLS" };
-            self.say(RichText::plain(format!(
-                "Connecting to {}:{} {how}…",
-                server.host, server.port
-            )));
+            self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
         }
         let tls = self.tls(&server);
         let charset = self.network.charset;
         self.dialing = Some(Box::pin(async move {
-            let address = dial::Server {
-                host: server.host,
-                port: server.port,
-                tls: server.tls,
-            };
+            let address = dial::Server { host: server.host, port: server.port, tls: server.tls };
             dial::dial(&address, &tls, Timeouts::default(), Some(charset)).await
         }));
-        Ok(())
     }
 
     /// The TLS set-up for a server, which all sessions share: roots are read once.
     fn tls(&self, server: &config::Server) -> Arc<Tls> {
         let mut known = self.bridge.tls.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || {
-            Arc::new(Tls::new(&TlsSettings {
-                ca_file: server.ca_file.clone(),
-                verify: server.verify,
-            }))
-        };
+        let make =
+            || Arc::new(Tls::new(&TlsSettings { ca_file: server.ca_file.clone(), verify: server.verify }));
         Arc::clone(known.entry(server.clone()).or_insert_with(make))
     }
 
@@ -109,11 +97,7 @@ impl Actor {
             Ok(connection) => {
                 let config = self.session_config().await?;
                 let session = Session::new(config, self.now());
-                self.link = Some(Link {
-                    session,
-                    connection,
-                    since: None,
-                });
+                self.link = Some(Link { session, connection, since: None });
                 Ok(())
             }
             Err(error) => {
@@ -142,21 +126,14 @@ impl Actor {
         let realname = text(wanted(&settings::REALNAME).await?).unwrap_or_else(|| nick.as_str().to_owned());
         let account = text(wanted(&settings::SASL_ACCOUNT).await?);
         let password = wanted(&settings::SASL_PASSWORD).await?;
-        let sasl = account.zip(password).map(|(account, password)| SaslPlain {
-            account,
-            password: password.into_secret(),
-        });
-        let channels = self
-            .buffers
-            .iter()
-            .filter(|buffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted);
+        let sasl = account
+            .zip(password)
+            .map(|(account, password)| SaslPlain { account, password: password.into_secret() });
+        let channels =
+            self.buffers.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted);
         let channels = channels.filter_map(|buffer| {
             use secrecy::ExposeSecret as _;
-            let key = buffer
-                .row
-                .key
-                .as_ref()
-                .and_then(|key| Key::new(key.expose_secret()).ok());
+            let key = buffer.row.key.as_ref().and_then(|key| Key::new(key.expose_secret()).ok());
             Some((Channel::new(&buffer.row.name).ok()?, key))
         });
         let mut seed = [0; 8];
@@ -170,39 +147,20 @@ impl Actor {
             sasl_required: true,
             secure: self.server().is_trusted() || self.network.plaintext_credentials,
             channels: channels.collect(),
-            flood: FloodLimits {
-                burst: self.network.flood.burst,
-                interval: self.network.flood.interval,
-            },
+            flood: FloodLimits { burst: self.network.flood.burst, interval: self.network.flood.interval },
             seed: u64::from_ne_bytes(seed),
         })
     }
 
     /// The nick that the network's template makes of the Matrix id.
     pub(super) fn default_nick(&self) -> Nick {
-        let localpart = self
-            .row
-            .user_id
-            .trim_start_matches('@')
-            .split(':')
-            .next()
-            .unwrap_or_default();
+        let localpart = self.row.user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
         wording::nick_from(&self.network.nick.render(&[("localpart", localpart)]))
     }
 
     fn default_username(&self) -> String {
-        let localpart = self
-            .row
-            .user_id
-            .trim_start_matches('@')
-            .split(':')
-            .next()
-            .unwrap_or_default();
-        let name: String = localpart
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .take(9)
-            .collect();
+        let localpart = self.row.user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
+        let name: String = localpart.chars().filter(char::is_ascii_alphanumeric).take(9).collect();
         if name.is_empty() { "user".to_owned() } else { name }
     }
 
@@ -222,8 +180,7 @@ impl Actor {
         }
         let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
         if let Some(registered_at) = link.session.registered_at() {
-            self.backoff
-                .reset_after(self.now().saturating_duration_since(registered_at));
+            self.backoff.reset_after(self.now().saturating_duration_since(registered_at));
         } else {
             self.next_server += 1;
         }
@@ -237,9 +194,7 @@ impl Actor {
                 self.alert(
                     &RichText::new()
                         .bold("Not connected")
-                        .text(format!(
-                            ": {reason}. I will not try again by myself; mend it, then type "
-                        ))
+                        .text(format!(": {reason}. I will not try again by myself; mend it, then type "))
                         .code("connect")
                         .text("."),
                 );
@@ -253,9 +208,7 @@ impl Actor {
         let pause = pause.unwrap_or_else(|| self.backoff.next());
         if self.last_reason.as_deref() != Some(reason) {
             let again = wording::duration(pause);
-            self.say(RichText::plain(format!(
-                "Not connected: {reason}. Trying again in {again}."
-            )));
+            self.say(RichText::plain(format!("Not connected: {reason}. Trying again in {again}.")));
             self.last_reason = Some(reason.to_owned());
         }
         self.retry_at = Some(self.now() + pause);
@@ -266,7 +219,8 @@ impl Actor {
         self.row.connect = true;
         self.bridge.store.set_connect(self.row.id, true).await?;
         self.last_reason = None;
-        self.dial().await
+        self.dial();
+        Ok(())
     }
 
     /// The user does not want the session to be connected.

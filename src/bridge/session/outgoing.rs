@@ -99,24 +99,14 @@ impl Actor {
     pub(super) async fn take_up_lines(&mut self) -> Result<(), StoreError> {
         let mut uncertain: Vec<(i64, Arc<str>)> = Vec::new();
         let mut settled = Vec::new();
-        for StoredLine {
-            buffer,
-            event_id,
-            part,
-            sending,
-            payload,
-        } in self.bridge.store.open_lines(self.row.id).await?
+        for StoredLine { buffer, event_id, part, sending, payload } in
+            self.bridge.store.open_lines(self.row.id).await?
         {
             let event_id: Arc<str> = event_id.into();
             match serde_json::from_str(&payload) {
                 Ok(payload) if !sending => {
                     self.open_progress(buffer, &event_id, 1);
-                    let line = LineReference {
-                        event_id,
-                        part,
-                        buffer,
-                        payload,
-                    };
+                    let line = LineReference { event_id, part, buffer, payload };
                     self.outbound.resend.entry(buffer).or_default().push_back(line);
                 }
                 _ => {
@@ -135,22 +125,13 @@ impl Actor {
         }
         // First the notices, then the state: a crash in between tells twice rather than never.
         self.commit_incoming().await?;
-        self.bridge
-            .store
-            .settle_lines(settled, LineState::Uncertain, None)
-            .await
-            .committed()
-            .await
+        self.bridge.store.settle_lines(settled, LineState::Uncertain, None).await.committed().await
     }
 
     /// Reads what has come into the session's lane of the inbox.
     pub(super) async fn read_inbox(&mut self) -> Result<(), StoreError> {
         loop {
-            let events = self
-                .bridge
-                .store
-                .waiting_events(&self.lane, self.outbound.cursor, AT_ONCE)
-                .await?;
+            let events = self.bridge.store.waiting_events(&self.lane, self.outbound.cursor, AT_ONCE).await?;
             if events.is_empty() {
                 return Ok(());
             }
@@ -182,9 +163,10 @@ impl Actor {
             Content::Message(_) => {
                 let buffer = self.buffers.get(place).row.id;
                 if self.outbound.held.get(&buffer).is_none_or(VecDeque::is_empty) && self.can_speak(place) {
-                    return self.speak(place, &stored, &event);
+                    self.speak(place, &stored, &event);
+                } else {
+                    self.hold(place, stored);
                 }
-                self.hold(place, stored);
                 return Ok(());
             }
             Content::Member(member) if member.user_id == self.row.user_id => {
@@ -279,7 +261,7 @@ impl Actor {
             }
             // It was read before: what is held can be read.
             if let Ok(event) = Event::read(&stored.json) {
-                self.speak(place, &stored, &event)?;
+                self.speak(place, &stored, &event);
             }
         }
         self.transmit().await
@@ -296,25 +278,21 @@ impl Actor {
     }
 
     /// Makes lines of an event and hands them to the session.
-    fn speak(&mut self, place: usize, stored: &InboxEvent, event: &Event) -> Result<(), StoreError> {
+    fn speak(&mut self, place: usize, stored: &InboxEvent, event: &Event) {
         self.outbound.commit.finished.push(stored.seq);
         let Content::Message(message) = &event.content else {
-            return Ok(());
+            return;
         };
         let kind = match message.kind.as_str() {
             "m.text" => Kind::Privmsg,
             "m.emote" => Kind::Action,
             "m.notice" => Kind::Notice,
             _ => {
-                self.reply(
-                    place,
-                    &event.event_id,
-                    "was not sent: only text can go to IRC so far.",
-                );
-                return Ok(());
+                self.reply(place, &event.event_id, "was not sent: only text can go to IRC so far.");
+                return;
             }
         };
-        let Some(link) = &self.link else { return Ok(()) };
+        let Some(link) = &self.link else { return };
         let name = self.buffers.get(place).row.name.clone();
         let budget = link.session.text_budget(&name, kind.into());
         let pieces = pieces_of(message, budget);
@@ -324,7 +302,7 @@ impl Actor {
                 pieces.len()
             );
             self.reply(place, &event.event_id, &reason);
-            return Ok(());
+            return;
         }
         let event_id: Arc<str> = event.event_id.as_str().into();
         let own_nick = link.session.nick().to_owned();
@@ -349,15 +327,9 @@ impl Actor {
                 });
             }
             let payload = Payload { kind, text };
-            let line = LineReference {
-                event_id: Arc::clone(&event_id),
-                part: part as i64,
-                buffer,
-                payload,
-            };
+            let line = LineReference { event_id: Arc::clone(&event_id), part: part as i64, buffer, payload };
             self.queue_line(place, line, false);
         }
-        Ok(())
     }
 
     /// Hands one line to the session.
@@ -371,12 +343,7 @@ impl Actor {
             .and_then(|target| {
                 let (kind, text) = (line.payload.kind.into(), line.payload.text.clone());
                 link.session
-                    .message(OutgoingMessage {
-                        id,
-                        target,
-                        kind,
-                        text,
-                    })
+                    .message(OutgoingMessage { id, target, kind, text })
                     .map_err(|error| error.to_string())
             });
         match result {
@@ -392,11 +359,7 @@ impl Actor {
                     // It must not come again after the next start.
                     self.outbound.commit.refused.push((event_id.to_string(), part));
                 }
-                self.reply(
-                    place,
-                    &event_id,
-                    &format!("was not sent, or not all of it: {error}."),
-                );
+                self.reply(place, &event_id, &format!("was not sent, or not all of it: {error}."));
                 self.settle_one(place, &event_id);
             }
         }
@@ -405,11 +368,7 @@ impl Actor {
     /// Lets go what may go now: committed first, then written.
     pub(super) async fn transmit(&mut self) -> Result<(), StoreError> {
         let now = self.now();
-        let transmit = self
-            .link
-            .as_mut()
-            .map(|link| link.session.transmit(now))
-            .unwrap_or_default();
+        let transmit = self.link.as_mut().map(|link| link.session.transmit(now)).unwrap_or_default();
         let mut commit = std::mem::take(&mut self.outbound.commit);
         let new = std::mem::take(&mut self.outbound.new);
         for id in &new {
@@ -421,11 +380,7 @@ impl Actor {
                 buffer: line.buffer,
                 event_id: line.event_id.to_string(),
                 part: line.part,
-                state: if leaves {
-                    LineState::Sending
-                } else {
-                    LineState::Queued
-                },
+                state: if leaves { LineState::Sending } else { LineState::Queued },
                 payload: serde_json::to_string(&line.payload).unwrap_or_default(),
             });
         }
@@ -438,10 +393,7 @@ impl Actor {
         }
         if !commit.is_empty() {
             let now = self.bridge.clock.unix_ms();
-            self.bridge
-                .store
-                .commit_outgoing(self.row.id, self.epoch, commit, now)
-                .await?;
+            self.bridge.store.commit_outgoing(self.row.id, self.epoch, commit, now).await?;
         }
         if let Some(link) = &mut self.link {
             for line in &transmit.lines {
@@ -464,11 +416,7 @@ impl Actor {
         reason: &str,
     ) {
         let lines = self.settle(messages, LineState::Refused).await;
-        let what = if certain {
-            "did not arrive"
-        } else {
-            "may not have arrived"
-        };
+        let what = if certain { "did not arrive" } else { "may not have arrived" };
         let remedy = wording::message_remedy(code);
         for (buffer, event_id) in lines {
             if let Some(place) = self.buffers.find_id(buffer) {
@@ -487,11 +435,7 @@ impl Actor {
         }
         for id in session.unsent() {
             if let Some(line) = self.outbound.in_flight.remove(&id) {
-                self.outbound
-                    .resend
-                    .entry(line.buffer)
-                    .or_default()
-                    .push_back(line);
+                self.outbound.resend.entry(line.buffer).or_default().push_back(line);
             }
         }
         Ok(())
@@ -502,12 +446,7 @@ impl Actor {
         let mut lines = Vec::with_capacity(messages.len());
         let mut events: Vec<(i64, Arc<str>)> = Vec::new();
         for id in messages {
-            let Some(LineReference {
-                event_id,
-                part,
-                buffer,
-                ..
-            }) = self.outbound.in_flight.remove(&id)
+            let Some(LineReference { event_id, part, buffer, .. }) = self.outbound.in_flight.remove(&id)
             else {
                 continue;
             };
@@ -531,10 +470,7 @@ impl Actor {
         match events.back_mut() {
             Some(last) if last.event_id == *event_id => last.open += lines,
             _ if lines == 0 => {}
-            _ => events.push_back(Progress {
-                event_id: Arc::clone(event_id),
-                open: lines,
-            }),
+            _ => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines }),
         }
     }
 
@@ -572,9 +508,7 @@ impl Actor {
         let text = RichText::plain(format!("Your message {what}"));
         let content = content::message(MessageType::Text, &text, Some(&self.row.user_id));
         let content = content::in_reply_to(content, event_id);
-        self.incoming
-            .outbox
-            .push(content::message_row(row.room, &row.creator, content, None));
+        self.incoming.outbox.push(content::message_row(row.room, &row.creator, content, None));
     }
 }
 
@@ -586,11 +520,6 @@ fn pieces_of(message: &Message, budget: usize) -> Vec<String> {
         body.insert_str(0, "* ");
     }
     lines_of(&body)
-        .flat_map(|line| {
-            split_line(&line, budget)
-                .into_iter()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|line| split_line(&line, budget).into_iter().map(str::to_owned).collect::<Vec<_>>())
         .collect()
 }

@@ -119,9 +119,7 @@ impl Actor {
             }
             Request::Invite => {
                 let bot = self.bridge.client.bot();
-                self.incoming
-                    .outbox
-                    .push(content::invite_row(self.network_room, bot, &self.row.user_id));
+                self.incoming.outbox.push(content::invite_row(self.network_room, bot, &self.row.user_id));
                 Ok(RichText::new())
             }
             Request::Join { channel, key } => self.join(&channel, key).await,
@@ -154,15 +152,11 @@ impl Actor {
                 self.network.name
             )));
         }
-        let place = self
-            .open_buffer(BufferKind::Channel, channel.as_str(), key.as_ref())
-            .await?;
+        let place = self.open_buffer(BufferKind::Channel, channel.as_str(), key.as_ref()).await?;
         self.invite_owner(place);
         let name = &self.network.name;
         let Some(link) = &mut self.link else {
-            return Ok(RichText::plain(format!(
-                "You will be in {channel} when {name} is connected."
-            )));
+            return Ok(RichText::plain(format!("You will be in {channel} when {name} is connected.")));
         };
         if link.session.channel(channel.as_str()).is_some() {
             return Ok(RichText::plain(format!(
@@ -178,9 +172,7 @@ impl Actor {
     fn invite_owner(&mut self, place: usize) {
         let row = &self.buffers.get(place).row;
         if row.room_id.is_some() {
-            self.incoming
-                .outbox
-                .push(content::invite_row(row.room, &row.creator, &self.row.user_id));
+            self.incoming.outbox.push(content::invite_row(row.room, &row.creator, &self.row.user_id));
         }
     }
 
@@ -189,16 +181,11 @@ impl Actor {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
         };
         self.buffers.get_mut(place).row.wanted = false;
-        self.bridge
-            .store
-            .set_wanted(self.buffers.get(place).row.id, false)
-            .await?;
+        self.bridge.store.set_wanted(self.buffers.get(place).row.id, false).await?;
         if let Some(link) = &mut self.link {
             link.session.part(channel, reason);
         }
-        Ok(RichText::plain(format!(
-            "Leaving {channel}. Its room stays; leave it when you like."
-        )))
+        Ok(RichText::plain(format!("Leaving {channel}. Its room stays; leave it when you like.")))
     }
 
     async fn nick(&mut self, nick: Option<Nick>) -> Outcome {
@@ -207,24 +194,15 @@ impl Actor {
                 Some(link) => format!("You are {}.", link.session.nick()),
                 None => "You are not connected.".to_owned(),
             };
-            let wanted = self
-                .bridge
-                .store
-                .setting(&settings::NICK, Scope::Session, self.row.id)
-                .await?;
+            let wanted = self.bridge.store.setting(&settings::NICK, Scope::Session, self.row.id).await?;
             let wanted = match &wanted {
                 Some(value) => value.text().to_owned(),
                 None => self.default_nick().as_str().to_owned(),
             };
-            return Ok(RichText::plain(format!(
-                "{now} Your nick for {} is {wanted}.",
-                self.network.name
-            )));
+            return Ok(RichText::plain(format!("{now} Your nick for {} is {wanted}.", self.network.name)));
         };
         let store = &self.bridge.store;
-        store
-            .set_setting(&settings::NICK, Scope::Session, self.row.id, Some(nick.as_str()))
-            .await?;
+        store.set_setting(&settings::NICK, Scope::Session, self.row.id, Some(nick.as_str())).await?;
         match &mut self.link {
             Some(link) => {
                 link.session.set_nick(nick.clone());
@@ -243,13 +221,11 @@ impl Actor {
                 self.message(nick.as_str(), &text)?;
                 let quoted = format!("(you) {text}");
                 self.tell_buffer(place, &quoted);
-                Ok(RichText::plain(format!(
-                    "Said to {nick}; the conversation has a room."
-                )))
+                Ok(RichText::plain(format!("Said to {nick}; the conversation has a room.")))
             }
-            None => Ok(RichText::plain(format!(
-                "The conversation with {nick} has a room; see your invitations."
-            ))),
+            None => {
+                Ok(RichText::plain(format!("The conversation with {nick} has a room; see your invitations.")))
+            }
         }
     }
 
@@ -278,30 +254,17 @@ impl Actor {
         };
         let line =
             Line::raw(text).map_err(|error| Refusal::asked(format!("The line can't be sent: {error}.")))?;
-        link.session
-            .command(line)
-            .map_err(|error| Refusal::asked(format!("It was not sent: {error}.")))?;
-        Ok(RichText::plain(format!(
-            "Sent. What {name} answers stands in its room."
-        )))
+        link.session.command(line).map_err(|error| Refusal::asked(format!("It was not sent: {error}.")))?;
+        Ok(RichText::plain(format!("Sent. What {name} answers stands in its room.")))
     }
 
     async fn sasl(&mut self, login: Option<(String, SecretString)>) -> Outcome {
         use secrecy::ExposeSecret as _;
         let store = &self.bridge.store;
         let (account, password) = login.unzip();
-        let password = password.as_ref().map(|password| password.expose_secret());
-        store
-            .set_setting(&settings::SASL_PASSWORD, Scope::Session, self.row.id, password)
-            .await?;
-        store
-            .set_setting(
-                &settings::SASL_ACCOUNT,
-                Scope::Session,
-                self.row.id,
-                account.as_deref(),
-            )
-            .await?;
+        let password = password.as_ref().map(SecretString::expose_secret);
+        store.set_setting(&settings::SASL_PASSWORD, Scope::Session, self.row.id, password).await?;
+        store.set_setting(&settings::SASL_ACCOUNT, Scope::Session, self.row.id, account.as_deref()).await?;
         let name = &self.network.name;
         Ok(match account {
             Some(account) => {
@@ -309,11 +272,7 @@ impl Actor {
                     "From the next connection to {name} on you are logged in as {account}. The password \
                      is stored encrypted. To connect anew, type "
                 );
-                RichText::plain(text)
-                    .code("disconnect")
-                    .text(" and ")
-                    .code("connect")
-                    .text(".")
+                RichText::plain(text).code("disconnect").text(" and ").code("connect").text(".")
             }
             None => RichText::plain(format!(
                 "You will not be logged in to {name} any more. The password is deleted."
@@ -322,17 +281,12 @@ impl Actor {
     }
 
     async fn show_sasl(&mut self) -> Outcome {
-        let account = self
-            .bridge
-            .store
-            .setting(&settings::SASL_ACCOUNT, Scope::Session, self.row.id)
-            .await?;
+        let account = self.bridge.store.setting(&settings::SASL_ACCOUNT, Scope::Session, self.row.id).await?;
         let name = &self.network.name;
         Ok(match account {
-            Some(account) => RichText::plain(format!(
-                "You log in to {name} as {} (SASL PLAIN).",
-                account.text()
-            )),
+            Some(account) => {
+                RichText::plain(format!("You log in to {name} as {} (SASL PLAIN).", account.text()))
+            }
             None => RichText::plain(format!("You don't log in to {name}. To do so, type "))
                 .code("sasl ACCOUNT PASSWORD")
                 .text("."),

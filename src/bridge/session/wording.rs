@@ -19,21 +19,13 @@ pub(super) fn duration(time: Duration) -> String {
 pub(super) fn nick_from(text: &str) -> Nick {
     let mut nick: String = text
         .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c) { c } else { '_' })
         .take(30)
         .collect();
     if nick.is_empty() || nick.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         nick.insert(0, '_');
     }
-    Nick::new(&nick)
-        .or_else(|_| Nick::new("towline"))
-        .expect("each character of it may stand in a nick")
+    Nick::new(&nick).or_else(|_| Nick::new("towline")).expect("each character of it may stand in a nick")
 }
 
 /// Whether a line speaks of this nick: as a word, whatever stands around it.

@@ -15,11 +15,7 @@ pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) -> Resul
     let client = crate::matrix::http::client().map_err(|error| CliError::Unexpected(error.into()))?;
     let base =
         reqwest::Url::parse(&config.homeserver.url).map_err(|error| CliError::Unexpected(error.into()))?;
-    let homeserver = Homeserver {
-        client,
-        base,
-        token: config.appservice.as_token.clone(),
-    };
+    let homeserver = Homeserver { client, base, token: config.appservice.as_token.clone() };
 
     if !findings.add("homeserver", versions(&homeserver, config).await)? {
         return Ok(());
@@ -64,21 +60,14 @@ impl Answer {
         match (self.errcode(), self.text("error")) {
             ("", _) => format!("the homeserver answered {}", self.status),
             (code, "") => format!("the homeserver answered {} {code}", self.status),
-            (code, error) => format!(
-                "the homeserver answered {} {code}: {}",
-                self.status,
-                one_line(error)
-            ),
+            (code, error) => format!("the homeserver answered {} {code}: {}", self.status, one_line(error)),
         }
     }
 }
 
 /// Words from elsewhere, as they may go to a terminal.
 fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(300)
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }
 
 impl Homeserver {
@@ -86,9 +75,9 @@ impl Homeserver {
     async fn ask(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Answer, String> {
         let request = self.request(method, path).bearer_auth(self.token.expose_secret());
         send(match body {
-            Some(body) => request
-                .header(http::header::CONTENT_TYPE, "application/json")
-                .body(body.to_string()),
+            Some(body) => {
+                request.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string())
+            }
             None => request,
         })
         .await
@@ -102,11 +91,7 @@ impl Homeserver {
     fn request(&self, method: Method, path: &[&str]) -> reqwest::RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments
-                .pop_if_empty()
-                .push("_matrix")
-                .push("client")
-                .extend(path);
+            segments.pop_if_empty().push("_matrix").push("client").extend(path);
         }
         self.client.request(method, url)
     }
@@ -116,10 +101,7 @@ async fn send(request: reqwest::RequestBuilder) -> Result<Answer, String> {
     let response = request.send().await.map_err(|error| causes(&error))?;
     let status = response.status().as_u16();
     let bytes = response.bytes().await.map_err(|error| causes(&error))?;
-    Ok(Answer {
-        status,
-        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-    })
+    Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
 }
 
 /// An error with what caused it: reqwest's own text stops before the part that helps.
@@ -143,11 +125,7 @@ fn failed(code: Code, what: impl Into<String>, remedy: impl Into<String>) -> Out
 }
 
 fn unreachable(error: String) -> Outcome {
-    failed(
-        Code::Unreachable,
-        error,
-        "see whether the homeserver runs, and whether `homeserver.url` is right",
-    )
+    failed(Code::Unreachable, error, "see whether the homeserver runs, and whether `homeserver.url` is right")
 }
 
 async fn versions(homeserver: &Homeserver, config: &Config) -> Outcome {
@@ -156,21 +134,11 @@ async fn versions(homeserver: &Homeserver, config: &Config) -> Outcome {
         Err(error) => return unreachable(error),
     };
     let versions = answer.body.get("versions").and_then(Value::as_array);
-    match versions
-        .and_then(|versions| versions.last())
-        .and_then(Value::as_str)
-    {
-        Some(last) => ok(format!(
-            "{} speaks Matrix up to {}",
-            config.homeserver.url,
-            one_line(last)
-        )),
+    match versions.and_then(|versions| versions.last()).and_then(Value::as_str) {
+        Some(last) => ok(format!("{} speaks Matrix up to {}", config.homeserver.url, one_line(last))),
         None => failed(
             Code::Unreachable,
-            format!(
-                "{} is no Matrix homeserver: it answered {}",
-                config.homeserver.url, answer.status
-            ),
+            format!("{} is no Matrix homeserver: it answered {}", config.homeserver.url, answer.status),
             "`homeserver.url` must be the address of its client API, without /_matrix",
         ),
     }
@@ -220,11 +188,7 @@ async fn ping(homeserver: &Homeserver, config: &Config) -> Outcome {
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => None,
         Err(error) => {
             let what = format!("can't listen at {listen}: {error}");
-            return failed(
-                Code::Unexpected,
-                what,
-                "`appservice.listen` must be an address of this machine",
-            );
+            return failed(Code::Unexpected, what, "`appservice.listen` must be an address of this machine");
         }
     };
     let path = ["v1", "appservice", &config.appservice.id, "ping"];
@@ -244,11 +208,7 @@ fn judge_ping(answer: &Answer, seen: Seen, running: bool, config: &Config) -> Ou
     let refusal = answer.refusal();
     match (answer.errcode(), answer.is_success()) {
         (_, true) if seen == Seen::Ping => {
-            let who = if running {
-                "the running Towline"
-            } else {
-                "this check"
-            };
+            let who = if running { "the running Towline" } else { "this check" };
             ok(format!("the homeserver reached {who} at {url}"))
         }
         (_, true) => failed(
@@ -273,11 +233,9 @@ fn judge_ping(answer: &Answer, seen: Seen, running: bool, config: &Config) -> Ou
             ),
             format!("`appservice.id` must be the id in the registration that the homeserver has, or {again}"),
         ),
-        ("M_BAD_STATUS", _) if seen == Seen::WrongToken || status_of_towline(answer) == Some(403) => failed(
-            Code::TokenRefused,
-            format!("the homeserver comes to {url} with another hs_token"),
-            again,
-        ),
+        ("M_BAD_STATUS", _) if seen == Seen::WrongToken || status_of_towline(answer) == Some(403) => {
+            failed(Code::TokenRefused, format!("the homeserver comes to {url} with another hs_token"), again)
+        }
         ("M_BAD_STATUS", _) => failed(
             Code::Unreachable,
             format!("{refusal}; something else than Towline answers at {url}"),
@@ -308,16 +266,11 @@ async fn register(homeserver: &Homeserver, localpart: &str) -> Result<Answer, St
         // Mandatory where people log in with OAuth, and right everywhere: nobody logs in as a ghost.
         "inhibit_login": true,
     });
-    homeserver
-        .ask(Method::POST, &["v3", "register"], Some(body))
-        .await
+    homeserver.ask(Method::POST, &["v3", "register"], Some(body)).await
 }
 
 async fn probe_ghost(homeserver: &Homeserver, config: &Config) -> Outcome {
-    let localpart = config
-        .templates
-        .ghost
-        .render_id(&[("network", PROBE), ("nick", "probe")]);
+    let localpart = config.templates.ghost.render_id(&[("network", PROBE), ("nick", "probe")]);
     let id = format!("@{localpart}:{}", config.homeserver.domain);
     let answer = match register(homeserver, &localpart).await {
         Ok(answer) => answer,
@@ -355,9 +308,7 @@ async fn probe_alias(homeserver: &Homeserver, config: &Config) -> Outcome {
         None => format!("{}{PROBE}", config.templates.alias_prefix()),
     };
     let alias = format!("#{localpart}:{}", config.homeserver.domain);
-    probe_alias_in_a_room(homeserver, config, &alias)
-        .await
-        .unwrap_or_else(unreachable)
+    probe_alias_in_a_room(homeserver, config, &alias).await.unwrap_or_else(unreachable)
 }
 
 async fn probe_alias_in_a_room(
@@ -366,11 +317,7 @@ async fn probe_alias_in_a_room(
     alias: &str,
 ) -> Result<Outcome, String> {
     let joined = homeserver.ask(Method::GET, &["v3", "joined_rooms"], None).await?;
-    let known = joined
-        .body
-        .get("joined_rooms")
-        .and_then(|rooms| rooms.get(0))
-        .and_then(Value::as_str);
+    let known = joined.body.get("joined_rooms").and_then(|rooms| rooms.get(0)).and_then(Value::as_str);
     // An alias needs a room; one that the bot is in anyway will do for the moment.
     let own = known.is_none();
     let room = if let Some(room) = known {
@@ -381,9 +328,7 @@ async fn probe_alias_in_a_room(
             "name": "Towline check",
             "creation_content": { "m.federate": false },
         });
-        let answer = homeserver
-            .ask(Method::POST, &["v3", "createRoom"], Some(body))
-            .await?;
+        let answer = homeserver.ask(Method::POST, &["v3", "createRoom"], Some(body)).await?;
         let room = answer.text("room_id");
         if room.is_empty() {
             let what = format!("no room for the probe can be made: {}", answer.refusal());
@@ -392,26 +337,16 @@ async fn probe_alias_in_a_room(
         room.to_owned()
     };
     let directory = ["v3", "directory", "room", alias];
-    let put = homeserver
-        .ask(Method::PUT, &directory, Some(json!({ "room_id": room })))
-        .await?;
+    let put = homeserver.ask(Method::PUT, &directory, Some(json!({ "room_id": room }))).await?;
     // 409: it is there, left by a check that was interrupted.
     if put.is_success() || put.status == 409 {
         homeserver.ask(Method::DELETE, &directory, None).await?;
     }
     if own {
-        homeserver
-            .ask(Method::POST, &["v3", "rooms", &room, "leave"], Some(json!({})))
-            .await?;
-        homeserver
-            .ask(Method::POST, &["v3", "rooms", &room, "forget"], Some(json!({})))
-            .await?;
+        homeserver.ask(Method::POST, &["v3", "rooms", &room, "leave"], Some(json!({}))).await?;
+        homeserver.ask(Method::POST, &["v3", "rooms", &room, "forget"], Some(json!({}))).await?;
     }
-    let key = if config.templates.alias.is_some() {
-        "templates.alias"
-    } else {
-        "templates.ghost"
-    };
+    let key = if config.templates.alias.is_some() { "templates.alias" } else { "templates.ghost" };
     Ok(match put.errcode() {
         _ if put.is_success() || put.status == 409 => {
             ok(format!("Towline may create aliases such as {alias}"))

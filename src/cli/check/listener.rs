@@ -49,10 +49,7 @@ impl Listener {
     pub(super) async fn start(address: SocketAddr, hs_token: SecretString) -> std::io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
         let seen = Arc::new(AtomicU8::new(0));
-        let expected = Arc::new(Expected {
-            hs_token,
-            seen: Arc::clone(&seen),
-        });
+        let expected = Arc::new(Expected { hs_token, seen: Arc::clone(&seen) });
         let router = Router::new().fallback(answer).with_state(expected);
         let task = tokio::spawn(async move {
             // It ends when the check does; an error before that shows as a ping that does not arrive.
@@ -92,8 +89,5 @@ async fn answer(State(expected): State<Arc<Expected>>, request: Request) -> Resp
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    headers
-        .get(http::header::AUTHORIZATION)?
-        .as_bytes()
-        .strip_prefix(b"Bearer ")
+    headers.get(http::header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
 }

@@ -42,10 +42,7 @@ impl Interner {
             self.claim(number);
             return Some(number);
         }
-        let entry = Entry {
-            name: nick.into(),
-            uses: 1,
-        };
+        let entry = Entry { name: nick.into(), uses: 1 };
         let number = if let Some(number) = self.free.pop() {
             self.entries[number as usize] = entry;
             number
@@ -73,11 +70,7 @@ impl Interner {
 
     /// Gives a claim back; without claims the nick is forgotten.
     pub(super) fn release(&mut self, number: u32) {
-        let Some(entry) = self
-            .entries
-            .get_mut(number as usize)
-            .filter(|entry| entry.uses > 0)
-        else {
+        let Some(entry) = self.entries.get_mut(number as usize).filter(|entry| entry.uses > 0) else {
             return;
         };
         entry.uses -= 1;

@@ -21,10 +21,7 @@ fn filled(tokens: &[&str], names: &str) -> Channels {
 
 fn members(channels: &Channels, channel: &str) -> Vec<String> {
     let view = channels.get(channel).unwrap();
-    let mut list: Vec<_> = view
-        .members()
-        .map(|(nick, prefixes)| format!("{prefixes}{nick}"))
-        .collect();
+    let mut list: Vec<_> = view.members().map(|(nick, prefixes)| format!("{prefixes}{nick}")).collect();
     list.sort();
     list
 }
@@ -40,18 +37,10 @@ fn a_member_costs_eight_bytes() {
 
 #[test]
 fn names_have_all_their_prefixes_and_no_hosts() {
-    let channels = filled(
-        &["PREFIX=(qaohv)~&@%+"],
-        "~&@founder!u@h.example @+op!~u@h +voice plain!u@h   %half!u@h @",
-    );
-    assert_eq!(
-        members(&channels, "#rust"),
-        ["%half", "+voice", "@+op", "plain", "~&@founder"]
-    );
-    assert_eq!(
-        channels.get("#RUST").unwrap().prefixes("OP"),
-        Some("@+".to_owned())
-    );
+    let channels =
+        filled(&["PREFIX=(qaohv)~&@%+"], "~&@founder!u@h.example @+op!~u@h +voice plain!u@h   %half!u@h @");
+    assert_eq!(members(&channels, "#rust"), ["%half", "+voice", "@+op", "plain", "~&@founder"]);
+    assert_eq!(channels.get("#RUST").unwrap().prefixes("OP"), Some("@+".to_owned()));
 }
 
 #[test]
@@ -99,10 +88,7 @@ fn modes_change_prefixes_and_flags() {
     channels.enter("#rust");
     channels.collect_names("#rust", "@alice bob");
     channels.finish_names("#rust");
-    channels.apply_modes(
-        "#rust",
-        &modes("+ov-o+ntkq bob bob alice secret *!*@spam", &isupport),
-    );
+    channels.apply_modes("#rust", &modes("+ov-o+ntkq bob bob alice secret *!*@spam", &isupport));
     assert_eq!(members(&channels, "#rust"), ["@+bob", "alice"]);
     let view = channels.get("#rust").unwrap();
     assert_eq!(view.key(), Some("secret"));

@@ -36,21 +36,16 @@ impl<'a> ChannelState<'a> {
 
     /// The flags that are set, as far as `MODE` told them, with their arguments.
     pub fn modes(&self) -> impl Iterator<Item = (char, Option<&'a str>)> + use<'a> {
-        self.data
-            .modes
-            .iter()
-            .map(|(letter, argument)| (*letter, argument.as_deref()))
+        self.data.modes.iter().map(|(letter, argument)| (*letter, argument.as_deref()))
     }
 
     /// Nicks with their prefixes, highest first ("@+"), in no order that means anything.
     pub fn members(&self) -> impl Iterator<Item = (&'a str, String)> + use<'a> {
         let channels = self.channels;
-        self.data.members.iter().map(|member| {
-            (
-                channels.nicks.name(member.nick),
-                channels.symbols(member.prefixes),
-            )
-        })
+        self.data
+            .members
+            .iter()
+            .map(|member| (channels.nicks.name(member.nick), channels.symbols(member.prefixes)))
     }
 
     /// How many are in the channel, ourselves included.
@@ -61,9 +56,7 @@ impl<'a> ChannelState<'a> {
 
     fn member(&self, nick: &str) -> Option<Member> {
         let number = self.channels.nicks.find(nick)?;
-        find(&self.data.members, number)
-            .ok()
-            .map(|at| self.data.members[at])
+        find(&self.data.members, number).ok().map(|at| self.data.members[at])
     }
 
     /// Whether the nick is in the channel.
@@ -75,7 +68,6 @@ impl<'a> ChannelState<'a> {
     /// The prefixes of one member.
     #[must_use]
     pub fn prefixes(&self, nick: &str) -> Option<String> {
-        self.member(nick)
-            .map(|member| self.channels.symbols(member.prefixes))
+        self.member(nick).map(|member| self.channels.symbols(member.prefixes))
     }
 }

@@ -73,10 +73,7 @@ async fn a_cancelled_receive_loses_nothing_and_writes_nothing_twice() {
 async fn invariant_9_one_call_gives_at_most_256_messages_and_the_next_the_rest() {
     let (ours, mut theirs) = duplex(1 << 20);
     let mut connection = Connection::new(ours, None);
-    let many = (0..1000)
-        .map(|n| format!("X {n}\r\n"))
-        .collect::<Vec<_>>()
-        .concat();
+    let many = (0..1000).map(|n| format!("X {n}\r\n")).collect::<Vec<_>>().concat();
     theirs.write_all(many.as_bytes()).await.unwrap();
     let mut all = Vec::new();
     while all.len() < 1000 {
@@ -97,10 +94,7 @@ async fn lines_that_cannot_be_read_are_counted_and_skipped() {
     theirs.write_all(b"\r\nPING :a\r\n").await.unwrap();
     let mut messages = Vec::new();
     assert!(connection.receive(&mut messages).await.unwrap());
-    assert_eq!(
-        (texts(&messages), connection.skipped()),
-        (vec!["a".to_owned()], 2)
-    );
+    assert_eq!((texts(&messages), connection.skipped()), (vec!["a".to_owned()], 2));
 }
 
 #[tokio::test]
@@ -151,10 +145,7 @@ async fn what_the_server_said_last_is_read_though_writing_fails() {
     let (ours, mut theirs) = duplex(4096);
     let mut connection = Connection::new(Deaf(ours), None);
     connection.queue(&Line::pong("late"));
-    theirs
-        .write_all(b"ERROR :Closing Link: h (K-Lined)\r\n")
-        .await
-        .unwrap();
+    theirs.write_all(b"ERROR :Closing Link: h (K-Lined)\r\n").await.unwrap();
     assert!(connection.flush().await.is_err());
     let mut messages = Vec::new();
     assert!(connection.receive(&mut messages).await.unwrap());

@@ -9,16 +9,10 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-const SHORT: Timeouts = Timeouts {
-    connect: Duration::from_secs(5),
-    handshake: Duration::from_millis(300),
-};
+const SHORT: Timeouts = Timeouts { connect: Duration::from_secs(5), handshake: Duration::from_millis(300) };
 
 fn without_verification() -> Tls {
-    Tls::new(&TlsSettings {
-        ca_file: None,
-        verify: false,
-    })
+    Tls::new(&TlsSettings { ca_file: None, verify: false })
 }
 
 async fn listen() -> (TcpListener, u16) {
@@ -28,11 +22,7 @@ async fn listen() -> (TcpListener, u16) {
 }
 
 fn server(port: u16, tls: bool) -> Server {
-    Server {
-        host: "localhost".into(),
-        port,
-        tls,
-    }
+    Server { host: "localhost".into(), port, tls }
 }
 
 /// A TLS server for one connection, which says PING and reads one line. Returns its port and certificate's PEM.
@@ -50,10 +40,7 @@ async fn tls_server(names: &[&str]) -> (u16, String, tokio::task::JoinHandle<Str
     let (listener, port) = listen().await;
     let task = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let Ok(mut stream) = tokio_rustls::TlsAcceptor::from(Arc::new(config))
-            .accept(stream)
-            .await
-        else {
+        let Ok(mut stream) = tokio_rustls::TlsAcceptor::from(Arc::new(config)).accept(stream).await else {
             return String::new();
         };
         stream.write_all(b"PING :hello\r\n").await.unwrap();
@@ -74,9 +61,7 @@ fn ca_file(pem: &str) -> (tempfile::TempDir, PathBuf) {
 #[tokio::test]
 async fn a_plain_connection_carries_lines() {
     let (listener, port) = listen().await;
-    let mut connection = dial(&server(port, false), &without_verification(), SHORT, None)
-        .await
-        .unwrap();
+    let mut connection = dial(&server(port, false), &without_verification(), SHORT, None).await.unwrap();
     let (mut peer, _) = listener.accept().await.unwrap();
     connection.queue(&Line::quit("bye"));
     connection.close().await;
@@ -89,10 +74,7 @@ async fn a_plain_connection_carries_lines() {
 async fn a_certificate_of_the_ca_file_is_accepted_and_lines_pass() {
     let (port, pem, task) = tls_server(&["localhost"]).await;
     let (_folder, path) = ca_file(&pem);
-    let tls = Tls::new(&TlsSettings {
-        ca_file: Some(path),
-        verify: true,
-    });
+    let tls = Tls::new(&TlsSettings { ca_file: Some(path), verify: true });
     let mut connection = dial(&server(port, true), &tls, SHORT, None).await.unwrap();
     connection.queue(&Line::pong("hello"));
     let mut messages = Vec::new();
@@ -106,10 +88,7 @@ async fn a_certificate_of_the_ca_file_is_accepted_and_lines_pass() {
 async fn a_certificate_for_another_host_is_told_as_such() {
     let (port, pem, _task) = tls_server(&["irc.example.org"]).await;
     let (_folder, path) = ca_file(&pem);
-    let tls = Tls::new(&TlsSettings {
-        ca_file: Some(path),
-        verify: true,
-    });
+    let tls = Tls::new(&TlsSettings { ca_file: Some(path), verify: true });
     let error = dial(&server(port, true), &tls, SHORT, None).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -121,24 +100,16 @@ async fn a_certificate_for_another_host_is_told_as_such() {
 async fn an_unknown_issuer_is_told_as_such() {
     let (_, other, _) = tls_server(&["localhost"]).await;
     let (_folder, path) = ca_file(&other);
-    let tls = Tls::new(&TlsSettings {
-        ca_file: Some(path),
-        verify: true,
-    });
+    let tls = Tls::new(&TlsSettings { ca_file: Some(path), verify: true });
     let (port, _, _task) = tls_server(&["localhost"]).await;
-    let error = dial(&server(port, true), &tls, SHORT, None)
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = dial(&server(port, true), &tls, SHORT, None).await.unwrap_err().to_string();
     assert!(error.contains("its certificate is not valid: "), "{error}");
 }
 
 #[tokio::test]
 async fn without_verification_any_certificate_will_do() {
     let (port, _, _task) = tls_server(&["irc.example.org"]).await;
-    dial(&server(port, true), &without_verification(), SHORT, None)
-        .await
-        .unwrap();
+    dial(&server(port, true), &without_verification(), SHORT, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -146,17 +117,12 @@ async fn a_port_without_tls_is_told_as_such() {
     let (listener, port) = listen().await;
     let peer = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream
-            .write_all(b":irc.example NOTICE * :*** Looking up your hostname\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b":irc.example NOTICE * :*** Looking up your hostname\r\n").await.unwrap();
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest).await;
     });
-    let error = dial(&server(port, true), &without_verification(), SHORT, None)
-        .await
-        .unwrap_err()
-        .to_string();
+    let error =
+        dial(&server(port, true), &without_verification(), SHORT, None).await.unwrap_err().to_string();
     assert_eq!(
         error,
         format!("localhost:{port}: the TLS handshake failed: the server does not speak TLS on this port")
@@ -167,9 +133,7 @@ async fn a_port_without_tls_is_told_as_such() {
 #[tokio::test]
 async fn a_handshake_without_an_answer_ends() {
     let (_listener, port) = listen().await;
-    let error = dial(&server(port, true), &without_verification(), SHORT, None)
-        .await
-        .unwrap_err();
+    let error = dial(&server(port, true), &without_verification(), SHORT, None).await.unwrap_err();
     assert!(matches!(error, DialError::TimedOut { .. }), "{error}");
 }
 
@@ -177,46 +141,22 @@ async fn a_handshake_without_an_answer_ends() {
 async fn a_closed_port_is_told_as_such() {
     let (listener, port) = listen().await;
     drop(listener);
-    let error = dial(&server(port, true), &without_verification(), SHORT, None)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("localhost:{port} refused the connection")
-    );
+    let error = dial(&server(port, true), &without_verification(), SHORT, None).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("localhost:{port} refused the connection"));
 }
 
 #[test]
 fn a_ca_file_that_cannot_be_used_is_told_with_its_name() {
     let (_folder, path) = ca_file("no certificate");
-    let tls = Tls::new(&TlsSettings {
-        ca_file: Some(path.clone()),
-        verify: true,
-    });
+    let tls = Tls::new(&TlsSettings { ca_file: Some(path.clone()), verify: true });
     let problem = tls.problem().unwrap().to_string();
-    assert_eq!(
-        problem,
-        format!(
-            "the CA file {} cannot be used: it holds no certificate",
-            path.display()
-        )
-    );
-    let missing = TlsSettings {
-        ca_file: Some(path.with_extension("gone")),
-        verify: true,
-    };
-    assert!(matches!(
-        Tls::new(&missing).problem(),
-        Some(TlsError::CaFile { .. })
-    ));
+    assert_eq!(problem, format!("the CA file {} cannot be used: it holds no certificate", path.display()));
+    let missing = TlsSettings { ca_file: Some(path.with_extension("gone")), verify: true };
+    assert!(matches!(Tls::new(&missing).problem(), Some(TlsError::CaFile { .. })));
 }
 
 #[test]
 fn an_ipv6_address_is_shown_in_brackets() {
-    let server = Server {
-        host: "2001:db8::1".into(),
-        port: 6697,
-        tls: true,
-    };
+    let server = Server { host: "2001:db8::1".into(), port: 6697, tls: true };
     assert_eq!(server.to_string(), "[2001:db8::1]:6697");
 }

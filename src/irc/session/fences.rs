@@ -66,10 +66,7 @@ impl Fences {
 
     /// How many messages have left with no PING behind them.
     pub(super) fn open(&self) -> usize {
-        self.waiting
-            .back()
-            .filter(|fence| fence.ping.is_none())
-            .map_or(0, |fence| fence.messages.len())
+        self.waiting.back().filter(|fence| fence.ping.is_none()).map_or(0, |fence| fence.messages.len())
     }
 
     /// Closes the open fence, or makes an empty one; returns the token for its PING.
@@ -87,10 +84,7 @@ impl Fences {
     /// A PONG came: the messages that it confirms, if the token is one of ours.
     pub(super) fn pong(&mut self, token: &str, now: Instant) -> Option<Vec<MessageId>> {
         let number: u64 = token.strip_prefix(TOKEN)?.parse().ok()?;
-        let position = self
-            .waiting
-            .iter()
-            .position(|fence| fence.ping.is_some_and(|(n, _)| n == number))?;
+        let position = self.waiting.iter().position(|fence| fence.ping.is_some_and(|(n, _)| n == number))?;
         let mut confirmed = Vec::new();
         // A PONG for a later fence answers for the earlier ones, should the server have left theirs out.
         for fence in self.waiting.drain(..=position) {
@@ -107,20 +101,13 @@ impl Fences {
     /// An error about a target came. It is about the oldest fence that has a message there.
     pub(super) fn refuse(&mut self, target: &str, mapping: CaseMapping) -> Refusal {
         for fence in &mut self.waiting {
-            if let Some(known) = fence
-                .refused
-                .iter_mut()
-                .find(|(name, _)| mapping.same(name, target))
+            if let Some(known) = fence.refused.iter_mut().find(|(name, _)| mapping.same(name, target))
                 && known.1 > 0
             {
                 known.1 -= 1;
                 return Refusal::Known;
             }
-            if fence
-                .messages
-                .iter()
-                .any(|sent| mapping.same(sent.target.as_str(), target))
-            {
+            if fence.messages.iter().any(|sent| mapping.same(sent.target.as_str(), target)) {
                 return fence.take(target, |sent| mapping.same(sent.target.as_str(), target));
             }
         }
@@ -130,11 +117,7 @@ impl Fences {
     /// An error about a message, without a target, came.
     pub(super) fn refuse_any(&mut self) -> Refusal {
         for fence in &mut self.waiting {
-            if let Some(known) = fence
-                .refused
-                .iter_mut()
-                .find(|(name, left)| name.is_empty() && *left > 0)
-            {
+            if let Some(known) = fence.refused.iter_mut().find(|(name, left)| name.is_empty() && *left > 0) {
                 known.1 -= 1;
                 return Refusal::Known;
             }
@@ -147,16 +130,12 @@ impl Fences {
 
     /// Messages that left and were not confirmed, in order.
     pub(super) fn unconfirmed(&self) -> impl Iterator<Item = MessageId> {
-        self.waiting
-            .iter()
-            .flat_map(|fence| fence.messages.iter().map(|sent| sent.id))
+        self.waiting.iter().flat_map(|fence| fence.messages.iter().map(|sent| sent.id))
     }
 
     /// When the oldest PING that is not answered was sent.
     pub(super) fn oldest(&self) -> Option<Instant> {
-        self.waiting
-            .iter()
-            .find_map(|fence| fence.ping.map(|(_, sent)| sent))
+        self.waiting.iter().find_map(|fence| fence.ping.map(|(_, sent)| sent))
     }
 
     pub(super) fn lag(&self) -> Option<Duration> {

@@ -53,12 +53,7 @@ impl Session {
             }
             self.take_out(channel, &who.nick, own);
             let (channel, reason) = (channel.to_owned(), message.param(1).to_owned());
-            events.push(Event::Parted {
-                channel,
-                who: who.clone(),
-                reason,
-                own,
-            });
+            events.push(Event::Parted { channel, who: who.clone(), reason, own });
         }
     }
 
@@ -70,13 +65,7 @@ impl Session {
         let own = self.is_own(&nick);
         self.take_out(&channel, &nick, own);
         let (by, reason) = (self.source(message), message.param(2).to_owned());
-        events.push(Event::Kicked {
-            channel,
-            nick,
-            by,
-            reason,
-            own,
-        });
+        events.push(Event::Kicked { channel, nick, by, reason, own });
     }
 
     fn take_out(&mut self, channel: &str, nick: &str, own: bool) {
@@ -95,12 +84,7 @@ impl Session {
         if !own {
             self.on_nick_freed(&who.nick, self.last_received);
         }
-        events.push(Event::Quit {
-            who,
-            reason: message.param(0).to_owned(),
-            channels,
-            own,
-        });
+        events.push(Event::Quit { who, reason: message.param(0).to_owned(), channels, own });
     }
 
     /// 353 <nick> <symbol> <channel> :<names>. Returns whether it is about a channel of ours.
@@ -158,11 +142,7 @@ impl Session {
         {
             self.queue_joins(vec![(&wanted.channel, wanted.key.as_ref())]);
         }
-        events.push(Event::Invited {
-            channel,
-            nick,
-            by: self.source(message),
-        });
+        events.push(Event::Invited { channel, nick, by: self.source(message) });
     }
 
     /// A numeric that says that we are not let in. `params` come without our nick.
@@ -175,16 +155,9 @@ impl Session {
     ) {
         let channel = params.first().cloned().unwrap_or_default();
         let reason = params.last().cloned().unwrap_or_default();
-        let forward = forward
-            .then(|| params.get(1).cloned())
-            .flatten()
-            .filter(|name| self.isupport.is_channel(name));
-        events.push(Event::JoinFailed {
-            channel,
-            code,
-            reason,
-            forward,
-        });
+        let forward =
+            forward.then(|| params.get(1).cloned()).flatten().filter(|name| self.isupport.is_channel(name));
+        events.push(Event::JoinFailed { channel, code, reason, forward });
     }
 
     pub(super) fn on_kill(&mut self, message: &Message, events: &mut Vec<Event>) {
@@ -197,26 +170,15 @@ impl Session {
     pub(super) fn on_error(&mut self, message: &Message, events: &mut Vec<Event>) {
         let text = message.param(0).to_owned();
         // What the server says about our own QUIT, our reason included, is no reason to wait.
-        let verdict = if self.state == State::Closing {
-            Verdict::Retry
-        } else {
-            super::classify(&text)
-        };
+        let verdict = if self.state == State::Closing { Verdict::Retry } else { super::classify(&text) };
         let from = self.source(message);
-        events.push(Event::ServerMessage {
-            from,
-            kind: ServerMessageKind::Error,
-            text: text.clone(),
-        });
+        events.push(Event::ServerMessage { from, kind: ServerMessageKind::Error, text: text.clone() });
         self.disconnect(text, verdict, events);
     }
 
     pub(super) fn on_chghost(&mut self, message: &Message) {
         if self.is_own(&self.source(message).nick) && message.params.len() > 1 {
-            self.identity = (
-                Some(message.param(0).to_owned()),
-                Some(message.param(1).to_owned()),
-            );
+            self.identity = (Some(message.param(0).to_owned()), Some(message.param(1).to_owned()));
         }
     }
 

@@ -22,18 +22,8 @@ impl Session {
         let (kind, text) = match Ctcp::parse(raw) {
             // An action in a notice is a mistake that clients show as an action.
             Some(ctcp) if ctcp.is_action() => (IncomingKind::Action, ctcp.params),
-            Some(ctcp) if notice => (
-                IncomingKind::CtcpReply {
-                    command: ctcp.command,
-                },
-                ctcp.params,
-            ),
-            Some(ctcp) => (
-                IncomingKind::Ctcp {
-                    command: ctcp.command,
-                },
-                ctcp.params,
-            ),
+            Some(ctcp) if notice => (IncomingKind::CtcpReply { command: ctcp.command }, ctcp.params),
+            Some(ctcp) => (IncomingKind::Ctcp { command: ctcp.command }, ctcp.params),
             None if notice => (IncomingKind::Notice, raw),
             None => (IncomingKind::Privmsg, raw),
         };
@@ -53,10 +43,7 @@ impl Session {
     fn message_target(&self, target: &str, from: &Source, own: bool) -> Option<MessageTarget> {
         let (status, name) = self.isupport.split_status(target);
         if self.isupport.is_channel(name) && self.registered_at.is_some() {
-            return Some(MessageTarget::Channel {
-                name: name.to_owned(),
-                status,
-            });
+            return Some(MessageTarget::Channel { name: name.to_owned(), status });
         }
         let server = from.is_server() || from.nick == self.server;
         if server || self.registered_at.is_none() || target.starts_with('$') || target.is_empty() {
@@ -80,11 +67,7 @@ impl Session {
             ServerMessageKind::Other => format!("{} {}", message.verb, message.params.join(" ")),
             _ => message.params.join(" "),
         };
-        events.push(Event::ServerMessage {
-            from: self.source(message),
-            kind,
-            text,
-        });
+        events.push(Event::ServerMessage { from: self.source(message), kind, text });
     }
 
     /// `FAIL command code [context] :description`.
@@ -118,12 +101,7 @@ impl Session {
             Refusal::Unrelated => false,
             Refusal::Known => true,
             Refusal::Of { messages, certain } => {
-                events.push(Event::Refused {
-                    messages,
-                    certain,
-                    code,
-                    reason: reason.to_owned(),
-                });
+                events.push(Event::Refused { messages, certain, code, reason: reason.to_owned() });
                 true
             }
         }

@@ -29,12 +29,7 @@ impl Session {
                 changes = parsed.to_string();
             }
         }
-        events.push(Event::ModeChanged {
-            target,
-            by: self.source(message),
-            changes,
-            own,
-        });
+        events.push(Event::ModeChanged { target, by: self.source(message), changes, own });
     }
 
     /// 324 <channel> <modes> [arguments]: all flags of a channel. `params` come without our nick.
@@ -44,8 +39,7 @@ impl Session {
         };
         if self.channels.contains(channel) {
             self.channels.clear_modes(channel);
-            self.channels
-                .apply_modes(channel, &ModeChanges::parse(modes, &self.isupport));
+            self.channels.apply_modes(channel, &ModeChanges::parse(modes, &self.isupport));
         }
     }
 }

@@ -128,10 +128,8 @@ impl Session {
         if own {
             self.nicks.current.clone_from(&to);
             self.nicks.regaining = false;
-            if let Some(asked) = self
-                .nicks
-                .asked
-                .take_if(|asked| self.isupport.casemapping().same(asked.as_str(), &to))
+            if let Some(asked) =
+                self.nicks.asked.take_if(|asked| self.isupport.casemapping().same(asked.as_str(), &to))
             {
                 self.nicks.wanted = asked;
             }
@@ -139,12 +137,7 @@ impl Session {
         } else {
             self.on_nick_freed(&from.nick, now);
         }
-        events.push(Event::NickChanged {
-            from,
-            to,
-            channels,
-            own,
-        });
+        events.push(Event::NickChanged { from, to, channels, own });
     }
 
     /// A nick is free now; if it is the wanted one, take it.
@@ -166,9 +159,7 @@ impl Session {
     /// Sets or clears the timer for the wanted nick.
     pub(super) fn plan_regain(&mut self, now: Instant) {
         self.nicks.regain_at = (self.state == State::Ready && self.lacks_wanted()).then(|| {
-            let wait = FIRST_REGAIN
-                .saturating_mul(1 << self.nicks.regains.min(8))
-                .min(LAST_REGAIN);
+            let wait = FIRST_REGAIN.saturating_mul(1 << self.nicks.regains.min(8)).min(LAST_REGAIN);
             now + self.jitter.around(wait)
         });
     }
@@ -193,11 +184,7 @@ impl Session {
             if code == ERR_ERRONEUSNICKNAME && self.nicks.tries > 0 {
                 self.nicks.limit = Some(self.nicks.current.len() - 1);
             } else if code == ERR_ERRONEUSNICKNAME {
-                let nick = if refused.is_empty() {
-                    &self.nicks.current
-                } else {
-                    refused
-                };
+                let nick = if refused.is_empty() { &self.nicks.current } else { refused };
                 let reason = format!("the network does not allow the nick {nick}: {reason}");
                 return self.disconnect(reason, Verdict::NeedUser, events);
             }
@@ -215,11 +202,7 @@ impl Session {
         } else if self.nicks.regaining && (names(&self.nicks.wanted) || code != ERR_NICKNAMEINUSE) {
             self.nicks.regaining = false;
         } else {
-            events.push(Event::NickRefused {
-                nick: refused.to_owned(),
-                code,
-                reason,
-            });
+            events.push(Event::NickRefused { nick: refused.to_owned(), code, reason });
         }
     }
 }

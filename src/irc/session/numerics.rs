@@ -75,11 +75,7 @@ impl Session {
             RPL_TOPIC | RPL_NOTOPIC if self.channels.contains(first) => {
                 let topic = if code == RPL_TOPIC { reason } else { "" };
                 self.channels.set_topic(first, topic);
-                events.push(Event::Topic {
-                    channel: first.to_owned(),
-                    topic: topic.to_owned(),
-                    by: None,
-                });
+                events.push(Event::Topic { channel: first.to_owned(), topic: topic.to_owned(), by: None });
                 true
             }
             RPL_TOPICWHOTIME => self.channels.contains(first),
@@ -119,11 +115,7 @@ impl Session {
             _ => false,
         };
         if !consumed && !self.ended {
-            events.push(Event::Numeric {
-                code,
-                params: params.to_vec(),
-                text: readable(params),
-            });
+            events.push(Event::Numeric { code, params: params.to_vec(), text: readable(params) });
         }
     }
 

@@ -126,11 +126,7 @@ impl Transmit {
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Line(Line),
-    Message {
-        id: MessageId,
-        target: Target,
-        line: Line,
-    },
+    Message { id: MessageId, target: Target, line: Line },
 }
 
 /// A flush is cut here, so that what the owner holds at a time is bounded with flood control off.
@@ -162,13 +158,9 @@ impl Session {
             MessageKind::Action => ctcp::action(&message.text),
             MessageKind::Privmsg | MessageKind::Notice => ctcp::without_delimiters(&message.text),
         };
-        let line = message
-            .target
-            .put(Line::new(message.kind.verb()))
-            .trailing(&text)?;
+        let line = message.target.put(Line::new(message.kind.verb())).trailing(&text)?;
         let OutgoingMessage { id, target, .. } = message;
-        self.queue
-            .push(Class::Interactive, Outgoing::Message { id, target, line })?;
+        self.queue.push(Class::Interactive, Outgoing::Message { id, target, line })?;
         Ok(())
     }
 
@@ -212,11 +204,8 @@ impl Session {
             }
         }
         let open = self.fences.open();
-        let more = || {
-            self.queue
-                .iter(Class::Interactive)
-                .any(|item| matches!(item, Outgoing::Message { .. }))
-        };
+        let more =
+            || self.queue.iter(Class::Interactive).any(|item| matches!(item, Outgoing::Message { .. }));
         if self.state == State::Ready && open > 0 && (open >= FENCED || !more()) {
             out.lines.push(Line::ping(&self.fences.close(now)));
             self.queue.spend(now);
@@ -226,11 +215,7 @@ impl Session {
 
     /// Before the greeting is over and after `QUIT`, only control lines leave.
     pub(super) fn lowest_class(&self) -> Class {
-        if self.state == State::Ready {
-            Class::Background
-        } else {
-            Class::Control
-        }
+        if self.state == State::Ready { Class::Background } else { Class::Control }
     }
 
     /// Messages that left and of which nothing was heard, in order: uncertain when the connection ends.
@@ -267,14 +252,8 @@ impl Session {
         let host = longest(host, self.isupport.host_length(), HOST_LENGTH);
         let prefix = ":!@ ".len() + self.nicks.longest() + user + host;
         let command = kind.verb().len() + " ".len() + target.len() + " :".len() + "\r\n".len();
-        let action = if kind == MessageKind::Action {
-            ctcp::ACTION_OVERHEAD
-        } else {
-            0
-        };
-        self.isupport
-            .line_length()
-            .saturating_sub(prefix + command + action)
+        let action = if kind == MessageKind::Action { ctcp::ACTION_OVERHEAD } else { 0 };
+        self.isupport.line_length().saturating_sub(prefix + command + action)
     }
 
     /// Queues a line that goes at once. When even these do not fit, the server floods us with PINGs; it has
@@ -334,14 +313,7 @@ fn join_lines(mut channels: Vec<(&Channel, Option<&Key>)>, most: Option<usize>) 
 
 /// A user name that can stand in `USER`: what cannot is left out.
 pub(super) fn user_name(text: &str) -> String {
-    let name: String = without_controls(text)
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '@' | '!'))
-        .collect();
+    let name: String = without_controls(text).chars().filter(|c| !matches!(c, ' ' | '@' | '!')).collect();
     let name = name.trim_start_matches(':');
-    if name.is_empty() {
-        "towline".to_owned()
-    } else {
-        name.to_owned()
-    }
+    if name.is_empty() { "towline".to_owned() } else { name.to_owned() }
 }

@@ -85,16 +85,11 @@ impl Session {
             lines.push(line);
         }
         lines.push(Line::nick(&config.nick));
-        let user = Line::new("USER")
-            .name_literal(&user_name(&config.username))
-            .name_literal("0")
-            .name_literal("*");
+        let user =
+            Line::new("USER").name_literal(&user_name(&config.username)).name_literal("0").name_literal("*");
         // Some servers refuse an empty real name.
-        let realname = if config.realname.trim().is_empty() {
-            config.nick.as_str()
-        } else {
-            &config.realname
-        };
+        let realname =
+            if config.realname.trim().is_empty() { config.nick.as_str() } else { &config.realname };
         lines.push(Line::with_text(user, realname));
         for line in lines {
             self.control(line);
@@ -138,11 +133,7 @@ impl Session {
             self.login.since = Some(now);
             self.control(sasl::start());
         } else {
-            self.login_failed(
-                true,
-                "the network does not offer login with a password (SASL PLAIN)",
-                events,
-            );
+            self.login_failed(true, "the network does not offer login with a password (SASL PLAIN)", events);
         }
     }
 
@@ -211,11 +202,7 @@ impl Session {
                 );
             }
             SaslResult::Refused => {
-                self.login_failed(
-                    true,
-                    &format!("the network refused account or password: {said}"),
-                    events,
-                );
+                self.login_failed(true, &format!("the network refused account or password: {said}"), events);
             }
         }
         true
@@ -237,16 +224,9 @@ impl Session {
     /// The login did not work: registration goes on only if it may do without.
     fn login_failed(&mut self, permanent: bool, reason: &str, events: &mut Vec<Event>) {
         self.login.step = Step::Failed;
-        events.push(Event::SaslFailed {
-            permanent,
-            reason: reason.to_owned(),
-        });
+        events.push(Event::SaslFailed { permanent, reason: reason.to_owned() });
         if self.config.sasl_required && self.state == State::Registering {
-            let verdict = if permanent {
-                Verdict::NeedUser
-            } else {
-                Verdict::Retry
-            };
+            let verdict = if permanent { Verdict::NeedUser } else { Verdict::Retry };
             self.disconnect(reason, verdict, events);
         } else {
             self.end_negotiation();
@@ -280,20 +260,13 @@ impl Session {
             }
         }
         self.registered_at = Some(now);
-        self.server = message
-            .source
-            .as_ref()
-            .map(|source| source.nick.clone())
-            .unwrap_or_default();
+        self.server = message.source.as_ref().map(|source| source.nick.clone()).unwrap_or_default();
         self.nicks.registered(message.param(0));
         // Many servers end their welcome with our full prefix.
         if let Some(prefix) = message.params.last().and_then(|text| text.rsplit(' ').next()) {
             self.learn_identity(&crate::irc::wire::Source::parse(prefix));
         }
-        events.push(Event::Registered {
-            nick: self.nicks.current().to_owned(),
-            server: self.server.clone(),
-        });
+        events.push(Event::Registered { nick: self.nicks.current().to_owned(), server: self.server.clone() });
     }
 
     /// The greeting is over.
@@ -302,16 +275,9 @@ impl Session {
             return;
         }
         self.state = State::Ready;
-        events.push(Event::Ready {
-            network: self.isupport.network().map(str::to_owned),
-        });
+        events.push(Event::Ready { network: self.isupport.network().map(str::to_owned) });
         let wanted: Vec<_> = self.wanted.values().cloned().collect();
-        self.queue_joins(
-            wanted
-                .iter()
-                .map(|wanted| (&wanted.channel, wanted.key.as_ref()))
-                .collect(),
-        );
+        self.queue_joins(wanted.iter().map(|wanted| (&wanted.channel, wanted.key.as_ref())).collect());
         self.plan_regain(now);
     }
 }

@@ -30,19 +30,13 @@ impl Bench {
     #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
     fn new(config: SessionConfig) -> Self {
         let now = Instant::now();
-        Self {
-            session: Session::new(config, now),
-            now,
-        }
+        Self { session: Session::new(config, now), now }
     }
 
     /// A session for `alice` without flood control.
     fn config() -> SessionConfig {
         SessionConfig {
-            flood: FloodLimits {
-                burst: 1,
-                interval: Duration::ZERO,
-            },
+            flood: FloodLimits { burst: 1, interval: Duration::ZERO },
             ..SessionConfig::new(nick("alice"))
         }
     }
@@ -57,9 +51,7 @@ impl Bench {
         bench.sent();
         bench.server("CAP * LS :");
         bench.server(":irc.test 001 alice :Welcome to Test alice!al@host.test");
-        bench.server(&format!(
-            ":irc.test 005 alice {isupport} :are supported by this server"
-        ));
+        bench.server(&format!(":irc.test 005 alice {isupport} :are supported by this server"));
         bench.server(":irc.test 422 alice :No MOTD");
         assert_eq!(bench.sent().first().map(String::as_str), Some("CAP END"));
         bench
@@ -80,8 +72,7 @@ impl Bench {
     /// What the session makes of a line.
     fn server(&mut self, line: &str) -> Vec<Event> {
         let mut events = Vec::new();
-        self.session
-            .handle(&Message::parse(line).unwrap(), self.now, &mut events);
+        self.session.handle(&Message::parse(line).unwrap(), self.now, &mut events);
         events
     }
 
@@ -91,11 +82,7 @@ impl Bench {
 
     /// The lines that leave now.
     fn sent(&mut self) -> Vec<String> {
-        self.transmit()
-            .lines
-            .iter()
-            .map(|line| line.as_str().to_owned())
-            .collect()
+        self.transmit().lines.iter().map(|line| line.as_str().to_owned()).collect()
     }
 
     /// Lets time go by as an owner would, who wakes at each deadline. Returns events, and lines with their second.
@@ -118,12 +105,8 @@ impl Bench {
 
     fn say(&mut self, id: u64, target: &str, text: &str) {
         let target = Target::parse(target, self.session.isupport()).unwrap();
-        let message = OutgoingMessage {
-            id: MessageId(id),
-            target,
-            kind: MessageKind::Privmsg,
-            text: text.to_owned(),
-        };
+        let message =
+            OutgoingMessage { id: MessageId(id), target, kind: MessageKind::Privmsg, text: text.to_owned() };
         self.session.message(message).unwrap();
     }
 }

@@ -39,10 +39,7 @@ impl Session {
         [
             self.queue.ready_at(self.lowest_class()),
             (registering && self.registered_at.is_none()).then_some(self.started + REGISTRATION),
-            registering
-                .then_some(self.registered_at)
-                .flatten()
-                .map(|at| at + GREETING),
+            registering.then_some(self.registered_at).flatten().map(|at| at + GREETING),
             self.login.deadline(),
             Some(self.keepalive_at()).filter(|_| self.state == State::Ready),
             self.fences.oldest().map(|at| at + FENCE),
@@ -73,11 +70,7 @@ impl Session {
         match self.state {
             State::Registering => match self.registered_at {
                 None if self.started + REGISTRATION <= now => {
-                    self.disconnect(
-                        "the server did not complete the registration",
-                        Verdict::Retry,
-                        events,
-                    );
+                    self.disconnect("the server did not complete the registration", Verdict::Retry, events);
                 }
                 Some(at) if at + GREETING <= now => self.become_ready(now, events),
                 _ => {}

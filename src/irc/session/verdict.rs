@@ -54,10 +54,7 @@ const TABLE: [(&[&str], Verdict); 6] = [
         ],
         Verdict::Hold(MINUTE.saturating_mul(60)),
     ),
-    (
-        &["excess flood", "recvq exceeded", "sendq exceeded", "max sendq"],
-        Verdict::Retry,
-    ),
+    (&["excess flood", "recvq exceeded", "sendq exceeded", "max sendq"], Verdict::Retry),
     (
         &[
             "too many connections",
@@ -77,10 +74,7 @@ const TABLE: [(&[&str], Verdict); 6] = [
         &["throttl", "too fast", "reconnecting too", "try again later"],
         Verdict::Hold(MINUTE.saturating_mul(2)),
     ),
-    (
-        &["killed", "ghosted", "ghost command"],
-        Verdict::Hold(MINUTE.saturating_mul(5)),
-    ),
+    (&["killed", "ghosted", "ghost command"], Verdict::Hold(MINUTE.saturating_mul(5))),
 ];
 
 /// What an `ERROR` or 465 asks for.
@@ -114,10 +108,7 @@ mod tests {
     #[case::no_i_line("Closing Link: host (Unauthorized connection)", HOUR)]
     #[case::throttle_ircu("Your host is trying to (re)connect too fast -- throttled", TWO)]
     #[case::throttle_unreal("Closing Link: [1.2.3.4] (Throttled: Reconnecting too fast)", TWO)]
-    #[case::throttle_ergo(
-        "You have attempted to connect too many times. Try again later: throttled",
-        TWO
-    )]
+    #[case::throttle_ergo("You have attempted to connect too many times. Try again later: throttled", TWO)]
     #[case::too_many_solanum("Closing Link: host (Too many host connections (local))", FIVE)]
     #[case::too_many_unreal("Closing Link: host (Too many connections from your IP)", FIVE)]
     #[case::session_limit("Session limit exceeded", FIVE)]

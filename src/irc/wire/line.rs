@@ -109,9 +109,7 @@ impl Line {
     fn parts(&self) -> (String, &str) {
         let mut rest = self.as_str().trim_start_matches(' ');
         while rest.starts_with(['@', ':']) {
-            rest = rest
-                .split_once(' ')
-                .map_or("", |(_, after)| after.trim_start_matches(' '));
+            rest = rest.split_once(' ').map_or("", |(_, after)| after.trim_start_matches(' '));
         }
         let (verb, params) = rest.split_once(' ').unwrap_or((rest, ""));
         (verb.to_ascii_uppercase(), params.trim_start_matches(' '))
@@ -161,10 +159,7 @@ impl LineBuilder {
     /// left out, so that not even a mistake in this crate can.
     #[must_use]
     pub(crate) fn name_literal(self, word: &str) -> Self {
-        let word: String = word
-            .chars()
-            .filter(|c| !matches!(c, '\r' | '\n' | '\0' | ' '))
-            .collect();
+        let word: String = word.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0' | ' ')).collect();
         let word = word.trim_start_matches(':');
         if word.is_empty() { self } else { self.push(word) }
     }
@@ -197,28 +192,18 @@ impl LineBuilder {
     }
 
     fn checked(self) -> Result<Line, WireError> {
-        if self.0.len() + 2 > LONGEST {
-            Err(WireError::TooLong)
-        } else {
-            Ok(self.finish())
-        }
+        if self.0.len() + 2 > LONGEST { Err(WireError::TooLong) } else { Ok(self.finish()) }
     }
 }
 
 fn check_text(text: &str) -> Result<(), WireError> {
-    if text.contains(['\r', '\n', '\0']) {
-        Err(WireError::Control)
-    } else {
-        Ok(())
-    }
+    if text.contains(['\r', '\n', '\0']) { Err(WireError::Control) } else { Ok(()) }
 }
 
 /// A copy without what no line may hold, for texts that are ours or the operator's and had better be sent
 /// shortened than not at all: real names, quit and part reasons.
 pub(crate) fn without_controls(text: &str) -> String {
-    text.chars()
-        .filter(|c| !matches!(c, '\r' | '\n' | '\0'))
-        .collect()
+    text.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')).collect()
 }
 
 impl Line {
@@ -247,11 +232,7 @@ impl Line {
     #[must_use]
     pub fn part(channel: &Channel, reason: &str) -> Self {
         let line = Self::new("PART").name(channel);
-        if reason.is_empty() {
-            line.finish()
-        } else {
-            Self::with_text(line, reason)
-        }
+        if reason.is_empty() { line.finish() } else { Self::with_text(line, reason) }
     }
 
     /// `TOPIC #channel :topic`.

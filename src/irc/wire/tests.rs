@@ -36,22 +36,11 @@ fn lines_split_as_the_parser_tests_say() {
     assert!(vectors.tests.len() > 30);
     for Split { input, atoms } in vectors.tests {
         let message = Message::parse(&input).unwrap_or_else(|| panic!("{input:?}"));
-        assert_eq!(
-            message.verb.to_string(),
-            atoms.verb.to_ascii_uppercase(),
-            "{input:?}"
-        );
+        assert_eq!(message.verb.to_string(), atoms.verb.to_ascii_uppercase(), "{input:?}");
         assert_eq!(message.params, atoms.params, "{input:?}");
-        assert_eq!(
-            message.source.as_ref().map(ToString::to_string),
-            atoms.source,
-            "{input:?}"
-        );
-        let tags: BTreeMap<_, _> = message
-            .tags
-            .iter()
-            .map(|(key, value)| (key.to_string(), Some(value.to_string())))
-            .collect();
+        assert_eq!(message.source.as_ref().map(ToString::to_string), atoms.source, "{input:?}");
+        let tags: BTreeMap<_, _> =
+            message.tags.iter().map(|(key, value)| (key.to_string(), Some(value.to_string()))).collect();
         assert_eq!(tags, atoms.tags, "{input:?}");
     }
 }
@@ -87,10 +76,7 @@ fn lines_join_as_the_parser_tests_say() {
                 }
             }
         };
-        assert!(
-            matches.iter().any(|line| line == found.as_str()),
-            "{found:?} of {matches:?}"
-        );
+        assert!(matches.iter().any(|line| line == found.as_str()), "{found:?} of {matches:?}");
         joined += 1;
     }
     assert!(joined > 3);
@@ -145,10 +131,7 @@ fn the_tags_that_we_use_are_read() {
     assert_eq!((message.msgid(), message.account()), (Some("abc"), Some("alice")));
     assert_eq!((message.label(), message.batch()), (Some("7"), Some("ref")));
     let message = Message::parse("@time=yesterday;account=*;msgid PRIVMSG #a :b").unwrap();
-    assert_eq!(
-        (message.server_time(), message.account(), message.msgid()),
-        (None, None, None)
-    );
+    assert_eq!((message.server_time(), message.account(), message.msgid()), (None, None, None));
 }
 
 #[test]
@@ -163,14 +146,7 @@ fn a_dot_makes_a_server_only_without_user_and_host() {
 #[case::line_feed("a\nQUIT", WireError::Control)]
 #[case::null("a\0", WireError::Control)]
 fn invariant_3_text_with_a_line_break_is_refused_and_not_cut(#[case] text: &str, #[case] error: WireError) {
-    assert_eq!(
-        Line::new("PRIVMSG")
-            .middle("#a")
-            .unwrap()
-            .trailing(text)
-            .unwrap_err(),
-        error
-    );
+    assert_eq!(Line::new("PRIVMSG").middle("#a").unwrap().trailing(text).unwrap_err(), error);
     assert_eq!(Line::new("PRIVMSG").middle(text).unwrap_err(), error);
     assert_eq!(Line::raw(text).unwrap_err(), error);
 }
@@ -191,10 +167,7 @@ fn names_and_text_make_a_line() {
         Line::kick(&channel, &nick, "no: spam").unwrap().as_bytes(),
         b"KICK #rust alice :no: spam\r\n"
     );
-    assert_eq!(
-        Line::new("JOIN").name(&channel).name(&key).finish().as_str(),
-        "JOIN #rust s3cret"
-    );
+    assert_eq!(Line::new("JOIN").name(&channel).name(&key).finish().as_str(), "JOIN #rust s3cret");
     assert_eq!(Line::part(&channel, "").as_str(), "PART #rust");
     assert_eq!(Line::away(None).unwrap().as_str(), "AWAY");
     assert_eq!(Line::raw("WHOIS alice").unwrap().as_str(), "WHOIS alice");

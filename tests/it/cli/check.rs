@@ -34,28 +34,15 @@ struct Behaviour {
 
 impl Homeserver {
     fn start(refusals: Refusals, registration: Registration) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let socket = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let behaviour = Behaviour {
-            refusals,
-            registration,
-            requests: Arc::clone(&requests),
-        };
+        let behaviour = Behaviour { refusals, registration, requests: Arc::clone(&requests) };
         let router = Router::new().fallback(answer).with_state(Arc::new(behaviour));
         runtime.spawn(async move { axum::serve(socket, router).await });
-        Self {
-            address,
-            requests,
-            _runtime: runtime,
-        }
+        Self { address, requests, _runtime: runtime }
     }
 
     fn requests(&self) -> Vec<String> {
@@ -64,11 +51,7 @@ impl Homeserver {
 }
 
 async fn answer(State(behaviour): State<Arc<Behaviour>>, request: Request) -> Response {
-    let path = request
-        .uri()
-        .path()
-        .trim_start_matches("/_matrix/client/")
-        .to_owned();
+    let path = request.uri().path().trim_start_matches("/_matrix/client/").to_owned();
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -76,26 +59,14 @@ async fn answer(State(behaviour): State<Arc<Behaviour>>, request: Request) -> Re
     behaviour.requests.lock().unwrap().push(line.clone());
     let reply =
         |status: u16, body: &Value| (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response();
-    if let Some((_, (status, body))) = behaviour
-        .refusals
-        .iter()
-        .find(|(start, _)| line.starts_with(*start))
-    {
+    if let Some((_, (status, body))) = behaviour.refusals.iter().find(|(start, _)| line.starts_with(*start)) {
         return reply(*status, body);
     }
     let token = format!("Bearer {}", behaviour.registration.as_token.expose_secret());
     // As Synapse: a token that it does not know is refused even where none is needed.
     let needless = path == "versions" && parts.headers.get("authorization").is_none();
-    if !needless
-        && parts
-            .headers
-            .get("authorization")
-            .is_none_or(|given| given != token.as_str())
-    {
-        return reply(
-            401,
-            &json!({ "errcode": "M_UNKNOWN_TOKEN", "error": "Unrecognised access token" }),
-        );
+    if !needless && parts.headers.get("authorization").is_none_or(|given| given != token.as_str()) {
+        return reply(401, &json!({ "errcode": "M_UNKNOWN_TOKEN", "error": "Unrecognised access token" }));
     }
     match line.as_str() {
         "GET versions" => reply(200, &json!({ "versions": ["v1.1", "v1.15"] })),
@@ -124,24 +95,14 @@ async fn ping(registration: &Registration, body: &Value) -> Response {
         .await;
     let (status, body) = match sent {
         Ok(answer) if answer.status().is_success() => (200, json!({ "duration_ms": 1 })),
-        Ok(answer) => (
-            502,
-            json!({ "errcode": "M_BAD_STATUS", "status": answer.status().as_u16() }),
-        ),
-        Err(_) => (
-            502,
-            json!({ "errcode": "M_CONNECTION_FAILED", "error": "connection refused" }),
-        ),
+        Ok(answer) => (502, json!({ "errcode": "M_BAD_STATUS", "status": answer.status().as_u16() })),
+        Err(_) => (502, json!({ "errcode": "M_CONNECTION_FAILED", "error": "connection refused" })),
     };
     (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response()
 }
 
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A set whose homeserver knows its registration, apart from `change`.
@@ -151,11 +112,7 @@ fn with_homeserver(refusals: Refusals, change: impl FnOnce(&mut Registration)) -
     let mut registration = Registration::read(&set.read("registration.yaml")).unwrap();
     change(&mut registration);
     let homeserver = Homeserver::start(refusals, registration);
-    set.edit(
-        "config.yaml",
-        "http://127.0.0.1:1\"",
-        &format!("http://{}/\"", homeserver.address),
-    );
+    set.edit("config.yaml", "http://127.0.0.1:1\"", &format!("http://{}/\"", homeserver.address));
     (set, homeserver)
 }
 
@@ -164,10 +121,8 @@ fn check_passes_where_all_is_well_and_takes_its_alias_away_again() {
     let (set, homeserver) = with_homeserver(Refusals::new(), |_| {});
     let (code, output, error) = set.run("check", &[]);
     assert_eq!((code, error.as_str()), (0, ""), "{output}");
-    let names: Vec<&str> = output
-        .lines()
-        .filter_map(|line| line.strip_prefix("ok       ")?.split(':').next())
-        .collect();
+    let names: Vec<&str> =
+        output.lines().filter_map(|line| line.strip_prefix("ok       ")?.split(':').next()).collect();
     let expected = [
         "configuration",
         "key file",
@@ -182,11 +137,8 @@ fn check_passes_where_all_is_well_and_takes_its_alias_away_again() {
     assert!(output.contains("the homeserver reached this check"), "{output}");
     let requests = homeserver.requests();
     let alias = "v3/directory/room/%23irc_towline-probe:example.org";
-    let after: Vec<&str> = requests
-        .iter()
-        .skip_while(|line| !line.starts_with("PUT"))
-        .map(String::as_str)
-        .collect();
+    let after: Vec<&str> =
+        requests.iter().skip_while(|line| !line.starts_with("PUT")).map(String::as_str).collect();
     assert_eq!(
         after,
         [
@@ -219,15 +171,9 @@ fn check_explains_each_refusal_with_its_remedy(
     let (set, _homeserver) = with_homeserver(refusals, |_| {});
     let (found, output, error) = set.run("check", &[]);
     assert_eq!(found, code, "{output}");
-    let lines: Vec<&str> = output
-        .lines()
-        .skip_while(|line| !line.starts_with("FAILED"))
-        .collect();
+    let lines: Vec<&str> = output.lines().skip_while(|line| !line.starts_with("FAILED")).collect();
     assert!(output.contains(what), "{output}");
-    assert!(
-        lines.get(1).is_some_and(|line| line.contains("remedy: ")),
-        "{output}"
-    );
+    assert!(lines.get(1).is_some_and(|line| line.contains("remedy: ")), "{output}");
     assert!(output.contains(remedy), "{output}");
     assert_eq!(error, "towline: one check failed\n");
 }
@@ -235,29 +181,15 @@ fn check_explains_each_refusal_with_its_remedy(
 #[test]
 fn check_passes_over_what_a_homeserver_does_not_have_or_has_already() {
     let answers = [
-        (
-            "POST v1/appservice",
-            (404, json!({ "errcode": "M_UNRECOGNIZED" })),
-        ),
+        ("POST v1/appservice", (404, json!({ "errcode": "M_UNRECOGNIZED" }))),
         ("POST v3/register", (400, json!({ "errcode": "M_USER_IN_USE" }))),
-        (
-            "PUT v3/directory",
-            (409, json!({ "errcode": "M_UNKNOWN", "error": "already exists" })),
-        ),
+        ("PUT v3/directory", (409, json!({ "errcode": "M_UNKNOWN", "error": "already exists" }))),
     ];
     let (set, homeserver) = with_homeserver(answers.into_iter().collect(), |_| {});
     let (code, output, _) = set.run("check", &[]);
     assert_eq!(code, 0, "{output}");
-    assert!(
-        output.contains("skipped  ping: this homeserver has no ping"),
-        "{output}"
-    );
-    assert!(
-        homeserver
-            .requests()
-            .iter()
-            .any(|line| line.starts_with("DELETE v3/directory"))
-    );
+    assert!(output.contains("skipped  ping: this homeserver has no ping"), "{output}");
+    assert!(homeserver.requests().iter().any(|line| line.starts_with("DELETE v3/directory")));
 }
 
 #[test]
@@ -274,22 +206,13 @@ fn check_tells_a_wrong_as_token_from_a_wrong_hs_token_and_a_wrong_bot() {
     });
     let (code, output, _) = set.run("check", &[]);
     assert_eq!(code, 13);
-    assert!(
-        output.contains("FAILED   ping: ") && output.contains("with another hs_token"),
-        "{output}"
-    );
+    assert!(output.contains("FAILED   ping: ") && output.contains("with another hs_token"), "{output}");
 
-    let bot = (
-        "GET v3/account/whoami",
-        (200, json!({ "user_id": "@other:example.org" })),
-    );
+    let bot = ("GET v3/account/whoami", (200, json!({ "user_id": "@other:example.org" })));
     let (set, _homeserver) = with_homeserver([bot].into_iter().collect(), |_| {});
     let (code, output, _) = set.run("check", &[]);
     assert_eq!(code, 14);
-    assert!(
-        output.contains("for @other:example.org, not @towline:example.org"),
-        "{output}"
-    );
+    assert!(output.contains("for @other:example.org, not @towline:example.org"), "{output}");
 }
 
 #[test]
@@ -299,39 +222,22 @@ fn check_finds_a_homeserver_that_calls_another_address() {
         with_homeserver(Refusals::new(), |registration| registration.url = Some(elsewhere));
     let (code, output, _) = set.run("check", &[]);
     assert_eq!(code, 12);
-    assert!(
-        output.contains("FAILED   ping: ") && output.contains("can't reach"),
-        "{output}"
-    );
+    assert!(output.contains("FAILED   ping: ") && output.contains("can't reach"), "{output}");
 }
 
 #[test]
 fn check_leaves_the_port_to_a_towline_that_runs() {
     let listens = Refusals::from([("POST /_matrix/app/v1/ping", (200, json!({})))]);
     let set = Set::new(&[]);
-    let running = Homeserver::start(
-        listens,
-        Registration::read(&set.read("registration.yaml")).unwrap(),
-    );
-    set.edit(
-        "config.yaml",
-        "  #listen: 127.0.0.1:9009",
-        &format!("  listen: {}", running.address),
-    );
+    let running = Homeserver::start(listens, Registration::read(&set.read("registration.yaml")).unwrap());
+    set.edit("config.yaml", "  #listen: 127.0.0.1:9009", &format!("  listen: {}", running.address));
     assert_eq!(set.run("registration", &[]).0, 0);
     let registration = Registration::read(&set.read("registration.yaml")).unwrap();
     let homeserver = Homeserver::start(Refusals::new(), registration);
-    set.edit(
-        "config.yaml",
-        "http://127.0.0.1:1\"",
-        &format!("http://{}/\"", homeserver.address),
-    );
+    set.edit("config.yaml", "http://127.0.0.1:1\"", &format!("http://{}/\"", homeserver.address));
     let (code, output, _) = set.run("check", &[]);
     assert_eq!(code, 0, "{output}");
-    assert!(
-        output.contains("the homeserver reached the running Towline"),
-        "{output}"
-    );
+    assert!(output.contains("the homeserver reached the running Towline"), "{output}");
     assert_eq!(running.requests(), ["POST /_matrix/app/v1/ping"]);
 }
 
@@ -340,30 +246,19 @@ fn check_says_that_the_homeserver_is_down() {
     let set = Set::new(&[]);
     let (code, output, _) = set.run("check", &[]);
     assert_eq!(code, 12);
-    assert!(
-        output.contains("FAILED   homeserver: ") && output.contains("Connection refused"),
-        "{output}"
-    );
-    assert!(
-        output.contains("remedy: see whether the homeserver runs"),
-        "{output}"
-    );
+    assert!(output.contains("FAILED   homeserver: ") && output.contains("Connection refused"), "{output}");
+    assert!(output.contains("remedy: see whether the homeserver runs"), "{output}");
 }
 
 #[test]
 fn no_command_prints_a_token() {
-    let refusals = [("POST v3/register", (400, json!({ "errcode": "M_EXCLUSIVE" })))]
-        .into_iter()
-        .collect();
+    let refusals = [("POST v3/register", (400, json!({ "errcode": "M_EXCLUSIVE" })))].into_iter().collect();
     let (set, _homeserver) = with_homeserver(refusals, |registration| registration.hs_token = "other".into());
     let config = set.load();
     for (command, more) in [("check", vec![]), ("registration", vec![])] {
         let (_, output, error) = set.run(command, &more);
         for token in [&config.appservice.as_token, &config.appservice.hs_token] {
-            assert!(
-                !format!("{output}{error}").contains(token.expose_secret()),
-                "{command}"
-            );
+            assert!(!format!("{output}{error}").contains(token.expose_secret()), "{command}");
         }
     }
 }

@@ -12,10 +12,8 @@ use crate::config::holds;
 #[test]
 fn the_documentation_lists_every_exit_code() {
     let text = include_str!("../../../docs/operations.md");
-    let rows: Vec<String> = Code::ALL
-        .iter()
-        .map(|code| format!("| {} | {} |", code.number(), code.meaning()))
-        .collect();
+    let rows: Vec<String> =
+        Code::ALL.iter().map(|code| format!("| {} | {} |", code.number(), code.meaning())).collect();
     let table = format!("| Code | Meaning |\n|---|---|\n{}\n", rows.join("\n"));
     assert!(text.contains(&table), "docs/operations.md should have\n{table}");
 }
@@ -44,10 +42,7 @@ fn the_example_registrations_are_what_towline_writes() {
             "the token that Towline shows".into(),
             "the token that the homeserver shows".into(),
         );
-        holds(
-            &format!("registration/{}.yaml", flavour.word()),
-            &example.to_yaml(flavour),
-        );
+        holds(&format!("registration/{}.yaml", flavour.word()), &example.to_yaml(flavour));
     }
 }
 
@@ -72,15 +67,9 @@ fn a_yaml_1_1_reader_reads_the_same_texts(#[case] text: &str) {
     };
     let yaml = Registration::new(&claims, text.into(), format!("{text}2").into()).to_yaml(Flavour::Synapse);
     let words = ["true", "false", "[]", "[\"irc\"]", ""];
-    for line in yaml
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
-    {
+    for line in yaml.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         let value = line.split_once(": ").map_or("", |(_, value)| value);
-        assert!(
-            words.contains(&value) || value.starts_with('"') && value.ends_with('"'),
-            "{line}"
-        );
+        assert!(words.contains(&value) || value.starts_with('"') && value.ends_with('"'), "{line}");
     }
     let script = "import sys, yaml, json; print(json.dumps(yaml.safe_load(sys.stdin)))";
     let mut python = Command::new("python3");
@@ -93,9 +82,6 @@ fn a_yaml_1_1_reader_reads_the_same_texts(#[case] text: &str) {
         assert_eq!((&read["id"], &read["as_token"]), (&json!(text), &json!(text)));
         assert_eq!(read["rate_limited"], json!(false));
         assert_eq!(read["receive_ephemeral"], json!(true));
-        assert_eq!(
-            read["namespaces"]["users"][0]["regex"],
-            json!(r"^@towline:example\.org$")
-        );
+        assert_eq!(read["namespaces"]["users"][0]["regex"], json!(r"^@towline:example\.org$"));
     }
 }

@@ -34,24 +34,15 @@ fn the_example_is_a_minimal_file_with_the_defaults() {
 fn the_example_names_every_key_with_its_default() {
     let document: Value = serde_yaml::from_str(&uncommented()).unwrap();
     for key in schema::KEYS {
-        let Some(found) = at(&document, key.path) else {
-            panic!("config.example.yaml lacks {}", key.path)
-        };
+        let Some(found) = at(&document, key.path) else { panic!("config.example.yaml lacks {}", key.path) };
         if let SchemaDefault::Is(default) = key.default {
             let default: Value = serde_yaml::from_str(default).unwrap();
-            assert_eq!(
-                found, &default,
-                "config.example.yaml shows another default of {}",
-                key.path
-            );
+            assert_eq!(found, &default, "config.example.yaml shows another default of {}", key.path);
         }
     }
     // With all settings in force nothing is unknown or of the wrong type: what remains is secrets given twice.
     for problem in parse(&uncommented()).unwrap_err() {
-        assert!(
-            problem.message.starts_with("it is given more than once"),
-            "{problem}"
-        );
+        assert!(problem.message.starts_with("it is given more than once"), "{problem}");
     }
 }
 
@@ -65,11 +56,7 @@ fn the_schema_has_every_key_once_and_below_a_section() {
             assert!(matches!(kind, Some(Kind::Section | Kind::Named)), "{}", key.path);
         }
         if key.secret {
-            assert!(
-                schema::find(&format!("{}_file", key.path)).is_some(),
-                "{}",
-                key.path
-            );
+            assert!(schema::find(&format!("{}_file", key.path)).is_some(), "{}", key.path);
         }
         assert!(key.doc.ends_with('.'), "{}", key.path);
     }

@@ -41,13 +41,8 @@ fn no_debug_output_shows_a_secret() {
     let config = Config::parse(&text, Path::new("/c.yaml"), &|_| None).unwrap();
     let shown = format!("{config:?} {}", config.database);
     assert!(!shown.contains("secret-"), "{shown}");
-    assert!(
-        shown.contains("postgres://towline:REDACTED@db/towline"),
-        "{shown}"
-    );
-    let Database::Postgres { url } = &config.database else {
-        panic!("no PostgreSQL")
-    };
+    assert!(shown.contains("postgres://towline:REDACTED@db/towline"), "{shown}");
+    let Database::Postgres { url } = &config.database else { panic!("no PostgreSQL") };
     assert!(url.expose_secret().contains("secret-three"));
 }
 
@@ -77,23 +72,15 @@ impl Folder {
 }
 
 fn tokens(config: &Config) -> (&str, &str) {
-    (
-        config.appservice.as_token.expose_secret(),
-        config.appservice.hs_token.expose_secret(),
-    )
+    (config.appservice.as_token.expose_secret(), config.appservice.hs_token.expose_secret())
 }
 
 #[test]
 fn a_secret_comes_from_the_key_a_file_or_the_environment() {
     let text = plus("appservice: { as_token: from-key, hs_token_file: secrets/hs }\n");
-    let folder = Folder::new(&[
-        ("config.yaml", &text),
-        ("secrets/hs", "from-file\r\n"),
-        ("db", "postgres://h/d\n"),
-    ]);
-    let config = folder
-        .load(&[("TOWLINE_DATABASE_URL", "postgres://env/d")])
-        .unwrap();
+    let folder =
+        Folder::new(&[("config.yaml", &text), ("secrets/hs", "from-file\r\n"), ("db", "postgres://h/d\n")]);
+    let config = folder.load(&[("TOWLINE_DATABASE_URL", "postgres://env/d")]).unwrap();
     assert_eq!(tokens(&config), ("from-key", "from-file"));
     assert_eq!(config.database.to_string(), "postgres://env/d");
 }
@@ -101,9 +88,8 @@ fn a_secret_comes_from_the_key_a_file_or_the_environment() {
 #[test]
 fn a_secret_that_is_given_twice_is_refused() {
     let text = plus("appservice: { as_token: a, hs_token: b }\n");
-    let error = Folder::new(&[("config.yaml", &text)])
-        .load(&[("TOWLINE_APPSERVICE_AS_TOKEN", "c")])
-        .unwrap_err();
+    let error =
+        Folder::new(&[("config.yaml", &text)]).load(&[("TOWLINE_APPSERVICE_AS_TOKEN", "c")]).unwrap_err();
     assert!(error.contains(
         "line 3: appservice.as_token: it is given more than once; use one of `as_token`, `as_token_file` and the \
          variable TOWLINE_APPSERVICE_AS_TOKEN"
@@ -113,9 +99,7 @@ fn a_secret_that_is_given_twice_is_refused() {
 #[test]
 fn an_empty_variable_counts_as_none() {
     let text = plus("appservice: { as_token: a, hs_token: b }\n");
-    let config = Folder::new(&[("config.yaml", &text)])
-        .load(&[("TOWLINE_APPSERVICE_AS_TOKEN", "")])
-        .unwrap();
+    let config = Folder::new(&[("config.yaml", &text)]).load(&[("TOWLINE_APPSERVICE_AS_TOKEN", "")]).unwrap();
     assert_eq!(tokens(&config), ("a", "b"));
 }
 
@@ -138,9 +122,7 @@ fn secrets_files_are_looked_for_among_the_credentials_first() {
         ("credentials/towline.key", "k"),
     ]);
     let credentials = folder.path("credentials");
-    let config = folder
-        .load(&[("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())])
-        .unwrap();
+    let config = folder.load(&[("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())]).unwrap();
     assert_eq!(tokens(&config), ("credential", "beside-too"));
     assert_eq!(config.secret_key_file, credentials.join("towline.key"));
 }
@@ -148,21 +130,13 @@ fn secrets_files_are_looked_for_among_the_credentials_first() {
 #[test]
 fn a_secrets_file_that_is_missing_or_empty_is_named() {
     let text = plus("appservice: { as_token_file: missing, hs_token_file: empty }\n");
-    let error = Folder::new(&[("config.yaml", &text), ("empty", "\n")])
-        .load(&[])
-        .unwrap_err();
+    let error = Folder::new(&[("config.yaml", &text), ("empty", "\n")]).load(&[]).unwrap_err();
     assert!(
         error.contains("appservice.as_token_file: ") && error.contains("missing can't be read"),
         "{error}"
     );
-    assert!(
-        error.contains("appservice.hs_token_file: ") && error.contains("empty is empty"),
-        "{error}"
-    );
-    assert!(
-        !error.contains("registration"),
-        "nothing more is said of a token that is given: {error}"
-    );
+    assert!(error.contains("appservice.hs_token_file: ") && error.contains("empty is empty"), "{error}");
+    assert!(!error.contains("registration"), "nothing more is said of a token that is given: {error}");
 }
 
 #[test]
@@ -175,15 +149,9 @@ fn tokens_that_are_not_given_come_from_the_registration() {
 
     let error = Folder::new(&[("config.yaml", MINIMAL)]).load(&[]).unwrap_err();
     assert!(error.contains("`towline registration` makes it"), "{error}");
-    let folder = Folder::new(&[
-        ("config.yaml", MINIMAL),
-        ("registration.yaml", "as_token: \"one\"\n"),
-    ]);
+    let folder = Folder::new(&[("config.yaml", MINIMAL), ("registration.yaml", "as_token: \"one\"\n")]);
     let error = folder.load(&[]).unwrap_err();
-    assert!(
-        error.contains("appservice.hs_token: it is neither given nor in"),
-        "{error}"
-    );
+    assert!(error.contains("appservice.hs_token: it is neither given nor in"), "{error}");
 }
 
 #[test]

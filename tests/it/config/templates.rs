@@ -47,10 +47,7 @@ fn a_ghost_template_is_refused_if_two_nicks_could_get_one_id(#[case] template: &
     "irc_{user}={network}_{channel}",
     "between two fields there must be a separator"
 )]
-#[case::separator_of_a_slug(
-    "irc_{user}_{network}-{channel}",
-    "between two fields there must be a separator"
-)]
+#[case::separator_of_a_slug("irc_{user}_{network}-{channel}", "between two fields there must be a separator")]
 #[case::no_prefix("{user}_{network}_{channel}", "it must begin with a prefix")]
 fn an_alias_template_is_refused_if_two_rooms_could_get_one_alias(
     #[case] template: &str,
@@ -83,10 +80,7 @@ fn judge(key: &str, template: &str, problem: &str) {
         (Err(found), problem) => {
             let path = format!("templates.{key}");
             let fits = |p: &Problem| p.path == path && p.line == Some(4) && p.message.starts_with(problem);
-            assert!(
-                found.len() == 1 && found.iter().all(fits),
-                "{template}: {found:?}"
-            );
+            assert!(found.len() == 1 && found.iter().all(fits), "{template}: {found:?}");
         }
     }
 }
@@ -151,10 +145,6 @@ fn yaml_line() -> impl Strategy<Value = String> {
         "[a-z:/\"'{}#*&-]{0,9}",
     ];
     (0_usize..4, any::<bool>(), key, value).prop_map(|(indent, item, key, value)| {
-        format!(
-            "{}{}{key}: {value}\n",
-            "  ".repeat(indent),
-            if item { "- " } else { "" }
-        )
+        format!("{}{}{key}: {value}\n", "  ".repeat(indent), if item { "- " } else { "" })
     })
 }

@@ -123,8 +123,7 @@ impl World {
         assert!(self.running.is_none(), "the bridge runs already");
         let config = self.config();
         let listener = cli::run::listen(config.appservice.listen).await.unwrap();
-        self.homeserver
-            .set_appservice_url(&format!("http://{}", listener.local_addr().unwrap()));
+        self.homeserver.set_appservice_url(&format!("http://{}", listener.local_addr().unwrap()));
         let (stop, stopped) = oneshot::channel();
         let done = tokio::spawn(cli::run::serve(config, listener, async {
             let _ = stopped.await;
@@ -148,9 +147,7 @@ impl World {
     pub(crate) async fn user_with_control_room(&self, name: &str) -> (TestUser, String) {
         let user = self.homeserver.user(name);
         let room = user.start_dm(&self.homeserver.bot());
-        self.homeserver
-            .wait_event(&room, |event| event.body().contains("To begin"))
-            .await;
+        self.homeserver.wait_event(&room, |event| event.body().contains("To begin")).await;
         (user, room)
     }
 

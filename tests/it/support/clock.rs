@@ -8,8 +8,5 @@ use std::time::SystemTime;
     reason = "the one clock of the test rig: its servers stamp with real time"
 )]
 pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap()
-        .as_millis() as u64
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64
 }

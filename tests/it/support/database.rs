@@ -28,11 +28,7 @@ impl TestDatabase {
 
     async fn postgres() -> Self {
         let admin = std::env::var("TOWLINE_TEST_POSTGRES").expect("TOWLINE_TEST_POSTGRES is set");
-        let name = format!(
-            "towline_{}_{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("towline_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         execute(&admin, format!("CREATE DATABASE {name}")).await;
         Self::Postgres { admin, name }
     }
@@ -42,16 +38,13 @@ impl TestDatabase {
         match self {
             Self::Sqlite(directory) => format!("sqlite://{}", directory.path().join("towline.db").display()),
             Self::Postgres { admin, name } => {
-                let (base, query) = admin
-                    .split_once('?')
-                    .map_or((admin.as_str(), None), |(a, b)| (a, Some(b)));
+                let (base, query) =
+                    admin.split_once('?').map_or((admin.as_str(), None), |(a, b)| (a, Some(b)));
                 let server = match base.split_once("://").and_then(|(_, rest)| rest.find('/')) {
                     Some(slash) => &base[..base.find("://").unwrap() + 3 + slash],
                     None => base,
                 };
-                query.map_or(format!("{server}/{name}"), |query| {
-                    format!("{server}/{name}?{query}")
-                })
+                query.map_or(format!("{server}/{name}"), |query| format!("{server}/{name}?{query}"))
             }
         }
     }
@@ -62,16 +55,10 @@ impl Drop for TestDatabase {
         let Self::Postgres { admin, name } = self else {
             return;
         };
-        let (admin, statement) = (
-            admin.clone(),
-            format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-        );
+        let (admin, statement) = (admin.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         // A drop cannot await, and the test's runtime may be the one that drops.
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(execute(&admin, statement));
         });
         drop(dropped.join());
@@ -79,12 +66,7 @@ impl Drop for TestDatabase {
 }
 
 async fn execute(url: &str, statement: String) {
-    let mut connection = PgConnection::connect(url)
-        .await
-        .expect("TOWLINE_TEST_POSTGRES is reachable");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    let mut connection = PgConnection::connect(url).await.expect("TOWLINE_TEST_POSTGRES is reachable");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }

@@ -76,9 +76,7 @@ impl Options {
         let needed = |key: &str| text(key).unwrap_or_else(|| panic!("the registration has no {key}"));
         let regexes = |kind: &str| {
             let entries = file["namespaces"][kind].as_array().into_iter().flatten();
-            entries
-                .map(|entry| entry["regex"].as_str().expect("a regex").to_owned())
-                .collect()
+            entries.map(|entry| entry["regex"].as_str().expect("a regex").to_owned()).collect()
         };
         Self {
             appservice_id: needed("id"),
@@ -105,11 +103,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(status: u16, errcode: &str, error: &str) -> Self {
-        Self {
-            status,
-            errcode: errcode.into(),
-            error: error.into(),
-        }
+        Self { status, errcode: errcode.into(), error: error.into() }
     }
 
     fn forbidden(error: &str) -> Self {
@@ -177,11 +171,7 @@ impl Homeserver {
             faults: Faults::default(),
             client: client(),
         });
-        let homeserver = Self {
-            shared,
-            address,
-            running: Mutex::new(None),
-        };
+        let homeserver = Self { shared, address, running: Mutex::new(None) };
         homeserver.run(listener);
         homeserver
     }
@@ -193,11 +183,7 @@ impl Homeserver {
             self.shared.clone(),
             running.clone(),
         )));
-        tokio::spawn(
-            running
-                .clone()
-                .run_until_cancelled_owned(push::push(self.shared.clone())),
-        );
+        tokio::spawn(running.clone().run_until_cancelled_owned(push::push(self.shared.clone())));
         *self.running.lock().unwrap() = Some(running);
     }
 
@@ -210,10 +196,7 @@ impl Homeserver {
 
     /// Opens the same port again after [`Self::stop`].
     pub(crate) async fn start_again(&self) {
-        assert!(
-            self.running.lock().unwrap().is_none(),
-            "the homeserver runs already"
-        );
+        assert!(self.running.lock().unwrap().is_none(), "the homeserver runs already");
         // The old listener goes when its task is next polled, which need not have happened yet.
         let listener = tokio::time::timeout(LIMIT, async {
             loop {
@@ -241,8 +224,7 @@ impl Homeserver {
 
     /// Where transactions go; nothing is sent while there is no URL.
     pub(crate) fn set_appservice_url(&self, url: &str) {
-        self.shared
-            .change(|core| core.options.appservice_url = Some(url.into()));
+        self.shared.change(|core| core.options.appservice_url = Some(url.into()));
     }
 
     /// What goes wrong on request.
@@ -273,9 +255,7 @@ impl Homeserver {
     pub(crate) fn timeline(&self, room: &str) -> Vec<(String, String)> {
         let events = self.events(room).into_iter();
         let messages = events.filter(|event| event.kind == "m.room.message" && event.redacted_by.is_none());
-        messages
-            .map(|event| (event.sender.clone(), event.body().to_owned()))
-            .collect()
+        messages.map(|event| (event.sender.clone(), event.body().to_owned())).collect()
     }
 
     /// The bodies of [`Self::timeline`].
@@ -292,12 +272,7 @@ impl Homeserver {
 
     /// Who has this membership in a room, sorted.
     pub(crate) fn members(&self, room: &str, membership: &str) -> Vec<String> {
-        self.shared
-            .read()
-            .rooms
-            .get(room)
-            .map(|room| room.members_with(membership))
-            .unwrap_or_default()
+        self.shared.read().rooms.get(room).map(|room| room.members_with(membership)).unwrap_or_default()
     }
 
     /// All rooms.
@@ -308,10 +283,10 @@ impl Homeserver {
     /// The rooms with this name.
     pub(crate) fn rooms_named(&self, name: &str) -> Vec<String> {
         let core = self.shared.read();
-        let named = core.rooms.values().filter(|room| {
-            room.state("m.room.name", "")
-                .is_some_and(|event| event.content["name"] == name)
-        });
+        let named = core
+            .rooms
+            .values()
+            .filter(|room| room.state("m.room.name", "").is_some_and(|event| event.content["name"] == name));
         named.map(|room| room.id.clone()).collect()
     }
 
@@ -324,11 +299,7 @@ impl Homeserver {
 
     /// The room behind an alias.
     pub(crate) fn alias(&self, alias: &str) -> Option<String> {
-        self.shared
-            .read()
-            .aliases
-            .get(alias)
-            .map(|(room, _)| room.clone())
+        self.shared.read().aliases.get(alias).map(|(room, _)| room.clone())
     }
 
     /// A user's display name.
@@ -346,10 +317,7 @@ impl Homeserver {
         let core = self.shared.read();
         let users = core.rooms.get(room).into_iter().flat_map(|room| &room.receipts);
         let each = |(user, kinds): (&String, &std::collections::BTreeMap<String, String>)| {
-            kinds
-                .iter()
-                .map(|(kind, event)| (user.clone(), kind.clone(), event.clone()))
-                .collect::<Vec<_>>()
+            kinds.iter().map(|(kind, event)| (user.clone(), kind.clone(), event.clone())).collect::<Vec<_>>()
         };
         users.flat_map(each).collect()
     }
@@ -369,20 +337,14 @@ impl Homeserver {
     /// How many events the application service has yet to take.
     pub(crate) fn backlog(&self) -> usize {
         let core = self.shared.read();
-        core.queue.len()
-            + core
-                .in_flight
-                .as_ref()
-                .map_or(0, |transaction| transaction.events.len())
+        core.queue.len() + core.in_flight.as_ref().map_or(0, |transaction| transaction.events.len())
     }
 
     /// Waits until the application service has taken everything.
     pub(crate) async fn wait_delivered(&self) {
         let wanted = || "the application service to take every event".to_owned();
-        self.wait(None, wanted, |core| {
-            (core.queue.is_empty() && core.in_flight.is_none()).then_some(())
-        })
-        .await;
+        self.wait(None, wanted, |core| (core.queue.is_empty() && core.in_flight.is_none()).then_some(()))
+            .await;
     }
 
     /// Waits for an event in a room, past or to come.
@@ -390,14 +352,11 @@ impl Homeserver {
         let mut seen = 0;
         let look = |core: &Core| {
             let events = core.rooms.get(room).map_or(&[][..], |room| &room.events);
-            let found = events[seen.min(events.len())..]
-                .iter()
-                .find(|event| wanted(event));
+            let found = events[seen.min(events.len())..].iter().find(|event| wanted(event));
             seen = events.len();
             found.map(|event| Event::clone(event))
         };
-        self.wait(Some(room), || format!("an event in {room}"), look)
-            .await
+        self.wait(Some(room), || format!("an event in {room}"), look).await
     }
 
     /// Waits for a message with this body, past or to come.
@@ -411,17 +370,13 @@ impl Homeserver {
             seen = events.len();
             found.map(|event| Event::clone(event))
         };
-        self.wait(Some(room), || format!("the message {body:?} in {room}"), look)
-            .await
+        self.wait(Some(room), || format!("the message {body:?} in {room}"), look).await
     }
 
     /// Waits until a user is invited somewhere; returns the room.
     pub(crate) async fn wait_invite(&self, user: &str) -> String {
         let look = |core: &Core| {
-            core.rooms
-                .values()
-                .find(|room| room.membership(user) == "invite")
-                .map(|room| room.id.clone())
+            core.rooms.values().find(|room| room.membership(user) == "invite").map(|room| room.id.clone())
         };
         self.wait(None, || format!("an invite for {user}"), look).await
     }
@@ -451,21 +406,14 @@ impl Homeserver {
             let matches = |(m, p): &&(String, String)| (method.is_empty() || m == method) && p.contains(path);
             (core.requests.iter().filter(matches).count() >= count).then_some(())
         };
-        self.wait(None, || format!("{count} requests {method} {path}"), look)
-            .await;
+        self.wait(None, || format!("{count} requests {method} {path}"), look).await;
     }
 
     /// Waits until a user's receipt of any kind stands on an event.
     pub(crate) async fn wait_receipt(&self, room: &str, user: &str, event: &str) {
         let wanted = || format!("a receipt of {user} on {event}");
         let look = |core: &Core| {
-            core.rooms
-                .get(room)?
-                .receipts
-                .get(user)?
-                .values()
-                .any(|at| at == event)
-                .then_some(())
+            core.rooms.get(room)?.receipts.get(user)?.values().any(|at| at == event).then_some(())
         };
         self.wait(Some(room), wanted, look).await;
     }
@@ -501,11 +449,7 @@ impl Homeserver {
             let name = self.state(&room, "m.room.name", "")["name"].clone();
             writeln!(text, "room {room} {name}: {} events, the last:", events.len()).unwrap();
             for event in events.iter().rev().take(12).rev() {
-                let key = event
-                    .state_key
-                    .as_deref()
-                    .map(|key| format!("[{key}]"))
-                    .unwrap_or_default();
+                let key = event.state_key.as_deref().map(|key| format!("[{key}]")).unwrap_or_default();
                 let content: String = event.content.to_string().chars().take(160).collect();
                 writeln!(text, "  {} {}{key} {content}", event.sender, event.kind).unwrap();
             }
@@ -515,14 +459,7 @@ impl Homeserver {
 }
 
 /// The homeserver's own client, for the application service.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "not the bridge's client: the homeserver's, in a test"
-)]
+#[expect(clippy::disallowed_methods, reason = "not the bridge's client: the homeserver's, in a test")]
 fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .tls_certs_only([])
-        .no_proxy()
-        .build()
-        .unwrap()
+    reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
 }

@@ -168,12 +168,7 @@ impl Ircd {
     /// The lines that clients sent while they had this nick.
     pub(crate) fn lines_from(&self, nick: &str) -> Vec<String> {
         let network = self.shared.read();
-        network
-            .received
-            .iter()
-            .filter(|one| one.nick == nick)
-            .map(Received::line)
-            .collect()
+        network.received.iter().filter(|one| one.nick == nick).map(Received::line).collect()
     }
 
     /// All lines of all clients, in the order of their arrival.
@@ -203,12 +198,7 @@ impl Ircd {
 
     /// A channel's topic.
     pub(crate) fn topic(&self, channel: &str) -> Option<String> {
-        self.shared
-            .read()
-            .channel(channel)?
-            .topic
-            .clone()
-            .map(|(text, _)| text)
+        self.shared.read().channel(channel)?.topic.clone().map(|(text, _)| text)
     }
 
     /// Waits for a line from a client (nick, line), past or to come.
@@ -221,10 +211,8 @@ impl Ircd {
         let mut seen = mark;
         let look = |network: &Network| {
             let new = &network.received[seen..];
-            let found = new
-                .iter()
-                .find(|one| wanted(&one.nick, &String::from_utf8_lossy(&one.bytes)))
-                .cloned();
+            let found =
+                new.iter().find(|one| wanted(&one.nick, &String::from_utf8_lossy(&one.bytes))).cloned();
             seen = network.received.len();
             found
         };
@@ -246,17 +234,13 @@ impl Ircd {
     /// Waits until a nick is in a channel.
     pub(crate) async fn wait_joined(&self, channel: &str, nick: &str) {
         let look = |network: &Network| network.names(channel).iter().any(|one| one == nick).then_some(());
-        self.shared
-            .wait(&format!("{nick} to be in {channel}"), look)
-            .await;
+        self.shared.wait(&format!("{nick} to be in {channel}"), look).await;
     }
 
     /// Waits until a nick is no longer in a channel.
     pub(crate) async fn wait_parted(&self, channel: &str, nick: &str) {
         let look = |network: &Network| (!network.names(channel).iter().any(|one| one == nick)).then_some(());
-        self.shared
-            .wait(&format!("{nick} to be out of {channel}"), look)
-            .await;
+        self.shared.wait(&format!("{nick} to be out of {channel}"), look).await;
     }
 
     /// Waits until this many connections were accepted in all.
@@ -269,32 +253,27 @@ impl Ircd {
 
     /// Only voiced people speak in this channel; others get 404.
     pub(crate) fn moderate(&self, channel: &str) {
-        self.shared
-            .change(|network| network.channel_entry(channel).modes.insert('m'));
+        self.shared.change(|network| network.channel_entry(channel).modes.insert('m'));
     }
 
     /// Nobody joins this channel: they get this numeric (471, 473, 474, 475, …).
     pub(crate) fn ban_joins(&self, channel: &str, numeric: u16) {
-        self.shared
-            .change(|network| network.channel_entry(channel).refuse_joins = Some(numeric));
+        self.shared.change(|network| network.channel_entry(channel).refuse_joins = Some(numeric));
     }
 
     /// Joining this channel takes a key.
     pub(crate) fn set_key(&self, channel: &str, key: &str) {
-        self.shared
-            .change(|network| network.channel_entry(channel).key = Some(key.into()));
+        self.shared.change(|network| network.channel_entry(channel).key = Some(key.into()));
     }
 
     /// Joins of this channel lead to another, with 470.
     pub(crate) fn forward(&self, channel: &str, to: &str) {
-        self.shared
-            .change(|network| network.channel_entry(channel).forward = Some(to.into()));
+        self.shared.change(|network| network.channel_entry(channel).forward = Some(to.into()));
     }
 
     /// Bytes to a client, as they are.
     pub(crate) fn send_raw(&self, nick: &str, bytes: &[u8]) {
-        self.shared
-            .change(|network| network.out(nick, Out::Bytes(bytes.to_vec())));
+        self.shared.change(|network| network.out(nick, Out::Bytes(bytes.to_vec())));
     }
 
     /// A line from the server itself to a client.

@@ -59,11 +59,7 @@ impl Proxy {
         });
         let accept = accept(listener, target, shared.clone());
         tokio::spawn(running.clone().run_until_cancelled_owned(accept));
-        Self {
-            address,
-            shared,
-            running,
-        }
+        Self { address, shared, running }
     }
 
     /// Where it listens.
@@ -79,10 +75,7 @@ impl Proxy {
 
     /// Closes the connections of the moment; new ones pass.
     pub(crate) fn close_connections(&self) {
-        self.shared
-            .connections
-            .send_replace(CancellationToken::new())
-            .cancel();
+        self.shared.connections.send_replace(CancellationToken::new()).cancel();
     }
 
     /// Everything passes again.
@@ -116,14 +109,9 @@ impl Proxy {
     /// Waits until this many connections were opened in all.
     pub(crate) async fn wait_opened(&self, count: usize) {
         let mut opened = self.shared.opened.subscribe();
-        let enough = tokio::time::timeout(
-            super::homeserver::LIMIT,
-            opened.wait_for(|opened| *opened >= count),
-        );
-        assert!(
-            enough.await.is_ok(),
-            "waited for {count} connections through the proxy"
-        );
+        let enough =
+            tokio::time::timeout(super::homeserver::LIMIT, opened.wait_for(|opened| *opened >= count));
+        assert!(enough.await.is_ok(), "waited for {count} connections through the proxy");
     }
 }
 
@@ -170,11 +158,7 @@ async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
             if mood.wait_for(|mood| *mood == Mood::Pass).await.is_err() {
                 return;
             }
-            let (now, later) = rest.split_at(if counted {
-                shared.spend(rest.len())
-            } else {
-                rest.len()
-            });
+            let (now, later) = rest.split_at(if counted { shared.spend(rest.len()) } else { rest.len() });
             if to.write_all(now).await.is_err() {
                 return;
             }

@@ -11,10 +11,7 @@ fn a_pong_confirms_what_left_before_its_ping() {
     bench.say(2, "bob", "two");
     let out = bench.transmit();
     let lines: Vec<_> = out.lines.iter().map(Line::as_str).collect();
-    assert_eq!(
-        lines,
-        ["PRIVMSG #rust :one", "PRIVMSG bob :two", "PING :towline-1"]
-    );
+    assert_eq!(lines, ["PRIVMSG #rust :one", "PRIVMSG bob :two", "PING :towline-1"]);
     assert_eq!(out.messages, ids(&[1, 2]));
     bench.say(3, "#rust", "three");
     assert_eq!(bench.sent().last().unwrap(), "PING :towline-2");
@@ -22,15 +19,10 @@ fn a_pong_confirms_what_left_before_its_ping() {
     bench.now += Duration::from_millis(250);
     assert_eq!(
         bench.server(":irc.test PONG irc.test :towline-1"),
-        [Event::Confirmed {
-            messages: ids(&[1, 2])
-        }]
+        [Event::Confirmed { messages: ids(&[1, 2]) }]
     );
     assert_eq!(bench.session.lag(), Some(Duration::from_millis(250)));
-    assert_eq!(
-        bench.server("PONG towline-2"),
-        [Event::Confirmed { messages: ids(&[3]) }]
-    );
+    assert_eq!(bench.server("PONG towline-2"), [Event::Confirmed { messages: ids(&[3]) }]);
     assert_eq!(bench.server("PONG towline-2"), []);
     assert_eq!(bench.session.unconfirmed(), []);
 }
@@ -49,17 +41,7 @@ fn a_refusal_of_the_only_message_to_a_target_is_certain(#[case] line: &str, #[ca
     bench.say(1, "#rust", "hello");
     bench.sent();
     let events = bench.server(line);
-    let [
-        Event::Refused {
-            messages,
-            certain: true,
-            code,
-            ..
-        },
-    ] = &events[..]
-    else {
-        panic!("{events:?}")
-    };
+    let [Event::Refused { messages, certain: true, code, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((messages, *code), (&ids(&[1]), expected));
     assert_eq!(bench.server(":s PONG s :towline-1"), []);
     assert_eq!(bench.session.unconfirmed(), []);
@@ -78,29 +60,13 @@ fn a_refusal_of_one_of_several_is_uncertain_and_told_once() {
     let reason = "Cannot send".to_owned();
     assert_eq!(
         events,
-        [Event::Refused {
-            messages: ids(&[1, 3]),
-            certain: false,
-            code: 404,
-            reason: reason.clone()
-        }]
+        [Event::Refused { messages: ids(&[1, 3]), certain: false, code: 404, reason: reason.clone() }]
     );
     // The second of the two: of the same group, so nothing new; the next is about the next fence.
     assert_eq!(bench.server(":s 404 alice #rust :Cannot send"), []);
     let events = bench.server(":s 404 alice #rust :Cannot send");
-    assert_eq!(
-        events,
-        [Event::Refused {
-            messages: ids(&[4]),
-            certain: true,
-            code: 404,
-            reason
-        }]
-    );
-    assert_eq!(
-        bench.server(":s PONG s :towline-1"),
-        [Event::Confirmed { messages: ids(&[2]) }]
-    );
+    assert_eq!(events, [Event::Refused { messages: ids(&[4]), certain: true, code: 404, reason }]);
+    assert_eq!(bench.server(":s PONG s :towline-1"), [Event::Confirmed { messages: ids(&[2]) }]);
 }
 
 #[test]
@@ -110,23 +76,13 @@ fn an_error_about_nothing_that_waits_is_a_numeric() {
     bench.sent();
     let events = bench.server(":s 401 alice bob :No such nick/channel");
     let params = vec!["bob".to_owned(), "No such nick/channel".to_owned()];
-    assert_eq!(
-        events,
-        [Event::Numeric {
-            code: 401,
-            params,
-            text: "bob: No such nick/channel".into()
-        }]
-    );
+    assert_eq!(events, [Event::Numeric { code: 401, params, text: "bob: No such nick/channel".into() }]);
 }
 
 #[test]
 fn the_end_of_a_connection_leaves_what_is_uncertain_and_what_never_left() {
     let config = SessionConfig {
-        flood: FloodLimits {
-            burst: 2,
-            interval: Duration::from_secs(1),
-        },
+        flood: FloodLimits { burst: 2, interval: Duration::from_secs(1) },
         ..Bench::config()
     };
     let mut bench = Bench::ready_with(config, "NETWORK=Test");
@@ -136,19 +92,13 @@ fn the_end_of_a_connection_leaves_what_is_uncertain_and_what_never_left() {
     }
     assert_eq!(bench.transmit().messages, ids(&[1, 2]));
     bench.server("ERROR :Closing Link: h (Ping timeout)");
-    assert_eq!(
-        (bench.session.unconfirmed(), bench.session.unsent()),
-        (ids(&[1, 2]), ids(&[3, 4, 5]))
-    );
+    assert_eq!((bench.session.unconfirmed(), bench.session.unsent()), (ids(&[1, 2]), ids(&[3, 4, 5])));
     assert!(bench.transmit().is_empty());
 }
 
 #[test]
 fn messages_are_paced_and_pongs_are_not() {
-    let config = SessionConfig {
-        flood: FloodLimits::default(),
-        ..Bench::config()
-    };
+    let config = SessionConfig { flood: FloodLimits::default(), ..Bench::config() };
     let mut bench = Bench::ready_with(config, "NETWORK=Test");
     bench.wait(Duration::from_mins(1));
     for id in 0..20 {
@@ -161,10 +111,7 @@ fn messages_are_paced_and_pongs_are_not() {
     bench.server("PING :now");
     assert_eq!(bench.sent(), ["PONG :now"]);
     let (_, lines) = bench.wait(Duration::from_secs(20));
-    let messages: Vec<_> = lines
-        .iter()
-        .filter(|(_, line)| line.starts_with("PRIVMSG"))
-        .collect();
+    let messages: Vec<_> = lines.iter().filter(|(_, line)| line.starts_with("PRIVMSG")).collect();
     assert_eq!(messages.len(), 12);
     assert!(messages.windows(2).all(|pair| pair[1].0 > pair[0].0), "{lines:?}");
     // A PING for each message would have halved the rate.
@@ -174,25 +121,15 @@ fn messages_are_paced_and_pongs_are_not() {
 #[test]
 fn people_go_before_joins_and_joins_before_the_rest() {
     let config = SessionConfig {
-        flood: FloodLimits {
-            burst: 1,
-            interval: Duration::from_secs(1),
-        },
+        flood: FloodLimits { burst: 1, interval: Duration::from_secs(1) },
         ..Bench::config()
     };
     let mut bench = Bench::ready_with(config, "TARGMAX=JOIN:1");
     bench.wait(Duration::from_secs(5));
     bench.session.ask_names("#rust");
-    bench
-        .session
-        .join(&[(channel("#a"), None), (channel("#b"), None)]);
+    bench.session.join(&[(channel("#a"), None), (channel("#b"), None)]);
     bench.session.command(Line::raw("WHOIS bob").unwrap()).unwrap();
-    let lines: Vec<_> = bench
-        .wait(Duration::from_secs(5))
-        .1
-        .into_iter()
-        .map(|(_, line)| line)
-        .collect();
+    let lines: Vec<_> = bench.wait(Duration::from_secs(5)).1.into_iter().map(|(_, line)| line).collect();
     assert_eq!(lines, ["WHOIS bob", "JOIN #a", "JOIN #b", "NAMES #rust"]);
 }
 
@@ -201,59 +138,37 @@ fn nothing_leaves_before_the_session_is_ready_nor_after_quit() {
     let mut bench = Bench::new(Bench::config());
     bench.say(1, "#rust", "early");
     bench.session.command(Line::raw("WHOIS bob").unwrap()).unwrap();
-    assert!(
-        bench
-            .sent()
-            .iter()
-            .all(|line| !line.contains("bob") && !line.contains("early"))
-    );
+    assert!(bench.sent().iter().all(|line| !line.contains("bob") && !line.contains("early")));
     bench.server(":s 001 alice :Welcome");
     bench.server(":s 422 alice :No MOTD");
-    assert_eq!(
-        bench.sent(),
-        ["PRIVMSG #rust :early", "WHOIS bob", "PING :towline-1"]
-    );
+    assert_eq!(bench.sent(), ["PRIVMSG #rust :early", "WHOIS bob", "PING :towline-1"]);
     bench.say(2, "#rust", "late");
     bench.session.quit("bye\r\nJOIN #x");
     assert_eq!(bench.sent(), ["QUIT :byeJOIN #x"]);
-    assert_eq!(
-        (bench.session.unsent(), bench.session.state()),
-        (ids(&[2]), State::Closing)
-    );
+    assert_eq!((bench.session.unsent(), bench.session.state()), (ids(&[2]), State::Closing));
     let events = bench.server("ERROR :Closing Link: h (Quit: banned)");
     assert_eq!(disconnected(&events), Some(Verdict::Retry));
 }
 
 #[test]
 fn two_hundred_channels_need_few_lines_that_all_fit() {
-    let mut channels: Vec<_> = (0..200)
-        .map(|n| (channel(&format!("#channel-number-{n:03}")), None))
-        .collect();
+    let mut channels: Vec<_> =
+        (0..200).map(|n| (channel(&format!("#channel-number-{n:03}")), None)).collect();
     channels[150].1 = Some(Key::new("sesame").unwrap());
     channels[199].1 = Some(Key::new("open").unwrap());
-    let config = SessionConfig {
-        channels: channels.clone(),
-        ..Bench::config()
-    };
+    let config = SessionConfig { channels: channels.clone(), ..Bench::config() };
     let mut bench = Bench::ready_with(config, "NETWORK=Test");
     // The greeting's lines went with `ready_with`; ask anew, as nothing was entered.
     bench.session.join(&channels);
     let out = bench.transmit();
-    assert!(
-        out.lines.len() >= 8 && out.lines.len() <= 10,
-        "{}",
-        out.lines.len()
-    );
+    assert!(out.lines.len() >= 8 && out.lines.len() <= 10, "{}", out.lines.len());
     assert!(out.lines.iter().all(|line| line.len() <= 512));
     let first = out.lines[0].as_str();
     assert!(
         first.starts_with("JOIN #channel-number-150,#channel-number-199,") && first.ends_with(" sesame,open")
     );
-    let joined: std::collections::BTreeSet<_> = out
-        .lines
-        .iter()
-        .flat_map(|line| line.as_str().split(' ').nth(1).unwrap().split(','))
-        .collect();
+    let joined: std::collections::BTreeSet<_> =
+        out.lines.iter().flat_map(|line| line.as_str().split(' ').nth(1).unwrap().split(',')).collect();
     assert_eq!(joined.len(), 200);
 }
 
@@ -274,12 +189,7 @@ fn invariant_3_a_message_that_is_no_line_is_refused(#[case] text: &str) {
     let mut bench = Bench::ready();
     for kind in [MessageKind::Privmsg, MessageKind::Notice, MessageKind::Action] {
         let target = Target::Channel(channel("#rust"));
-        let message = OutgoingMessage {
-            id: MessageId(1),
-            target,
-            kind,
-            text: text.to_owned(),
-        };
+        let message = OutgoingMessage { id: MessageId(1), target, kind, text: text.to_owned() };
         assert!(matches!(bench.session.message(message), Err(SendError::Text(_))));
     }
     assert_eq!(bench.sent(), [""; 0]);
@@ -290,17 +200,10 @@ fn what_people_write_is_never_a_ctcp_request() {
     let mut bench = Bench::ready();
     bench.say(1, "bob", "\x01VERSION\x01");
     let target = Target::Nick(nick("bob"));
-    let action = OutgoingMessage {
-        id: MessageId(2),
-        target,
-        kind: MessageKind::Action,
-        text: "waves".into(),
-    };
+    let action =
+        OutgoingMessage { id: MessageId(2), target, kind: MessageKind::Action, text: "waves".into() };
     bench.session.message(action).unwrap();
-    assert_eq!(
-        bench.sent()[..2],
-        ["PRIVMSG bob :VERSION", "PRIVMSG bob :\x01ACTION waves\x01"]
-    );
+    assert_eq!(bench.sent()[..2], ["PRIVMSG bob :VERSION", "PRIVMSG bob :\x01ACTION waves\x01"]);
 }
 
 #[test]
@@ -331,15 +234,7 @@ fn the_budget_is_what_others_receive_in_512_bytes(#[case] target: &str, #[case] 
     let mut bench = Bench::in_channel("bob");
     let parsed = Target::parse(target, bench.session.isupport()).unwrap();
     let text = "x".repeat(bench.session.text_budget(target, kind));
-    bench
-        .session
-        .message(OutgoingMessage {
-            id: MessageId(1),
-            target: parsed,
-            kind,
-            text,
-        })
-        .unwrap();
+    bench.session.message(OutgoingMessage { id: MessageId(1), target: parsed, kind, text }).unwrap();
     let sent = bench.sent().remove(0);
     assert_eq!(format!(":alice!al@host.test {sent}\r\n").len(), 512);
 }

@@ -6,10 +6,7 @@ use rstest::rstest;
 
 fn members(bench: &Bench, channel: &str) -> Vec<String> {
     let state = bench.session.channel(channel).unwrap();
-    let mut list: Vec<_> = state
-        .members()
-        .map(|(nick, prefixes)| format!("{prefixes}{nick}"))
-        .collect();
+    let mut list: Vec<_> = state.members().map(|(nick, prefixes)| format!("{prefixes}{nick}")).collect();
     list.sort();
     list
 }
@@ -18,12 +15,7 @@ fn members(bench: &Bench, channel: &str) -> Vec<String> {
 fn names_with_all_prefixes_and_hosts_are_read() {
     let mut bench = Bench::in_channel("@+bob!b@h.example +carol!c@h dave!d@h");
     assert_eq!(members(&bench, "#RUST"), ["+carol", "@+bob", "alice", "dave"]);
-    assert_eq!(
-        bench.server(":irc.test 366 alice #rust :End"),
-        [Event::Names {
-            channel: "#rust".into()
-        }]
-    );
+    assert_eq!(bench.server(":irc.test 366 alice #rust :End"), [Event::Names { channel: "#rust".into() }]);
     let events = bench.server(":irc.test 353 alice = #elsewhere :x y");
     assert!(matches!(events[..], [Event::Numeric { code: 353, .. }]));
 }
@@ -34,15 +26,7 @@ fn members_are_followed_through_join_part_kick_quit_and_nick() {
     let events = bench.server(":dave!d@h JOIN #rust dave_account :Dave D.");
     let who = Source::parse("dave!d@h");
     let account = Some("dave_account".to_owned());
-    assert_eq!(
-        events,
-        [Event::Joined {
-            channel: "#rust".into(),
-            who,
-            account,
-            own: false
-        }]
-    );
+    assert_eq!(events, [Event::Joined { channel: "#rust".into(), who, account, own: false }]);
     let events = bench.server("@account=erin :erin!e@h JOIN :#rust");
     assert!(matches!(&events[..], [Event::Joined { account: Some(account), .. }] if account == "erin"));
     let events = bench.server(":CAROL!c@h PART #rust :bye");
@@ -59,10 +43,7 @@ fn members_are_followed_through_join_part_kick_quit_and_nick() {
 
 #[test]
 fn a_channel_is_left_when_the_server_says_that_we_left() {
-    for (line, kind) in [
-        (":Alice!al@h PART #rust", "part"),
-        (":bob!b@h KICK #RUST ALICE :out", "kick"),
-    ] {
+    for (line, kind) in [(":Alice!al@h PART #rust", "part"), (":bob!b@h KICK #RUST ALICE :out", "kick")] {
         let mut bench = Bench::in_channel("bob");
         bench.session.join(&[(channel("#rust"), None)]);
         let events = bench.server(line);
@@ -75,11 +56,7 @@ fn a_channel_is_left_when_the_server_says_that_we_left() {
         assert!(bench.session.channel("#rust").is_none());
         assert_eq!(bench.sent(), [""; 0], "it is not entered again by itself");
         bench.server(":bob!b@h INVITE alice #rust");
-        assert_eq!(
-            bench.sent(),
-            [""; 0],
-            "nor by an invitation, as it is no longer wanted"
-        );
+        assert_eq!(bench.sent(), [""; 0], "nor by an invitation, as it is no longer wanted");
     }
 }
 
@@ -102,23 +79,12 @@ fn topics_come_as_they_stand_and_as_they_change() {
     let events = bench.server(":irc.test 332 alice #rust :Rust: a language");
     assert_eq!(
         events,
-        [Event::Topic {
-            channel: "#rust".into(),
-            topic: "Rust: a language".into(),
-            by: None
-        }]
+        [Event::Topic { channel: "#rust".into(), topic: "Rust: a language".into(), by: None }]
     );
     assert_eq!(bench.server(":irc.test 333 alice #rust bob 1700000000"), []);
     let events = bench.server(":bob!b@h TOPIC #rust :");
     let by = Some(Source::parse("bob!b@h"));
-    assert_eq!(
-        events,
-        [Event::Topic {
-            channel: "#rust".into(),
-            topic: String::new(),
-            by
-        }]
-    );
+    assert_eq!(events, [Event::Topic { channel: "#rust".into(), topic: String::new(), by }]);
     assert_eq!(bench.session.channel("#rust").unwrap().topic(), None);
 }
 
@@ -126,21 +92,8 @@ fn topics_come_as_they_stand_and_as_they_change() {
 fn modes_change_members_and_are_readable() {
     let mut bench = Bench::in_channel("bob carol");
     let events = bench.server(":ChanServ!s@services MODE #rust +ovf-n bob carol #overflow");
-    let [
-        Event::ModeChanged {
-            target,
-            changes,
-            own: false,
-            ..
-        },
-    ] = &events[..]
-    else {
-        panic!("{events:?}")
-    };
-    assert_eq!(
-        (target.as_str(), changes.as_str()),
-        ("#rust", "+o bob +v carol +f #overflow -n")
-    );
+    let [Event::ModeChanged { target, changes, own: false, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((target.as_str(), changes.as_str()), ("#rust", "+o bob +v carol +f #overflow -n"));
     assert_eq!(members(&bench, "#rust"), ["+carol", "@bob", "alice"]);
     let events = bench.server(":alice MODE alice :+iw");
     assert!(matches!(&events[..], [Event::ModeChanged { own: true, changes, .. }] if changes == "+iw"));
@@ -187,21 +140,8 @@ fn a_channel_that_does_not_let_us_in_is_told(
     bench.session.join(&[(channel("#new"), None)]);
     bench.sent();
     let events = bench.server(line);
-    let [
-        Event::JoinFailed {
-            channel,
-            code,
-            forward,
-            ..
-        },
-    ] = &events[..]
-    else {
-        panic!("{events:?}")
-    };
-    assert_eq!(
-        (channel.as_str(), *code, forward.as_deref()),
-        ("#new", expected, to)
-    );
+    let [Event::JoinFailed { channel, code, forward, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((channel.as_str(), *code, forward.as_deref()), ("#new", expected, to));
 }
 
 #[test]
@@ -214,9 +154,7 @@ fn an_error_that_joins_share_with_other_commands_is_a_numeric_where_nothing_is_j
 #[test]
 fn an_invitation_to_a_wanted_channel_is_followed() {
     let mut bench = Bench::ready();
-    bench
-        .session
-        .join(&[(channel("#new"), Some(Key::new("sesame").unwrap()))]);
+    bench.session.join(&[(channel("#new"), Some(Key::new("sesame").unwrap()))]);
     bench.sent();
     bench.server(":s 473 alice #new :Cannot join channel (+i)");
     let events = bench.server(":bob!b@h INVITE alice #NEW");

@@ -4,38 +4,15 @@ use super::*;
 use rstest::rstest;
 
 fn to_channel(name: &str, status: Option<char>) -> MessageTarget {
-    MessageTarget::Channel {
-        name: name.to_owned(),
-        status,
-    }
+    MessageTarget::Channel { name: name.to_owned(), status }
 }
 
 #[rstest]
-#[case::channel(
-    ":bob!b@h PRIVMSG #rust :hi",
-    to_channel("#rust", None),
-    IncomingKind::Privmsg,
-    "hi"
-)]
-#[case::operators(
-    ":bob!b@h PRIVMSG @#rust :hi",
-    to_channel("#rust", Some('@')),
-    IncomingKind::Privmsg,
-    "hi"
-)]
+#[case::channel(":bob!b@h PRIVMSG #rust :hi", to_channel("#rust", None), IncomingKind::Privmsg, "hi")]
+#[case::operators(":bob!b@h PRIVMSG @#rust :hi", to_channel("#rust", Some('@')), IncomingKind::Privmsg, "hi")]
 #[case::query(":bob!b@h PRIVMSG Alice :hi", MessageTarget::Own, IncomingKind::Privmsg, "hi")]
-#[case::old_nick(
-    ":bob!b@h PRIVMSG alice_ :hi",
-    MessageTarget::Own,
-    IncomingKind::Privmsg,
-    "hi"
-)]
-#[case::notice(
-    ":NickServ!s@services. NOTICE alice :hi",
-    MessageTarget::Own,
-    IncomingKind::Notice,
-    "hi"
-)]
+#[case::old_nick(":bob!b@h PRIVMSG alice_ :hi", MessageTarget::Own, IncomingKind::Privmsg, "hi")]
+#[case::notice(":NickServ!s@services. NOTICE alice :hi", MessageTarget::Own, IncomingKind::Notice, "hi")]
 #[case::notice_of_a_server_to_a_channel(
     ":irc.test NOTICE #rust :hi",
     to_channel("#rust", None),
@@ -50,12 +27,7 @@ fn to_channel(name: &str, status: Option<char>) -> MessageTarget {
 )]
 #[case::ctcp(":bob!b@h PRIVMSG alice :\x01ping 123\x01", MessageTarget::Own, IncomingKind::Ctcp { command: "PING".into() }, "123")]
 #[case::ctcp_reply(":bob!b@h NOTICE alice :\x01VERSION x 1\x01", MessageTarget::Own, IncomingKind::CtcpReply { command: "VERSION".into() }, "x 1")]
-#[case::empty(
-    ":bob!b@h PRIVMSG #rust",
-    to_channel("#rust", None),
-    IncomingKind::Privmsg,
-    ""
-)]
+#[case::empty(":bob!b@h PRIVMSG #rust", to_channel("#rust", None), IncomingKind::Privmsg, "")]
 fn a_message_has_a_target_and_a_kind(
     #[case] line: &str,
     #[case] expected: MessageTarget,
@@ -64,18 +36,7 @@ fn a_message_has_a_target_and_a_kind(
 ) {
     let mut bench = Bench::in_channel("bob");
     let events = bench.server(line);
-    let [
-        Event::Message {
-            target,
-            kind,
-            text,
-            own: false,
-            ..
-        },
-    ] = &events[..]
-    else {
-        panic!("{events:?}")
-    };
+    let [Event::Message { target, kind, text, own: false, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((target, kind, text.as_str()), (&expected, &as_kind, says));
     assert_eq!(bench.sent(), [""; 0], "nothing is answered");
 }
@@ -85,52 +46,24 @@ fn tags_are_passed_on() {
     let mut bench = Bench::in_channel("bob");
     let events =
         bench.server("@time=2024-01-01T00:00:00.000Z;msgid=m1;account=robert :bob!b@h PRIVMSG #rust :hi");
-    let [
-        Event::Message {
-            time, msgid, account, ..
-        },
-    ] = &events[..]
-    else {
-        panic!("{events:?}")
-    };
+    let [Event::Message { time, msgid, account, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!(*time, Some(1_704_067_200_000));
-    assert_eq!(
-        (msgid.as_deref(), account.as_deref()),
-        (Some("m1"), Some("robert"))
-    );
+    assert_eq!((msgid.as_deref(), account.as_deref()), (Some("m1"), Some("robert")));
 }
 
 #[test]
 fn our_own_messages_from_elsewhere_are_told_as_such() {
     let mut bench = Bench::in_channel("bob");
     let events = bench.server(":alice!al@host.test PRIVMSG bob :from my phone");
-    let [
-        Event::Message {
-            target, own: true, ..
-        },
-    ] = &events[..]
-    else {
-        panic!("{events:?}")
-    };
+    let [Event::Message { target, own: true, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!(*target, MessageTarget::Other("bob".into()));
     let events = bench.server(":ALICE!al@host.test PRIVMSG alice :to myself");
-    assert!(matches!(
-        &events[..],
-        [Event::Message {
-            target: MessageTarget::Own,
-            own: true,
-            ..
-        }]
-    ));
+    assert!(matches!(&events[..], [Event::Message { target: MessageTarget::Own, own: true, .. }]));
 }
 
 #[rstest]
 #[case::server_notice(":irc.test NOTICE alice :*** hello", ServerMessageKind::Notice, "*** hello")]
-#[case::to_all(
-    ":oper!o@h NOTICE $$*.test :maintenance",
-    ServerMessageKind::Notice,
-    "maintenance"
-)]
+#[case::to_all(":oper!o@h NOTICE $$*.test :maintenance", ServerMessageKind::Notice, "maintenance")]
 #[case::no_source("NOTICE alice :hello", ServerMessageKind::Notice, "hello")]
 #[case::wallops(":oper!o@h WALLOPS :hello", ServerMessageKind::Wallops, "hello")]
 #[case::fail("FAIL JOIN TOO_MANY #x :no", ServerMessageKind::Fail, "JOIN TOO_MANY #x no")]
@@ -143,9 +76,7 @@ fn what_the_server_says_is_not_from_a_person(
 ) {
     let mut bench = Bench::ready();
     let events = bench.server(line);
-    let [Event::ServerMessage { kind, text, .. }] = &events[..] else {
-        panic!("{events:?}")
-    };
+    let [Event::ServerMessage { kind, text, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((*kind, text.as_str()), (expected, says));
 }
 
@@ -153,16 +84,7 @@ fn what_the_server_says_is_not_from_a_person(
 fn a_numeric_comes_without_our_nick_and_as_one_line() {
     let mut bench = Bench::ready();
     let events = bench.server(":s 311 alice bob ~b host.test * :Bob B.");
-    let [
-        Event::Numeric {
-            code: 311,
-            params,
-            text,
-        },
-    ] = &events[..]
-    else {
-        panic!("{events:?}")
-    };
+    let [Event::Numeric { code: 311, params, text }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((params.len(), text.as_str()), (5, "bob ~b host.test * Bob B."));
     let events = bench.server(":s 252 alice 3 :operators online");
     assert!(matches!(&events[..], [Event::Numeric { text, .. }] if text == "3 operators online"));

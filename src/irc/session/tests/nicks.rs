@@ -23,18 +23,12 @@ fn fallbacks_are_tried_five_times() {
         refused = format!("alice{}", "_".repeat(tries));
         assert_eq!(bench.sent(), [format!("NICK {refused}")]);
     }
-    assert_eq!(
-        disconnected(&bench.server(&format!(":s 433 * {refused} :in use"))),
-        Some(Verdict::Retry)
-    );
+    assert_eq!(disconnected(&bench.server(&format!(":s 433 * {refused} :in use"))), Some(Verdict::Retry));
 }
 
 #[test]
 fn a_server_that_cuts_nicks_gets_fallbacks_that_fit() {
-    let mut bench = Bench::new(SessionConfig {
-        nick: nick("alexandria"),
-        ..Bench::config()
-    });
+    let mut bench = Bench::new(SessionConfig { nick: nick("alexandria"), ..Bench::config() });
     bench.sent();
     bench.server(":s 433 * alexandr :in use");
     assert_eq!(bench.sent(), ["NICK alexand_"]);
@@ -53,10 +47,7 @@ fn the_wanted_nick_is_asked_for_with_growing_waits_and_its_refusals_are_not_show
         assert_eq!(events, []);
         if lines.iter().any(|(_, line)| line == "NICK alice") {
             at.push(second);
-            assert_eq!(
-                bench.server(":s 433 alice_ alice :Nickname is already in use"),
-                []
-            );
+            assert_eq!(bench.server(":s 433 alice_ alice :Nickname is already in use"), []);
         }
         for (_, line) in lines.iter().filter(|(_, line)| line.starts_with("PING")) {
             bench.server(&format!(":s PONG s {}", &line["PING ".len()..]));
@@ -81,10 +72,7 @@ fn the_wanted_nick_is_taken_at_once_when_its_user_goes() {
         assert_eq!(bench.sent(), ["NICK alice"]);
         let events = bench.server(":alice_!al@h NICK :alice");
         assert!(matches!(&events[..], [Event::NickChanged { to, own: true, .. }] if to == "alice"));
-        assert_eq!(
-            (bench.session.nick(), bench.session.is_own("ALICE")),
-            ("alice", true)
-        );
+        assert_eq!((bench.session.nick(), bench.session.is_own("ALICE")), ("alice", true));
         assert!(bench.wait(Duration::from_secs(80)).1.is_empty());
     }
 }
@@ -96,14 +84,7 @@ fn a_nick_that_the_user_asks_for_is_the_wanted_one_only_when_given() {
     assert_eq!(bench.sent(), ["NICK bob"]);
     let events = bench.server(":irc.test 433 alice bob :Nickname is already in use");
     let reason = "Nickname is already in use".to_owned();
-    assert_eq!(
-        events,
-        [Event::NickRefused {
-            nick: "bob".into(),
-            code: 433,
-            reason
-        }]
-    );
+    assert_eq!(events, [Event::NickRefused { nick: "bob".into(), code: 433, reason }]);
     assert!(bench.wait(Duration::from_secs(80)).1.is_empty());
     bench.session.command(Line::raw("NICK carol").unwrap()).unwrap();
     bench.sent();
@@ -133,10 +114,7 @@ fn services_that_force_another_nick_are_not_raced() {
 
 #[test]
 fn a_wanted_nick_that_is_too_long_for_the_server_is_not_asked_for_again() {
-    let mut bench = Bench::new(SessionConfig {
-        nick: nick("alexandria"),
-        ..Bench::config()
-    });
+    let mut bench = Bench::new(SessionConfig { nick: nick("alexandria"), ..Bench::config() });
     bench.server(":s 001 alexandr :Welcome");
     bench.server(":s 005 alexandr NICKLEN=8 :are supported");
     bench.server(":s 422 alexandr :No MOTD");
@@ -152,13 +130,7 @@ fn a_nick_set_during_registration_is_asked_for_when_ready() {
     bench.server(":s 001 alice :Welcome");
     bench.server(":s 422 alice :No MOTD");
     bench.sent();
-    assert!(
-        bench
-            .wait(Duration::from_secs(40))
-            .1
-            .iter()
-            .any(|(_, line)| line == "NICK bob")
-    );
+    assert!(bench.wait(Duration::from_secs(40)).1.iter().any(|(_, line)| line == "NICK bob"));
 }
 
 #[test]
@@ -166,8 +138,5 @@ fn a_channel_that_is_unavailable_is_no_matter_of_nicks() {
     let mut bench = Bench::ready();
     bench.session.join(&[(channel("#busy"), None)]);
     let events = bench.server(":irc.test 437 alice #busy :Nick/channel is temporarily unavailable");
-    assert!(
-        matches!(&events[..], [Event::JoinFailed { code: 437, .. }]),
-        "{events:?}"
-    );
+    assert!(matches!(&events[..], [Event::JoinFailed { code: 437, .. }]), "{events:?}");
 }

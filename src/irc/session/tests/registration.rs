@@ -5,10 +5,7 @@ use crate::irc::sasl::SaslPlain;
 use rstest::rstest;
 
 fn with_sasl(required: bool) -> SessionConfig {
-    let sasl = Some(SaslPlain {
-        account: "alice".into(),
-        password: "sesame".into(),
-    });
+    let sasl = Some(SaslPlain { account: "alice".into(), password: "sesame".into() });
     SessionConfig {
         sasl,
         sasl_required: required,
@@ -36,19 +33,8 @@ fn a_whole_registration_with_a_login() {
         realname: "Alice A.\r\nQUIT".into(),
         ..with_sasl(true)
     });
-    assert_eq!(
-        bench.sent(),
-        [
-            "CAP LS :302",
-            "PASS :letmein",
-            "NICK alice",
-            "USER alice 0 * :Alice A.QUIT"
-        ]
-    );
-    assert!(matches!(
-        bench.server(":irc.test NOTICE * :*** Looking up")[..],
-        [Event::ServerMessage { .. }]
-    ));
+    assert_eq!(bench.sent(), ["CAP LS :302", "PASS :letmein", "NICK alice", "USER alice 0 * :Alice A.QUIT"]);
+    assert!(matches!(bench.server(":irc.test NOTICE * :*** Looking up")[..], [Event::ServerMessage { .. }]));
     bench.server("PING :cookie");
     assert_eq!(bench.sent(), ["PONG :cookie"]);
     bench.server(":irc.test CAP * LS * :server-time multi-prefix echo-message labeled-response");
@@ -59,53 +45,19 @@ fn a_whole_registration_with_a_login() {
     bench.server("AUTHENTICATE +");
     assert_eq!(bench.sent(), ["AUTHENTICATE AGFsaWNlAHNlc2FtZQ=="]);
     let events = bench.server(":irc.test 900 alice alice!al@host alice :You are now logged in as alice");
-    assert_eq!(
-        events,
-        [Event::LoggedIn {
-            account: "alice".into()
-        }]
-    );
-    assert_eq!(
-        bench.server(":irc.test 903 alice :SASL authentication successful"),
-        []
-    );
+    assert_eq!(events, [Event::LoggedIn { account: "alice".into() }]);
+    assert_eq!(bench.server(":irc.test 903 alice :SASL authentication successful"), []);
     assert_eq!(bench.sent(), ["CAP END"]);
     let events = bench.server(":irc.test 001 alice :Welcome to the Test network alice!al@cloak.test");
-    assert_eq!(
-        events,
-        [Event::Registered {
-            nick: "alice".into(),
-            server: "irc.test".into()
-        }]
-    );
-    assert_eq!(
-        bench.server(":irc.test 005 alice NETWORK=Test CASEMAPPING=ascii :are supported"),
-        []
-    );
-    assert!(matches!(
-        bench.server(":irc.test 375 alice :- motd")[..],
-        [Event::Numeric { code: 375, .. }]
-    ));
-    assert_eq!(
-        (bench.sent(), bench.session.state()),
-        (vec![], State::Registering)
-    );
-    assert_eq!(
-        bench.server(":irc.test 376 alice :End"),
-        [Event::Ready {
-            network: Some("Test".into())
-        }]
-    );
-    assert_eq!(
-        (bench.sent(), bench.session.state()),
-        (vec!["JOIN #rust".to_owned()], State::Ready)
-    );
+    assert_eq!(events, [Event::Registered { nick: "alice".into(), server: "irc.test".into() }]);
+    assert_eq!(bench.server(":irc.test 005 alice NETWORK=Test CASEMAPPING=ascii :are supported"), []);
+    assert!(matches!(bench.server(":irc.test 375 alice :- motd")[..], [Event::Numeric { code: 375, .. }]));
+    assert_eq!((bench.sent(), bench.session.state()), (vec![], State::Registering));
+    assert_eq!(bench.server(":irc.test 376 alice :End"), [Event::Ready { network: Some("Test".into()) }]);
+    assert_eq!((bench.sent(), bench.session.state()), (vec!["JOIN #rust".to_owned()], State::Ready));
     assert_eq!(bench.session.account(), Some("alice"));
     // A MOTD that the user asks for later is shown whole.
-    assert!(matches!(
-        bench.server(":irc.test 376 alice :End")[..],
-        [Event::Numeric { code: 376, .. }]
-    ));
+    assert!(matches!(bench.server(":irc.test 376 alice :End")[..], [Event::Numeric { code: 376, .. }]));
 }
 
 #[rstest]
@@ -120,10 +72,7 @@ fn a_failed_login_that_is_required_ends_the_connection(
 ) {
     let mut bench = authenticating(true);
     let events = bench.server(answer);
-    assert!(
-        matches!(&events[0], Event::SaslFailed { permanent: p, .. } if *p == permanent),
-        "{events:?}"
-    );
+    assert!(matches!(&events[0], Event::SaslFailed { permanent: p, .. } if *p == permanent), "{events:?}");
     assert_eq!(disconnected(&events), Some(verdict));
     // Nothing more leaves, whatever the server says: above all no JOIN.
     assert_eq!(bench.server(":s 001 alice :Welcome"), []);
@@ -134,10 +83,7 @@ fn a_failed_login_that_is_required_ends_the_connection(
 fn a_refusal_while_services_went_away_is_no_wrong_password() {
     let mut bench = authenticating(true);
     bench.server(":s CAP alice DEL :sasl");
-    assert_eq!(
-        disconnected(&bench.server(":s 904 alice :failed")),
-        Some(Verdict::Retry)
-    );
+    assert_eq!(disconnected(&bench.server(":s 904 alice :failed")), Some(Verdict::Retry));
 }
 
 #[test]
@@ -149,10 +95,7 @@ fn a_refusal_of_the_mechanism_needs_the_user() {
     let mut bench = authenticating(true);
     bench.server(":s 908 alice EXTERNAL :are available SASL mechanisms");
     let events = bench.server(":s 904 alice :failed");
-    assert!(
-        matches!(&events[0], Event::SaslFailed { reason, .. } if reason.contains("PLAIN")),
-        "{events:?}"
-    );
+    assert!(matches!(&events[0], Event::SaslFailed { reason, .. } if reason.contains("PLAIN")), "{events:?}");
 }
 
 #[rstest]
@@ -161,10 +104,7 @@ fn a_refusal_of_the_mechanism_needs_the_user() {
 fn without_a_login_on_offer_it_is_tried_again_later(#[case] line: &str) {
     let mut bench = Bench::new(with_sasl(true));
     let events = [bench.server(line), bench.server("CAP * ACK :multi-prefix")].concat();
-    assert!(
-        matches!(events[0], Event::SaslFailed { permanent: false, .. }),
-        "{events:?}"
-    );
+    assert!(matches!(events[0], Event::SaslFailed { permanent: false, .. }), "{events:?}");
     assert_eq!(disconnected(&events), Some(Verdict::Retry));
     assert_eq!((bench.sent(), bench.session.deadline()), (vec![], None));
 }
@@ -173,10 +113,7 @@ fn without_a_login_on_offer_it_is_tried_again_later(#[case] line: &str) {
 fn an_optional_login_that_fails_lets_the_registration_go_on() {
     let mut bench = authenticating(false);
     let events = bench.server(":s 904 alice :failed");
-    assert!(
-        matches!(events[..], [Event::SaslFailed { permanent: true, .. }]),
-        "{events:?}"
-    );
+    assert!(matches!(events[..], [Event::SaslFailed { permanent: true, .. }]), "{events:?}");
     assert_eq!(bench.sent(), ["CAP END"]);
     bench.server(":s 001 alice :Welcome");
     bench.server(":s 422 alice :No MOTD");
@@ -187,17 +124,11 @@ fn an_optional_login_that_fails_lets_the_registration_go_on() {
 fn services_that_do_not_answer_are_given_twenty_seconds() {
     let mut bench = authenticating(true);
     assert_eq!(bench.wait(Duration::from_secs(19)).0, []);
-    assert_eq!(
-        disconnected(&bench.wait(Duration::from_secs(2)).0),
-        Some(Verdict::Retry)
-    );
+    assert_eq!(disconnected(&bench.wait(Duration::from_secs(2)).0), Some(Verdict::Retry));
     let mut bench = authenticating(false);
     let (events, lines) = bench.wait(Duration::from_secs(21));
     assert!(matches!(events[..], [Event::SaslFailed { permanent: false, .. }]));
-    assert_eq!(
-        lines,
-        [(20, "AUTHENTICATE *".to_owned()), (20, "CAP END".to_owned())]
-    );
+    assert_eq!(lines, [(20, "AUTHENTICATE *".to_owned()), (20, "CAP END".to_owned())]);
 }
 
 #[test]
@@ -212,34 +143,17 @@ fn services_that_come_back_are_used_after_registration() {
     assert_eq!(bench.sent(), ["CAP REQ :sasl"]);
     bench.server(":s CAP alice ACK :sasl");
     bench.server("AUTHENTICATE +");
-    assert_eq!(
-        bench.sent(),
-        ["AUTHENTICATE PLAIN", "AUTHENTICATE AGFsaWNlAHNlc2FtZQ=="]
-    );
-    assert_eq!(
-        bench.server(":s 903 alice :ok"),
-        [Event::LoggedIn {
-            account: "alice".into()
-        }]
-    );
+    assert_eq!(bench.sent(), ["AUTHENTICATE PLAIN", "AUTHENTICATE AGFsaWNlAHNlc2FtZQ=="]);
+    assert_eq!(bench.server(":s 903 alice :ok"), [Event::LoggedIn { account: "alice".into() }]);
     assert_eq!(bench.sent(), [""; 0]);
-    assert_eq!(
-        bench.server(":s 901 alice alice!a@b :You are now logged out"),
-        [Event::LoggedOut]
-    );
+    assert_eq!(bench.server(":s 901 alice alice!a@b :You are now logged out"), [Event::LoggedOut]);
 }
 
 #[test]
 fn invariant_10_no_password_is_sent_over_an_insecure_connection() {
     for config in [
-        SessionConfig {
-            secure: false,
-            ..with_sasl(false)
-        },
-        SessionConfig {
-            server_password: Some("letmein".into()),
-            ..Bench::config()
-        },
+        SessionConfig { secure: false, ..with_sasl(false) },
+        SessionConfig { server_password: Some("letmein".into()), ..Bench::config() },
     ] {
         let mut bench = Bench::new(config);
         assert_eq!(bench.sent(), [""; 0]);
@@ -256,10 +170,7 @@ fn invariant_10_a_session_shows_no_password() {
 }
 
 #[rstest]
-#[case::banned(
-    ":s 465 alice :You are banned from this server",
-    Verdict::Hold(Duration::from_hours(1))
-)]
+#[case::banned(":s 465 alice :You are banned from this server", Verdict::Hold(Duration::from_hours(1)))]
 #[case::banned_in_other_words(":s 465 alice :Go away", Verdict::Hold(Duration::from_hours(1)))]
 #[case::throttled(":s 465 alice :Throttled", Verdict::Hold(Duration::from_mins(2)))]
 #[case::wrong_server_password(":s 464 alice :Password incorrect", Verdict::NeedUser)]

@@ -171,8 +171,5 @@ fn invariant_9_a_message_to_nobody_who_answers_is_kept_no_longer_than_its_fence(
         bench.server(":s 404 alice #rust :no");
         bench.server(&format!("PONG {}", &ping["PING ".len()..]));
     }
-    assert_eq!(
-        (bench.session.unconfirmed().len(), bench.session.fences.oldest()),
-        (0, None)
-    );
+    assert_eq!((bench.session.unconfirmed().len(), bench.session.fences.oldest()), (0, None));
 }

@@ -6,24 +6,15 @@ use super::*;
 fn a_registration_that_does_not_end_is_given_a_minute() {
     let mut bench = Bench::new(Bench::config());
     assert_eq!(disconnected(&bench.wait(Duration::from_secs(59)).0), None);
-    assert_eq!(
-        disconnected(&bench.wait(Duration::from_secs(2)).0),
-        Some(Verdict::Retry)
-    );
+    assert_eq!(disconnected(&bench.wait(Duration::from_secs(2)).0), Some(Verdict::Retry));
 }
 
 #[test]
 fn a_silent_server_is_asked_after_ninety_seconds_and_given_thirty() {
     let mut bench = Bench::ready();
     let (events, lines) = bench.wait(Duration::from_secs(119));
-    assert_eq!(
-        (events.len(), lines),
-        (0, vec![(90, "PING :towline-1".to_owned())])
-    );
-    assert_eq!(
-        disconnected(&bench.wait(Duration::from_secs(2)).0),
-        Some(Verdict::Retry)
-    );
+    assert_eq!((events.len(), lines), (0, vec![(90, "PING :towline-1".to_owned())]));
+    assert_eq!(disconnected(&bench.wait(Duration::from_secs(2)).0), Some(Verdict::Retry));
 }
 
 #[test]
@@ -33,10 +24,7 @@ fn an_answer_starts_the_silence_anew_and_measures_the_lag() {
     assert_eq!(bench.server(":irc.test PONG irc.test :towline-1"), []);
     assert_eq!(bench.session.lag(), Some(Duration::from_secs(2)));
     let (events, lines) = bench.wait(Duration::from_secs(100));
-    assert_eq!(
-        (events.len(), lines),
-        (0, vec![(90, "PING :towline-2".to_owned())])
-    );
+    assert_eq!((events.len(), lines), (0, vec![(90, "PING :towline-2".to_owned())]));
 }
 
 #[test]

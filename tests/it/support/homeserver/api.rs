@@ -35,18 +35,12 @@ pub(super) async fn handle(shared: &Arc<Shared>, call: &Call) -> Result<Answer, 
         (m, ["_matrix", "client", "v1", "appservice", id, "ping"]) if m == post => {
             json(ping(shared, call, id).await)
         }
-        (m, ["_matrix", "client", "v3", "directory", "room", alias]) if m == get => json(
-            resolve(shared, alias)
-                .await
-                .map(|room| room_and_servers(shared, &room)),
-        ),
+        (m, ["_matrix", "client", "v3", "directory", "room", alias]) if m == get => {
+            json(resolve(shared, alias).await.map(|room| room_and_servers(shared, &room)))
+        }
         (m, ["_matrix", "client", "v3", "join", room]) if m == post => {
             let caller = shared.read().caller(call)?;
-            let room = if room.starts_with('#') {
-                resolve(shared, room).await?
-            } else {
-                (*room).to_owned()
-            };
+            let room = if room.starts_with('#') { resolve(shared, room).await? } else { (*room).to_owned() };
             json(shared.change(|core| core.join(&caller, &room, &call.json()?)))
         }
         (m, ["_matrix", "media", "v3", "upload"]) if m == post => {
@@ -60,17 +54,11 @@ pub(super) async fn handle(shared: &Arc<Shared>, call: &Call) -> Result<Answer, 
                 let core = shared.read();
                 core.caller(call).and_then(|caller| core.get(&caller, call, rest))
             } else if m == post {
-                shared.change(|core| {
-                    core.caller(call)
-                        .and_then(|caller| core.post(&caller, call, rest))
-                })
+                shared.change(|core| core.caller(call).and_then(|caller| core.post(&caller, call, rest)))
             } else if m == put {
                 shared.change(|core| core.caller(call).and_then(|caller| core.put(&caller, call, rest)))
             } else if let (&Method::DELETE, ["directory", "room", alias]) = (m, rest) {
-                shared.change(|core| {
-                    core.caller(call)
-                        .and_then(|caller| core.delete_alias(&caller, alias))
-                })
+                shared.change(|core| core.caller(call).and_then(|caller| core.delete_alias(&caller, alias)))
             } else {
                 Err(unrecognized())
             };
@@ -93,20 +81,12 @@ fn register(shared: &Shared, call: &Call) -> Reply {
     if body["type"] != "m.login.application_service" {
         return Err(Refusal::forbidden("Registration has been disabled"));
     }
-    let username = body["username"].as_str().ok_or_else(|| {
-        Refusal::new(
-            400,
-            "M_MISSING_PARAM",
-            "Desired Username is missing or not a string",
-        )
-    })?;
+    let username = body["username"]
+        .as_str()
+        .ok_or_else(|| Refusal::new(400, "M_MISSING_PARAM", "Desired Username is missing or not a string"))?;
     shared.change(|core| {
         if call.token.as_ref() != Some(&core.options.as_token) {
-            return Err(Refusal::new(
-                401,
-                "M_UNKNOWN_TOKEN",
-                "Invalid access token passed.",
-            ));
+            return Err(Refusal::new(401, "M_UNKNOWN_TOKEN", "Invalid access token passed."));
         }
         let user = core.user_id(username);
         if !core.is_appservice_user(&user) {
@@ -146,11 +126,7 @@ async fn ping(shared: &Shared, call: &Call, id: &str) -> Reply {
             shared.retry.notify_one();
             Ok(json!({ "duration_ms": 1 }))
         }
-        Ok((status, body)) => Err(Refusal::new(
-            502,
-            "M_BAD_STATUS",
-            &format!("HTTP {status}: {body}"),
-        )),
+        Ok((status, body)) => Err(Refusal::new(502, "M_BAD_STATUS", &format!("HTTP {status}: {body}"))),
         Err(error) if error.is_timeout() => Err(Refusal::new(504, "M_CONNECTION_TIMEOUT", "timed out")),
         Err(error) => Err(Refusal::new(502, "M_CONNECTION_FAILED", &error.to_string())),
     }
@@ -161,11 +137,7 @@ pub(super) async fn resolve(shared: &Shared, alias: &str) -> Result<String, Refu
     let known = |core: &Core| core.aliases.get(alias).map(|(room, _)| room.clone());
     let (found, url) = {
         let core = shared.read();
-        let url = core
-            .options
-            .appservice_url
-            .clone()
-            .filter(|_| core.is_appservice_alias(alias));
+        let url = core.options.appservice_url.clone().filter(|_| core.is_appservice_alias(alias));
         (known(&core), url)
     };
     if let (None, Some(url)) = (&found, url)
@@ -181,9 +153,7 @@ impl Core {
         let missing = || Refusal::new(401, "M_MISSING_TOKEN", "Missing access token");
         let token = call.token.clone().ok_or_else(missing)?;
         if token == self.options.as_token {
-            let user = call
-                .parameter("user_id")
-                .map_or_else(|| self.bot(), str::to_owned);
+            let user = call.parameter("user_id").map_or_else(|| self.bot(), str::to_owned);
             if user != self.bot() && !self.is_appservice_user(&user) {
                 let why = format!("Application service cannot masquerade as this user ({user}).");
                 return Err(Refusal::forbidden(&why));
@@ -192,33 +162,18 @@ impl Core {
                 let why = format!("Application service has not registered this user ({user})");
                 return Err(Refusal::forbidden(&why));
             }
-            return Ok(Caller {
-                user,
-                token,
-                is_appservice: true,
-            });
+            return Ok(Caller { user, token, is_appservice: true });
         }
         match self.tokens.get(&token) {
-            Some(user) => Ok(Caller {
-                user: user.clone(),
-                token,
-                is_appservice: false,
-            }),
-            None => Err(Refusal::new(
-                401,
-                "M_UNKNOWN_TOKEN",
-                "Invalid access token passed.",
-            )),
+            Some(user) => Ok(Caller { user: user.clone(), token, is_appservice: false }),
+            None => Err(Refusal::new(401, "M_UNKNOWN_TOKEN", "Invalid access token passed.")),
         }
     }
 
     fn get(&self, caller: &Caller, call: &Call, rest: &[&str]) -> Reply {
         let user = &caller.user;
         let list = |events: Vec<&Arc<super::Event>>, room: &Room| -> Value {
-            events
-                .into_iter()
-                .map(|event| event.to_client(&room.id, now()))
-                .collect()
+            events.into_iter().map(|event| event.to_client(&room.id, now())).collect()
         };
         match rest {
             ["account", "whoami"] => Ok(json!({ "user_id": user })),
@@ -230,19 +185,11 @@ impl Core {
                 Ok(json!({ "joined_rooms": joined.map(|room| &room.id).collect::<Vec<_>>() }))
             }
             ["profile", target, part @ ..] => {
-                let profile = self
-                    .users
-                    .get(*target)
-                    .ok_or_else(|| Refusal::not_found("Profile was not found"))?;
+                let profile =
+                    self.users.get(*target).ok_or_else(|| Refusal::not_found("Profile was not found"))?;
                 let mut parts = Map::new();
-                let known = [
-                    ("displayname", &profile.displayname),
-                    ("avatar_url", &profile.avatar_url),
-                ];
-                for (key, value) in known
-                    .into_iter()
-                    .filter(|(key, _)| part.is_empty() || part == [*key])
-                {
+                let known = [("displayname", &profile.displayname), ("avatar_url", &profile.avatar_url)];
+                for (key, value) in known.into_iter().filter(|(key, _)| part.is_empty() || part == [*key]) {
                     value.as_ref().map(|value| parts.insert(key.into(), json!(value)));
                 }
                 Ok(parts.into())
@@ -266,12 +213,8 @@ impl Core {
             ["rooms", room, "members"] => {
                 let wanted = |event: &&Arc<super::Event>| {
                     event.kind == "m.room.member"
-                        && call
-                            .parameter("membership")
-                            .is_none_or(|only| only == event.membership())
-                        && call
-                            .parameter("not_membership")
-                            .is_none_or(|not| not != event.membership())
+                        && call.parameter("membership").is_none_or(|only| only == event.membership())
+                        && call.parameter("not_membership").is_none_or(|not| not != event.membership())
                 };
                 let room = self.room_of(room, user)?;
                 Ok(json!({ "chunk": list(room.full_state().into_iter().filter(wanted).collect(), room) }))
@@ -293,17 +236,12 @@ impl Core {
 
     fn account_data(&self, user: &str, room: &str, kind: &str) -> Reply {
         let key = (user.to_owned(), room.to_owned(), kind.to_owned());
-        self.account_data
-            .get(&key)
-            .cloned()
-            .ok_or_else(|| Refusal::not_found("Account data not found"))
+        self.account_data.get(&key).cloned().ok_or_else(|| Refusal::not_found("Account data not found"))
     }
 
     fn state_content(&self, room: &str, user: &str, kind: &str, key: &str, call: &Call) -> Reply {
         let room = self.room_of(room, user)?;
-        let event = room
-            .state(kind, key)
-            .ok_or_else(|| Refusal::not_found("Event not found."))?;
+        let event = room.state(kind, key).ok_or_else(|| Refusal::not_found("Event not found."))?;
         Ok(match call.parameter("format") {
             Some("event") => event.to_client(&room.id, now()),
             _ => event.content.clone(),
@@ -342,19 +280,13 @@ impl Core {
                     let why = format!("User {user} in room {room}");
                     return Err(Refusal::new(400, "M_UNKNOWN", &why));
                 }
-                self.rooms
-                    .get_mut(*room)
-                    .expect("known")
-                    .forgotten_by
-                    .insert(user.into());
+                self.rooms.get_mut(*room).expect("known").forgotten_by.insert(user.into());
                 Ok(json!({}))
             }
             ["rooms", room, "receipt", kind, event] => self.receipt(room, user, &[(kind, event)]),
             ["rooms", room, "read_markers"] => {
                 let kinds = ["m.read", "m.read.private", "m.fully_read"];
-                let marks = kinds
-                    .iter()
-                    .filter_map(|kind| Some((*kind, body[*kind].as_str()?)));
+                let marks = kinds.iter().filter_map(|kind| Some((*kind, body[*kind].as_str()?)));
                 self.receipt(room, user, &marks.collect::<Vec<_>>())
             }
             _ => Err(unrecognized()),
@@ -373,10 +305,8 @@ impl Core {
             ["rooms", room, "redact", event, transaction] => {
                 let mut content = body;
                 content["redacts"] = json!(event);
-                let draft = Draft {
-                    redacts: Some(event),
-                    ..Draft::message(user, "m.room.redaction", content)
-                };
+                let draft =
+                    Draft { redacts: Some(event), ..Draft::message(user, "m.room.redaction", content) };
                 self.send_once(caller, transaction, room, draft, ts)
             }
             ["rooms", room, "state", kind] => self.put_state(room, Draft::state(user, kind, "", body), ts),
@@ -397,13 +327,11 @@ impl Core {
             ["directory", "room", alias] => self.put_alias(caller, alias, &body),
             ["directory", "list", "room", _] => Ok(json!({})),
             ["user", who, "account_data", kind] if *who == user => {
-                self.account_data
-                    .insert((user.into(), String::new(), (*kind).into()), body);
+                self.account_data.insert((user.into(), String::new(), (*kind).into()), body);
                 Ok(json!({}))
             }
             ["user", who, "rooms", room, "account_data", kind] if *who == user => {
-                self.account_data
-                    .insert((user.into(), (*room).into(), (*kind).into()), body);
+                self.account_data.insert((user.into(), (*room).into(), (*kind).into()), body);
                 Ok(json!({}))
             }
             _ => Err(unrecognized()),
@@ -439,14 +367,7 @@ impl Core {
                 "Can't join remote room because no servers that are in the room have been provided.",
             ));
         }
-        self.set_membership(
-            room,
-            &caller.user,
-            &caller.user,
-            "join",
-            body["reason"].as_str(),
-            now(),
-        )?;
+        self.set_membership(room, &caller.user, &caller.user, "join", body["reason"].as_str(), now())?;
         Ok(json!({ "room_id": room }))
     }
 
@@ -461,18 +382,10 @@ impl Core {
             if current.position(event) < old {
                 continue;
             }
-            current
-                .receipts
-                .entry(user.into())
-                .or_default()
-                .insert((*kind).into(), (*event).into());
+            current.receipts.entry(user.into()).or_default().insert((*kind).into(), (*event).into());
         }
         for (kind, event) in marks.iter().filter(|(kind, _)| *kind != "m.fully_read") {
-            self.push_ephemeral(
-                room,
-                "m.receipt",
-                &json!({ *event: { *kind: { user: { "ts": now() } } } }),
-            );
+            self.push_ephemeral(room, "m.receipt", &json!({ *event: { *kind: { user: { "ts": now() } } } }));
         }
         Ok(json!({}))
     }
@@ -481,11 +394,7 @@ impl Core {
     pub(super) fn typing(&mut self, room: &str, user: &str, typing: bool) -> Reply {
         self.room_of(room, user)?;
         let people: &mut HashSet<String> = self.typing.entry(room.into()).or_default();
-        let changed = if typing {
-            people.insert(user.into())
-        } else {
-            people.remove(user)
-        };
+        let changed = if typing { people.insert(user.into()) } else { people.remove(user) };
         if changed {
             let mut people: Vec<_> = people.iter().cloned().collect();
             people.sort();
@@ -503,9 +412,7 @@ impl Core {
             (false, true) => return exclusive("This alias is reserved by an application service."),
             _ => {}
         }
-        let room = body["room_id"]
-            .as_str()
-            .filter(|room| self.rooms.contains_key(*room));
+        let room = body["room_id"].as_str().filter(|room| self.rooms.contains_key(*room));
         let room = room.ok_or_else(|| Refusal::new(400, "M_UNKNOWN", "Room does not exist"))?;
         if !alias.ends_with(&format!(":{}", self.options.server_name)) {
             return Err(Refusal::new(400, "M_UNKNOWN", "Room alias must be local"));
@@ -515,26 +422,16 @@ impl Core {
             return Err(Refusal::new(400, "M_INVALID_PARAM", why));
         }
         if self.aliases.contains_key(alias) {
-            return Err(Refusal::new(
-                409,
-                "M_UNKNOWN",
-                &format!("Room alias {alias} already exists"),
-            ));
+            return Err(Refusal::new(409, "M_UNKNOWN", &format!("Room alias {alias} already exists")));
         }
-        self.aliases
-            .insert(alias.into(), (room.into(), caller.user.clone()));
+        self.aliases.insert(alias.into(), (room.into(), caller.user.clone()));
         Ok(json!({}))
     }
 
     fn delete_alias(&mut self, caller: &Caller, alias: &str) -> Reply {
-        let (_, creator) = self
-            .aliases
-            .get(alias)
-            .ok_or_else(|| Refusal::not_found("Unknown room alias"))?;
+        let (_, creator) = self.aliases.get(alias).ok_or_else(|| Refusal::not_found("Unknown room alias"))?;
         if *creator != caller.user && !(caller.is_appservice && self.is_appservice_alias(alias)) {
-            return Err(Refusal::forbidden(
-                "You don't have permission to delete the alias.",
-            ));
+            return Err(Refusal::forbidden("You don't have permission to delete the alias."));
         }
         self.aliases.remove(alias);
         Ok(json!({}))
@@ -545,11 +442,7 @@ impl Core {
         let id = self.opaque()[..24].to_owned();
         let name = call.parameter("filename").map(str::to_owned);
         let bytes = call.body.to_vec().into();
-        let media = Media {
-            content_type: call.content_type.clone(),
-            name,
-            bytes,
-        };
+        let media = Media { content_type: call.content_type.clone(), name, bytes };
         self.media.insert(id.clone(), media);
         Ok(json!({ "content_uri": format!("mxc://{}/{id}", self.options.server_name) }))
     }
@@ -564,24 +457,15 @@ impl Core {
 
 /// `GET /rooms/{room}/messages`. Tokens are positions; the filter knows types and senders.
 fn messages(room: &Room, call: &Call) -> Value {
-    let filter: Value = call
-        .parameter("filter")
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
+    let filter: Value =
+        call.parameter("filter").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let listed = |key: &str, value: &str| {
-        filter[key]
-            .as_array()
-            .is_none_or(|list| list.iter().any(|one| one == value))
+        filter[key].as_array().is_none_or(|list| list.iter().any(|one| one == value))
     };
     let backwards = call.parameter("dir").unwrap_or("f") == "b";
-    let limit = call
-        .parameter("limit")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(10);
+    let limit = call.parameter("limit").and_then(|text| text.parse().ok()).unwrap_or(10);
     let end = room.events.len();
-    let from = call
-        .parameter("from")
-        .and_then(|token| token.strip_prefix('t')?.parse().ok());
+    let from = call.parameter("from").and_then(|token| token.strip_prefix('t')?.parse().ok());
     let from: usize = from.unwrap_or(if backwards { end } else { 0 }).min(end);
     let wanted = |at: &usize| {
         let event = &room.events[*at];
@@ -592,10 +476,7 @@ fn messages(room: &Room, call: &Call) -> Value {
     } else {
         (from..end).filter(wanted).take(limit).collect()
     };
-    let chunk: Vec<Value> = at
-        .iter()
-        .map(|&at| room.events[at].to_client(&room.id, now()))
-        .collect();
+    let chunk: Vec<Value> = at.iter().map(|&at| room.events[at].to_client(&room.id, now())).collect();
     let mut answer = json!({ "start": format!("t{from}"), "chunk": chunk });
     // Without an end the client has seen everything there is in this direction.
     if let Some(&last) = at.last()

@@ -73,9 +73,7 @@ impl Core {
     pub(crate) fn new(options: Options) -> Self {
         // Synapse anchors a namespace's regex at its start only.
         let read = |all: &[String]| -> Vec<Regex> {
-            all.iter()
-                .map(|one| Regex::new(&format!("^(?:{one})")).expect("a namespace's regex"))
-                .collect()
+            all.iter().map(|one| Regex::new(&format!("^(?:{one})")).expect("a namespace's regex")).collect()
         };
         Self {
             user_namespaces: read(&options.user_namespaces),
@@ -108,13 +106,9 @@ impl Core {
     }
 
     pub(crate) fn is_appservice_user(&self, user: &str) -> bool {
-        let local = user
-            .split_once(':')
-            .is_some_and(|(_, server)| server == self.options.server_name);
+        let local = user.split_once(':').is_some_and(|(_, server)| server == self.options.server_name);
         local
-            && (user[1..]
-                .split_once(':')
-                .is_some_and(|(part, _)| part == self.options.sender_localpart)
+            && (user[1..].split_once(':').is_some_and(|(part, _)| part == self.options.sender_localpart)
                 || self.user_namespaces.iter().any(|regex| regex.is_match(user)))
     }
 
@@ -130,9 +124,7 @@ impl Core {
     }
 
     pub(crate) fn room(&self, id: &str) -> Result<&Room, Refusal> {
-        self.rooms
-            .get(id)
-            .ok_or_else(|| Refusal::forbidden(&format!("User not in room {id}")))
+        self.rooms.get(id).ok_or_else(|| Refusal::forbidden(&format!("User not in room {id}")))
     }
 
     /// The room, for someone who is in it.
@@ -149,10 +141,7 @@ impl Core {
             return Err(Refusal::new(400, "M_USER_IN_USE", "User ID already taken."));
         }
         let localpart = user[1..].split(':').next().unwrap_or_default();
-        let profile = Profile {
-            displayname: Some(localpart.into()),
-            avatar_url: None,
-        };
+        let profile = Profile { displayname: Some(localpart.into()), avatar_url: None };
         self.users.insert(user.into(), profile);
         Ok(())
     }
@@ -173,14 +162,9 @@ impl Core {
         {
             return Ok(same.event_id.clone());
         }
-        let member = draft
-            .state_key
-            .filter(|_| draft.kind == "m.room.member")
-            .map(str::to_owned);
+        let member = draft.state_key.filter(|_| draft.kind == "m.room.member").map(str::to_owned);
         let concerns = self.is_appservice_user(draft.sender)
-            || member
-                .as_deref()
-                .is_some_and(|user| self.is_appservice_user(user));
+            || member.as_deref().is_some_and(|user| self.is_appservice_user(user));
         let moved = member.filter(|user| self.is_appservice_user(user)).map(|user| {
             let before = current.membership(&user) == "join";
             let after = draft.content["membership"] == "join";
@@ -190,9 +174,8 @@ impl Core {
         let current = self.rooms.get_mut(room).expect("it was there a moment ago");
         let interested = concerns || current.appservice_members > 0;
         current.take(id.clone(), draft, ts);
-        current.appservice_members = current
-            .appservice_members
-            .saturating_add_signed(moved.unwrap_or_default().into());
+        current.appservice_members =
+            current.appservice_members.saturating_add_signed(moved.unwrap_or_default().into());
         if interested {
             self.queue.push_back((room.into(), id.clone()));
         }
@@ -201,11 +184,7 @@ impl Core {
 
     /// Whether the user is in a room that this room's restricted join rule names.
     fn in_allowed_room(&self, room: &str, user: &str) -> bool {
-        let Some(rule) = self
-            .rooms
-            .get(room)
-            .and_then(|room| room.state("m.room.join_rules", ""))
-        else {
+        let Some(rule) = self.rooms.get(room).and_then(|room| room.state("m.room.join_rules", "")) else {
             return false;
         };
         let allow = rule.content["allow"].as_array().into_iter().flatten();
@@ -258,27 +237,12 @@ impl Core {
         ts: u64,
     ) -> Result<(), Refusal> {
         let value = value.filter(|value| !value.is_empty()).map(str::to_owned);
-        let (longest, what) = if key == "displayname" {
-            (256, "Displayname")
-        } else {
-            (1000, "Avatar URL")
-        };
-        if value
-            .as_ref()
-            .is_some_and(|value| value.chars().count() > longest)
-        {
-            return Err(Refusal::new(
-                400,
-                "M_UNKNOWN",
-                &format!("{what} is too long (max {longest})"),
-            ));
+        let (longest, what) = if key == "displayname" { (256, "Displayname") } else { (1000, "Avatar URL") };
+        if value.as_ref().is_some_and(|value| value.chars().count() > longest) {
+            return Err(Refusal::new(400, "M_UNKNOWN", &format!("{what} is too long (max {longest})")));
         }
         let profile = self.users.entry(user.into()).or_default();
-        let old = if key == "displayname" {
-            &mut profile.displayname
-        } else {
-            &mut profile.avatar_url
-        };
+        let old = if key == "displayname" { &mut profile.displayname } else { &mut profile.avatar_url };
         if *old == value {
             return Ok(());
         }
@@ -290,12 +254,7 @@ impl Core {
             .map(|room| room.id.clone())
             .collect();
         for room in joined {
-            let mut content = self
-                .room(&room)?
-                .state("m.room.member", user)
-                .expect("joined")
-                .content
-                .clone();
+            let mut content = self.room(&room)?.state("m.room.member", user).expect("joined").content.clone();
             match &value {
                 Some(value) => content[key] = json!(value),
                 None => drop(content.as_object_mut().expect("an object").remove(key)),
@@ -312,12 +271,7 @@ impl Core {
             let ephemeral = self.ephemeral.drain(..self.ephemeral.len().min(100)).collect();
             let id = self.next_transaction;
             self.next_transaction += 1;
-            self.in_flight = Some(Transaction {
-                id,
-                events,
-                ephemeral,
-                attempts: 0,
-            });
+            self.in_flight = Some(Transaction { id, events, ephemeral, attempts: 0 });
         }
         let transaction = self.in_flight.as_mut()?;
         transaction.attempts += 1;
@@ -347,35 +301,19 @@ impl Core {
     }
 
     pub(crate) fn push_ephemeral(&mut self, room: &str, kind: &str, content: &Value) {
-        let interested = self
-            .rooms
-            .get(room)
-            .is_some_and(|room| room.appservice_members > 0);
+        let interested = self.rooms.get(room).is_some_and(|room| room.appservice_members > 0);
         if self.options.receive_ephemeral && interested {
-            self.ephemeral
-                .push(json!({ "type": kind, "room_id": room, "content": content }));
+            self.ephemeral.push(json!({ "type": kind, "room_id": room, "content": content }));
         }
     }
 }
 
 /// The stripped state that an invitation shows of its room.
 fn invite_state(room: &Room, inviter: &str, invite: &Value) -> Value {
-    let shown = [
-        "create",
-        "join_rules",
-        "canonical_alias",
-        "avatar",
-        "encryption",
-        "name",
-        "topic",
-    ];
+    let shown = ["create", "join_rules", "canonical_alias", "avatar", "encryption", "name", "topic"];
     let strip = |event: &Value| json!({ "type": event["type"], "state_key": event["state_key"], "sender": event["sender"], "content": event["content"] });
-    let states = shown
-        .iter()
-        .filter_map(|kind| room.state(&format!("m.room.{kind}"), ""));
+    let states = shown.iter().filter_map(|kind| room.state(&format!("m.room.{kind}"), ""));
     let member = room.state("m.room.member", inviter);
-    let events = states
-        .chain(member)
-        .map(|event| strip(&event.to_client(&room.id, 0)));
+    let events = states.chain(member).map(|event| strip(&event.to_client(&room.id, 0)));
     events.chain([strip(invite)]).collect()
 }

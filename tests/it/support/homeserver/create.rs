@@ -35,11 +35,7 @@ impl Core {
     }
 
     fn fill(&mut self, room: &str, creator: &str, wanted: &Wanted, ts: u64) -> Result<(), Refusal> {
-        self.append(
-            room,
-            Draft::state(creator, "m.room.create", "", wanted.creation.clone()),
-            ts,
-        )?;
+        self.append(room, Draft::state(creator, "m.room.create", "", wanted.creation.clone()), ts)?;
         self.set_membership(room, creator, creator, "join", None, ts)?;
         for (kind, key, content) in &wanted.state {
             self.append(room, Draft::state(creator, kind, key, content.clone()), ts)?;
@@ -49,11 +45,7 @@ impl Core {
         }
         for user in &wanted.invite {
             let mut content = json!({ "membership": "invite" });
-            if let Some(name) = self
-                .users
-                .get(user)
-                .and_then(|profile| profile.displayname.clone())
-            {
+            if let Some(name) = self.users.get(user).and_then(|profile| profile.displayname.clone()) {
                 content["displayname"] = json!(name);
             }
             if wanted.is_direct {
@@ -78,18 +70,13 @@ impl Wanted {
     fn read(core: &Core, creator: &str, request: &Value, version: &str) -> Result<Self, Refusal> {
         let bad = |why: &str| Refusal::new(400, "M_UNKNOWN", why);
         let invite: Vec<String> = texts(&request["invite"]);
-        if let Some(user) = invite
-            .iter()
-            .find(|user| !user.starts_with('@') || !user.contains(':'))
-        {
+        if let Some(user) = invite.iter().find(|user| !user.starts_with('@') || !user.contains(':')) {
             return Err(bad(&format!("Invalid user_id: {user}")));
         }
         let alias = alias(core, request)?;
         let is_public = request["visibility"] == "public";
         let preset =
-            request["preset"]
-                .as_str()
-                .unwrap_or(if is_public { "public_chat" } else { "private_chat" });
+            request["preset"].as_str().unwrap_or(if is_public { "public_chat" } else { "private_chat" });
         let (join_rule, trusted, guests) = match preset {
             "private_chat" => ("invite", false, true),
             "trusted_private_chat" => ("invite", true, true),
@@ -99,10 +86,7 @@ impl Wanted {
         let creation = creation(request, version, if trusted { &invite } else { &[] });
         let given = |kind: &str| {
             let entries = request["initial_state"].as_array().into_iter().flatten();
-            entries
-                .rev()
-                .find(|entry| entry["type"] == kind)
-                .map(|entry| entry["content"].clone())
+            entries.rev().find(|entry| entry["type"] == kind).map(|entry| entry["content"].clone())
         };
         let levels = match given("m.room.power_levels") {
             Some(content) => content,
@@ -124,21 +108,12 @@ impl Wanted {
             add("m.room.canonical_alias", json!({ "alias": alias }));
         }
         add("m.room.join_rules", json!({ "join_rule": join_rule }));
-        add(
-            "m.room.history_visibility",
-            json!({ "history_visibility": "shared" }),
-        );
+        add("m.room.history_visibility", json!({ "history_visibility": "shared" }));
         if guests {
             add("m.room.guest_access", json!({ "guest_access": "can_join" }));
         }
         add_given_state(&mut state, request)?;
-        Ok(Self {
-            creation,
-            state,
-            alias,
-            invite,
-            is_direct: request["is_direct"] == true,
-        })
+        Ok(Self { creation, state, alias, invite, is_direct: request["is_direct"] == true })
     }
 }
 
@@ -196,11 +171,7 @@ fn add_given_state(state: &mut Vec<(String, String, Value)>, request: &Value) ->
     }
     if let Some(topic) = request["topic"].as_str() {
         let rich = json!({ "m.text": [{ "body": topic }] });
-        state.push((
-            "m.room.topic".into(),
-            String::new(),
-            json!({ "topic": topic, "m.topic": rich }),
-        ));
+        state.push(("m.room.topic".into(), String::new(), json!({ "topic": topic, "m.topic": rich })));
     }
     Ok(())
 }
@@ -243,9 +214,5 @@ fn power_levels(
 }
 
 fn texts(list: &Value) -> Vec<String> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|one| one.as_str().map(str::to_owned))
-        .collect()
+    list.as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
 }

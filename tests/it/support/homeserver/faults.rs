@@ -35,12 +35,7 @@ impl Faults {
     /// The next `times` requests of this method (empty: any) whose path holds `path` fail this way.
     /// Paths are compared with their percent signs resolved. Earlier rules go first.
     pub(crate) fn fail(&self, method: &str, path: &str, fault: Fault, times: usize) {
-        let rule = Rule {
-            method: method.into(),
-            path: path.into(),
-            fault,
-            times,
-        };
+        let rule = Rule { method: method.into(), path: path.into(), fault, times };
         self.0.lock().unwrap().push(rule);
     }
 

@@ -31,10 +31,7 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as a JSON object.
@@ -128,18 +125,13 @@ async fn answer(
 
 fn response(status: u16, body: &Value) -> Response<Body> {
     let builder = Response::builder().status(StatusCode::from_u16(status).unwrap());
-    builder
-        .header(CONTENT_TYPE, "application/json")
-        .body(Body::from(body.to_string()))
-        .unwrap()
+    builder.header(CONTENT_TYPE, "application/json").body(Body::from(body.to_string())).unwrap()
 }
 
 fn rate_limited(retry_after_ms: u64) -> Response<Body> {
     let body = json!({ "errcode": "M_LIMIT_EXCEEDED", "error": "Too Many Requests", "retry_after_ms": retry_after_ms });
     let mut response = response(429, &body);
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, retry_after_ms.div_ceil(1000).into());
+    response.headers_mut().insert(RETRY_AFTER, retry_after_ms.div_ceil(1000).into());
     response
 }
 
@@ -147,12 +139,7 @@ async fn read(request: Request<hyper::body::Incoming>) -> Result<Call, axum::Err
     let (head, body) = request.into_parts();
     let body = to_bytes(Body::new(body), LARGEST_BODY).await?;
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let pairs = head
-        .uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty());
+    let pairs = head.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     let query = pairs.map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")))
@@ -161,9 +148,7 @@ async fn read(request: Request<hyper::body::Incoming>) -> Result<Call, axum::Err
         segments: head.uri.path().split('/').skip(1).map(decode).collect(),
         query: query.collect(),
         content_type: header(CONTENT_TYPE).unwrap_or("application/octet-stream").into(),
-        token: header(AUTHORIZATION)
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .map(Into::into),
+        token: header(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).map(Into::into),
         method: head.method,
         body,
     })

@@ -45,8 +45,7 @@ async fn deliver(shared: &Shared, url: &str, transaction: &Transaction) -> bool 
     let (body, token) = {
         let core = shared.read();
         (
-            core.transaction_body(transaction, super::super::clock::now())
-                .to_string(),
+            core.transaction_body(transaction, super::super::clock::now()).to_string(),
             core.options.hs_token.clone(),
         )
     };
@@ -73,13 +72,9 @@ async fn deliver(shared: &Shared, url: &str, transaction: &Transaction) -> bool 
 async fn query_users(shared: &Shared, url: &str, transaction: &Transaction) {
     let unknown: Vec<String> = {
         let core = shared.read();
-        let events = transaction
-            .events
-            .iter()
-            .filter_map(|(room, id)| core.rooms[room].event(id));
-        let named = events
-            .filter(|event| event.kind == "m.room.member")
-            .filter_map(|event| event.state_key.clone());
+        let events = transaction.events.iter().filter_map(|(room, id)| core.rooms[room].event(id));
+        let named =
+            events.filter(|event| event.kind == "m.room.member").filter_map(|event| event.state_key.clone());
         named
             .filter(|user| {
                 core.is_appservice_user(user) && *user != core.bot() && !core.users.contains_key(user)
@@ -95,17 +90,8 @@ async fn query_users(shared: &Shared, url: &str, transaction: &Transaction) {
 pub(super) async fn query(shared: &Shared, url: &str, what: &[&str; 2]) -> bool {
     let token = shared.read().options.hs_token.clone();
     let mut address = reqwest::Url::parse(url).unwrap();
-    address
-        .path_segments_mut()
-        .unwrap()
-        .pop_if_empty()
-        .extend(["_matrix", "app", "v1"])
-        .extend(what);
-    let request = shared
-        .client
-        .get(address)
-        .bearer_auth(token)
-        .timeout(Duration::from_mins(1));
+    address.path_segments_mut().unwrap().pop_if_empty().extend(["_matrix", "app", "v1"]).extend(what);
+    let request = shared.client.get(address).bearer_auth(token).timeout(Duration::from_mins(1));
     request.send().await.is_ok_and(|answer| answer.status() == 200)
 }
 
@@ -117,13 +103,8 @@ pub(super) async fn ping(
 ) -> Result<(u16, String), reqwest::Error> {
     let token = shared.read().options.hs_token.clone();
     let body = transaction.map_or(json!({}), |id| json!({ "transaction_id": id }));
-    let request = shared
-        .client
-        .post(format!("{url}/_matrix/app/v1/ping"))
-        .bearer_auth(token);
-    let request = request
-        .header("Content-Type", "application/json")
-        .body(body.to_string());
+    let request = shared.client.post(format!("{url}/_matrix/app/v1/ping")).bearer_auth(token);
+    let request = request.header("Content-Type", "application/json").body(body.to_string());
     let answer = request.timeout(Duration::from_mins(1)).send().await?;
     Ok((answer.status().as_u16(), answer.text().await?))
 }

@@ -75,23 +75,11 @@ pub(crate) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(crate) fn message(sender: &'a str, kind: &'a str, content: Value) -> Self {
-        Self {
-            sender,
-            kind,
-            state_key: None,
-            content,
-            redacts: None,
-        }
+        Self { sender, kind, state_key: None, content, redacts: None }
     }
 
     pub(crate) fn state(sender: &'a str, kind: &'a str, state_key: &'a str, content: Value) -> Self {
-        Self {
-            sender,
-            kind,
-            state_key: Some(state_key),
-            content,
-            redacts: None,
-        }
+        Self { sender, kind, state_key: Some(state_key), content, redacts: None }
     }
 }
 
@@ -128,19 +116,14 @@ struct Levels {
 impl Levels {
     /// The defaults of a room without the event: note that `state_default` is 0 only then.
     fn absent() -> Self {
-        Self {
-            state_default: 0,
-            ..Self::read(&json!({}))
-        }
+        Self { state_default: 0, ..Self::read(&json!({})) }
     }
 
     fn read(content: &Value) -> Self {
         let level = |name: &str, default| content[name].as_i64().unwrap_or(default);
         let map = |name: &str| {
             let entries = content[name].as_object().into_iter().flatten();
-            entries
-                .filter_map(|(key, value)| Some((key.clone(), value.as_i64()?)))
-                .collect()
+            entries.filter_map(|(key, value)| Some((key.clone(), value.as_i64()?))).collect()
         };
         Self {
             users: map("users"),
@@ -192,19 +175,14 @@ impl Room {
 
     /// All current state, in the order of its events.
     pub(crate) fn full_state(&self) -> Vec<&Arc<Event>> {
-        let mut at: Vec<_> = self
-            .state
-            .values()
-            .flat_map(|keys| keys.values().copied())
-            .collect();
+        let mut at: Vec<_> = self.state.values().flat_map(|keys| keys.values().copied()).collect();
         at.sort_unstable();
         at.into_iter().map(|at| &self.events[at]).collect()
     }
 
     /// `join`, `invite`, `leave`, `ban`, `knock`; empty for someone who was never here.
     pub(crate) fn membership(&self, user: &str) -> &str {
-        self.state("m.room.member", user)
-            .map_or("", |event| event.membership())
+        self.state("m.room.member", user).map_or("", |event| event.membership())
     }
 
     pub(crate) fn members_with(&self, membership: &str) -> Vec<String> {
@@ -223,11 +201,7 @@ impl Room {
             let creator = self.events.first().is_some_and(|create| create.sender == user);
             return if creator { 100 } else { 0 };
         }
-        self.levels
-            .users
-            .get(user)
-            .copied()
-            .unwrap_or(self.levels.users_default)
+        self.levels.users.get(user).copied().unwrap_or(self.levels.users_default)
     }
 
     /// Whether someone in the room may let restricted joiners in.
@@ -244,16 +218,11 @@ impl Room {
         let mut previous = None;
         if let Some(key) = draft.state_key {
             let keys = self.state.entry(draft.kind.into()).or_default();
-            previous = keys
-                .insert(key.into(), at)
-                .map(|old| self.events[old].content.clone());
+            previous = keys.insert(key.into(), at).map(|old| self.events[old].content.clone());
             match draft.kind {
                 "m.room.power_levels" => self.levels = Levels::read(&draft.content),
                 "m.room.create" if self.version == "12" => {
-                    let others = draft.content["additional_creators"]
-                        .as_array()
-                        .into_iter()
-                        .flatten();
+                    let others = draft.content["additional_creators"].as_array().into_iter().flatten();
                     self.creators = others.filter_map(|id| id.as_str().map(str::to_owned)).collect();
                     self.creators.insert(draft.sender.into());
                 }
@@ -308,10 +277,7 @@ impl Room {
                 "You don't have permission to post that to the room. user_level ({level}) < send_level ({needed})"
             )));
         }
-        if draft
-            .state_key
-            .is_some_and(|key| key.starts_with('@') && key != draft.sender)
-        {
+        if draft.state_key.is_some_and(|key| key.starts_with('@') && key != draft.sender) {
             return Err(Refusal::forbidden("You are not allowed to set others state"));
         }
         if let Some(target) = draft.redacts.and_then(|id| self.event(id))
@@ -327,11 +293,7 @@ impl Room {
     }
 
     fn send_level(&self, kind: &str, is_state: bool) -> i64 {
-        let default = if is_state {
-            self.levels.state_default
-        } else {
-            self.levels.events_default
-        };
+        let default = if is_state { self.levels.state_default } else { self.levels.events_default };
         self.levels.events.get(kind).copied().unwrap_or(default)
     }
 
@@ -376,9 +338,9 @@ impl Room {
     ) -> Result<(), Refusal> {
         let no = |why: &str| Err(Refusal::forbidden(why));
         let first = self.events.len() == 1 && self.events[0].sender == target;
-        let rule = self.state("m.room.join_rules", "").map_or("invite", |event| {
-            event.content["join_rule"].as_str().unwrap_or("invite")
-        });
+        let rule = self
+            .state("m.room.join_rules", "")
+            .map_or("invite", |event| event.content["join_rule"].as_str().unwrap_or("invite"));
         match rule {
             _ if sender != target => no("Cannot force another user to join."),
             _ if current == "ban" => no("You are banned from this room"),
@@ -399,28 +361,17 @@ impl Room {
         let bad = |why: &str| Err(Refusal::new(400, "M_UNKNOWN", why));
         let empty = Map::new();
         for name in ["users", "events", "notifications"] {
-            let entries = draft
-                .content
-                .get(name)
-                .and_then(Value::as_object)
-                .unwrap_or(&empty);
+            let entries = draft.content.get(name).and_then(Value::as_object).unwrap_or(&empty);
             if entries.values().any(|value| !value.is_i64()) {
-                return bad(&format!(
-                    "{name} must be a dict wherein all the values are integers."
-                ));
+                return bad(&format!("{name} must be a dict wherein all the values are integers."));
             }
         }
         let users = draft.content["users"].as_object().unwrap_or(&empty);
-        if let Some(user) = users
-            .keys()
-            .find(|user| !user.starts_with('@') || !user.contains(':'))
-        {
+        if let Some(user) = users.keys().find(|user| !user.starts_with('@') || !user.contains(':')) {
             return bad(&format!("Not a valid user_id: {user}"));
         }
         if let Some(creator) = users.keys().find(|user| self.creators.contains(*user)) {
-            return bad(&format!(
-                "Creator user {creator} must not appear in content.users"
-            ));
+            return bad(&format!("Creator user {creator} must not appear in content.users"));
         }
         let Some(current) = self.state("m.room.power_levels", "") else {
             return Ok(());
@@ -428,15 +379,7 @@ impl Room {
         let above = |old: Option<i64>, new: Option<i64>| {
             old != new && (old.is_some_and(|old| old > level) || new.is_some_and(|new| new > level))
         };
-        for name in [
-            "users_default",
-            "events_default",
-            "state_default",
-            "ban",
-            "redact",
-            "kick",
-            "invite",
-        ] {
+        for name in ["users_default", "events_default", "state_default", "ban", "redact", "kick", "invite"] {
             if above(current.content[name].as_i64(), draft.content[name].as_i64()) {
                 return Err(Refusal::forbidden(ABOVE_OWN));
             }

@@ -70,9 +70,7 @@ impl TestUser {
             "invite": room.invite, "is_direct": room.is_direct, "initial_state": state,
             "room_version": room.room_version,
         });
-        self.shared
-            .change(|core| core.create_room(&self.id, &request, now()))
-            .expect("the room is made")
+        self.shared.change(|core| core.create_room(&self.id, &request, now())).expect("the room is made")
     }
 
     /// Starts a conversation with one other, as Element does.
@@ -125,23 +123,18 @@ impl TestUser {
     pub(crate) fn accept_invites(&self) -> Vec<String> {
         let invited: Vec<String> = {
             let core = self.shared.read();
-            let rooms = core
-                .rooms
-                .values()
-                .filter(|room| room.membership(&self.id) == "invite");
+            let rooms = core.rooms.values().filter(|room| room.membership(&self.id) == "invite");
             rooms.map(|room| room.id.clone()).collect()
         };
         for room in &invited {
-            self.member(room, &self.id, "join", None)
-                .expect("an invited user may join");
+            self.member(room, &self.id, "join", None).expect("an invited user may join");
         }
         invited
     }
 
     /// Leaves a room, or declines an invite.
     pub(crate) fn leave(&self, room: &str) {
-        self.member(room, &self.id, "leave", None)
-            .expect("leaving is allowed");
+        self.member(room, &self.id, "leave", None).expect("leaving is allowed");
     }
 
     pub(crate) fn invite(&self, room: &str, user: &str) {
@@ -161,17 +154,12 @@ impl TestUser {
     }
 
     fn member(&self, room: &str, user: &str, membership: &str, reason: Option<&str>) -> Result<(), Refusal> {
-        self.shared
-            .change(|core| core.set_membership(room, &self.id, user, membership, reason, now()))
+        self.shared.change(|core| core.set_membership(room, &self.id, user, membership, reason, now()))
     }
 
     /// Says a line; returns the event's id.
     pub(crate) fn send_text(&self, room: &str, body: &str) -> String {
-        self.send(
-            room,
-            "m.room.message",
-            json!({ "msgtype": "m.text", "body": body }),
-        )
+        self.send(room, "m.room.message", json!({ "msgtype": "m.text", "body": body }))
     }
 
     /// Says a line with formatting.
@@ -188,8 +176,7 @@ impl TestUser {
     }
 
     pub(crate) fn try_send(&self, room: &str, kind: &str, content: Value) -> Result<String, Refusal> {
-        self.shared
-            .change(|core| core.append(room, Draft::message(&self.id, kind, content), now()))
+        self.shared.change(|core| core.append(room, Draft::message(&self.id, kind, content), now()))
     }
 
     /// Sends a state event.
@@ -200,8 +187,7 @@ impl TestUser {
         key: &str,
         content: Value,
     ) -> Result<String, Refusal> {
-        self.shared
-            .change(|core| core.append(room, Draft::state(&self.id, kind, key, content), now()))
+        self.shared.change(|core| core.append(room, Draft::state(&self.id, kind, key, content), now()))
     }
 
     /// Reacts to an event.
@@ -248,9 +234,7 @@ impl TestUser {
 
     /// Starts or stops typing.
     pub(crate) fn typing(&self, room: &str, typing: bool) {
-        self.shared
-            .change(|core| core.typing(room, &self.id, typing))
-            .expect("a member may type");
+        self.shared.change(|core| core.typing(room, &self.id, typing)).expect("a member may type");
     }
 
     /// Changes the display name, in each joined room too.

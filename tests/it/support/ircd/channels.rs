@@ -87,10 +87,7 @@ impl Network {
 
     /// The nicks in a channel, sorted.
     pub(super) fn names(&self, name: &str) -> Vec<String> {
-        let members = self
-            .channel(name)
-            .into_iter()
-            .flat_map(|channel| channel.members.keys());
+        let members = self.channel(name).into_iter().flat_map(|channel| channel.members.keys());
         let mut names: Vec<_> = members.map(|id| self.clients[id].nick().to_owned()).collect();
         names.sort();
         names
@@ -98,10 +95,7 @@ impl Network {
 
     /// `(modes, prefixes)` of ISUPPORT's PREFIX, highest first.
     fn prefixes(&self) -> Vec<(char, char)> {
-        let token = self
-            .isupport("PREFIX")
-            .unwrap_or("(ov)@+")
-            .trim_start_matches('(');
+        let token = self.isupport("PREFIX").unwrap_or("(ov)@+").trim_start_matches('(');
         let (modes, symbols) = token.split_once(')').unwrap_or(("", ""));
         modes.chars().zip(symbols.chars()).collect()
     }
@@ -111,11 +105,8 @@ impl Network {
         let Some(modes) = self.channel(name).and_then(|channel| channel.members.get(&id)) else {
             return String::new();
         };
-        let shown = self
-            .prefixes()
-            .into_iter()
-            .filter(|(mode, _)| modes.contains(mode))
-            .map(|(_, symbol)| symbol);
+        let shown =
+            self.prefixes().into_iter().filter(|(mode, _)| modes.contains(mode)).map(|(_, symbol)| symbol);
         shown.take(if all { usize::MAX } else { 1 }).collect()
     }
 
@@ -136,27 +127,17 @@ impl Network {
             return self.numeric(id, numeric, &format!("{name} :{why}"));
         }
         channel.invited.remove(&id);
-        let modes = if channel.members.is_empty() {
-            BTreeSet::from(['o'])
-        } else {
-            BTreeSet::new()
-        };
+        let modes = if channel.members.is_empty() { BTreeSet::from(['o']) } else { BTreeSet::new() };
         channel.members.insert(id, modes);
         let (name, topic) = (channel.name.clone(), channel.topic.clone());
         let members: Vec<_> = channel.members.keys().copied().collect();
         let client = &self.clients[&id];
         let source = client.source();
-        let extended = format!(
-            "JOIN {name} {} :{}",
-            client.account.as_deref().unwrap_or("*"),
-            client.realname
-        );
+        let extended =
+            format!("JOIN {name} {} :{}", client.account.as_deref().unwrap_or("*"), client.realname);
         for member in members {
-            let line = if self.clients[&member].has("extended-join") {
-                &extended
-            } else {
-                &format!("JOIN {name}")
-            };
+            let line =
+                if self.clients[&member].has("extended-join") { &extended } else { &format!("JOIN {name}") };
             self.deliver(member, &source, "", line);
         }
         if let Some((text, setter)) = topic {
@@ -169,19 +150,13 @@ impl Network {
     pub(super) fn send_names(&mut self, id: ClientId, name: &str) {
         let all = self.clients[&id].has("multi-prefix");
         let hosts = self.clients[&id].has("userhost-in-names");
-        let members = self
-            .channel(name)
-            .map(|channel| channel.members.keys().copied().collect::<Vec<_>>());
+        let members = self.channel(name).map(|channel| channel.members.keys().copied().collect::<Vec<_>>());
         let shown: Vec<String> = members
             .unwrap_or_default()
             .into_iter()
             .map(|member| {
                 let client = &self.clients[&member];
-                let who = if hosts {
-                    client.source()
-                } else {
-                    client.nick().to_owned()
-                };
+                let who = if hosts { client.source() } else { client.nick().to_owned() };
                 format!("{}{who}", self.prefix(name, member, all))
             })
             .collect();
@@ -231,10 +206,7 @@ impl Network {
             return;
         };
         let shown = self.channel_entry(name).name.clone();
-        let line = reason.map_or_else(
-            || format!("PART {shown}"),
-            |reason| format!("PART {shown} :{reason}"),
-        );
+        let line = reason.map_or_else(|| format!("PART {shown}"), |reason| format!("PART {shown} :{reason}"));
         let source = self.clients[&id].source();
         self.deliver_to(members, &source, "", &line);
         self.channel_entry(name).members.remove(&id);
@@ -260,14 +232,9 @@ impl Network {
                 None => self.numeric(id, 331, &format!("{name} :No topic is set.")),
             };
         };
-        let protected = self
-            .channel(name)
-            .is_some_and(|channel| channel.modes.contains(&'t'));
-        let members = if protected {
-            self.members_for_operator(id, name)
-        } else {
-            self.members_for(id, name)
-        };
+        let protected = self.channel(name).is_some_and(|channel| channel.modes.contains(&'t'));
+        let members =
+            if protected { self.members_for_operator(id, name) } else { self.members_for(id, name) };
         let Some(members) = members else { return };
         let source = self.clients[&id].source();
         let new = (!topic.is_empty()).then(|| (topic.to_owned(), source.clone()));
@@ -313,17 +280,11 @@ impl Network {
             let adds = sign == '+';
             let takes_argument =
                 ranks.contains(&letter) || matches!(letter, 'b' | 'k') || (letter == 'l' && adds);
-            let argument = if takes_argument {
-                arguments.next().copied()
-            } else {
-                None
-            };
+            let argument = if takes_argument { arguments.next().copied() } else { None };
             if takes_argument && argument.is_none() {
                 continue;
             }
-            let target = argument
-                .filter(|_| ranks.contains(&letter))
-                .map(|nick| (nick, self.find(nick)));
+            let target = argument.filter(|_| ranks.contains(&letter)).map(|nick| (nick, self.find(nick)));
             if let Some((nick, None)) = target {
                 self.numeric(id, 401, &format!("{nick} :No such nick"));
                 continue;
@@ -343,20 +304,12 @@ impl Network {
                 ('b', Some(mask)) => channel.bans.retain(|one| one != mask),
                 ('k', Some(key)) => channel.key = adds.then(|| key.to_owned()),
                 ('l', limit) => channel.limit = limit.and_then(|limit| limit.parse().ok()),
-                _ => drop(if adds {
-                    channel.modes.insert(letter)
-                } else {
-                    channel.modes.remove(&letter)
-                }),
+                _ => drop(if adds { channel.modes.insert(letter) } else { channel.modes.remove(&letter) }),
             }
             shown.push(sign);
             shown.push(letter);
             given.extend(argument);
         }
-        [&[shown.as_str()], given.as_slice()]
-            .concat()
-            .join(" ")
-            .trim()
-            .to_owned()
+        [&[shown.as_str()], given.as_slice()].concat().join(" ").trim().to_owned()
     }
 }

@@ -34,16 +34,8 @@ impl<'a> Line<'a> {
             }
             rest = tail;
         }
-        let command = if params.is_empty() {
-            String::new()
-        } else {
-            params.remove(0).to_ascii_uppercase()
-        };
-        Self {
-            tags,
-            command,
-            params,
-        }
+        let command = if params.is_empty() { String::new() } else { params.remove(0).to_ascii_uppercase() };
+        Self { tags, command, params }
     }
 }
 
@@ -113,12 +105,7 @@ impl Network {
             "MODE" if line.params.len() == 1 => self.numeric(id, 221, "+i"),
             "MODE" => {
                 let source = self.clients[&id].source();
-                self.deliver(
-                    id,
-                    &source,
-                    "",
-                    &format!("MODE {first} :{}", param(1).unwrap_or_default()),
-                );
+                self.deliver(id, &source, "", &format!("MODE {first} :{}", param(1).unwrap_or_default()));
             }
             "NAMES" => first.split(',').for_each(|name| self.send_names(id, name)),
             "PRIVMSG" | "NOTICE" | "TAGMSG" => self.message(id, line),
@@ -155,10 +142,7 @@ impl Network {
     }
 
     fn channels_of(&self, id: ClientId) -> Vec<String> {
-        let joined = self
-            .channels
-            .values()
-            .filter(|channel| channel.members.contains_key(&id));
+        let joined = self.channels.values().filter(|channel| channel.members.contains_key(&id));
         joined.map(|channel| channel.name.clone()).collect()
     }
 
@@ -171,13 +155,7 @@ impl Network {
                 let values = list.parse::<u32>().is_ok_and(|version| version >= 302);
                 let shown: Vec<&str> = offered
                     .iter()
-                    .map(|one| {
-                        if values {
-                            one
-                        } else {
-                            one.split('=').next().unwrap_or_default()
-                        }
-                    })
+                    .map(|one| if values { one } else { one.split('=').next().unwrap_or_default() })
                     .collect();
                 say(format!("LS :{}", shown.join(" ")));
                 let client = self.client(id);
@@ -203,12 +181,7 @@ impl Network {
             }
             "LIST" => {
                 let active: Vec<_> = self.clients[&id].capabilities.iter().cloned().collect();
-                self.deliver(
-                    id,
-                    "fake.irc",
-                    "",
-                    &format!("CAP {nick} LIST :{}", active.join(" ")),
-                );
+                self.deliver(id, "fake.irc", "", &format!("CAP {nick} LIST :{}", active.join(" ")));
             }
             "END" => {
                 self.client(id).negotiating = false;
@@ -241,19 +214,12 @@ impl Network {
             self.client(id).sasl = Some(so_far);
             return;
         }
-        let decoded = STANDARD
-            .decode(&so_far)
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let decoded = STANDARD.decode(&so_far).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let parts: Vec<&str> = decoded.as_deref().unwrap_or_default().split('\0').collect();
         let account = match parts.as_slice() {
             [_, name, password] => {
                 let known = |one: &&(String, String)| one.0.eq_ignore_ascii_case(name) && one.1 == *password;
-                self.options
-                    .accounts
-                    .iter()
-                    .find(known)
-                    .map(|(name, _)| name.clone())
+                self.options.accounts.iter().find(known).map(|(name, _)| name.clone())
             }
             _ => None,
         };
@@ -261,11 +227,7 @@ impl Network {
             Some(account) => {
                 let source = self.clients[&id].source();
                 self.client(id).account = Some(account.clone());
-                self.numeric(
-                    id,
-                    900,
-                    &format!("{source} {account} :You are now logged in as {account}"),
-                );
+                self.numeric(id, 900, &format!("{source} {account} :You are now logged in as {account}"));
                 self.numeric(id, 903, ":SASL authentication successful");
             }
             None => self.numeric(id, 904, ":SASL authentication failed"),
@@ -276,10 +238,7 @@ impl Network {
         let Some(nick) = nick else {
             return self.numeric(id, 431, ":No nickname given");
         };
-        let longest = self
-            .isupport("NICKLEN")
-            .and_then(|length| length.parse().ok())
-            .unwrap_or(30);
+        let longest = self.isupport("NICKLEN").and_then(|length| length.parse().ok()).unwrap_or(30);
         let special = "[]\\`_^{|}-";
         let allowed = |c: char| c.is_ascii_alphanumeric() || special.contains(c);
         let starts = |c: char| !c.is_ascii_digit() && c != '-';
@@ -317,11 +276,7 @@ impl Network {
         self.numeric(id, 3, ":This server was created for a test");
         self.numeric(id, 4, "fake.irc fake-1 iosw bklmnopstv");
         for tokens in self.options.isupport.clone().chunks(12) {
-            self.numeric(
-                id,
-                5,
-                &format!("{} :are supported by this server", tokens.join(" ")),
-            );
+            self.numeric(id, 5, &format!("{} :are supported by this server", tokens.join(" ")));
         }
         self.motd(id);
     }
@@ -356,14 +311,8 @@ impl Network {
             match self.channel(bare) {
                 Some(channel) if channel.hears(id) => {
                     let to_some = bare.len() < target.len();
-                    let members = channel
-                        .members
-                        .iter()
-                        .filter(|(_, modes)| !to_some || !modes.is_empty());
-                    members
-                        .map(|(member, _)| *member)
-                        .filter(|member| *member != id)
-                        .collect()
+                    let members = channel.members.iter().filter(|(_, modes)| !to_some || !modes.is_empty());
+                    members.map(|(member, _)| *member).filter(|member| *member != id).collect()
                 }
                 Some(_) if complain => {
                     return self.numeric(id, 404, &format!("{target} :Cannot send to channel"));
@@ -396,10 +345,7 @@ impl Network {
         let Some(target) = self.find(nick) else {
             return self.numeric(id, 401, &format!("{nick} :No such nick"));
         };
-        if !self
-            .channel(channel)
-            .is_some_and(|one| one.members.contains_key(&id))
-        {
+        if !self.channel(channel).is_some_and(|one| one.members.contains_key(&id)) {
             return self.numeric(id, 442, &format!("{channel} :You're not on that channel"));
         }
         self.channel_entry(channel).invited.insert(target);

@@ -43,12 +43,7 @@ impl Client {
 
     /// `nick!user@host`.
     pub(super) fn source(&self) -> String {
-        format!(
-            "{}!{}@{}",
-            self.nick(),
-            self.user.as_deref().unwrap_or("*"),
-            self.host
-        )
+        format!("{}!{}@{}", self.nick(), self.user.as_deref().unwrap_or("*"), self.host)
     }
 
     pub(super) fn has(&self, capability: &str) -> bool {
@@ -85,18 +80,12 @@ impl Network {
     /// The value of an ISUPPORT token.
     pub(super) fn isupport(&self, name: &str) -> Option<&str> {
         let value = |token: &'_ String| token.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-        self.options
-            .isupport
-            .iter()
-            .find(|token| value(token))
-            .map(|token| &token[name.len() + 1..])
+        self.options.isupport.iter().find(|token| value(token)).map(|token| &token[name.len() + 1..])
     }
 
     /// A name as this server compares it.
     pub(super) fn fold(&self, name: &str) -> String {
-        let rfc1459 = self
-            .isupport("CASEMAPPING")
-            .is_none_or(|mapping| mapping.starts_with("rfc1459"));
+        let rfc1459 = self.isupport("CASEMAPPING").is_none_or(|mapping| mapping.starts_with("rfc1459"));
         let fold = |c: char| match c {
             '[' if rfc1459 => '{',
             ']' if rfc1459 => '}',
@@ -137,10 +126,7 @@ impl Network {
             return;
         };
         if self.options.record_lines {
-            self.received.push(Received {
-                nick: client.nick().to_owned(),
-                bytes: bytes.to_vec(),
-            });
+            self.received.push(Received { nick: client.nick().to_owned(), bytes: bytes.to_vec() });
         }
         if !client.deaf {
             self.handle(id, &String::from_utf8_lossy(bytes));
@@ -172,10 +158,7 @@ impl Network {
 
     /// The nicks of those with a socket.
     pub(super) fn connected(&self) -> Vec<String> {
-        let connected = self
-            .clients
-            .values()
-            .filter(|client| client.out.is_some() && client.nick.is_some());
+        let connected = self.clients.values().filter(|client| client.out.is_some() && client.nick.is_some());
         connected.map(|client| client.nick().to_owned()).collect()
     }
 
@@ -220,29 +203,19 @@ impl Network {
 
     /// Everyone who shares a channel with a client, without the client.
     pub(super) fn neighbours(&self, id: ClientId) -> BTreeSet<ClientId> {
-        let shared = self
-            .channels
-            .values()
-            .filter(|channel| channel.members.contains_key(&id));
-        shared
-            .flat_map(|channel| channel.members.keys().copied())
-            .filter(|other| *other != id)
-            .collect()
+        let shared = self.channels.values().filter(|channel| channel.members.contains_key(&id));
+        shared.flat_map(|channel| channel.members.keys().copied()).filter(|other| *other != id).collect()
     }
 
     pub(super) fn out(&mut self, nick: &str, out: Out) {
-        let id = self
-            .find(nick)
-            .unwrap_or_else(|| panic!("nobody is called {nick}"));
+        let id = self.find(nick).unwrap_or_else(|| panic!("nobody is called {nick}"));
         if let Some(sender) = &self.clients[&id].out {
             drop(sender.send(out));
         }
     }
 
     pub(super) fn deafen(&mut self, nick: &str) {
-        let id = self
-            .find(nick)
-            .unwrap_or_else(|| panic!("nobody is called {nick}"));
+        let id = self.find(nick).unwrap_or_else(|| panic!("nobody is called {nick}"));
         self.client(id).deaf = true;
     }
 
@@ -291,16 +264,10 @@ impl Network {
             let time = jiff::Timestamp::from_millisecond(clock::now() as i64).unwrap();
             prefix.push(format!("time={time:.3}"));
         }
-        let is_message = ["PRIVMSG ", "NOTICE ", "TAGMSG "]
-            .iter()
-            .any(|verb| line.starts_with(verb));
+        let is_message = ["PRIVMSG ", "NOTICE ", "TAGMSG "].iter().any(|verb| line.starts_with(verb));
         if client.has("message-tags") && is_message {
             prefix.push(format!("msgid=fake-{number}"));
-            prefix.extend(
-                tags.split(';')
-                    .filter(|tag| tag.starts_with('+'))
-                    .map(str::to_owned),
-            );
+            prefix.extend(tags.split(';').filter(|tag| tag.starts_with('+')).map(str::to_owned));
         }
         if let (Some(account), true) = (account, client.has("account-tag")) {
             prefix.push(format!("account={account}"));

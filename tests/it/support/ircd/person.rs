@@ -22,11 +22,7 @@ impl Heard {
         };
         let mut words = head.split(' ').map(str::to_owned);
         let command = words.next().unwrap_or_default();
-        Self {
-            source: source.into(),
-            command,
-            params: words.chain(trailing.map(str::to_owned)).collect(),
-        }
+        Self { source: source.into(), command, params: words.chain(trailing.map(str::to_owned)).collect() }
     }
 
     /// Who said it.
@@ -61,10 +57,7 @@ impl Person {
             }
             network.handle(id, &format!("NICK {nick}"));
             network.handle(id, &format!("USER {} 0 * :{nick}", nick.to_lowercase()));
-            assert!(
-                network.registered(nick),
-                "the nick {nick} is taken or not allowed"
-            );
+            assert!(network.registered(nick), "the nick {nick} is taken or not allowed");
             id
         });
         Self { shared, id }
@@ -134,13 +127,8 @@ impl Person {
 
     /// What was said in a channel, or to them: (nick, text).
     pub(crate) fn messages(&self, target: &str) -> Vec<(String, String)> {
-        let heard = self
-            .heard()
-            .into_iter()
-            .filter(|one| one.command == "PRIVMSG" && one.target() == target);
-        heard
-            .map(|one| (one.nick().to_owned(), one.text().to_owned()))
-            .collect()
+        let heard = self.heard().into_iter().filter(|one| one.command == "PRIVMSG" && one.target() == target);
+        heard.map(|one| (one.nick().to_owned(), one.text().to_owned())).collect()
     }
 
     /// Waits for a line of any kind, past or to come.
@@ -152,15 +140,12 @@ impl Person {
             seen = heard.len();
             found
         };
-        self.shared
-            .wait(&format!("a line to {}", self.current_nick()), look)
-            .await
+        self.shared.wait(&format!("a line to {}", self.current_nick()), look).await
     }
 
     /// Waits for a `PRIVMSG` or `NOTICE`, past or to come.
     pub(crate) async fn wait_message(&self, wanted: impl Fn(&Heard) -> bool) -> Heard {
-        self.wait_heard(|one| matches!(one.command.as_str(), "PRIVMSG" | "NOTICE") && wanted(one))
-            .await
+        self.wait_heard(|one| matches!(one.command.as_str(), "PRIVMSG" | "NOTICE") && wanted(one)).await
     }
 
     /// Waits until they have read this text in a channel or to themselves.

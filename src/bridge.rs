@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, History};
 use crate::irc::tls::Tls;
 use crate::matrix::{Client, ClientError};
 use crate::store::{SessionRow, Store, StoreError, User};
@@ -259,12 +259,23 @@ impl Bridge {
         }
     }
 
-    /// Forgets settled rows of more than 90 days, a few at a time.
+    /// Forgets settled rows of more than 90 days, and the history that is older than the configuration keeps it, a few
+    /// rows at a time.
     async fn prune_daily(self) {
-        const KEPT: i64 = 90 * 24 * 60 * 60 * 1000;
+        const DAY: i64 = 24 * 60 * 60 * 1000;
         loop {
             loop {
-                match self.store.prune(self.clock.unix_ms() - KEPT).await {
+                let now = self.clock.unix_ms();
+                let pruned = async {
+                    let more = self.store.prune(now - 90 * DAY).await?;
+                    match self.config.limits.history {
+                        History::Keep => Ok(more),
+                        History::Days(days) => {
+                            Ok(self.store.prune_history(now - i64::from(days) * DAY).await? || more)
+                        }
+                    }
+                };
+                match pruned.await as Result<bool, StoreError> {
                     Ok(true) => tokio::task::yield_now().await,
                     Ok(false) => break,
                     Err(error) => {

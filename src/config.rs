@@ -207,8 +207,6 @@ impl Templates {
 /// How much Towline takes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Events that may wait for the homeserver, per room.
-    pub outbox: u32,
     /// Bytes of the largest request from the homeserver.
     pub inbox_body: usize,
     /// Networks that one person may have open.

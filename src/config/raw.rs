@@ -98,7 +98,6 @@ pub(super) struct Templates {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
-    pub(super) outbox: Option<u32>,
     pub(super) inbox_body: Option<usize>,
     pub(super) sessions_per_user: Option<u32>,
     pub(super) channels_per_session: Option<u32>,

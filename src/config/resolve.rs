@@ -349,7 +349,6 @@ impl Resolver<'_> {
 
 fn limits(raw: &raw::Limits) -> Limits {
     Limits {
-        outbox: raw.outbox.unwrap_or_default(),
         inbox_body: raw.inbox_body.unwrap_or_default(),
         sessions_per_user: raw.sessions_per_user.unwrap_or_default(),
         channels_per_session: raw.channels_per_session.unwrap_or_default(),

@@ -266,7 +266,7 @@ pub const KEYS: &[Key] = &[
         "networks.*.allow_private",
         Kind::Boolean,
         Default::Is("false"),
-        "Whether the servers may be at private or loopback addresses.",
+        "Whether the servers may be at addresses that the internet does not route: your own network, this machine.",
     ),
     secret(
         "networks.*.password",
@@ -344,12 +344,6 @@ pub const KEYS: &[Key] = &[
         "The nick that a person starts with, where they chose none. `{localpart}` of their Matrix id.",
     ),
     section("limits", "How much Towline takes on."),
-    key(
-        "limits.outbox",
-        Kind::Integer(100, 1_000_000),
-        Default::Is("10000"),
-        "How many events may wait for the homeserver per room; what comes beyond goes to the history only.",
-    ),
     key(
         "limits.inbox_body",
         Kind::Size(8 << 20, 1 << 30),

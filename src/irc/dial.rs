@@ -6,7 +6,7 @@
 //! Errors are sentences that the user can act on, since they are shown as they are.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use encoding_rs::Encoding;
@@ -25,6 +25,9 @@ pub struct Server {
     pub port: u16,
     /// By TLS from the first byte on.
     pub tls: bool,
+    /// Whether it may be at an address that the internet does not route. Checked after the name is resolved, so that
+    /// no name can point the bridge at what only its own machine may reach.
+    pub private: bool,
 }
 
 impl std::fmt::Display for Server {
@@ -85,6 +88,14 @@ pub enum DialError {
         /// What the system says.
         source: io::Error,
     },
+    /// All its addresses are private, and it may not have such.
+    #[error("{server} is at a private address, {address}; where that is meant, set allow_private: true")]
+    Private {
+        /// The server.
+        server: Server,
+        /// The first of them.
+        address: IpAddr,
+    },
     /// TLS failed.
     #[error("{server}: {source}")]
     Tls {
@@ -123,7 +134,15 @@ async fn connect(server: &Server, limit: Duration) -> Result<TcpStream, DialErro
     let not_found = |reason: String| DialError::NotFound { server: server.clone(), reason };
     let found =
         timeout(limit, lookup_host((server.host.as_str(), server.port))).await.map_err(|_| timed_out())?;
-    let addresses: Vec<SocketAddr> = found.map_err(|error| not_found(error.to_string()))?.collect();
+    let mut addresses: Vec<SocketAddr> = found.map_err(|error| not_found(error.to_string()))?.collect();
+    if !server.private
+        && let Some(first) = addresses.first().map(SocketAddr::ip)
+    {
+        addresses.retain(|address| !is_private(address.ip()));
+        if addresses.is_empty() {
+            return Err(DialError::Private { server: server.clone(), address: first });
+        }
+    }
     let mut last = not_found("it has no address".to_owned());
     for address in addresses.into_iter().take(MOST_ADDRESSES) {
         last = match timeout(limit, TcpStream::connect(address)).await {
@@ -136,6 +155,38 @@ async fn connect(server: &Server, limit: Duration) -> Result<TcpStream, DialErro
         };
     }
     Err(last)
+}
+
+/// Whether an address is one that the internet does not route: loopback, private, link-local, shared, unique local,
+/// documentation, multicast, or one of these written as IPv6.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_loopback()
+                || v4.is_private()
+                || v4.is_link_local()
+                || v4.is_documentation()
+                || v4.is_multicast()
+                || a == 0
+                || a >= 240
+                // Carriers' own (RFC 6598) and benchmarks (RFC 2544).
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 198 && (18..20).contains(&b))
+        }
+        IpAddr::V6(v6) => {
+            let [first, second, ..] = v6.segments();
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_multicast()
+                || v6.is_unique_local()
+                || v6.is_unicast_link_local()
+                // NAT64 and 6to4 lead to IPv4 addresses of somebody's choice; documentation.
+                || (first == 0x64 && second == 0xff9b)
+                || first == 0x2002
+                || (first == 0x2001 && second == 0xdb8)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! History: what was said, by whom and when. It belongs to the buffer in private rooms and to the channel in shared
 //! ones. Conversations with services never get here; that is decided where the line is read.
 
-use super::pool::{Tx, on, on_tx};
+use super::pool::{Tx, execute, on, on_tx};
 use super::{Store, StoreError};
 
 /// Whether a line came from IRC or went there.
@@ -59,6 +59,15 @@ pub(super) async fn insert(tx: &mut Tx, line: &HistoryLine) -> Result<i64, Store
 }
 
 impl Store {
+    /// Forgets lines from before a time, a bounded number at once; returns whether more may be left.
+    pub async fn prune_history(&self, before: i64) -> Result<bool, StoreError> {
+        const BATCH: i64 = 500;
+        const SQL: &str = "DELETE FROM history WHERE id IN
+            (SELECT id FROM history WHERE at < $1 ORDER BY id LIMIT $2)";
+        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, before, BATCH)? == BATCH as u64) }))
+            .await
+    }
+
     /// The last lines of a buffer, oldest first: sender and text.
     pub async fn last_lines(&self, buffer: i64, limit: i64) -> Result<Vec<(String, String)>, StoreError> {
         const SQL: &str = "SELECT sender, text FROM history WHERE buffer = $1 ORDER BY id DESC LIMIT $2";

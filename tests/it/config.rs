@@ -65,7 +65,7 @@ fn the_smallest_file_is_complete_with_the_defaults() {
     );
     assert_eq!(config.templates.ghost.as_str(), "irc_{network}_{nick}");
     assert_eq!(config.templates.alias, None);
-    assert_eq!(config.limits.outbox, 10_000);
+    assert_eq!(config.limits.sessions_per_user, 20);
     assert_eq!(config.limits.inbox_body, 16 << 20);
     assert_eq!(config.limits.stale_after, Duration::from_mins(15));
     assert_eq!(config.limits.history, History::Keep);
@@ -109,8 +109,8 @@ fn the_smallest_file_is_complete_with_the_defaults() {
     "line 5: networks.a.servers[0].port: it must be a whole number from 1 to 65535"
 )]
 #[case::negative(
-    "limits:\n  outbox: -1\n",
-    "line 2: limits.outbox: it must be a whole number from 100 to 1000000"
+    "limits:\n  sessions_per_user: -1\n",
+    "line 2: limits.sessions_per_user: it must be a whole number from 1 to 10000"
 )]
 #[case::no_time(
     "limits:\n  stale_after: 15 parsecs\n",

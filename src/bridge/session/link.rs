@@ -77,8 +77,9 @@ impl Actor {
         }
         let tls = self.tls(&server);
         let charset = self.network.charset;
+        let private = self.network.allow_private;
         self.dialing = Some(Box::pin(async move {
-            let address = dial::Server { host: server.host, port: server.port, tls: server.tls };
+            let address = dial::Server { host: server.host, port: server.port, tls: server.tls, private };
             dial::dial(&address, &tls, Timeouts::default(), Some(charset)).await
         }));
     }

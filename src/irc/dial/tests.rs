@@ -22,7 +22,7 @@ async fn listen() -> (TcpListener, u16) {
 }
 
 fn server(port: u16, tls: bool) -> Server {
-    Server { host: "localhost".into(), port, tls }
+    Server { host: "localhost".into(), port, tls, private: true }
 }
 
 /// A TLS server for one connection, which says PING and reads one line. Returns its port and certificate's PEM.
@@ -157,6 +157,31 @@ fn a_ca_file_that_cannot_be_used_is_told_with_its_name() {
 
 #[test]
 fn an_ipv6_address_is_shown_in_brackets() {
-    let server = Server { host: "2001:db8::1".into(), port: 6697, tls: true };
+    let server = Server { host: "2001:db8::1".into(), port: 6697, tls: true, private: false };
     assert_eq!(server.to_string(), "[2001:db8::1]:6697");
+}
+
+#[rstest::rstest]
+#[case::loopback("127.0.0.1", true)]
+#[case::loopback_v6("::1", true)]
+#[case::loopback_as_v6("::ffff:127.0.0.1", true)]
+#[case::private("192.168.1.1", true)]
+#[case::carriers("100.64.0.1", true)]
+#[case::link_local("169.254.169.254", true)]
+#[case::this_host("0.0.0.0", true)]
+#[case::unique_local("fd00::1", true)]
+#[case::nat64("64:ff9b::7f00:1", true)]
+#[case::six_to_four("2002:7f00:1::1", true)]
+#[case::public("93.184.216.34", false)]
+#[case::public_v6("2606:2800:220:1::1", false)]
+fn an_address_is_known_as_private(#[case] address: &str, #[case] private: bool) {
+    assert_eq!(is_private(address.parse().unwrap()), private);
+}
+
+#[tokio::test]
+async fn a_name_that_points_at_this_machine_is_refused_unless_that_is_meant() {
+    let (_listener, port) = listen().await;
+    let server = Server { private: false, ..server(port, false) };
+    let error = dial(&server, &without_verification(), SHORT, None).await.err().unwrap();
+    assert!(error.to_string().contains("allow_private: true"), "{error}");
 }

@@ -1,0 +1,81 @@
+//! The arrows between the modules, read from the sources: `src/lib.rs` says who may use whom.
+
+use std::path::{Path, PathBuf};
+
+/// Module → the modules of ours that it may name.
+const ALLOWED: [(&str, &[&str]); 10] = [
+    ("names", &[]),
+    ("clock", &[]),
+    ("config", &["names"]),
+    ("format", &["names"]),
+    ("irc", &["names"]),
+    ("matrix", &["names"]),
+    ("store", &["names"]),
+    ("bridge", &["clock", "config", "format", "irc", "matrix", "names", "store"]),
+    ("commands", &["bridge", "config", "format", "names", "store"]),
+    ("cli", &["bridge", "clock", "commands", "config", "format", "matrix", "names", "store"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The top-level modules of ours that a source names.
+fn named(text: &str) -> Vec<&str> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| line.match_indices("crate::").map(move |(start, found)| &line[start + found.len()..]))
+        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
+        .filter(|name| ALLOWED.iter().any(|(module, _)| module == name))
+        .collect()
+}
+
+#[test]
+fn modules_use_only_what_the_map_allows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 50, "only {} sources were found", files.len());
+    let mut forbidden = Vec::new();
+    for file in files {
+        let path = file.strip_prefix(&root).unwrap();
+        let module = path.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        let Some((_, allowed)) = ALLOWED.iter().find(|(known, _)| *known == module) else {
+            assert!(["lib", "main"].contains(&module), "{module} is not in the map");
+            continue;
+        };
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("crate::{"), "{}: a group of imports hides what it names", path.display());
+        for name in named(&text) {
+            if name != module && !allowed.contains(&name) {
+                forbidden.push(format!("{} uses crate::{name}", path.display()));
+            }
+        }
+    }
+    assert!(forbidden.is_empty(), "{}", forbidden.join("\n"));
+}
+
+#[test]
+fn the_map_in_the_library_names_the_same_modules() {
+    let lib = include_str!("../../src/lib.rs");
+    for (module, _) in ALLOWED {
+        assert!(lib.contains(&format!("pub mod {module};")), "{module} is no module any more");
+    }
+    assert_eq!(lib.matches("pub mod ").count(), ALLOWED.len());
+}
+
+#[test]
+fn no_source_is_larger_than_a_file_should_be() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    for file in files {
+        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= 800, "{} has {lines} lines", file.display());
+    }
+}

@@ -135,6 +135,8 @@ pub struct Network {
     pub servers: Vec<Server>,
     /// The nick that people start with; `{localpart}`.
     pub nick: Template,
+    /// The picture of its rooms, `mxc://…`.
+    pub avatar: Option<String>,
     /// Whether its servers may be at private addresses.
     pub allow_private: bool,
     /// The server's password.

@@ -12,7 +12,7 @@
 //! | [`mod@format`] | text as both sides show it | `names` |
 //! | [`irc`] | wire, session (sans-IO), connection, TLS | `names` |
 //! | [`matrix`] | client, application service, registration | `names` |
-//! | [`store`] | SQLite or PostgreSQL | `names` |
+//! | [`store`] | SQLite or PostgreSQL | `clock`, `names` |
 //! | [`bridge`] | sessions, rooms, delivery: knows both sides | all above |
 //! | [`commands`] | the control language | `bridge`, `store`, `config`, `format`, `names` |
 //! | [`cli`] | the command line; puts everything together | all |

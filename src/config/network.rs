@@ -91,7 +91,13 @@ fn one(resolver: &mut Resolver<'_>, slug: Slug, raw: raw::Network, path: &str, n
             Template::parse_name(text, &["localpart"], "localpart")
         }),
     };
+    if raw.avatar.as_deref().is_some_and(|avatar| !is_media(avatar)) {
+        resolver
+            .report
+            .add(&child(path, "avatar"), "it must be an mxc:// address, as mxc://example.org/AbCdEf");
+    }
     Network {
+        avatar: raw.avatar,
         preset: presets::find(slug.as_str()).is_some(),
         name,
         servers,
@@ -106,6 +112,16 @@ fn one(resolver: &mut Resolver<'_>, slug: Slug, raw: raw::Network, path: &str, n
         plaintext_credentials,
         slug,
     }
+}
+
+/// Whether this is `mxc://server/media`, with the alphabet that the specification gives to each.
+fn is_media(text: &str) -> bool {
+    let Some((server, media)) = text.strip_prefix("mxc://").and_then(|rest| rest.split_once('/')) else {
+        return false;
+    };
+    let is_server = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+    let is_media = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    !server.is_empty() && server.chars().all(is_server) && !media.is_empty() && media.chars().all(is_media)
 }
 
 fn fits_a_line(password: &secrecy::SecretString) -> bool {

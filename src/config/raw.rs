@@ -59,6 +59,7 @@ pub(super) struct Network {
     pub(super) name: Option<String>,
     pub(super) servers: Option<Vec<Server>>,
     pub(super) nick: Option<String>,
+    pub(super) avatar: Option<String>,
     pub(super) allow_private: Option<bool>,
     pub(super) password: Option<String>,
     pub(super) password_file: Option<String>,

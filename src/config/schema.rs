@@ -263,6 +263,12 @@ pub const KEYS: &[Key] = &[
         "A template for the nicks that people start with on this network.",
     ),
     key(
+        "networks.*.avatar",
+        Kind::Text,
+        Default::Note("none"),
+        "The picture of the network's rooms, an `mxc://` address of an image that the homeserver has.",
+    ),
+    key(
         "networks.*.allow_private",
         Kind::Boolean,
         Default::Is("false"),

@@ -50,7 +50,7 @@ impl Sealer {
     /// Encrypts a value for the row that `row` names.
     pub(crate) fn seal(&self, plain: &[u8], row: &str) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
-        aws_lc_rs::rand::fill(&mut nonce).expect("the system has randomness");
+        crate::clock::random_bytes(&mut nonce).expect("the system has randomness");
         let mut text = plain.to_vec();
         self.key
             .seal_in_place_append_tag(

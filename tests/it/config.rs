@@ -112,6 +112,10 @@ fn the_smallest_file_is_complete_with_the_defaults() {
     "limits:\n  sessions_per_user: -1\n",
     "line 2: limits.sessions_per_user: it must be a whole number from 1 to 10000"
 )]
+#[case::no_media(
+    "networks:\n  oftc:\n    avatar: https://example.org/a.png\n",
+    "line 3: networks.oftc.avatar: it must be an mxc:// address, as mxc://example.org/AbCdEf"
+)]
 #[case::no_time(
     "limits:\n  stale_after: 15 parsecs\n",
     "line 2: limits.stale_after: it must be a time from 10s to 3650d, such as 90, 15m, 2h or 1d"

@@ -228,6 +228,12 @@ impl Bridge {
             initial_state.push(("m.bridge", state_key.clone(), info.clone()));
             initial_state.push(("uk.half-shot.bridge", state_key, info));
         }
+        let avatar = self.config.network(network).and_then(|network| network.avatar.as_deref());
+        if let Some(avatar) = avatar
+            && matches!(kind, RoomKind::Private | RoomKind::Network)
+        {
+            initial_state.push(("m.room.avatar", String::new(), json!({ "url": avatar })));
+        }
         let domain = &self.config.homeserver.domain;
         let is_local =
             owner.is_none_or(|owner| owner.split_once(':').is_some_and(|(_, server)| server == domain));
@@ -248,13 +254,17 @@ impl Bridge {
 
     /// What clients show under "Bridges" in a room's settings (MSC2346).
     fn bridge_info(&self, network: &str, network_name: &str, channel: &str, owner: Option<&str>) -> Value {
-        json!({
+        let mut info = json!({
             "bridgebot": self.client.bot(),
             "creator": owner.unwrap_or(self.client.bot()),
             "protocol": { "id": "irc", "displayname": "IRC" },
             "network": { "id": network, "displayname": network_name },
             "channel": { "id": channel, "displayname": channel },
-        })
+        });
+        if let Some(avatar) = self.config.network(network).and_then(|network| network.avatar.as_deref()) {
+            info["network"]["avatar_url"] = avatar.into();
+        }
+        info
     }
 
     /// Puts the room's alias, where the template asks for one.

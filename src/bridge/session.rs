@@ -24,7 +24,7 @@ use self::link::{Dialing, Link};
 use self::outgoing::Outbound;
 use super::content::{self, MessageType, unique};
 use super::{Bridge, Refusal};
-use crate::config::Network;
+use crate::config::{Network, Permission};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
 use crate::irc::session::Session;
@@ -137,9 +137,14 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
     let wake = Arc::new(Notify::new());
     let (status, observed) = watch::channel(Status::default());
     let handle = SessionHandle { row: row.clone(), requests, wake: Arc::clone(&wake), status: observed };
-    let Some(network) = network else {
-        let reason = format!("{} is not in the configuration any more", row.network);
-        tracing::warn!(session = row.id, network = %row.network, "the network of a session is not configured");
+    let is_permitted = bridge.config.permissions.of(&row.user_id) > Permission::None;
+    let Some(network) = network.filter(|_| is_permitted) else {
+        let reason = if is_permitted {
+            format!("{} is not in the configuration any more", row.network)
+        } else {
+            format!("{} has no permission to use the bridge any more", row.user_id)
+        };
+        tracing::warn!(session = row.id, %reason, "a session does not run");
         status.send_replace(Status { state: SessionState::Stuck, reason: Some(reason), ..Status::default() });
         return Ok(handle);
     };
@@ -233,7 +238,7 @@ impl Actor {
                 Err(error) => self.on_store_failure(&error),
             }
         }
-        self.quit().await;
+        self.quit(&mut messages).await;
     }
 
     fn now(&self) -> Instant {
@@ -319,14 +324,28 @@ impl Actor {
     }
 
     fn flush_server_text(&mut self) {
-        /// Lines that one message holds: a MOTD in one piece, and no event too large.
-        const TOGETHER: usize = 60;
-        for lines in std::mem::take(&mut self.server_text).chunks(TOGETHER) {
-            let text = lines.iter().fold(RichText::new(), |text, line| text.line().then(line.clone()));
-            let content = content::message(MessageType::Notice, &text, None);
-            let row = content::message_row(self.network_room, self.bridge.client.bot(), content, None);
-            self.incoming.outbox.push(row);
+        /// What one message holds: a MOTD in few pieces, and no event too large.
+        const TOGETHER: usize = 12 * 1024;
+        let mut text = RichText::new();
+        let mut length = 0;
+        for line in std::mem::take(&mut self.server_text) {
+            let more = line.to_plain().len() + 1;
+            if length > 0 && length + more > TOGETHER {
+                self.say_at_once(&std::mem::take(&mut text));
+                length = 0;
+            }
+            length += more;
+            text = text.line().then(line);
         }
+        if !text.is_empty() {
+            self.say_at_once(&text);
+        }
+    }
+
+    fn say_at_once(&mut self, text: &RichText) {
+        let content = content::message(MessageType::Notice, text, None);
+        let row = content::message_row(self.network_room, self.bridge.client.bot(), content, None);
+        self.incoming.outbox.push(row);
     }
 
     fn publish_status(&self) {
@@ -375,15 +394,17 @@ impl Actor {
         Ok(user_id)
     }
 
-    /// What was read can't be stored: going on would lose it silently.
+    /// What was read, or is to be sent, can't be stored: going on would lose it silently. The connection is closed, and
+    /// when the store is back everything is taken up from there.
     fn on_store_failure(&mut self, error: &StoreError) {
-        const PAUSE: Duration = Duration::from_mins(1);
-        tracing::error!(%error, "the session closes its connection: what it reads can't be stored");
+        const PAUSE: Duration = Duration::from_secs(30);
+        tracing::error!(%error, "the session closes its connection: the store fails");
         self.incoming = Incoming::default();
+        self.outbound = Outbound::after_failure();
         self.link = None;
         self.dialing = None;
         self.last_reason = Some(format!("towline can't store messages: {error}"));
-        self.retry_at = Some(self.now() + PAUSE);
+        self.retry_at = self.row.connect.then(|| self.now() + PAUSE);
     }
 }
 

@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod config;
 mod conversation;
+mod lifecycle;
 mod rig;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;

@@ -1,5 +1,7 @@
 //! A session's buffers, found by name under the network's casemapping, by number and by room.
 
+use std::collections::HashMap;
+
 use crate::names::{CaseMap, CaseMapping};
 use crate::store::{Buffer, BufferKind, Store, StoreError};
 
@@ -16,6 +18,8 @@ pub(super) struct OpenBuffer {
 pub(super) struct Buffers {
     list: Vec<OpenBuffer>,
     by_name: CaseMap<usize>,
+    /// Matrix ids of rooms, as they became known: never more than there are buffers.
+    by_room_id: HashMap<Box<str>, usize>,
 }
 
 impl Buffers {
@@ -70,8 +74,15 @@ impl Buffers {
         self.list.iter().position(|buffer| buffer.row.id == id)
     }
 
-    pub(super) fn find_room(&self, room: i64) -> Option<usize> {
-        self.list.iter().position(|buffer| buffer.row.room == room)
+    pub(super) fn find_room_id(&self, room_id: &str) -> Option<usize> {
+        self.by_room_id.get(room_id).copied()
+    }
+
+    /// Remembers the Matrix id of a room, if it is a buffer's.
+    pub(super) fn learn_room_id(&mut self, room_id: &str, room: i64) -> Option<usize> {
+        let place = self.list.iter().position(|buffer| buffer.row.room == room)?;
+        self.by_room_id.insert(room_id.into(), place);
+        Some(place)
     }
 
     pub(super) fn get(&self, place: usize) -> &OpenBuffer {

@@ -51,6 +51,9 @@ impl Actor {
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
             Event::Joined { .. } | Event::Names { .. } | Event::Quit { own: true, .. } => {}
             Event::Parted { channel, own: true, reason, .. } => {
+                if let Some(place) = self.buffers.find(&channel) {
+                    self.want(place, false).await?;
+                }
                 self.tell_channel(&channel, &with_reason("You left the channel", &reason));
             }
             Event::Parted { channel, who, reason, .. } => self.depart(&channel, &who.nick, &reason, None),
@@ -111,7 +114,8 @@ impl Actor {
             }
             Event::Numeric { text, .. } => self.say(read_irc(&text)),
             Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
-            other => tracing::debug!(?other, "an event that nothing shows"),
+            // Dealt with before.
+            _ => {}
         }
     }
 
@@ -131,6 +135,7 @@ impl Actor {
             Some(place) => place,
             None => self.open_buffer(BufferKind::Channel, channel, None).await?,
         };
+        self.want(place, true).await?;
         // The room comes into being although nobody speaks yet.
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         self.release(place).await
@@ -174,6 +179,16 @@ impl Actor {
         }
     }
 
+    /// Whether the user wants a buffer: a channel, to be in it; a query, to see its room. Stored where it is news.
+    pub(super) async fn want(&mut self, place: usize, wanted: bool) -> Result<(), StoreError> {
+        let row = &mut self.buffers.get_mut(place).row;
+        if row.wanted == wanted {
+            return Ok(());
+        }
+        row.wanted = wanted;
+        self.bridge.store.set_wanted(row.id, wanted).await
+    }
+
     /// A line in a buffer, as its sender's ghost.
     async fn show(&mut self, place: usize, line: Line, status: Option<char>) -> Result<(), StoreError> {
         let (kind, stored_kind) = match &line.kind {
@@ -194,6 +209,11 @@ impl Actor {
             return Ok(());
         }
         let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
+        if is_query && !self.buffers.get(place).row.wanted {
+            // The user had left the room; whoever writes now is not to speak into the void.
+            self.want(place, true).await?;
+            self.invite_owner(place).await?;
+        }
         let highlights = !line.own
             && !is_query
             && self.link.as_ref().is_some_and(|link| {
@@ -206,7 +226,8 @@ impl Actor {
         } else {
             self.ghost(&line.from.nick).await?
         };
-        let history = (!wording::is_service(&line.from.nick)).then(|| HistoryLine {
+        let is_private = is_query && wording::is_service(&line.from.nick);
+        let history = (!is_private).then(|| HistoryLine {
             buffer: self.buffers.get(place).row.id,
             at: line.time.unwrap_or_else(|| self.bridge.clock.unix_ms()),
             kind: stored_kind,

@@ -96,6 +96,7 @@ impl Actor {
         self.dialing = None;
         match dialed {
             Ok(connection) => {
+                self.take_up_after_failure().await?;
                 let config = self.session_config().await?;
                 let session = Session::new(config, self.now());
                 self.link = Some(Link { session, connection, since: None });
@@ -175,9 +176,11 @@ impl Actor {
         let Some(mut link) = self.link.take() else {
             return Ok(());
         };
-        // What the session still had to say, such as QUIT, goes while the connection takes it.
-        for line in link.session.transmit(self.now()).lines {
-            link.connection.queue(&line);
+        // What the session still had to say, such as QUIT, goes while the connection takes it. No message does: its
+        // line is not stored as `sending`.
+        let last_words = link.session.transmit(self.now());
+        if last_words.messages.is_empty() {
+            last_words.lines.iter().for_each(|line| link.connection.queue(line));
         }
         let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
         if let Some(registered_at) = link.session.registered_at() {
@@ -238,8 +241,20 @@ impl Actor {
         Ok(())
     }
 
-    /// Says QUIT, when the bridge stops.
-    pub(super) async fn quit(mut self) {
+    async fn wait_confirmed(&mut self, messages: &mut Vec<Message>) -> Result<(), StoreError> {
+        while self.link.as_ref().is_some_and(|link| !link.session.unconfirmed().is_empty()) {
+            let received = receive(self.link.as_mut(), messages).await;
+            self.on_received(received, messages).await?;
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Says QUIT, when the bridge stops; but first waits a little for what was sent and is not confirmed, so that
+    /// nobody is asked after the restart about a message that has arrived.
+    pub(super) async fn quit(mut self, messages: &mut Vec<Message>) {
+        const CONFIRMATION: Duration = Duration::from_secs(2);
+        let _ = tokio::time::timeout(CONFIRMATION, self.wait_confirmed(messages)).await;
         if let Some(link) = &mut self.link {
             link.session.quit("Towline is restarting");
             for line in link.session.transmit(self.bridge.clock.now()).lines {

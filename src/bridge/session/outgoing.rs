@@ -15,6 +15,7 @@ use super::{Actor, wording};
 use crate::format::{RichText, lines_of, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Session, State, Target};
 use crate::matrix::event::{Content, Event, Message};
+use crate::names::Channel;
 use crate::store::{
     BufferKind, Direction, HistoryLine, InboxEvent, LineState, NewLine, Outgoing, StoreError, StoredLine,
 };
@@ -83,9 +84,16 @@ pub(super) struct Outbound {
     /// Stored lines that wait for a buffer.
     resend: HashMap<i64, VecDeque<LineReference>>,
     progress: HashMap<i64, VecDeque<Progress>>,
+    /// The store failed: what it holds of unsettled lines is to be read again.
+    must_take_up: bool,
 }
 
 impl Outbound {
+    /// Nothing is known any more: everything is read from the store again, once that works.
+    pub(super) fn after_failure() -> Self {
+        Self { must_take_up: true, ..Self::default() }
+    }
+
     /// How many messages wait.
     pub(super) fn waiting(&self) -> usize {
         self.held.values().map(VecDeque::len).sum::<usize>()
@@ -128,6 +136,15 @@ impl Actor {
         self.bridge.store.settle_lines(settled, LineState::Uncertain, None).await.committed().await
     }
 
+    /// After a failure of the store: as after a restart.
+    pub(super) async fn take_up_after_failure(&mut self) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.outbound.must_take_up) {
+            self.take_up_lines().await?;
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
     /// Reads what has come into the session's lane of the inbox.
     pub(super) async fn read_inbox(&mut self) -> Result<(), StoreError> {
         loop {
@@ -152,8 +169,7 @@ impl Actor {
                 return Ok(());
             }
         };
-        let room = self.bridge.store.room_by_matrix_id(&event.room_id).await?;
-        let place = room.and_then(|room| self.buffers.find_room(room.id));
+        let place = self.buffer_of_room(&event.room_id).await?;
         // Only the owner of a private room speaks through it.
         let (Some(place), true) = (place, event.sender == self.row.user_id) else {
             self.outbound.commit.finished.push(stored.seq);
@@ -186,18 +202,25 @@ impl Actor {
         Ok(())
     }
 
+    /// The buffer that a Matrix room shows. A room gets its id when its lane has made it, so the id is looked up once.
+    async fn buffer_of_room(&mut self, room_id: &str) -> Result<Option<usize>, StoreError> {
+        if let Some(place) = self.buffers.find_room_id(room_id) {
+            return Ok(Some(place));
+        }
+        let Some(room) = self.bridge.store.room_by_matrix_id(room_id).await? else { return Ok(None) };
+        Ok(self.buffers.learn_room_id(room_id, room.id))
+    }
+
     /// The owner has left the room: out of the channel as well.
     async fn leave_buffer(&mut self, place: usize) -> Result<(), StoreError> {
-        let buffer = self.buffers.get_mut(place);
-        if buffer.row.kind == BufferKind::Channel && buffer.row.wanted {
-            buffer.row.wanted = false;
-            let (id, name) = (buffer.row.id, buffer.row.name.clone());
-            self.bridge.store.set_wanted(id, false).await?;
-            if let (Some(link), Ok(channel)) = (&mut self.link, crate::names::Channel::new(&name)) {
-                link.session.part(&channel, "");
-            }
+        let row = &self.buffers.get(place).row;
+        if row.kind == BufferKind::Channel
+            && row.wanted
+            && let (Some(link), Ok(channel)) = (&mut self.link, Channel::new(&row.name))
+        {
+            link.session.part(&channel, "");
         }
-        Ok(())
+        self.want(place, false).await
     }
 
     /// Whether a line to this buffer would arrive, as far as is known.

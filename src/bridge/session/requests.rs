@@ -153,7 +153,7 @@ impl Actor {
             )));
         }
         let place = self.open_buffer(BufferKind::Channel, channel.as_str(), key.as_ref()).await?;
-        self.invite_owner(place);
+        self.invite_owner(place).await?;
         let name = &self.network.name;
         let Some(link) = &mut self.link else {
             return Ok(RichText::plain(format!("You will be in {channel} when {name} is connected.")));
@@ -167,21 +167,21 @@ impl Actor {
         Ok(RichText::plain(format!("Joining {channel} on {name}.")))
     }
 
-    /// Invites the user to a room that they may have left. For a new room this comes after its own invitation, and
-    /// changes nothing.
-    fn invite_owner(&mut self, place: usize) {
+    /// Invites the user to a room that they may have left. A room that is not made yet invites them itself.
+    pub(super) async fn invite_owner(&mut self, place: usize) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
-        if row.room_id.is_some() {
-            self.incoming.outbox.push(content::invite_row(row.room, &row.creator, &self.row.user_id));
+        let (room, creator) = (row.room, row.creator.clone());
+        if self.bridge.store.room(room).await?.is_some_and(|room| room.room_id.is_some()) {
+            self.incoming.outbox.push(content::invite_row(room, &creator, &self.row.user_id));
         }
+        Ok(())
     }
 
     async fn part(&mut self, channel: &Channel, reason: &str) -> Outcome {
         let Some(place) = self.buffers.find(channel.as_str()) else {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
         };
-        self.buffers.get_mut(place).row.wanted = false;
-        self.bridge.store.set_wanted(self.buffers.get(place).row.id, false).await?;
+        self.want(place, false).await?;
         if let Some(link) = &mut self.link {
             link.session.part(channel, reason);
         }
@@ -214,7 +214,7 @@ impl Actor {
 
     async fn query(&mut self, nick: &Nick, text: Option<String>) -> Outcome {
         let place = self.open_buffer(BufferKind::Query, nick.as_str(), None).await?;
-        self.invite_owner(place);
+        self.invite_owner(place).await?;
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         match text {
             Some(text) => {

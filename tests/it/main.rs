@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod channels;
 mod cli;
 mod config;
 mod conversation;
 mod lifecycle;
+mod messages;
+mod queries;
 mod rig;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;

@@ -18,6 +18,7 @@ pub(crate) struct World {
     pub(crate) ircd: Ircd,
     database: TestDatabase,
     directory: TempDir,
+    networks: String,
     extra: String,
     running: Option<Running>,
 }
@@ -31,6 +32,7 @@ struct Running {
 pub(crate) struct Builder {
     homeserver: homeserver::Options,
     ircd: ircd::Options,
+    networks: Vec<(String, String)>,
     extra: String,
 }
 
@@ -42,6 +44,12 @@ impl Builder {
 
     pub(crate) fn ircd(mut self, options: ircd::Options) -> Self {
         self.ircd = options;
+        self
+    }
+
+    /// A further network on the same server: its slug and its name.
+    pub(crate) fn network(mut self, slug: &str, name: &str) -> Self {
+        self.networks.push((slug.to_owned(), name.to_owned()));
         self
     }
 
@@ -60,9 +68,19 @@ impl Builder {
 
     /// Starts the servers alone.
     pub(crate) async fn without_bridge(self) -> World {
+        let ircd = Ircd::start(self.ircd).await;
+        let port = ircd.address().port();
+        let network = |(slug, name): &(String, String)| {
+            format!(
+                "  {slug}:\n    name: {name}\n    allow_private: true\n    plaintext_credentials: true\n    \
+                 flood: {{ burst: 100, interval_ms: 0 }}\n    \
+                 servers: [ {{ host: 127.0.0.1, port: {port}, tls: false }} ]\n"
+            )
+        };
         World {
             homeserver: Homeserver::start(self.homeserver).await,
-            ircd: Ircd::start(self.ircd).await,
+            ircd,
+            networks: self.networks.iter().map(network).collect(),
             database: TestDatabase::new().await,
             directory: TempDir::with_prefix("towline-it-").unwrap(),
             extra: self.extra,
@@ -76,6 +94,7 @@ impl World {
         Builder {
             homeserver: homeserver::Options::default(),
             ircd: ircd::Options::default(),
+            networks: vec![("fake".to_owned(), "FakeNet".to_owned())],
             extra: String::new(),
         }
     }
@@ -85,10 +104,9 @@ impl World {
         Self::builder().start().await
     }
 
-    /// The configuration: one network `fake`, users of `test.local`.
+    /// The configuration: users of `test.local`, and the networks, `fake` first.
     pub(crate) fn config(&self) -> Config {
         let key = self.key_file();
-        let port = self.ircd.address().port();
         let text = format!(
             "homeserver: {{ url: \"{url}\", domain: test.local }}\n\
              appservice: {{ as_token: as-token, hs_token: hs-token }}\n\
@@ -96,12 +114,11 @@ impl World {
              secret_key_file: \"{key}\"\n\
              permissions: {{ test.local: user, \"@admin:test.local\": admin }}\n\
              log: {{ level: debug }}\n\
-             networks:\n  fake:\n    name: FakeNet\n    allow_private: true\n    plaintext_credentials: true\n    \
-             flood: {{ burst: 100, interval_ms: 0 }}\n    \
-             servers: [ {{ host: 127.0.0.1, port: {port}, tls: false }} ]\n{extra}",
+             networks:\n{networks}{extra}",
             url = self.homeserver.url(),
             database = self.database.url(),
             key = key.display(),
+            networks = self.networks,
             extra = self.extra,
         );
         let file = self.directory.path().join("config.yaml");
@@ -110,6 +127,11 @@ impl World {
         // A file may not ask for just any port, since the homeserver has to know it; a test can tell it.
         config.appservice.listen.set_port(0);
         config
+    }
+
+    /// The database, to look into.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     fn key_file(&self) -> PathBuf {

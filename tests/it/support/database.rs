@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -24,6 +24,38 @@ impl TestDatabase {
             Ok("sqlite") | Err(_) => Self::Sqlite(TempDir::with_prefix("towline-db-").unwrap()),
             Ok(other) => panic!("TOWLINE_TEST_DATABASE is sqlite or postgres, not {other}"),
         }
+    }
+
+    /// What a query for one column of text finds, now.
+    pub(crate) async fn texts(&self, sql: &'static str) -> Vec<String> {
+        match self {
+            Self::Sqlite(_) => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+            }
+            Self::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+            }
+        }
+    }
+
+    /// Changes something behind the bridge's back.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        match self {
+            Self::Sqlite(_) => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+            Self::Postgres { .. } => execute(&self.url(), sql.to_owned()).await,
+        }
+    }
+
+    /// The bytes of the database's files, where it has files.
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        let Self::Sqlite(directory) = self else { return None };
+        let files = std::fs::read_dir(directory.path()).unwrap();
+        Some(files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect())
     }
 
     async fn postgres() -> Self {

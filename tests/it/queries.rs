@@ -1,0 +1,135 @@
+//! Conversations with one person, and with services.
+
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, TestUser};
+
+const BOB: &str = "@irc_fake_bob:test.local";
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+/// The room of a new conversation, entered.
+async fn entered(world: &World, user: &TestUser) -> String {
+    let room = world.homeserver.wait_invite(user.id()).await;
+    user.join(&room).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_from_a_nick_opens_a_room_of_two_and_its_answer_goes_back() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, _, _) = world.connected_user("alice").await;
+    bob.say("alice", "hi there");
+    let room = entered(&world, &alice).await;
+    let heard = world.homeserver.wait_message(&room, "hi there").await;
+    assert_eq!(heard.sender, BOB);
+    assert_eq!(world.homeserver.members(&room, "join"), [alice.id(), BOB]);
+    assert!(world.homeserver.members(&room, "invite").is_empty());
+    let create = world.homeserver.events(&room).into_iter().next().unwrap();
+    assert_eq!((create.kind.as_str(), create.sender.as_str()), ("m.room.create", BOB));
+    let is_invite =
+        |event: &Event| event.state_key.as_deref() == Some(alice.id()) && event.membership() == "invite";
+    let invite = world.homeserver.wait_event(&room, is_invite).await;
+    assert_eq!(invite.content["is_direct"], true);
+
+    let answer = alice.send_text(&room, "hello bob");
+    assert_eq!(bob.wait_text("hello bob").await.target(), "bob");
+    world.homeserver.wait_receipt(&room, BOB, &answer).await;
+    bob.action("alice", "waves");
+    let wave = world.homeserver.wait_message(&room, "waves").await;
+    assert_eq!((wave.sender.as_str(), &wave.content["msgtype"]), (BOB, &"m.emote".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_services_say_stands_in_the_network_room_and_never_in_history() {
+    let world = World::start().await;
+    let services = world.ircd.person("NickServ");
+    let (alice, control, network) = world.connected_user("alice").await;
+    services.notice("alice", "this nickname is registered");
+    services.say("alice", "identify please");
+    world.homeserver.wait_event(&network, says("this nickname is registered")).await;
+    world.homeserver.wait_event(&network, says("identify please")).await;
+    assert!(world.homeserver.members(&network, "invite").is_empty());
+    // Not even where the user has opened a room for them.
+    alice.send_text(&control, "query NickServ");
+    let room = entered(&world, &alice).await;
+    alice.send_text(&room, "identify hunter2");
+    services.wait_text("identify hunter2").await;
+    services.notice("alice", "you are now identified");
+    world.homeserver.wait_event(&room, says("you are now identified")).await;
+    let history = world.database().texts("SELECT text FROM history").await;
+    assert!(history.is_empty(), "{history:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn query_makes_the_room_and_msg_makes_none() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, control, _) = world.connected_user("alice").await;
+    alice.send_text(&control, "msg bob don't panic");
+    bob.wait_text("don't panic").await;
+    world.homeserver.wait_message(&control, "Sent to bob.").await;
+    assert!(!world.homeserver.is_registered(BOB));
+    alice.send_text(&control, "query bob good \"morning\"");
+    let room = entered(&world, &alice).await;
+    bob.wait_text("good \"morning\"").await;
+    assert_eq!(world.homeserver.members(&room, "join"), [alice.id(), BOB]);
+    alice.send_text(&room, "and?");
+    bob.wait_text("and?").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_to_a_nick_that_has_gone_did_not_arrive() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, _, _) = world.connected_user("alice").await;
+    bob.say("alice", "bye");
+    let room = entered(&world, &alice).await;
+    bob.quit("gone");
+    let event = alice.send_text(&room, "wait!");
+    let answer = world.homeserver.wait_event(&room, says("did not arrive")).await;
+    assert_eq!(answer.content["m.relates_to"]["m.in_reply_to"]["event_id"], event);
+    assert!(answer.body().contains("Nobody of that nick"), "{}", answer.body());
+    assert_eq!(answer.sender, BOB, "the bot is not in the room");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_from_a_stranger_opens_no_room() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (_alice, _, network) = world.connected_user("alice").await;
+    bob.notice("alice", "buy now");
+    world.homeserver.wait_event(&network, says("bob: buy now")).await;
+    assert!(!world.homeserver.is_registered(BOB));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ghost_invited_to_a_chat_leads_to_the_conversations_own_room() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, _, _) = world.connected_user("alice").await;
+    // Element asks for the ghost's profile first, which makes the homeserver ask the bridge.
+    bob.say("alice", "hi");
+    let room = entered(&world, &alice).await;
+    let other = alice.start_dm(BOB);
+    world.homeserver.wait_member(&other, BOB, "leave").await;
+    alice.send_text(&room, "here then");
+    bob.wait_text("here then").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_survives_a_restart_with_its_room() {
+    let mut world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, _, _) = world.connected_user("alice").await;
+    bob.say("alice", "before");
+    let room = entered(&world, &alice).await;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_registered("alice").await;
+    bob.say("alice", "after");
+    world.homeserver.wait_message(&room, "after").await;
+    alice.send_text(&room, "still you");
+    bob.wait_text("still you").await;
+}

@@ -238,7 +238,7 @@ impl Actor {
                 Err(error) => self.on_store_failure(&error),
             }
         }
-        self.quit(&mut messages).await;
+        self.quit().await;
     }
 
     fn now(&self) -> Instant {

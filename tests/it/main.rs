@@ -10,5 +10,6 @@ mod lifecycle;
 mod messages;
 mod queries;
 mod rig;
+mod stopping;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;

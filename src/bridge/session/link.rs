@@ -20,7 +20,7 @@ use crate::irc::connection::Connection;
 use crate::irc::dial::{self, DialError, Timeouts};
 use crate::irc::queue::FloodLimits;
 use crate::irc::sasl::SaslPlain;
-use crate::irc::session::{Session, SessionConfig, Verdict};
+use crate::irc::session::{Event, ServerMessageKind, Session, SessionConfig, State, Verdict};
 use crate::irc::tls::{Tls, TlsSettings};
 use crate::irc::wire::Message;
 use crate::names::{Channel, Key, Nick};
@@ -231,9 +231,7 @@ impl Actor {
     pub(super) async fn disconnect(&mut self, reason: &str) -> Result<(), StoreError> {
         self.row.connect = false;
         self.bridge.store.set_connect(self.row.id, false).await?;
-        if let Some(link) = &mut self.link {
-            link.session.quit(reason);
-        }
+        self.say_goodbye(reason).await;
         self.end_link("you disconnected", Verdict::Retry).await?;
         (self.retry_at, self.dialing, self.stuck, self.last_reason) = (None, None, false, None);
         self.server_text.clear();
@@ -241,26 +239,58 @@ impl Actor {
         Ok(())
     }
 
-    async fn wait_confirmed(&mut self, messages: &mut Vec<Message>) -> Result<(), StoreError> {
-        while self.link.as_ref().is_some_and(|link| !link.session.unconfirmed().is_empty()) {
-            let received = receive(self.link.as_mut(), messages).await;
-            self.on_received(received, messages).await?;
-            self.flush().await?;
+    /// Says QUIT, when the bridge stops.
+    pub(super) async fn quit(mut self) {
+        self.say_goodbye("Towline is restarting").await;
+        if let Some(link) = &mut self.link {
+            let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
         }
-        Ok(())
     }
 
-    /// Says QUIT, when the bridge stops; but first waits a little for what was sent and is not confirmed, so that
-    /// nobody is asked after the restart about a message that has arrived.
-    pub(super) async fn quit(mut self, messages: &mut Vec<Message>) {
-        const CONFIRMATION: Duration = Duration::from_secs(2);
-        let _ = tokio::time::timeout(CONFIRMATION, self.wait_confirmed(messages)).await;
-        if let Some(link) = &mut self.link {
-            link.session.quit("Towline is restarting");
-            for line in link.session.transmit(self.bridge.clock.now()).lines {
-                link.connection.queue(&line);
+    /// Says QUIT and listens until the server closes. What it said before it took the QUIT it said to us, and nobody
+    /// says it again; and its last PONG confirms what we said last.
+    async fn say_goodbye(&mut self, reason: &str) {
+        let now = self.now();
+        let Some(link) = &mut self.link else { return };
+        let ready = link.session.state() == State::Ready;
+        link.session.quit(reason);
+        for line in link.session.transmit(now).lines {
+            link.connection.queue(&line);
+        }
+        if ready && tokio::time::timeout(FAREWELL, self.hear_out()).await.is_err() {
+            tracing::debug!("the server did not close the connection in time");
+        }
+    }
+
+    /// Takes in what still comes, until the end of the connection.
+    async fn hear_out(&mut self) {
+        let mut messages = Vec::new();
+        while let Ok(true) = receive(self.link.as_mut(), &mut messages).await {
+            let now = self.now();
+            let mut events = Vec::new();
+            for message in messages.drain(..) {
+                if let Some(link) = &mut self.link {
+                    link.session.handle(&message, now, &mut events);
+                }
             }
-            let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
+            for event in events {
+                // That the connection ends is no news.
+                if matches!(
+                    event,
+                    Event::Disconnect { .. } | Event::ServerMessage { kind: ServerMessageKind::Error, .. }
+                ) {
+                    continue;
+                }
+                if let Err(error) = self.on_event(event).await {
+                    tracing::error!(%error, "what the server said last can't be stored");
+                    return;
+                }
+            }
+            self.flush_server_text();
+            if let Err(error) = self.commit_incoming().await {
+                tracing::error!(%error, "what the server said last can't be stored");
+                return;
+            }
         }
     }
 }

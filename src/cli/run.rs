@@ -37,11 +37,18 @@ pub async fn run(config: Config) -> Result<(), CliError> {
         }
         std::process::exit(i32::from(super::Code::Unexpected.number()));
     });
-    let listener = listen(config.appservice.listen).await?;
-    let result = serve(config, listener, async {
-        let _ = stop.await;
-    })
-    .await;
+    // The lock comes before the port: where another towline runs, that is what there is to say.
+    let store = open_store(&config).await?;
+    let result = match listen(config.appservice.listen).await {
+        Ok(listener) => {
+            let stop = async {
+                let _ = stop.await;
+            };
+            serve_from(config, listener, &store, stop).await
+        }
+        Err(error) => Err(error),
+    };
+    store.close().await;
     listening.abort();
     result
 }
@@ -50,8 +57,8 @@ pub async fn run(config: Config) -> Result<(), CliError> {
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(address).await.map_err(|error| {
         CliError::Unexpected(anyhow::anyhow!(
-            "can't listen on {address}: {error}. Is another towline running, or the port taken? It is \
-             appservice.listen in the configuration"
+            "can't listen on {address}: {error}. It is appservice.listen in the configuration; does another program \
+             listen there?"
         ))
     })
 }
@@ -63,15 +70,24 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), CliError> {
     let store = open_store(&config).await?;
+    let result = serve_from(config, listener, &store, stop).await;
+    store.close().await;
+    result
+}
+
+async fn serve_from(
+    config: Config,
+    listener: TcpListener,
+    store: &Store,
+    stop: impl Future<Output = ()>,
+) -> Result<(), CliError> {
     tokio::pin!(stop);
-    let result = tokio::select! {
-        result = serve_with(config, listener, &store, &mut stop) => result,
+    tokio::select! {
+        result = serve_with(config, listener, store, &mut stop) => result,
         () = store.lock_lost() => Err(CliError::Database(
             "the database is gone, and with it the lock that keeps other instances out".to_owned(),
         )),
-    };
-    store.close().await;
-    result
+    }
 }
 
 async fn serve_with(

@@ -1,12 +1,10 @@
-//! The bridge between real servers.
+//! The bridge between real servers: what people do with it.
 
-use tempfile::TempDir;
+use serde_json::{Value, json};
 
-use crate::rig::atheme::Atheme;
-use crate::rig::inspircd::Inspircd;
 use crate::rig::irc::IrcPerson;
-use crate::rig::towline::{NetworkEntry, bot};
-use crate::rig::town::{NETWORK, Town, ghost};
+use crate::rig::towline::bot;
+use crate::rig::town::{Town, ghost};
 
 #[tokio::test]
 async fn a_conversation_goes_both_ways() {
@@ -39,84 +37,76 @@ async fn a_conversation_goes_both_ways() {
     assert_eq!(town.alice.displayname(&room, &ghost("irene")).as_deref(), Some("irene"));
 }
 
-#[tokio::test]
-async fn a_restart_in_the_middle_keeps_the_rooms_and_goes_on() {
-    let mut town = Town::start().await;
-    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
-    irene.join("#towline").await;
-    let mark = irene.mark();
-    let network = town.open_network().await;
-    let room = town.join_channel(&network, "#towline").await;
-    town.wait_alice_in(&irene, "#towline", mark).await;
-    irene.say("#towline", "before");
-    town.alice.wait_message(&room, "before").await;
-    let rooms = town.alice.joined_rooms();
-
-    let mark = irene.mark();
-    assert!(town.towline.stop().await.success(), "a stop that was asked for is no failure");
-    irene.wait_line_after(mark, |line| line.starts_with(":alice!") && line.contains(" QUIT ")).await;
-    // Said while the bridge is down: the homeserver keeps it, and it arrives afterwards.
-    town.alice.say(&room, "said meanwhile").await;
-    let mark = irene.mark();
-    town.towline.run().await;
-    town.wait_alice_in(&irene, "#towline", mark).await;
-    irene.wait_said("alice", "#towline", "said meanwhile").await;
-    irene.say("#towline", "after");
-    town.alice.wait_message(&room, "after").await;
-    town.alice.say(&room, "and back").await;
-    irene.wait_said("alice", "#towline", "and back").await;
-    assert_eq!(town.alice.joined_rooms(), rooms, "the same rooms, and no others");
-    let said = irene.messages("#towline");
-    let once = said.iter().filter(|(_, text)| text == "said meanwhile").count();
-    assert_eq!(once, 1, "{said:?}");
+/// The members of a room who are in it or invited, by alice's view, sorted.
+fn members(town: &Town, room: &str) -> Vec<(String, String)> {
+    let mut members = std::collections::BTreeMap::new();
+    for event in town.alice.events(room).iter().filter(|event| event["type"] == "m.room.member") {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        members.insert(text(&event["state_key"]), text(&event["content"]["membership"]));
+    }
+    members.into_iter().collect()
 }
 
 #[tokio::test]
-async fn a_killed_bridge_comes_back_with_its_rooms() {
-    let mut town = Town::start().await;
+async fn a_query_goes_both_ways_in_a_room_of_two() {
+    let town = Town::start().await;
     let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
-    irene.join("#towline").await;
-    let mark = irene.mark();
     let network = town.open_network().await;
-    let room = town.join_channel(&network, "#towline").await;
-    town.wait_alice_in(&irene, "#towline", mark).await;
-    let mark = irene.mark();
-    town.towline.kill().await;
-    irene.wait_line_after(mark, |line| line.starts_with(":alice!") && line.contains(" QUIT ")).await;
-    let mark = irene.mark();
-    town.towline.run().await;
-    town.wait_alice_in(&irene, "#towline", mark).await;
-    irene.say("#towline", "welcome back");
-    town.alice.wait_message(&room, "welcome back").await;
+    town.alice.wait_message(&network, "Connected to").await;
+
+    irene.say("alice", "psst, alice");
+    let room = town.alice.wait_invite().await;
+    town.alice.join(&room).await;
+    assert_eq!(town.alice.wait_message(&room, "psst, alice").await["sender"], ghost("irene"));
+    town.alice.say(&room, "yes?").await;
+    irene.wait_said("alice", "irene", "yes?").await;
+    irene.say("alice", "nothing");
+    town.alice.wait_message(&room, "nothing").await;
+    let joined = |user: &str| (user.to_owned(), "join".to_owned());
+    assert_eq!(members(&town, &room), [joined(town.alice.id()), joined(&ghost("irene"))]);
+
+    // And begun from Matrix, with somebody else.
+    let bob = IrcPerson::connect(town.inspircd.address(), "bob").await;
+    town.alice.say(&network, "query bob").await;
+    let room = town.alice.wait_invite().await;
+    town.alice.join(&room).await;
+    town.alice.say(&room, "hello bob").await;
+    bob.wait_said("alice", "bob", "hello bob").await;
+    bob.say("alice", "hello alice");
+    assert_eq!(town.alice.wait_message(&room, "hello alice").await["sender"], ghost("bob"));
+    assert_eq!(members(&town, &room), [joined(town.alice.id()), joined(&ghost("bob"))]);
 }
 
 #[tokio::test]
-async fn sasl_logs_in_over_tls_with_the_authority_of_the_network() {
-    let directory = TempDir::with_prefix("towline-sasl-").unwrap();
-    let inspircd = Inspircd::start(&directory.path().join("inspircd")).await;
-    let atheme = Atheme::start(&inspircd).await;
-    atheme.register_account(&inspircd, "alice", "looking-glass").await;
-    let entry = NetworkEntry::tls("demo", NETWORK, &inspircd);
-    let town = Town::around(directory, inspircd, entry).await;
-    let network = town.open_network().await;
-    let typed = town.alice.say(&network, "sasl alice looking-glass").await;
-    town.alice.say(&network, "disconnect").await;
-    town.alice.say(&network, "connect").await;
+async fn an_encrypted_chat_is_explained_once_in_a_room_that_is_not() {
+    let town = Town::start().await;
+    let encryption = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
+    let encrypted = town
+        .alice
+        .create_room(&json!({
+            "preset": "trusted_private_chat", "is_direct": true, "invite": [bot()],
+            "initial_state": [{ "type": "m.room.encryption", "state_key": "", "content": encryption }],
+        }))
+        .await;
+    town.alice.wait_member(&encrypted, &bot(), "join").await;
+    let content = json!({
+        "algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "A", "session_id": "s", "device_id": "d", "sender_key": "k",
+    });
+    town.alice.send(&encrypted, "m.room.encrypted", &content).await;
+    town.alice.send(&encrypted, "m.room.encrypted", &content).await;
 
-    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
-    irene.join("#towline").await;
-    let mark = irene.mark();
-    let room = town.join_channel(&network, "#towline").await;
-    town.wait_alice_in(&irene, "#towline", mark).await;
-    irene.raw("WHOIS alice");
-    irene.wait_line(|line| line.contains(" 330 irene alice alice ")).await;
-    irene.wait_line(|line| line.contains(" 671 irene alice ")).await;
-    town.alice.say(&room, "logged in").await;
-    irene.wait_said("alice", "#towline", "logged in").await;
-    // A password typed in a room is redacted by the bot.
-    let redacts = |event: &serde_json::Value| {
-        event["type"] == "m.room.redaction"
-            && [&event["redacts"], &event["content"]["redacts"]].into_iter().any(|id| *id == typed.as_str())
-    };
-    assert_eq!(town.alice.wait_event(&network, redacts).await["sender"], bot());
+    let room = town.alice.wait_invite().await;
+    town.alice.join(&room).await;
+    let told = town.alice.wait_message(&room, "That chat is encrypted").await;
+    assert_eq!(told["sender"], bot());
+    assert_eq!(told["content"]["m.mentions"]["user_ids"], json!([town.alice.id()]));
+    town.alice.say(&room, "help").await;
+    town.alice.wait_message(&room, "join [NETWORK] #CHANNEL").await;
+    let explained =
+        town.alice.messages(&room).iter().filter(|(_, text)| text.contains("is encrypted")).count();
+    assert_eq!(explained, 1);
+    assert!(
+        town.alice.messages(&encrypted).is_empty(),
+        "nothing is said where it would be the only clear text"
+    );
 }

@@ -3,7 +3,11 @@
 //! `scripts/test --only e2e` installs the servers and runs these. Each test has servers of its own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod bridge;
+mod check;
+mod conversations;
+mod logins;
+mod restarts;
+mod scene;
 mod servers;
 
 #[path = "../rig/rig.rs"]

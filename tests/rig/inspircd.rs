@@ -53,9 +53,13 @@ impl Inspircd {
         self.directory.join("ca.pem")
     }
 
-    /// Stops it and starts it again, empty.
-    pub(crate) async fn restart(&mut self) {
+    /// Stops it.
+    pub(crate) async fn stop(&mut self) {
         self.process.stop().await;
+    }
+
+    /// Starts it again after [`Self::stop`], empty.
+    pub(crate) async fn start_again(&mut self) {
         self.process = spawn(&self.directory);
         self.wait_ready().await;
     }

@@ -8,6 +8,7 @@ pub(crate) mod atheme;
 pub(crate) mod inspircd;
 pub(crate) mod irc;
 pub(crate) mod matrix;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod synapse;
 pub(crate) mod towline;

@@ -52,7 +52,17 @@ impl Synapse {
 
     /// Stops it and starts it again; what it stored is still there, what it remembered is not.
     pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Stops it.
+    pub(crate) async fn stop(&mut self) {
         self.process.stop().await;
+    }
+
+    /// Starts it again after [`Self::stop`].
+    pub(crate) async fn start_again(&mut self) {
         self.process = spawn(&self.directory);
         self.wait_ready().await;
     }

@@ -5,10 +5,10 @@ use std::process::ExitStatus;
 
 use tokio::net::TcpStream;
 
-use super::free_port;
 use super::inspircd::Inspircd;
 use super::process::{Process, command};
 use super::synapse::{Plan, SERVER_NAME};
+use super::{START_LIMIT, free_port};
 
 /// The bridge: initialised, and running or not.
 pub(crate) struct Towline {
@@ -44,17 +44,19 @@ impl NetworkEntry {
 }
 
 impl Towline {
-    /// `towline init`, and the networks added to its configuration.
+    /// `towline init`, and the networks added to its configuration. Without a database's URL it uses SQLite.
     pub(crate) async fn init(
         directory: &Path,
         homeserver: &Plan,
         admin: &str,
         networks: &[NetworkEntry],
+        database: Option<&str>,
     ) -> Self {
         let port = free_port();
         let mut init = command(binary(), None);
         init.args(["init", "--admin", admin, "--homeserver", &homeserver.url(), "--domain", SERVER_NAME]);
         init.args(["--listen", &format!("127.0.0.1:{port}"), "--directory"]).arg(directory);
+        init.args(database.map(|url| ["--database", url]).into_iter().flatten());
         let output = init.output().await.expect("the binary was built");
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "towline init: {}\n{text}", output.status);
@@ -62,8 +64,10 @@ impl Towline {
         let mut text = std::fs::read_to_string(&config).unwrap();
         text.push_str("\nnetworks:\n");
         for NetworkEntry { slug, name, server } in networks {
+            // The rig's server minds no flood, and its people are in a hurry.
             let entry = format!(
-                "  {slug}:\n    name: {name}\n    servers:\n      - {server}\n    allow_private: true\n"
+                "  {slug}:\n    name: {name}\n    servers:\n      - {server}\n    allow_private: true\n    \
+                 flood: {{ burst: 100, interval_ms: 1 }}\n"
             );
             text.push_str(&entry);
         }
@@ -86,6 +90,26 @@ impl Towline {
         self.process = Some(process);
     }
 
+    /// `towline check`: its exit code, and what it said on both outputs.
+    pub(crate) async fn check(&self) -> (i32, String) {
+        let mut check = command(binary(), None);
+        check.args(["check", "--config"]).arg(self.directory.join("config.yaml"));
+        ended(check).await
+    }
+
+    /// A second `towline run` beside the first, which has to refuse.
+    pub(crate) async fn run_twice(&self) -> (i32, String) {
+        let mut run = command(binary(), None);
+        run.args(["run", "--config"]).arg(self.directory.join("config.yaml"));
+        run.env("TOWLINE_LOG", "warn");
+        ended(run).await
+    }
+
+    /// Where its files are.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// SIGTERM, and waits until it has ended.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         self.process.take().expect("the bridge runs").stop().await
@@ -95,6 +119,14 @@ impl Towline {
     pub(crate) async fn kill(&mut self) {
         self.process.take().expect("the bridge runs").kill().await;
     }
+}
+
+/// A command's exit code and all that it said, when it has ended.
+async fn ended(mut command: tokio::process::Command) -> (i32, String) {
+    let output = tokio::time::timeout(START_LIMIT, command.kill_on_drop(true).output()).await;
+    let output = output.expect("the command ends by itself").expect("the binary was built");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().expect("no signal ended it"), String::from_utf8_lossy(&text).into_owned())
 }
 
 /// The binary beside this test or example: `target/debug/{deps,examples}/this` and `target/debug/towline`.

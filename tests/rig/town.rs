@@ -1,6 +1,6 @@
 //! Everything at once: a homeserver, an IRC network, the bridge between them, and alice who opens a network.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -14,6 +14,15 @@ use super::towline::{NetworkEntry, Towline, bot};
 pub(crate) const NETWORK: &str = "Demo";
 /// Alice's password on the homeserver.
 pub(crate) const PASSWORD: &str = "wonderland";
+
+/// What only some towns have.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// The bridge's database, where it is not SQLite.
+    pub(crate) database: Option<String>,
+    /// Registrations of other bridges.
+    pub(crate) registrations: Vec<PathBuf>,
+}
 
 /// All servers. The bridge goes first when this is dropped, so that nothing it says is an error.
 pub(crate) struct Town {
@@ -32,17 +41,25 @@ impl Town {
         let directory = TempDir::with_prefix("towline-town-").unwrap();
         let inspircd = Inspircd::start(&directory.path().join("inspircd")).await;
         let network = NetworkEntry::plain("demo", NETWORK, &inspircd);
-        Self::around(directory, inspircd, network).await
+        Self::around(directory, inspircd, network, &Extras::default()).await
     }
 
     /// Starts everything else around an IRC network.
-    pub(crate) async fn around(directory: TempDir, inspircd: Inspircd, network: NetworkEntry) -> Self {
+    pub(crate) async fn around(
+        directory: TempDir,
+        inspircd: Inspircd,
+        network: NetworkEntry,
+        extras: &Extras,
+    ) -> Self {
         let at = |name: &str| directory.path().join(name);
         let plan = Plan::new();
         let admin = format!("@alice:{SERVER_NAME}");
-        let mut towline = Towline::init(&at("towline"), &plan, &admin, &[network]).await;
+        let mut towline =
+            Towline::init(&at("towline"), &plan, &admin, &[network], extras.database.as_deref()).await;
         let registration = towline.registration();
-        let synapse = Synapse::start(plan, &at("synapse"), &[Path::new(&registration)]).await;
+        let registrations: Vec<&Path> =
+            extras.registrations.iter().chain([&registration]).map(PathBuf::as_path).collect();
+        let synapse = Synapse::start(plan, &at("synapse"), &registrations).await;
         towline.run().await;
         let alice = MatrixUser::register(&synapse.url, "alice", PASSWORD).await;
         let control = alice.start_dm(&bot()).await;

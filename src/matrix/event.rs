@@ -20,6 +20,8 @@ pub struct Event {
     pub room_id: String,
     /// Who sent it.
     pub sender: String,
+    /// When, by the homeserver's clock, in milliseconds since 1970. The sender may have made it up.
+    pub sent_at: i64,
     /// What it says.
     pub content: Content,
 }
@@ -74,6 +76,8 @@ struct Header {
     kind: String,
     state_key: Option<String>,
     #[serde(default)]
+    origin_server_ts: Value,
+    #[serde(default)]
     content: Value,
     #[serde(default)]
     unsigned: Value,
@@ -86,7 +90,9 @@ impl Event {
     /// When it lacks what every event has.
     pub fn read(json: &str) -> Result<Self, serde_json::Error> {
         let header: Header = serde_json::from_str(json)?;
-        let Header { event_id, room_id, sender, kind, state_key, content, unsigned } = header;
+        let Header { event_id, room_id, sender, kind, state_key, origin_server_ts, content, unsigned } =
+            header;
+        let sent_at = origin_server_ts.as_i64().unwrap_or_default();
         let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
         let content = match (kind.as_str(), state_key) {
             ("m.room.member", Some(user_id)) => Content::Member(Member {
@@ -102,7 +108,7 @@ impl Event {
             ("m.room.message", None) => Content::Message(read_message(&content)),
             _ => Content::Other,
         };
-        Ok(Self { event_id, room_id, sender, content })
+        Ok(Self { event_id, room_id, sender, sent_at, content })
     }
 }
 

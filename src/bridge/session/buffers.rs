@@ -10,6 +10,8 @@ pub(super) struct OpenBuffer {
     pub(super) row: Buffer,
     /// Nicks whose ghosts are in the room, as far as is known.
     pub(super) speakers: CaseMap<()>,
+    /// When something was last said here, in milliseconds since 1970.
+    pub(super) last_line: i64,
     /// The user was told that messages wait.
     pub(super) told_waiting: bool,
 }
@@ -46,7 +48,7 @@ impl Buffers {
         let place = self.list.len();
         self.by_name.insert(&row.name, place);
         let speakers = CaseMap::new(self.by_name.mapping());
-        self.list.push(OpenBuffer { row, speakers, told_waiting: false });
+        self.list.push(OpenBuffer { row, speakers, last_line: 0, told_waiting: false });
         place
     }
 

@@ -238,7 +238,9 @@ impl Actor {
             event_id: None,
             direction: if line.own { Direction::Out } else { Direction::In },
         });
+        let now = self.bridge.clock.unix_ms();
         let buffer = self.buffers.get_mut(place);
+        buffer.last_line = now;
         if !is_query {
             buffer.speakers.insert(&line.from.nick, ());
         }

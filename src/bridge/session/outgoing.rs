@@ -187,7 +187,7 @@ impl Actor {
             }
             Content::Member(member) if member.user_id == self.row.user_id => {
                 if matches!(member.membership.as_str(), "leave" | "ban") {
-                    self.leave_buffer(place).await?;
+                    self.leave_buffer(place, event.sent_at).await?;
                 }
             }
             Content::Encrypted => self.reply(
@@ -211,14 +211,19 @@ impl Actor {
         Ok(self.buffers.learn_room_id(room_id, room.id))
     }
 
-    /// The owner has left the room: out of the channel as well.
-    async fn leave_buffer(&mut self, place: usize) -> Result<(), StoreError> {
+    /// The owner has left the room: out of the channel as well. In a query something may have been said since then,
+    /// while the news was on its way: then they are invited again at once.
+    async fn leave_buffer(&mut self, place: usize, left_at: i64) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
         if row.kind == BufferKind::Channel
             && row.wanted
             && let (Some(link), Ok(channel)) = (&mut self.link, Channel::new(&row.name))
         {
             link.session.part(&channel, "");
+        }
+        let buffer = self.buffers.get(place);
+        if buffer.row.kind == BufferKind::Query && buffer.last_line >= left_at {
+            return self.invite_owner(place).await;
         }
         self.want(place, false).await
     }

@@ -85,7 +85,6 @@ pub struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     homeserver: Homeserver,
     console: Arc<dyn Console>,
-    started_at: i64,
     tls: Mutex<HashMap<crate::config::Server, Arc<Tls>>>,
     ghosts: Ghosts,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
@@ -97,8 +96,12 @@ pub struct Shared {
     receipts: Lanes<i64>,
     /// The event up to which each room is settled, until the homeserver knows.
     settled: Mutex<HashMap<i64, (String, String)>>,
-    /// Rooms whose first request may have been carried out before the restart.
+    /// Rooms whose first requests may have been carried out although nothing was stored about that.
     unsure: Mutex<HashSet<i64>>,
+    /// Rooms that may exist although nothing was stored about that.
+    perhaps_made: Mutex<HashSet<i64>>,
+    /// Rooms where departures wait until the room's requests are through.
+    postponed: Mutex<HashSet<i64>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -108,7 +111,6 @@ impl Bridge {
     pub fn new(parts: Parts) -> Self {
         let Parts { config, store, client, homeserver, clock, console } = parts;
         Self(Arc::new(Shared {
-            started_at: clock.unix_ms(),
             config,
             store,
             client,
@@ -126,6 +128,8 @@ impl Bridge {
             receipts: Lanes::default(),
             settled: Mutex::default(),
             unsure: Mutex::default(),
+            perhaps_made: Mutex::default(),
+            postponed: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))
@@ -135,10 +139,12 @@ impl Bridge {
     pub async fn start(&self) -> Result<(), StoreError> {
         let rooms = self.store.rooms_with_requests().await?;
         self.unsure.lock().unwrap_or_else(PoisonError::into_inner).extend(&rooms);
+        let unmade: Vec<i64> = self.store.unmade_rooms().await?.iter().map(|room| room.id).collect();
+        self.perhaps_made.lock().unwrap_or_else(PoisonError::into_inner).extend(&unmade);
         for session in self.store.sessions().await? {
             self.start_session(session).await?;
         }
-        rooms.into_iter().for_each(|room| self.wake_delivery(room));
+        rooms.into_iter().chain(unmade).for_each(|room| self.wake_delivery(room));
         for room in self.store.rooms_with_departures().await? {
             self.wake_departures(room);
         }
@@ -248,9 +254,10 @@ impl Bridge {
 
     /// Waits before a request is made again; `false` when the bridge stops meanwhile.
     async fn pause_after(&self, error: &ClientError, attempt: u32) -> bool {
+        const SHORTEST: Duration = Duration::from_millis(50);
         const LONGEST: Duration = Duration::from_secs(30);
         let pause = match error {
-            ClientError::Limited(wait) => *wait,
+            ClientError::Limited(wait) => (*wait).max(SHORTEST),
             _ => (Duration::from_millis(250) * 2_u32.saturating_pow(attempt.min(10))).min(LONGEST),
         };
         tokio::select! {

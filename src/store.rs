@@ -95,10 +95,11 @@ impl Store {
         self.instance_value("key_probe").await.is_ok()
     }
 
-    /// Finishes what is queued and closes all connections.
+    /// Finishes what is queued, closes all connections and lets the next instance in.
     pub async fn close(&self) {
         self.shared.writer.close().await;
         self.shared.readers.close().await;
+        self.shared.lock.release().await;
     }
 
     pub(crate) fn sealer(&self) -> &Sealer {

@@ -5,7 +5,7 @@
 //! request's content key first: homeservers remember transaction ids only for a while. A request that is refused for
 //! good is set aside and counted; it stops nothing behind it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::PoisonError;
 
 use serde::Deserialize;
@@ -16,13 +16,13 @@ use super::{Bridge, content};
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::event::CONTENT_KEY;
-use crate::store::{Outbox, OutboxKind, RoomRow, StoreError, Ticket};
+use crate::store::{Outbox, OutboxKind, RoomRow, STRAY, StoreError, Ticket};
 
 /// Requests that are read at once, and the most whose outcome is not yet known to be committed.
 const AT_ONCE: i64 = 50;
-/// How far back a room is searched for what may have been sent. At most one request is in flight per room, and as
-/// many again may have been answered without the answer being committed.
-const SEARCHED: u32 = 2 * AT_ONCE as u32;
+/// How many messages of the same senders are searched for what may have been sent: one request at most is in flight in
+/// a room, and of those before it so many may have been answered without the answer being committed.
+const SEARCHED: usize = 2 * AT_ONCE as usize;
 
 /// What a request came to.
 enum Outcome {
@@ -54,8 +54,21 @@ struct InviteArguments {
 impl Bridge {
     /// Works through a room's outbox until it is empty or the bridge stops.
     pub(super) async fn deliver(self, room: i64) {
-        if let Err(error) = self.try_deliver(room).await {
-            tracing::error!(room, %error, "delivery stopped; it goes on with the room's next event");
+        let mut attempt = 0;
+        while let Err(error) = self.try_deliver(room).await {
+            if matches!(error, StoreError::Closed) {
+                return;
+            }
+            tracing::error!(room, %error, "delivery is held up");
+            // What was sent meanwhile may not be stored as sent.
+            self.unsure.lock().unwrap_or_else(PoisonError::into_inner).insert(room);
+            if !self.pause_after(&temporary(error.into()), attempt).await {
+                return;
+            }
+            attempt += 1;
+        }
+        if self.postponed.lock().unwrap_or_else(PoisonError::into_inner).contains(&room) {
+            self.wake_departures(room);
         }
     }
 
@@ -63,23 +76,23 @@ impl Bridge {
         let Some(row) = self.store.room(room).await? else {
             return Ok(());
         };
-        let unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
         let Some(room_id) = self.wait_for_room(&row).await else {
             return Ok(());
         };
-        let mut sent = HashMap::new();
-        if unsure {
-            let Some(found) = self.wait_for_sent(&row, &room_id).await else {
-                return Ok(());
-            };
-            sent = found;
-        }
         let mut tickets: Vec<Ticket<()>> = Vec::new();
         let mut after = 0;
         loop {
             let requests = self.store.waiting_requests(room, after, AT_ONCE).await?;
             if requests.is_empty() {
                 break;
+            }
+            let unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
+            let mut sent = HashMap::new();
+            if unsure {
+                let Some(found) = self.wait_for_sent(&row, &room_id, &requests).await else {
+                    return Ok(());
+                };
+                sent = found;
             }
             for request in requests {
                 after = request.seq;
@@ -108,21 +121,25 @@ impl Bridge {
 
     /// The room's Matrix id, when the homeserver has made it; `None` when the bridge stops before.
     async fn wait_for_room(&self, room: &RoomRow) -> Option<String> {
-        // A row from before the start may have a room that nobody stored.
-        let mut may_exist = room.created_at < self.started_at;
+        let perhaps_made = || self.perhaps_made.lock().unwrap_or_else(PoisonError::into_inner);
         let mut attempt = 0;
         loop {
+            let may_exist = perhaps_made().contains(&room.id);
             match self.real_room(room, may_exist).await {
                 Ok(room_id) => {
+                    perhaps_made().remove(&room.id);
                     if room.room_id.is_none() {
                         self.set_alias(room, &room_id).await;
+                        // What was said there before we knew it.
+                        self.wake_lane(STRAY);
                     }
                     return Some(room_id);
                 }
                 Err(error) => {
+                    // Also where the homeserver answered, and the store could not keep it.
+                    perhaps_made().insert(room.id);
                     let error = temporary(error);
-                    may_exist |= error.is_unknown();
-                    if attempt == 0 || !error.is_temporary() {
+                    if attempt == 0 || error.is_final() {
                         tracing::warn!(%error, "a room can't be made yet");
                     }
                     if !self.pause_after(&error, attempt).await {
@@ -135,10 +152,22 @@ impl Bridge {
     }
 
     async fn set_alias(&self, room: &RoomRow, room_id: &str) {
-        if let Some(alias) = self.alias_of(room)
-            && let Err(error) = self.client.set_alias(&alias, room_id).await
-        {
-            tracing::warn!(%alias, %error, "a room has no alias");
+        const ATTEMPTS: u32 = 3;
+        let Some(alias) = self.alias_of(room) else { return };
+        for attempt in 0..ATTEMPTS {
+            match self.client.set_alias(&alias, room_id).await {
+                Ok(()) => return,
+                // An alias is a convenience; messages don't wait long for it.
+                Err(error) if error.is_final() || attempt + 1 == ATTEMPTS => {
+                    tracing::warn!(%alias, %error, "a room has no alias");
+                    return;
+                }
+                Err(error) => {
+                    if !self.pause_after(&error, attempt).await {
+                        return;
+                    }
+                }
+            }
         }
     }
 
@@ -147,10 +176,19 @@ impl Bridge {
         &self,
         room: &RoomRow,
         room_id: &str,
+        requests: &[Outbox],
     ) -> Option<HashMap<(String, String), String>> {
+        let messages = requests.iter().filter(|request| request.kind == OutboxKind::Message);
+        let senders: BTreeSet<&str> = messages.map(|request| request.sender.as_str()).collect();
+        let senders: Vec<&str> = senders.into_iter().collect();
+        if senders.is_empty() {
+            return Some(HashMap::new());
+        }
+        // A control room was made by its user, and there the bot looks.
+        let looker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
         let mut attempt = 0;
         loop {
-            match self.client.latest_messages(&room.creator, room_id, SEARCHED).await {
+            match self.client.latest_messages(looker, room_id, &senders, SEARCHED).await {
                 Ok(events) => {
                     let found = events.into_iter().filter_map(|event| {
                         // The key alone proves nothing: anybody may copy it. With the sender it does.
@@ -159,7 +197,7 @@ impl Bridge {
                     });
                     return Some(found.collect());
                 }
-                Err(error) if error.is_temporary() => {
+                Err(error) if !error.is_final() => {
                     if !self.pause_after(&error, attempt).await {
                         return None;
                     }
@@ -187,7 +225,7 @@ impl Bridge {
                     continue;
                 }
             }
-            if !error.is_temporary() {
+            if error.is_final() {
                 return Outcome::Refused(error.to_string());
             }
             if attempt == 0 {
@@ -197,7 +235,8 @@ impl Bridge {
                 return Outcome::Stopped;
             }
             if error.is_unknown() && request.kind == OutboxKind::Message {
-                let Some(mut sent) = self.wait_for_sent(room, room_id).await else {
+                let Some(mut sent) = self.wait_for_sent(room, room_id, std::slice::from_ref(request)).await
+                else {
                     return Outcome::Stopped;
                 };
                 if let Some(event_id) = sent.remove(&(request.sender.clone(), request.txn_id.clone())) {
@@ -230,8 +269,8 @@ impl Bridge {
                 let InviteArguments { user_id } = read(payload)?;
                 match self.client.invite(sender, room_id, &user_id).await {
                     // Who is there already needs no invitation.
-                    Ok(()) | Err(ClientError::Refused { .. }) => Ok(None),
-                    Err(error) => Err(error),
+                    Err(error) if !error.is_final() => Err(error),
+                    Ok(()) | Err(_) => Ok(None),
                 }
             }
         }
@@ -241,7 +280,14 @@ impl Bridge {
     async fn forget_member(&self, room: &RoomRow, user_id: &str) -> bool {
         self.ghosts.forget(room.id, user_id);
         match self.store.ghost_by_user_id(user_id).await {
-            Ok(Some(ghost)) => self.store.member_lost(room.id, ghost.id).await.is_ok(),
+            Ok(Some(ghost)) => {
+                // The homeserver may not know it any more at all, as after a restored backup.
+                let localpart = user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
+                if let Err(error) = self.client.register(localpart).await {
+                    tracing::debug!(%error, "a ghost was not registered again");
+                }
+                self.store.member_lost(room.id, ghost.id).await.is_ok()
+            }
             _ => false,
         }
     }
@@ -270,20 +316,28 @@ impl Bridge {
     }
 
     async fn mark_read(self, room: i64) {
-        let place = self.settled.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
-        let Some((sender, event_id)) = place else { return };
+        let take = || self.settled.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
+        let Some((mut sender, mut event_id)) = take() else { return };
         let Ok(Some(RoomRow { room_id: Some(room_id), .. })) = self.store.room(room).await else {
             return;
         };
-        // Receipts are cumulative: the next one says it again.
-        if let Err(error) = self.client.mark_read(&sender, &room_id, &event_id).await {
-            tracing::debug!(%error, "a receipt was not taken");
+        let mut attempt = 0;
+        while let Err(error) = self.client.mark_read(&sender, &room_id, &event_id).await {
+            if error.is_final() || !self.pause_after(&error, attempt).await {
+                tracing::debug!(%error, "a receipt was not taken");
+                return;
+            }
+            attempt += 1;
+            // Receipts are cumulative: a newer one says this one, too.
+            if let Some(newer) = take() {
+                (sender, event_id) = newer;
+            }
         }
     }
 }
 
 /// A failure of the store is as temporary as one of the homeserver: nothing is given up because of it.
-fn temporary(error: GhostError) -> ClientError {
+pub(super) fn temporary(error: GhostError) -> ClientError {
     match error {
         GhostError::Client(error) => error,
         GhostError::Store(error) => ClientError::Unreachable(error.to_string()),

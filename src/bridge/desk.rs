@@ -12,8 +12,9 @@ use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::event::{Content, Event, Member, Message};
-use crate::store::{InboxEvent, Link, NewRoom, RoomKind, RoomRow, STRAY, User};
+use crate::store::{InboxEvent, Link, NewRoom, RoomKind, RoomRow, STRAY, StoreError, User};
 
+use super::delivery::temporary;
 use super::ghosts::GhostError;
 
 /// Events that are read at once.
@@ -69,28 +70,30 @@ impl Bridge {
     pub(super) async fn attend(self, lane: String) {
         let mut after = 0;
         loop {
-            let events = match self.store.waiting_events(&lane, after, AT_ONCE).await {
-                Ok(events) => events,
-                Err(error) => {
+            let read = || async { Ok(self.store.waiting_events(&lane, after, AT_ONCE).await?) };
+            let events = match self.insist(read).await {
+                Some(Ok(events)) => events,
+                Some(Err(error)) => {
                     tracing::error!(%lane, %error, "what was said to the bot can't be read");
                     return;
                 }
+                None => return,
             };
             if events.is_empty() {
                 return;
             }
             for event in events {
                 after = event.seq;
-                if self.stop.is_cancelled() {
-                    return;
-                }
-                let done =
-                    if lane == STRAY { self.place_stray(&event).await } else { self.attend_to(&event).await };
+                let deal = || async {
+                    if lane == STRAY { self.place_stray(&event).await } else { self.attend_to(&event).await }
+                };
+                let Some(done) = self.insist(deal).await else { return };
                 if let Err(error) = done {
                     // A poison event is set aside; it must not be what every start fails on.
                     tracing::warn!(event = %event.event_id, %error, "an event to the bot could not be dealt with");
-                    let set_aside = self.store.finish_event(event.seq, Some(&error.to_string())).await;
-                    if set_aside.is_err() {
+                    let reason = error.to_string();
+                    let set_aside = || async { Ok(self.store.finish_event(event.seq, Some(&reason)).await?) };
+                    if self.insist(set_aside).await.is_none() {
                         return;
                     }
                 }
@@ -98,22 +101,27 @@ impl Bridge {
         }
     }
 
-    /// An event of a room that was not known when it came: it belongs to a lane now, or to nobody.
-    async fn place_stray(&self, event: &InboxEvent) -> Result<(), GhostError> {
-        let room = match Event::read(&event.json) {
-            Ok(read) => self.store.room_by_matrix_id(&read.room_id).await?,
-            Err(_) => None,
+    /// An event of a room that was not known when it came: it belongs to a lane now, or it will when the room that its
+    /// sender waits for is known to exist, or to nobody.
+    async fn place_stray(&self, stored: &InboxEvent) -> Result<(), GhostError> {
+        const KEPT: i64 = 60 * 60 * 1000;
+        let Ok(event) = Event::read(&stored.json) else {
+            return Ok(self.store.finish_event(stored.seq, Some("not readable")).await?);
         };
-        match room {
-            Some(room) => {
-                self.store.move_event(event.seq, &room.lane).await?;
-                self.wake_lane(&room.lane);
-            }
-            None => self.store.finish_event(event.seq, None).await?,
+        if let Some(room) = self.store.room_by_matrix_id(&event.room_id).await? {
+            self.store.move_event(stored.seq, &room.lane).await?;
+            self.wake_lane(&room.lane);
+            return Ok(());
         }
-        Ok(())
+        let unmade = self.store.unmade_rooms().await?;
+        let expected = unmade.iter().any(|room| room.owner.as_deref() == Some(&event.sender));
+        if expected && self.clock.unix_ms().saturating_sub(stored.received_at) < KEPT {
+            return Ok(());
+        }
+        Ok(self.store.finish_event(stored.seq, None).await?)
     }
 
+    /// What fails for now is done again from the beginning, so each step before an event's end can be repeated.
     async fn attend_to(&self, stored: &InboxEvent) -> Result<(), GhostError> {
         let event = match Event::read(&stored.json) {
             Ok(event) => event,
@@ -123,8 +131,7 @@ impl Bridge {
         };
         match &event.content {
             Content::Member(member) if member.membership == "invite" && self.is_ours(&member.user_id) => {
-                self.on_invite(&event, member).await?;
-                Ok(self.store.finish_event(stored.seq, None).await?)
+                self.on_invite(stored, &event, member).await
             }
             Content::Message(message) => self.on_message(stored, &event, message).await,
             Content::Encrypted | Content::Encryption => {
@@ -135,10 +142,11 @@ impl Bridge {
         }
     }
 
-    async fn on_invite(&self, event: &Event, member: &Member) -> Result<(), GhostError> {
+    async fn on_invite(&self, stored: &InboxEvent, event: &Event, member: &Member) -> Result<(), GhostError> {
         let permission = self.config.permissions.of(&event.sender);
         if member.user_id != self.client.bot() {
-            return self.on_ghost_invite(event, &member.user_id, permission).await;
+            self.on_ghost_invite(event, &member.user_id, permission).await?;
+            return Ok(self.store.finish_event(stored.seq, None).await?);
         }
         if permission == Permission::None {
             tracing::info!(user = %event.sender, "an invitation from somebody without permission was refused");
@@ -147,9 +155,8 @@ impl Bridge {
                  configuration.",
                 event.sender
             );
-            return Ok(self
-                .persist(|| self.client.leave(self.client.bot(), &event.room_id, Some(&reason)))
-                .await?);
+            self.client.leave(self.client.bot(), &event.room_id, Some(&reason)).await?;
+            return Ok(self.store.finish_event(stored.seq, None).await?);
         }
         let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
         // The row comes first: what is said in the room right after the join must find its lane.
@@ -166,12 +173,23 @@ impl Bridge {
                 created_at: self.clock.unix_ms(),
             })
             .await?;
-        self.persist(|| self.client.join(self.client.bot(), &event.room_id)).await?;
+        if room.kind()? == RoomKind::Query {
+            // Two members make a direct chat; with a third one clients and push rules would see another.
+            let reason = "This is a conversation of two. Talk to me in a chat of our own.";
+            self.client.leave(self.client.bot(), &event.room_id, Some(reason)).await?;
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        }
+        self.client.join(self.client.bot(), &event.room_id).await?;
         let state = self.client.state(self.client.bot(), &event.room_id, "m.room.encryption", "").await;
         if member.encrypted || matches!(state, Ok(Some(_))) {
-            return self.explain_encryption(event).await;
+            self.explain_encryption(event).await?;
+            return Ok(self.store.finish_event(stored.seq, None).await?);
         }
-        Ok(self.notice(room.id, &self.console.greeting(permission)).await?)
+        let greeting = content::message(MessageType::Notice, &self.console.greeting(permission), None);
+        let row = content::message_row(room.id, self.client.bot(), greeting, None);
+        self.store.answer_event(stored.seq, vec![row], self.clock.unix_ms()).await?;
+        self.wake_delivery(room.id);
+        Ok(())
     }
 
     /// Somebody wants to talk to a ghost: the query's own room is the place for that.
@@ -182,6 +200,9 @@ impl Bridge {
         permission: Permission,
     ) -> Result<(), GhostError> {
         let found = self.ghost_named_by(ghost).await?;
+        if let Some(ghost) = &found {
+            self.register_ghost(ghost).await?;
+        }
         let session = found.as_ref().and_then(|ghost| {
             self.sessions(Some(&event.sender))
                 .into_iter()
@@ -202,9 +223,6 @@ impl Bridge {
             }
             (None, _) => "There is nobody of that name.".to_owned(),
         };
-        if let Some(ghost) = &found {
-            self.register_ghost(ghost).await?;
-        }
         Ok(self.persist(|| self.client.leave(ghost, &event.room_id, Some(&reason))).await?)
     }
 
@@ -215,26 +233,26 @@ impl Bridge {
         message: &Message,
     ) -> Result<(), GhostError> {
         let room = self.store.room_by_matrix_id(&event.room_id).await?;
-        self.store.finish_event(stored.seq, None).await?;
-        let Some(room) = room.filter(|room| room.owner.as_deref() == Some(&event.sender)) else {
-            return Ok(());
-        };
+        let room = room.filter(|room| room.owner.as_deref() == Some(&event.sender));
         // Bots don't answer notices, and an edit is no second command.
-        if message.kind != "m.text" || message.replaces.is_some() {
-            return Ok(());
-        }
+        let is_command = message.kind == "m.text" && message.replaces.is_none();
+        let (Some(room), true) = (room, is_command) else {
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        };
         let place = match (room.kind()?, room.session) {
             (RoomKind::Network, Some(session)) => Place::Network(session),
             _ => Place::Control,
         };
         let permission = self.config.permissions.of(&event.sender);
+        let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
+        self.store.finish_event(stored.seq, None).await?;
+        // From here on nothing is done twice.
         let answer = if permission == Permission::None {
             Answer {
                 text: RichText::plain("You have no permission to use this bridge any more."),
                 redact: false,
             }
         } else {
-            let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
             let call = Call { user, permission, place, text: message.body.clone() };
             self.console.answer(self, call).await
         };
@@ -245,7 +263,11 @@ impl Bridge {
         }
         let text = content::message(MessageType::Notice, &answer.text, None);
         rows.push(content::message_row(room.id, bot, text, None));
-        self.store.enqueue(rows, self.clock.unix_ms()).await?;
+        let answered =
+            self.insist(|| async { Ok(self.store.enqueue(rows.clone(), self.clock.unix_ms()).await?) }).await;
+        if let Some(Err(error)) = answered {
+            tracing::error!(event = %event.event_id, %error, "the answer to a command was lost");
+        }
         self.wake_delivery(room.id);
         Ok(())
     }
@@ -258,9 +280,6 @@ impl Bridge {
         let (Some(owner), true) = (&room.owner, room.owner.as_deref() == Some(&event.sender)) else {
             return Ok(());
         };
-        if !self.store.mark_explained(room.id).await? {
-            return Ok(());
-        }
         let text = RichText::plain(
             "That chat is encrypted, and I can't read what you write there: I have no keys, since what you write \
              goes to IRC as plain text anyway. Talk to me here instead; this room is not encrypted. ",
@@ -276,8 +295,9 @@ impl Bridge {
         if own.room_id.is_some() {
             rows.insert(0, content::invite_row(own.id, bot, owner));
         }
-        self.store.enqueue(rows, self.clock.unix_ms()).await?;
-        self.wake_delivery(own.id);
+        if self.store.explain_room(room.id, rows, self.clock.unix_ms()).await? {
+            self.wake_delivery(own.id);
+        }
         Ok(())
     }
 
@@ -289,9 +309,32 @@ impl Bridge {
         let mut attempt = 0;
         loop {
             match request().await {
-                Err(error) if error.is_temporary() && self.pause_after(&error, attempt).await => attempt += 1,
+                Err(error) if !error.is_final() && self.pause_after(&error, attempt).await => attempt += 1,
                 result => return result,
             }
+        }
+    }
+
+    /// Does something that can be repeated, until it is done or can't be done; `None` where the bridge stops before.
+    async fn insist<T, F>(&self, step: impl Fn() -> F) -> Option<Result<T, GhostError>>
+    where
+        F: Future<Output = Result<T, GhostError>>,
+    {
+        let mut attempt = 0;
+        loop {
+            let error = match step().await {
+                Err(GhostError::Client(error)) if !error.is_final() => error,
+                Err(GhostError::Store(StoreError::Closed)) => return None,
+                Err(GhostError::Store(error)) if error.is_temporary() => temporary(error.into()),
+                result => return Some(result),
+            };
+            if attempt == 0 {
+                tracing::warn!(%error, "what was said to the bot has to wait");
+            }
+            if !self.pause_after(&error, attempt).await {
+                return None;
+            }
+            attempt += 1;
         }
     }
 }

@@ -6,10 +6,11 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use super::delivery::temporary;
 use super::{Bridge, rooms};
 use crate::matrix::{ClientError, ghost_id};
 use crate::names::{Nick, Slug};
-use crate::store::{Ghost, RoomKind, RoomRow, StoreError};
+use crate::store::{Departure, Ghost, RoomKind, RoomRow, StoreError};
 
 /// Memberships that need no look into the store; forgotten when there are too many of them.
 const REMEMBERED: usize = 50_000;
@@ -92,7 +93,7 @@ impl Bridge {
         if !known || Nick::new(&nick).is_err() || self.ghost_user_id(network, &nick) != user_id {
             return Ok(None);
         }
-        self.store.ensure_network(network, network, self.clock.unix_ms()).await?;
+        self.store.ensure_network(network, &self.network_name(network), self.clock.unix_ms()).await?;
         let folded = crate::names::CaseMapping::Rfc1459.fold(&nick);
         self.store.ghost(network, &folded, &nick, user_id, self.clock.unix_ms()).await.map(Some)
     }
@@ -106,7 +107,14 @@ impl Bridge {
         self.client.register(localpart).await?;
         let fields = [("nick", ghost.nick.as_str()), ("network", ghost.network.as_str())];
         let name = self.config.templates.ghost_displayname.render(&fields);
-        self.client.set_display_name(&ghost.user_id, &name).await?;
+        match self.client.set_display_name(&ghost.user_id, &name).await {
+            Ok(()) => {}
+            // It can speak under its id, too; its messages must not wait for a name that is refused.
+            Err(error) if error.is_final() => {
+                tracing::warn!(ghost = %ghost.user_id, %error, "a ghost has no display name");
+            }
+            Err(error) => return Err(error.into()),
+        }
         Ok(self.store.ghost_named(ghost.id, &name).await?)
     }
 
@@ -137,64 +145,94 @@ impl Bridge {
 
     async fn enter(&self, room: &RoomRow, room_id: &str, ghost: &Ghost) -> Result<(), GhostError> {
         if room.kind()? == RoomKind::Private && self.homeserver.has_restricted_rooms() {
-            let lobby = self.lobby(&ghost.network).await?;
-            if !ghost.in_lobby {
-                rooms::invite_and_join(&self.client, self.client.bot(), &lobby, &ghost.user_id).await?;
-                self.store.ghost_in_lobby(ghost.id, true).await?;
-            }
-            match self.client.join(&ghost.user_id, room_id).await {
+            match self.enter_through_lobby(room_id, ghost).await {
                 Ok(()) => return Ok(()),
                 // The lobby may have been left behind our back, or the room be of before the lobby.
-                Err(error) if error.is("M_FORBIDDEN") => self.store.ghost_in_lobby(ghost.id, false).await?,
-                Err(error) => return Err(error.into()),
+                Err(GhostError::Client(error)) if error.is_final() => {
+                    tracing::debug!(ghost = %ghost.user_id, %error, "the lobby lets a ghost in nowhere");
+                    self.store.ghost_in_lobby(ghost.id, false).await?;
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(rooms::invite_and_join(&self.client, &room.creator, room_id, &ghost.user_id).await?)
+        let host = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
+        Ok(rooms::invite_and_join(&self.client, host, room_id, &ghost.user_id).await?)
     }
 
-    /// Takes the ghosts out of a room that have left on IRC. In the background: no message waits for this.
+    async fn enter_through_lobby(&self, room_id: &str, ghost: &Ghost) -> Result<(), GhostError> {
+        let lobby = self.lobby(&ghost.network).await?;
+        if !ghost.in_lobby {
+            rooms::invite_and_join(&self.client, self.client.bot(), &lobby, &ghost.user_id).await?;
+            self.store.ghost_in_lobby(ghost.id, true).await?;
+        }
+        Ok(self.client.join(&ghost.user_id, room_id).await?)
+    }
+
+    /// Takes the ghosts out of a room that have left on IRC. In the background: no message waits for this. A ghost
+    /// whose last words are not delivered yet stays for them; the room's lane wakes this again when they are.
     pub(super) async fn see_off(self, room: i64) {
-        const AT_ONCE: i64 = 50;
-        let result: Result<(), GhostError> = async {
-            let Some(room_id) = self.store.room(room).await?.and_then(|room| room.room_id) else {
-                return Ok(());
-            };
-            loop {
-                let departures = self.store.departures(room, AT_ONCE).await?;
-                if departures.is_empty() {
-                    return Ok(());
+        let postponed = || self.postponed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the look into the store: the room's lane may empty it at any time.
+        postponed().insert(room);
+        let mut attempt = 0;
+        loop {
+            let error = match self.try_see_off(room).await {
+                Ok(true) => {
+                    postponed().remove(&room);
+                    return;
                 }
-                for departure in departures {
-                    let _budget = self.membership_budget.acquire().await;
-                    self.ghosts.forget(room, &departure.user_id);
-                    let reason = departure.reason.as_deref().filter(|reason| !reason.is_empty());
-                    let left = match &departure.kicker {
-                        Some(kicker) => {
-                            let reason = match reason {
-                                Some(reason) => format!("Kicked by {kicker}: {reason}"),
-                                None => format!("Kicked by {kicker}"),
-                            };
-                            self.client.kick(self.client.bot(), &room_id, &departure.user_id, &reason).await
-                        }
-                        None => self.client.leave(&departure.user_id, &room_id, reason).await,
-                    };
-                    match left {
-                        // Not there any more is what was wanted.
-                        Ok(()) | Err(ClientError::Refused { .. } | ClientError::Invalid(_)) => {
-                            self.store.member_left(room, departure.ghost).await?;
-                        }
-                        Err(error) => {
-                            if !self.pause_after(&error, 0).await {
-                                return Ok(());
-                            }
-                        }
+                Ok(false) | Err(GhostError::Store(StoreError::Closed)) => return,
+                Err(error) => temporary(error),
+            };
+            if attempt == 0 {
+                tracing::warn!(room, %error, "ghosts that have left can't be taken out of their room yet");
+            }
+            if !self.pause_after(&error, attempt).await {
+                return;
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Whether no departure is left.
+    async fn try_see_off(&self, room: i64) -> Result<bool, GhostError> {
+        const AT_ONCE: i64 = 50;
+        let Some(room_id) = self.store.room(room).await?.and_then(|room| room.room_id) else {
+            return Ok(!self.store.has_departures(room).await?);
+        };
+        loop {
+            let departures = self.store.departures(room, AT_ONCE).await?;
+            if departures.is_empty() {
+                return Ok(!self.store.has_departures(room).await?);
+            }
+            for departure in departures {
+                if self.stop.is_cancelled() {
+                    return Ok(false);
+                }
+                let _budget = self.membership_budget.acquire().await;
+                self.ghosts.forget(room, &departure.user_id);
+                match self.take_out(&room_id, &departure).await {
+                    Err(error) if !error.is_final() => return Err(error.into()),
+                    // Not there any more is what was wanted.
+                    Ok(()) | Err(_) => {
+                        // It may have spoken meanwhile; then it will be found missing, and come back.
+                        self.ghosts.forget(room, &departure.user_id);
+                        self.store.member_left(room, departure.ghost).await?;
                     }
                 }
             }
         }
-        .await;
-        if let Err(error) = result {
-            tracing::warn!(room, %error, "ghosts that have left could not be taken out of their room");
-        }
+    }
+
+    async fn take_out(&self, room_id: &str, departure: &Departure) -> Result<(), ClientError> {
+        let reason = departure.reason.as_deref().filter(|reason| !reason.is_empty());
+        let Some(kicker) = &departure.kicker else {
+            return self.client.leave(&departure.user_id, room_id, reason).await;
+        };
+        let reason = match reason {
+            Some(reason) => format!("Kicked by {kicker}: {reason}"),
+            None => format!("Kicked by {kicker}"),
+        };
+        self.client.kick(self.client.bot(), room_id, &departure.user_id, &reason).await
     }
 }

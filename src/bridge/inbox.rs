@@ -16,10 +16,8 @@ struct Header<'a> {
     #[serde(rename = "type", borrow)]
     kind: std::borrow::Cow<'a, str>,
     state_key: Option<String>,
-    #[serde(default)]
-    content: Content,
-    #[serde(default)]
-    unsigned: Unsigned,
+    content: Option<Content>,
+    unsigned: Option<Unsigned>,
 }
 
 #[derive(Deserialize, Default)]
@@ -99,12 +97,20 @@ impl Appservice for Bridge {
 impl Bridge {
     /// Which lane an event belongs to; `None` for what the bridge itself has sent.
     fn sort_event(&self, header: Header<'_>, json: &str) -> Option<NewEvent> {
-        if self.is_ours(&header.sender) || header.unsigned.soft_failed {
+        if self.is_ours(&header.sender) || header.unsigned.is_some_and(|unsigned| unsigned.soft_failed) {
+            return None;
+        }
+        // PostgreSQL stores no NUL, and a transaction that can't be stored would come again for ever.
+        if [&header.event_id, &header.room_id, &header.sender].iter().any(|id| id.contains('\0')) {
+            tracing::warn!("an event from the homeserver has an id that is none");
             return None;
         }
         // An invitation concerns the person who invites: its room is not known yet.
         let invites_us = header.kind == "m.room.member"
-            && header.content.membership.as_ref().is_some_and(|membership| membership == "invite")
+            && header
+                .content
+                .and_then(|content| content.membership)
+                .is_some_and(|membership| membership == "invite")
             && header.state_key.as_deref().is_some_and(|user| self.is_ours(user));
         let lane = invites_us.then(|| super::desk::lane_of(&header.sender));
         Some(NewEvent { event_id: header.event_id, room_id: header.room_id, lane, json: json.to_owned() })

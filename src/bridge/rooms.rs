@@ -8,9 +8,9 @@ use std::sync::{Arc, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use super::Bridge;
 use super::content::unique;
 use super::ghosts::GhostError;
-use super::{Bridge, content};
 use crate::matrix::event::ROOM_MARKER;
 use crate::matrix::{Client, ClientError, CreateRoom};
 use crate::store::{Link, NewRoom, RoomKind, RoomRow, StoreError};
@@ -98,9 +98,9 @@ pub(super) async fn invite_and_join(
     user_id: &str,
 ) -> Result<(), ClientError> {
     match client.invite(host, room_id, user_id).await {
+        Err(error) if !error.is_final() => Err(error),
         // Already there, or already invited: the join tells.
-        Ok(()) | Err(ClientError::Refused { .. }) => client.join(user_id, room_id).await,
-        Err(error) => Err(error),
+        Ok(()) | Err(_) => client.join(user_id, room_id).await,
     }
 }
 
@@ -184,7 +184,12 @@ impl Bridge {
             if self.store.room_by_matrix_id(&room_id).await?.is_some() {
                 continue;
             }
-            let create = self.client.state(creator, &room_id, "m.room.create", "").await?;
+            let create = match self.client.state(creator, &room_id, "m.room.create", "").await {
+                Ok(create) => create,
+                // A room that can't be looked into was not made by us.
+                Err(error) if error.is_final() => continue,
+                Err(error) => return Err(error.into()),
+            };
             if create.is_some_and(|create| create[ROOM_MARKER] == marker) {
                 return Ok(Some(room_id));
             }
@@ -217,9 +222,17 @@ impl Bridge {
         };
         let mut initial_state = Vec::new();
         if kind == RoomKind::Private && self.homeserver.has_restricted_rooms() {
-            let lobby = self.lobby(network).await?;
-            let rule = json!({ "join_rule": "restricted", "allow": [{ "type": "m.room_membership", "room_id": lobby }] });
-            initial_state.push(("m.room.join_rules", String::new(), rule));
+            match self.lobby(network).await {
+                Ok(lobby) => {
+                    let allow = json!([{ "type": "m.room_membership", "room_id": lobby }]);
+                    let rule = json!({ "join_rule": "restricted", "allow": allow });
+                    initial_state.push(("m.room.join_rules", String::new(), rule));
+                }
+                Err(GhostError::Client(error)) if error.is_final() => {
+                    tracing::warn!(%error, "a network has no lobby: its ghosts are invited one by one");
+                }
+                Err(error) => return Err(error),
+            }
         }
         if matches!(kind, RoomKind::Private | RoomKind::Query | RoomKind::Network) {
             let shown = if kind == RoomKind::Network { network_name.as_str() } else { channel };
@@ -277,15 +290,6 @@ impl Bridge {
         let localpart = template.render_id(&[("user", user), ("network", network), ("channel", &channel)]);
         let domain = &self.config.homeserver.domain;
         Some(format!("#{}:{domain}", crate::matrix::ghost_id::fit(localpart, domain)))
-    }
-
-    /// Sends a text to a room as the bot, as routine.
-    pub(super) async fn notice(&self, room: i64, text: &crate::format::RichText) -> Result<(), StoreError> {
-        let content = content::message(content::MessageType::Notice, text, None);
-        let row = content::message_row(room, self.client.bot(), content, None);
-        self.store.enqueue(vec![row], self.clock.unix_ms()).await?;
-        self.wake_delivery(room);
-        Ok(())
     }
 }
 

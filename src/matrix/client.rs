@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::Request as HttpRequest;
 use ruma::api::auth_scheme::{AuthScheme, SendAccessToken};
 use ruma::api::client;
+use ruma::api::client::filter::RoomEventFilter;
 use ruma::api::client::uiaa::UiaaResponse;
 use ruma::api::error::{Error as MatrixError, ErrorBody, ErrorKind, FromHttpResponseError, RetryAfter};
 use ruma::api::path_builder::VersionHistory;
@@ -307,25 +308,42 @@ impl Client {
         Ok(response.capabilities.room_versions.default.to_string())
     }
 
-    /// `GET /rooms/{room}/messages`: the latest events, newest first.
+    /// `GET /rooms/{room}/messages`: the latest messages of these people, newest first, `limit` at most.
     pub async fn latest_messages(
         &self,
         sender: &str,
         room: &str,
-        limit: u32,
+        people: &[&str],
+        limit: usize,
     ) -> Result<Vec<FoundEvent>, ClientError> {
-        let mut request = client::message::get_message_events::v3::Request::backward(room_id(room)?);
-        request.limit = limit.into();
-        let response = self.call(sender, request).await?;
-        let read = |event: Raw<_>| {
-            let event: Value = serde_json::from_str(event.json().get()).ok()?;
-            Some(FoundEvent {
-                event_id: event["event_id"].as_str()?.to_owned(),
-                sender: event["sender"].as_str()?.to_owned(),
-                content: event["content"].clone(),
-            })
-        };
-        Ok(response.chunk.into_iter().filter_map(read).collect())
+        use client::message::get_message_events::v3::Request;
+        /// Some homeservers look through so many events before they filter.
+        const PAGES: usize = 10;
+        let mut filter = RoomEventFilter::default();
+        filter.types = Some(vec!["m.room.message".to_owned()]);
+        filter.senders = Some(people.iter().map(|user| user_id(user)).collect::<Result<_, _>>()?);
+        let mut found = Vec::new();
+        let mut from = None;
+        for _ in 0..PAGES {
+            let mut request = Request::backward(room_id(room)?);
+            request.limit = u32::try_from(limit).unwrap_or(u32::MAX).into();
+            request.filter = filter.clone();
+            request.from = from;
+            let response = self.call(sender, request).await?;
+            found.extend(response.chunk.iter().filter_map(|event| {
+                let event: Value = serde_json::from_str(event.json().get()).ok()?;
+                Some(FoundEvent {
+                    event_id: event["event_id"].as_str()?.to_owned(),
+                    sender: event["sender"].as_str()?.to_owned(),
+                    content: event["content"].clone(),
+                })
+            }));
+            from = response.end;
+            if from.is_none() || found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -394,6 +412,8 @@ fn sort(error: &MatrixError) -> ClientError {
     match status {
         429 => ClientError::Limited(DEFAULT_WAIT),
         500.. => ClientError::Unknown(format!("HTTP status {status}: {message}")),
+        // Whoever says it, it will not become smaller.
+        413 => ClientError::Refused { status, code: "M_TOO_LARGE".to_owned(), message },
         // Without a Matrix error code it was no homeserver that spoke, but a proxy before it.
         _ if code.is_empty() => ClientError::Unknown(message),
         _ => ClientError::Refused { status, code, message },

@@ -35,6 +35,12 @@ impl ClientError {
         matches!(self, Self::Unreachable(_) | Self::Unknown(_) | Self::Limited(_))
     }
 
+    /// Whether the homeserver will never do this. A refused token says nothing about the request: somebody will mend
+    /// the registration, and what waits for that must not be thrown away.
+    pub fn is_final(&self) -> bool {
+        !self.is_temporary() && !self.is("M_UNKNOWN_TOKEN") && !self.is("M_MISSING_TOKEN")
+    }
+
     /// Whether the request may have been carried out although it failed.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown(_))

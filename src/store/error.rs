@@ -23,9 +23,25 @@ pub enum StoreError {
     Unknown(String),
 }
 
+impl StoreError {
+    /// Whether the same read or write may succeed later.
+    pub fn is_temporary(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let Some(refusal) = error.as_database_error() else {
+            return true;
+        };
+        // A constraint, or (SQLSTATE class 22) a value that the engine can't hold: so it will be the next time.
+        refusal.kind() == sqlx::error::ErrorKind::Other
+            && !refusal.code().is_some_and(|code| code.len() == 5 && code.starts_with("22"))
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
+        match error {
+            sqlx::Error::PoolClosed => Self::Closed,
+            error => Self::Database(Arc::new(error)),
+        }
     }
 }
 

@@ -117,10 +117,11 @@ impl Store {
         Ok(wanted == Some(true))
     }
 
-    /// Stores that a ghost has joined a room.
+    /// Stores that a ghost has joined a room. One that is to leave it again, and only came for what it said before,
+    /// still is.
     pub async fn member_joined(&self, room: i64, ghost: i64) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO member (room, ghost, wanted) VALUES ($1, $2, TRUE)
-            ON CONFLICT (room, ghost) DO UPDATE SET wanted = TRUE, reason = NULL, kicker = NULL";
+            ON CONFLICT (room, ghost) DO NOTHING";
         self.write(move |tx| {
             Box::pin(async move {
                 execute!(tx, SQL, room, ghost)?;
@@ -161,12 +162,22 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).fetch_all(p).await)?)
     }
 
-    /// The ghosts that should leave a room, a few at a time.
+    /// The ghosts that should leave a room, a few at a time. One for whom requests still wait there stays for them.
     pub async fn departures(&self, room: i64, limit: i64) -> Result<Vec<Departure>, StoreError> {
         const SQL: &str = "SELECT member.ghost, ghost.user_id, member.reason, member.kicker
             FROM member JOIN ghost ON ghost.id = member.ghost
-            WHERE member.room = $1 AND NOT member.wanted ORDER BY member.ghost LIMIT $2";
+            WHERE member.room = $1 AND NOT member.wanted AND ghost.user_id NOT IN
+                (SELECT sender FROM outbox WHERE outbox.room = $1 AND outbox.state = 'queued')
+            ORDER BY member.ghost LIMIT $2";
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room).bind(limit).fetch_all(p).await)?)
+    }
+
+    /// Whether some ghost should leave a room, now or later.
+    pub async fn has_departures(&self, room: i64) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT 1 FROM member WHERE room = $1 AND NOT wanted LIMIT 1";
+        let found: Option<i32> =
+            on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).fetch_optional(p).await)?;
+        Ok(found.is_some())
     }
 
     /// The rooms that some ghost should leave.
@@ -176,7 +187,7 @@ impl Store {
     }
 }
 
-/// Marks a ghost for departure from a room, where it is in it.
+/// Marks a ghost for departure from a room, also where it has yet to come for what it said.
 pub(super) async fn depart(
     tx: &mut Tx,
     room: i64,
@@ -185,8 +196,18 @@ pub(super) async fn depart(
     reason: &str,
     kicker: Option<&str>,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE member SET wanted = FALSE, reason = $4, kicker = $5
-        WHERE room = $1 AND ghost = (SELECT id FROM ghost WHERE network = $2 AND folded = $3)";
+    const SQL: &str = "INSERT INTO member (room, ghost, wanted, reason, kicker)
+        SELECT CAST($1 AS BIGINT), id, FALSE, CAST($4 AS TEXT), CAST($5 AS TEXT) FROM ghost
+        WHERE network = $2 AND folded = $3
+        ON CONFLICT (room, ghost) DO UPDATE SET wanted = FALSE, reason = excluded.reason, kicker = excluded.kicker";
     execute!(tx, SQL, room, network, folded, reason, kicker)?;
+    Ok(())
+}
+
+/// Whoever speaks in a room is not about to leave it.
+pub(super) async fn stay(tx: &mut Tx, room: i64, user_id: &str) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE member SET wanted = TRUE, reason = NULL, kicker = NULL
+        WHERE room = $1 AND NOT wanted AND ghost = (SELECT id FROM ghost WHERE user_id = $2)";
+    execute!(tx, SQL, room, user_id)?;
     Ok(())
 }

@@ -50,7 +50,8 @@ fn row_name(event_id: &str) -> String {
 }
 
 impl Store {
-    /// Stores a transaction's events in one commit, in their order, and returns the lanes that have something new.
+    /// Stores a transaction's events in one commit, in their order, and returns their lanes: also of events that were
+    /// stored before, since the answer to that commit may have been lost and nobody woken.
     pub async fn accept(&self, events: Vec<NewEvent>, now: i64) -> Result<Vec<String>, StoreError> {
         const LANE: &str = "SELECT lane FROM room WHERE room_id = $1";
         const SQL: &str = "INSERT INTO inbox (event_id, lane, state, payload, received_at)
@@ -74,8 +75,8 @@ impl Store {
                             .await)?,
                     };
                     let lane = lane.unwrap_or_else(|| STRAY.to_owned());
-                    let added = execute!(tx, SQL, event.event_id, &lane, payload, now)?;
-                    if added > 0 && !lanes.contains(&lane) {
+                    execute!(tx, SQL, event.event_id, &lane, payload, now)?;
+                    if !lanes.contains(&lane) {
                         lanes.push(lane);
                     }
                 }
@@ -121,13 +122,21 @@ impl Store {
         self.write(move |tx| Box::pin(async move { finish(tx, seq, failure.as_deref()).await })).await
     }
 
-    /// Moves the stray events of a room into the lane that the room has now.
+    /// Moves an event to the end of another lane. It gets a new place in the order: who reads that lane may have read
+    /// on beyond the old one.
     pub async fn move_event(&self, seq: i64, lane: &str) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE inbox SET lane = $2 WHERE seq = $1";
+        const TAKE: &str = "DELETE FROM inbox WHERE seq = $1 AND state = 'new'
+            RETURNING event_id, payload, received_at";
+        const PUT: &str = "INSERT INTO inbox (event_id, lane, state, payload, received_at)
+            VALUES ($1, $2, 'new', $3, $4)";
         let lane = lane.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, seq, lane)?;
+                let taken: Option<(String, Vec<u8>, i64)> =
+                    on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_optional(c).await)?;
+                if let Some((event_id, payload, received_at)) = taken {
+                    execute!(tx, PUT, event_id, lane, payload, received_at)?;
+                }
                 Ok(())
             })
         })

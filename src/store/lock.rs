@@ -22,8 +22,9 @@ const PROOF_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) enum InstanceLock {
     /// Held until the file closes.
-    File(#[expect(dead_code, reason = "the lock lives as long as the open file")] Option<File>),
-    Advisory(Mutex<PgConnection>),
+    File(Mutex<Option<File>>),
+    /// Held until the connection closes.
+    Advisory(Mutex<Option<PgConnection>>),
 }
 
 impl InstanceLock {
@@ -38,12 +39,18 @@ impl InstanceLock {
                 .fetch_one(&mut connection)
                 .await
                 .map_err(OpenError::Connect)?;
-            return if taken { Ok(Self::Advisory(Mutex::new(connection))) } else { Err(OpenError::Locked) };
+            return if taken {
+                Ok(Self::Advisory(Mutex::new(Some(connection))))
+            } else {
+                Err(OpenError::Locked)
+            };
         }
         let options = SqliteConnectOptions::from_str(url).map_err(|_| OpenError::Scheme)?;
         let path: PathBuf = match file {
             Some(path) => path.to_owned(),
-            None if options.get_filename() == Path::new(":memory:") => return Ok(Self::File(None)),
+            None if options.get_filename() == Path::new(":memory:") => {
+                return Ok(Self::File(Mutex::default()));
+            }
             None => {
                 let mut name = options.get_filename().as_os_str().to_owned();
                 name.push(".lock");
@@ -53,7 +60,7 @@ impl InstanceLock {
         let fail = |source| OpenError::File { path: path.clone(), source };
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self::File(Some(lock))),
+            Ok(()) => Ok(Self::File(Mutex::new(Some(lock)))),
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked),
             Err(TryLockError::Error(source)) => Err(fail(source)),
         }
@@ -64,11 +71,26 @@ impl InstanceLock {
             Self::File(_) => std::future::pending().await,
             Self::Advisory(connection) => {
                 let mut connection = connection.lock().await;
+                let Some(connection) = connection.as_mut() else {
+                    return;
+                };
                 while tokio::time::timeout(PROOF_INTERVAL, connection.ping())
                     .await
                     .is_ok_and(|pong| pong.is_ok())
                 {
                     tokio::time::sleep(PROOF_INTERVAL).await;
+                }
+            }
+        }
+    }
+    /// Gives the lock up, so that nothing that still holds the store keeps the next instance out.
+    pub(super) async fn release(&self) {
+        match self {
+            Self::File(file) => drop(file.lock().await.take()),
+            Self::Advisory(connection) => {
+                if let Some(connection) = connection.lock().await.take() {
+                    // The lock goes with the connection, however that ends.
+                    let _ = connection.close().await;
                 }
             }
         }

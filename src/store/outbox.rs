@@ -4,6 +4,8 @@
 //! unique over all rooms and senders, since homeservers ignore both when they deduplicate; it also stands in the
 //! event's content, so that the event can be found again when the answer was lost.
 
+use std::collections::BTreeSet;
+
 use sqlx::FromRow;
 
 use super::history::{self, HistoryLine};
@@ -127,8 +129,13 @@ impl Store {
                 for line in history {
                     history::insert(tx, &line).await?;
                 }
+                let speakers: BTreeSet<(i64, String)> =
+                    sealed.iter().map(|(row, _)| (row.room, row.sender.clone())).collect();
                 for (row, payload) in sealed {
                     insert(tx, row, payload, now).await?;
+                }
+                for (room, speaker) in speakers {
+                    ghosts::stay(tx, room, &speaker).await?;
                 }
                 for (room, folded, reason, kicker) in departures {
                     ghosts::depart(tx, room, &network, &folded, &reason, kicker.as_deref()).await?;
@@ -142,7 +149,8 @@ impl Store {
         .await
     }
 
-    /// Commits requests that belong to no session's reading, such as the bot's answers.
+    /// Commits requests that belong to no session's reading, such as the bot's answers. Requests that are stored
+    /// already stay as they are, so that this can be repeated.
     pub async fn enqueue(&self, rows: Vec<NewOutbox>, now: i64) -> Result<(), StoreError> {
         let sealed = self.seal_outbox(rows);
         self.write(move |tx| {
@@ -253,7 +261,7 @@ impl Store {
         Ok((count("queued").await?, count("refused").await?))
     }
 
-    fn seal_outbox(&self, rows: Vec<NewOutbox>) -> Vec<(NewOutbox, Vec<u8>)> {
+    pub(super) fn seal_outbox(&self, rows: Vec<NewOutbox>) -> Vec<(NewOutbox, Vec<u8>)> {
         rows.into_iter()
             .map(|row| {
                 let payload = self.sealer().seal(row.payload.as_bytes(), &row_name(&row.txn_id));
@@ -263,9 +271,14 @@ impl Store {
     }
 }
 
-async fn insert(tx: &mut Tx, row: NewOutbox, payload: Vec<u8>, now: i64) -> Result<(), StoreError> {
+pub(super) async fn insert(
+    tx: &mut Tx,
+    row: NewOutbox,
+    payload: Vec<u8>,
+    now: i64,
+) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO outbox (room, txn_id, sender, kind, payload, history, state, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7)";
+        VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7) ON CONFLICT (txn_id) DO NOTHING";
     let history = match &row.history {
         Some(line) => Some(history::insert(tx, line).await?),
         None => None,

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::error::OpenError;
 
@@ -23,10 +24,13 @@ pub(super) enum Pool {
     Sqlite(SqlitePool),
 }
 
-/// A write under way.
+/// A write under way: a connection inside a transaction.
+///
+/// Not sqlx's `Transaction`, which counts how deep it is: when SQLite rolls back by itself, as it does when the disk is
+/// full, that count would be wrong for good, and with it the writer's only connection.
 pub(super) enum Tx {
-    Postgres(Transaction<'static, Postgres>),
-    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    Sqlite(PoolConnection<Sqlite>),
 }
 
 macro_rules! on {
@@ -41,12 +45,12 @@ macro_rules! on {
 macro_rules! on_tx {
     ($tx:expr, |$c:ident| $body:expr) => {
         match $tx {
-            $crate::store::pool::Tx::Postgres(transaction) => {
-                let $c = &mut **transaction;
+            $crate::store::pool::Tx::Postgres(connection) => {
+                let $c = &mut **connection;
                 $body
             }
-            $crate::store::pool::Tx::Sqlite(transaction) => {
-                let $c = &mut **transaction;
+            $crate::store::pool::Tx::Sqlite(connection) => {
+                let $c = &mut **connection;
                 $body
             }
         }
@@ -121,10 +125,17 @@ impl Pool {
     }
 
     pub(super) async fn begin(&self) -> sqlx::Result<Tx> {
-        match self {
-            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+        let (mut tx, begin) = match self {
+            Self::Postgres(pool) => (Tx::Postgres(pool.acquire().await?), "BEGIN"),
             // A deferred transaction that upgrades from read to write gets SQLITE_BUSY at once.
-            Self::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
+            Self::Sqlite(pool) => (Tx::Sqlite(pool.acquire().await?), "BEGIN IMMEDIATE"),
+        };
+        match tx.execute(begin).await {
+            Ok(()) => Ok(tx),
+            Err(error) => {
+                tx.abandon().await;
+                Err(error)
+            }
         }
     }
 
@@ -134,11 +145,26 @@ impl Pool {
 }
 
 impl Tx {
-    pub(super) async fn commit(self) -> sqlx::Result<()> {
-        match self {
-            Self::Postgres(transaction) => transaction.commit().await,
-            Self::Sqlite(transaction) => transaction.commit().await,
+    pub(super) async fn commit(mut self) -> sqlx::Result<()> {
+        let committed = self.execute("COMMIT").await;
+        if committed.is_err() {
+            self.abandon().await;
         }
+        committed
+    }
+
+    pub(super) async fn roll_back(mut self) {
+        if self.execute("ROLLBACK").await.is_err() {
+            self.abandon().await;
+        }
+    }
+
+    /// Closes the connection, in whatever state it is; the pool opens another.
+    pub(super) async fn abandon(self) {
+        let _ = match self {
+            Self::Postgres(connection) => connection.close().await,
+            Self::Sqlite(connection) => connection.close().await,
+        };
     }
 
     pub(super) async fn execute(&mut self, sql: &'static str) -> sqlx::Result<()> {

@@ -5,7 +5,7 @@
 use sqlx::FromRow;
 
 use super::pool::{Tx, execute, on, on_tx};
-use super::{Store, StoreError};
+use super::{NewOutbox, Store, StoreError, outbox};
 
 /// What a room is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,10 +184,23 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }
 
-    /// Stores that the owner was told about the room's encryption; whether that is news.
-    pub async fn mark_explained(&self, id: i64) -> Result<bool, StoreError> {
+    /// Stores that the owner is told about the room's encryption, with the requests that tell them; `false` where they
+    /// were told before.
+    pub async fn explain_room(&self, id: i64, rows: Vec<NewOutbox>, now: i64) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE room SET explained = TRUE WHERE id = $1 AND NOT explained";
-        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, id)? > 0) })).await
+        let sealed = self.seal_outbox(rows);
+        self.write(move |tx| {
+            Box::pin(async move {
+                if execute!(tx, SQL, id)? == 0 {
+                    return Ok(false);
+                }
+                for (row, payload) in sealed {
+                    outbox::insert(tx, row, payload, now).await?;
+                }
+                Ok(true)
+            })
+        })
+        .await
     }
 
     /// Stores the Matrix id of a room that the homeserver has made.

@@ -14,14 +14,43 @@ use super::pool::{Pool, Tx};
 /// How many closures may gather for one commit. Beyond it, writers wait for the next.
 const LARGEST_BATCH: usize = 256;
 
-type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Work = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<Finish, Failed>> + Send>;
+/// A write that was handed in: first it runs inside the transaction, then it is told what became of that.
+trait Write: Send {
+    /// Runs it. After an error the transaction has nothing of it.
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Result<(), StoreError>>;
+    /// Tells whoever waits; a write that never ran is told why, too.
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
 
-/// A closure failed and has told its caller.
-struct Failed;
+struct Ordered<T, F> {
+    work: Option<F>,
+    value: Option<T>,
+    tell: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Write for Ordered<T, F>
+where
+    T: Send + 'static,
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Result<(), StoreError>> {
+        Box::pin(async move {
+            if let Some(work) = self.work.take() {
+                self.value = Some(work(tx).await?);
+            }
+            Ok(())
+        })
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Self { value, tell, .. } = *self;
+        // Who waited may have gone.
+        let _ = tell.send(committed.and_then(|()| value.ok_or(StoreError::Closed)));
+    }
+}
 
 enum Job {
-    Work(Work),
+    Write(Box<dyn Write>),
     Close(oneshot::Sender<()>),
 }
 
@@ -63,21 +92,9 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
     {
         let (tell, told) = oneshot::channel();
-        let job: Work = Box::new(move |tx| {
-            Box::pin(async move {
-                match work(tx).await {
-                    Ok(value) => Ok(Box::new(move |committed: Result<(), StoreError>| {
-                        let _ = tell.send(committed.map(|()| value));
-                    }) as Finish),
-                    Err(error) => {
-                        let _ = tell.send(Err(error));
-                        Err(Failed)
-                    }
-                }
-            })
-        });
+        let job = Ordered { work: Some(work), value: None, tell };
         // When the writer is gone the sender drops with the job, and the ticket says so.
-        let _ = self.shared.writer.jobs.send(Job::Work(job)).await;
+        let _ = self.shared.writer.jobs.send(Job::Write(Box::new(job))).await;
         Ticket(told)
     }
 
@@ -98,7 +115,7 @@ async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>) {
         let mut batch = Vec::with_capacity(jobs.len());
         for job in jobs.drain(..) {
             match job {
-                Job::Work(work) => batch.push(work),
+                Job::Write(write) => batch.push(write),
                 Job::Close(closed) => closing = Some(closed),
             }
         }
@@ -111,40 +128,56 @@ async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>) {
 }
 
 /// Runs a batch in one transaction.
-async fn commit(pool: &Pool, batch: Vec<Work>) {
+async fn commit(pool: &Pool, mut batch: Vec<Box<dyn Write>>) {
     if batch.is_empty() {
         return;
     }
-    let alone = batch.len() == 1;
-    let mut finishing = Vec::with_capacity(batch.len());
-    let result = async {
-        let mut tx = pool.begin().await?;
-        for work in batch {
-            if alone {
-                match work(&mut tx).await {
-                    Ok(finish) => finishing.push(finish),
-                    // Dropping the transaction rolls it back.
-                    Err(Failed) => return Ok(()),
-                }
-                continue;
-            }
-            tx.execute("SAVEPOINT work").await?;
-            match work(&mut tx).await {
-                Ok(finish) => {
-                    finishing.push(finish);
-                    tx.execute("RELEASE SAVEPOINT work").await?;
-                }
-                Err(Failed) => tx.execute("ROLLBACK TO SAVEPOINT work").await?,
-            }
-        }
-        tx.commit().await
-    }
-    .await
-    .map_err(StoreError::from);
-    if let Err(error) = &result {
+    // What each write came to by itself; what could not be tried shares the fate of the transaction.
+    let mut alone: Vec<Result<(), StoreError>> = Vec::with_capacity(batch.len());
+    let committed = run_all(pool, &mut batch, &mut alone).await.map_err(StoreError::from);
+    if let Err(error) = &committed {
         tracing::error!(%error, "a commit failed");
     }
-    for finish in finishing {
-        finish(result.clone());
+    let outcomes = alone.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    for (write, outcome) in batch.into_iter().zip(outcomes) {
+        write.finish(outcome.unwrap_or(Ok(())).and_then(|()| committed.clone()));
     }
+}
+
+async fn run_all(
+    pool: &Pool,
+    batch: &mut [Box<dyn Write>],
+    outcomes: &mut Vec<Result<(), StoreError>>,
+) -> sqlx::Result<()> {
+    let mut tx = pool.begin().await?;
+    match run_each(&mut tx, batch, outcomes).await {
+        Ok(()) if outcomes.iter().any(Result::is_ok) => tx.commit().await,
+        Ok(()) => {
+            tx.roll_back().await;
+            Ok(())
+        }
+        Err(error) => {
+            tx.abandon().await;
+            Err(error)
+        }
+    }
+}
+
+async fn run_each(
+    tx: &mut Tx,
+    batch: &mut [Box<dyn Write>],
+    outcomes: &mut Vec<Result<(), StoreError>>,
+) -> sqlx::Result<()> {
+    if let [write] = batch {
+        outcomes.push(write.run(tx).await);
+        return Ok(());
+    }
+    for write in batch {
+        tx.execute("SAVEPOINT work").await?;
+        let outcome = write.run(tx).await;
+        let end = if outcome.is_ok() { "RELEASE SAVEPOINT work" } else { "ROLLBACK TO SAVEPOINT work" };
+        outcomes.push(outcome);
+        tx.execute(end).await?;
+    }
+    Ok(())
 }

@@ -11,5 +11,6 @@ mod messages;
 mod queries;
 mod rig;
 mod stopping;
+mod store;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;

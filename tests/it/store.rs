@@ -1,0 +1,566 @@
+//! The store, on whichever engine `TOWLINE_TEST_DATABASE` names: every function, the guards at its door, and what the
+//! writer promises.
+
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use towline::store::settings::{self, Scope};
+use towline::store::{
+    BufferKind, Direction, HistoryLine, Incoming, LineState, Link, NewBuffer, NewEvent, NewLine, NewOutbox,
+    NewRoom, OpenError, OutboxKind, Outgoing, RoomKind, RoomRow, STRAY, SecretKey, SessionRow, Store,
+    StoreError, StoreOptions, User,
+};
+
+use crate::support::database::TestDatabase;
+
+mod writer;
+
+const NOW: i64 = 1_700_000_000_000;
+
+fn options(database: &TestDatabase) -> StoreOptions {
+    StoreOptions { url: database.url().into(), key: SecretKey::new([7; 32]), lock: None }
+}
+
+async fn open(database: &TestDatabase) -> Store {
+    Store::open(&options(database)).await.unwrap()
+}
+
+/// A connection past the store.
+enum Raw {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Raw {
+    async fn new(database: &TestDatabase) -> Self {
+        let url = database.url();
+        if url.starts_with("sqlite") {
+            Self::Sqlite(SqliteConnection::connect(&url).await.unwrap())
+        } else {
+            Self::Postgres(PgConnection::connect(&url).await.unwrap())
+        }
+    }
+
+    async fn execute(&mut self, sql: &'static str) {
+        match self {
+            Self::Sqlite(connection) => drop(sqlx::raw_sql(sql).execute(connection).await.unwrap()),
+            Self::Postgres(connection) => drop(sqlx::raw_sql(sql).execute(connection).await.unwrap()),
+        }
+    }
+
+    async fn texts(&mut self, sql: &'static str) -> Vec<String> {
+        match self {
+            Self::Sqlite(connection) => sqlx::query_scalar(sql).fetch_all(connection).await.unwrap(),
+            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_all(connection).await.unwrap(),
+        }
+    }
+
+    async fn count(&mut self, sql: &'static str) -> i64 {
+        match self {
+            Self::Sqlite(connection) => sqlx::query_scalar(sql).fetch_one(connection).await.unwrap(),
+            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_one(connection).await.unwrap(),
+        }
+    }
+}
+
+/// A user with a session, its network room, and the store.
+struct Set {
+    store: Store,
+    database: TestDatabase,
+    user: User,
+    session: SessionRow,
+    epoch: i64,
+    room: RoomRow,
+}
+
+impl Set {
+    async fn new() -> Self {
+        let database = TestDatabase::new().await;
+        let store = open(&database).await;
+        let user = store.ensure_user("@alice:x", NOW).await.unwrap();
+        let (session, new) = store.open_session(&user, "fake", "FakeNet", NOW).await.unwrap();
+        assert!(new);
+        let epoch = store.claim_session(session.id, "one").await.unwrap();
+        let room = store
+            .intend_room(NewRoom {
+                kind: RoomKind::Network,
+                marker: "marker".into(),
+                creator: "@bot:x".into(),
+                owner: Some(user.id),
+                lane: "user/@alice:x".into(),
+                link: Link::Network { session: session.id },
+                room_id: None,
+                created_at: NOW,
+            })
+            .await
+            .unwrap();
+        Self { store, database, user, session, epoch, room }
+    }
+
+    fn buffer(&self, kind: BufferKind, name: &str) -> NewBuffer {
+        NewBuffer {
+            session: self.session.id,
+            network: "fake".into(),
+            kind,
+            name: name.into(),
+            folded: name.to_lowercase(),
+            key: None,
+            marker: format!("marker of {name}"),
+            creator: "@bot:x".into(),
+            owner: self.user.id,
+            lane: format!("session/{}", self.session.id),
+            created_at: NOW,
+        }
+    }
+
+    async fn commit(&self, incoming: Incoming) {
+        self.store.commit_incoming(self.session.id, self.epoch, "fake", incoming, NOW).await.unwrap();
+    }
+
+    async fn waiting(&self) -> Vec<String> {
+        let rows = self.store.waiting_requests(self.room.id, 0, 5_000).await.unwrap();
+        rows.into_iter().map(|row| row.payload).collect()
+    }
+}
+
+fn message(room: i64, sender: &str, text: &str) -> NewOutbox {
+    NewOutbox {
+        room,
+        txn_id: format!("txn {text}"),
+        sender: sender.into(),
+        kind: OutboxKind::Message,
+        payload: text.into(),
+        history: None,
+    }
+}
+
+fn event(id: &str, room: &str) -> NewEvent {
+    NewEvent { event_id: id.into(), room_id: room.into(), lane: None, json: format!("the json of {id}") }
+}
+
+fn line(buffer: i64, text: &str) -> HistoryLine {
+    HistoryLine {
+        buffer,
+        at: NOW,
+        kind: "message",
+        sender: "bob".into(),
+        account: None,
+        text: text.into(),
+        msgid: None,
+        event_id: None,
+        direction: Direction::In,
+    }
+}
+
+#[tokio::test]
+async fn users_and_sessions_are_made_once_and_found_again() {
+    let Set { store, user, session, database: _kept, .. } = Set::new().await;
+    assert_eq!(store.ensure_user("@alice:x", NOW + 1).await.unwrap(), user);
+    assert_eq!(store.user_id(user.id).await.unwrap(), "@alice:x");
+    let (again, new) = store.open_session(&user, "fake", "FakeNet", NOW).await.unwrap();
+    assert_eq!((&again, new), (&session, false));
+    store.set_connect(session.id, false).await.unwrap();
+    assert!(!store.sessions().await.unwrap()[0].connect);
+    // To open it is to want it connected.
+    assert!(store.open_session(&user, "fake", "FakeNet", NOW).await.unwrap().0.connect);
+    store.ensure_network("other", "Other", NOW).await.unwrap();
+    store.ensure_network("other", "Another", NOW).await.unwrap();
+    assert_eq!(store.sessions().await.unwrap(), vec![again]);
+}
+
+#[tokio::test]
+async fn a_room_is_an_intent_until_it_is_made_and_is_found_by_what_it_shows() {
+    let Set { store, user, session, room, database: _kept, .. } = Set::new().await;
+    let intent = |link, marker: &str, room_id: Option<&str>| NewRoom {
+        kind: if matches!(link, Link::Lobby { .. }) { RoomKind::Lobby } else { RoomKind::Control },
+        marker: marker.into(),
+        creator: "@bot:x".into(),
+        owner: None,
+        lane: "lane".into(),
+        link,
+        room_id: room_id.map(Into::into),
+        created_at: NOW,
+    };
+    assert_eq!((room.room_id.as_deref(), room.session), (None, Some(session.id)));
+    assert_eq!((room.network.as_deref(), room.network_name.as_deref()), (Some("fake"), Some("FakeNet")));
+    assert_eq!(room.owner.as_deref(), Some("@alice:x"));
+    assert_eq!(room.kind().unwrap(), RoomKind::Network);
+    let again =
+        store.intend_room(intent(Link::Network { session: session.id }, "other", None)).await.unwrap();
+    assert_eq!(again, room);
+    assert_eq!(store.unmade_rooms().await.unwrap(), vec![room.clone()]);
+
+    store.room_made(room.id, "!made:x").await.unwrap();
+    assert!(store.unmade_rooms().await.unwrap().is_empty());
+    assert_eq!(store.room_by_matrix_id("!made:x").await.unwrap().unwrap().id, room.id);
+    assert_eq!(store.room(room.id).await.unwrap().unwrap().room_id.as_deref(), Some("!made:x"));
+    assert_eq!(store.room(room.id + 100).await.unwrap(), None);
+    assert_eq!(store.room_by_matrix_id("!unknown:x").await.unwrap(), None);
+
+    let lobby = store.intend_room(intent(Link::Lobby { network: "fake".into() }, "l", None)).await.unwrap();
+    let same = store.intend_room(intent(Link::Lobby { network: "fake".into() }, "m", None)).await.unwrap();
+    assert_eq!((lobby.id, lobby.marker.as_str()), (same.id, "l"));
+
+    let control = Link::Control { user: user.id };
+    let first = store.intend_room(intent(control.clone(), "c1", Some("!one:x"))).await.unwrap();
+    let second = store.intend_room(intent(control.clone(), "c2", None)).await.unwrap();
+    let known = store.intend_room(intent(control, "c3", Some("!one:x"))).await.unwrap();
+    assert_eq!(known.id, first.id);
+    let found: Vec<i64> = store.control_rooms(user.id).await.unwrap().iter().map(|room| room.id).collect();
+    assert_eq!(found, [second.id, first.id], "newest first");
+}
+
+#[tokio::test]
+async fn a_room_is_explained_once_together_with_what_explains_it() {
+    let set = Set::new().await;
+    let row = || vec![message(set.room.id, "@bot:x", "why")];
+    assert!(set.store.explain_room(set.room.id, row(), NOW).await.unwrap());
+    assert!(!set.store.explain_room(set.room.id, row(), NOW).await.unwrap());
+    assert_eq!(set.waiting().await, ["why"]);
+}
+
+#[tokio::test]
+async fn a_buffer_keeps_its_room_and_its_key_and_says_whether_it_is_wanted() {
+    use secrecy::ExposeSecret as _;
+    let set = Set::new().await;
+    let store = &set.store;
+    let key = |key: &str| NewBuffer {
+        key: Some(key.to_owned().into()),
+        ..set.buffer(BufferKind::Channel, "#Rust")
+    };
+    let made = store.open_buffer(key("first")).await.unwrap();
+    assert_eq!((made.kind, made.name.as_str(), made.wanted), (BufferKind::Channel, "#Rust", true));
+    store.set_wanted(made.id, false).await.unwrap();
+    let again = store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap();
+    assert_eq!((again.id, again.room, again.wanted), (made.id, made.room, true));
+    assert_eq!(again.name, "#Rust", "a name stays as it was first seen");
+    assert_eq!(again.key.unwrap().expose_secret(), "first", "without a new key the old one stays");
+    assert_eq!(store.open_buffer(key("second")).await.unwrap().key.unwrap().expose_secret(), "second");
+
+    let query = store.open_buffer(set.buffer(BufferKind::Query, "Bob")).await.unwrap();
+    assert_eq!((query.kind, query.wanted), (BufferKind::Query, false));
+    let all = store.buffers(set.session.id).await.unwrap();
+    assert_eq!(all.iter().map(|one| one.id).collect::<Vec<_>>(), [made.id, query.id]);
+    assert_eq!(all[0].key.as_ref().unwrap().expose_secret(), "second");
+    let room = store.room(query.room).await.unwrap().unwrap();
+    assert_eq!((room.kind().unwrap(), room.buffer_name.as_deref()), (RoomKind::Query, Some("Bob")));
+}
+
+#[tokio::test]
+async fn a_ghost_is_one_for_each_folded_nick_and_its_id_never_changes() {
+    let Set { store, database: _kept, .. } = Set::new().await;
+    let bob = store.ghost("fake", "bob", "Bob", "@irc_fake_bob:x", NOW).await.unwrap();
+    let same = store.ghost("fake", "bob", "BOB", "@irc_fake_other:x", NOW).await.unwrap();
+    assert_eq!(bob, same);
+    // Another folding of the network, the same id: still the same ghost.
+    let folded_anew = store.ghost("fake", "BOB", "BOB", "@irc_fake_bob:x", NOW).await.unwrap();
+    assert_eq!(bob, folded_anew);
+    assert_eq!((bob.display_name.as_deref(), bob.in_lobby), (None, false));
+    store.ghost_named(bob.id, "Bob (IRC)").await.unwrap();
+    store.ghost_in_lobby(bob.id, true).await.unwrap();
+    let found = store.ghost_by_user_id("@irc_fake_bob:x").await.unwrap().unwrap();
+    assert_eq!((found.display_name.as_deref(), found.in_lobby), (Some("Bob (IRC)"), true));
+    assert_eq!(store.ghost_by_user_id("@nobody:x").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_ghost_departs_after_its_last_words_and_stays_when_it_speaks_again() {
+    let set = Set::new().await;
+    let store = &set.store;
+    let room = set.room.id;
+    let bob = store.ghost("fake", "bob", "Bob", "@irc_fake_bob:x", NOW).await.unwrap();
+    let gone = |reason: &str| (room, "bob".to_owned(), reason.to_owned(), Some("op".to_owned()));
+    // It speaks and leaves before its words are delivered: it has yet to come.
+    let words = || vec![message(room, "@irc_fake_bob:x", "words")];
+    set.commit(Incoming { outbox: words(), departures: vec![gone("bye")], ..Incoming::default() }).await;
+    assert!(store.departures(room, 10).await.unwrap().is_empty());
+    assert!(store.has_departures(room).await.unwrap());
+    assert_eq!(store.rooms_with_departures().await.unwrap(), [room]);
+    store.member_joined(room, bob.id).await.unwrap();
+    assert!(!store.is_member(room, bob.id).await.unwrap(), "it is to leave");
+    let seq = store.waiting_requests(room, 0, 1).await.unwrap()[0].seq;
+    store.requests_done(vec![(seq, None)]).await.committed().await.unwrap();
+    let departures = store.departures(room, 10).await.unwrap();
+    assert_eq!(departures[0].user_id, "@irc_fake_bob:x");
+    assert_eq!((departures[0].reason.as_deref(), departures[0].kicker.as_deref()), (Some("bye"), Some("op")));
+    // Before it is taken out it is back and speaks.
+    let outbox = vec![message(room, "@irc_fake_bob:x", "back")];
+    set.commit(Incoming { outbox, ..Incoming::default() }).await;
+    assert!(!store.has_departures(room).await.unwrap());
+    store.member_left(room, bob.id).await.unwrap();
+    assert!(store.is_member(room, bob.id).await.unwrap(), "wanted again: the late departure changes nothing");
+    assert_eq!(store.members(room).await.unwrap(), ["bob"]);
+    store.member_lost(room, bob.id).await.unwrap();
+    assert!(!store.is_member(room, bob.id).await.unwrap());
+    // Nobody of that name: nothing happens.
+    let departures = vec![(room, "stranger".to_owned(), String::new(), None)];
+    set.commit(Incoming { departures, ..Incoming::default() }).await;
+    assert!(!store.has_departures(room).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_inbox_knows_each_event_once_and_keeps_the_order_of_its_lane() {
+    let set = Set::new().await;
+    let store = &set.store;
+    store.room_made(set.room.id, "!r:x").await.unwrap();
+    let lane = "user/@alice:x";
+    let lanes = store.accept(vec![event("$1", "!r:x"), event("$2", "!r:x")], NOW).await.unwrap();
+    assert_eq!(lanes, [lane]);
+    let again = store.accept(vec![event("$2", "!r:x"), event("$3", "!r:x")], NOW).await.unwrap();
+    assert_eq!(again, [lane]);
+    let ids = async |lane, after| -> Vec<(i64, String)> {
+        let events = store.waiting_events(lane, after, 10).await.unwrap();
+        events.into_iter().map(|event| (event.seq, event.event_id)).collect()
+    };
+    let waiting = ids(lane, 0).await;
+    assert_eq!(waiting.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["$1", "$2", "$3"]);
+    assert_eq!(ids(lane, waiting[1].0).await.len(), 1);
+    assert_eq!(store.waiting_events(lane, 0, 1).await.unwrap()[0].json, "the json of $1");
+    store.finish_event(waiting[0].0, None).await.unwrap();
+    store.finish_event(waiting[1].0, Some("poison")).await.unwrap();
+    assert_eq!(ids(lane, 0).await.len(), 1);
+    // Done or failed, an event is known.
+    store.accept(vec![event("$1", "!r:x"), event("$2", "!r:x")], NOW).await.unwrap();
+    assert_eq!(ids(lane, 0).await.len(), 1);
+    assert_eq!(store.waiting_lanes().await.unwrap(), [lane]);
+    // An answer and the end of its event are one commit.
+    store.answer_event(waiting[2].0, vec![message(set.room.id, "@bot:x", "answer")], NOW).await.unwrap();
+    assert!(store.waiting_lanes().await.unwrap().is_empty());
+    assert_eq!(set.waiting().await, ["answer"]);
+}
+
+#[tokio::test]
+async fn a_repeated_transaction_names_its_lanes_again_since_the_first_answer_may_have_been_lost() {
+    let Set { store, database: _kept, .. } = Set::new().await;
+    assert_eq!(store.accept(vec![event("$1", "!unknown:x")], NOW).await.unwrap(), [STRAY]);
+    assert_eq!(store.accept(vec![event("$1", "!unknown:x")], NOW).await.unwrap(), [STRAY]);
+}
+
+#[tokio::test]
+async fn a_stray_event_goes_to_the_end_of_its_lane_where_a_reader_who_has_read_on_finds_it() {
+    let Set { store, database: _kept, .. } = Set::new().await;
+    store.accept(vec![event("$stray", "!unknown:x")], NOW).await.unwrap();
+    let known = NewEvent { lane: Some("session/1".into()), ..event("$later", "!known:x") };
+    store.accept(vec![known], NOW).await.unwrap();
+    let cursor = store.waiting_events("session/1", 0, 10).await.unwrap()[0].seq;
+    let stray = store.waiting_events(STRAY, 0, 10).await.unwrap()[0].seq;
+    store.move_event(stray, "session/1").await.unwrap();
+    let found = store.waiting_events("session/1", cursor, 10).await.unwrap();
+    assert_eq!((found[0].event_id.as_str(), found[0].json.as_str()), ("$stray", "the json of $stray"));
+    store.move_event(stray, "session/1").await.unwrap();
+    assert_eq!(store.waiting_events("session/1", 0, 10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_outbox_keeps_order_and_forgets_payloads_when_they_are_done() {
+    let set = Set::new().await;
+    let store = &set.store;
+    let buffer = store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap();
+    let shown = NewOutbox { history: Some(line(buffer.id, "one")), ..message(set.room.id, "@g:x", "one") };
+    let outbox = vec![shown, message(set.room.id, "@g:x", "two"), message(set.room.id, "@g:x", "three")];
+    let topics = vec![(buffer.id, "the topic".to_owned())];
+    let history = vec![line(buffer.id, "unseen")];
+    set.commit(Incoming { outbox, topics, history, ..Incoming::default() }).await;
+    assert_eq!(set.waiting().await, ["one", "two", "three"]);
+    assert_eq!(store.rooms_with_requests().await.unwrap(), [set.room.id]);
+    let rows = store.waiting_requests(set.room.id, 0, 10).await.unwrap();
+    assert_eq!((rows[0].kind, rows[0].sender.as_str()), (OutboxKind::Message, "@g:x"));
+    assert_eq!(store.waiting_requests(set.room.id, rows[0].seq, 1).await.unwrap()[0].payload, "two");
+    store.requests_done(vec![(rows[0].seq, Some("$e".into()))]).await.committed().await.unwrap();
+    store.request_refused(rows[1].seq, "no").await.unwrap();
+    assert_eq!(store.request_counts().await.unwrap(), (1, 1));
+    assert_eq!(set.waiting().await, ["three"]);
+    let lines = store.last_lines(buffer.id, 10).await.unwrap();
+    assert_eq!(lines.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["unseen", "one"]);
+    assert_eq!(store.buffers(set.session.id).await.unwrap()[0].topic.as_deref(), Some("the topic"));
+    let mut raw = Raw::new(&set.database).await;
+    assert_eq!(raw.texts("SELECT event_id FROM history WHERE event_id IS NOT NULL").await, ["$e"]);
+    assert_eq!(raw.count("SELECT COUNT(*) FROM outbox WHERE payload IS NOT NULL").await, 1);
+    // The same rows once more, as after a commit whose outcome was unknown.
+    store.enqueue(vec![message(set.room.id, "@g:x", "three")], NOW).await.unwrap();
+    assert_eq!(set.waiting().await, ["three"]);
+}
+
+#[tokio::test]
+async fn lines_to_irc_are_stored_before_they_leave_and_settled_once() {
+    let set = Set::new().await;
+    let store = &set.store;
+    let buffer = store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap();
+    store.accept(vec![event("$1", "!a:x"), event("$2", "!a:x")], NOW).await.unwrap();
+    let events = store.waiting_events(STRAY, 0, 10).await.unwrap();
+    let new = |part, state| NewLine {
+        buffer: buffer.id,
+        event_id: "$1".into(),
+        part,
+        state,
+        payload: format!("part {part}"),
+    };
+    let outgoing = Outgoing {
+        finished: vec![events[0].seq],
+        failed: vec![(events[1].seq, "poison".into())],
+        lines: vec![new(0, LineState::Sending), new(1, LineState::Queued), new(2, LineState::Queued)],
+        history: vec![line(buffer.id, "said")],
+        ..Outgoing::default()
+    };
+    assert!(!outgoing.is_empty());
+    store.commit_outgoing(set.session.id, set.epoch, outgoing, NOW).await.unwrap();
+    assert!(store.waiting_events(STRAY, 0, 10).await.unwrap().is_empty());
+    let open: Vec<_> = store.open_lines(set.session.id).await.unwrap();
+    let seen: Vec<_> = open.iter().map(|one| (one.part, one.sending, one.payload.as_str())).collect();
+    assert_eq!(seen, [(0, true, "part 0"), (1, false, "part 1"), (2, false, "part 2")]);
+    let next =
+        Outgoing { sending: vec![("$1".into(), 1)], refused: vec![("$1".into(), 2)], ..Outgoing::default() };
+    store.commit_outgoing(set.session.id, set.epoch, next, NOW).await.unwrap();
+    let settled = store.settle_lines(vec![("$1".into(), 0)], LineState::Confirmed, Some("note")).await;
+    settled.committed().await.unwrap();
+    let open = store.open_lines(set.session.id).await.unwrap();
+    assert_eq!(open.iter().map(|one| (one.part, one.sending)).collect::<Vec<_>>(), [(1, true)]);
+}
+
+#[tokio::test]
+async fn settings_are_set_replaced_and_removed_in_their_scope() {
+    let Set { store, session, database, .. } = Set::new().await;
+    let text = async |setting, id| {
+        let value = store.setting(setting, Scope::Session, id).await.unwrap();
+        value.map(|value| value.text().to_owned())
+    };
+    for setting in [&settings::NICK, &settings::SASL_PASSWORD] {
+        assert_eq!(text(setting, session.id).await, None);
+        store.set_setting(setting, Scope::Session, session.id, Some("first")).await.unwrap();
+        store.set_setting(setting, Scope::Session, session.id, Some("hunter2")).await.unwrap();
+        assert_eq!(text(setting, session.id).await.as_deref(), Some("hunter2"));
+        assert_eq!(text(setting, session.id + 1).await, None);
+    }
+    let mut raw = Raw::new(&database).await;
+    let clear = raw.count("SELECT COUNT(*) FROM setting WHERE LENGTH(value) = 7").await;
+    assert_eq!(clear, 1, "the nick is readable and the password is not");
+    store.set_setting(&settings::SASL_PASSWORD, Scope::Session, session.id, None).await.unwrap();
+    assert_eq!(text(&settings::SASL_PASSWORD, session.id).await, None);
+}
+
+#[tokio::test]
+async fn invariant_10_what_is_under_way_can_not_be_read_in_the_database() {
+    let set = Set::new().await;
+    set.store.accept(vec![event("$1", "!a:x")], NOW).await.unwrap();
+    let row = message(set.room.id, "@g:x", "a word of the outbox");
+    let outbox = vec![NewOutbox { txn_id: "txn".into(), ..row }];
+    set.commit(Incoming { outbox, ..Incoming::default() }).await;
+    let TestDatabase::Sqlite(directory) = &set.database else {
+        let mut raw = Raw::new(&set.database).await;
+        let sealed = "SELECT COUNT(*) FROM outbox WHERE position('word'::bytea IN payload) > 0";
+        assert_eq!(raw.count(sealed).await, 0);
+        let sealed = "SELECT COUNT(*) FROM inbox WHERE position('json'::bytea IN payload) > 0";
+        assert_eq!(raw.count(sealed).await, 0);
+        return;
+    };
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let file = file.unwrap().path();
+        let bytes = std::fs::read(&file).unwrap();
+        for clear in [&b"a word of the outbox"[..], b"the json of"] {
+            assert!(!bytes.windows(clear.len()).any(|window| window == clear), "{}", file.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_settled_is_forgotten_after_its_time_and_what_waits_is_not() {
+    let set = Set::new().await;
+    let store = &set.store;
+    store.accept(vec![event("$old", "!a:x"), event("$waits", "!a:x")], NOW).await.unwrap();
+    store.accept(vec![event("$new", "!a:x")], NOW + 10).await.unwrap();
+    let events = store.waiting_events(STRAY, 0, 10).await.unwrap();
+    store.finish_event(events[0].seq, None).await.unwrap();
+    store.finish_event(events[2].seq, None).await.unwrap();
+    let rows = (0..3).map(|number| message(set.room.id, "@g:x", &number.to_string())).collect();
+    store.enqueue(rows, NOW).await.unwrap();
+    let rows = store.waiting_requests(set.room.id, 0, 10).await.unwrap();
+    store.requests_done(vec![(rows[0].seq, None)]).await.committed().await.unwrap();
+    store.request_refused(rows[1].seq, "no").await.unwrap();
+    assert!(!store.prune(NOW + 5).await.unwrap());
+    let mut raw = Raw::new(&set.database).await;
+    assert_eq!(raw.texts("SELECT event_id FROM inbox ORDER BY seq").await, ["$waits", "$new"]);
+    assert_eq!(raw.count("SELECT COUNT(*) FROM outbox").await, 1);
+    let many = (0..600).map(|number| event(&format!("${number}"), "!a:x")).collect();
+    store.accept(many, NOW).await.unwrap();
+    raw.execute("UPDATE inbox SET state = 'done', payload = NULL").await;
+    assert!(store.prune(NOW + 5).await.unwrap(), "more is left");
+    assert!(!store.prune(NOW + 5).await.unwrap());
+}
+
+#[tokio::test]
+async fn invariant_5_a_write_of_an_instance_that_was_taken_over_is_refused() {
+    let set = Set::new().await;
+    let newer = set.store.claim_session(set.session.id, "two").await.unwrap();
+    assert_eq!(newer, set.epoch + 1);
+    let incoming = Incoming { outbox: vec![message(set.room.id, "@g:x", "late")], ..Incoming::default() };
+    let late = set.store.commit_incoming(set.session.id, set.epoch, "fake", incoming, NOW).await;
+    assert!(matches!(late, Err(StoreError::Superseded)), "{late:?}");
+    let outgoing = Outgoing { finished: vec![1], ..Outgoing::default() };
+    let late = set.store.commit_outgoing(set.session.id, set.epoch, outgoing, NOW).await;
+    assert!(matches!(late, Err(StoreError::Superseded)), "{late:?}");
+    assert!(set.waiting().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_second_instance_is_refused_until_the_first_has_closed() {
+    let database = TestDatabase::new().await;
+    let first = open(&database).await;
+    let second = Store::open(&options(&database)).await;
+    assert!(matches!(second, Err(OpenError::Locked)), "{:?}", second.err());
+    // Whoever still holds the closed store does not keep the next instance out.
+    let kept = first.clone();
+    first.close().await;
+    open(&database).await.close().await;
+    assert!(matches!(kept.ensure_user("@a:x", NOW).await, Err(StoreError::Closed)));
+    assert!(!kept.is_reachable().await);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_with_both_numbers() {
+    let database = TestDatabase::new().await;
+    open(&database).await.close().await;
+    let mut raw = Raw::new(&database).await;
+    raw.execute(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+            SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
+    )
+    .await;
+    let error = Store::open(&options(&database)).await.err().unwrap();
+    assert!(matches!(error, OpenError::SchemaNewer { found: 9999, known } if known < 9999), "{error}");
+    assert!(error.to_string().contains("newer towline"), "{error}");
+}
+
+#[tokio::test]
+async fn another_key_is_refused() {
+    let database = TestDatabase::new().await;
+    open(&database).await.close().await;
+    let wrong = StoreOptions { key: SecretKey::new([8; 32]), ..options(&database) };
+    let error = Store::open(&wrong).await.err().unwrap();
+    assert!(matches!(error, OpenError::WrongKey), "{error}");
+    // A refused start leaves nothing locked.
+    assert!(open(&database).await.is_reachable().await);
+}
+
+#[tokio::test]
+async fn both_engines_have_the_same_tables_columns_and_indexes() {
+    let database = TestDatabase::new().await;
+    let _store = open(&database).await;
+    let mut raw = Raw::new(&database).await;
+    let (columns, indexes) = match &raw {
+        Raw::Sqlite(_) => (
+            "SELECT m.name || '.' || c.name || CASE WHEN c.\"notnull\" OR c.pk > 0 THEN ' NOT NULL' ELSE '' END
+             FROM sqlite_master m, pragma_table_info(m.name) c
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx%' ORDER BY 1",
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1",
+        ),
+        Raw::Postgres(_) => (
+            "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN ' NOT NULL' ELSE '' END
+             FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%' ORDER BY 1 COLLATE \"C\"",
+            "SELECT indexname::text FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%\\_pkey'
+             AND indexname NOT LIKE '%\\_key' AND indexname NOT LIKE '\\_sqlx%' ORDER BY 1 COLLATE \"C\"",
+        ),
+    };
+    let found =
+        format!("{}\n\n{}\n", raw.texts(columns).await.join("\n"), raw.texts(indexes).await.join("\n"));
+    // One text for both engines: that each equals it is that they equal each other.
+    assert_eq!(found, include_str!("store/schema.txt"), "after a migration, store/schema.txt follows");
+}

@@ -27,7 +27,7 @@ use super::{Bridge, Refusal};
 use crate::config::{Network, Permission};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
-use crate::irc::session::Session;
+use crate::irc::session::{Event, Session, State};
 use crate::irc::wire::Message;
 use crate::names::{CaseMap, Slug};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
@@ -36,6 +36,10 @@ pub use self::requests::Request;
 
 /// Requests that may wait for a session.
 const REQUESTS: usize = 32;
+/// Bytes of the server's text that one message holds: a MOTD in few pieces, and no event too large.
+const TOGETHER: usize = 12 * 1024;
+/// Lines of a greeting that wait to be shown together.
+const LONGEST_GREETING: usize = 60;
 /// Ghosts whose ids a session remembers; forgotten when there are more.
 const REMEMBERED_GHOSTS: usize = 1_000;
 
@@ -110,7 +114,11 @@ struct Actor {
     retry_at: Option<Instant>,
     next_server: usize,
     last_reason: Option<String>,
+    /// Why it is not connected, as the user was told since it last was.
+    told: Vec<String>,
     stuck: bool,
+    /// The store failed: what is known of it must be read anew.
+    must_reload: bool,
     incoming: Incoming,
     server_text: Vec<RichText>,
     outbound: Outbound,
@@ -180,7 +188,9 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
         retry_at: row.connect.then(|| bridge.clock.now()),
         next_server: 0,
         last_reason: None,
+        told: Vec::new(),
         stuck: false,
+        must_reload: false,
         incoming: Incoming::default(),
         server_text: Vec::new(),
         outbound: Outbound::default(),
@@ -247,7 +257,7 @@ impl Actor {
 
     fn deadline(&self) -> Option<Instant> {
         let session = self.link.as_ref().and_then(|link| link.session.deadline());
-        [session, self.retry_at].into_iter().flatten().min()
+        [session, self.retry_at, self.expires_at()].into_iter().flatten().min()
     }
 
     async fn on_received(
@@ -255,14 +265,7 @@ impl Actor {
         received: std::io::Result<bool>,
         messages: &mut Vec<Message>,
     ) -> Result<(), StoreError> {
-        let now = self.now();
-        let mut events = Vec::new();
-        for message in messages.drain(..) {
-            if let Some(link) = &mut self.link {
-                link.session.handle(&message, now, &mut events);
-            }
-        }
-        for event in events {
+        for event in self.read_messages(messages) {
             self.on_event(event).await?;
         }
         match received {
@@ -270,6 +273,17 @@ impl Actor {
             Ok(false) => self.lose_connection("the server closed the connection").await,
             Err(error) => self.lose_connection(&format!("the connection broke: {error}")).await,
         }
+    }
+
+    fn read_messages(&mut self, messages: &mut Vec<Message>) -> Vec<Event> {
+        let now = self.now();
+        let mut events = Vec::new();
+        for message in messages.drain(..) {
+            if let Some(link) = &mut self.link {
+                link.session.handle(&message, now, &mut events);
+            }
+        }
+        events
     }
 
     async fn on_timer(&mut self) -> Result<(), StoreError> {
@@ -281,6 +295,7 @@ impl Actor {
         for event in events {
             self.on_event(event).await?;
         }
+        self.expire();
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial();
         }
@@ -289,9 +304,16 @@ impl Actor {
 
     /// Commits what was read, then what is about to be sent, then hands over the bytes.
     async fn flush(&mut self) -> Result<(), StoreError> {
-        self.flush_server_text();
+        // A greeting comes in pieces, and is one message.
+        let is_greeting = self.link.as_ref().is_some_and(|link| {
+            link.session.registered_at().is_some() && link.session.state() == State::Registering
+        });
+        if !is_greeting || self.server_text.len() >= LONGEST_GREETING {
+            self.flush_server_text();
+        }
         self.commit_incoming().await?;
-        self.transmit().await
+        self.transmit().await?;
+        self.take_more().await
     }
 
     async fn commit_incoming(&mut self) -> Result<(), StoreError> {
@@ -324,8 +346,6 @@ impl Actor {
     }
 
     fn flush_server_text(&mut self) {
-        /// What one message holds: a MOTD in few pieces, and no event too large.
-        const TOGETHER: usize = 12 * 1024;
         let mut text = RichText::new();
         let mut length = 0;
         for line in std::mem::take(&mut self.server_text) {
@@ -394,17 +414,34 @@ impl Actor {
         Ok(user_id)
     }
 
-    /// What was read, or is to be sent, can't be stored: going on would lose it silently. The connection is closed, and
-    /// when the store is back everything is taken up from there.
+    /// What was read can't be stored: going on would lose it silently.
     fn on_store_failure(&mut self, error: &StoreError) {
-        const PAUSE: Duration = Duration::from_secs(30);
-        tracing::error!(%error, "the session closes its connection: the store fails");
+        const PAUSE: Duration = Duration::from_mins(1);
+        tracing::error!(%error, "the session closes its connection: what it reads can't be stored");
         self.incoming = Incoming::default();
-        self.outbound = Outbound::after_failure();
+        self.server_text.clear();
+        // A commit whose outcome is unknown may have been done: only the store knows what has left.
+        self.outbound = Outbound::default();
+        self.must_reload = true;
         self.link = None;
         self.dialing = None;
         self.last_reason = Some(format!("towline can't store messages: {error}"));
         self.retry_at = self.row.connect.then(|| self.now() + PAUSE);
+    }
+
+    /// Reads what the session knows from the store, after that has failed.
+    async fn reload(&mut self) -> Result<(), StoreError> {
+        self.buffers = Buffers::load(&self.bridge.store, self.row.id).await?;
+        self.ghosts = CaseMap::default();
+        self.outbound = Outbound::default();
+        self.take_up_lines().await?;
+        self.must_reload = false;
+        self.wake.notify_one();
+        if let Some(reason) = &self.last_reason {
+            let text = format!("{reason}. What was said while I was away is missing in the rooms.");
+            self.alert(&RichText::plain(text));
+        }
+        Ok(())
     }
 }
 

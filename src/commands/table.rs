@@ -66,7 +66,7 @@ commands! {
     "part" / "leave" in "Channels and people": "part [NETWORK] #CHANNEL [REASON]", "leaves a channel",
         "" => conversation::part;
     "query" in "Channels and people": "query [NETWORK] NICK [TEXT]", "makes a room for a conversation with somebody",
-        "" => conversation::query;
+        "", secret true => conversation::query;
     "msg" in "Channels and people": "msg [NETWORK] NICK TEXT", "says something to somebody without making a room",
         "For services, too: msg NickServ help. The answer comes in the network's room. A password in it is removed \
          from the room.", secret true => conversation::message;
@@ -132,6 +132,7 @@ mod tests {
     #[case::sasl_of_a_network("sasl", "libera account password", true)]
     #[case::sasl_off("sasl", "off", false)]
     #[case::nickserv("msg", "NickServ IDENTIFY hunter2", true)]
+    #[case::nickserv_by_query("query", "NickServ identify hunter2", true)]
     #[case::talk("msg", "bob hello there", false)]
     #[case::raw_pass("raw", "PASS :hunter2", true)]
     #[case::raw_whois("raw", "WHOIS bob", false)]

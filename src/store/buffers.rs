@@ -61,7 +61,7 @@ pub struct Buffer {
     pub kind: BufferKind,
     /// The name as first seen.
     pub name: String,
-    /// Whether the channel should be joined; for a query, whether the user has not left its room.
+    /// Whether the channel should be joined.
     pub wanted: bool,
     /// The channel's key.
     pub key: Option<SecretString>,
@@ -69,6 +69,8 @@ pub struct Buffer {
     pub topic: Option<String>,
     /// The number of its room.
     pub room: i64,
+    /// The room's Matrix id, once it exists.
+    pub room_id: Option<String>,
     /// The Matrix user who speaks for the bridge there: the bot, or a query's ghost.
     pub creator: String,
 }
@@ -82,6 +84,7 @@ struct Row {
     key: Option<Vec<u8>>,
     topic: Option<String>,
     room: i64,
+    room_id: Option<String>,
     creator: String,
 }
 
@@ -89,7 +92,7 @@ macro_rules! buffer_query {
     ($tail:literal) => {
         concat!(
             "SELECT buffer.id, buffer.kind, buffer.name, buffer.wanted, buffer.key, buffer.topic,
-                room.id AS room, room.creator
+                room.id AS room, room.room_id, room.creator
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             JOIN room ON room.id = link.room ",
             $tail
@@ -121,7 +124,7 @@ impl Store {
         Ok(buffers)
     }
 
-    /// The buffer, its room's intent stored where it is new. A buffer that is opened is wanted from then on; a key
+    /// The buffer, its room's intent stored where it is new. A channel that is opened is wanted from then on; a key
     /// that is given replaces the one before.
     pub async fn open_buffer(&self, new: NewBuffer) -> Result<Buffer, StoreError> {
         const CHANNEL: &str = "INSERT INTO channel (network, folded, name) VALUES ($1, $2, $3)
@@ -155,7 +158,7 @@ impl Store {
                         .bind(channel)
                         .bind(&new.folded)
                         .bind(&new.name)
-                        .bind(true)
+                        .bind(new.kind == BufferKind::Channel)
                         .bind(key)
                         .fetch_one(c)
                         .await)?;
@@ -185,7 +188,7 @@ impl Store {
         self.read_buffer(row, session, &folded)
     }
 
-    /// Says whether a buffer is wanted.
+    /// Says whether a channel should be joined.
     pub async fn set_wanted(&self, buffer: i64, wanted: bool) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE buffer SET wanted = $2 WHERE id = $1";
         self.write(move |tx| {
@@ -210,7 +213,7 @@ impl Store {
             "query" => BufferKind::Query,
             other => return Err(StoreError::Unknown(format!("a buffer of kind {other}"))),
         };
-        let Row { id, name, wanted, topic, room, creator, .. } = row;
-        Ok(Buffer { id, kind, name, wanted, key, topic, room, creator })
+        let Row { id, name, wanted, topic, room, room_id, creator, .. } = row;
+        Ok(Buffer { id, kind, name, wanted, key, topic, room, room_id, creator })
     }
 }

@@ -266,3 +266,23 @@ async fn two_users_in_a_channel_have_two_rooms_and_the_same_ghosts() {
         ["@dave:test.local", "@irc_fake_alice:test.local", BOB, "@towline:test.local",]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_the_server_names_in_vain_makes_no_room() {
+    let world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    world.ircd.send_raw("alice", b":mallory!m@h PRIVMSG #elsewhere :psst\r\n");
+    alice.send_text(&control, "raw PING :after");
+    world.homeserver.wait_event(&network, says("psst")).await;
+    assert!(world.homeserver.rooms_named("#elsewhere (FakeNet)").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_right_after_a_part_ends_in_the_channel() {
+    let world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
+    let mark = world.ircd.mark();
+    alice.send_text(&control, "part #rust\njoin #rust");
+    world.ircd.wait_line_after(mark, |_, line| line.starts_with("PART #rust")).await;
+    world.ircd.wait_joined("#rust", "alice").await;
+}

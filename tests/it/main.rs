@@ -9,6 +9,7 @@ mod conversation;
 mod lifecycle;
 mod messages;
 mod queries;
+mod reconnect;
 mod rig;
 mod stopping;
 mod store;

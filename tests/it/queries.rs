@@ -133,3 +133,56 @@ async fn a_query_survives_a_restart_with_its_room() {
     alice.send_text(&room, "still you");
     bob.wait_text("still you").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ctcp_request_is_told_and_not_answered() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (_alice, _, network) = world.connected_user("alice").await;
+    bob.say("alice", "\u{1}VERSION\u{1}");
+    world.homeserver.wait_event(&network, says("bob sent CTCP VERSION")).await;
+    assert!(!world.homeserver.is_registered(BOB) && bob.heard().iter().all(|one| one.nick() != "alice"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_the_payloads_of_what_was_said_to_services_are_gone_or_sealed() {
+    let mut world = World::start().await;
+    let services = world.ircd.person("NickServ");
+    let (alice, control, _) = world.connected_user("alice").await;
+    let command = alice.send_text(&control, "msg NickServ identify hunter2");
+    services.wait_text("identify hunter2").await;
+    let query = alice.send_text(&control, "query NickServ identify hunter2");
+    services.wait_heard(|heard| heard.text() == "identify hunter2").await;
+    for event in [&command, &query] {
+        let redacts = |one: &Event| one.redacts.as_ref() == Some(event);
+        assert_eq!(world.homeserver.wait_event(&control, redacts).await.sender, world.homeserver.bot());
+    }
+    world.stop_bridge().await;
+    if let Some(bytes) = world.database().bytes() {
+        assert!(!bytes.windows(7).any(|window| window == b"hunter2"));
+    }
+    let readable: Vec<String> = world
+        .homeserver
+        .rooms()
+        .iter()
+        .flat_map(|room| world.homeserver.timeline_bodies(room))
+        .filter(|body| body.contains("hunter2"))
+        .collect();
+    assert!(readable.is_empty(), "{readable:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_a_query_is_invited_again_by_its_next_message() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, _, _) = world.connected_user("alice").await;
+    bob.say("alice", "first");
+    let room = entered(&world, &alice).await;
+    world.homeserver.wait_message(&room, "first").await;
+    alice.leave(&room);
+    world.homeserver.wait_delivered().await;
+    bob.say("alice", "are you there?");
+    world.homeserver.wait_message(&room, "are you there?").await;
+    world.homeserver.wait_member(&room, alice.id(), "invite").await;
+    assert_eq!(world.homeserver.wait_invite(alice.id()).await, room, "it is the same room");
+}

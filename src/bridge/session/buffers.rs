@@ -14,6 +14,10 @@ pub(super) struct OpenBuffer {
     pub(super) last_line: i64,
     /// The user was told that messages wait.
     pub(super) told_waiting: bool,
+    /// PART was asked for, and the server has not answered.
+    pub(super) parting: bool,
+    /// The owner is in the room or invited, as far as is known.
+    pub(super) invited: bool,
 }
 
 #[derive(Default)]
@@ -48,7 +52,16 @@ impl Buffers {
         let place = self.list.len();
         self.by_name.insert(&row.name, place);
         let speakers = CaseMap::new(self.by_name.mapping());
-        self.list.push(OpenBuffer { row, speakers, last_line: 0, told_waiting: false });
+        // A room that is yet to be made invites them by itself.
+        let invited = row.room_id.is_none();
+        self.list.push(OpenBuffer {
+            row,
+            speakers,
+            last_line: 0,
+            told_waiting: false,
+            parting: false,
+            invited,
+        });
         place
     }
 
@@ -101,6 +114,15 @@ impl Buffers {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &OpenBuffer> {
         self.list.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut OpenBuffer> {
+        self.list.iter_mut()
+    }
+
+    /// How many queries there are.
+    pub(super) fn queries(&self) -> usize {
+        self.list.iter().filter(|buffer| buffer.row.kind == BufferKind::Query).count()
     }
 
     /// How many channels should be joined.

@@ -9,6 +9,9 @@ use crate::irc::session::{Event, IncomingKind, MessageTarget, ServerMessageKind}
 use crate::irc::wire::Source;
 use crate::store::{BufferKind, Direction, HistoryLine, StoreError};
 
+/// Queries that may open by themselves: beyond it, what strangers say stands in the network room.
+const MOST_QUERIES: usize = 1_000;
+
 /// A message from IRC on its way into a buffer.
 struct Line {
     from: Source,
@@ -20,6 +23,21 @@ struct Line {
     own: bool,
 }
 
+impl Line {
+    fn is_ctcp(&self) -> bool {
+        matches!(self.kind, IncomingKind::Ctcp { .. } | IncomingKind::CtcpReply { .. })
+    }
+
+    /// What is told of a CTCP request or reply.
+    fn ctcp_text(&self) -> RichText {
+        let (IncomingKind::Ctcp { command } | IncomingKind::CtcpReply { command }) = &self.kind else {
+            return RichText::new();
+        };
+        let text = format!("{} sent CTCP {command} {}", self.from.nick, strip_irc(&self.text));
+        RichText::plain(text.trim_end())
+    }
+}
+
 impl Actor {
     pub(super) async fn on_event(&mut self, event: Event) -> Result<(), StoreError> {
         match event {
@@ -28,34 +46,21 @@ impl Actor {
                     link.since = Some(self.bridge.clock.unix_ms());
                 }
                 self.last_reason = None;
+                self.told.clear();
                 self.say(RichText::plain(format!("Connected to {server} as {nick}.")));
             }
             Event::Ready { .. } => self.on_ready().await?,
             Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
-            Event::SaslFailed { reason, .. } => {
-                let text =
-                    RichText::new().bold("The login failed").text(format!(": {reason}. Set it right with "));
-                self.alert(
-                    &text
-                        .code("sasl ACCOUNT PASSWORD")
-                        .text(", or remove it with ")
-                        .code("sasl off")
-                        .text("."),
-                );
-            }
+            Event::SaslFailed { permanent, reason } => self.on_login_failed(permanent, &reason),
             Event::Message { from, target, kind, text, time, msgid, account, own } => {
                 let line = Line { from, kind, text, time, msgid, account, own };
                 self.on_message(target, line).await?;
             }
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
-            Event::Joined { .. } | Event::Names { .. } | Event::Quit { own: true, .. } => {}
-            Event::Parted { channel, own: true, reason, .. } => {
-                if let Some(place) = self.buffers.find(&channel) {
-                    self.want(place, false).await?;
-                }
-                self.tell_channel(&channel, &with_reason("You left the channel", &reason));
-            }
+            Event::Joined { .. } | Event::Quit { own: true, .. } => {}
+            Event::Names { channel } => self.on_names(&channel),
+            Event::Parted { channel, own: true, reason, .. } => self.on_own_part(&channel, &reason).await?,
             Event::Parted { channel, who, reason, .. } => self.depart(&channel, &who.nick, &reason, None),
             Event::Kicked { channel, by, reason, own: true, .. } => {
                 let text = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
@@ -114,8 +119,7 @@ impl Actor {
             }
             Event::Numeric { text, .. } => self.say(read_irc(&text)),
             Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
-            // Dealt with before.
-            _ => {}
+            other => tracing::debug!(?other, "an event that nothing shows"),
         }
     }
 
@@ -127,38 +131,102 @@ impl Actor {
         if self.ghosts.mapping() != mapping {
             self.ghosts = crate::names::CaseMap::new(mapping);
         }
+        self.buffers.iter_mut().for_each(|buffer| buffer.parting = false);
         self.release_queries().await
     }
 
+    /// Who tries again tells why once; a login that can't work needs the user.
+    fn on_login_failed(&mut self, permanent: bool, reason: &str) {
+        let is_connected = self.link.as_ref().is_some_and(|link| link.session.registered_at().is_some());
+        if !permanent && !is_connected {
+            return;
+        }
+        let text = RichText::new().bold("The login failed").text(format!(": {reason}. Set it right with "));
+        let text = text.code("sasl ACCOUNT PASSWORD").text(", or remove it with ").code("sasl off").text(".");
+        self.alert(&text);
+    }
+
     async fn on_own_join(&mut self, channel: &str) -> Result<(), StoreError> {
+        let most = self.bridge.config.limits.channels_per_session as usize;
         let place = match self.buffers.find(channel) {
             Some(place) => place,
+            None if self.buffers.wanted_channels() >= most => {
+                let text =
+                    format!("You are in {channel} now, but not here: this bridge allows {most} channels.");
+                self.alert(&RichText::plain(text));
+                return Ok(());
+            }
             None => self.open_buffer(BufferKind::Channel, channel, None).await?,
         };
-        self.want(place, true).await?;
+        self.buffers.get_mut(place).parting = false;
         // The room comes into being although nobody speaks yet.
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         self.release(place).await
     }
 
+    /// We are out of a channel, because the user or somebody with the power to do so wanted it.
+    async fn on_own_part(&mut self, channel: &str, reason: &str) -> Result<(), StoreError> {
+        self.tell_channel(channel, &with_reason("You left the channel", reason));
+        let Some(place) = self.buffers.find(channel) else {
+            return Ok(());
+        };
+        let buffer = self.buffers.get_mut(place);
+        let parting = std::mem::take(&mut buffer.parting);
+        if !buffer.row.wanted {
+            return Ok(());
+        }
+        if parting {
+            // The user has asked for the channel again since.
+            self.enter(place);
+            return Ok(());
+        }
+        buffer.row.wanted = false;
+        let id = buffer.row.id;
+        self.bridge.store.set_wanted(id, false).await
+    }
+
+    /// A channel's members are known: ghosts of those who went while we were not there go, too.
+    fn on_names(&mut self, channel: &str) {
+        let Some(place) = self.buffers.find(channel) else {
+            return;
+        };
+        let Some(state) = self.link.as_ref().and_then(|link| link.session.channel(channel)) else {
+            return;
+        };
+        let speakers = self.buffers.get(place).speakers.iter().map(|(nick, ())| nick.to_owned());
+        let gone: Vec<String> = speakers.filter(|nick| !state.has(nick)).collect();
+        for nick in gone {
+            self.depart(channel, &nick, "", None);
+        }
+    }
+
     async fn on_message(&mut self, target: MessageTarget, line: Line) -> Result<(), StoreError> {
         match target {
-            MessageTarget::Channel { name, status } => {
-                let place = match self.buffers.find(&name) {
-                    Some(place) => place,
-                    None => self.open_buffer(BufferKind::Channel, &name, None).await?,
-                };
-                self.show(place, line, status).await
-            }
+            // A channel has its room from when we entered it: what comes for another makes none.
+            MessageTarget::Channel { name, status } => match self.buffers.find(&name) {
+                Some(place) => self.show(place, line, status).await,
+                None => {
+                    let text = RichText::new().bold(format!("{} in {name}: ", line.from.nick));
+                    self.say(text.then(read_irc(&line.text)));
+                    Ok(())
+                }
+            },
             MessageTarget::Own => {
                 let nick = line.from.nick.clone();
                 let open = self.buffers.find(&nick);
                 let is_talk = matches!(line.kind, IncomingKind::Privmsg | IncomingKind::Action);
                 // A notice opens no conversation; neither do services and servers.
+                let is_new_talk = open.is_none()
+                    && is_talk
+                    && !line.from.is_server()
+                    && !wording::is_service(&nick)
+                    && self.buffers.queries() < MOST_QUERIES;
                 let place = match open {
                     Some(place) if !line.from.is_server() => place,
-                    None if is_talk && !line.from.is_server() && !wording::is_service(&nick) => {
-                        self.open_buffer(BufferKind::Query, &nick, None).await?
+                    _ if is_new_talk => self.open_buffer(BufferKind::Query, &nick, None).await?,
+                    _ if line.is_ctcp() => {
+                        self.say(line.ctcp_text());
+                        return Ok(());
                     }
                     _ => {
                         let text = RichText::new().bold(format!("{nick}: ")).then(read_irc(&line.text));
@@ -179,25 +247,14 @@ impl Actor {
         }
     }
 
-    /// Whether the user wants a buffer: a channel, to be in it; a query, to see its room. Stored where it is news.
-    pub(super) async fn want(&mut self, place: usize, wanted: bool) -> Result<(), StoreError> {
-        let row = &mut self.buffers.get_mut(place).row;
-        if row.wanted == wanted {
-            return Ok(());
-        }
-        row.wanted = wanted;
-        self.bridge.store.set_wanted(row.id, wanted).await
-    }
-
     /// A line in a buffer, as its sender's ghost.
     async fn show(&mut self, place: usize, line: Line, status: Option<char>) -> Result<(), StoreError> {
         let (kind, stored_kind) = match &line.kind {
             IncomingKind::Privmsg => (MessageType::Text, "message"),
             IncomingKind::Action => (MessageType::Emote, "action"),
             IncomingKind::Notice => (MessageType::Notice, "notice"),
-            IncomingKind::Ctcp { command } | IncomingKind::CtcpReply { command } => {
-                let text = format!("{} sent CTCP {command} {}", line.from.nick, strip_irc(&line.text));
-                self.say(RichText::plain(text.trim_end()));
+            IncomingKind::Ctcp { .. } | IncomingKind::CtcpReply { .. } => {
+                self.say(line.ctcp_text());
                 return Ok(());
             }
         };
@@ -209,11 +266,6 @@ impl Actor {
             return Ok(());
         }
         let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
-        if is_query && !self.buffers.get(place).row.wanted {
-            // The user had left the room; whoever writes now is not to speak into the void.
-            self.want(place, true).await?;
-            self.invite_owner(place).await?;
-        }
         let highlights = !line.own
             && !is_query
             && self.link.as_ref().is_some_and(|link| {
@@ -238,6 +290,9 @@ impl Actor {
             event_id: None,
             direction: if line.own { Direction::Out } else { Direction::In },
         });
+        if is_query {
+            self.invite_back(place);
+        }
         let now = self.bridge.clock.unix_ms();
         let buffer = self.buffers.get_mut(place);
         buffer.last_line = now;
@@ -247,6 +302,15 @@ impl Actor {
         let row = content::message_row(buffer.row.room, &sender, content, history);
         self.incoming.outbox.push(row);
         Ok(())
+    }
+
+    /// Who has left the room of a query is asked in again by what is said there.
+    pub(super) fn invite_back(&mut self, place: usize) {
+        let buffer = self.buffers.get_mut(place);
+        if !std::mem::replace(&mut buffer.invited, true) {
+            let row = content::invite_row(buffer.row.room, &buffer.row.creator, &self.row.user_id);
+            self.incoming.outbox.push(row);
+        }
     }
 
     /// Somebody is no longer in a channel: their ghost leaves the room, if it ever came.
@@ -306,7 +370,8 @@ impl Actor {
     fn on_server_message(&mut self, from: &Source, kind: ServerMessageKind, text: &str) {
         let text = read_irc(text);
         self.say(match kind {
-            ServerMessageKind::Error => RichText::new().bold("Error: ").then(text),
+            // The last word before the connection ends, which is told with it.
+            ServerMessageKind::Error => return,
             ServerMessageKind::Wallops => RichText::new().bold(format!("{} to all: ", from.nick)).then(text),
             _ => text,
         });

@@ -20,7 +20,7 @@ use crate::irc::connection::Connection;
 use crate::irc::dial::{self, DialError, Timeouts};
 use crate::irc::queue::FloodLimits;
 use crate::irc::sasl::SaslPlain;
-use crate::irc::session::{Event, ServerMessageKind, Session, SessionConfig, State, Verdict};
+use crate::irc::session::{Event, Session, SessionConfig, Verdict};
 use crate::irc::tls::{Tls, TlsSettings};
 use crate::irc::wire::Message;
 use crate::names::{Channel, Key, Nick};
@@ -32,6 +32,8 @@ pub(super) type Dialing = BoxFuture<'static, Dialed>;
 
 /// How long the last bytes of a session may take.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// Reasons that are remembered as told.
+const MOST_REASONS: usize = 8;
 
 /// A connection and the protocol on it.
 pub(super) struct Link {
@@ -71,7 +73,7 @@ impl Actor {
             return;
         }
         let server = self.server();
-        if self.last_reason.is_none() {
+        if self.told.is_empty() {
             let how = if server.tls { "with TLS" } else { "without TLS" };
             self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
         }
@@ -96,7 +98,9 @@ impl Actor {
         self.dialing = None;
         match dialed {
             Ok(connection) => {
-                self.take_up_after_failure().await?;
+                if self.must_reload {
+                    self.reload().await?;
+                }
                 let config = self.session_config().await?;
                 let session = Session::new(config, self.now());
                 self.link = Some(Link { session, connection, since: None });
@@ -173,22 +177,9 @@ impl Actor {
 
     /// Ends the link and does what the verdict says.
     pub(super) async fn end_link(&mut self, reason: &str, verdict: Verdict) -> Result<(), StoreError> {
-        let Some(mut link) = self.link.take() else {
+        if !self.close_link().await? {
             return Ok(());
-        };
-        // What the session still had to say, such as QUIT, goes while the connection takes it. No message does: its
-        // line is not stored as `sending`.
-        let last_words = link.session.transmit(self.now());
-        if last_words.messages.is_empty() {
-            last_words.lines.iter().for_each(|line| link.connection.queue(line));
         }
-        let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
-        if let Some(registered_at) = link.session.registered_at() {
-            self.backoff.reset_after(self.now().saturating_duration_since(registered_at));
-        } else {
-            self.next_server += 1;
-        }
-        self.give_back(&link.session).await?;
         match verdict {
             Verdict::Retry => self.retry(reason, None),
             Verdict::Hold(pause) => self.retry(reason, Some(pause)),
@@ -207,14 +198,67 @@ impl Actor {
         Ok(())
     }
 
+    /// Closes the connection and keeps what did not leave on it; `false` where there was none.
+    async fn close_link(&mut self) -> Result<bool, StoreError> {
+        let Some(mut link) = self.link.take() else {
+            return Ok(false);
+        };
+        // Only what was committed as leaving is written: the lines that wait go with the next connection.
+        let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
+        if let Some(registered_at) = link.session.registered_at() {
+            self.backoff.reset_after(self.now().saturating_duration_since(registered_at));
+        } else {
+            self.next_server += 1;
+        }
+        self.give_back(&link.session).await?;
+        Ok(true)
+    }
+
+    /// Says QUIT and reads on until the server closes: what it sent before belongs in the rooms, and what it
+    /// confirms did arrive.
+    async fn say_goodbye(&mut self, reason: &str) -> Result<(), StoreError> {
+        let Some(link) = &mut self.link else { return Ok(()) };
+        link.session.quit(reason);
+        let is_known = link.session.registered_at().is_some();
+        self.transmit().await?;
+        // A server that has not taken us has nothing to say that anybody waits for.
+        if !is_known {
+            return Ok(());
+        }
+        let end = self.now() + FAREWELL;
+        let mut messages = Vec::new();
+        loop {
+            let left = end.saturating_duration_since(self.now());
+            let receiving = receive(self.link.as_mut(), &mut messages);
+            let Ok(received) = tokio::time::timeout(left, receiving).await else {
+                return Ok(());
+            };
+            let mut is_over = !matches!(received, Ok(true));
+            for event in self.read_messages(&mut messages) {
+                match event {
+                    Event::Disconnect { .. } => is_over = true,
+                    event => self.on_event(event).await?,
+                }
+            }
+            self.flush_server_text();
+            self.commit_incoming().await?;
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
     /// Tries again later. The user is told why once, not at each attempt.
     fn retry(&mut self, reason: &str, pause: Option<Duration>) {
         let pause = pause.unwrap_or_else(|| self.backoff.next());
-        if self.last_reason.as_deref() != Some(reason) {
+        // Servers that are tried in turn fail each for its own reason.
+        if !self.told.iter().any(|told| told == reason) {
             let again = wording::duration(pause);
             self.say(RichText::plain(format!("Not connected: {reason}. Trying again in {again}.")));
-            self.last_reason = Some(reason.to_owned());
+            self.told.truncate(MOST_REASONS - 1);
+            self.told.insert(0, reason.to_owned());
         }
+        self.last_reason = Some(reason.to_owned());
         self.retry_at = Some(self.now() + pause);
     }
 
@@ -223,6 +267,7 @@ impl Actor {
         self.row.connect = true;
         self.bridge.store.set_connect(self.row.id, true).await?;
         self.last_reason = None;
+        self.told.clear();
         self.dial();
         Ok(())
     }
@@ -231,66 +276,21 @@ impl Actor {
     pub(super) async fn disconnect(&mut self, reason: &str) -> Result<(), StoreError> {
         self.row.connect = false;
         self.bridge.store.set_connect(self.row.id, false).await?;
-        self.say_goodbye(reason).await;
-        self.end_link("you disconnected", Verdict::Retry).await?;
         (self.retry_at, self.dialing, self.stuck, self.last_reason) = (None, None, false, None);
-        self.server_text.clear();
+        self.told.clear();
+        self.say_goodbye(reason).await?;
+        self.close_link().await?;
         self.say(RichText::plain("Disconnected."));
         Ok(())
     }
 
     /// Says QUIT, when the bridge stops.
     pub(super) async fn quit(mut self) {
-        self.say_goodbye("Towline is restarting").await;
-        if let Some(link) = &mut self.link {
+        if let Err(error) = self.say_goodbye("Towline is restarting").await {
+            tracing::warn!(%error, "what the server said last could not be stored");
+        }
+        if let Some(mut link) = self.link.take() {
             let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
-        }
-    }
-
-    /// Says QUIT and listens until the server closes. What it said before it took the QUIT it said to us, and nobody
-    /// says it again; and its last PONG confirms what we said last.
-    async fn say_goodbye(&mut self, reason: &str) {
-        let now = self.now();
-        let Some(link) = &mut self.link else { return };
-        let ready = link.session.state() == State::Ready;
-        link.session.quit(reason);
-        for line in link.session.transmit(now).lines {
-            link.connection.queue(&line);
-        }
-        if ready && tokio::time::timeout(FAREWELL, self.hear_out()).await.is_err() {
-            tracing::debug!("the server did not close the connection in time");
-        }
-    }
-
-    /// Takes in what still comes, until the end of the connection.
-    async fn hear_out(&mut self) {
-        let mut messages = Vec::new();
-        while let Ok(true) = receive(self.link.as_mut(), &mut messages).await {
-            let now = self.now();
-            let mut events = Vec::new();
-            for message in messages.drain(..) {
-                if let Some(link) = &mut self.link {
-                    link.session.handle(&message, now, &mut events);
-                }
-            }
-            for event in events {
-                // That the connection ends is no news.
-                if matches!(
-                    event,
-                    Event::Disconnect { .. } | Event::ServerMessage { kind: ServerMessageKind::Error, .. }
-                ) {
-                    continue;
-                }
-                if let Err(error) = self.on_event(event).await {
-                    tracing::error!(%error, "what the server said last can't be stored");
-                    return;
-                }
-            }
-            self.flush_server_text();
-            if let Err(error) = self.commit_incoming().await {
-                tracing::error!(%error, "what the server said last can't be stored");
-                return;
-            }
         }
     }
 }

@@ -5,8 +5,9 @@
 //! What the server says about a line settles it; the read receipt stands on the last event up to which every event
 //! of the room is settled.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +16,15 @@ use super::{Actor, wording};
 use crate::format::{RichText, lines_of, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Session, State, Target};
 use crate::matrix::event::{Content, Event, Message};
-use crate::names::Channel;
 use crate::store::{
     BufferKind, Direction, HistoryLine, InboxEvent, LineState, NewLine, Outgoing, StoreError, StoredLine,
 };
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 100;
+/// Lines that may be on their way at a time; further events stay in the inbox. Less than the session's queue holds
+/// by more than one event can become, so that no line of a user's is turned away there.
+const MOST_IN_FLIGHT: usize = 256;
 /// Events that may wait for one buffer. Beyond it the sender is told that theirs did not go.
 const MOST_HELD: usize = 500;
 /// Lines that one message may become. What is longer belongs into a file.
@@ -37,11 +40,21 @@ struct LineReference {
     payload: Payload,
 }
 
+/// An event that waits in the inbox for its buffer.
+#[derive(Debug)]
+struct Held {
+    seq: i64,
+    event_id: Arc<str>,
+    received_at: i64,
+}
+
 /// What the store keeps of a line, sealed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Payload {
     kind: Kind,
     text: String,
+    /// When the event was accepted, in milliseconds since 1970.
+    at: i64,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -62,10 +75,24 @@ impl From<Kind> for MessageKind {
     }
 }
 
-/// How far an event is: how many of its lines are open.
+impl Kind {
+    fn of(message: &Message) -> Option<Self> {
+        match message.kind.as_str() {
+            "m.text" => Some(Self::Privmsg),
+            "m.emote" => Some(Self::Action),
+            "m.notice" => Some(Self::Notice),
+            _ => None,
+        }
+    }
+}
+
+/// How far an event is.
 struct Progress {
     event_id: Arc<str>,
+    /// How many of its lines are open; an event that waits counts as one.
     open: usize,
+    /// Its sender knows that not all of it arrived.
+    told: bool,
 }
 
 /// What the actor knows of the user's messages.
@@ -80,20 +107,17 @@ pub(super) struct Outbound {
     /// To be committed with them.
     commit: Outgoing,
     /// Events that wait for a buffer, by its number; they are in the store.
-    held: HashMap<i64, VecDeque<InboxEvent>>,
+    held: HashMap<i64, VecDeque<Held>>,
+    /// Buffers that can be spoken to, and whose release has to go on.
+    releasing: BTreeSet<i64>,
+    /// There may be more in the inbox, for which there was no room.
+    unread: bool,
     /// Stored lines that wait for a buffer.
     resend: HashMap<i64, VecDeque<LineReference>>,
     progress: HashMap<i64, VecDeque<Progress>>,
-    /// The store failed: what it holds of unsettled lines is to be read again.
-    must_take_up: bool,
 }
 
 impl Outbound {
-    /// Nothing is known any more: everything is read from the store again, once that works.
-    pub(super) fn after_failure() -> Self {
-        Self { must_take_up: true, ..Self::default() }
-    }
-
     /// How many messages wait.
     pub(super) fn waiting(&self) -> usize {
         self.held.values().map(VecDeque::len).sum::<usize>()
@@ -111,14 +135,14 @@ impl Actor {
             self.bridge.store.open_lines(self.row.id).await?
         {
             let event_id: Arc<str> = event_id.into();
+            self.open_progress(buffer, &event_id, 1);
             match serde_json::from_str(&payload) {
                 Ok(payload) if !sending => {
-                    self.open_progress(buffer, &event_id, 1);
                     let line = LineReference { event_id, part, buffer, payload };
                     self.outbound.resend.entry(buffer).or_default().push_back(line);
                 }
                 _ => {
-                    settled.push((event_id.to_string(), part));
+                    settled.push((buffer, Arc::clone(&event_id), part));
                     if uncertain.last().is_none_or(|(_, last)| *last != event_id) {
                         uncertain.push((buffer, event_id));
                     }
@@ -131,33 +155,63 @@ impl Actor {
         for (buffer, event_id) in uncertain {
             self.reply_uncertain(buffer, &event_id, "towline was stopped while it was being sent");
         }
+        let parts: Vec<(i64, Arc<str>)> =
+            settled.iter().map(|(buffer, id, _)| (*buffer, Arc::clone(id))).collect();
+        let settled = settled.into_iter().map(|(_, id, part)| (id.to_string(), part)).collect();
         // First the notices, then the state: a crash in between tells twice rather than never.
         self.commit_incoming().await?;
-        self.bridge.store.settle_lines(settled, LineState::Uncertain, None).await.committed().await
+        self.bridge.store.settle_lines(settled, LineState::Uncertain, None).await.committed().await?;
+        for (buffer, event_id) in parts {
+            if let Some(place) = self.buffers.find_id(buffer) {
+                self.settle_one(place, &event_id);
+            }
+        }
+        Ok(())
     }
 
-    /// After a failure of the store: as after a restart.
-    pub(super) async fn take_up_after_failure(&mut self) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.outbound.must_take_up) {
-            self.take_up_lines().await?;
-            self.wake.notify_one();
+    /// Whether so much is on its way that the rest had better stay in the store.
+    fn is_crowded(&self) -> bool {
+        self.outbound.in_flight.len() >= MOST_IN_FLIGHT
+    }
+
+    /// Goes on where too much was on its way.
+    pub(super) async fn take_more(&mut self) -> Result<(), StoreError> {
+        while !self.is_crowded() {
+            if let Some(&buffer) = self.outbound.releasing.first() {
+                match self.buffers.find_id(buffer).filter(|&place| self.is_open(place)) {
+                    Some(place) => self.release(place).await?,
+                    None => {
+                        self.outbound.releasing.remove(&buffer);
+                    }
+                }
+            } else if self.outbound.unread {
+                self.read_inbox().await?;
+            } else {
+                break;
+            }
         }
         Ok(())
     }
 
     /// Reads what has come into the session's lane of the inbox.
     pub(super) async fn read_inbox(&mut self) -> Result<(), StoreError> {
-        loop {
+        self.outbound.unread = true;
+        while !self.is_crowded() {
             let events = self.bridge.store.waiting_events(&self.lane, self.outbound.cursor, AT_ONCE).await?;
             if events.is_empty() {
+                self.outbound.unread = false;
                 return Ok(());
             }
             for event in events {
+                if self.is_crowded() {
+                    break;
+                }
                 self.outbound.cursor = event.seq;
                 self.on_inbox(event).await?;
             }
             self.transmit().await?;
         }
+        Ok(())
     }
 
     async fn on_inbox(&mut self, stored: InboxEvent) -> Result<(), StoreError> {
@@ -169,28 +223,24 @@ impl Actor {
                 return Ok(());
             }
         };
-        let place = self.buffer_of_room(&event.room_id).await?;
-        // Only the owner of a private room speaks through it.
-        let (Some(place), true) = (place, event.sender == self.row.user_id) else {
+        let Some(place) = self.buffer_of_room(&event.room_id).await? else {
             self.outbound.commit.finished.push(stored.seq);
             return Ok(());
         };
+        // Only the owner of a private room speaks through it.
+        let is_owner = event.sender == self.row.user_id;
         match &event.content {
-            Content::Message(_) => {
-                let buffer = self.buffers.get(place).row.id;
-                if self.outbound.held.get(&buffer).is_none_or(VecDeque::is_empty) && self.can_speak(place) {
-                    self.speak(place, &stored, &event);
-                } else {
-                    self.hold(place, stored);
-                }
+            Content::Message(message) if is_owner => {
+                self.on_room_message(place, &stored, &event, message);
                 return Ok(());
             }
-            Content::Member(member) if member.user_id == self.row.user_id => {
-                if matches!(member.membership.as_str(), "leave" | "ban") {
-                    self.leave_buffer(place, event.sent_at).await?;
-                }
-            }
-            Content::Encrypted => self.reply(
+            // By themselves, or by an administrator.
+            Content::Member(member) if member.user_id == self.row.user_id => match member.membership.as_str() {
+                "leave" | "ban" => self.leave_buffer(place, event.sent_at).await?,
+                "join" => self.buffers.get_mut(place).invited = true,
+                _ => {}
+            },
+            Content::Encrypted if is_owner => self.refuse_event(
                 place,
                 &event.event_id,
                 "was not sent: this room is encrypted, and I can't read it. IRC gets plain text anyway; ask the \
@@ -211,48 +261,77 @@ impl Actor {
         Ok(self.buffers.learn_room_id(room_id, room.id))
     }
 
-    /// The owner has left the room: out of the channel as well. In a query something may have been said since then,
-    /// while the news was on its way: then they are invited again at once.
-    async fn leave_buffer(&mut self, place: usize, left_at: i64) -> Result<(), StoreError> {
+    fn on_room_message(&mut self, place: usize, stored: &InboxEvent, event: &Event, message: &Message) {
         let row = &self.buffers.get(place).row;
-        if row.kind == BufferKind::Channel
-            && row.wanted
-            && let (Some(link), Ok(channel)) = (&mut self.link, Channel::new(&row.name))
-        {
-            link.session.part(&channel, "");
-        }
-        let buffer = self.buffers.get(place);
-        if buffer.row.kind == BufferKind::Query && buffer.last_line >= left_at {
-            return self.invite_owner(place).await;
-        }
-        self.want(place, false).await
+        let buffer = row.id;
+        let refusal = if Kind::of(message).is_none() {
+            "was not sent: only text can go to IRC so far.".to_owned()
+        } else if row.kind == BufferKind::Channel && !row.wanted {
+            let name = &row.name;
+            format!("was not sent: you have left {name}. To return, type join {name} in the network's room.")
+        } else if self.outbound.held.contains_key(&buffer) || !self.can_speak(place) {
+            return self.hold(place, stored);
+        } else {
+            return self.speak(place, stored, event);
+        };
+        self.outbound.commit.finished.push(stored.seq);
+        self.refuse_event(place, &event.event_id, &refusal);
     }
 
-    /// Whether a line to this buffer would arrive, as far as is known.
-    fn can_speak(&self, place: usize) -> bool {
+    /// The owner has left the room: out of the channel as well.
+    async fn leave_buffer(&mut self, place: usize, left_at: i64) -> Result<(), StoreError> {
+        let buffer = self.buffers.get_mut(place);
+        buffer.invited = false;
+        // Something may have been said since then, while the news was on its way here.
+        if buffer.row.kind == BufferKind::Query && buffer.last_line >= left_at {
+            self.invite_back(place);
+            return Ok(());
+        }
+        if buffer.row.kind == BufferKind::Channel && buffer.row.wanted {
+            let (id, name) = (buffer.row.id, buffer.row.name.clone());
+            self.bridge.store.set_wanted(id, false).await?;
+            let buffer = self.buffers.get_mut(place);
+            buffer.row.wanted = false;
+            if let (Some(link), Ok(channel)) = (&mut self.link, crate::names::Channel::new(&name)) {
+                buffer.parting = link.session.channel(&name).is_some();
+                link.session.part(&channel, "");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the server takes lines for this buffer, as far as is known.
+    fn is_open(&self, place: usize) -> bool {
         let row = &self.buffers.get(place).row;
         let Some(link) = &self.link else { return false };
         link.session.state() == State::Ready
             && (row.kind == BufferKind::Query || link.session.channel(&row.name).is_some())
-            && self.outbound.resend.get(&row.id).is_none_or(VecDeque::is_empty)
+    }
+
+    /// Whether a line to this buffer may go now: nothing that came before it waits.
+    fn can_speak(&self, place: usize) -> bool {
+        self.is_open(place) && !self.outbound.resend.contains_key(&self.buffers.get(place).row.id)
     }
 
     /// Keeps an event for later; it stays in the inbox.
-    fn hold(&mut self, place: usize, stored: InboxEvent) {
+    fn hold(&mut self, place: usize, stored: &InboxEvent) {
+        let is_open = self.is_open(place);
         let buffer = self.buffers.get_mut(place);
-        let (id, told) = (buffer.row.id, std::mem::replace(&mut buffer.told_waiting, true));
-        let held = self.outbound.held.entry(id).or_default();
-        if held.len() >= MOST_HELD {
+        let id = buffer.row.id;
+        let told = is_open || std::mem::replace(&mut buffer.told_waiting, true);
+        if self.outbound.held.get(&id).is_some_and(|held| held.len() >= MOST_HELD) {
             self.outbound.commit.finished.push(stored.seq);
-            self.reply(
+            self.refuse_event(
                 place,
                 &stored.event_id,
                 "was not sent: too many messages wait already. Send it again later.",
             );
             return;
         }
-        let event_id = stored.event_id.clone();
-        held.push_back(stored);
+        let event_id: Arc<str> = stored.event_id.as_str().into();
+        self.open_progress(id, &event_id, 1);
+        let held = Held { seq: stored.seq, event_id: Arc::clone(&event_id), received_at: stored.received_at };
+        self.outbound.held.entry(id).or_default().push_back(held);
         if !told {
             let limit = wording::duration(self.bridge.config.limits.stale_after);
             let why = match &self.link {
@@ -267,32 +346,74 @@ impl Actor {
         }
     }
 
-    /// A channel can be spoken to again: what waits goes first.
+    /// A channel can be spoken to again: what waits goes first, as much as may be on its way.
     pub(super) async fn release(&mut self, place: usize) -> Result<(), StoreError> {
         let buffer = self.buffers.get_mut(place);
         buffer.told_waiting = false;
         let id = buffer.row.id;
-        for line in self.outbound.resend.remove(&id).unwrap_or_default() {
-            self.queue_line(place, line, true);
-        }
-        for stored in self.outbound.held.remove(&id).unwrap_or_default() {
-            let waited = self.bridge.clock.unix_ms().saturating_sub(stored.received_at);
-            if u128::from(waited.unsigned_abs()) > self.bridge.config.limits.stale_after.as_millis() {
-                self.outbound.commit.finished.push(stored.seq);
-                self.reply(
-                    place,
-                    &stored.event_id,
-                    "was not sent: it waited so long that the conversation has moved on. Send it again if you still \
-                     want to say it.",
-                );
-                continue;
-            }
-            // It was read before: what is held can be read.
-            if let Ok(event) = Event::read(&stored.json) {
-                self.speak(place, &stored, &event);
+        self.expire_buffer(place);
+        self.outbound.releasing.insert(id);
+        while !self.is_crowded() {
+            if let Some(line) = pop(&mut self.outbound.resend, id) {
+                self.queue_line(place, line, true);
+            } else if let Some(held) = pop(&mut self.outbound.held, id) {
+                let stored = self.bridge.store.waiting_events(&self.lane, held.seq - 1, 1).await?;
+                // It was read before: what is held can be read.
+                if let Some(stored) = stored.first().filter(|stored| stored.seq == held.seq)
+                    && let Ok(event) = Event::read(&stored.json)
+                {
+                    self.speak(place, stored, &event);
+                }
+            } else {
+                self.outbound.releasing.remove(&id);
+                break;
             }
         }
         self.transmit().await
+    }
+
+    /// When the next message has waited too long.
+    pub(super) fn expires_at(&self) -> Option<Instant> {
+        let held = self.outbound.held.values().filter_map(|held| Some(held.front()?.received_at));
+        let lines = self.outbound.resend.values().filter_map(|lines| Some(lines.front()?.payload.at));
+        let oldest = held.chain(lines).min()?;
+        let left = oldest.saturating_add(self.patience()).saturating_sub(self.bridge.clock.unix_ms());
+        Some(self.now() + Duration::from_millis(left.max(0).unsigned_abs()))
+    }
+
+    /// How long a message may wait, in milliseconds.
+    fn patience(&self) -> i64 {
+        i64::try_from(self.bridge.config.limits.stale_after.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Gives up what has waited too long, and says so.
+    pub(super) fn expire(&mut self) {
+        let waiting = self.outbound.held.keys().chain(self.outbound.resend.keys());
+        let buffers: BTreeSet<i64> = waiting.copied().collect();
+        for place in buffers.into_iter().filter_map(|buffer| self.buffers.find_id(buffer)).collect::<Vec<_>>()
+        {
+            self.expire_buffer(place);
+        }
+    }
+
+    fn expire_buffer(&mut self, place: usize) {
+        let id = self.buffers.get(place).row.id;
+        let last = self.bridge.clock.unix_ms().saturating_sub(self.patience());
+        let why = "it waited so long that the conversation has moved on. Send it again if you still want to say it.";
+        while front(&self.outbound.resend, id).is_some_and(|line| line.payload.at <= last) {
+            let Some(LineReference { event_id, part, .. }) = pop(&mut self.outbound.resend, id) else {
+                break;
+            };
+            self.outbound.commit.refused.push((event_id.to_string(), part));
+            self.tell_once(place, &event_id, &format!("was not sent, or not all of it: {why}"));
+            self.settle_one(place, &event_id);
+        }
+        while front(&self.outbound.held, id).is_some_and(|held| held.received_at <= last) {
+            let Some(Held { seq, event_id, .. }) = pop(&mut self.outbound.held, id) else { break };
+            self.outbound.commit.finished.push(seq);
+            self.tell_once(place, &event_id, &format!("was not sent: {why}"));
+            self.settle_one(place, &event_id);
+        }
     }
 
     /// The network can be spoken to again: so can every nick.
@@ -311,16 +432,9 @@ impl Actor {
         let Content::Message(message) = &event.content else {
             return;
         };
-        let kind = match message.kind.as_str() {
-            "m.text" => Kind::Privmsg,
-            "m.emote" => Kind::Action,
-            "m.notice" => Kind::Notice,
-            _ => {
-                self.reply(place, &event.event_id, "was not sent: only text can go to IRC so far.");
-                return;
-            }
+        let (Some(kind), Some(link)) = (Kind::of(message), &self.link) else {
+            return;
         };
-        let Some(link) = &self.link else { return };
         let name = self.buffers.get(place).row.name.clone();
         let budget = link.session.text_budget(&name, kind.into());
         let pieces = pieces_of(message, budget);
@@ -329,13 +443,17 @@ impl Actor {
                 "was not sent: it would be {} lines on IRC, and {MOST_LINES} are the most that people there bear.",
                 pieces.len()
             );
-            self.reply(place, &event.event_id, &reason);
+            self.refuse_event(place, &event.event_id, &reason);
             return;
         }
         let event_id: Arc<str> = event.event_id.as_str().into();
         let own_nick = link.session.nick().to_owned();
         let buffer = self.buffers.get(place).row.id;
-        self.open_progress(buffer, &event_id, pieces.len());
+        self.set_progress(buffer, &event_id, pieces.len());
+        if pieces.is_empty() {
+            // Nothing to say is said at once.
+            self.advance(place);
+        }
         for (part, text) in pieces.into_iter().enumerate() {
             if !wording::is_service(&name) {
                 self.outbound.commit.history.push(HistoryLine {
@@ -354,7 +472,7 @@ impl Actor {
                     direction: Direction::Out,
                 });
             }
-            let payload = Payload { kind, text };
+            let payload = Payload { kind, text, at: stored.received_at };
             let line = LineReference { event_id: Arc::clone(&event_id), part: part as i64, buffer, payload };
             self.queue_line(place, line, false);
         }
@@ -387,7 +505,7 @@ impl Actor {
                     // It must not come again after the next start.
                     self.outbound.commit.refused.push((event_id.to_string(), part));
                 }
-                self.reply(place, &event_id, &format!("was not sent, or not all of it: {error}."));
+                self.tell_once(place, &event_id, &format!("was not sent, or not all of it: {error}."));
                 self.settle_one(place, &event_id);
             }
         }
@@ -433,7 +551,7 @@ impl Actor {
     }
 
     pub(super) async fn on_confirmed(&mut self, messages: Vec<MessageId>) {
-        self.settle(messages, LineState::Confirmed).await;
+        self.settle(messages, LineState::Confirmed, None).await;
     }
 
     pub(super) async fn on_refused(
@@ -443,36 +561,30 @@ impl Actor {
         code: u16,
         reason: &str,
     ) {
-        let lines = self.settle(messages, LineState::Refused).await;
         let what = if certain { "did not arrive" } else { "may not have arrived" };
-        let remedy = wording::message_remedy(code);
-        for (buffer, event_id) in lines {
-            if let Some(place) = self.buffers.find_id(buffer) {
-                let text = format!("{what}: {reason}. {remedy}");
-                self.reply(place, &event_id, text.trim_end());
-            }
-        }
+        let text = format!("{what}: {reason}. {}", wording::message_remedy(code));
+        self.settle(messages, LineState::Refused, Some(text.trim_end())).await;
     }
 
     /// The link has ended: what left without an answer is uncertain, what did not leave waits for the next.
     pub(super) async fn give_back(&mut self, session: &Session) -> Result<(), StoreError> {
         // New lines that were never stored are stored now; none of them has left.
         self.transmit().await?;
-        for (buffer, event_id) in self.settle(session.unconfirmed(), LineState::Uncertain).await {
-            self.reply_uncertain(buffer, &event_id, "the connection broke while it was being sent");
-        }
-        for id in session.unsent() {
+        let why = uncertain("the connection broke while it was being sent");
+        self.settle(session.unconfirmed(), LineState::Uncertain, Some(&why)).await;
+        // They were released first, so they go before what still waits for its release.
+        for id in session.unsent().into_iter().rev() {
             if let Some(line) = self.outbound.in_flight.remove(&id) {
-                self.outbound.resend.entry(line.buffer).or_default().push_back(line);
+                self.outbound.resend.entry(line.buffer).or_default().push_front(line);
             }
         }
+        self.outbound.releasing.clear();
         Ok(())
     }
 
-    /// Settles lines and gives the events that they belong to, each once.
-    async fn settle(&mut self, messages: Vec<MessageId>, state: LineState) -> Vec<(i64, Arc<str>)> {
+    /// Settles lines, and tells the senders of their events what that means, once for each event.
+    async fn settle(&mut self, messages: Vec<MessageId>, state: LineState, fate: Option<&str>) {
         let mut lines = Vec::with_capacity(messages.len());
-        let mut events: Vec<(i64, Arc<str>)> = Vec::new();
         for id in messages {
             let Some(LineReference { event_id, part, buffer, .. }) = self.outbound.in_flight.remove(&id)
             else {
@@ -480,37 +592,59 @@ impl Actor {
             };
             lines.push((event_id.to_string(), part));
             if let Some(place) = self.buffers.find_id(buffer) {
+                if let Some(fate) = fate {
+                    self.tell_once(place, &event_id, fate);
+                }
                 self.settle_one(place, &event_id);
-            }
-            if events.last().is_none_or(|(_, last)| *last != event_id) {
-                events.push((buffer, event_id));
             }
         }
         if !lines.is_empty() {
             // Nobody waits for this commit: were it lost, the line would be uncertain, and its sender asked.
             drop(self.bridge.store.settle_lines(lines, state, None).await);
         }
-        events
     }
 
+    /// So many more lines of an event are open.
     fn open_progress(&mut self, buffer: i64, event_id: &Arc<str>, lines: usize) {
         let events = self.outbound.progress.entry(buffer).or_default();
         match events.back_mut() {
             Some(last) if last.event_id == *event_id => last.open += lines,
-            _ if lines == 0 => {}
-            _ => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines }),
+            _ => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines, told: false }),
         }
+    }
+
+    /// So many lines of an event are open, which may have waited until now.
+    fn set_progress(&mut self, buffer: i64, event_id: &Arc<str>, lines: usize) {
+        let events = self.outbound.progress.entry(buffer).or_default();
+        match events.iter_mut().find(|event| event.event_id == *event_id) {
+            Some(event) => event.open = lines,
+            None => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines, told: false }),
+        }
+    }
+
+    /// An event does not go at all: its sender is told, and it is settled by that.
+    fn refuse_event(&mut self, place: usize, event_id: &str, what: &str) {
+        self.reply(place, event_id, what);
+        let buffer = self.buffers.get(place).row.id;
+        self.set_progress(buffer, &event_id.into(), 0);
+        self.advance(place);
     }
 
     /// One line of an event is settled; the receipt moves as far as everything before it is settled, too.
     fn settle_one(&mut self, place: usize, event_id: &str) {
+        let buffer = self.buffers.get(place).row.id;
+        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
+        if let Some(event) = events.find(|event| &*event.event_id == event_id) {
+            event.open = event.open.saturating_sub(1);
+        }
+        self.advance(place);
+    }
+
+    fn advance(&mut self, place: usize) {
         let row = &self.buffers.get(place).row;
         let Some(events) = self.outbound.progress.get_mut(&row.id) else {
             return;
         };
-        if let Some(event) = events.iter_mut().find(|event| &*event.event_id == event_id) {
-            event.open = event.open.saturating_sub(1);
-        }
         let mut settled = None;
         while events.front().is_some_and(|event| event.open == 0) {
             settled = events.pop_front();
@@ -525,8 +659,17 @@ impl Actor {
 
     fn reply_uncertain(&mut self, buffer: i64, event_id: &str, why: &str) {
         if let Some(place) = self.buffers.find_id(buffer) {
-            let text = format!("may not have arrived: {why}. If nobody answers, send it again.");
-            self.reply(place, event_id, &text);
+            self.tell_once(place, event_id, &uncertain(why));
+        }
+    }
+
+    /// Answers a message with its fate, unless that was told of another of its lines.
+    fn tell_once(&mut self, place: usize, event_id: &str, what: &str) {
+        let buffer = self.buffers.get(place).row.id;
+        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
+        let event = events.find(|event| &*event.event_id == event_id);
+        if event.is_none_or(|event| !std::mem::replace(&mut event.told, true)) {
+            self.reply(place, event_id, what);
         }
     }
 
@@ -538,6 +681,24 @@ impl Actor {
         let content = content::in_reply_to(content, event_id);
         self.incoming.outbox.push(content::message_row(row.room, &row.creator, content, None));
     }
+}
+
+fn uncertain(why: &str) -> String {
+    format!("may not have arrived: {why}. If nobody answers, send it again.")
+}
+
+fn front<T>(queues: &HashMap<i64, VecDeque<T>>, buffer: i64) -> Option<&T> {
+    queues.get(&buffer)?.front()
+}
+
+/// The next of a queue; an empty queue is gone.
+fn pop<T>(queues: &mut HashMap<i64, VecDeque<T>>, buffer: i64) -> Option<T> {
+    let queue = queues.get_mut(&buffer)?;
+    let next = queue.pop_front();
+    if queue.is_empty() {
+        queues.remove(&buffer);
+    }
+    next
 }
 
 /// The lines of a message, each short enough.

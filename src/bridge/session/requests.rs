@@ -83,6 +83,7 @@ impl SessionHandle {
 
 impl Actor {
     pub(super) async fn on_request(&mut self, (request, answer): Envelope) -> Result<(), StoreError> {
+        let closes = matches!(request, Request::Disconnect { .. });
         let outcome = self.carry_out(request).await;
         let failure = match &outcome {
             Err(Refusal::Store(error)) => Err(error.clone()),
@@ -92,6 +93,8 @@ impl Actor {
         let _ = answer.send(outcome);
         match failure {
             Err(error @ (StoreError::Superseded | StoreError::Closed)) => Err(error),
+            // Lines of the connection that ended could not be kept.
+            Err(error) if closes => Err(error),
             // The user was told that it failed; the session itself goes on.
             _ => Ok(()),
         }
@@ -100,11 +103,12 @@ impl Actor {
     async fn carry_out(&mut self, request: Request) -> Outcome {
         match request {
             Request::Connect => {
-                if self.link.is_some() {
-                    return Ok(RichText::plain(format!(
-                        "You are connected to {} already.",
-                        self.network.name
-                    )));
+                if let Some(link) = &self.link {
+                    let name = &self.network.name;
+                    return Ok(RichText::plain(match link.session.registered_at() {
+                        Some(_) => format!("You are connected to {name} already."),
+                        None => format!("{name} greets already; its room tells how it goes."),
+                    }));
                 }
                 self.connect().await?;
                 Ok(RichText::plain(format!(
@@ -153,36 +157,50 @@ impl Actor {
             )));
         }
         let place = self.open_buffer(BufferKind::Channel, channel.as_str(), key.as_ref()).await?;
-        self.invite_owner(place).await?;
+        self.invite_owner(place);
         let name = &self.network.name;
-        let Some(link) = &mut self.link else {
+        let answer = format!("Joining {channel} on {name}.");
+        let Some(link) = &self.link else {
             return Ok(RichText::plain(format!("You will be in {channel} when {name} is connected.")));
         };
-        if link.session.channel(channel.as_str()).is_some() {
+        if link.session.channel(channel.as_str()).is_none() {
+            self.enter(place);
+        } else if !self.buffers.get(place).parting {
             return Ok(RichText::plain(format!(
                 "You are in {channel} already; you are invited to its room again."
             )));
         }
-        link.session.join(&[(channel.clone(), key)]);
-        Ok(RichText::plain(format!("Joining {channel} on {name}.")))
+        Ok(RichText::plain(answer))
     }
 
-    /// Invites the user to a room that they may have left. A room that is not made yet invites them itself.
-    pub(super) async fn invite_owner(&mut self, place: usize) -> Result<(), StoreError> {
+    /// Asks the server to let us into a buffer's channel.
+    pub(super) fn enter(&mut self, place: usize) {
+        use secrecy::ExposeSecret as _;
         let row = &self.buffers.get(place).row;
-        let (room, creator) = (row.room, row.creator.clone());
-        if self.bridge.store.room(room).await?.is_some_and(|room| room.room_id.is_some()) {
-            self.incoming.outbox.push(content::invite_row(room, &creator, &self.row.user_id));
+        let key = row.key.as_ref().and_then(|key| Key::new(key.expose_secret()).ok());
+        if let (Some(link), Ok(channel)) = (&mut self.link, Channel::new(&row.name)) {
+            link.session.join(&[(channel, key)]);
         }
-        Ok(())
+    }
+
+    /// Invites the user to a room that they may have left. For a new room this comes after its own invitation, and
+    /// changes nothing.
+    fn invite_owner(&mut self, place: usize) {
+        let row = &self.buffers.get(place).row;
+        if row.room_id.is_some() {
+            self.incoming.outbox.push(content::invite_row(row.room, &row.creator, &self.row.user_id));
+        }
     }
 
     async fn part(&mut self, channel: &Channel, reason: &str) -> Outcome {
         let Some(place) = self.buffers.find(channel.as_str()) else {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
         };
-        self.want(place, false).await?;
+        self.bridge.store.set_wanted(self.buffers.get(place).row.id, false).await?;
+        let buffer = self.buffers.get_mut(place);
+        buffer.row.wanted = false;
         if let Some(link) = &mut self.link {
+            buffer.parting = link.session.channel(channel.as_str()).is_some();
             link.session.part(channel, reason);
         }
         Ok(RichText::plain(format!("Leaving {channel}. Its room stays; leave it when you like.")))
@@ -214,13 +232,16 @@ impl Actor {
 
     async fn query(&mut self, nick: &Nick, text: Option<String>) -> Outcome {
         let place = self.open_buffer(BufferKind::Query, nick.as_str(), None).await?;
-        self.invite_owner(place).await?;
+        self.invite_owner(place);
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         match text {
             Some(text) => {
                 self.message(nick.as_str(), &text)?;
-                let quoted = format!("(you) {text}");
-                self.tell_buffer(place, &quoted);
+                // What services are told may be a password.
+                if !super::wording::is_service(nick.as_str()) {
+                    let quoted = format!("(you) {text}");
+                    self.tell_buffer(place, &quoted);
+                }
                 Ok(RichText::plain(format!("Said to {nick}; the conversation has a room.")))
             }
             None => {
@@ -231,7 +252,8 @@ impl Actor {
 
     fn message(&mut self, target: &str, text: &str) -> Outcome {
         let name = self.network.name.clone();
-        let Some(link) = &mut self.link else {
+        // What waits for the greeting would be lost with the connection, and the user told that it was sent.
+        let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
             return Err(not_connected(&name));
         };
         let budget = link.session.text_budget(target, MessageKind::Privmsg);
@@ -249,7 +271,7 @@ impl Actor {
 
     fn raw(&mut self, text: &str) -> Outcome {
         let name = self.network.name.clone();
-        let Some(link) = &mut self.link else {
+        let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
             return Err(not_connected(&name));
         };
         let line =

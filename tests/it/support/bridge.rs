@@ -1,6 +1,7 @@
 //! The bridge in this process, between the in-memory homeserver and the fake ircd, with a user who has begun.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -19,6 +20,7 @@ pub(crate) struct World {
     database: TestDatabase,
     directory: TempDir,
     networks: String,
+    stale_after: Option<Duration>,
     extra: String,
     running: Option<Running>,
 }
@@ -33,6 +35,10 @@ pub(crate) struct Builder {
     homeserver: homeserver::Options,
     ircd: ircd::Options,
     networks: Vec<(String, String)>,
+    /// Networks as the configuration has them.
+    raw_networks: String,
+    flood: String,
+    stale_after: Option<Duration>,
     extra: String,
 }
 
@@ -53,6 +59,24 @@ impl Builder {
         self
     }
 
+    /// A further network, as the configuration has it, with two spaces before its slug.
+    pub(crate) fn raw_network(mut self, yaml: &str) -> Self {
+        self.raw_networks.push_str(yaml);
+        self
+    }
+
+    /// The flood control of the networks; off where nothing is said.
+    pub(crate) fn flood(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.flood);
+        self
+    }
+
+    /// How long messages wait; a file may not ask for so short a time.
+    pub(crate) fn stale_after(mut self, time: Duration) -> Self {
+        self.stale_after = Some(time);
+        self
+    }
+
     /// Sections of the configuration besides those that every world has.
     pub(crate) fn config(mut self, yaml: &str) -> Self {
         self.extra.push_str(yaml);
@@ -70,19 +94,21 @@ impl Builder {
     pub(crate) async fn without_bridge(self) -> World {
         let ircd = Ircd::start(self.ircd).await;
         let port = ircd.address().port();
+        let flood = &self.flood;
         let network = |(slug, name): &(String, String)| {
             format!(
                 "  {slug}:\n    name: {name}\n    allow_private: true\n    plaintext_credentials: true\n    \
-                 flood: {{ burst: 100, interval_ms: 0 }}\n    \
+                 flood: {flood}\n    \
                  servers: [ {{ host: 127.0.0.1, port: {port}, tls: false }} ]\n"
             )
         };
         World {
             homeserver: Homeserver::start(self.homeserver).await,
             ircd,
-            networks: self.networks.iter().map(network).collect(),
+            networks: self.networks.iter().map(network).collect::<String>() + &self.raw_networks,
             database: TestDatabase::new().await,
             directory: TempDir::with_prefix("towline-it-").unwrap(),
+            stale_after: self.stale_after,
             extra: self.extra,
             running: None,
         }
@@ -95,6 +121,9 @@ impl World {
             homeserver: homeserver::Options::default(),
             ircd: ircd::Options::default(),
             networks: vec![("fake".to_owned(), "FakeNet".to_owned())],
+            raw_networks: String::new(),
+            flood: "{ burst: 100, interval_ms: 0 }".to_owned(),
+            stale_after: None,
             extra: String::new(),
         }
     }
@@ -126,6 +155,9 @@ impl World {
             Config::parse(&text, &file, &|_| None).unwrap_or_else(|error| panic!("{error}\n{text}"));
         // A file may not ask for just any port, since the homeserver has to know it; a test can tell it.
         config.appservice.listen.set_port(0);
+        if let Some(time) = self.stale_after {
+            config.limits.stale_after = time;
+        }
         config
     }
 

@@ -64,7 +64,8 @@ async fn run(bridge: &Bridge, call: &Call, line: &str) -> Answer {
     let line = line.strip_prefix(['/', '!']).unwrap_or(line);
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let Some(command) = table::find(name).filter(|command| call.permission >= command.permission) else {
-        return Answer { text: help::unknown(name, call.permission, call.place), redact: false };
+        let redact = rest.split_whitespace().next().is_some() && table::is_telling(line);
+        return Answer { text: help::unknown(name, call.permission, call.place), redact };
     };
     let rest = rest.trim();
     let context = Context { bridge, call, rest };

@@ -88,7 +88,16 @@ pub(super) fn find(name: &str) -> Option<&'static Command> {
 /// Whether a command that may hold a password does. When in doubt it does: a message too few in the room's history
 /// is a smaller harm than a password in it.
 pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
-    const TELLING: [&str; 12] = [
+    match command.name {
+        "sasl" => rest.split_whitespace().count() >= 2,
+        _ => is_telling(rest),
+    }
+}
+
+/// Whether a text has a word that stands before passwords. Also asked of what is no command: a password behind a
+/// mistyped one is a password.
+pub(super) fn is_telling(text: &str) -> bool {
+    const TELLING: [&str; 13] = [
         "identify",
         "register",
         "ghost",
@@ -101,14 +110,9 @@ pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
         "oper",
         "set",
         "authenticate",
+        "sasl",
     ];
-    let words = rest.split_whitespace().count();
-    match command.name {
-        "sasl" => words >= 2,
-        _ => {
-            rest.to_lowercase().split_whitespace().any(|word| TELLING.contains(&word.trim_start_matches(':')))
-        }
-    }
+    text.to_lowercase().split_whitespace().any(|word| TELLING.contains(&word.trim_start_matches(':')))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod architecture;
 mod channels;
 mod cli;
+mod commands;
 mod config;
 mod conversation;
 mod lifecycle;

@@ -252,6 +252,9 @@ impl Actor {
 
     fn message(&mut self, target: &str, text: &str) -> Outcome {
         let name = self.network.name.clone();
+        if target.contains(',') {
+            return Err(Refusal::asked("Only one at a time: a list of names can't be sent to."));
+        }
         // What waits for the greeting would be lost with the connection, and the user told that it was sent.
         let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
             return Err(not_connected(&name));

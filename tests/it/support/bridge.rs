@@ -21,6 +21,7 @@ pub(crate) struct World {
     directory: TempDir,
     networks: String,
     stale_after: Option<Duration>,
+    forbidden: String,
     extra: String,
     running: Option<Running>,
 }
@@ -109,6 +110,7 @@ impl Builder {
             database: TestDatabase::new().await,
             directory: TempDir::with_prefix("towline-it-").unwrap(),
             stale_after: self.stale_after,
+            forbidden: String::new(),
             extra: self.extra,
             running: None,
         }
@@ -141,13 +143,14 @@ impl World {
              appservice: {{ as_token: as-token, hs_token: hs-token }}\n\
              database: {{ url: \"{database}\" }}\n\
              secret_key_file: \"{key}\"\n\
-             permissions: {{ test.local: user, \"@admin:test.local\": admin }}\n\
+             permissions: {{ test.local: user, \"@admin:test.local\": admin{forbidden} }}\n\
              log: {{ level: debug }}\n\
              networks:\n{networks}{extra}",
             url = self.homeserver.url(),
             database = self.database.url(),
             key = key.display(),
             networks = self.networks,
+            forbidden = self.forbidden,
             extra = self.extra,
         );
         let file = self.directory.path().join("config.yaml");
@@ -164,6 +167,11 @@ impl World {
     /// The database, to look into.
     pub(crate) fn database(&self) -> &TestDatabase {
         &self.database
+    }
+
+    /// Takes a user's permission away, from the next start of the bridge on.
+    pub(crate) fn forbid(&mut self, user_id: &str) {
+        self.forbidden.push_str(&format!(", \"{user_id}\": none"));
     }
 
     fn key_file(&self) -> PathBuf {

@@ -1,0 +1,300 @@
+//! The control language, as a person types it and reads its answers.
+
+use rstest::rstest;
+
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, TestUser};
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+/// Types something and gives the answer to it.
+async fn ask(world: &World, user: &TestUser, room: &str, text: &str) -> String {
+    let bot = world.homeserver.bot();
+    let event = user.send_text(room, text);
+    let after = |one: &Event| one.kind == "m.room.message" && one.sender == bot;
+    // The answer is the bot's first message behind the command.
+    let mut seen = false;
+    let is_answer = std::cell::RefCell::new(|one: &Event| {
+        seen |= one.event_id == event;
+        seen && after(one)
+    });
+    let answer = world.homeserver.wait_event(room, |one| (is_answer.borrow_mut())(one)).await;
+    answer.body().to_owned()
+}
+
+/// What is typed in the control room of somebody on no network.
+#[rstest]
+#[case::help("help", "open NETWORK")]
+#[case::question_mark("?", "open NETWORK")]
+#[case::help_of_a_command("help join", "The # may be left out")]
+#[case::help_of_nothing("help xyzzy", "There is no command xyzzy")]
+#[case::networks("networks", "fake – FakeNet")]
+#[case::other_word("list-networks", "fake – FakeNet")]
+#[case::open_without_a_name("open", "Type it like this: open NETWORK")]
+#[case::open_with_too_much("open fake now", "Type it like this: open NETWORK")]
+#[case::open_unknown("open fakee", "Did you mean fake?")]
+#[case::status("status", "You are on no network yet")]
+#[case::join_nowhere("join #rust", "You are on no network yet")]
+#[case::part_nowhere("part #rust", "You are on no network yet")]
+#[case::query_nowhere("query bob", "You are on no network yet")]
+#[case::msg_nowhere("msg bob hi", "You are on no network yet")]
+#[case::nick_nowhere("nick", "You are on no network yet")]
+#[case::sasl_nowhere("sasl", "You are on no network yet")]
+#[case::raw_nowhere("raw MOTD", "You are on no network yet")]
+#[case::connect_nowhere("connect", "You are on no network yet")]
+#[case::disconnect_nowhere("disconnect", "You are on no network yet")]
+#[case::capitals("HELP", "open NETWORK")]
+#[case::mixed_letters("NetWorks", "fake – FakeNet")]
+#[case::slash("/networks", "fake – FakeNet")]
+#[case::exclamation_mark("!networks", "fake – FakeNet")]
+#[case::space_around("   networks  ", "fake – FakeNet")]
+#[case::unknown("jion #rust", "Did you mean join")]
+#[case::unknown_altogether("frobnicate", "Type help to see all")]
+#[case::other_script("привет", "There is no command привет")]
+#[case::quotes("\"help\"", "There is no command \"help\"")]
+#[case::space_alone("   ", "Type help")]
+#[case::several_lines("networks\nxyzzy\nstatus", "There is no command xyzzy")]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_is_answered(#[case] typed: &str, #[case] answer: &str) {
+    let world = World::start().await;
+    let (alice, control) = world.user_with_control_room("alice").await;
+    let said = ask(&world, &alice, &control, typed).await;
+    assert!(said.contains(answer), "{said}");
+}
+
+/// What is typed in the control room of somebody who is connected.
+#[rstest]
+#[case::networks("networks", "FakeNet (open)")]
+#[case::open_again("open fake", "is open already")]
+#[case::status("status", "connected just now as alice, in 0 channels")]
+#[case::connect("connect", "You are connected to FakeNet already")]
+#[case::connect_with_too_much("connect fake now", "Type it like this: connect")]
+#[case::disconnect("disconnect", "Disconnected from FakeNet")]
+#[case::quit("quit fake so long", "Disconnected from FakeNet")]
+#[case::join("join #rust", "Joining #rust on FakeNet")]
+#[case::join_of_a_network("join FAKE #rust", "Joining #rust on FakeNet")]
+#[case::join_nothing("join", "Type it like this: join")]
+#[case::join_too_much("join #a b c", "Type it like this: join")]
+#[case::join_no_channel("join a,b", "is no channel")]
+#[case::join_another_kind("join +x", "channels begin with one of #&")]
+#[case::part_nothing("part", "Type it like this: part")]
+#[case::part_elsewhere("part #rust", "You are not in #rust")]
+#[case::query("query bob", "The conversation with bob has a room")]
+#[case::query_with_text("query bob hi", "Said to bob")]
+#[case::query_nothing("query", "Type it like this: query")]
+#[case::query_no_nick("query #rust", "is no nick")]
+#[case::msg("msg bob hi", "Sent to bob")]
+#[case::msg_apostrophe("msg bob don't panic", "Sent to bob")]
+#[case::msg_nothing("msg bob", "Type it like this: msg")]
+#[case::msg_a_list("msg bob,carol hi", "Only one at a time")]
+#[case::nick("nick", "You are alice. Your nick for FakeNet is alice")]
+#[case::nick_new("nick alicia", "Asking the server for the nick alicia")]
+#[case::nick_wrong("nick a b", "is no nick")]
+#[case::sasl("sasl", "You don't log in to FakeNet")]
+#[case::sasl_set("sasl alice p", "From the next connection to FakeNet on you are logged in as alice")]
+#[case::sasl_alone("sasl alice", "Type it like this: sasl")]
+#[case::sasl_off("sasl OFF", "You will not be logged in")]
+#[case::raw("raw PING :x", "Sent. What FakeNet answers")]
+#[case::raw_nothing("raw", "Type it like this: raw")]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_a_network_is_answered(#[case] typed: &str, #[case] answer: &str) {
+    let world = World::start().await;
+    let _bob = world.ircd.person("bob");
+    let (alice, control, network) = world.connected_user("alice").await;
+    world.homeserver.wait_event(&network, says("Connected to")).await;
+    let said = ask(&world, &alice, &control, typed).await;
+    assert!(said.contains(answer), "{said}");
+}
+
+/// The same words when there is no connection.
+#[rstest]
+#[case::join("join #rust", "You will be in #rust when FakeNet is connected")]
+#[case::part("part #tea", "Leaving #tea")]
+#[case::msg("msg bob hi", "You are not connected to FakeNet")]
+#[case::raw("raw MOTD", "You are not connected to FakeNet")]
+#[case::nick("nick", "You are not connected. Your nick for FakeNet is alice")]
+#[case::nick_new("nick alicia", "Your nick will be alicia")]
+#[case::query("query bob", "has a room")]
+#[case::query_with_text("query bob hi", "You are not connected to FakeNet")]
+#[case::status("status", "not connected; type connect")]
+#[case::connect("reconnect", "Connecting to FakeNet")]
+#[case::open("open fake", "Connecting to FakeNet")]
+#[case::disconnect("disconnect", "Disconnected from FakeNet")]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_is_answered_without_a_connection(#[case] typed: &str, #[case] answer: &str) {
+    let world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#tea").await;
+    ask(&world, &alice, &control, "disconnect").await;
+    let said = ask(&world, &alice, &control, typed).await;
+    assert!(said.contains(answer), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_shows_every_command_in_both_kinds_of_room() {
+    let world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    world.homeserver.wait_event(&network, says("Connected to")).await;
+    let in_control = ask(&world, &alice, &control, "help").await;
+    let in_network = ask(&world, &alice, &network, "help").await;
+    let reference = towline::commands::reference();
+    let names = reference.lines().filter_map(|line| line.strip_prefix("| `")?.split([' ', '`']).next());
+    let names: Vec<&str> = names.collect();
+    assert!(names.len() >= 13);
+    for name in names {
+        let stands = |text: &str| text.lines().any(|line| line.split_whitespace().next() == Some(name));
+        assert!(stands(&in_control) && stands(&in_network), "{name} in {in_control}");
+    }
+    assert!(!in_network.contains("[NETWORK]"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_lines_are_several_commands_in_their_order() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, control, network) = world.connected_user("alice").await;
+    world.homeserver.wait_event(&network, says("Connected to")).await;
+    let said =
+        ask(&world, &alice, &control, "msg bob one\n\n  MSG bob “two” – it's naïve 😀\nmsg bob three").await;
+    assert_eq!(said, "Sent to bob.\nSent to bob.\nSent to bob.");
+    bob.wait_text("three").await;
+    let heard: Vec<String> = bob.messages("bob").into_iter().map(|(_, text)| text).collect();
+    assert_eq!(heard, ["one", "“two” – it's naïve 😀", "three"]);
+    let many = vec!["networks"; 30].join("\n");
+    assert!(ask(&world, &alice, &control, &many).await.contains("stopped after 20 lines"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_several_networks_the_control_room_asks_which_and_a_network_room_does_not() {
+    let world = World::builder().network("other", "OtherNet").start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    ask(&world, &alice, &control, "nick fake alicia").await;
+    world.ircd.wait_registered("alicia").await;
+    ask(&world, &alice, &control, "open other").await;
+    let other = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&other).await;
+    world.ircd.wait_registered("alice").await;
+    world.homeserver.wait_event(&other, says("Connected to")).await;
+
+    let said = ask(&world, &alice, &control, "join #rust").await;
+    assert!(said.contains("You are on fake, other: say which one first"), "{said}");
+    ask(&world, &alice, &control, "join other #rust").await;
+    world.ircd.wait_joined("#rust", "alice").await;
+    ask(&world, &alice, &network, "join #tea").await;
+    world.ircd.wait_joined("#tea", "alicia").await;
+    assert_eq!(world.ircd.names("#rust"), ["alice"]);
+    let status = ask(&world, &alice, &control, "status").await;
+    assert!(status.contains("FakeNet: connected") && status.contains("OtherNet: connected"), "{status}");
+    // The ghosts of two networks are never the same.
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    bob.say("#rust", "hi");
+    let room = world.homeserver.wait_room_named("#rust (OtherNet)").await;
+    assert_eq!(world.homeserver.wait_message(&room, "hi").await.sender, "@irc_other_bob:test.local");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_answers_to_a_raw_line_stands_in_the_network_room() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, network) = world.connected_user("alice").await;
+    ask(&world, &alice, &control, "raw WHOIS bob").await;
+    world.homeserver.wait_event(&network, says("A fake server")).await;
+    ask(&world, &alice, &control, "quote NONSENSE").await;
+    world.homeserver.wait_event(&network, says("NONSENSE: Unknown command")).await;
+    // A line is a line.
+    let said = ask(&world, &alice, &control, "raw PRIVMSG bob :one\u{b}two").await;
+    assert!(said.contains("Sent"), "{said}");
+    bob.wait_text("one\u{b}two").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_entered_and_left_by_raw_lines_is_kept_and_forgotten_like_others() {
+    let mut world = World::start().await;
+    let (alice, _, network) = world.connected_user("alice").await;
+    world.homeserver.wait_event(&network, says("Connected to")).await;
+    ask(&world, &alice, &network, "raw JOIN #stays,#goes").await;
+    let stays = world.homeserver.wait_room_named("#stays (FakeNet)").await;
+    let goes = world.homeserver.wait_room_named("#goes (FakeNet)").await;
+    ask(&world, &alice, &network, "raw PART #goes").await;
+    world.homeserver.wait_event(&goes, says("You left the channel")).await;
+    world.stop_bridge().await;
+    world.ircd.wait_gone("alice").await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#stays", "alice").await;
+    assert!(world.ircd.names("#goes").is_empty());
+    assert_eq!(world.homeserver.rooms_named("#stays (FakeNet)"), [stays]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_the_day_is_few_events() {
+    let world = World::start().await;
+    let (_alice, _, network) = world.connected_user("alice").await;
+    world.homeserver.wait_event(&network, says("Nothing here is real")).await;
+    let before = world.homeserver.timeline(&network).len();
+    assert!(before <= 3, "{:?}", world.homeserver.timeline_bodies(&network));
+    let mut motd = String::from(":fake.irc 375 alice :- start -\r\n");
+    (0..100).for_each(|n| motd.push_str(&format!(":fake.irc 372 alice :- line {n}\r\n")));
+    motd.push_str(":fake.irc 376 alice :the end\r\n");
+    world.ircd.send_raw("alice", motd.as_bytes());
+    world.homeserver.wait_event(&network, says("the end")).await;
+    let events = world.homeserver.timeline(&network).len() - before;
+    assert!(events <= 5, "{events} events");
+    let shown = world.homeserver.timeline_bodies(&network).join("\n");
+    assert!((0..100).all(|n| shown.lines().any(|line| line.ends_with(&format!("line {n}")))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nick_is_changed_refused_and_kept_over_a_restart() {
+    let mut world = World::start().await;
+    let _bob = world.ircd.person("bob");
+    let (alice, control, network) = world.connected_user("alice").await;
+    ask(&world, &alice, &control, "nick bob").await;
+    world.homeserver.wait_event(&network, says("You can't be bob")).await;
+    ask(&world, &alice, &control, "nick alicia").await;
+    world.ircd.wait_registered("alicia").await;
+    world.homeserver.wait_event(&network, says("You are now alicia")).await;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_registered("alicia").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_password_is_redacted_wherever_it_is_typed() {
+    let world = World::start().await;
+    let services = world.ircd.person("NickServ");
+    let (alice, control, network) = world.connected_user("alice").await;
+    world.homeserver.wait_event(&network, says("Connected to")).await;
+    for (room, text) in [
+        (&control, "sasl alice hunter2"),
+        (&network, "SASL alice hunter2"),
+        (&network, "/msg NickServ REGISTER hunter2 a@b.example"),
+        (&control, "raw PRIVMSG NickServ :identify hunter2"),
+        (&control, "networks\nmsg nickserv identify hunter2"),
+        (&network, "quote PASS hunter2"),
+        (&network, "mgs NickServ identify hunter2"),
+        (&network, "identify hunter2"),
+    ] {
+        let event = alice.send_text(room, text);
+        let redaction = world.homeserver.wait_event(room, |one| one.redacts.as_ref() == Some(&event)).await;
+        assert_eq!(redaction.sender, world.homeserver.bot(), "{text}");
+    }
+    services.wait_message(|heard| heard.text().contains("identify")).await;
+    for room in [&control, &network] {
+        let shown = world.homeserver.timeline_bodies(room);
+        assert!(!shown.iter().any(|body| body.contains("hunter2")), "{shown:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_permission_any_more_is_told_so() {
+    let mut world = World::start().await;
+    let (alice, control) = world.user_with_control_room("alice").await;
+    world.stop_bridge().await;
+    world.forbid(alice.id());
+    world.start_bridge().await;
+    let said = ask(&world, &alice, &control, "networks").await;
+    assert!(said.contains("no permission"), "{said}");
+}

@@ -81,3 +81,58 @@ need_synapse() {
     fi
     exec {lock}>&-
 }
+
+# scratch: makes $work, a directory that goes with the script, as does what start_postgres starts.
+scratch() {
+    work=$(mktemp -d)
+    postgres_pid=
+    trap scratch_end EXIT
+    # A signal ends the script through the trap above, so nothing stays behind.
+    trap 'exit 130' INT TERM
+}
+
+scratch_end() {
+    local status=$?
+    if [[ -n $postgres_pid ]]; then
+        kill -INT "$postgres_pid" 2>/dev/null || true
+        wait "$postgres_pid" 2>/dev/null || true
+    fi
+    rm -rf "$work"
+    exit "$status"
+}
+
+# start_postgres [OPTION…]: a private cluster in $work, named by TOWLINE_TEST_POSTGRES. PostgreSQL refuses to run as
+# root.
+start_postgres() {
+    need_debian postgresql
+    local bin data="$work/postgres" as=()
+    bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    [[ -x $bin/initdb ]] || fail "PostgreSQL's initdb is not in /usr/lib/postgresql"
+    mkdir "$data"
+    if ((EUID == 0)); then
+        as=(setpriv --reuid postgres --regid postgres --clear-groups --)
+        chmod 711 "$work"
+        chown postgres "$data"
+    fi
+    quietly "${as[@]}" "$bin/initdb" --pgdata "$data" --username towline --auth trust --no-sync \
+        --encoding UTF8 --locale C.UTF-8
+    local attempt port
+    for attempt in 1 2 3 4 5; do
+        port=$((20000 + RANDOM % 30000))
+        "${as[@]}" "$bin/postgres" -D "$data" -p "$port" -k "$data" -c listen_addresses=127.0.0.1 "$@" \
+            >"$work/postgres.log" 2>&1 &
+        postgres_pid=$!
+        # Waits for a condition with a limit: it answers, or it has ended because the port was taken.
+        local deadline=$((SECONDS + 60))
+        while kill -0 "$postgres_pid" 2>/dev/null && ((SECONDS < deadline)); do
+            if "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" -U towline -d postgres; then
+                export TOWLINE_TEST_POSTGRES="postgres://towline@127.0.0.1:$port/postgres"
+                return
+            fi
+            sleep 0.1
+        done
+        progress "PostgreSQL did not start on port $port (attempt $attempt)"
+    done
+    cat "$work/postgres.log" >&2
+    fail "PostgreSQL did not start"
+}

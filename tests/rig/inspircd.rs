@@ -80,6 +80,8 @@ impl Inspircd {
 
 fn spawn(directory: &Path) -> Process {
     let mut inspircd = command("inspircd", None);
+    // It may leave a core file when it is stopped; not where the tests are started.
+    inspircd.current_dir(directory);
     inspircd.args(["--nofork", "--config"]).arg(directory.join("inspircd.conf"));
     if super::process::is_root() {
         inspircd.arg("--runasroot");

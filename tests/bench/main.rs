@@ -1,0 +1,224 @@
+//! The benchmark: the release binary as a child process, between the in-memory homeserver and the fake ircd.
+//!
+//! `scripts/bench` builds and runs this. It prints figures and judges nothing. What it measures, and how:
+//!
+//! - memory: `VmRSS` and PSS from `/proc`, when the process has used no CPU for a while;
+//! - a line's way, both ways: from the moment at which one server is handed the line until the other has it, one
+//!   line at a time, everything else idle; both servers and the clock are in this process;
+//! - a burst: many lines at once, until the last is in the room; CPU time from `/proc/PID/stat`;
+//! - a start: from the start of the process until the IRC server has registered its user;
+//! - beside them one `fdatasync` in the database's folder, since durability costs one or two on the way of a line.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says where and stops")]
+#![expect(clippy::print_stdout, reason = "the figures are what this is for")]
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
+
+#[path = "../it"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the integration tests and this share the servers; this uses little"
+)]
+mod it {
+    pub(crate) mod support;
+}
+mod process;
+mod report;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use self::it::support::database::TestDatabase;
+use self::it::support::homeserver::{self, Homeserver, TestUser};
+use self::it::support::ircd::{self, Ircd, Person};
+use self::process::Towline;
+use self::report::{Report, Spread};
+
+const CHANNEL: &str = "#bench";
+const NICKS: usize = 10;
+
+/// How much is measured.
+struct Plan {
+    /// Lines one at a time, each way.
+    singles: usize,
+    /// Lines in the burst.
+    burst: usize,
+    /// How often it is started again.
+    starts: usize,
+    syncs: usize,
+}
+
+const FULL: Plan = Plan { singles: 500, burst: 5_000, starts: 5, syncs: 200 };
+const QUICK: Plan = Plan { singles: 100, burst: 1_000, starts: 2, syncs: 50 };
+
+/// The two servers and a user in a channel.
+struct Bench {
+    homeserver: Homeserver,
+    ircd: Ircd,
+    towline: Towline,
+    alice: TestUser,
+    /// The channel's room.
+    room: String,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    let plan = if has("--quick") { QUICK } else { FULL };
+    let directory = tempfile::TempDir::with_prefix("towline-bench-").unwrap();
+    let report = measure(&plan, directory.path()).await;
+    if has("--json") { println!("{}", report.json()) } else { print!("{}", report.table()) }
+}
+
+fn progress(text: &str) {
+    eprintln!("… {text}");
+}
+
+async fn measure(plan: &Plan, directory: &Path) -> Report {
+    let mut report = Report::default();
+    progress("fdatasync");
+    report.sync = Spread::of((0..plan.syncs).map(|_| sync_once(directory)).collect());
+
+    let options = homeserver::Options { record_requests: false, ..homeserver::Options::default() };
+    let homeserver = Homeserver::start(options).await;
+    let ircd = Ircd::start(ircd::Options { record_lines: false, ..ircd::Options::default() }).await;
+    let database = TestDatabase::new().await;
+    let mut towline = Towline::configure(directory, &homeserver.url(), &database.url(), ircd.address());
+    homeserver.set_appservice_url(&towline.url());
+    progress("memory without a session");
+    towline.start();
+    towline.wait_idle().await;
+    report.memory_without_session = towline.memory();
+
+    progress("one user in one channel");
+    let bob = ircd.person("bob");
+    bob.join(CHANNEL);
+    let (alice, room) = enter(&homeserver, &ircd).await;
+    let mut bench = Bench { homeserver, ircd, towline, alice, room };
+
+    progress("starts");
+    let mut starts = Vec::new();
+    for _ in 0..plan.starts {
+        starts.push(bench.start_again().await);
+    }
+    report.start = Spread::of(starts);
+    bench.towline.wait_idle().await;
+    report.memory_with_session = bench.towline.memory();
+
+    progress("IRC to Matrix, one line at a time");
+    let mut times = Vec::new();
+    // The first lines bring the ghost in.
+    for number in 0..plan.singles + 10 {
+        let time = bench.to_matrix(&bob, number).await;
+        if number >= 10 {
+            times.push(time);
+        }
+    }
+    report.irc_to_matrix = Spread::of(times);
+    progress("Matrix to IRC, one message at a time");
+    let mut times = Vec::new();
+    for number in 0..plan.singles {
+        times.push(bench.to_irc(&bob, number).await);
+    }
+    report.matrix_to_irc = Spread::of(times);
+
+    progress("a burst");
+    bench.burst(plan.burst, &mut report).await;
+    bench.towline.wait_idle().await;
+    report.memory_after = bench.towline.memory();
+    bench.towline.stop().await;
+    report
+}
+
+/// Appends a page to a file and waits until it is on the disk.
+fn sync_once(directory: &Path) -> Duration {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.create(true).append(true).open(directory.join("sync")).unwrap();
+    let started = Instant::now();
+    file.write_all(&[7; 4096]).unwrap();
+    file.sync_data().unwrap();
+    started.elapsed()
+}
+
+/// A user talks to the bot until they are in the channel.
+async fn enter(homeserver: &Homeserver, ircd: &Ircd) -> (TestUser, String) {
+    let alice = homeserver.user("alice");
+    let control = alice.start_dm(&homeserver.bot());
+    homeserver.wait_event(&control, |event| event.body().contains("To begin")).await;
+    alice.send_text(&control, "open fake");
+    let network = homeserver.wait_invite(alice.id()).await;
+    alice.join(&network).await;
+    ircd.wait_registered("alice").await;
+    alice.send_text(&network, &format!("join {CHANNEL}"));
+    ircd.wait_joined(CHANNEL, "alice").await;
+    let room = homeserver.wait_invite(alice.id()).await;
+    alice.join(&room).await;
+    (alice, room)
+}
+
+impl Bench {
+    /// Stops the bridge and starts it; how long until it is registered on IRC.
+    async fn start_again(&mut self) -> Duration {
+        self.towline.stop().await;
+        self.ircd.wait_gone("alice").await;
+        let started = Instant::now();
+        self.towline.start();
+        self.ircd.wait_registered("alice").await;
+        let time = started.elapsed();
+        self.ircd.wait_joined(CHANNEL, "alice").await;
+        self.homeserver.wait_delivered().await;
+        time
+    }
+
+    async fn to_matrix(&self, bob: &Person, number: usize) -> Duration {
+        let text = format!("from IRC, number {number}");
+        let started = Instant::now();
+        bob.say(CHANNEL, &text);
+        self.homeserver.wait_message(&self.room, &text).await;
+        let time = started.elapsed();
+        self.towline.wait_asleep().await;
+        time
+    }
+
+    async fn to_irc(&self, bob: &Person, number: usize) -> Duration {
+        let text = format!("from Matrix, number {number}");
+        let started = Instant::now();
+        self.alice.send_text(&self.room, &text);
+        bob.wait_text(&text).await;
+        let time = started.elapsed();
+        self.towline.wait_asleep().await;
+        time
+    }
+
+    async fn burst(&self, count: usize, report: &mut Report) {
+        /// Lines that are waited for at once: no wait has to last long.
+        const STEP: usize = 100;
+        let people: Vec<Person> =
+            (0..NICKS).map(|number| self.ircd.person(&format!("nick{number}"))).collect();
+        for person in &people {
+            person.join(CHANNEL);
+            let hello = format!("hello from {}", person.current_nick());
+            person.say(CHANNEL, &hello);
+            self.homeserver.wait_message(&self.room, &hello).await;
+        }
+        self.towline.wait_idle().await;
+        let said: Vec<String> = (0..count).map(|number| format!("burst, number {number}")).collect();
+        let (cpu, started) = (self.towline.cpu(), Instant::now());
+        for (line, person) in said.iter().zip(people.iter().cycle()) {
+            person.say(CHANNEL, line);
+        }
+        for line in said.iter().skip(STEP - 1).step_by(STEP).chain(said.last()) {
+            self.homeserver.wait_message(&self.room, line).await;
+        }
+        let time = started.elapsed();
+        // What follows the last line, such as the commit that it is done, is part of the price.
+        self.towline.wait_idle().await;
+        report.burst_lines = count;
+        report.burst_per_second = count as f64 / time.as_secs_f64();
+        report.burst_cpu_ms = (self.towline.cpu() - cpu) * 1000.0 / count as f64;
+        let arrived = self.homeserver.timeline_bodies(&self.room);
+        let arrived = arrived.iter().filter(|body| body.starts_with("burst, "));
+        report.burst_in_order = arrived.eq(said.iter());
+    }
+}

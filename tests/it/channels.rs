@@ -286,3 +286,34 @@ async fn a_join_right_after_a_part_ends_in_the_channel() {
     world.ircd.wait_line_after(mark, |_, line| line.starts_with("PART #rust")).await;
     world.ircd.wait_joined("#rust", "alice").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_stays_closed_alerts_once_and_again_only_when_asked_for() {
+    let world = World::start().await;
+    world.ircd.ban_joins("#closed", 474);
+    let (alice, control, network) = world.connected_user("alice").await;
+    let news = || {
+        let events = world.homeserver.events(&network).into_iter();
+        let news = events.filter(|event| event.body().contains("Not in #closed"));
+        news.map(|event| mentions(&event, alice.id())).collect::<Vec<_>>()
+    };
+    alice.send_text(&control, "join #closed");
+    world.homeserver.wait_event(&network, says("Not in #closed")).await;
+    world.ircd.cut("alice");
+    world.homeserver.wait_event(&network, says("Not connected")).await;
+    alice.send_text(&control, "connect");
+    let is_second =
+        |event: &Event| event.content["msgtype"] == "m.notice" && event.body().contains("Not in #closed");
+    world.homeserver.wait_event(&network, is_second).await;
+    assert_eq!(news(), [true, false]);
+    alice.send_text(&control, "join #closed\nraw PING :behind-it");
+    world.ircd.wait_line(|_, line| line == "PING :behind-it").await;
+    alice.send_text(&control, "raw MOTD");
+    let mut motds = 0;
+    let count = std::cell::RefCell::new(|event: &Event| {
+        motds += usize::from(event.body().contains("Nothing here is real"));
+        motds == 3
+    });
+    world.homeserver.wait_event(&network, |event| (count.borrow_mut())(event)).await;
+    assert_eq!(news(), [true, false, true]);
+}

@@ -16,6 +16,8 @@ pub(super) struct OpenBuffer {
     pub(super) told_waiting: bool,
     /// PART was asked for, and the server has not answered.
     pub(super) parting: bool,
+    /// Why the server did not let us in, as the user was told.
+    pub(super) refused: Option<u16>,
     /// The owner is in the room or invited, as far as is known.
     pub(super) invited: bool,
 }
@@ -60,6 +62,7 @@ impl Buffers {
             last_line: 0,
             told_waiting: false,
             parting: false,
+            refused: None,
             invited,
         });
         place

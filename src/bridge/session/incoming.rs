@@ -106,13 +106,12 @@ impl Actor {
             }
             Event::Invited { channel, nick, by } => self.on_invited(&channel, &nick, &by.nick),
             Event::JoinFailed { channel, code, reason, forward } => {
-                let mut text =
-                    RichText::new().bold(format!("Not in {channel}")).text(format!(": {reason}. "));
-                text = match forward {
+                let text = RichText::new().bold(format!("Not in {channel}")).text(format!(": {reason}. "));
+                let text = match forward {
                     Some(forward) => text.text(format!("The channel sends you to {forward} instead.")),
                     None => text.text(wording::join_remedy(code)),
                 };
-                self.alert(&text);
+                self.on_join_failed(&channel, code, text);
             }
             Event::NickRefused { nick, reason, .. } => {
                 self.alert(&RichText::plain(format!("You can't be {nick}: {reason}")));
@@ -158,10 +157,22 @@ impl Actor {
             }
             None => self.open_buffer(BufferKind::Channel, channel, None).await?,
         };
-        self.buffers.get_mut(place).parting = false;
+        let buffer = self.buffers.get_mut(place);
+        (buffer.parting, buffer.refused) = (false, None);
         // The room comes into being although nobody speaks yet.
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         self.release(place).await
+    }
+
+    /// A channel does not let us in. After each reconnection it is the same news, which disturbs nobody.
+    fn on_join_failed(&mut self, channel: &str, code: u16, text: RichText) {
+        let place = self.buffers.find(channel);
+        let told = place.and_then(|place| self.buffers.get_mut(place).refused.replace(code));
+        if told == Some(code) {
+            self.say(text);
+        } else {
+            self.alert(&text);
+        }
     }
 
     /// We are out of a channel, because the user or somebody with the power to do so wanted it.

@@ -358,11 +358,10 @@ impl Actor {
                 self.queue_line(place, line, true);
             } else if let Some(held) = pop(&mut self.outbound.held, id) {
                 let stored = self.bridge.store.waiting_events(&self.lane, held.seq - 1, 1).await?;
-                // It was read before: what is held can be read.
-                if let Some(stored) = stored.first().filter(|stored| stored.seq == held.seq)
-                    && let Ok(event) = Event::read(&stored.json)
-                {
-                    self.speak(place, stored, &event);
+                match stored.first().map(|stored| (stored, Event::read(&stored.json))) {
+                    Some((stored, Ok(event))) if stored.seq == held.seq => self.speak(place, stored, &event),
+                    // It was there and could be read before; where it is not, nothing may wait for it.
+                    _ => self.settle_one(place, &held.event_id),
                 }
             } else {
                 self.outbound.releasing.remove(&id);

@@ -158,6 +158,7 @@ impl Actor {
         }
         let place = self.open_buffer(BufferKind::Channel, channel.as_str(), key.as_ref()).await?;
         self.invite_owner(place);
+        self.buffers.get_mut(place).refused = None;
         let name = &self.network.name;
         let answer = format!("Joining {channel} on {name}.");
         let Some(link) = &self.link else {

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 use crate::bridge::{Answer, Bridge, Call, Console, Outcome, Place, Refusal, SessionHandle};
 use crate::config::Permission;
-use crate::format::RichText;
+use crate::format::{RichText, may_hold_password};
 
 pub use help::reference;
 
@@ -64,7 +64,8 @@ async fn run(bridge: &Bridge, call: &Call, line: &str) -> Answer {
     let line = line.strip_prefix(['/', '!']).unwrap_or(line);
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let Some(command) = table::find(name).filter(|command| call.permission >= command.permission) else {
-        let redact = rest.split_whitespace().next().is_some() && table::is_telling(line);
+        // A password behind a mistyped command is a password.
+        let redact = !rest.trim().is_empty() && may_hold_password(line);
         return Answer { text: help::unknown(name, call.permission, call.place), redact };
     };
     let rest = rest.trim();

@@ -4,8 +4,10 @@
 
 mod irc_codes;
 mod rich_text;
+mod secrets;
 mod split;
 
 pub use irc_codes::{read_irc, strip_irc};
 pub use rich_text::{Colour, RichText, Style};
+pub use secrets::may_hold_password;
 pub use split::{lines_of, split_line};

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use super::{Context, account, conversation, help, networks};
 use crate::bridge::Outcome;
 use crate::config::Permission;
+use crate::format::may_hold_password;
 
 /// A command.
 pub(super) struct Command {
@@ -85,34 +86,12 @@ pub(super) fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name || command.aliases.contains(&name.as_str()))
 }
 
-/// Whether a command that may hold a password does. When in doubt it does: a message too few in the room's history
-/// is a smaller harm than a password in it.
+/// Whether a command that may hold a password does, as far as its words tell.
 pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
     match command.name {
         "sasl" => rest.split_whitespace().count() >= 2,
-        _ => is_telling(rest),
+        _ => may_hold_password(rest),
     }
-}
-
-/// Whether a text has a word that stands before passwords. Also asked of what is no command: a password behind a
-/// mistyped one is a password.
-pub(super) fn is_telling(text: &str) -> bool {
-    const TELLING: [&str; 13] = [
-        "identify",
-        "register",
-        "ghost",
-        "recover",
-        "regain",
-        "release",
-        "login",
-        "pass",
-        "auth",
-        "oper",
-        "set",
-        "authenticate",
-        "sasl",
-    ];
-    text.to_lowercase().split_whitespace().any(|word| TELLING.contains(&word.trim_start_matches(':')))
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ async fn a_message_from_a_nick_opens_a_room_of_two_and_its_answer_goes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_services_say_stands_in_the_network_room_and_never_in_history() {
+async fn invariant_10_what_services_say_stands_in_the_network_room_and_passwords_nowhere() {
     let world = World::start().await;
     let services = world.ircd.person("NickServ");
     let (alice, control, network) = world.connected_user("alice").await;
@@ -54,8 +54,9 @@ async fn what_services_say_stands_in_the_network_room_and_never_in_history() {
     // Not even where the user has opened a room for them.
     alice.send_text(&control, "query NickServ");
     let room = entered(&world, &alice).await;
-    alice.send_text(&room, "identify hunter2");
+    let typed = alice.send_text(&room, "identify hunter2");
     services.wait_text("identify hunter2").await;
+    world.homeserver.wait_event(&room, |one| one.redacts.as_ref() == Some(&typed)).await;
     services.notice("alice", "you are now identified");
     world.homeserver.wait_event(&room, says("you are now identified")).await;
     let history = world.database().texts("SELECT text FROM history").await;

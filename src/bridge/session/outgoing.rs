@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::content::{self, MessageType};
 use super::{Actor, wording};
-use crate::format::{RichText, lines_of, split_line};
+use crate::format::{RichText, lines_of, may_hold_password, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Session, State, Target};
 use crate::matrix::event::{Content, Event, Message};
 use crate::store::{
@@ -264,6 +264,11 @@ impl Actor {
     fn on_room_message(&mut self, place: usize, stored: &InboxEvent, event: &Event, message: &Message) {
         let row = &self.buffers.get(place).row;
         let buffer = row.id;
+        if wording::is_service(&row.name) && may_hold_password(&message.body) {
+            let redaction =
+                content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
+            self.incoming.outbox.push(redaction);
+        }
         let refusal = if Kind::of(message).is_none() {
             "was not sent: only text can go to IRC so far.".to_owned()
         } else if row.kind == BufferKind::Channel && !row.wanted {

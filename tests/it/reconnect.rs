@@ -235,7 +235,7 @@ async fn invariant_1_a_message_without_an_answer_is_asked_about_after_a_restart(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_what_waits_for_flood_control_when_the_connection_breaks_goes_with_the_next() {
-    let world = World::builder().flood("{ burst: 3, interval_ms: 300 }").start().await;
+    let world = World::builder().flood("{ burst: 3, interval_ms: 100 }").start().await;
     let bob = world.ircd.person("bob");
     bob.join("#rust");
     let (alice, control, room) = world.user_in_channel("alice", "#rust").await;

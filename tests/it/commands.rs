@@ -24,6 +24,14 @@ async fn ask(world: &World, user: &TestUser, room: &str, text: &str) -> String {
     answer.body().to_owned()
 }
 
+/// Somebody who is connected, and to whom everything about that was said.
+async fn connected(world: &World) -> (TestUser, String, String) {
+    let (alice, control, network) = world.connected_user("alice").await;
+    world.homeserver.wait_event(&control, says("Connecting to FakeNet")).await;
+    world.homeserver.wait_event(&network, says("Connected to")).await;
+    (alice, control, network)
+}
+
 /// What is typed in the control room of somebody on no network.
 #[rstest]
 #[case::help("help", "open NETWORK")]
@@ -102,8 +110,7 @@ async fn every_command_is_answered(#[case] typed: &str, #[case] answer: &str) {
 async fn every_command_of_a_network_is_answered(#[case] typed: &str, #[case] answer: &str) {
     let world = World::start().await;
     let _bob = world.ircd.person("bob");
-    let (alice, control, network) = world.connected_user("alice").await;
-    world.homeserver.wait_event(&network, says("Connected to")).await;
+    let (alice, control, _) = connected(&world).await;
     let said = ask(&world, &alice, &control, typed).await;
     assert!(said.contains(answer), "{said}");
 }
@@ -126,6 +133,7 @@ async fn every_command_of_a_network_is_answered(#[case] typed: &str, #[case] ans
 async fn every_command_is_answered_without_a_connection(#[case] typed: &str, #[case] answer: &str) {
     let world = World::start().await;
     let (alice, control, _) = world.user_in_channel("alice", "#tea").await;
+    world.homeserver.wait_event(&control, says("Joining #tea")).await;
     ask(&world, &alice, &control, "disconnect").await;
     let said = ask(&world, &alice, &control, typed).await;
     assert!(said.contains(answer), "{said}");
@@ -134,8 +142,7 @@ async fn every_command_is_answered_without_a_connection(#[case] typed: &str, #[c
 #[tokio::test(flavor = "multi_thread")]
 async fn help_shows_every_command_in_both_kinds_of_room() {
     let world = World::start().await;
-    let (alice, control, network) = world.connected_user("alice").await;
-    world.homeserver.wait_event(&network, says("Connected to")).await;
+    let (alice, control, network) = connected(&world).await;
     let in_control = ask(&world, &alice, &control, "help").await;
     let in_network = ask(&world, &alice, &network, "help").await;
     let reference = towline::commands::reference();
@@ -153,8 +160,7 @@ async fn help_shows_every_command_in_both_kinds_of_room() {
 async fn several_lines_are_several_commands_in_their_order() {
     let world = World::start().await;
     let bob = world.ircd.person("bob");
-    let (alice, control, network) = world.connected_user("alice").await;
-    world.homeserver.wait_event(&network, says("Connected to")).await;
+    let (alice, control, _) = connected(&world).await;
     let said =
         ask(&world, &alice, &control, "msg bob one\n\n  MSG bob “two” – it's naïve 😀\nmsg bob three").await;
     assert_eq!(said, "Sent to bob.\nSent to bob.\nSent to bob.");
@@ -168,7 +174,7 @@ async fn several_lines_are_several_commands_in_their_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_several_networks_the_control_room_asks_which_and_a_network_room_does_not() {
     let world = World::builder().network("other", "OtherNet").start().await;
-    let (alice, control, network) = world.connected_user("alice").await;
+    let (alice, control, network) = connected(&world).await;
     ask(&world, &alice, &control, "nick fake alicia").await;
     world.ircd.wait_registered("alicia").await;
     ask(&world, &alice, &control, "open other").await;
@@ -199,7 +205,7 @@ async fn what_the_server_answers_to_a_raw_line_stands_in_the_network_room() {
     let world = World::start().await;
     let bob = world.ircd.person("bob");
     bob.join("#rust");
-    let (alice, control, network) = world.connected_user("alice").await;
+    let (alice, control, network) = connected(&world).await;
     ask(&world, &alice, &control, "raw WHOIS bob").await;
     world.homeserver.wait_event(&network, says("A fake server")).await;
     ask(&world, &alice, &control, "quote NONSENSE").await;
@@ -213,8 +219,7 @@ async fn what_the_server_answers_to_a_raw_line_stands_in_the_network_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_entered_and_left_by_raw_lines_is_kept_and_forgotten_like_others() {
     let mut world = World::start().await;
-    let (alice, _, network) = world.connected_user("alice").await;
-    world.homeserver.wait_event(&network, says("Connected to")).await;
+    let (alice, _, network) = connected(&world).await;
     ask(&world, &alice, &network, "raw JOIN #stays,#goes").await;
     let stays = world.homeserver.wait_room_named("#stays (FakeNet)").await;
     let goes = world.homeserver.wait_room_named("#goes (FakeNet)").await;
@@ -250,7 +255,7 @@ async fn a_message_of_the_day_is_few_events() {
 async fn a_nick_is_changed_refused_and_kept_over_a_restart() {
     let mut world = World::start().await;
     let _bob = world.ircd.person("bob");
-    let (alice, control, network) = world.connected_user("alice").await;
+    let (alice, control, network) = connected(&world).await;
     ask(&world, &alice, &control, "nick bob").await;
     world.homeserver.wait_event(&network, says("You can't be bob")).await;
     ask(&world, &alice, &control, "nick alicia").await;
@@ -265,8 +270,7 @@ async fn a_nick_is_changed_refused_and_kept_over_a_restart() {
 async fn invariant_10_a_password_is_redacted_wherever_it_is_typed() {
     let world = World::start().await;
     let services = world.ircd.person("NickServ");
-    let (alice, control, network) = world.connected_user("alice").await;
-    world.homeserver.wait_event(&network, says("Connected to")).await;
+    let (alice, control, network) = connected(&world).await;
     for (room, text) in [
         (&control, "sasl alice hunter2"),
         (&network, "SASL alice hunter2"),

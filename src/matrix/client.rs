@@ -15,7 +15,7 @@ use ruma::api::client::uiaa::UiaaResponse;
 use ruma::api::error::{Error as MatrixError, ErrorBody, ErrorKind, FromHttpResponseError, RetryAfter};
 use ruma::api::path_builder::VersionHistory;
 use ruma::api::{
-    AppserviceUserIdentity, IncomingResponseExt as _, MatrixVersion, OutgoingRequest,
+    AppserviceUserIdentity, FeatureFlag, IncomingResponseExt as _, MatrixVersion, OutgoingRequest,
     OutgoingRequestAppserviceExt as _, SupportedVersions,
 };
 use ruma::serde::Raw;
@@ -76,8 +76,12 @@ impl Client {
         bot: &str,
     ) -> Result<Self, ClientError> {
         let base = base.trim_end_matches('/').to_owned();
-        // Every homeserver that an application service can meet knows the v3 paths; nothing newer is needed.
-        let versions = SupportedVersions { versions: [MatrixVersion::V1_1].into(), features: [].into() };
+        // Every homeserver that an application service can meet knows the v3 paths; nothing newer is needed but the
+        // ping, which those that have it have at its stable path.
+        let versions = SupportedVersions {
+            versions: [MatrixVersion::V1_1].into(),
+            features: [FeatureFlag::from("fi.mau.msc2659.stable")].into(),
+        };
         Ok(Self { http, base, token, bot: user_id(bot)?, versions })
     }
 

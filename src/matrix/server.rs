@@ -8,6 +8,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -50,18 +51,24 @@ pub trait Appservice: Send + Sync + 'static {
 struct Context<A> {
     appservice: Arc<A>,
     token: SecretString,
+    /// That somebody came with a wrong token is said once: who knocks at every port must not fill the log.
+    warned: Arc<AtomicBool>,
 }
 
 impl<A> Clone for Context<A> {
     fn clone(&self) -> Self {
-        Self { appservice: Arc::clone(&self.appservice), token: self.token.clone() }
+        Self {
+            appservice: Arc::clone(&self.appservice),
+            token: self.token.clone(),
+            warned: Arc::clone(&self.warned),
+        }
     }
 }
 
 /// The routes. A transaction holds up to 100 events of 64 KiB, their previous contents, and ephemeral data: a limit
 /// below that would be refused again and again, and stop everything behind it.
 pub fn router<A: Appservice>(appservice: Arc<A>, hs_token: SecretString, largest_body: usize) -> Router {
-    let context = Context { appservice, token: hs_token };
+    let context = Context { appservice, token: hs_token, warned: Arc::default() };
     let thirdparty = Router::new()
         .route("/protocol/{protocol}", get(protocol::<A>))
         .route("/user/{protocol}", get(no_results))
@@ -116,6 +123,12 @@ async fn authenticate<A: Appservice>(
     if in_header.iter().all(|token| right(token)) && in_query.iter().all(|token| right(token)) {
         next.run(request).await
     } else {
+        if !context.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a call with a wrong token was refused: if it is the homeserver, its registration is not this \
+                 towline's; give it the file again and restart it"
+            );
+        }
         error(StatusCode::FORBIDDEN, "M_FORBIDDEN", "wrong token: is this towline's registration?")
     }
 }

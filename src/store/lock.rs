@@ -45,6 +45,9 @@ impl InstanceLock {
                 Err(OpenError::Locked)
             };
         }
+        if !url.starts_with("sqlite:") {
+            return Err(OpenError::Scheme);
+        }
         let options = SqliteConnectOptions::from_str(url).map_err(|_| OpenError::Scheme)?;
         let path: PathBuf = match file {
             Some(path) => path.to_owned(),

@@ -12,6 +12,8 @@ mod messages;
 mod queries;
 mod reconnect;
 mod rig;
+mod server;
+mod start;
 mod stopping;
 mod store;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]

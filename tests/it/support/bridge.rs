@@ -17,12 +17,13 @@ use super::ircd::{self, Ircd};
 pub(crate) struct World {
     pub(crate) homeserver: Homeserver,
     pub(crate) ircd: Ircd,
-    database: TestDatabase,
-    directory: TempDir,
+    pub(crate) database: TestDatabase,
+    pub(crate) directory: TempDir,
     networks: String,
     stale_after: Option<Duration>,
     forbidden: String,
     extra: String,
+    url: String,
     running: Option<Running>,
 }
 
@@ -46,6 +47,12 @@ pub(crate) struct Builder {
 impl Builder {
     pub(crate) fn room_version(mut self, version: &str) -> Self {
         version.clone_into(&mut self.homeserver.room_version);
+        self
+    }
+
+    /// Changes what the homeserver is told at its start.
+    pub(crate) fn homeserver_options(mut self, change: impl FnOnce(&mut homeserver::Options)) -> Self {
+        change(&mut self.homeserver);
         self
     }
 
@@ -112,6 +119,7 @@ impl Builder {
             stale_after: self.stale_after,
             forbidden: String::new(),
             extra: self.extra,
+            url: String::new(),
             running: None,
         }
     }
@@ -137,10 +145,23 @@ impl World {
 
     /// The configuration: users of `test.local`, and the networks, `fake` first.
     pub(crate) fn config(&self) -> Config {
+        let text = self.config_text("127.0.0.1:9009");
+        let file = self.directory.path().join("config.yaml");
+        let mut config =
+            Config::parse(&text, &file, &|_| None).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        // A file may not ask for just any port, since the homeserver has to know it; a test can tell it.
+        config.appservice.listen.set_port(0);
+        if let Some(time) = self.stale_after {
+            config.limits.stale_after = time;
+        }
+        config
+    }
+
+    fn config_text(&self, listen: &str) -> String {
         let key = self.key_file();
-        let text = format!(
+        format!(
             "homeserver: {{ url: \"{url}\", domain: test.local }}\n\
-             appservice: {{ as_token: as-token, hs_token: hs-token }}\n\
+             appservice: {{ as_token: as-token, hs_token: hs-token, listen: \"{listen}\" }}\n\
              database: {{ url: \"{database}\" }}\n\
              secret_key_file: \"{key}\"\n\
              permissions: {{ test.local: user, \"@admin:test.local\": admin{forbidden} }}\n\
@@ -152,16 +173,17 @@ impl World {
             networks = self.networks,
             forbidden = self.forbidden,
             extra = self.extra,
-        );
-        let file = self.directory.path().join("config.yaml");
-        let mut config =
-            Config::parse(&text, &file, &|_| None).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        // A file may not ask for just any port, since the homeserver has to know it; a test can tell it.
-        config.appservice.listen.set_port(0);
-        if let Some(time) = self.stale_after {
-            config.limits.stale_after = time;
-        }
-        config
+        )
+    }
+
+    /// Adds to the configuration of the next start.
+    pub(crate) fn add_config(&mut self, yaml: &str) {
+        self.extra.push_str(yaml);
+    }
+
+    /// Where the bridge that was started last listens.
+    pub(crate) fn appservice_url(&self) -> &str {
+        &self.url
     }
 
     /// The database, to look into.
@@ -182,10 +204,15 @@ impl World {
 
     /// Starts the bridge; returns when it listens.
     pub(crate) async fn start_bridge(&mut self) {
+        self.start_bridge_with(self.config()).await;
+    }
+
+    /// As [`Self::start_bridge`], with another configuration.
+    pub(crate) async fn start_bridge_with(&mut self, config: Config) {
         assert!(self.running.is_none(), "the bridge runs already");
-        let config = self.config();
         let listener = cli::run::listen(config.appservice.listen).await.unwrap();
-        self.homeserver.set_appservice_url(&format!("http://{}", listener.local_addr().unwrap()));
+        self.url = format!("http://{}", listener.local_addr().unwrap());
+        self.homeserver.set_appservice_url(&self.url);
         let (stop, stopped) = oneshot::channel();
         let done = tokio::spawn(cli::run::serve(config, listener, async {
             let _ = stopped.await;
@@ -203,6 +230,28 @@ impl World {
     /// Waits for a bridge that ends by itself.
     pub(crate) async fn wait_bridge_ended(&mut self) -> Result<(), CliError> {
         self.running.take().expect("the bridge runs").done.await.unwrap()
+    }
+
+    /// Starts the real binary instead, on the same configuration.
+    pub(crate) fn start_process(&mut self) -> BridgeProcess {
+        // Nobody else takes the port meanwhile: the system gives each out once in a long while.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let file = self.directory.path().join("config.yaml");
+        std::fs::write(&file, self.config_text(&format!("127.0.0.1:{port}"))).unwrap();
+        self.url = format!("http://127.0.0.1:{port}");
+        self.homeserver.set_appservice_url(&self.url);
+        let log = self.directory.path().join("log");
+        let output = std::fs::File::options().create(true).append(true).open(&log).unwrap();
+        let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_towline"))
+            .args(["run", "--config"])
+            .arg(&file)
+            .env_clear()
+            .env("TOWLINE_LOG", "trace")
+            .stderr(output)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        BridgeProcess { child, log }
     }
 
     /// A user who has a chat with the bot, and its room.
@@ -232,4 +281,40 @@ impl World {
         user.join(&room).await;
         (user, control, room)
     }
+}
+
+/// The real binary.
+pub(crate) struct BridgeProcess {
+    child: tokio::process::Child,
+    log: PathBuf,
+}
+
+impl BridgeProcess {
+    /// `kill -9`, and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGTERM, and waits until it has ended.
+    pub(crate) async fn stop(self) -> Option<i32> {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+        assert!(sent.success());
+        self.wait_ended().await
+    }
+
+    /// Waits until it has ended; its exit code.
+    pub(crate) async fn wait_ended(mut self) -> Option<i32> {
+        let ended = tokio::time::timeout(homeserver::LIMIT, self.child.wait()).await;
+        ended.unwrap_or_else(|_| panic!("it did not end\n{}", read(&self.log))).unwrap().code()
+    }
+
+    /// Where its log lies.
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.log.clone()
+    }
+}
+
+fn read(file: &std::path::Path) -> String {
+    std::fs::read_to_string(file).unwrap_or_default()
 }

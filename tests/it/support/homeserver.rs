@@ -460,6 +460,6 @@ impl Homeserver {
 
 /// The homeserver's own client, for the application service.
 #[expect(clippy::disallowed_methods, reason = "not the bridge's client: the homeserver's, in a test")]
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
 }

@@ -25,6 +25,9 @@ struct Rule {
     path: String,
     fault: Fault,
     times: usize,
+    /// Only each so many-th of the requests that match.
+    each: usize,
+    seen: usize,
 }
 
 /// The faults in force.
@@ -35,7 +38,12 @@ impl Faults {
     /// The next `times` requests of this method (empty: any) whose path holds `path` fail this way.
     /// Paths are compared with their percent signs resolved. Earlier rules go first.
     pub(crate) fn fail(&self, method: &str, path: &str, fault: Fault, times: usize) {
-        let rule = Rule { method: method.into(), path: path.into(), fault, times };
+        self.fail_each(1, method, path, fault, times);
+    }
+
+    /// As [`Self::fail`], but only each so many-th of the requests that match.
+    pub(crate) fn fail_each(&self, each: usize, method: &str, path: &str, fault: Fault, times: usize) {
+        let rule = Rule { method: method.into(), path: path.into(), fault, times, each, seen: 0 };
         self.0.lock().unwrap().push(rule);
     }
 
@@ -53,7 +61,10 @@ impl Faults {
         let mut rules = self.0.lock().unwrap();
         let matches =
             |rule: &Rule| (rule.method.is_empty() || rule.method == method) && path.contains(&rule.path);
-        let at = rules.iter().position(matches)?;
+        let at = rules.iter_mut().position(|rule| {
+            rule.seen += usize::from(matches(rule));
+            matches(rule) && rule.seen.is_multiple_of(rule.each)
+        })?;
         rules[at].times -= 1;
         let fault = rules[at].fault.clone();
         rules.retain(|rule| rule.times > 0);

@@ -90,6 +90,8 @@ pub struct Shared {
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,
     sessions: Mutex<BTreeMap<i64, SessionHandle>>,
+    /// Held while a session starts, so that none starts twice: the port is open before all are started.
+    starting: tokio::sync::Mutex<()>,
     deliveries: Lanes<i64>,
     departures: Lanes<i64>,
     desks: Lanes<String>,
@@ -122,6 +124,7 @@ impl Bridge {
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
             sessions: Mutex::default(),
+            starting: tokio::sync::Mutex::default(),
             deliveries: Lanes::default(),
             departures: Lanes::default(),
             desks: Lanes::default(),
@@ -204,13 +207,15 @@ impl Bridge {
     pub async fn open_session(&self, user: &User, slug: &str) -> Result<(SessionHandle, bool), StoreError> {
         let name = self.network_name(slug);
         let (row, new) = self.store.open_session(user, slug, &name, self.clock.unix_ms()).await?;
-        if let Some(handle) = self.session(row.id) {
-            return Ok((handle, new));
-        }
         Ok((self.start_session(row).await?, new))
     }
 
+    /// The session's actor, started unless it runs.
     async fn start_session(&self, row: SessionRow) -> Result<SessionHandle, StoreError> {
+        let _one_at_a_time = self.starting.lock().await;
+        if let Some(running) = self.session(row.id) {
+            return Ok(running);
+        }
         let handle = session::start(self, row).await?;
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.row.id, handle.clone());
         Ok(handle)

@@ -301,7 +301,8 @@ impl Bridge {
                 "I am not allowed to remove your message with the password from this room. Please remove it yourself.",
             );
             let alert = content::message(content::MessageType::Text, &text, room.owner.as_deref());
-            let row = content::message_row(room.id, self.client.bot(), alert, None);
+            // Whoever was refused is in the room: the bot, or a query's ghost.
+            let row = content::message_row(room.id, &request.sender, alert, None);
             self.store.enqueue(vec![row], self.clock.unix_ms()).await?;
         }
         Ok(())

@@ -69,3 +69,15 @@ async fn a_network_has_its_picture() {
         json!({ "url": "mxc://test.local/pic" })
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_and_leaves_at_once_is_heard_and_gone() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (_, _, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "goodbye");
+    bob.quit("sleep");
+    world.homeserver.wait_message(&room, "goodbye").await;
+    world.homeserver.wait_member(&room, "@irc_fake_bob:test.local", "leave").await;
+}

@@ -118,6 +118,7 @@ CREATE TABLE setting (
 CREATE TABLE inbox (
     seq         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     event_id    TEXT NOT NULL UNIQUE,
+    room_id     TEXT NOT NULL,
     lane        TEXT NOT NULL,
     state       TEXT NOT NULL CHECK (state IN ('new', 'done', 'failed')),
     payload     BYTEA,                               -- sealed; erased when done
@@ -125,6 +126,7 @@ CREATE TABLE inbox (
     received_at BIGINT NOT NULL
 );
 CREATE INDEX inbox_new ON inbox (lane, seq) WHERE state = 'new';
+CREATE INDEX inbox_stray ON inbox (room_id, seq) WHERE state = 'new' AND lane = 'stray';
 CREATE INDEX inbox_received ON inbox (received_at);
 
 -- Lines on their way to IRC.

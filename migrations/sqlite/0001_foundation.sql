@@ -118,6 +118,7 @@ CREATE TABLE setting (
 CREATE TABLE inbox (
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id    TEXT NOT NULL UNIQUE,
+    room_id     TEXT NOT NULL,
     lane        TEXT NOT NULL,
     state       TEXT NOT NULL CHECK (state IN ('new', 'done', 'failed')),
     payload     BLOB,                               -- sealed; erased when done
@@ -125,6 +126,7 @@ CREATE TABLE inbox (
     received_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX inbox_new ON inbox (lane, seq) WHERE state = 'new';
+CREATE INDEX inbox_stray ON inbox (room_id, seq) WHERE state = 'new' AND lane = 'stray';
 CREATE INDEX inbox_received ON inbox (received_at);
 
 -- Lines on their way to IRC.

@@ -130,7 +130,8 @@ impl Bridge {
                     perhaps_made().remove(&room.id);
                     if room.room_id.is_none() {
                         self.set_alias(room, &room_id).await;
-                        // What was said there before we knew it.
+                        // What was said there before we knew it is in its lane now; what is still stray is nobody's.
+                        self.wake_lane(&room.lane);
                         self.wake_lane(STRAY);
                     }
                     return Some(room_id);

@@ -108,14 +108,9 @@ impl Bridge {
         let Ok(event) = Event::read(&stored.json) else {
             return Ok(self.store.finish_event(stored.seq, Some("not readable")).await?);
         };
-        // In this order: a room that is stored in between is found by the second look.
+        // A room that is stored in between takes its events with it, and there is nothing to finish.
         let unmade = self.store.unmade_rooms().await?;
         let expected = unmade.iter().any(|room| room.owner.as_deref() == Some(&event.sender));
-        if let Some(room) = self.store.room_by_matrix_id(&event.room_id).await? {
-            self.store.move_event(stored.seq, &room.lane).await?;
-            self.wake_lane(&room.lane);
-            return Ok(());
-        }
         if expected && self.clock.unix_ms().saturating_sub(stored.received_at) < KEPT {
             return Ok(());
         }

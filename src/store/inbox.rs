@@ -54,8 +54,8 @@ impl Store {
     /// stored before, since the answer to that commit may have been lost and nobody woken.
     pub async fn accept(&self, events: Vec<NewEvent>, now: i64) -> Result<Vec<String>, StoreError> {
         const LANE: &str = "SELECT lane FROM room WHERE room_id = $1";
-        const SQL: &str = "INSERT INTO inbox (event_id, lane, state, payload, received_at)
-            VALUES ($1, $2, 'new', $3, $4) ON CONFLICT (event_id) DO NOTHING";
+        const SQL: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at)
+            VALUES ($1, $2, $3, 'new', $4, $5) ON CONFLICT (event_id) DO NOTHING";
         let sealed: Vec<_> = events
             .into_iter()
             .map(|event| {
@@ -70,12 +70,12 @@ impl Store {
                     let lane: Option<String> = match event.lane {
                         Some(lane) => Some(lane),
                         None => on_tx!(tx, |c| sqlx::query_scalar(LANE)
-                            .bind(event.room_id)
+                            .bind(&event.room_id)
                             .fetch_optional(c)
                             .await)?,
                     };
                     let lane = lane.unwrap_or_else(|| STRAY.to_owned());
-                    execute!(tx, SQL, event.event_id, &lane, payload, now)?;
+                    execute!(tx, SQL, event.event_id, event.room_id, &lane, payload, now)?;
                     if !lanes.contains(&lane) {
                         lanes.push(lane);
                     }
@@ -122,27 +122,6 @@ impl Store {
         self.write(move |tx| Box::pin(async move { finish(tx, seq, failure.as_deref()).await })).await
     }
 
-    /// Moves an event to the end of another lane. It gets a new place in the order: who reads that lane may have read
-    /// on beyond the old one.
-    pub async fn move_event(&self, seq: i64, lane: &str) -> Result<(), StoreError> {
-        const TAKE: &str = "DELETE FROM inbox WHERE seq = $1 AND state = 'new'
-            RETURNING event_id, payload, received_at";
-        const PUT: &str = "INSERT INTO inbox (event_id, lane, state, payload, received_at)
-            VALUES ($1, $2, 'new', $3, $4)";
-        let lane = lane.to_owned();
-        self.write(move |tx| {
-            Box::pin(async move {
-                let taken: Option<(String, Vec<u8>, i64)> =
-                    on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_optional(c).await)?;
-                if let Some((event_id, payload, received_at)) = taken {
-                    execute!(tx, PUT, event_id, lane, payload, received_at)?;
-                }
-                Ok(())
-            })
-        })
-        .await
-    }
-
     /// Forgets what was settled before a time, a bounded number of rows at once; returns whether more may be left.
     pub async fn prune(&self, before: i64) -> Result<bool, StoreError> {
         const BATCH: i64 = 500;
@@ -164,6 +143,24 @@ impl Store {
         })
         .await
     }
+}
+
+/// Gives a room's stray events to the lane that it has now, in the transaction that makes the room known. They get
+/// new places in the order: whoever reads the lane may have read on beyond the old ones. Whatever came before this
+/// commit was stray and is moved by it, whatever comes after goes to the lane by itself, so that the order holds.
+pub(super) async fn claim_strays(tx: &mut Tx, room_id: &str, lane: &str) -> Result<(), StoreError> {
+    const FIND: &str =
+        "SELECT seq FROM inbox WHERE room_id = $1 AND state = 'new' AND lane = 'stray' ORDER BY seq";
+    const TAKE: &str = "DELETE FROM inbox WHERE seq = $1 RETURNING event_id, payload, received_at";
+    const PUT: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at)
+        VALUES ($1, $2, $3, 'new', $4, $5)";
+    let strays: Vec<i64> = on_tx!(tx, |c| sqlx::query_scalar(FIND).bind(room_id).fetch_all(c).await)?;
+    for seq in strays {
+        let (event_id, payload, received_at): (String, Vec<u8>, i64) =
+            on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_one(c).await)?;
+        execute!(tx, PUT, event_id, room_id, lane, payload, received_at)?;
+    }
+    Ok(())
 }
 
 pub(super) async fn finish(tx: &mut Tx, seq: i64, failure: Option<&str>) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@
 use sqlx::FromRow;
 
 use super::pool::{Tx, execute, on, on_tx};
-use super::{NewOutbox, Store, StoreError, outbox};
+use super::{NewOutbox, Store, StoreError, inbox, outbox};
 
 /// What a room is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -203,14 +203,18 @@ impl Store {
         .await
     }
 
-    /// Stores the Matrix id of a room that the homeserver has made.
+    /// Stores the Matrix id of a room that the homeserver has made; what was said there before goes to its lane.
     pub async fn room_made(&self, id: i64, room_id: &str) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE room SET room_id = $2 WHERE id = $1";
+        const SQL: &str = "UPDATE room SET room_id = $2 WHERE id = $1 RETURNING lane";
         let room_id = room_id.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, id, room_id)?;
-                Ok(())
+                let lane: Option<String> =
+                    on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(id).bind(&room_id).fetch_optional(c).await)?;
+                match lane {
+                    Some(lane) => inbox::claim_strays(tx, &room_id, &lane).await,
+                    None => Ok(()),
+                }
             })
         })
         .await
@@ -246,6 +250,9 @@ pub(super) async fn intend(tx: &mut Tx, room: NewRoom) -> Result<RoomRow, StoreE
     };
     if let Some(found) = found {
         return Ok(found);
+    }
+    if let Some(room_id) = &room.room_id {
+        inbox::claim_strays(tx, room_id, &room.lane).await?;
     }
     let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
         .bind(room.room_id)

@@ -66,8 +66,8 @@ async fn a_token_that_the_homeserver_calls_with_and_that_is_wrong_is_warned_of()
         .without_bridge()
         .await;
     let process = world.start_process();
-    let log = wait_logged(&process.log_file(), "wrong token").await;
-    assert!(log.contains("can't reach towline"), "{log}");
+    let log = wait_logged(&process.log_file(), "can't reach towline").await;
+    assert!(log.contains("wrong token"), "{log}");
     // What it says under a wrong token is not taken.
     let alice = world.homeserver.user("alice");
     alice.start_dm(&world.homeserver.bot());

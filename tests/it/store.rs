@@ -335,18 +335,26 @@ async fn a_repeated_transaction_names_its_lanes_again_since_the_first_answer_may
 }
 
 #[tokio::test]
-async fn a_stray_event_goes_to_the_end_of_its_lane_where_a_reader_who_has_read_on_finds_it() {
-    let Set { store, database: _kept, .. } = Set::new().await;
-    store.accept(vec![event("$stray", "!unknown:x")], NOW).await.unwrap();
-    let known = NewEvent { lane: Some("session/1".into()), ..event("$later", "!known:x") };
-    store.accept(vec![known], NOW).await.unwrap();
-    let cursor = store.waiting_events("session/1", 0, 10).await.unwrap()[0].seq;
-    let stray = store.waiting_events(STRAY, 0, 10).await.unwrap()[0].seq;
-    store.move_event(stray, "session/1").await.unwrap();
-    let found = store.waiting_events("session/1", cursor, 10).await.unwrap();
-    assert_eq!((found[0].event_id.as_str(), found[0].json.as_str()), ("$stray", "the json of $stray"));
-    store.move_event(stray, "session/1").await.unwrap();
-    assert_eq!(store.waiting_events("session/1", 0, 10).await.unwrap().len(), 2);
+async fn invariant_1_what_is_said_before_a_room_is_known_keeps_its_place_before_what_is_said_after() {
+    let set = Set::new().await;
+    let store = &set.store;
+    let lane = set.room.lane.clone();
+    let elsewhere = NewEvent { lane: Some(lane.clone()), ..event("$elsewhere", "!other:x") };
+    store.accept(vec![event("$first", "!r:x"), event("$second", "!r:x"), elsewhere], NOW).await.unwrap();
+    // Somebody has read the lane up to here already.
+    let cursor = store.waiting_events(&lane, 0, 10).await.unwrap()[0].seq;
+    store.room_made(set.room.id, "!r:x").await.unwrap();
+    assert_eq!(store.accept(vec![event("$third", "!r:x")], NOW).await.unwrap(), std::slice::from_ref(&lane));
+    let found = store.waiting_events(&lane, cursor, 10).await.unwrap();
+    let found: Vec<(&str, &str)> =
+        found.iter().map(|event| (event.event_id.as_str(), event.json.as_str())).collect();
+    let wanted = [
+        ("$first", "the json of $first"),
+        ("$second", "the json of $second"),
+        ("$third", "the json of $third"),
+    ];
+    assert_eq!(found, wanted);
+    assert!(store.waiting_events(STRAY, 0, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]

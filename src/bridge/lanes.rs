@@ -7,9 +7,14 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// How long a request under way may take when the bridge stops. Its outcome is unknown then, as after a crash, and the
+/// next start looks into it.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// The lanes of one kind of work. The value says whether to run once more.
 pub(super) struct Lanes<K>(Arc<Mutex<HashMap<K, bool>>>);
@@ -42,8 +47,16 @@ impl<K: Clone + Eq + Hash + Send + 'static> Lanes<K> {
         let running = Running { lanes: Arc::clone(&self.0), key };
         let stop = stop.clone();
         tasks.spawn(async move {
+            let given_up = async {
+                stop.cancelled().await;
+                tokio::time::sleep(GRACE).await;
+            };
+            tokio::pin!(given_up);
             loop {
-                work(running.key.clone()).await;
+                tokio::select! {
+                    () = work(running.key.clone()) => {}
+                    () = &mut given_up => break,
+                }
                 if stop.is_cancelled() || !running.again() {
                     break;
                 }

@@ -28,6 +28,9 @@ use super::error::ClientError;
 /// How long to wait where a 429 does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
+/// How long to wait for a message to be taken. It can be searched for afterwards, while others wait behind it.
+const SEND_LIMIT: Duration = Duration::from_secs(30);
+
 /// The bridge's access to its homeserver.
 pub struct Client {
     http: reqwest::Client,
@@ -101,6 +104,21 @@ impl Client {
         R::EndpointError: Failure,
         for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
     {
+        self.call_within(None, sender, request).await
+    }
+
+    /// As `call`, with a limit of its own.
+    async fn call_within<R>(
+        &self,
+        limit: Option<Duration>,
+        sender: &str,
+        request: R,
+    ) -> Result<R::IncomingResponse, ClientError>
+    where
+        R: OutgoingRequest<PathBuilder = VersionHistory>,
+        R::EndpointError: Failure,
+        for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
+    {
         let sender = user_id(sender)?;
         let identity = if sender == self.bot {
             AppserviceUserIdentity::default()
@@ -115,8 +133,11 @@ impl Client {
                 Cow::Borrowed(&self.versions),
             )
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
-        let request =
+        let mut request: reqwest::Request =
             request.try_into().map_err(|error: reqwest::Error| ClientError::Invalid(error.to_string()))?;
+        if limit.is_some() {
+            *request.timeout_mut() = limit;
+        }
         // No address in the errors: it is the administrator's own, and long.
         let response = self.http.execute(request).await.map_err(|error| {
             let error = error.without_url();
@@ -233,7 +254,7 @@ impl Client {
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
         let txn_id: OwnedTransactionId = txn_id.into();
         let request = Request::new_raw(room_id(room)?, txn_id, "m.room.message".into(), body);
-        Ok(self.call(sender, request).await?.event_id.into())
+        Ok(self.call_within(Some(SEND_LIMIT), sender, request).await?.event_id.into())
     }
 
     /// `PUT /rooms/{room}/state/{type}/{key}`.

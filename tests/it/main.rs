@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod conversation;
+mod delivery;
 mod lifecycle;
 mod messages;
 mod queries;

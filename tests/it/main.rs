@@ -13,6 +13,7 @@ mod messages;
 mod queries;
 mod reconnect;
 mod rig;
+mod rooms;
 mod server;
 mod start;
 mod stopping;

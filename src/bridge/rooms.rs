@@ -214,9 +214,8 @@ impl Bridge {
                 Some(format!("What {network_name} says, and commands for it: type help")),
             ),
             RoomKind::Lobby => (Some(format!("Lobby of {network_name}")), None),
-            RoomKind::Private | RoomKind::Shared => {
-                (Some(templates.room.render(&fields)), room.topic.clone())
-            }
+            // The topic has a request of its own, which comes when IRC has told it.
+            RoomKind::Private | RoomKind::Shared => (Some(templates.room.render(&fields)), None),
             // Two members: clients show it under the other one's name.
             RoomKind::Query => (None, None),
         };

@@ -17,6 +17,9 @@ use super::error::OpenError;
 
 /// The advisory lock's number: "towline" read as a number.
 const ADVISORY_LOCK: i64 = 0x746f_776c_696e_6500;
+/// PostgreSQL frees the lock of a process that was killed when it notices, which a restart may be faster than.
+const ATTEMPTS: u32 = 8;
+const ATTEMPT_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the connection that holds the advisory lock is proven alive.
 const PROOF_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -34,16 +37,20 @@ impl InstanceLock {
             let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
             let mut connection =
                 options.application_name("towline-lock").connect().await.map_err(OpenError::Connect)?;
-            let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-                .bind(ADVISORY_LOCK)
-                .fetch_one(&mut connection)
-                .await
-                .map_err(OpenError::Connect)?;
-            return if taken {
-                Ok(Self::Advisory(Mutex::new(Some(connection))))
-            } else {
-                Err(OpenError::Locked)
-            };
+            for attempt in 0..ATTEMPTS {
+                if attempt > 0 {
+                    tokio::time::sleep(ATTEMPT_INTERVAL).await;
+                }
+                let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+                    .bind(ADVISORY_LOCK)
+                    .fetch_one(&mut connection)
+                    .await
+                    .map_err(OpenError::Connect)?;
+                if taken {
+                    return Ok(Self::Advisory(Mutex::new(Some(connection))));
+                }
+            }
+            return Err(OpenError::Locked);
         }
         if !url.starts_with("sqlite:") {
             return Err(OpenError::Scheme);
@@ -86,13 +93,16 @@ impl InstanceLock {
             }
         }
     }
+
     /// Gives the lock up, so that nothing that still holds the store keeps the next instance out.
     pub(super) async fn release(&self) {
         match self {
             Self::File(file) => drop(file.lock().await.take()),
             Self::Advisory(connection) => {
-                if let Some(connection) = connection.lock().await.take() {
-                    // The lock goes with the connection, however that ends.
+                if let Some(mut connection) = connection.lock().await.take() {
+                    // The lock goes with the connection, however that ends; asked for, it goes before the answer.
+                    let unlock = sqlx::query("SELECT pg_advisory_unlock($1)").bind(ADVISORY_LOCK);
+                    let _ = unlock.execute(&mut connection).await;
                     let _ = connection.close().await;
                 }
             }

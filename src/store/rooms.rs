@@ -120,8 +120,6 @@ pub struct RoomRow {
     pub buffer: Option<i64>,
     /// The channel's or nick's name, for private rooms and queries.
     pub buffer_name: Option<String>,
-    /// The topic as last shown.
-    pub topic: Option<String>,
     /// Milliseconds since 1970 at which the row was made.
     pub created_at: i64,
 }
@@ -140,7 +138,7 @@ macro_rules! room_query {
                 COALESCE(link.network, own.network, parent.network) AS network,
                 network.name AS network_name,
                 COALESCE(link.session, buffer.session) AS session,
-                buffer.id AS buffer, buffer.name AS buffer_name, buffer.topic AS topic, room.created_at
+                buffer.id AS buffer, buffer.name AS buffer_name, room.created_at
             FROM room
             JOIN link ON link.room = room.id
             LEFT JOIN "user" ON "user".id = room.owner

@@ -34,7 +34,7 @@ use crate::clock::Clock;
 use crate::config::{Config, History};
 use crate::irc::tls::Tls;
 use crate::matrix::{Client, ClientError};
-use crate::store::{SessionRow, Store, StoreError, User};
+use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
 pub use desk::{Answer, Call, Console, Place};
 pub use outcome::{Outcome, Refusal};
@@ -142,7 +142,13 @@ impl Bridge {
     pub async fn start(&self) -> Result<(), StoreError> {
         let rooms = self.store.rooms_with_requests().await?;
         self.unsure.lock().unwrap_or_else(PoisonError::into_inner).extend(&rooms);
-        let unmade: Vec<i64> = self.store.unmade_rooms().await?.iter().map(|room| room.id).collect();
+        let mut unmade = Vec::new();
+        for room in self.store.unmade_rooms().await? {
+            // A lobby is made by the first who needs it, and nothing waits for it by itself.
+            if room.kind()? != RoomKind::Lobby {
+                unmade.push(room.id);
+            }
+        }
         self.perhaps_made.lock().unwrap_or_else(PoisonError::into_inner).extend(&unmade);
         for session in self.store.sessions().await? {
             self.start_session(session).await?;

@@ -181,8 +181,11 @@ impl Bridge {
     /// A room of this creator that carries the marker.
     async fn find_marked(&self, creator: &str, marker: &str) -> Result<Option<String>, GhostError> {
         for room_id in self.client.joined_rooms(creator).await? {
-            if self.store.room_by_matrix_id(&room_id).await?.is_some() {
-                continue;
+            match self.store.room_by_matrix_id(&room_id).await? {
+                // Somebody was faster.
+                Some(known) if known.marker == marker => return Ok(Some(room_id)),
+                Some(_) => continue,
+                None => {}
             }
             let create = match self.client.state(creator, &room_id, "m.room.create", "").await {
                 Ok(create) => create,

@@ -115,8 +115,9 @@ async fn serve_with(
         console: Arc::new(Commands),
     });
     let address = listener.local_addr().map_err(anyhow::Error::from)?;
-    let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));
+    // Sessions first: a command that came before them would find none, or open one twice. Calls wait at the port.
     bridge.start().await.map_err(|error| CliError::Database(error.to_string()))?;
+    let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));
     tracing::info!(%address, "towline is running");
     bridge.ask_for_queue(&id);
     stop.await;

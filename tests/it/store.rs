@@ -564,11 +564,13 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
             "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1",
         ),
         Raw::Postgres(_) => (
-            "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN ' NOT NULL' ELSE '' END
-             FROM information_schema.columns
-             WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%' ORDER BY 1 COLLATE \"C\"",
+            "SELECT line FROM (
+                SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN ' NOT NULL' ELSE '' END
+                FROM information_schema.columns
+                WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%') AS found (line)
+             ORDER BY line COLLATE \"C\"",
             "SELECT indexname::text FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%\\_pkey'
-             AND indexname NOT LIKE '%\\_key' AND indexname NOT LIKE '\\_sqlx%' ORDER BY 1 COLLATE \"C\"",
+             AND indexname NOT LIKE '%\\_key' AND indexname NOT LIKE '\\_sqlx%' ORDER BY indexname COLLATE \"C\"",
         ),
     };
     let found =

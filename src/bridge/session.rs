@@ -12,6 +12,8 @@ mod incoming;
 mod link;
 mod outgoing;
 mod requests;
+mod settlement;
+mod waiting;
 mod wording;
 
 use std::sync::Arc;
@@ -22,8 +24,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use self::buffers::Buffers;
 use self::link::{Dialing, Link};
 use self::outgoing::Outbound;
+use super::Bridge;
 use super::content::{self, MessageType, unique};
-use super::{Bridge, Refusal};
 use crate::config::{Network, Permission};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
@@ -450,9 +452,4 @@ async fn until(deadline: Option<Instant>, now: Instant) {
         Some(deadline) => tokio::time::sleep(deadline.saturating_duration_since(now)).await,
         None => std::future::pending().await,
     }
-}
-
-/// The answer when nobody is there to ask any more.
-fn gone<T>(_: T) -> Refusal {
-    Refusal::Stopping
 }

@@ -1,6 +1,7 @@
 //! `towline run`: opens the store, waits for the homeserver, starts the bridge, and stops it when it is told to.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,7 +195,7 @@ async fn introduce(config: &Config, client: &Client) -> Result<Homeserver, Clien
 async fn open_store(config: &Config) -> Result<Store, CliError> {
     let key = secret::read_key(&config.secret_key_file)?;
     let url = match &config.database {
-        Database::Sqlite { path } => format!("sqlite://{}", path.display()).into(),
+        Database::Sqlite { path } => sqlite_url(path).into(),
         Database::Postgres { url } => url.clone(),
     };
     Store::open(&StoreOptions { url, key: key.into(), lock: None }).await.map_err(|error| match error {
@@ -219,4 +220,22 @@ fn start_log(config: &Config) {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),
     };
+}
+
+/// The URL of a database file. `%` and `?` mean something else in a URL.
+fn sqlite_url(path: &Path) -> String {
+    format!("sqlite://{}", path.display().to_string().replace('%', "%25").replace('?', "%3F"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sqlite_url;
+
+    #[test]
+    fn a_databases_file_may_have_any_name() {
+        for name in ["/var/lib/towline/towline.db", "/tmp/100% sure?.db", "/tmp/%41.db"] {
+            let options: sqlx::sqlite::SqliteConnectOptions = sqlite_url(name.as_ref()).parse().unwrap();
+            assert_eq!(options.get_filename().to_str(), Some(name));
+        }
+    }
 }

@@ -120,7 +120,9 @@ async fn a_session_whose_network_is_not_configured_any_more_says_so_and_harms_no
     alice.send_text(&network, "join #rust");
     world
         .homeserver
-        .wait_event(&network, |event| event.sender == bot && event.body().contains("is back"))
+        .wait_event(&network, |event| {
+            event.sender == bot && event.body().contains("not in the configuration any more")
+        })
         .await;
     assert!(world.homeserver.events(&network).len() > before);
     // With the network in the file again, the session is there again.

@@ -2,19 +2,17 @@
 //!
 //! An event of the inbox waits there until its channel or nick can be spoken to; then it becomes lines, which are
 //! committed before their bytes leave: `sending` those that the flood control lets go at once, `queued` the rest.
-//! What the server says about a line settles it; the read receipt stands on the last event up to which every event
-//! of the room is settled.
+//! What waits is in `waiting`, what becomes of a line in `settlement`.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::content::{self, MessageType};
+use super::super::content;
 use super::{Actor, wording};
-use crate::format::{RichText, lines_of, may_hold_password, split_line};
-use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Session, State, Target};
+use crate::format::{lines_of, may_hold_password, split_line};
+use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Target};
 use crate::matrix::event::{Content, Event, Message};
 use crate::store::{
     BufferKind, Direction, HistoryLine, InboxEvent, LineState, NewLine, Outgoing, StoreError, StoredLine,
@@ -25,41 +23,39 @@ const AT_ONCE: i64 = 100;
 /// Lines that may be on their way at a time; further events stay in the inbox. Less than the session's queue holds
 /// by more than one event can become, so that no line of a user's is turned away there.
 const MOST_IN_FLIGHT: usize = 256;
-/// Events that may wait for one buffer. Beyond it the sender is told that theirs did not go.
-const MOST_HELD: usize = 500;
 /// Lines that one message may become. What is longer belongs into a file.
 const MOST_LINES: usize = 60;
 
 /// A line, in the store and on its way.
 #[derive(Debug, Clone)]
-struct LineReference {
-    event_id: Arc<str>,
-    part: i64,
+pub(super) struct LineReference {
+    pub(super) event_id: Arc<str>,
+    pub(super) part: i64,
     /// The number of the buffer.
-    buffer: i64,
-    payload: Payload,
+    pub(super) buffer: i64,
+    pub(super) payload: Payload,
 }
 
 /// An event that waits in the inbox for its buffer.
 #[derive(Debug)]
-struct Held {
-    seq: i64,
-    event_id: Arc<str>,
-    received_at: i64,
+pub(super) struct Held {
+    pub(super) seq: i64,
+    pub(super) event_id: Arc<str>,
+    pub(super) received_at: i64,
 }
 
 /// What the store keeps of a line, sealed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Payload {
-    kind: Kind,
-    text: String,
+pub(super) struct Payload {
+    pub(super) kind: Kind,
+    pub(super) text: String,
     /// When the event was accepted, in milliseconds since 1970.
-    at: i64,
+    pub(super) at: i64,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+pub(super) enum Kind {
     Privmsg,
     Notice,
     Action,
@@ -87,34 +83,34 @@ impl Kind {
 }
 
 /// How far an event is.
-struct Progress {
-    event_id: Arc<str>,
+pub(super) struct Progress {
+    pub(super) event_id: Arc<str>,
     /// How many of its lines are open; an event that waits counts as one.
-    open: usize,
+    pub(super) open: usize,
     /// Its sender knows that not all of it arrived.
-    told: bool,
+    pub(super) told: bool,
 }
 
 /// What the actor knows of the user's messages.
 #[derive(Default)]
 pub(super) struct Outbound {
     /// The last event of the inbox that was looked at.
-    cursor: i64,
-    next_id: u64,
-    in_flight: HashMap<MessageId, LineReference>,
+    pub(super) cursor: i64,
+    pub(super) next_id: u64,
+    pub(super) in_flight: HashMap<MessageId, LineReference>,
     /// New lines, to be stored before they leave.
-    new: Vec<MessageId>,
+    pub(super) new: Vec<MessageId>,
     /// To be committed with them.
-    commit: Outgoing,
+    pub(super) commit: Outgoing,
     /// Events that wait for a buffer, by its number; they are in the store.
-    held: HashMap<i64, VecDeque<Held>>,
+    pub(super) held: HashMap<i64, VecDeque<Held>>,
     /// Buffers that can be spoken to, and whose release has to go on.
-    releasing: BTreeSet<i64>,
+    pub(super) releasing: BTreeSet<i64>,
     /// There may be more in the inbox, for which there was no room.
-    unread: bool,
+    pub(super) unread: bool,
     /// Stored lines that wait for a buffer.
-    resend: HashMap<i64, VecDeque<LineReference>>,
-    progress: HashMap<i64, VecDeque<Progress>>,
+    pub(super) resend: HashMap<i64, VecDeque<LineReference>>,
+    pub(super) progress: HashMap<i64, VecDeque<Progress>>,
 }
 
 impl Outbound {
@@ -170,7 +166,7 @@ impl Actor {
     }
 
     /// Whether so much is on its way that the rest had better stay in the store.
-    fn is_crowded(&self) -> bool {
+    pub(super) fn is_crowded(&self) -> bool {
         self.outbound.in_flight.len() >= MOST_IN_FLIGHT
     }
 
@@ -305,133 +301,8 @@ impl Actor {
         Ok(())
     }
 
-    /// Whether the server takes lines for this buffer, as far as is known.
-    fn is_open(&self, place: usize) -> bool {
-        let row = &self.buffers.get(place).row;
-        let Some(link) = &self.link else { return false };
-        link.session.state() == State::Ready
-            && (row.kind == BufferKind::Query || link.session.channel(&row.name).is_some())
-    }
-
-    /// Whether a line to this buffer may go now: nothing that came before it waits.
-    fn can_speak(&self, place: usize) -> bool {
-        self.is_open(place) && !self.outbound.resend.contains_key(&self.buffers.get(place).row.id)
-    }
-
-    /// Keeps an event for later; it stays in the inbox.
-    fn hold(&mut self, place: usize, stored: &InboxEvent) {
-        let is_open = self.is_open(place);
-        let buffer = self.buffers.get_mut(place);
-        let id = buffer.row.id;
-        let told = is_open || std::mem::replace(&mut buffer.told_waiting, true);
-        if self.outbound.held.get(&id).is_some_and(|held| held.len() >= MOST_HELD) {
-            self.outbound.commit.finished.push(stored.seq);
-            self.refuse_event(
-                place,
-                &stored.event_id,
-                "was not sent: too many messages wait already. Send it again later.",
-            );
-            return;
-        }
-        let event_id: Arc<str> = stored.event_id.as_str().into();
-        self.open_progress(id, &event_id, 1);
-        let held = Held { seq: stored.seq, event_id: Arc::clone(&event_id), received_at: stored.received_at };
-        self.outbound.held.entry(id).or_default().push_back(held);
-        if !told {
-            let limit = wording::duration(self.bridge.config.limits.stale_after);
-            let why = match &self.link {
-                Some(link) if link.session.state() == State::Ready => "you are not in the channel now",
-                _ => "there is no connection to the network now",
-            };
-            self.reply(
-                place,
-                &event_id,
-                &format!("waits: {why}. It goes when that has changed, within {limit}."),
-            );
-        }
-    }
-
-    /// A channel can be spoken to again: what waits goes first, as much as may be on its way.
-    pub(super) async fn release(&mut self, place: usize) -> Result<(), StoreError> {
-        let buffer = self.buffers.get_mut(place);
-        buffer.told_waiting = false;
-        let id = buffer.row.id;
-        self.expire_buffer(place);
-        self.outbound.releasing.insert(id);
-        while !self.is_crowded() {
-            if let Some(line) = pop(&mut self.outbound.resend, id) {
-                self.queue_line(place, line, true);
-            } else if let Some(held) = pop(&mut self.outbound.held, id) {
-                let stored = self.bridge.store.waiting_events(&self.lane, held.seq - 1, 1).await?;
-                match stored.first().map(|stored| (stored, Event::read(&stored.json))) {
-                    Some((stored, Ok(event))) if stored.seq == held.seq => self.speak(place, stored, &event),
-                    // It was there and could be read before; where it is not, nothing may wait for it.
-                    _ => self.settle_one(place, &held.event_id),
-                }
-            } else {
-                self.outbound.releasing.remove(&id);
-                break;
-            }
-        }
-        self.transmit().await
-    }
-
-    /// When the next message has waited too long.
-    pub(super) fn expires_at(&self) -> Option<Instant> {
-        let held = self.outbound.held.values().filter_map(|held| Some(held.front()?.received_at));
-        let lines = self.outbound.resend.values().filter_map(|lines| Some(lines.front()?.payload.at));
-        let oldest = held.chain(lines).min()?;
-        let left = oldest.saturating_add(self.patience()).saturating_sub(self.bridge.clock.unix_ms());
-        Some(self.now() + Duration::from_millis(left.max(0).unsigned_abs()))
-    }
-
-    /// How long a message may wait, in milliseconds.
-    fn patience(&self) -> i64 {
-        i64::try_from(self.bridge.config.limits.stale_after.as_millis()).unwrap_or(i64::MAX)
-    }
-
-    /// Gives up what has waited too long, and says so.
-    pub(super) fn expire(&mut self) {
-        let waiting = self.outbound.held.keys().chain(self.outbound.resend.keys());
-        let buffers: BTreeSet<i64> = waiting.copied().collect();
-        for place in buffers.into_iter().filter_map(|buffer| self.buffers.find_id(buffer)).collect::<Vec<_>>()
-        {
-            self.expire_buffer(place);
-        }
-    }
-
-    fn expire_buffer(&mut self, place: usize) {
-        let id = self.buffers.get(place).row.id;
-        let last = self.bridge.clock.unix_ms().saturating_sub(self.patience());
-        let why = "it waited so long that the conversation has moved on. Send it again if you still want to say it.";
-        while front(&self.outbound.resend, id).is_some_and(|line| line.payload.at <= last) {
-            let Some(LineReference { event_id, part, .. }) = pop(&mut self.outbound.resend, id) else {
-                break;
-            };
-            self.outbound.commit.refused.push((event_id.to_string(), part));
-            self.tell_once(place, &event_id, &format!("was not sent, or not all of it: {why}"));
-            self.settle_one(place, &event_id);
-        }
-        while front(&self.outbound.held, id).is_some_and(|held| held.received_at <= last) {
-            let Some(Held { seq, event_id, .. }) = pop(&mut self.outbound.held, id) else { break };
-            self.outbound.commit.finished.push(seq);
-            self.tell_once(place, &event_id, &format!("was not sent: {why}"));
-            self.settle_one(place, &event_id);
-        }
-    }
-
-    /// The network can be spoken to again: so can every nick.
-    pub(super) async fn release_queries(&mut self) -> Result<(), StoreError> {
-        for place in 0..self.buffers.len() {
-            if self.buffers.get(place).row.kind == BufferKind::Query {
-                self.release(place).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Makes lines of an event and hands them to the session.
-    fn speak(&mut self, place: usize, stored: &InboxEvent, event: &Event) {
+    pub(super) fn speak(&mut self, place: usize, stored: &InboxEvent, event: &Event) {
         self.outbound.commit.finished.push(stored.seq);
         let Content::Message(message) = &event.content else {
             return;
@@ -483,7 +354,7 @@ impl Actor {
     }
 
     /// Hands one line to the session.
-    fn queue_line(&mut self, place: usize, line: LineReference, is_stored: bool) {
+    pub(super) fn queue_line(&mut self, place: usize, line: LineReference, is_stored: bool) {
         let name = &self.buffers.get(place).row.name;
         let Some(link) = &mut self.link else { return };
         let id = MessageId(self.outbound.next_id);
@@ -553,156 +424,6 @@ impl Actor {
         // What was said about messages meanwhile.
         self.commit_incoming().await
     }
-
-    pub(super) async fn on_confirmed(&mut self, messages: Vec<MessageId>) {
-        self.settle(messages, LineState::Confirmed, None).await;
-    }
-
-    pub(super) async fn on_refused(
-        &mut self,
-        messages: Vec<MessageId>,
-        certain: bool,
-        code: u16,
-        reason: &str,
-    ) {
-        let what = if certain { "did not arrive" } else { "may not have arrived" };
-        let text = format!("{what}: {reason}. {}", wording::message_remedy(code));
-        self.settle(messages, LineState::Refused, Some(text.trim_end())).await;
-    }
-
-    /// The link has ended: what left without an answer is uncertain, what did not leave waits for the next.
-    pub(super) async fn give_back(&mut self, session: &Session) -> Result<(), StoreError> {
-        // New lines that were never stored are stored now; none of them has left.
-        self.transmit().await?;
-        let why = uncertain("the connection broke while it was being sent");
-        self.settle(session.unconfirmed(), LineState::Uncertain, Some(&why)).await;
-        // They were released first, so they go before what still waits for its release.
-        for id in session.unsent().into_iter().rev() {
-            if let Some(line) = self.outbound.in_flight.remove(&id) {
-                self.outbound.resend.entry(line.buffer).or_default().push_front(line);
-            }
-        }
-        self.outbound.releasing.clear();
-        Ok(())
-    }
-
-    /// Settles lines, and tells the senders of their events what that means, once for each event.
-    async fn settle(&mut self, messages: Vec<MessageId>, state: LineState, fate: Option<&str>) {
-        let mut lines = Vec::with_capacity(messages.len());
-        for id in messages {
-            let Some(LineReference { event_id, part, buffer, .. }) = self.outbound.in_flight.remove(&id)
-            else {
-                continue;
-            };
-            lines.push((event_id.to_string(), part));
-            if let Some(place) = self.buffers.find_id(buffer) {
-                if let Some(fate) = fate {
-                    self.tell_once(place, &event_id, fate);
-                }
-                self.settle_one(place, &event_id);
-            }
-        }
-        if !lines.is_empty() {
-            // Nobody waits for this commit: were it lost, the line would be uncertain, and its sender asked.
-            drop(self.bridge.store.settle_lines(lines, state, None).await);
-        }
-    }
-
-    /// So many more lines of an event are open.
-    fn open_progress(&mut self, buffer: i64, event_id: &Arc<str>, lines: usize) {
-        let events = self.outbound.progress.entry(buffer).or_default();
-        match events.back_mut() {
-            Some(last) if last.event_id == *event_id => last.open += lines,
-            _ => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines, told: false }),
-        }
-    }
-
-    /// So many lines of an event are open, which may have waited until now.
-    fn set_progress(&mut self, buffer: i64, event_id: &Arc<str>, lines: usize) {
-        let events = self.outbound.progress.entry(buffer).or_default();
-        match events.iter_mut().find(|event| event.event_id == *event_id) {
-            Some(event) => event.open = lines,
-            None => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines, told: false }),
-        }
-    }
-
-    /// An event does not go at all: its sender is told, and it is settled by that.
-    fn refuse_event(&mut self, place: usize, event_id: &str, what: &str) {
-        self.reply(place, event_id, what);
-        let buffer = self.buffers.get(place).row.id;
-        self.set_progress(buffer, &event_id.into(), 0);
-        self.advance(place);
-    }
-
-    /// One line of an event is settled; the receipt moves as far as everything before it is settled, too.
-    fn settle_one(&mut self, place: usize, event_id: &str) {
-        let buffer = self.buffers.get(place).row.id;
-        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
-        if let Some(event) = events.find(|event| &*event.event_id == event_id) {
-            event.open = event.open.saturating_sub(1);
-        }
-        self.advance(place);
-    }
-
-    fn advance(&mut self, place: usize) {
-        let row = &self.buffers.get(place).row;
-        let Some(events) = self.outbound.progress.get_mut(&row.id) else {
-            return;
-        };
-        let mut settled = None;
-        while events.front().is_some_and(|event| event.open == 0) {
-            settled = events.pop_front();
-        }
-        if events.is_empty() {
-            self.outbound.progress.remove(&row.id);
-        }
-        if let Some(event) = settled {
-            self.bridge.settle_up_to(row.room, &row.creator, &event.event_id);
-        }
-    }
-
-    fn reply_uncertain(&mut self, buffer: i64, event_id: &str, why: &str) {
-        if let Some(place) = self.buffers.find_id(buffer) {
-            self.tell_once(place, event_id, &uncertain(why));
-        }
-    }
-
-    /// Answers a message with its fate, unless that was told of another of its lines.
-    fn tell_once(&mut self, place: usize, event_id: &str, what: &str) {
-        let buffer = self.buffers.get(place).row.id;
-        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
-        let event = events.find(|event| &*event.event_id == event_id);
-        if event.is_none_or(|event| !std::mem::replace(&mut event.told, true)) {
-            self.reply(place, event_id, what);
-        }
-    }
-
-    /// Answers a message of the user with what became of it. It mentions them: it must reach them.
-    fn reply(&mut self, place: usize, event_id: &str, what: &str) {
-        let row = &self.buffers.get(place).row;
-        let text = RichText::plain(format!("Your message {what}"));
-        let content = content::message(MessageType::Text, &text, Some(&self.row.user_id));
-        let content = content::in_reply_to(content, event_id);
-        self.incoming.outbox.push(content::message_row(row.room, &row.creator, content, None));
-    }
-}
-
-fn uncertain(why: &str) -> String {
-    format!("may not have arrived: {why}. If nobody answers, send it again.")
-}
-
-fn front<T>(queues: &HashMap<i64, VecDeque<T>>, buffer: i64) -> Option<&T> {
-    queues.get(&buffer)?.front()
-}
-
-/// The next of a queue; an empty queue is gone.
-fn pop<T>(queues: &mut HashMap<i64, VecDeque<T>>, buffer: i64) -> Option<T> {
-    let queue = queues.get_mut(&buffer)?;
-    let next = queue.pop_front();
-    if queue.is_empty() {
-        queues.remove(&buffer);
-    }
-    next
 }
 
 /// The lines of a message, each short enough.

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
-use super::{Actor, SessionHandle, gone};
+use super::{Actor, SessionHandle};
 use crate::format::{RichText, split_line};
 use crate::irc::session::{MessageKind, State};
 use crate::irc::wire::Line;
@@ -70,8 +70,13 @@ impl SessionHandle {
     /// Asks the session for something and waits for what it comes to.
     pub async fn ask(&self, request: Request) -> Outcome {
         let (answer, answered) = oneshot::channel();
-        self.requests.send((request, answer)).await.map_err(gone)?;
-        answered.await.unwrap_or(Err(Refusal::Stopping))
+        // A session that does not run says why, such as a network that is not configured any more.
+        let gone = || match self.status().reason {
+            Some(reason) => Refusal::asked(format!("It can't be done: {reason}.")),
+            None => Refusal::Stopping,
+        };
+        self.requests.send((request, answer)).await.map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Opens the room of a conversation.

@@ -1,0 +1,149 @@
+//! What became of the user's messages: confirmed, refused, or not known; told once, and shown by the read receipt,
+//! which stands on the last event up to which every event of the room is settled.
+
+use std::sync::Arc;
+
+use super::super::content::{self, MessageType};
+use super::outgoing::{LineReference, Progress};
+use super::{Actor, wording};
+use crate::format::RichText;
+use crate::irc::session::{MessageId, Session};
+use crate::store::{LineState, StoreError};
+
+impl Actor {
+    pub(super) async fn on_confirmed(&mut self, messages: Vec<MessageId>) {
+        self.settle(messages, LineState::Confirmed, None).await;
+    }
+
+    pub(super) async fn on_refused(
+        &mut self,
+        messages: Vec<MessageId>,
+        certain: bool,
+        code: u16,
+        reason: &str,
+    ) {
+        let what = if certain { "did not arrive" } else { "may not have arrived" };
+        let text = format!("{what}: {reason}. {}", wording::message_remedy(code));
+        self.settle(messages, LineState::Refused, Some(text.trim_end())).await;
+    }
+
+    /// The link has ended: what left without an answer is uncertain, what did not leave waits for the next.
+    pub(super) async fn give_back(&mut self, session: &Session) -> Result<(), StoreError> {
+        // New lines that were never stored are stored now; none of them has left.
+        self.transmit().await?;
+        let why = uncertain("the connection broke while it was being sent");
+        self.settle(session.unconfirmed(), LineState::Uncertain, Some(&why)).await;
+        // They were released first, so they go before what still waits for its release.
+        for id in session.unsent().into_iter().rev() {
+            if let Some(line) = self.outbound.in_flight.remove(&id) {
+                self.outbound.resend.entry(line.buffer).or_default().push_front(line);
+            }
+        }
+        self.outbound.releasing.clear();
+        Ok(())
+    }
+
+    /// Settles lines, and tells the senders of their events what that means, once for each event.
+    pub(super) async fn settle(&mut self, messages: Vec<MessageId>, state: LineState, fate: Option<&str>) {
+        let mut lines = Vec::with_capacity(messages.len());
+        for id in messages {
+            let Some(LineReference { event_id, part, buffer, .. }) = self.outbound.in_flight.remove(&id)
+            else {
+                continue;
+            };
+            lines.push((event_id.to_string(), part));
+            if let Some(place) = self.buffers.find_id(buffer) {
+                if let Some(fate) = fate {
+                    self.tell_once(place, &event_id, fate);
+                }
+                self.settle_one(place, &event_id);
+            }
+        }
+        if !lines.is_empty() {
+            // Nobody waits for this commit: were it lost, the line would be uncertain, and its sender asked.
+            drop(self.bridge.store.settle_lines(lines, state, None).await);
+        }
+    }
+
+    /// So many more lines of an event are open.
+    pub(super) fn open_progress(&mut self, buffer: i64, event_id: &Arc<str>, lines: usize) {
+        let events = self.outbound.progress.entry(buffer).or_default();
+        match events.back_mut() {
+            Some(last) if last.event_id == *event_id => last.open += lines,
+            _ => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines, told: false }),
+        }
+    }
+
+    /// So many lines of an event are open, which may have waited until now.
+    pub(super) fn set_progress(&mut self, buffer: i64, event_id: &Arc<str>, lines: usize) {
+        let events = self.outbound.progress.entry(buffer).or_default();
+        match events.iter_mut().find(|event| event.event_id == *event_id) {
+            Some(event) => event.open = lines,
+            None => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines, told: false }),
+        }
+    }
+
+    /// An event does not go at all: its sender is told, and it is settled by that.
+    pub(super) fn refuse_event(&mut self, place: usize, event_id: &str, what: &str) {
+        self.reply(place, event_id, what);
+        let buffer = self.buffers.get(place).row.id;
+        self.set_progress(buffer, &event_id.into(), 0);
+        self.advance(place);
+    }
+
+    /// One line of an event is settled; the receipt moves as far as everything before it is settled, too.
+    pub(super) fn settle_one(&mut self, place: usize, event_id: &str) {
+        let buffer = self.buffers.get(place).row.id;
+        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
+        if let Some(event) = events.find(|event| &*event.event_id == event_id) {
+            event.open = event.open.saturating_sub(1);
+        }
+        self.advance(place);
+    }
+
+    pub(super) fn advance(&mut self, place: usize) {
+        let row = &self.buffers.get(place).row;
+        let Some(events) = self.outbound.progress.get_mut(&row.id) else {
+            return;
+        };
+        let mut settled = None;
+        while events.front().is_some_and(|event| event.open == 0) {
+            settled = events.pop_front();
+        }
+        if events.is_empty() {
+            self.outbound.progress.remove(&row.id);
+        }
+        if let Some(event) = settled {
+            self.bridge.settle_up_to(row.room, &row.creator, &event.event_id);
+        }
+    }
+
+    pub(super) fn reply_uncertain(&mut self, buffer: i64, event_id: &str, why: &str) {
+        if let Some(place) = self.buffers.find_id(buffer) {
+            self.tell_once(place, event_id, &uncertain(why));
+        }
+    }
+
+    /// Answers a message with its fate, unless that was told of another of its lines.
+    pub(super) fn tell_once(&mut self, place: usize, event_id: &str, what: &str) {
+        let buffer = self.buffers.get(place).row.id;
+        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
+        let event = events.find(|event| &*event.event_id == event_id);
+        if event.is_none_or(|event| !std::mem::replace(&mut event.told, true)) {
+            self.reply(place, event_id, what);
+        }
+    }
+
+    /// Answers a message of the user with what became of it. It mentions them: it must reach them.
+    pub(super) fn reply(&mut self, place: usize, event_id: &str, what: &str) {
+        let row = &self.buffers.get(place).row;
+        let text = RichText::plain(format!("Your message {what}"));
+        let content = content::message(MessageType::Text, &text, Some(&self.row.user_id));
+        let content = content::in_reply_to(content, event_id);
+        self.incoming.outbox.push(content::message_row(row.room, &row.creator, content, None));
+    }
+}
+
+pub(super) fn uncertain(why: &str) -> String {
+    format!("may not have arrived: {why}. If nobody answers, send it again.")
+}

@@ -1,0 +1,158 @@
+//! Messages that wait: for the connection, for their channel, for what came before them.
+//!
+//! An event that waits stays in the inbox; only its number is kept here. What waits too long is not sent late into
+//! another conversation: its sender is told.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::outgoing::{Held, LineReference};
+use super::{Actor, wording};
+use crate::irc::session::State;
+use crate::matrix::event::Event;
+use crate::store::{BufferKind, InboxEvent, StoreError};
+
+/// Events that may wait for one buffer. Beyond it the sender is told that theirs did not go.
+const MOST_HELD: usize = 500;
+
+impl Actor {
+    /// Whether the server takes lines for this buffer, as far as is known.
+    pub(super) fn is_open(&self, place: usize) -> bool {
+        let row = &self.buffers.get(place).row;
+        let Some(link) = &self.link else { return false };
+        link.session.state() == State::Ready
+            && (row.kind == BufferKind::Query || link.session.channel(&row.name).is_some())
+    }
+
+    /// Whether a line to this buffer may go now: nothing that came before it waits.
+    pub(super) fn can_speak(&self, place: usize) -> bool {
+        self.is_open(place) && !self.outbound.resend.contains_key(&self.buffers.get(place).row.id)
+    }
+
+    /// Keeps an event for later; it stays in the inbox.
+    pub(super) fn hold(&mut self, place: usize, stored: &InboxEvent) {
+        let is_open = self.is_open(place);
+        let buffer = self.buffers.get_mut(place);
+        let id = buffer.row.id;
+        let told = is_open || std::mem::replace(&mut buffer.told_waiting, true);
+        if self.outbound.held.get(&id).is_some_and(|held| held.len() >= MOST_HELD) {
+            self.outbound.commit.finished.push(stored.seq);
+            self.refuse_event(
+                place,
+                &stored.event_id,
+                "was not sent: too many messages wait already. Send it again later.",
+            );
+            return;
+        }
+        let event_id: Arc<str> = stored.event_id.as_str().into();
+        self.open_progress(id, &event_id, 1);
+        let held = Held { seq: stored.seq, event_id: Arc::clone(&event_id), received_at: stored.received_at };
+        self.outbound.held.entry(id).or_default().push_back(held);
+        if !told {
+            let limit = wording::duration(self.bridge.config.limits.stale_after);
+            let why = match &self.link {
+                Some(link) if link.session.state() == State::Ready => "you are not in the channel now",
+                _ => "there is no connection to the network now",
+            };
+            self.reply(
+                place,
+                &event_id,
+                &format!("waits: {why}. It goes when that has changed, within {limit}."),
+            );
+        }
+    }
+
+    /// A channel can be spoken to again: what waits goes first, as much as may be on its way.
+    pub(super) async fn release(&mut self, place: usize) -> Result<(), StoreError> {
+        let buffer = self.buffers.get_mut(place);
+        buffer.told_waiting = false;
+        let id = buffer.row.id;
+        self.expire_buffer(place);
+        self.outbound.releasing.insert(id);
+        while !self.is_crowded() {
+            if let Some(line) = pop(&mut self.outbound.resend, id) {
+                self.queue_line(place, line, true);
+            } else if let Some(held) = pop(&mut self.outbound.held, id) {
+                let stored = self.bridge.store.waiting_events(&self.lane, held.seq - 1, 1).await?;
+                match stored.first().map(|stored| (stored, Event::read(&stored.json))) {
+                    Some((stored, Ok(event))) if stored.seq == held.seq => self.speak(place, stored, &event),
+                    // It was there and could be read before; where it is not, nothing may wait for it.
+                    _ => self.settle_one(place, &held.event_id),
+                }
+            } else {
+                self.outbound.releasing.remove(&id);
+                break;
+            }
+        }
+        self.transmit().await
+    }
+
+    /// When the next message has waited too long.
+    pub(super) fn expires_at(&self) -> Option<Instant> {
+        let held = self.outbound.held.values().filter_map(|held| Some(held.front()?.received_at));
+        let lines = self.outbound.resend.values().filter_map(|lines| Some(lines.front()?.payload.at));
+        let oldest = held.chain(lines).min()?;
+        let left = oldest.saturating_add(self.patience()).saturating_sub(self.bridge.clock.unix_ms());
+        Some(self.now() + Duration::from_millis(left.max(0).unsigned_abs()))
+    }
+
+    /// How long a message may wait, in milliseconds.
+    fn patience(&self) -> i64 {
+        i64::try_from(self.bridge.config.limits.stale_after.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Gives up what has waited too long, and says so.
+    pub(super) fn expire(&mut self) {
+        let waiting = self.outbound.held.keys().chain(self.outbound.resend.keys());
+        let buffers: BTreeSet<i64> = waiting.copied().collect();
+        for place in buffers.into_iter().filter_map(|buffer| self.buffers.find_id(buffer)).collect::<Vec<_>>()
+        {
+            self.expire_buffer(place);
+        }
+    }
+
+    fn expire_buffer(&mut self, place: usize) {
+        let id = self.buffers.get(place).row.id;
+        let last = self.bridge.clock.unix_ms().saturating_sub(self.patience());
+        let why = "it waited so long that the conversation has moved on. Send it again if you still want to say it.";
+        while front(&self.outbound.resend, id).is_some_and(|line| line.payload.at <= last) {
+            let Some(LineReference { event_id, part, .. }) = pop(&mut self.outbound.resend, id) else {
+                break;
+            };
+            self.outbound.commit.refused.push((event_id.to_string(), part));
+            self.tell_once(place, &event_id, &format!("was not sent, or not all of it: {why}"));
+            self.settle_one(place, &event_id);
+        }
+        while front(&self.outbound.held, id).is_some_and(|held| held.received_at <= last) {
+            let Some(Held { seq, event_id, .. }) = pop(&mut self.outbound.held, id) else { break };
+            self.outbound.commit.finished.push(seq);
+            self.tell_once(place, &event_id, &format!("was not sent: {why}"));
+            self.settle_one(place, &event_id);
+        }
+    }
+
+    /// The network can be spoken to again: so can every nick.
+    pub(super) async fn release_queries(&mut self) -> Result<(), StoreError> {
+        for place in 0..self.buffers.len() {
+            if self.buffers.get(place).row.kind == BufferKind::Query {
+                self.release(place).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn front<T>(queues: &HashMap<i64, VecDeque<T>>, buffer: i64) -> Option<&T> {
+    queues.get(&buffer)?.front()
+}
+
+/// The next of a queue; an empty queue is gone.
+fn pop<T>(queues: &mut HashMap<i64, VecDeque<T>>, buffer: i64) -> Option<T> {
+    let queue = queues.get_mut(&buffer)?;
+    let next = queue.pop_front();
+    if queue.is_empty() {
+        queues.remove(&buffer);
+    }
+    next
+}

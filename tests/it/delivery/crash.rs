@@ -68,10 +68,17 @@ async fn invariant_2_a_kill_after_a_room_was_made_makes_no_second_one(#[case] wh
     world.homeserver.wait_requests("GET", "/joined_rooms", before + 2).await;
     process.kill().await;
     world.homeserver.faults().clear();
+    let mark = world.ircd.mark();
     let process = world.start_process();
+    // The invitation may be the first process's: what the second does shows that it runs.
+    world.ircd.wait_line_after(mark, |_, line| line.starts_with("JOIN")).await;
     let room = world.homeserver.wait_invite(alice.id()).await;
     alice.join(&room).await;
     world.ircd.wait_joined("#rust", "alice").await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    bob.say("#rust", "which room is it?");
+    world.homeserver.wait_message(&room, "which room is it?").await;
     for name in ["#rust (FakeNet)", "Lobby of FakeNet", "FakeNet"] {
         assert_eq!(world.homeserver.rooms_named(name).len(), 1, "{name}");
     }

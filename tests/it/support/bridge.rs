@@ -306,7 +306,9 @@ impl BridgeProcess {
     /// Waits until it has ended; its exit code.
     pub(crate) async fn wait_ended(mut self) -> Option<i32> {
         let ended = tokio::time::timeout(homeserver::LIMIT, self.child.wait()).await;
-        ended.unwrap_or_else(|_| panic!("it did not end\n{}", read(&self.log))).unwrap().code()
+        let status = ended.unwrap_or_else(|_| panic!("it did not end\n{}", read(&self.log))).unwrap();
+        assert!(status.code().is_some(), "it ended by {status}\n{}", read(&self.log));
+        status.code()
     }
 
     /// Where its log lies.

@@ -49,7 +49,7 @@ async fn stop_in_the_middle(scene: &mut Scene) {
         scene.said_to_alice(),
         "what irene said while alice was there, in order"
     );
-    assert_eq!(scene.heard_from_alice(), numbered("matrix", talk.from_matrix.get()), "what alice ever said");
+    assert_eq!(scene.heard_from_alice(), scene.handed_over(&talk).await, "what alice ever said");
     let uncertain: Vec<_> =
         scene.verdicts().into_iter().filter(|(_, text)| text.contains("may not have arrived")).collect();
     assert!(uncertain.is_empty(), "the server had time to confirm: {uncertain:?}");
@@ -88,13 +88,15 @@ async fn invariant_1_a_killed_bridge_comes_back_and_doubles_nothing() {
 
     // A line that was on its way may be uncertain; then alice was told. All others arrived, once and in order.
     let (heard, said) = (scene.heard_from_alice(), numbered("matrix", talk.from_matrix.get()));
+    let handed_over = scene.handed_over(&talk).await;
     let verdicts = scene.verdicts();
     let events = talk.events.borrow();
     let uncertain = |text: &String| {
         let place = said.iter().position(|said| said == text).unwrap();
         verdicts.iter().any(|(about, text)| *about == events[place] && text.contains("may not have arrived"))
     };
-    let told: Vec<_> = said.iter().filter(|text| heard.contains(text) || !uncertain(text)).cloned().collect();
+    let told: Vec<_> =
+        handed_over.iter().filter(|text| heard.contains(text) || !uncertain(text)).cloned().collect();
     assert_eq!(heard, told);
     assert_eq!(scene.town.alice.joined_rooms(), rooms, "the same rooms, and no others");
 }

@@ -87,6 +87,24 @@ impl Scene {
         messages.filter(|(nick, text)| nick == "alice" && is_numbered(text)).map(|(_, text)| text).collect()
     }
 
+    /// The numbered lines of alice that Synapse has handed to the bridge.
+    pub(crate) async fn handed_over(&self, talk: &Talk) -> Vec<String> {
+        let kept_back = self.town.synapse.kept_back().await;
+        let lines = numbered("matrix", talk.from_matrix.get()).into_iter();
+        let events = talk.events.borrow();
+        assert_eq!(lines.len(), events.len());
+        let handed_over: Vec<String> = lines
+            .zip(events.iter())
+            .filter(|(_, event)| !kept_back.contains(event))
+            .map(|(line, _)| line)
+            .collect();
+        assert!(
+            handed_over.len() + 2 >= events.len(),
+            "Synapse kept back more than an instant's: {kept_back:?}"
+        );
+        handed_over
+    }
+
     /// What the bridge told alice of her messages: the event that it is about, and the text.
     pub(crate) fn verdicts(&self) -> Vec<(String, String)> {
         let verdict = |event: &serde_json::Value| {

@@ -67,6 +67,21 @@ impl Synapse {
         self.wait_ready().await;
     }
 
+    /// The events that it has stored for the bridge and not handed over, by its own table.
+    ///
+    /// A transaction that Synapse stores in the instant between emptying its queue and marking the bridge as up
+    /// again stays there until the next outage. What never reached the bridge is not what the bridge has lost.
+    pub(crate) async fn kept_back(&self) -> Vec<String> {
+        use sqlx::Connection as _;
+        let url = format!("sqlite://{}?mode=ro", self.directory.join("homeserver.db").display());
+        let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let rows: Vec<String> = sqlx::query_scalar("SELECT event_ids FROM application_services_txns")
+            .fetch_all(&mut database)
+            .await
+            .unwrap();
+        rows.iter().flat_map(|ids| serde_json::from_str::<Vec<String>>(ids).unwrap()).collect()
+    }
+
     async fn wait_ready(&mut self) {
         let client = http_client();
         let url = format!("{}/_matrix/client/versions", self.url);

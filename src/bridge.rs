@@ -269,7 +269,7 @@ impl Bridge {
         const LONGEST: Duration = Duration::from_secs(30);
         let pause = match error {
             ClientError::Limited(wait) => (*wait).max(SHORTEST),
-            _ => (Duration::from_millis(250) * 2_u32.saturating_pow(attempt.min(10))).min(LONGEST),
+            _ => (Duration::from_millis(100) * 2_u32.saturating_pow(attempt.min(10))).min(LONGEST),
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => true,

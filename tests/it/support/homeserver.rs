@@ -31,7 +31,7 @@ pub(crate) use self::room::Event;
 pub(crate) use self::user::{NewRoom, TestUser};
 
 /// How long an observer waits for its condition.
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// What the homeserver is told at its start: what a registration file says, and how it makes rooms.
 #[derive(Debug, Clone)]

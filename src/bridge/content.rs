@@ -59,6 +59,12 @@ pub(crate) fn message(kind: MessageType, text: &RichText, mentioned: Option<&str
     content
 }
 
+/// The content of an `m.reaction`, which names its row as a message does.
+pub(crate) fn reaction(event_id: &str, key: &str, txn_id: &str) -> Value {
+    let relation = json!({ "rel_type": "m.annotation", "event_id": event_id, "key": key });
+    json!({ "m.relates_to": relation, CONTENT_KEY: txn_id })
+}
+
 /// Makes a message the answer to an event.
 pub(crate) fn in_reply_to(mut content: Value, event_id: &str) -> Value {
     content["m.relates_to"] = json!({ "m.in_reply_to": { "event_id": event_id } });
@@ -89,6 +95,27 @@ pub(crate) fn redact_row(room: i64, sender: &str, event_id: &str, reason: &str) 
     row(room, sender, OutboxKind::Redact, unique(), &arguments, None)
 }
 
+/// The row for a reaction to an event.
+#[expect(dead_code, reason = "prompts and the hourglass come next")]
+pub(crate) fn reaction_row(room: i64, sender: &str, event_id: &str, key: &str) -> NewOutbox {
+    let arguments = json!({ "event_id": event_id, "key": key });
+    row(room, sender, OutboxKind::Reaction, unique(), &arguments, None)
+}
+
+/// The row for a reaction to the event that another row, which comes before it, will have become.
+#[expect(dead_code, reason = "prompts and the hourglass come next")]
+pub(crate) fn reaction_to_row(room: i64, sender: &str, txn_id: &str, key: &str) -> NewOutbox {
+    let arguments = json!({ "txn_id": txn_id, "key": key });
+    row(room, sender, OutboxKind::Reaction, unique(), &arguments, None)
+}
+
+/// The row that takes back what another row, which comes before it, will have become.
+#[expect(dead_code, reason = "prompts and the hourglass come next")]
+pub(crate) fn unreact_row(room: i64, sender: &str, txn_id: &str) -> NewOutbox {
+    let arguments = json!({ "txn_id": txn_id, "reason": "" });
+    row(room, sender, OutboxKind::Redact, unique(), &arguments, None)
+}
+
 /// The row for an invitation.
 pub(crate) fn invite_row(room: i64, sender: &str, user_id: &str) -> NewOutbox {
     row(room, sender, OutboxKind::Invite, unique(), &json!({ "user_id": user_id }), None)
@@ -102,7 +129,15 @@ fn row(
     payload: &Value,
     history: Option<HistoryLine>,
 ) -> NewOutbox {
-    NewOutbox { room, txn_id, sender: sender.to_owned(), kind, payload: payload.to_string(), history }
+    NewOutbox {
+        room,
+        txn_id,
+        sender: sender.to_owned(),
+        kind,
+        payload: payload.to_string(),
+        ts: None,
+        history,
+    }
 }
 
 #[cfg(test)]

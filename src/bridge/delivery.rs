@@ -42,8 +42,26 @@ struct StateArguments {
 
 #[derive(Deserialize)]
 struct RedactArguments {
-    event_id: String,
+    #[serde(flatten)]
+    event: Reference,
     reason: String,
+}
+
+#[derive(Deserialize)]
+struct ReactionArguments {
+    #[serde(flatten)]
+    event: Reference,
+    key: String,
+}
+
+/// An event that a request is about.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reference {
+    /// By its id.
+    EventId(String),
+    /// By the row before this one that it came from.
+    TxnId(String),
 }
 
 #[derive(Deserialize)]
@@ -96,6 +114,10 @@ impl Bridge {
             }
             for request in requests {
                 after = request.seq;
+                // It may be about an event whose id is not committed yet.
+                if matches!(request.kind, OutboxKind::Redact | OutboxKind::Reaction) {
+                    commit(std::mem::take(&mut tickets)).await?;
+                }
                 let known = sent.remove(&(request.sender.clone(), request.txn_id.clone()));
                 let outcome = match known {
                     Some(event_id) => Outcome::Done(Some(event_id)),
@@ -179,7 +201,7 @@ impl Bridge {
         room_id: &str,
         requests: &[Outbox],
     ) -> Option<HashMap<(String, String), String>> {
-        let messages = requests.iter().filter(|request| request.kind == OutboxKind::Message);
+        let messages = requests.iter().filter(|request| has_key(request.kind));
         let senders: BTreeSet<&str> = messages.map(|request| request.sender.as_str()).collect();
         let senders: Vec<&str> = senders.into_iter().collect();
         if senders.is_empty() {
@@ -235,7 +257,7 @@ impl Bridge {
             if !self.pause_after(&error, attempt).await {
                 return Outcome::Stopped;
             }
-            if error.is_unknown() && request.kind == OutboxKind::Message {
+            if error.is_unknown() && has_key(request.kind) {
                 let Some(mut sent) = self.wait_for_sent(room, room_id, std::slice::from_ref(request)).await
                 else {
                     return Outcome::Stopped;
@@ -257,14 +279,26 @@ impl Bridge {
         self.bring_in(room, room_id, &request.sender).await.map_err(temporary)?;
         let Outbox { sender, txn_id, payload, .. } = request;
         match request.kind {
-            OutboxKind::Message => self.client.send_message(sender, room_id, txn_id, payload).await.map(Some),
+            OutboxKind::Message => self
+                .client
+                .send(sender, room_id, "m.room.message", txn_id, payload, request.ts)
+                .await
+                .map(Some),
             OutboxKind::State => {
                 let StateArguments { kind, state_key, content } = read(payload)?;
                 self.client.send_state(sender, room_id, &kind, &state_key, &content).await.map(Some)
             }
             OutboxKind::Redact => {
-                let RedactArguments { event_id, reason } = read(payload)?;
+                let RedactArguments { event, reason } = read(payload)?;
+                // What never came into being needs no redaction.
+                let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
                 self.client.redact(sender, room_id, &event_id, txn_id, &reason).await.map(Some)
+            }
+            OutboxKind::Reaction => {
+                let ReactionArguments { event, key } = read(payload)?;
+                let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
+                let content = content::reaction(&event_id, &key, txn_id).to_string();
+                self.client.send(sender, room_id, "m.reaction", txn_id, &content, None).await.map(Some)
             }
             OutboxKind::Invite => {
                 let InviteArguments { user_id } = read(payload)?;
@@ -273,6 +307,17 @@ impl Bridge {
                     Err(error) if !error.is_final() => Err(error),
                     Ok(()) | Err(_) => Ok(None),
                 }
+            }
+        }
+    }
+
+    /// The id of an event that a request is about.
+    async fn event_of(&self, reference: Reference) -> Result<Option<String>, ClientError> {
+        match reference {
+            Reference::EventId(event_id) => Ok(Some(event_id)),
+            Reference::TxnId(txn_id) => {
+                let found = self.store.event_of_request(&txn_id).await;
+                found.map_err(|error| temporary(error.into()))
             }
         }
     }
@@ -336,6 +381,11 @@ impl Bridge {
             }
         }
     }
+}
+
+/// Whether the event that comes of it carries the content key.
+fn has_key(kind: OutboxKind) -> bool {
+    matches!(kind, OutboxKind::Message | OutboxKind::Reaction)
 }
 
 /// A failure of the store is as temporary as one of the homeserver: nothing is given up because of it.

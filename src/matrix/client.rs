@@ -19,7 +19,10 @@ use ruma::api::{
     OutgoingRequestAppserviceExt as _, SupportedVersions,
 };
 use ruma::serde::Raw;
-use ruma::{OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId, RoomId, UserId};
+use ruma::{
+    MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId, RoomId, UInt,
+    UserId,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -241,19 +244,24 @@ impl Client {
         self.call(sender, request).await.map(drop)
     }
 
-    /// `PUT /rooms/{room}/send/m.room.message/{txn}` with this JSON as its content.
-    pub async fn send_message(
+    /// `PUT /rooms/{room}/send/{type}/{txn}` with this JSON as its content, and as if it were sent at `ts` where that is
+    /// given (milliseconds since 1970; "Timestamp massaging" for application services).
+    pub async fn send(
         &self,
         sender: &str,
         room: &str,
+        kind: &str,
         txn_id: &str,
         content: &str,
+        ts: Option<i64>,
     ) -> Result<String, ClientError> {
         use client::message::send_message_event::v3::Request;
         let body = Raw::from_json_string(content.to_owned())
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
         let txn_id: OwnedTransactionId = txn_id.into();
-        let request = Request::new_raw(room_id(room)?, txn_id, "m.room.message".into(), body);
+        let mut request = Request::new_raw(room_id(room)?, txn_id, kind.into(), body);
+        let time = ts.and_then(|ts| UInt::try_from(ts).ok());
+        request.timestamp = time.map(MilliSecondsSinceUnixEpoch);
         Ok(self.call_within(Some(SEND_LIMIT), sender, request).await?.event_id.into())
     }
 
@@ -333,7 +341,7 @@ impl Client {
         Ok(response.capabilities.room_versions.default.to_string())
     }
 
-    /// `GET /rooms/{room}/messages`: the latest messages of these people, newest first, `limit` at most.
+    /// `GET /rooms/{room}/messages`: the latest messages and reactions of these people, newest first, `limit` at most.
     pub async fn latest_messages(
         &self,
         sender: &str,
@@ -345,7 +353,7 @@ impl Client {
         /// Some homeservers look through so many events before they filter.
         const PAGES: usize = 10;
         let mut filter = RoomEventFilter::default();
-        filter.types = Some(vec!["m.room.message".to_owned()]);
+        filter.types = Some(vec!["m.room.message".to_owned(), "m.reaction".to_owned()]);
         filter.senders = Some(people.iter().map(|user| user_id(user)).collect::<Result<_, _>>()?);
         let mut found = Vec::new();
         let mut from = None;

@@ -19,18 +19,21 @@ pub enum OutboxKind {
     Message,
     /// Set a state event: the payload holds `type`, `state_key` and `content`.
     State,
-    /// Redact an event: the payload holds `event_id` and `reason`.
+    /// Redact an event: the payload holds `reason`, and `event_id` or the `txn_id` of the row whose event is meant.
     Redact,
     /// Invite a user: the payload holds `user_id`.
     Invite,
+    /// Send an `m.reaction`: the payload holds `key`, and `event_id` or the `txn_id` of the row whose event is meant.
+    Reaction,
 }
 
 impl OutboxKind {
-    const ALL: [(Self, &'static str); 4] = [
+    const ALL: [(Self, &'static str); 5] = [
         (Self::Message, "message"),
         (Self::State, "state"),
         (Self::Redact, "redact"),
         (Self::Invite, "invite"),
+        (Self::Reaction, "reaction"),
     ];
 
     fn as_str(self) -> &'static str {
@@ -51,6 +54,8 @@ pub struct NewOutbox {
     pub kind: OutboxKind,
     /// The JSON of the content, or of the arguments.
     pub payload: String,
+    /// When it happened, in milliseconds since 1970, where that is not now.
+    pub ts: Option<i64>,
     /// The line that it shows; it is kept in history, in the same commit.
     pub history: Option<HistoryLine>,
 }
@@ -70,6 +75,8 @@ pub struct Outbox {
     pub kind: OutboxKind,
     /// The JSON of the content, or of the arguments.
     pub payload: String,
+    /// When it happened, in milliseconds since 1970, where that is not now.
+    pub ts: Option<i64>,
 }
 
 /// What a session actor has read from IRC, as one commit.
@@ -103,6 +110,7 @@ struct Row {
     sender: String,
     kind: String,
     payload: Vec<u8>,
+    ts: Option<i64>,
 }
 
 fn row_name(txn_id: &str) -> String {
@@ -186,7 +194,7 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<Outbox>, StoreError> {
-        const SQL: &str = "SELECT seq, room, txn_id, sender, kind, payload FROM outbox
+        const SQL: &str = "SELECT seq, room, txn_id, sender, kind, payload, ts FROM outbox
             WHERE room = $1 AND state = 'queued' AND seq > $2 ORDER BY seq LIMIT $3";
         let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
             .bind(room)
@@ -203,8 +211,8 @@ impl Store {
                     .map(|(kind, _)| *kind)
                     .ok_or_else(|| StoreError::Unknown(format!("a request of kind {}", row.kind)))?;
                 let payload = String::from_utf8(payload).map_err(|_| StoreError::Sealed)?;
-                let Row { seq, room, txn_id, sender, .. } = row;
-                Ok(Outbox { seq, room, txn_id, sender, kind, payload })
+                let Row { seq, room, txn_id, sender, ts, .. } = row;
+                Ok(Outbox { seq, room, txn_id, sender, kind, payload, ts })
             })
             .collect()
     }
@@ -237,6 +245,14 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// The event that a row became; `None` where it became none, or is forgotten.
+    pub async fn event_of_request(&self, txn_id: &str) -> Result<Option<String>, StoreError> {
+        const SQL: &str = "SELECT event_id FROM outbox WHERE txn_id = $1";
+        let found: Option<Option<String>> =
+            on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(txn_id).fetch_optional(p).await)?;
+        Ok(found.flatten())
     }
 
     /// Sets a request aside that the homeserver refuses for good.
@@ -277,12 +293,13 @@ pub(super) async fn insert(
     payload: Vec<u8>,
     now: i64,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO outbox (room, txn_id, sender, kind, payload, history, state, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7) ON CONFLICT (txn_id) DO NOTHING";
+    const SQL: &str =
+        "INSERT INTO outbox (room, txn_id, sender, kind, payload, ts, history, state, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8) ON CONFLICT (txn_id) DO NOTHING";
     let history = match &row.history {
         Some(line) => Some(history::insert(tx, line).await?),
         None => None,
     };
-    execute!(tx, SQL, row.room, row.txn_id, row.sender, row.kind.as_str(), payload, history, now)?;
+    execute!(tx, SQL, row.room, row.txn_id, row.sender, row.kind.as_str(), payload, row.ts, history, now)?;
     Ok(())
 }

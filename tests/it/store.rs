@@ -132,6 +132,7 @@ fn message(room: i64, sender: &str, text: &str) -> NewOutbox {
         sender: sender.into(),
         kind: OutboxKind::Message,
         payload: text.into(),
+        ts: None,
         history: None,
     }
 }

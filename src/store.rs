@@ -10,6 +10,7 @@
 
 mod buffers;
 mod error;
+mod gaps;
 mod ghosts;
 mod history;
 mod inbox;
@@ -30,6 +31,7 @@ use secrecy::SecretString;
 
 pub use buffers::{Buffer, BufferKind, NewBuffer};
 pub use error::{OpenError, StoreError};
+pub use gaps::Gaps;
 pub use ghosts::{Departure, Ghost};
 pub use history::{Direction, HistoryLine};
 pub use inbox::{InboxEvent, NewEvent, STRAY};

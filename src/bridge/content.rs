@@ -12,6 +12,9 @@ const LONGEST_HTML: usize = 32 * 1024;
 /// And no text is sent that is longer than this.
 const LONGEST_BODY: usize = 24 * 1024;
 
+/// The key in the notice of a gap: from when to when nothing was seen, in milliseconds since 1970.
+pub(crate) const GAP_KEY: &str = "chat.towline.gap";
+
 /// How a message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MessageType {

@@ -8,6 +8,7 @@
 //! commit what was read, commit what is about to be sent, hand the bytes to the socket.
 
 mod buffers;
+mod gaps;
 mod incoming;
 mod link;
 mod outgoing;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 
 use self::buffers::Buffers;
+use self::gaps::Heard;
 use self::link::{Dialing, Link};
 use self::outgoing::Outbound;
 use super::Bridge;
@@ -122,6 +124,7 @@ struct Actor {
     /// The store failed: what is known of it must be read anew.
     must_reload: bool,
     incoming: Incoming,
+    heard: Heard,
     server_text: Vec<RichText>,
     outbound: Outbound,
     requests: mpsc::Receiver<requests::Envelope>,
@@ -194,6 +197,7 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
         stuck: false,
         must_reload: false,
         incoming: Incoming::default(),
+        heard: Heard::default(),
         server_text: Vec::new(),
         outbound: Outbound::default(),
         requests: mailbox,
@@ -267,8 +271,12 @@ impl Actor {
         received: std::io::Result<bool>,
         messages: &mut Vec<Message>,
     ) -> Result<(), StoreError> {
+        let heard = !messages.is_empty();
         for event in self.read_messages(messages) {
             self.on_event(event).await?;
+        }
+        if heard {
+            self.hear();
         }
         match received {
             Ok(true) => Ok(()),
@@ -319,6 +327,7 @@ impl Actor {
     }
 
     async fn commit_incoming(&mut self) -> Result<(), StoreError> {
+        self.note_heard();
         if self.incoming.is_empty() {
             return Ok(());
         }

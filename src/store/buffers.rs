@@ -67,6 +67,8 @@ pub struct Buffer {
     pub key: Option<SecretString>,
     /// The topic as last shown in the room.
     pub topic: Option<String>,
+    /// Since when lines are missing that are still to be fetched, in milliseconds since 1970.
+    pub gap_from: Option<i64>,
     /// The number of its room.
     pub room: i64,
     /// The room's Matrix id, once it exists.
@@ -83,6 +85,7 @@ struct Row {
     wanted: bool,
     key: Option<Vec<u8>>,
     topic: Option<String>,
+    gap_from: Option<i64>,
     room: i64,
     room_id: Option<String>,
     creator: String,
@@ -91,7 +94,7 @@ struct Row {
 macro_rules! buffer_query {
     ($tail:literal) => {
         concat!(
-            "SELECT buffer.id, buffer.kind, buffer.name, buffer.wanted, buffer.key, buffer.topic,
+            "SELECT buffer.id, buffer.kind, buffer.name, buffer.wanted, buffer.key, buffer.topic, buffer.gap_from,
                 room.id AS room, room.room_id, room.creator
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             JOIN room ON room.id = link.room ",
@@ -213,7 +216,7 @@ impl Store {
             "query" => BufferKind::Query,
             other => return Err(StoreError::Unknown(format!("a buffer of kind {other}"))),
         };
-        let Row { id, name, wanted, topic, room, room_id, creator, .. } = row;
-        Ok(Buffer { id, kind, name, wanted, key, topic, room, room_id, creator })
+        let Row { id, name, wanted, topic, gap_from, room, room_id, creator, .. } = row;
+        Ok(Buffer { id, kind, name, wanted, key, topic, gap_from, room, room_id, creator })
     }
 }

@@ -2,7 +2,7 @@
 //! ones. Conversations with services never get here; that is decided where the line is read.
 
 use super::pool::{Tx, execute, on, on_tx};
-use super::{Store, StoreError};
+use super::{Store, StoreError, gaps};
 
 /// Whether a line came from IRC or went there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +34,20 @@ pub struct HistoryLine {
     pub event_id: Option<String>,
     /// From or to IRC.
     pub direction: Direction,
+    /// It came with what was missed; so many of the same sender and text came before it in the same go.
+    pub replayed: Option<u32>,
 }
 
-pub(super) async fn insert(tx: &mut Tx, line: &HistoryLine) -> Result<i64, StoreError> {
+/// Stores a line and gives its number; `None` for one that is there already.
+pub(super) async fn insert(tx: &mut Tx, line: &HistoryLine) -> Result<Option<i64>, StoreError> {
     const SQL: &str =
         "INSERT INTO history (buffer, at, kind, sender, account, text, msgid, event_id, direction)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id";
+    if let Some(before) = line.replayed
+        && gaps::is_known(tx, line, before).await?
+    {
+        return Ok(None);
+    }
     let direction = match line.direction {
         Direction::In => "in",
         Direction::Out => "out",
@@ -54,7 +62,7 @@ pub(super) async fn insert(tx: &mut Tx, line: &HistoryLine) -> Result<i64, Store
         .bind(&line.msgid)
         .bind(&line.event_id)
         .bind(direction)
-        .fetch_one(c)
+        .fetch_optional(c)
         .await)?)
 }
 

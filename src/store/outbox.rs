@@ -10,7 +10,7 @@ use sqlx::FromRow;
 
 use super::history::{self, HistoryLine};
 use super::pool::{Tx, execute, on, on_tx};
-use super::{Store, StoreError, ghosts, sessions};
+use super::{Gaps, Store, StoreError, gaps, ghosts, sessions};
 
 /// What is asked of the homeserver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,8 @@ pub struct Incoming {
     pub departures: Vec<(i64, String, String, Option<String>)>,
     /// Topics as they will be shown: buffer, text.
     pub topics: Vec<(i64, String)>,
+    /// What is missing, and what no longer is.
+    pub gaps: Gaps,
 }
 
 impl Incoming {
@@ -99,6 +101,7 @@ impl Incoming {
             && self.history.is_empty()
             && self.departures.is_empty()
             && self.topics.is_empty()
+            && self.gaps.is_empty()
     }
 }
 
@@ -130,7 +133,7 @@ impl Store {
         const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
-        let Incoming { history, departures, topics, .. } = Incoming { outbox: Vec::new(), ..incoming };
+        let Incoming { history, departures, topics, gaps, .. } = Incoming { outbox: Vec::new(), ..incoming };
         self.write(move |tx| {
             Box::pin(async move {
                 sessions::check_epoch(tx, session, epoch).await?;
@@ -151,7 +154,7 @@ impl Store {
                 for (buffer, topic) in topics {
                     execute!(tx, TOPIC, buffer, topic)?;
                 }
-                Ok(())
+                gaps::note(tx, session, gaps).await
             })
         })
         .await
@@ -297,7 +300,14 @@ pub(super) async fn insert(
         "INSERT INTO outbox (room, txn_id, sender, kind, payload, ts, history, state, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8) ON CONFLICT (txn_id) DO NOTHING";
     let history = match &row.history {
-        Some(line) => Some(history::insert(tx, line).await?),
+        Some(line) => {
+            let stored = history::insert(tx, line).await?;
+            if stored.is_none() {
+                // The room shows it already.
+                return Ok(());
+            }
+            stored
+        }
         None => None,
     };
     execute!(tx, SQL, row.room, row.txn_id, row.sender, row.kind.as_str(), payload, row.ts, history, now)?;

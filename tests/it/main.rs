@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod conversation;
 mod delivery;
+mod gaps;
 mod lifecycle;
 mod messages;
 mod queries;

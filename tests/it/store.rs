@@ -11,6 +11,7 @@ use towline::store::{
 
 use crate::support::database::TestDatabase;
 
+mod gaps;
 mod writer;
 
 const NOW: i64 = 1_700_000_000_000;
@@ -152,6 +153,7 @@ fn line(buffer: i64, text: &str) -> HistoryLine {
         msgid: None,
         event_id: None,
         direction: Direction::In,
+        replayed: None,
     }
 }
 

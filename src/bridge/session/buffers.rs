@@ -20,6 +20,8 @@ pub(super) struct OpenBuffer {
     pub(super) refused: Option<u16>,
     /// The owner is in the room or invited, as far as is known.
     pub(super) invited: bool,
+    /// Since when lines are missing, in milliseconds since 1970, while we are not back.
+    pub(super) gap_from: Option<i64>,
 }
 
 #[derive(Default)]
@@ -33,9 +35,12 @@ pub(super) struct Buffers {
 impl Buffers {
     pub(super) async fn load(store: &Store, session: i64) -> Result<Self, StoreError> {
         let mut buffers = Self::default();
+        let seen_at = store.seen_at(session).await?;
         for row in store.buffers(session).await? {
             let room = row.room;
-            buffers.add(row);
+            let missing = row.gap_from.or(seen_at.filter(|_| row.kind == BufferKind::Channel && row.wanted));
+            let place = buffers.add(row);
+            buffers.list[place].gap_from = missing;
             for folded in store.members(room).await? {
                 if let Some(last) = buffers.list.last_mut() {
                     last.speakers.insert(&folded, ());
@@ -64,6 +69,7 @@ impl Buffers {
             parting: false,
             refused: None,
             invited,
+            gap_from: None,
         });
         place
     }

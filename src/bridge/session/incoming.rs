@@ -47,6 +47,7 @@ impl Actor {
                 }
                 self.last_reason = None;
                 self.told.clear();
+                self.keep_gaps();
                 self.say(RichText::plain(format!("Connected to {server} as {nick}.")));
             }
             Event::Ready { .. } => self.on_ready().await?,
@@ -159,6 +160,7 @@ impl Actor {
         };
         let buffer = self.buffers.get_mut(place);
         (buffer.parting, buffer.refused) = (false, None);
+        self.end_gap(place);
         // The room comes into being although nobody speaks yet.
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         self.release(place).await
@@ -300,6 +302,7 @@ impl Actor {
             msgid: line.msgid,
             event_id: None,
             direction: if line.own { Direction::Out } else { Direction::In },
+            replayed: None,
         });
         if is_query {
             self.invite_back(place);

@@ -210,6 +210,7 @@ impl Actor {
         } else {
             self.next_server += 1;
         }
+        self.begin_gaps(&link.session);
         self.give_back(&link.session).await?;
         Ok(true)
     }

@@ -345,6 +345,7 @@ impl Actor {
                     msgid: None,
                     event_id: Some(event_id.to_string()),
                     direction: Direction::Out,
+                    replayed: None,
                 });
             }
             let payload = Payload { kind, text, at: stored.received_at };

@@ -15,6 +15,20 @@ pub(super) fn duration(time: Duration) -> String {
     }
 }
 
+/// From when to when, in UTC; the day is said where it is not the same.
+pub(super) fn span(from: i64, to: i64) -> String {
+    const DAY: &str = "%Y-%m-%d";
+    let time = |ms: i64, format: &str| {
+        let time = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+        time.strftime(format).to_string()
+    };
+    // Whole seconds, on the safe side.
+    let to = to.saturating_add(999);
+    let same_day = time(from, DAY) == time(to, DAY);
+    let end = time(to, if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" });
+    format!("from {} to {end} UTC", time(from, "%Y-%m-%d %H:%M:%S"))
+}
+
 /// A nick that every server takes, as near to this text as can be (RFC 2812, section 2.3.1).
 pub(super) fn nick_from(text: &str) -> Nick {
     let mut nick: String = text
@@ -103,6 +117,17 @@ pub(super) fn message_remedy(code: u16) -> &'static str {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case::one_day(1_763_726_590_123, 1_763_726_865_001, "from 2025-11-21 12:03:10 to 12:07:46 UTC")]
+    #[case::over_midnight(
+        1_763_769_599_000,
+        1_763_769_600_000,
+        "from 2025-11-21 23:59:59 to 2025-11-22 00:00:00 UTC"
+    )]
+    fn a_span_is_never_shorter_than_it_was(#[case] from: i64, #[case] to: i64, #[case] text: &str) {
+        assert_eq!(span(from, to), text);
+    }
 
     #[rstest]
     #[case::plain("alice", "alice")]

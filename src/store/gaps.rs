@@ -1,0 +1,89 @@
+//! What may be missing in a buffer, and whether a line that comes late is there already.
+//!
+//! A session remembers when it last heard from its server; what was said later is missing, unless it can be fetched.
+//! A buffer whose missing lines are still to be fetched says since when, so that a crash in the middle forgets no gap.
+
+use super::history::HistoryLine;
+use super::pool::{Tx, execute, on, on_tx};
+use super::{Store, StoreError};
+
+/// How far our clock and the server's may be apart, in milliseconds, for a line of ours to be known again by its text.
+const OWN_SKEW: i64 = 5 * 60 * 1000;
+/// The same for others' lines: a bouncer stamps a line when it comes and again when it passes it on.
+const REPLAY_SKEW: i64 = 1_000;
+
+/// What changes about gaps with what was read.
+#[derive(Debug, Default)]
+pub struct Gaps {
+    /// When the session last heard from its server, in milliseconds since 1970.
+    pub seen_at: Option<i64>,
+    /// Since when lines of a buffer are missing; `None` when they no longer are.
+    pub buffers: Vec<(i64, Option<i64>)>,
+}
+
+impl Gaps {
+    pub(super) fn is_empty(&self) -> bool {
+        self.seen_at.is_none() && self.buffers.is_empty()
+    }
+}
+
+impl Store {
+    /// When a session last heard from its server.
+    pub async fn seen_at(&self, session: i64) -> Result<Option<i64>, StoreError> {
+        const SQL: &str = "SELECT seen_at FROM session WHERE id = $1";
+        let found: Option<Option<i64>> =
+            on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(session).fetch_optional(p).await)?;
+        Ok(found.flatten())
+    }
+
+    /// The time of the last line of a buffer that is not later than this.
+    pub async fn last_line_before(&self, buffer: i64, time: i64) -> Result<Option<i64>, StoreError> {
+        const SQL: &str = "SELECT MAX(at) FROM history WHERE buffer = $1 AND at <= $2";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(buffer).bind(time).fetch_one(p).await)?)
+    }
+}
+
+pub(super) async fn note(tx: &mut Tx, session: i64, gaps: Gaps) -> Result<(), StoreError> {
+    const SEEN: &str = "UPDATE session SET seen_at = $2 WHERE id = $1";
+    const GAP: &str = "UPDATE buffer SET gap_from = $2 WHERE id = $1";
+    if let Some(seen_at) = gaps.seen_at {
+        execute!(tx, SEEN, session, seen_at)?;
+    }
+    for (buffer, from) in gaps.buffers {
+        execute!(tx, GAP, buffer, from)?;
+    }
+    Ok(())
+}
+
+/// Whether a line that came with what was missed is in the history already.
+///
+/// By its id, where it has one. A line of the user's own may be there without: it went out from here, and nobody told
+/// its id; it gets the id now. Without ids a line is known by sender, text and time, and `before` of the same kind came
+/// earlier in the same go.
+pub(super) async fn is_known(tx: &mut Tx, line: &HistoryLine, before: u32) -> Result<bool, StoreError> {
+    const BY_ID: &str = "SELECT 1 FROM history WHERE buffer = $1 AND msgid = $2";
+    const OWN: &str = "UPDATE history SET msgid = $3 WHERE id = (SELECT MIN(id) FROM history
+        WHERE buffer = $1 AND sender = $2 AND at BETWEEN $4 AND $5 AND direction = 'out' AND msgid IS NULL
+        AND text = $6)";
+    const ALIKE: &str = "SELECT COUNT(*) FROM history
+        WHERE buffer = $1 AND sender = $2 AND at BETWEEN $3 AND $4 AND text = $5";
+    if let Some(msgid) = &line.msgid {
+        let found: Option<i32> =
+            on_tx!(tx, |c| sqlx::query_scalar(BY_ID).bind(line.buffer).bind(msgid).fetch_optional(c).await)?;
+        if found.is_some() {
+            return Ok(true);
+        }
+        let (from, to) = (line.at.saturating_sub(OWN_SKEW), line.at.saturating_add(OWN_SKEW));
+        return Ok(execute!(tx, OWN, line.buffer, &line.sender, msgid, from, to, &line.text)? > 0);
+    }
+    let (from, to) = (line.at.saturating_sub(REPLAY_SKEW), line.at.saturating_add(REPLAY_SKEW));
+    let alike: i64 = on_tx!(tx, |c| sqlx::query_scalar(ALIKE)
+        .bind(line.buffer)
+        .bind(&line.sender)
+        .bind(from)
+        .bind(to)
+        .bind(&line.text)
+        .fetch_one(c)
+        .await)?;
+    Ok(alike > i64::from(before))
+}

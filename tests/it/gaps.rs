@@ -1,0 +1,103 @@
+//! What was said while nobody was there: told where nobody kept it, fetched where somebody did.
+
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, TestUser};
+use crate::support::ircd::Person;
+
+const GAP: &str = "chat.towline.gap";
+
+/// Alice in `#rust` with Bob, and the room.
+struct Scene {
+    world: World,
+    alice: TestUser,
+    bob: Person,
+    room: String,
+    control: String,
+}
+
+async fn scene() -> Scene {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "before");
+    world.homeserver.wait_message(&room, "before").await;
+    Scene { world, alice, bob, room, control }
+}
+
+fn is_gap(event: &Event) -> bool {
+    event.content[GAP].is_object()
+}
+
+/// The gaps of a room: from, to.
+fn gaps(world: &World, room: &str) -> Vec<(u64, u64)> {
+    let events = world.homeserver.events(room).into_iter().filter(is_gap);
+    events
+        .map(|event| {
+            (event.content[GAP]["from"].as_u64().unwrap(), event.content[GAP]["to"].as_u64().unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_cut_a_notice_says_from_when_to_when_nothing_was_seen() {
+    let Scene { world, bob, room, .. } = scene().await;
+    let before = world.homeserver.wait_message(&room, "before").await.ts;
+    world.ircd.cut("alice");
+    world.ircd.wait_gone("alice").await;
+    bob.say("#rust", "missed");
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.say("#rust", "after");
+    let after = world.homeserver.wait_message(&room, "after").await.ts;
+    let notice = world.homeserver.wait_event(&room, is_gap).await;
+    assert_eq!(notice.content["msgtype"], "m.notice");
+    assert!(notice.body().starts_with("Nothing was seen here from "), "{}", notice.body());
+    assert!(notice.body().ends_with(" UTC: there was no connection to FakeNet."), "{}", notice.body());
+    let [(from, to)] = gaps(&world, &room)[..] else { panic!("one gap") };
+    assert!(from <= before && before <= to && to <= after, "{from} {before} {to} {after}");
+    // It stands between what was said before and after.
+    let bodies = world.homeserver.timeline_bodies(&room);
+    let place = |text: &str| bodies.iter().position(|body| body.starts_with(text)).unwrap();
+    assert!(place("before") < place("Nothing was seen") && place("Nothing was seen") < place("after"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_the_gap_begins_when_the_server_was_last_heard() {
+    let Scene { mut world, bob, room, .. } = scene().await;
+    let before = world.homeserver.wait_message(&room, "before").await.ts;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.say("#rust", "after");
+    world.homeserver.wait_message(&room, "after").await;
+    let [(from, to)] = gaps(&world, &room)[..] else { panic!("one gap") };
+    assert!(from <= before + 2_000 && to > before, "{from} {before} {to}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_and_returns_has_missed_nothing_by_accident() {
+    let Scene { world, alice, bob, room, control } = scene().await;
+    alice.send_text(&control, "part #rust");
+    world.ircd.wait_parted("#rust", "alice").await;
+    alice.send_text(&control, "join #rust");
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.say("#rust", "after");
+    world.homeserver.wait_message(&room, "after").await;
+    assert_eq!(gaps(&world, &room), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_that_was_told_is_not_told_again() {
+    let Scene { mut world, bob, room, .. } = scene().await;
+    for round in 1..=2 {
+        world.stop_bridge().await;
+        world.start_bridge().await;
+        world.ircd.wait_joined("#rust", "alice").await;
+        let text = format!("round {round}");
+        bob.say("#rust", &text);
+        world.homeserver.wait_message(&room, &text).await;
+    }
+    let [(_, first), (second, _)] = gaps(&world, &room)[..] else { panic!("two gaps") };
+    // Give or take what a line may be on its way.
+    assert!(first < second + 2_100, "{first} {second}");
+}

@@ -1,0 +1,91 @@
+//! Lines that come twice, by themselves and with what was missed.
+
+use rstest::rstest;
+use towline::store::{BufferKind, Direction, Gaps, HistoryLine, Incoming, NewOutbox};
+
+use super::{NOW, Raw, Set, line, message};
+
+const SECOND: i64 = 1_000;
+
+fn with_id(buffer: i64, text: &str, msgid: &str) -> HistoryLine {
+    HistoryLine { msgid: Some(msgid.into()), ..line(buffer, text) }
+}
+
+/// What came with what was missed.
+fn replayed(line: HistoryLine, before: u32) -> HistoryLine {
+    HistoryLine { replayed: Some(before), ..line }
+}
+
+fn out(line: HistoryLine) -> HistoryLine {
+    HistoryLine { direction: Direction::Out, ..line }
+}
+
+fn at(line: HistoryLine, at: i64) -> HistoryLine {
+    HistoryLine { at, ..line }
+}
+
+#[rstest]
+#[case::the_same_id_live(with_id(0, "a", "1"), with_id(0, "a", "1"), false)]
+#[case::the_same_id_replayed(with_id(0, "a", "1"), replayed(with_id(0, "a", "1"), 0), false)]
+#[case::another_id(with_id(0, "a", "1"), replayed(with_id(0, "a", "2"), 0), true)]
+#[case::no_id_and_live(line(0, "a"), line(0, "a"), true)]
+#[case::no_id_and_replayed(line(0, "a"), replayed(line(0, "a"), 0), false)]
+#[case::the_second_of_its_kind(line(0, "a"), replayed(line(0, "a"), 1), true)]
+#[case::stamped_twice(line(0, "a"), replayed(at(line(0, "a"), NOW + SECOND), 0), false)]
+#[case::said_again_later(line(0, "a"), replayed(at(line(0, "a"), NOW + 2 * SECOND), 0), true)]
+#[case::another_text(line(0, "a"), replayed(line(0, "b"), 0), true)]
+#[case::our_own_gets_its_id(out(line(0, "a")), replayed(at(with_id(0, "a", "1"), NOW + 9 * SECOND), 0), false)]
+#[case::our_own_of_another_day(out(line(0, "a")), replayed(at(with_id(0, "a", "1"), NOW + 999 * SECOND), 0), true)]
+#[case::not_our_own(line(0, "a"), replayed(with_id(0, "a", "1"), 0), true)]
+#[tokio::test]
+async fn a_line_is_shown_once(#[case] first: HistoryLine, #[case] second: HistoryLine, #[case] shown: bool) {
+    let set = Set::new().await;
+    let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
+    for (name, line) in [("first", first), ("second", second)] {
+        let history = Some(HistoryLine { buffer, ..line });
+        let row = NewOutbox { history, ..message(set.room.id, "@g:x", name) };
+        set.commit(Incoming { outbox: vec![row], ..Incoming::default() }).await;
+    }
+    let wanted: &[&str] = if shown { &["first", "second"] } else { &["first"] };
+    assert_eq!(set.waiting().await, wanted);
+    assert_eq!(set.store.last_lines(buffer, 9).await.unwrap().len(), wanted.len());
+}
+
+#[tokio::test]
+async fn a_line_of_ours_takes_one_id_only() {
+    let set = Set::new().await;
+    let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
+    let history = vec![
+        out(line(buffer, "a")),
+        replayed(with_id(buffer, "a", "1"), 0),
+        replayed(with_id(buffer, "a", "2"), 0),
+    ];
+    set.commit(Incoming { history, ..Incoming::default() }).await;
+    let ids = Raw::new(&set.database).await.texts("SELECT msgid FROM history ORDER BY id").await;
+    assert_eq!(ids, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_remembered_until_it_no_longer_is() {
+    let set = Set::new().await;
+    let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
+    let commit = async |seen_at: Option<i64>, gap: Option<i64>| {
+        let gaps = Gaps { seen_at, buffers: vec![(buffer, gap)] };
+        set.commit(Incoming { gaps, ..Incoming::default() }).await;
+        let row = set.store.buffers(set.session.id).await.unwrap().remove(0);
+        (set.store.seen_at(set.session.id).await.unwrap(), row.gap_from)
+    };
+    assert_eq!(set.store.seen_at(set.session.id).await.unwrap(), None);
+    assert_eq!(commit(Some(NOW), Some(7)).await, (Some(NOW), Some(7)));
+    assert_eq!(commit(None, None).await, (Some(NOW), None));
+}
+
+#[tokio::test]
+async fn the_last_line_before_a_time_is_found() {
+    let set = Set::new().await;
+    let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
+    let history = [1, 5, 9].map(|time| at(line(buffer, "a"), time)).to_vec();
+    set.commit(Incoming { history, ..Incoming::default() }).await;
+    let last = async |time| set.store.last_line_before(buffer, time).await.unwrap();
+    assert_eq!([last(0).await, last(5).await, last(8).await], [None, Some(5), Some(5)]);
+}

@@ -12,6 +12,7 @@ use towline::store::{
 use crate::support::database::TestDatabase;
 
 mod gaps;
+mod upgrade;
 mod writer;
 
 const NOW: i64 = 1_700_000_000_000;

@@ -1,0 +1,312 @@
+//! What was said while the session was away, fetched where the server keeps it (`draft/chathistory`).
+//!
+//! A room's timeline has the order in which events were sent, whatever time they carry. So while a buffer's missing
+//! lines are fetched, its live lines wait for them, ten seconds at most; what comes later stands under a heading. The
+//! lines that wait are in memory only, and the gap stays in the store until it is closed: after a crash in the middle
+//! the server is asked again, for them as well, and what is in the room already is known by its id.
+//!
+//! Spec: `IRCv3` draft "chathistory".
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::incoming::Line;
+use super::{Actor, wording};
+use crate::irc::session::{HistoryMark, Target};
+use crate::names::Nick;
+use crate::store::{BufferKind, StoreError};
+
+/// How long live lines wait for those that were missed.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one answer may take.
+const ANSWER: Duration = Duration::from_mins(1);
+/// Live lines that may wait for a buffer.
+const MOST_WAITING: usize = 1_000;
+/// Lines that are fetched for a buffer; what is beyond is told of as missing.
+const MOST_MISSED: usize = 10_000;
+/// Lines are asked for from so much before the gap, since clocks differ; what is known already is shown once.
+const OVERLAP: i64 = 60 * 1000;
+/// And so much where no line of the buffer tells the server's time.
+const SKEW: i64 = 5 * 60 * 1000;
+/// Conversations that are fetched after an absence.
+const MOST_CONVERSATIONS: usize = 100;
+
+/// A buffer whose missing lines are being fetched.
+#[derive(Debug)]
+pub(super) struct CatchUp {
+    /// Since when they are missing, in milliseconds since 1970.
+    from: i64,
+    /// The request under way.
+    request: u64,
+    /// When it has taken too long.
+    gives_up: Instant,
+    /// Lines that have come.
+    lines: usize,
+    /// Where the next request goes on.
+    last: Option<HistoryMark>,
+    /// The time of the last line that came.
+    last_time: Option<i64>,
+    /// How often the same was said by the same person: what has no id is told apart by that.
+    alike: HashMap<(String, String), u32>,
+    /// Live lines that wait, until when.
+    waiting: VecDeque<(Line, Option<char>)>,
+    waits_until: Option<Instant>,
+    /// The heading was said.
+    headed: bool,
+}
+
+/// Everything that is being fetched.
+#[derive(Debug, Default)]
+pub(super) struct CatchingUp {
+    /// By the number of the buffer.
+    buffers: HashMap<i64, CatchUp>,
+    /// The conversations of the absence were asked for, until when; since when we were away.
+    conversations: Option<(u64, Instant, i64)>,
+    /// Since when we were away, until the conversations are asked for.
+    pub(super) away_from: Option<i64>,
+}
+
+impl CatchingUp {
+    /// While conversations are to be found, the absence goes on: a crash must not end it.
+    pub(super) fn looks_for_conversations(&self) -> bool {
+        self.conversations.is_some()
+    }
+
+    /// When something has to be done.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let buffers = self.buffers.values().flat_map(|one| [Some(one.gives_up), one.waits_until]);
+        buffers.flatten().chain(self.conversations.map(|(_, until, _)| until)).min()
+    }
+
+    /// The buffer that a request is about.
+    fn buffer_of(&self, request: u64) -> Option<i64> {
+        self.buffers.iter().find(|(_, one)| one.request == request).map(|(buffer, _)| *buffer)
+    }
+}
+
+impl Actor {
+    /// Asks for what is missing in a buffer since this time; `false` where the server can't tell.
+    pub(super) async fn catch_up(&mut self, place: usize, from: i64) -> Result<bool, StoreError> {
+        let buffer = self.buffers.get(place).row.id;
+        let known = self.bridge.store.last_line_before(buffer, from - OVERLAP).await?;
+        let mark = HistoryMark::Time(known.unwrap_or(from - SKEW));
+        let Some(request) = self.ask_for_history(place, mark) else {
+            return Ok(false);
+        };
+        let now = self.now();
+        let catch_up = CatchUp {
+            from,
+            request,
+            gives_up: now + ANSWER,
+            lines: 0,
+            last: None,
+            last_time: None,
+            alike: HashMap::new(),
+            waiting: VecDeque::new(),
+            waits_until: Some(now + PATIENCE),
+            headed: false,
+        };
+        self.catching_up.buffers.insert(buffer, catch_up);
+        self.incoming.gaps.buffers.push((buffer, Some(from)));
+        Ok(true)
+    }
+
+    fn ask_for_history(&mut self, place: usize, mark: HistoryMark) -> Option<u64> {
+        let name = &self.buffers.get(place).row.name;
+        let session = &mut self.link.as_mut()?.session;
+        let target = Target::parse(name, session.isupport()).ok()?;
+        session.request_history(&target, mark)
+    }
+
+    /// Whether a live line has to wait for what was said before it; then it is kept.
+    pub(super) async fn waits_for_history(
+        &mut self,
+        place: usize,
+        line: Line,
+        status: Option<char>,
+    ) -> Result<Option<(Line, Option<char>)>, StoreError> {
+        let buffer = self.buffers.get(place).row.id;
+        let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else {
+            return Ok(Some((line, status)));
+        };
+        if catch_up.waits_until.is_none() {
+            return Ok(Some((line, status)));
+        }
+        catch_up.waiting.push_back((line, status));
+        if catch_up.waiting.len() >= MOST_WAITING {
+            self.let_live_lines_go(buffer).await?;
+        }
+        Ok(None)
+    }
+
+    /// A line that was missed has come: how many like it came before it.
+    pub(super) fn on_missed_line(&mut self, place: usize, line: &Line) -> u32 {
+        let buffer = self.buffers.get(place).row.id;
+        let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else { return 0 };
+        catch_up.lines += 1;
+        catch_up.last_time = line.time.or(catch_up.last_time);
+        let mark = line.msgid.clone().map(HistoryMark::MessageId);
+        catch_up.last = mark.or(line.time.map(HistoryMark::Time)).or(catch_up.last.take());
+        let alike = catch_up.alike.entry((line.from.nick.clone(), line.text.clone())).or_default();
+        let before = *alike;
+        *alike += 1;
+        if catch_up.waits_until.is_none() && !std::mem::replace(&mut catch_up.headed, true) {
+            let text = format!("Missed lines, said since {}:", wording::time(catch_up.from));
+            self.tell_buffer(place, &text);
+        }
+        before
+    }
+
+    /// An answer is complete, or there is none.
+    pub(super) async fn on_history_end(
+        &mut self,
+        request: u64,
+        lines: usize,
+        failed: Option<String>,
+    ) -> Result<(), StoreError> {
+        if self.catching_up.conversations.is_some_and(|(asked, ..)| asked == request) {
+            tracing::debug!(?failed, "the conversations of the absence can't be told");
+            self.catching_up.conversations = None;
+            return Ok(());
+        }
+        let Some(buffer) = self.catching_up.buffer_of(request) else { return Ok(()) };
+        let Some(place) = self.buffers.find_id(buffer) else { return Ok(()) };
+        let limit = self.link.as_ref().map_or(0, |link| link.session.history_limit());
+        let Some(catch_up) = self.catching_up.buffers.get(&buffer) else { return Ok(()) };
+        let (from, last_time) = (catch_up.from, catch_up.last_time);
+        if let Some(reason) = failed {
+            tracing::info!(%reason, "what was missed can't be fetched");
+            self.tell_gap(place, last_time.unwrap_or(from));
+            return self.end_catch_up(buffer).await;
+        }
+        if lines < limit || lines == 0 {
+            return self.end_catch_up(buffer).await;
+        }
+        let next = if catch_up.lines < MOST_MISSED { catch_up.last.clone() } else { None };
+        let asked = next.and_then(|mark| self.ask_for_history(place, mark));
+        let gives_up = self.now() + ANSWER;
+        match (asked, self.catching_up.buffers.get_mut(&buffer)) {
+            (Some(request), Some(catch_up)) => (catch_up.request, catch_up.gives_up) = (request, gives_up),
+            _ => {
+                self.tell_gap(place, last_time.unwrap_or(from));
+                self.end_catch_up(buffer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All that can be fetched has come.
+    async fn end_catch_up(&mut self, buffer: i64) -> Result<(), StoreError> {
+        self.let_live_lines_go(buffer).await?;
+        self.catching_up.buffers.remove(&buffer);
+        self.incoming.gaps.buffers.push((buffer, None));
+        Ok(())
+    }
+
+    async fn let_live_lines_go(&mut self, buffer: i64) -> Result<(), StoreError> {
+        let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else { return Ok(()) };
+        catch_up.waits_until = None;
+        let waiting = std::mem::take(&mut catch_up.waiting);
+        if let Some(place) = self.buffers.find_id(buffer) {
+            for (line, status) in waiting {
+                self.show(place, line, status).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what has waited too long.
+    pub(super) async fn tick_catch_up(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        if self.catching_up.conversations.is_some_and(|(_, until, _)| until <= now) {
+            self.catching_up.conversations = None;
+        }
+        let due = |at: Instant| at <= now;
+        let buffers = &self.catching_up.buffers;
+        let late: Vec<i64> =
+            buffers.iter().filter(|(_, one)| one.waits_until.is_some_and(due)).map(|(id, _)| *id).collect();
+        for buffer in late {
+            self.let_live_lines_go(buffer).await?;
+        }
+        let lost: Vec<u64> =
+            self.catching_up.buffers.values().filter(|one| due(one.gives_up)).map(|one| one.request).collect();
+        for request in lost {
+            self.on_history_end(request, 0, Some("the server does not answer".to_owned())).await?;
+        }
+        Ok(())
+    }
+
+    /// The connection is gone: what waits is shown, and the gaps stay open.
+    pub(super) async fn break_off_catch_up(&mut self) -> Result<(), StoreError> {
+        let buffers: Vec<i64> = self.catching_up.buffers.keys().copied().collect();
+        for buffer in buffers {
+            self.let_live_lines_go(buffer).await?;
+            let from = self.catching_up.buffers.remove(&buffer).map(|one| one.from);
+            if let Some(place) = self.buffers.find_id(buffer) {
+                self.buffers.get_mut(place).gap_from = from;
+            }
+        }
+        if let Some((.., from)) = self.catching_up.conversations.take() {
+            self.catching_up.away_from = Some(from);
+        }
+        Ok(())
+    }
+
+    /// The network can be spoken to: who spoke to us meanwhile?
+    pub(super) async fn look_for_conversations(&mut self) -> Result<(), StoreError> {
+        let away_from = self.catching_up.away_from.take();
+        let until = self.now() + ANSWER;
+        let to = self.bridge.clock.unix_ms().saturating_add(SKEW);
+        let Some(link) = &mut self.link else { return Ok(()) };
+        if let Some(from) = away_from {
+            let asked = link.session.request_history_targets(from - SKEW, to);
+            self.catching_up.conversations = asked.map(|request| (request, until, from));
+        }
+        // What was broken off the last time.
+        for place in 0..self.buffers.len() {
+            let buffer = self.buffers.get_mut(place);
+            if buffer.row.kind == BufferKind::Query
+                && let Some(from) = buffer.gap_from.take()
+            {
+                self.fetch_or_forget(place, from).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn on_history_targets(
+        &mut self,
+        request: u64,
+        targets: Vec<(String, i64)>,
+    ) -> Result<(), StoreError> {
+        let Some((_, _, from)) = self.catching_up.conversations.take_if(|(asked, ..)| *asked == request)
+        else {
+            return Ok(());
+        };
+        for (name, _) in targets.into_iter().take(MOST_CONVERSATIONS) {
+            let is_channel =
+                self.link.as_ref().is_some_and(|link| link.session.isupport().is_channel(&name));
+            if is_channel || wording::is_service(&name) || Nick::new(&name).is_err() {
+                continue;
+            }
+            let place = match self.buffers.find(&name) {
+                Some(place) => place,
+                None if self.has_room_for_query() => self.open_buffer(BufferKind::Query, &name, None).await?,
+                None => continue,
+            };
+            if !self.catching_up.buffers.contains_key(&self.buffers.get(place).row.id) {
+                self.fetch_or_forget(place, from).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// In a conversation nothing is missing where the server keeps nothing: who spoke was told that we were away.
+    async fn fetch_or_forget(&mut self, place: usize, from: i64) -> Result<(), StoreError> {
+        if !self.catch_up(place, from).await? {
+            let buffer = self.buffers.get(place).row.id;
+            self.incoming.gaps.buffers.push((buffer, None));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! Databases of older versions: what they hold is still there after the upgrade.
+
+use std::str::FromStr as _;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::{NOW, Raw, open};
+use crate::support::database::TestDatabase;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// A database as the first version left it.
+async fn first_version() -> (TestDatabase, Raw) {
+    let database = TestDatabase::new().await;
+    if database.url().starts_with("sqlite") {
+        // SQLite opens what is there; only the store makes a file.
+        let options = SqliteConnectOptions::from_str(&database.url()).unwrap().create_if_missing(true);
+        options.connect().await.unwrap().close().await.unwrap();
+    }
+    let mut raw = Raw::new(&database).await;
+    match &mut raw {
+        Raw::Sqlite(connection) => SQLITE.run_to(1, connection).await.unwrap(),
+        Raw::Postgres(connection) => POSTGRES.run_to(1, connection).await.unwrap(),
+    }
+    (database, raw)
+}
+
+#[tokio::test]
+async fn requests_that_wait_keep_their_order_and_numbers_are_not_given_twice() {
+    let (database, mut raw) = first_version().await;
+    raw.execute(
+        "INSERT INTO room (kind, marker, creator, lane, created_at) VALUES ('lobby', 'm', '@b:x', 'l', 1);
+         INSERT INTO outbox (room, txn_id, sender, kind, state, created_at) VALUES (1, 'a', '@b:x', 'state', 'done', 1);
+         INSERT INTO outbox (room, txn_id, sender, kind, state, created_at) VALUES (1, 'b', '@b:x', 'message', 'queued', 2);
+         INSERT INTO outbox (room, txn_id, sender, kind, state, created_at) VALUES (1, 'c', '@b:x', 'redact', 'queued', 3);
+         DELETE FROM outbox WHERE txn_id = 'c'",
+    )
+    .await;
+    let store = open(&database).await;
+    let bot = super::NewOutbox { sender: "@b:x".into(), ..super::message(1, "@b:x", "d") };
+    store.enqueue(vec![bot], NOW).await.unwrap();
+    let rows = raw.texts("SELECT txn_id || ' ' || kind || ' ' || state FROM outbox ORDER BY seq").await;
+    assert_eq!(rows, ["a state done", "b message queued", "txn d message queued"]);
+    assert_eq!(raw.count("SELECT MAX(seq) FROM outbox").await, 4);
+}
+
+#[tokio::test]
+async fn a_line_that_was_kept_twice_is_kept_once() {
+    let (database, mut raw) = first_version().await;
+    raw.execute(
+        r#"INSERT INTO "user" (user_id, created_at) VALUES ('@a:x', 1);
+         INSERT INTO network (slug, name, created_at) VALUES ('fake', 'Fake', 1);
+         INSERT INTO session ("user", network, connect, created_at) VALUES (1, 'fake', TRUE, 1);
+         INSERT INTO buffer (session, kind, folded, name, wanted) VALUES (1, 'channel', '#a', '#a', TRUE);
+         INSERT INTO history (buffer, at, kind, sender, text, msgid, direction)
+            VALUES (1, 1, 'message', 'bob', 'one', 'x', 'in'), (1, 2, 'message', 'bob', 'two', 'x', 'in'),
+                (1, 3, 'message', 'bob', 'three', NULL, 'in'), (1, 4, 'message', 'bob', 'three', NULL, 'in')"#,
+    )
+    .await;
+    let store = open(&database).await;
+    let lines = store.last_lines(1, 9).await.unwrap();
+    assert_eq!(lines.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["one", "three", "three"]);
+}

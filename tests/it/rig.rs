@@ -16,7 +16,8 @@ use tokio::sync::Semaphore;
 use crate::support::database::TestDatabase;
 use crate::support::homeserver::{Fault, Homeserver, NewRoom, Options, TestUser};
 use crate::support::ircd::{self, Ircd};
-use crate::support::proxy::Proxy;
+
+mod proxy;
 
 /// What a bridge's HTTP client does, as bare as possible.
 struct Api {
@@ -434,25 +435,6 @@ async fn the_fake_ircd_fails_on_demand() {
     ircd.welcome().await;
     let mut cid = RawClient::connect(ircd.address(), &hello("cid")).await;
     cid.hear(" 376 ").await;
-}
-
-#[tokio::test]
-async fn the_proxy_cuts_and_restores() {
-    let ircd = Ircd::start(ircd::Options::default()).await;
-    let proxy = Proxy::start(ircd.address()).await;
-    let mut ann = RawClient::connect(proxy.address(), "NICK ann\nUSER u 0 * :r").await;
-    ann.hear(" 376 ").await;
-    proxy.cut();
-    assert!(ann.stream.read_to_end(&mut Vec::new()).await.is_ok_and(|count| count == 0));
-    ircd.wait_gone("ann").await;
-    proxy.restore();
-    let mut ann = RawClient::connect(proxy.address(), "NICK ann\nUSER u 0 * :r").await;
-    ann.hear(" 376 ").await;
-    proxy.stop_after(9);
-    ann.say("PING one\nPING two").await;
-    proxy.wait_stopped().await;
-    proxy.restore();
-    ann.hear("PONG fake.irc :two").await;
 }
 
 #[tokio::test]

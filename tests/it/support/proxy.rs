@@ -1,8 +1,9 @@
 //! A TCP proxy with faults, to stand between the bridge and a server.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -20,10 +21,27 @@ enum Mood {
     Cut,
 }
 
+/// How fast the bytes pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    /// How much later each piece passes.
+    delay: Duration,
+    /// How many bytes pass in a millisecond, in each direction of each connection.
+    bytes_per_ms: usize,
+}
+
+const AT_ONCE: Pace = Pace { delay: Duration::ZERO, bytes_per_ms: usize::MAX };
+
 struct Shared {
     mood: watch::Sender<Mood>,
+    pace: watch::Sender<Pace>,
     /// Ends the connections of the moment.
     connections: watch::Sender<CancellationToken>,
+    /// Silences them: whatever is sent vanishes, and neither side is told that the other has gone.
+    silence: watch::Sender<CancellationToken>,
+    /// A line that the client will find between two of the server's.
+    garbage: Mutex<Vec<u8>>,
+    littered: Notify,
     /// Bytes towards the server that may still pass before the proxy stops reading.
     budget: AtomicUsize,
     passed: Notify,
@@ -52,7 +70,11 @@ impl Proxy {
         let running = CancellationToken::new();
         let shared = Arc::new(Shared {
             mood: watch::Sender::new(Mood::Pass),
+            pace: watch::Sender::new(AT_ONCE),
             connections: watch::Sender::new(CancellationToken::new()),
+            silence: watch::Sender::new(CancellationToken::new()),
+            garbage: Mutex::default(),
+            littered: Notify::new(),
             budget: AtomicUsize::new(usize::MAX),
             passed: Notify::new(),
             opened: watch::Sender::new(0),
@@ -78,9 +100,35 @@ impl Proxy {
         self.shared.connections.send_replace(CancellationToken::new()).cancel();
     }
 
-    /// Everything passes again.
+    /// The connections of the moment lead nowhere from now on: what is sent on them vanishes, in both directions, and
+    /// neither side learns it, as when a router forgets them. New ones pass; [`Self::cut`] closes these, too.
+    pub(crate) fn half_open(&self) {
+        self.shared.silence.send_replace(CancellationToken::new()).cancel();
+    }
+
+    /// Each piece passes so much later, in both directions; what gathers meanwhile passes with the next.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.shared.pace.send_modify(|pace| pace.delay = delay);
+    }
+
+    /// So many bytes pass in a millisecond, in each direction.
+    pub(crate) fn slow(&self, bytes_per_ms: usize) {
+        assert!(bytes_per_ms > 0, "that would be deaf, not slow");
+        self.shared.pace.send_modify(|pace| pace.bytes_per_ms = bytes_per_ms);
+    }
+
+    /// Puts a line of these bytes between two lines of the server's, towards the client of one connection.
+    pub(crate) fn garbage(&self, line: &[u8]) {
+        let mut garbage = self.shared.garbage.lock().unwrap();
+        garbage.extend_from_slice(line);
+        garbage.extend_from_slice(b"\r\n");
+        self.shared.littered.notify_one();
+    }
+
+    /// Everything passes again, at once. A half-open connection stays as it is.
     pub(crate) fn restore(&self) {
         self.shared.budget.store(usize::MAX, Ordering::Relaxed);
+        self.shared.pace.send_replace(AT_ONCE);
         self.shared.mood.send_replace(Mood::Pass);
     }
 
@@ -125,41 +173,73 @@ async fn accept(listener: TcpListener, target: SocketAddr, shared: Arc<Shared>) 
             continue;
         }
         let ended = shared.connections.borrow().clone();
+        let silenced = shared.silence.borrow().clone();
         let shared = shared.clone();
         tokio::spawn(ended.run_until_cancelled_owned(async move {
             let Ok(server) = TcpStream::connect(target).await else {
                 return;
             };
             drop((client.set_nodelay(true), server.set_nodelay(true)));
-            let (from_client, to_client) = client.into_split();
-            let (from_server, to_server) = server.into_split();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
             tokio::select! {
-                () = copy(from_client, to_server, &shared, true) => {}
-                () = copy(from_server, to_client, &shared, false) => {}
+                () = copy(&mut from_client, &mut to_server, &shared, &silenced, true) => {}
+                () = copy(&mut from_server, &mut to_client, &shared, &silenced, false) => {}
+            }
+            if silenced.is_cancelled() {
+                // One side has gone, and the other shall not know: its socket stays open.
+                std::future::pending::<()>().await;
             }
         }));
     }
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, counted: bool) {
+/// Passes on what comes, until one side has gone. What goes to the server is counted, what goes to the client may be
+/// littered.
+async fn copy(
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    shared: &Shared,
+    silenced: &CancellationToken,
+    to_server: bool,
+) {
     let mut mood = shared.mood.subscribe();
     let mut buffer = vec![0; 16 << 10];
+    let mut is_line_start = true;
     loop {
         if mood.wait_for(|mood| *mood == Mood::Pass).await.is_err() {
             return;
         }
+        let litter = !to_server && is_line_start;
         let count = tokio::select! {
             count = from.read(&mut buffer) => count,
+            () = shared.littered.notified(), if litter => {
+                let garbage = std::mem::take(&mut *shared.garbage.lock().unwrap());
+                if to.write_all(&garbage).await.is_err() {
+                    return;
+                }
+                continue;
+            }
             _ = mood.changed() => continue,
         };
         let Ok(count @ 1..) = count else { return };
+        is_line_start = buffer[count - 1] == b'\n';
+        let delay = shared.pace.borrow().delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let mut rest = &buffer[..count];
         while !rest.is_empty() {
             if mood.wait_for(|mood| *mood == Mood::Pass).await.is_err() {
                 return;
             }
-            let (now, later) = rest.split_at(if counted { shared.spend(rest.len()) } else { rest.len() });
-            if to.write_all(now).await.is_err() {
+            let speed = shared.pace.borrow().bytes_per_ms;
+            if speed < usize::MAX {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let most = rest.len().min(speed);
+            let (now, later) = rest.split_at(if to_server { shared.spend(most) } else { most });
+            if !silenced.is_cancelled() && to.write_all(now).await.is_err() {
                 return;
             }
             rest = later;

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`names`] | nicks, channels, keys, slugs, casemapping | nothing |
 //! | [`clock`] | time and randomness, passed in | nothing |
+//! | [`failpoint`] | places at which tests kill the process | nothing |
 //! | [`config`] | the file, checked and resolved | `names` |
 //! | [`mod@format`] | text as both sides show it | `names` |
 //! | [`irc`] | wire, session (sans-IO), connection, TLS | `names` |
@@ -18,6 +19,9 @@
 //! | [`cli`] | the command line; puts everything together | all |
 //!
 //! Arrows go one way only; a test reads the sources and fails on any other.
+
+#[macro_use]
+pub mod failpoint;
 
 pub mod bridge;
 pub mod cli;

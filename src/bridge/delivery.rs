@@ -125,6 +125,7 @@ impl Bridge {
                 };
                 match outcome {
                     Outcome::Done(event_id) => {
+                        failpoint!("put_answered");
                         tickets.push(self.store.requests_done(vec![(request.seq, event_id)]).await);
                     }
                     Outcome::Refused(reason) => self.set_aside(&row, &request, &reason).await?,
@@ -237,6 +238,7 @@ impl Bridge {
         let mut attempt = 0;
         let mut brought_back = false;
         loop {
+            failpoint!("put_sending");
             let error = match self.attempt(room, room_id, request).await {
                 Ok(event_id) => return Outcome::Done(event_id),
                 Err(error) => error,
@@ -404,6 +406,7 @@ fn read<'a, T: Deserialize<'a>>(payload: &'a str) -> Result<T, ClientError> {
 async fn commit(tickets: Vec<Ticket<()>>) -> Result<(), StoreError> {
     for ticket in tickets {
         ticket.committed().await?;
+        failpoint!("request_marked");
     }
     Ok(())
 }

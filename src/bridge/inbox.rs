@@ -52,6 +52,7 @@ impl Appservice for Bridge {
         }
         match self.store.accept(events, self.clock.unix_ms()).await {
             Ok(lanes) => {
+                failpoint!("inbox_committed");
                 lanes.iter().for_each(|lane| self.wake_lane(lane));
                 Ok(())
             }

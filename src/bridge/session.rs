@@ -271,6 +271,7 @@ impl Actor {
         received: std::io::Result<bool>,
         messages: &mut Vec<Message>,
     ) -> Result<(), StoreError> {
+        failpoint!("line_read", !messages.is_empty());
         let heard = !messages.is_empty();
         for event in self.read_messages(messages) {
             self.on_event(event).await?;
@@ -338,6 +339,7 @@ impl Actor {
         let departed: Vec<i64> = incoming.departures.iter().map(|(room, ..)| *room).collect();
         let now = self.bridge.clock.unix_ms();
         self.bridge.store.commit_incoming(self.row.id, self.epoch, &self.row.network, incoming, now).await?;
+        failpoint!("incoming_committed");
         rooms.into_iter().for_each(|room| self.bridge.wake_delivery(room));
         departed.into_iter().for_each(|room| self.bridge.wake_departures(room));
         Ok(())

@@ -167,6 +167,7 @@ impl Connection {
             self.dirty = false;
             self.outgoing = Vec::new();
             self.written = 0;
+            failpoint!("line_written");
         }
         Poll::Ready(Ok(()))
     }

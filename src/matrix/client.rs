@@ -150,6 +150,8 @@ impl Client {
                 ClientError::Unknown(chain(&error))
             }
         })?;
+        // A limit of its own has what sends a message.
+        failpoint!("put_sent", limit.is_some());
         let status = response.status();
         let mut answer = http::Response::builder().status(status);
         for (name, value) in response.headers() {

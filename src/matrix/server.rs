@@ -159,7 +159,10 @@ async fn transaction<A: Appservice>(State(context): State<Context<A>>, body: Byt
         Err(problem) => return error(StatusCode::BAD_REQUEST, "M_BAD_JSON", &problem.to_string()),
     };
     match context.appservice.transaction(Transaction { events: envelope.events }).await {
-        Ok(()) => Json(json!({})).into_response(),
+        Ok(()) => {
+            failpoint!("transaction_answered", soon);
+            Json(json!({})).into_response()
+        }
         Err(Unavailable) => error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "can't store it now"),
     }
 }

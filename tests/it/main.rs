@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod conversation;
+mod crash;
 mod delivery;
 mod gaps;
 mod lifecycle;

@@ -416,6 +416,7 @@ impl Actor {
         if !commit.is_empty() {
             let now = self.bridge.clock.unix_ms();
             self.bridge.store.commit_outgoing(self.row.id, self.epoch, commit, now).await?;
+            failpoint!("line_sending", !transmit.messages.is_empty());
         }
         if let Some(link) = &mut self.link {
             for line in &transmit.lines {

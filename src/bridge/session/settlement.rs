@@ -13,6 +13,7 @@ use crate::store::{LineState, StoreError};
 impl Actor {
     pub(super) async fn on_confirmed(&mut self, messages: Vec<MessageId>) {
         self.settle(messages, LineState::Confirmed, None).await;
+        failpoint!("line_confirmed");
     }
 
     pub(super) async fn on_refused(

@@ -1,0 +1,59 @@
+//! The failpoints stand where they should: each once, and between the lines that make its step.
+
+use std::path::Path;
+
+use towline::failpoint::NAMES;
+
+use crate::architecture::sources;
+
+/// A failpoint: its name, its file, what the code before it does, and what the code after it does.
+const PLACES: [(&str, &str, &str, &str); 11] = [
+    ("line_read", "bridge/session.rs", "-> Result<(), StoreError> {", "self.read_messages(messages)"),
+    ("incoming_committed", "bridge/session.rs", ".commit_incoming(", "wake_delivery("),
+    ("put_sending", "bridge/delivery.rs", "loop {", "self.attempt("),
+    ("put_sent", "matrix/client.rs", "self.http.execute(", "response.bytes()"),
+    ("put_answered", "bridge/delivery.rs", "Outcome::Done(event_id) =>", ".requests_done("),
+    ("request_marked", "bridge/delivery.rs", "ticket.committed().await?", "}"),
+    ("inbox_committed", "bridge/inbox.rs", "self.store.accept(", "self.wake_lane("),
+    ("transaction_answered", "matrix/server.rs", ".transaction(", "Json(json!({})).into_response()"),
+    ("line_sending", "bridge/session/outgoing.rs", ".commit_outgoing(", "link.connection.queue("),
+    ("line_written", "irc/connection.rs", "poll_flush(", "}"),
+    ("line_confirmed", "bridge/session/settlement.rs", "LineState::Confirmed", "}"),
+];
+
+/// How far from a failpoint its neighbours stand, in lines of code.
+const NEAR: usize = 12;
+
+#[test]
+fn each_failpoint_stands_at_its_step_and_nowhere_else() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut found = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(&root).unwrap().display().to_string();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code: Vec<&str> =
+            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).collect();
+        for (at, line) in code.iter().enumerate() {
+            let Some((_, point)) = line.split_once("failpoint!(\"") else { continue };
+            let point = point.split('"').next().unwrap();
+            let Some((_, place, before, after)) = PLACES.iter().find(|(known, ..)| *known == point) else {
+                panic!("{name} has a failpoint {point:?} that nobody knows");
+            };
+            assert_eq!(name, *place, "the failpoint {point} has moved");
+            let (above, below) = (&code[at.saturating_sub(NEAR)..at], &code[at + 1..]);
+            assert!(above.iter().any(|line| line.contains(before)), "{point} does not follow {before}");
+            assert!(
+                below.iter().take(NEAR).any(|line| line.contains(after)),
+                "{point} has no {after} behind it"
+            );
+            found.push(point.to_owned());
+        }
+    }
+    found.sort_unstable();
+    let mut wanted: Vec<&str> = NAMES.to_vec();
+    wanted.sort_unstable();
+    assert_eq!(found, wanted, "each failpoint stands once");
+    assert!(PLACES.iter().all(|(name, ..)| NAMES.contains(name)), "the table names what is not there");
+}

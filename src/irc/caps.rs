@@ -1,8 +1,8 @@
 //! Capability negotiation: what the server offers, what we ask for, what is in force.
 //!
 //! Not SASL's exchange ([`sasl`](super::sasl)) and not the end of registration, which the session decides.
-//! `echo-message` and `labeled-response` are noted when offered but not asked for yet: an echo without a label
-//! cannot be told from a message that was sent elsewhere.
+//! A capability that is of no use without others is asked for only where those are offered too: a server that we
+//! ask for history no longer repeats it by itself.
 //!
 //! Invariant 9: a server's list is cut at 256 names.
 //!
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::wire::Line;
 
 /// What we use, in the order in which it is asked for.
-pub const WANTED: [&str; 13] = [
+pub const WANTED: [&str; 18] = [
     "server-time",
     "message-tags",
     "batch",
@@ -27,7 +27,21 @@ pub const WANTED: [&str; 13] = [
     "setname",
     "invite-notify",
     "cap-notify",
+    "echo-message",
+    "labeled-response",
+    "draft/chathistory",
+    "znc.in/self-message",
+    "znc.in/playback",
 ];
+
+/// What a capability is of no use without.
+fn needs(name: &str) -> &'static [&'static str] {
+    match name {
+        "labeled-response" => &["batch", "message-tags"],
+        "draft/chathistory" | "znc.in/playback" => &["batch", "server-time"],
+        _ => &[],
+    }
+}
 
 const MOST_OFFERED: usize = 256;
 
@@ -173,7 +187,9 @@ impl Capabilities {
         let mut bytes = 0;
         for name in WANTED.into_iter().chain(sasl) {
             let pending = self.asked.iter().flatten().any(|asked| &**asked == name);
-            if !self.offered.contains_key(name) || self.enabled.contains(name) || pending {
+            let is_offered = |name: &str| self.offered.contains_key(name);
+            let is_useful = is_offered(name) && needs(name).iter().copied().all(is_offered);
+            if !is_useful || self.enabled.contains(name) || pending {
                 continue;
             }
             if bytes + name.len() + 1 > REQUEST_BYTES {
@@ -219,12 +235,12 @@ mod tests {
             cap(&mut caps, "CAP * LS * :server-time sasl=PLAIN,EXTERNAL draft/x"),
             (CapStep::Wait, vec![])
         );
-        let (step, lines) = cap(&mut caps, "CAP * LS :batch echo-message labeled-response");
+        let (step, lines) = cap(&mut caps, "CAP * LS :batch draft/y");
         assert_eq!((step, lines), (CapStep::Wait, vec!["CAP REQ :server-time batch sasl".to_owned()]));
         assert_eq!(caps.offered("sasl"), Some("PLAIN,EXTERNAL"));
         assert_eq!(cap(&mut caps, "CAP me ACK :server-time batch sasl ").0, CapStep::Settled);
-        assert!(caps.enabled("sasl") && !caps.enabled("echo-message"));
-        assert_eq!(caps.offered("echo-message"), Some(""));
+        assert!(caps.enabled("sasl") && !caps.enabled("draft/y"));
+        assert_eq!(caps.offered("draft/y"), Some(""));
     }
 
     #[test]
@@ -272,8 +288,18 @@ mod tests {
     #[test]
     fn what_was_not_asked_for_is_not_in_force() {
         let mut caps = Capabilities::new(false);
-        cap(&mut caps, "CAP me ACK :echo-message evil");
-        assert!(!caps.enabled("echo-message") && !caps.enabled("evil"));
+        cap(&mut caps, "CAP me ACK :draft/event-playback evil");
+        assert!(!caps.enabled("draft/event-playback") && !caps.enabled("evil"));
+    }
+
+    #[test]
+    fn what_is_of_no_use_alone_is_not_asked_for_alone() {
+        let all = "echo-message labeled-response draft/chathistory znc.in/playback";
+        let mut caps = Capabilities::new(false);
+        assert_eq!(cap(&mut caps, &format!("CAP * LS :{all}")).1, ["CAP REQ :echo-message"]);
+        let mut caps = Capabilities::new(false);
+        let (_, lines) = cap(&mut caps, &format!("CAP * LS :batch server-time message-tags {all}"));
+        assert_eq!(lines, [format!("CAP REQ :server-time message-tags batch {all}")]);
     }
 
     #[test]

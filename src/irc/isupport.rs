@@ -184,6 +184,18 @@ impl Isupport {
         })
     }
 
+    /// How many lines of history one request gives; 0: as many as there are.
+    #[must_use]
+    pub fn history_limit(&self) -> Option<usize> {
+        self.number("CHATHISTORY")
+    }
+
+    /// Whether requests for history may name a message by this, `msgid` or `timestamp`.
+    #[must_use]
+    pub fn finds_messages_by(&self, kind: &str) -> bool {
+        self.get("MSGREFTYPES").is_none_or(|kinds| kinds.split(',').any(|known| known == kind))
+    }
+
     /// What the network calls itself.
     #[must_use]
     pub fn network(&self) -> Option<&str> {

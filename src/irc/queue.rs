@@ -1,8 +1,9 @@
 //! What waits to be sent, and when it may go: flood control.
 //!
-//! Not the socket's buffer. Servers throw out who talks too fast, so lines wait here in four classes, each with
+//! Not the socket's buffer. Servers throw out who talks too fast, so lines wait here in five classes, each with
 //! its order kept; a line of a lower class goes only when none of a higher one waits. [`Class::Control`] does not
-//! wait at all, as a late `PONG` is a lost connection, but what it sends counts against the others.
+//! wait at all, as a late `PONG` is a lost connection, but what it sends counts against the others. Messages and
+//! requests for history take turns: neither may hold up the other for long.
 //!
 //! Invariant 9: each class is bounded. Invariant 7: the time is passed in.
 //!
@@ -33,16 +34,21 @@ pub enum Class {
     Control,
     /// What people wait for: their messages and commands.
     Interactive,
+    /// Asking for what was said before.
+    History,
     /// Entering channels.
     Join,
     /// What nobody waits for.
     Background,
 }
 
-const CLASSES: usize = 4;
+const CLASSES: usize = 5;
+
+/// Those that wait for flood control, in their order.
+const PACED: [Class; CLASSES - 1] = [Class::Interactive, Class::History, Class::Join, Class::Background];
 
 /// How many lines of each class may wait.
-const CAPACITY: [usize; CLASSES] = [256, 512, 4096, 256];
+const CAPACITY: [usize; CLASSES] = [256, 512, 64, 4096, 256];
 
 /// There is no room for the line; the owner keeps it and tries later, or says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +60,8 @@ pub struct QueueFull;
 pub(crate) struct Queue<T> {
     classes: [VecDeque<T>; CLASSES],
     limits: FloodLimits,
+    /// The last line that waited was a message: it is history's turn.
+    yields: bool,
     /// When the bucket would be full again: each line moves it one interval on.
     full_at: Instant,
     started: Instant,
@@ -64,6 +72,7 @@ impl<T> Queue<T> {
         Self {
             classes: Default::default(),
             limits: FloodLimits { burst: limits.burst.max(1), ..limits },
+            yields: false,
             full_at: now,
             started: now,
         }
@@ -87,10 +96,12 @@ impl<T> Queue<T> {
         if self.open_at() > now {
             return None;
         }
-        for class in [Class::Interactive, Class::Join, Class::Background] {
+        let turn = self.yields.then_some(Class::History);
+        for class in turn.into_iter().chain(PACED) {
             if class <= lowest
                 && let Some(item) = self.classes[class as usize].pop_front()
             {
+                self.yields = class == Class::Interactive;
                 self.spend(now);
                 return Some((class, item));
             }
@@ -115,9 +126,8 @@ impl<T> Queue<T> {
         if !self.classes[Class::Control as usize].is_empty() {
             return Some(self.started);
         }
-        let waiting = [Class::Interactive, Class::Join, Class::Background]
-            .into_iter()
-            .any(|class| class <= lowest && !self.classes[class as usize].is_empty());
+        let waiting =
+            PACED.into_iter().any(|class| class <= lowest && !self.classes[class as usize].is_empty());
         waiting.then(|| self.open_at())
     }
 
@@ -177,6 +187,19 @@ mod tests {
             order.extend(drain(&mut queue, now + Duration::from_secs(second)));
         }
         assert_eq!(order, [2, 3, 4]);
+    }
+
+    #[test]
+    fn messages_and_requests_for_history_take_turns() {
+        let now = start();
+        let mut queue = Queue::new(FloodLimits { burst: 100, interval: Duration::from_secs(1) }, now);
+        for n in 0..4 {
+            queue.push(Class::Interactive, n).unwrap();
+            queue.push(Class::History, 10 + n).unwrap();
+        }
+        queue.push(Class::Join, 20).unwrap();
+        queue.push(Class::History, 14).unwrap();
+        assert_eq!(drain(&mut queue, now), [0, 10, 1, 11, 2, 12, 3, 13, 14, 20]);
     }
 
     #[test]

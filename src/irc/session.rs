@@ -9,9 +9,13 @@
 //!
 //! Spec: modern IRC docs; `IRCv3` capability negotiation 302, SASL 3.1 and 3.2.
 
+mod batches;
 mod config;
+mod echo;
 mod event;
 mod fences;
+mod history;
+mod labels;
 mod membership;
 mod messages;
 mod modes;
@@ -23,7 +27,8 @@ mod timers;
 mod verdict;
 
 pub use config::SessionConfig;
-pub use event::{Event, IncomingKind, MessageId, MessageTarget, ServerMessageKind, Verdict};
+pub use event::{Event, IncomingKind, MessageId, MessageTarget, Origin, ServerMessageKind, Verdict};
+pub use history::HistoryMark;
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use verdict::classify;
 
@@ -37,7 +42,10 @@ use super::isupport::Isupport;
 use super::queue::{Class, Queue};
 use super::random::Jitter;
 use super::wire::{Line, Message, Source, Verb};
+use batches::{Batches, Context};
 use fences::Fences;
+use history::Requests;
+use labels::Label;
 use nicks::Nicks;
 use outgoing::Outgoing;
 use registration::Login;
@@ -81,6 +89,10 @@ pub struct Session {
     wanted: CaseMap<Wanted>,
     queue: Queue<Outgoing>,
     fences: Fences,
+    /// How many messages had a label.
+    labels: u64,
+    batches: Batches,
+    requests: Requests,
     jitter: Jitter,
     started: Instant,
     registered_at: Option<Instant>,
@@ -111,6 +123,9 @@ impl Session {
             wanted: CaseMap::default(),
             queue: Queue::new(config.flood, now),
             fences: Fences::default(),
+            labels: 0,
+            batches: Batches::default(),
+            requests: Requests::default(),
             jitter: Jitter::new(config.seed),
             started: now,
             registered_at: None,
@@ -136,18 +151,46 @@ impl Session {
         }
         self.last_received = now;
         self.keepalive_sent = None;
-        if let Some(source) = &message.source {
+        let context = self.batches.context(message);
+        if context.origin != Origin::Live {
+            return self.on_past(message, context, now, events);
+        }
+        if let Some(source) = &message.source
+            && !self.is_past(message)
+        {
             self.learn_identity(source);
         }
+        let is_told = context.label.is_some_and(|label| self.on_labelled(label, message, now, events));
+        if !is_told {
+            self.on_live(message, context, now, events);
+        }
+        // The label of a batch is done when the batch ends.
+        let is_batch = message.verb == Verb::Word("BATCH".into());
+        if let Some(label) = Label::of(message).filter(|_| !is_batch) {
+            self.complete(label, events);
+        }
+    }
+
+    /// A line of history: it is told, and changes nothing. What says how things were then is left out.
+    fn on_past(&mut self, message: &Message, context: Context, now: Instant, events: &mut Vec<Event>) {
+        match &message.verb {
+            Verb::Word(word) if matches!(&**word, "PRIVMSG" | "NOTICE") => {
+                self.on_message(message, context, now, events);
+            }
+            Verb::Word(word) if &**word == "BATCH" => self.on_batch(message, context, events),
+            _ => {}
+        }
+    }
+
+    fn on_live(&mut self, message: &Message, context: Context, now: Instant, events: &mut Vec<Event>) {
         let word = match &message.verb {
-            Verb::Numeric(code) => return self.on_numeric(*code, message, now, events),
+            Verb::Numeric(code) => return self.on_numeric(*code, message, context, now, events),
             Verb::Word(word) => &**word,
         };
         match word {
             "PING" => self.control(Line::pong(message.params.last().map_or("", String::as_str))),
             "PONG" => self.on_pong(message, now, events),
-            "PRIVMSG" => self.on_message(message, false, events),
-            "NOTICE" => self.on_message(message, true, events),
+            "PRIVMSG" | "NOTICE" => self.on_message(message, context, now, events),
             "JOIN" => self.on_join(message, events),
             "PART" => self.on_part(message, events),
             "KICK" => self.on_kick(message, events),
@@ -160,10 +203,12 @@ impl Session {
             "CAP" => self.on_cap(message, now, events),
             "AUTHENTICATE" => self.on_authenticate(message),
             "ERROR" => self.on_error(message, events),
-            "FAIL" => self.on_fail(message, events),
+            "FAIL" => self.on_fail(message, context, now, events),
+            "BATCH" => self.on_batch(message, context, events),
+            "CHATHISTORY" => self.on_history_target(message, context, now),
             "CHGHOST" => self.on_chghost(message),
-            // Batches only group lines that mean the same without them; the others are not shown yet.
-            "BATCH" | "AWAY" | "ACCOUNT" | "SETNAME" | "TAGMSG" | "ACK" => {}
+            // Not shown yet; an `ACK` is its label.
+            "AWAY" | "ACCOUNT" | "SETNAME" | "TAGMSG" | "ACK" => {}
             "WALLOPS" => self.on_server_message(message, ServerMessageKind::Wallops, events),
             "WARN" => self.on_server_message(message, ServerMessageKind::Warn, events),
             "NOTE" => self.on_server_message(message, ServerMessageKind::Note, events),

@@ -54,7 +54,7 @@ impl Actor {
             Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
             Event::SaslFailed { permanent, reason } => self.on_login_failed(permanent, &reason),
-            Event::Message { from, target, kind, text, time, msgid, account, own } => {
+            Event::Message { from, target, kind, text, time, msgid, account, own, origin: _ } => {
                 let line = Line { from, kind, text, time, msgid, account, own };
                 self.on_message(target, line).await?;
             }
@@ -86,6 +86,7 @@ impl Actor {
             }
             Event::NickChanged { from, to, channels, .. } => self.on_nick(&from.nick, &to, &channels),
             Event::Confirmed { messages } => self.on_confirmed(messages).await,
+            Event::Echoed { message, .. } => self.on_confirmed(vec![message]).await,
             Event::Refused { messages, certain, code, reason } => {
                 self.on_refused(messages, certain, code, &reason).await;
             }

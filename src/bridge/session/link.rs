@@ -155,6 +155,7 @@ impl Actor {
             channels: channels.collect(),
             flood: FloodLimits { burst: self.network.flood.burst, interval: self.network.flood.interval },
             seed: u64::from_ne_bytes(seed),
+            started_at_ms: self.bridge.clock.unix_ms(),
         })
     }
 

@@ -31,6 +31,8 @@ pub struct SessionConfig {
     pub flood: FloodLimits,
     /// For jitter.
     pub seed: u64,
+    /// When the connection began, in milliseconds since 1970: what the server dates well before is the past.
+    pub started_at_ms: i64,
 }
 
 impl SessionConfig {
@@ -48,6 +50,7 @@ impl SessionConfig {
             channels: Vec::new(),
             flood: FloodLimits::default(),
             seed: 0,
+            started_at_ms: 0,
         }
     }
 }

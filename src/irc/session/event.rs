@@ -27,6 +27,20 @@ pub enum MessageTarget {
     Other(String),
 }
 
+/// Whether a message was said just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Now, as far as the server says.
+    Live,
+    /// Earlier: part of the answer to a request of ours.
+    History {
+        /// The request's number.
+        request: u64,
+    },
+    /// Earlier: repeated by a server or bouncer of its own accord, or by ZNC because it was asked.
+    Playback,
+}
+
 /// What a message is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IncomingKind {
@@ -125,6 +139,8 @@ pub enum Event {
         account: Option<String>,
         /// It is from our own nick.
         own: bool,
+        /// Whether it was said just now.
+        origin: Origin,
     },
     /// Somebody entered a channel.
     Joined {
@@ -242,6 +258,17 @@ pub enum Event {
         /// In the order in which they were sent.
         messages: Vec<MessageId>,
     },
+    /// The server has shown us a message of ours as others see it: it is confirmed. This may also come after
+    /// [`Event::Confirmed`] or an uncertain [`Event::Refused`], where the echo is slower than the answer to a
+    /// `PING`; then it adds what the message is known by. It comes once for a message.
+    Echoed {
+        /// Which.
+        message: MessageId,
+        /// The message's id, if it has one.
+        msgid: Option<String>,
+        /// When, in milliseconds since 1970, if the server says so.
+        time: Option<i64>,
+    },
     /// The server has refused these messages, or one of them.
     Refused {
         /// Those that it may be about.
@@ -252,6 +279,24 @@ pub enum Event {
         code: u16,
         /// The server's reason.
         reason: String,
+    },
+    /// A request for history has got all that it gets.
+    HistoryEnd {
+        /// The request's number.
+        request: u64,
+        /// What was asked about; empty for a list of targets.
+        target: String,
+        /// How many messages came, those included that are no [`Event::Message`].
+        lines: usize,
+        /// Why it was refused.
+        failed: Option<String>,
+    },
+    /// Where something was said.
+    HistoryTargets {
+        /// The request's number.
+        request: u64,
+        /// Channels and nicks with the time of the last message there, in milliseconds since 1970.
+        targets: Vec<(String, i64)>,
     },
     /// Any other numeric.
     Numeric {

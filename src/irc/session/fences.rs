@@ -1,36 +1,59 @@
-//! Which messages the server has taken: `PING` fences.
+//! Which messages the server has taken: `PING` fences, and the messages in them that were answered one by one.
 //!
 //! A server answers in order, so the `PONG` to a `PING` sent after some messages says that it has read them, and
-//! an error that came before it is about one of them. Without labels that is all there is to know: an error names
-//! only a target, so it is certain only for a target with one message in the fence.
+//! an error that came before it is about one of them. Where nothing else is known, an error names only a target,
+//! so it is certain only for a target with one message in the fence.
+//!
+//! An echo or a labelled answer takes its message out. Messages without a label get a `PING` with each flush all
+//! the same, since not every target gives an echo; those with one only when they were not answered in time
+//! ([`PATIENCE`]). An echo of a message that a `PONG` has confirmed is still known for a while: it must not pass
+//! for something that was said elsewhere.
 //!
 //! A fence that is answered proves that the server took the lines, not that anybody read them.
 //!
-//! Spec: modern IRC docs "PING message"; the design's decision "Receipts".
+//! Spec: modern IRC docs "PING message"; `IRCv3` "echo-message"; the design's decision "Receipts".
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::names::CaseMapping;
 
+use super::echo::Echo;
 use super::event::MessageId;
 use super::outgoing::Target;
 
 /// What our PING tokens begin with.
 const TOKEN: &str = "towline-";
 
+/// How long a label may go without an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Messages whose echo may come late, and for how long.
+const MOST_LATE: usize = 64;
+const LATE: Duration = Duration::from_mins(1);
+
+/// A message on its way.
 #[derive(Debug)]
-struct Sent {
-    id: MessageId,
-    target: Target,
+pub(super) struct Sent {
+    pub(super) id: MessageId,
+    pub(super) target: Target,
+    /// The number on its label.
+    pub(super) label: Option<u64>,
+    /// What its echo looks like, where one may come without a label.
+    pub(super) echo: Option<Echo>,
 }
 
 /// Messages between two PINGs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Fence {
     messages: Vec<Sent>,
     /// Targets of which an error came, with how many more errors may be about messages taken out here.
     refused: Vec<(String, usize)>,
+    /// An echo came that was none of these: one of them may have come back changed.
+    doubtful: bool,
+    /// A message in it has no label, so that a PING has to follow at once.
+    urgent: bool,
+    opened: Instant,
     /// The number and time of its PING; none while it is still open for more.
     ping: Option<(u64, Instant)>,
 }
@@ -46,39 +69,69 @@ pub(super) enum Refusal {
     Of { messages: Vec<MessageId>, certain: bool },
 }
 
+impl Refusal {
+    pub(super) fn certain(id: MessageId) -> Self {
+        Self::Of { messages: vec![id], certain: true }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Fences {
     waiting: VecDeque<Fence>,
+    /// Told already, but for the echo.
+    late: VecDeque<(Instant, Sent)>,
     last: u64,
     lag: Option<Duration>,
 }
 
 impl Fences {
     /// A message leaves.
-    pub(super) fn add(&mut self, id: MessageId, target: Target) {
-        if self.waiting.back().is_none_or(|fence| fence.ping.is_some()) {
-            self.waiting.push_back(Fence::default());
+    pub(super) fn add(&mut self, sent: Sent, now: Instant) {
+        let fence = self.open_fence(now);
+        fence.urgent |= sent.label.is_none();
+        fence.messages.push(sent);
+    }
+
+    fn open_fence(&mut self, now: Instant) -> &mut Fence {
+        if self.open().is_none() {
+            self.waiting.push_back(Fence {
+                messages: Vec::new(),
+                refused: Vec::new(),
+                doubtful: false,
+                urgent: false,
+                opened: now,
+                ping: None,
+            });
         }
-        if let Some(fence) = self.waiting.back_mut() {
-            fence.messages.push(Sent { id, target });
-        }
+        let last = self.waiting.len() - 1;
+        &mut self.waiting[last]
+    }
+
+    fn open(&self) -> Option<&Fence> {
+        self.waiting.back().filter(|fence| fence.ping.is_none())
     }
 
     /// How many messages have left with no PING behind them.
-    pub(super) fn open(&self) -> usize {
-        self.waiting.back().filter(|fence| fence.ping.is_none()).map_or(0, |fence| fence.messages.len())
+    pub(super) fn bare(&self) -> usize {
+        self.open().map_or(0, |fence| fence.messages.len())
+    }
+
+    /// How many of them want one with this flush.
+    pub(super) fn urgent(&self) -> usize {
+        if self.open().is_some_and(|fence| fence.urgent) { self.bare() } else { 0 }
+    }
+
+    /// When labels have gone without an answer for too long.
+    pub(super) fn impatient_at(&self) -> Option<Instant> {
+        self.open().filter(|fence| !fence.urgent).map(|fence| fence.opened + PATIENCE)
     }
 
     /// Closes the open fence, or makes an empty one; returns the token for its PING.
     pub(super) fn close(&mut self, now: Instant) -> String {
         self.last += 1;
-        if self.waiting.back().is_none_or(|fence| fence.ping.is_some()) {
-            self.waiting.push_back(Fence::default());
-        }
-        if let Some(fence) = self.waiting.back_mut() {
-            fence.ping = Some((self.last, now));
-        }
-        format!("{TOKEN}{}", self.last)
+        let number = self.last;
+        self.open_fence(now).ping = Some((number, now));
+        format!("{TOKEN}{number}")
     }
 
     /// A PONG came: the messages that it confirms, if the token is one of ours.
@@ -87,45 +140,142 @@ impl Fences {
         let position = self.waiting.iter().position(|fence| fence.ping.is_some_and(|(n, _)| n == number))?;
         let mut confirmed = Vec::new();
         // A PONG for a later fence answers for the earlier ones, should the server have left theirs out.
-        for fence in self.waiting.drain(..=position) {
+        for fence in self.waiting.drain(..=position).collect::<Vec<_>>() {
             if let Some((n, sent)) = fence.ping
                 && n == number
             {
                 self.lag = Some(now.saturating_duration_since(sent));
             }
-            confirmed.extend(fence.messages.into_iter().map(|sent| sent.id));
+            for sent in fence.messages {
+                confirmed.push(sent.id);
+                self.remember(sent, now);
+            }
         }
         Some(confirmed)
     }
 
+    /// Keeps a message that was told of, if an echo of it may come.
+    fn remember(&mut self, sent: Sent, now: Instant) {
+        while self.late.front().is_some_and(|(since, _)| *since + LATE <= now) || self.late.len() >= MOST_LATE
+        {
+            self.late.pop_front();
+        }
+        if sent.label.is_some() || sent.echo.is_some() {
+            self.late.push_back((now, sent));
+        }
+    }
+
+    fn take_late(&mut self, now: Instant, is_it: impl Fn(&Sent) -> bool) -> Option<MessageId> {
+        let at = self.late.iter().position(|(since, sent)| *since + LATE > now && is_it(sent))?;
+        self.late.remove(at).map(|(_, sent)| sent.id)
+    }
+
+    /// Takes one message out: it was answered.
+    fn take(&mut self, is_it: impl Fn(&Sent) -> bool) -> Option<MessageId> {
+        let (place, at) = self
+            .waiting
+            .iter()
+            .enumerate()
+            .find_map(|(place, fence)| fence.messages.iter().position(&is_it).map(|at| (place, at)))?;
+        let fence = &mut self.waiting[place];
+        let sent = fence.messages.remove(at);
+        if fence.ping.is_none() && fence.messages.is_empty() {
+            self.waiting.remove(place);
+        }
+        Some(sent.id)
+    }
+
+    /// The message with this label, which is answered now.
+    pub(super) fn take_labelled(&mut self, label: u64) -> Option<MessageId> {
+        self.take(|sent| sent.label == Some(label))
+    }
+
+    /// The message with this label, if it was confirmed without an answer.
+    pub(super) fn take_late_labelled(&mut self, label: u64, now: Instant) -> Option<MessageId> {
+        self.take_late(now, |sent| sent.label == Some(label))
+    }
+
+    /// A message of ours was shown to us without a label: which it is, if it is one of these.
+    pub(super) fn take_echoed(
+        &mut self,
+        target: &str,
+        echo: &Echo,
+        mapping: CaseMapping,
+        now: Instant,
+    ) -> Option<MessageId> {
+        let there = |sent: &Sent| mapping.same(sent.target.as_str(), target);
+        let same = |sent: &Sent| there(sent) && sent.echo.as_ref().is_some_and(|ours| ours.same(echo));
+        let cut = |sent: &Sent| there(sent) && sent.echo.as_ref().is_some_and(|ours| ours.was_cut_to(echo));
+        let taken = self
+            .take(same)
+            .or_else(|| self.take_late(now, same))
+            .or_else(|| self.take(cut))
+            .or_else(|| self.take_late(now, cut));
+        if taken.is_none() {
+            for fence in &mut self.waiting {
+                fence.doubtful |= fence.messages.iter().any(|sent| there(sent) && sent.echo.is_some());
+            }
+        }
+        taken
+    }
+
     /// An error about a target came. It is about the oldest fence that has a message there.
-    pub(super) fn refuse(&mut self, target: &str, mapping: CaseMapping) -> Refusal {
-        for fence in &mut self.waiting {
+    pub(super) fn refuse(&mut self, target: &str, mapping: CaseMapping, now: Instant) -> Refusal {
+        let there = |sent: &Sent| mapping.same(sent.target.as_str(), target);
+        for place in 0..self.waiting.len() {
+            let fence = &mut self.waiting[place];
             if let Some(known) = fence.refused.iter_mut().find(|(name, _)| mapping.same(name, target))
                 && known.1 > 0
             {
                 known.1 -= 1;
                 return Refusal::Known;
             }
-            if fence.messages.iter().any(|sent| mapping.same(sent.target.as_str(), target)) {
-                return fence.take(target, |sent| mapping.same(sent.target.as_str(), target));
+            let Some(first) = fence.messages.iter().find(|sent| there(sent)) else {
+                continue;
+            };
+            // A channel gives each message its echo or its error, in order: those before had their echo.
+            let echoes = first.echo.is_some() && matches!(first.target, Target::Channel(_));
+            if echoes && !fence.doubtful {
+                return self.take(there).map_or(Refusal::Unrelated, Refusal::certain);
             }
+            return self.refuse_group(place, target, there, now);
         }
         Refusal::Unrelated
     }
 
     /// An error about a message, without a target, came.
-    pub(super) fn refuse_any(&mut self) -> Refusal {
-        for fence in &mut self.waiting {
+    pub(super) fn refuse_any(&mut self, now: Instant) -> Refusal {
+        for place in 0..self.waiting.len() {
+            let fence = &mut self.waiting[place];
             if let Some(known) = fence.refused.iter_mut().find(|(name, left)| name.is_empty() && *left > 0) {
                 known.1 -= 1;
                 return Refusal::Known;
             }
             if !fence.messages.is_empty() {
-                return fence.take("", |_| true);
+                return self.refuse_group(place, "", |_| true, now);
             }
         }
         Refusal::Unrelated
+    }
+
+    /// Takes out all messages of a fence that an error may be about.
+    fn refuse_group(
+        &mut self,
+        place: usize,
+        target: &str,
+        of: impl Fn(&Sent) -> bool,
+        now: Instant,
+    ) -> Refusal {
+        let fence = &mut self.waiting[place];
+        let (refused, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut fence.messages).into_iter().partition(of);
+        fence.messages = kept;
+        fence.refused.push((target.to_owned(), refused.len() - 1));
+        let messages: Vec<_> = refused.iter().map(|sent| sent.id).collect();
+        let certain = messages.len() == 1;
+        if !certain {
+            refused.into_iter().for_each(|sent| self.remember(sent, now));
+        }
+        Refusal::Of { messages, certain }
     }
 
     /// Messages that left and were not confirmed, in order.
@@ -140,17 +290,5 @@ impl Fences {
 
     pub(super) fn lag(&self) -> Option<Duration> {
         self.lag
-    }
-}
-
-impl Fence {
-    fn take(&mut self, target: &str, of: impl Fn(&Sent) -> bool) -> Refusal {
-        let (refused, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.messages).into_iter().partition(of);
-        self.messages = kept;
-        self.refused.push((target.to_owned(), refused.len() - 1));
-        Refusal::Of {
-            certain: refused.len() == 1,
-            messages: refused.into_iter().map(|sent| sent.id).collect(),
-        }
     }
 }

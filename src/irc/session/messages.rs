@@ -4,21 +4,58 @@
 //!
 //! Spec: modern IRC docs "Sending Messages", "`STATUSMSG` Parameter"; draft-oakley-irc-ctcp-02.
 
+use std::time::{Duration, Instant};
+
 use crate::irc::ctcp::Ctcp;
-use crate::irc::wire::{Message, Source};
+use crate::irc::wire::{Message, Source, Verb};
 
 use super::Session;
-use super::event::{Event, IncomingKind, MessageTarget, ServerMessageKind};
+use super::batches::Context;
+use super::echo::Echo;
+use super::event::{Event, IncomingKind, MessageTarget, Origin, ServerMessageKind};
 use super::fences::Refusal;
 
+/// What is this much older than our connection was said before it: a bouncer repeats it.
+const PAST: Duration = Duration::from_mins(1);
+
 impl Session {
-    pub(super) fn on_message(&mut self, message: &Message, notice: bool, events: &mut Vec<Event>) {
+    pub(super) fn on_message(
+        &mut self,
+        message: &Message,
+        context: Context,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
         let from = self.source(message);
-        let own = self.registered_at.is_some() && self.is_own(&from.nick);
-        let Some(target) = self.message_target(message.param(0), &from, own) else {
-            return self.on_server_message(message, ServerMessageKind::Notice, events);
-        };
+        if is_bracket(&from) {
+            return;
+        }
+        let notice = message.verb == Verb::Word("NOTICE".into());
         let raw = message.param(1);
+        let mut own = self.registered_at.is_some() && self.is_own(&from.nick);
+        let mut origin = context.origin;
+        if let Origin::History { request } = origin {
+            self.requests.count_line(request, now);
+        }
+        if origin == Origin::Live && self.is_past(message) {
+            origin = Origin::Playback;
+        }
+        if origin == Origin::Live && own {
+            let echo = Echo::new(notice, raw);
+            let mapping = self.isupport.casemapping();
+            if let Some(id) = self.fences.take_echoed(message.param(0), &echo, mapping, now) {
+                return events.push(Self::echoed(id, message));
+            }
+        }
+        if origin != Origin::Live {
+            own |= self.was_own(message.param(0), &from, context);
+        }
+        let Some(target) = self.message_target(message.param(0), &from, own) else {
+            if origin == Origin::Live {
+                self.on_server_message(message, ServerMessageKind::Notice, events);
+            }
+            return;
+        };
         let (kind, text) = match Ctcp::parse(raw) {
             // An action in a notice is a mistake that clients show as an action.
             Some(ctcp) if ctcp.is_action() => (IncomingKind::Action, ctcp.params),
@@ -36,7 +73,28 @@ impl Session {
             msgid: message.msgid().map(str::to_owned),
             account: message.account().map(str::to_owned),
             own,
+            origin,
         });
+    }
+
+    /// Whether the server dates a line well before this connection.
+    pub(super) fn is_past(&self, message: &Message) -> bool {
+        let Some((registered, time)) = self.registered_at.zip(message.server_time()) else {
+            return false;
+        };
+        let age = registered.saturating_duration_since(self.started).as_millis() as i64;
+        time < self.config.started_at_ms.saturating_add(age).saturating_sub(PAST.as_millis() as i64)
+    }
+
+    /// Whether a line of a query's history is ours under a nick that we had then: it is to the other, and not
+    /// from them.
+    fn was_own(&self, target: &str, from: &Source, context: Context) -> bool {
+        let mapping = self.isupport.casemapping();
+        self.batches.target(context).is_some_and(|other| {
+            !self.isupport.is_channel(other)
+                && mapping.same(other, target)
+                && !mapping.same(other, &from.nick)
+        })
     }
 
     /// Where a message goes; `None` for the server's own remarks and for masks, which mean everybody.
@@ -71,28 +129,49 @@ impl Session {
     }
 
     /// `FAIL command code [context] :description`.
-    pub(super) fn on_fail(&mut self, message: &Message, events: &mut Vec<Event>) {
+    pub(super) fn on_fail(
+        &mut self,
+        message: &Message,
+        context: Context,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
         let command = message.param(0).to_ascii_uppercase();
-        let described = message.params.len() > 2;
-        if matches!(command.as_str(), "PRIVMSG" | "NOTICE") && described {
-            let reason = message.params.last().map_or("", String::as_str);
-            let contexts = &message.params[2..message.params.len() - 1];
-            let mapping = self.isupport.casemapping();
-            let mut refusal = Refusal::Unrelated;
-            for target in contexts {
-                refusal = self.fences.refuse(target, mapping);
-                if refusal != Refusal::Unrelated {
-                    break;
-                }
-            }
-            if refusal == Refusal::Unrelated {
-                refusal = self.fences.refuse_any();
-            }
-            if Self::report(refusal, 0, reason, events) {
-                return;
+        let (contexts, reason) = match &message.params[..] {
+            [_, _, contexts @ .., reason] => (contexts, Some(reason)),
+            _ => (&[][..], None),
+        };
+        // A label says what it is about, and that was told.
+        let is_told = context.label.is_none()
+            && reason.is_some_and(|reason| match command.as_str() {
+                "PRIVMSG" | "NOTICE" => self.on_message_failed(contexts, reason, now, events),
+                "CHATHISTORY" => self.refuse_request(contexts, reason, events),
+                _ => false,
+            });
+        if !is_told {
+            self.on_server_message(message, ServerMessageKind::Fail, events);
+        }
+    }
+
+    fn on_message_failed(
+        &mut self,
+        contexts: &[String],
+        reason: &str,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let mapping = self.isupport.casemapping();
+        let mut refusal = Refusal::Unrelated;
+        for target in contexts {
+            refusal = self.fences.refuse(target, mapping, now);
+            if refusal != Refusal::Unrelated {
+                break;
             }
         }
-        self.on_server_message(message, ServerMessageKind::Fail, events);
+        if refusal == Refusal::Unrelated {
+            refusal = self.fences.refuse_any(now);
+        }
+        Self::report(refusal, 0, reason, events)
     }
 
     /// Tells of a refusal; returns whether it was one.
@@ -106,4 +185,9 @@ impl Session {
             }
         }
     }
+}
+
+/// ZNC frames what it repeats to clients without batches with remarks of its own, from what can be nobody's nick.
+fn is_bracket(from: &Source) -> bool {
+    from.nick == "***" && from.host.as_deref() == Some("znc.in")
 }

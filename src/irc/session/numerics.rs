@@ -10,21 +10,28 @@ use std::time::Instant;
 use crate::irc::numerics::{
     ERR_BADCHANMASK, ERR_BADCHANNAME, ERR_BADCHANNELKEY, ERR_BADMASK, ERR_BADPING, ERR_BANNEDFROMCHAN,
     ERR_BANNICKCHANGE, ERR_CANNOTSENDTOCHAN, ERR_CANNOTSENDTOUSER, ERR_CANTSENDTOUSER, ERR_CHANNELISFULL,
-    ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVITEONLYCHAN, ERR_LINKCHANNEL, ERR_NEEDREGGEDNICK,
-    ERR_NICKCOLLISION, ERR_NICKNAMEINUSE, ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN, ERR_NOCTCPSALLOWED,
-    ERR_NOMOTD, ERR_NONICKCHANGE, ERR_NONONREG, ERR_NOPERMFORHOST, ERR_NORECIPIENT, ERR_NOSUCHCHANNEL,
-    ERR_NOSUCHNICK, ERR_NOSUCHSERVER, ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL, ERR_NOTOPLEVEL, ERR_OPERONLY,
-    ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN, ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE,
-    ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS, ERR_UNAVAILRESOURCE, ERR_WASNOSUCHNICK, ERR_WILDTOPLEVEL,
-    ERR_YOUREBANNEDCREEP, RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN, RPL_ISUPPORT,
-    RPL_LOGGEDIN, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS, RPL_TOPIC, RPL_TOPICWHOTIME, RPL_WELCOME,
+    ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVITEONLYCHAN, ERR_LINKCHANNEL, ERR_NEEDMOREPARAMS,
+    ERR_NEEDREGGEDNICK, ERR_NICKCOLLISION, ERR_NICKNAMEINUSE, ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN,
+    ERR_NOCTCPSALLOWED, ERR_NOMOTD, ERR_NONICKCHANGE, ERR_NONONREG, ERR_NOPERMFORHOST, ERR_NORECIPIENT,
+    ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOSUCHSERVER, ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL, ERR_NOTOPLEVEL,
+    ERR_OPERONLY, ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN, ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE,
+    ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS, ERR_UNAVAILRESOURCE, ERR_UNKNOWNCOMMAND, ERR_WASNOSUCHNICK,
+    ERR_WILDTOPLEVEL, ERR_YOUREBANNEDCREEP, RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN,
+    RPL_ISUPPORT, RPL_LOGGEDIN, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS, RPL_TOPIC, RPL_TOPICWHOTIME,
+    RPL_WELCOME,
 };
 use crate::irc::wire::{Line, Message, Source};
 
 use crate::names::CaseMap;
 
+use super::batches::Context;
 use super::event::{Event, Verdict};
 use super::{Session, State};
+
+/// Whether a labelled numeric says that the line did not work.
+pub(super) fn is_error(code: u16) -> bool {
+    (400..600).contains(&code) || about_a_message(code).is_some()
+}
 
 /// How an error may be about a message that we sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +56,19 @@ fn about_a_message(code: u16) -> Option<About> {
 }
 
 impl Session {
-    pub(super) fn on_numeric(&mut self, code: u16, message: &Message, now: Instant, events: &mut Vec<Event>) {
+    pub(super) fn on_numeric(
+        &mut self,
+        code: u16,
+        message: &Message,
+        context: Context,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
         let params = message.params.get(1..).unwrap_or_default();
         let first = params.first().map_or("", String::as_str);
         let reason = params.last().map_or("", String::as_str);
-        if self.refuses_message(code, first, reason, events) {
+        // A label says what an error is about: of anything else, nothing can be said from its target.
+        if context.label.is_none() && self.refuses_message(code, first, reason, now, events) {
             return;
         }
         let consumed = match code {
@@ -98,6 +113,9 @@ impl Session {
                 self.on_not_welcome(code, reason, events);
                 true
             }
+            ERR_UNKNOWNCOMMAND | ERR_NEEDMOREPARAMS if first.eq_ignore_ascii_case("CHATHISTORY") => {
+                self.refuse_request(&[], reason, events)
+            }
             ERR_BADPING => {
                 // `513 nick :To connect, type /QUOTE PONG 123456`
                 if let Some(cookie) = reason.split(' ').next_back() {
@@ -120,10 +138,17 @@ impl Session {
     }
 
     /// An error about a message that is not confirmed is the answer to that message and to nothing else.
-    fn refuses_message(&mut self, code: u16, target: &str, reason: &str, events: &mut Vec<Event>) -> bool {
+    fn refuses_message(
+        &mut self,
+        code: u16,
+        target: &str,
+        reason: &str,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> bool {
         let refusal = match about_a_message(code) {
-            Some(About::Target) => self.fences.refuse(target, self.isupport.casemapping()),
-            Some(About::Any) => self.fences.refuse_any(),
+            Some(About::Target) => self.fences.refuse(target, self.isupport.casemapping(), now),
+            Some(About::Any) => self.fences.refuse_any(now),
             None => return false,
         };
         Self::report(refusal, code, reason, events)

@@ -16,7 +16,10 @@ use crate::irc::queue::{Class, QueueFull};
 use crate::irc::wire::{Line, LineBuilder, WireError, without_controls};
 use crate::names::{Channel, InvalidName, Key, Nick};
 
+use super::echo::Echo;
 use super::event::MessageId;
+use super::fences::Sent;
+use super::labels::Label;
 use super::{Session, State};
 
 /// Whom a message is for.
@@ -47,7 +50,7 @@ impl Target {
         }
     }
 
-    fn put(&self, line: LineBuilder) -> LineBuilder {
+    pub(super) fn put(&self, line: LineBuilder) -> LineBuilder {
         match self {
             Self::Channel(channel) => line.name(channel),
             Self::Nick(nick) => line.name(nick),
@@ -127,6 +130,7 @@ impl Transmit {
 pub(super) enum Outgoing {
     Line(Line),
     Message { id: MessageId, target: Target, line: Line },
+    Request { number: u64, line: Line },
 }
 
 /// A flush is cut here, so that what the owner holds at a time is bounded with flood control off.
@@ -138,8 +142,8 @@ const FENCED: usize = 4;
 /// Messages that may be on their way without confirmation.
 const MOST_UNCONFIRMED: usize = 2048;
 
-/// A JOIN line with its CRLF.
-const LINE: usize = 512;
+/// A line with its CRLF.
+pub(super) const LINE: usize = 512;
 
 /// The user names and hosts that servers allow where they do not say (modern IRC docs, RFC 1035).
 const USER_LENGTH: usize = 10;
@@ -181,14 +185,19 @@ impl Session {
         self.queue.push(Class::Interactive, Outgoing::Line(line))
     }
 
-    /// What may leave now. With messages among it, a `PING` follows them, whose `PONG` confirms them.
+    /// What may leave now. With messages among it, a `PING` follows them, whose `PONG` confirms them, unless the
+    /// server answers each by its label.
     pub fn transmit(&mut self, now: Instant) -> Transmit {
         let mut out = Transmit::default();
         if self.ended {
             return out;
         }
-        if self.state == State::Closing {
-            self.closing_since.get_or_insert(now);
+        if self.state == State::Closing && self.closing_since.is_none() {
+            self.closing_since = Some(now);
+            if self.fences.bare() > 0 {
+                // Nothing is answered after QUIT.
+                out.lines.push(Line::ping(&self.fences.close(now)));
+            }
         }
         let lowest = self.lowest_class();
         while out.lines.len() < MOST_LINES
@@ -197,13 +206,17 @@ impl Session {
             match item {
                 Outgoing::Line(line) => out.lines.push(line),
                 Outgoing::Message { id, target, line } => {
-                    out.lines.push(line);
                     out.messages.push(id);
-                    self.fences.add(id, target);
+                    out.lines.push(self.send_message(id, target, &line, now));
+                }
+                Outgoing::Request { number, line } => {
+                    self.requests.touch(number, now);
+                    let label = self.uses_labels().then(|| Label::Request(number).to_string());
+                    out.lines.push(label.map_or_else(|| line.clone(), |label| line.labelled(&label)));
                 }
             }
         }
-        let open = self.fences.open();
+        let open = self.fences.urgent();
         let more =
             || self.queue.iter(Class::Interactive).any(|item| matches!(item, Outgoing::Message { .. }));
         if self.state == State::Ready && open > 0 && (open >= FENCED || !more()) {
@@ -211,6 +224,17 @@ impl Session {
             self.queue.spend(now);
         }
         out
+    }
+
+    /// Notes how a message's answer will be known; returns the line as it goes out.
+    fn send_message(&mut self, id: MessageId, target: Target, line: &Line, now: Instant) -> Line {
+        let label = self.uses_labels().then(|| {
+            self.labels += 1;
+            self.labels
+        });
+        let echo = (label.is_none() && self.caps.enabled("echo-message")).then(|| Echo::of(line));
+        self.fences.add(Sent { id, target, label, echo }, now);
+        label.map_or_else(|| line.clone(), |number| line.labelled(&Label::Message(number).to_string()))
     }
 
     /// Before the greeting is over and after `QUIT`, only control lines leave.
@@ -229,7 +253,7 @@ impl Session {
     pub fn unsent(&self) -> Vec<MessageId> {
         let id = |item: &Outgoing| match item {
             Outgoing::Message { id, .. } => Some(*id),
-            Outgoing::Line(_) => None,
+            Outgoing::Line(_) | Outgoing::Request { .. } => None,
         };
         self.queue.iter(Class::Interactive).filter_map(id).collect()
     }

@@ -43,6 +43,8 @@ impl Session {
             self.login.deadline(),
             Some(self.keepalive_at()).filter(|_| self.state == State::Ready),
             self.fences.oldest().map(|at| at + FENCE),
+            self.fences.impatient_at().filter(|_| self.state == State::Ready),
+            self.requests.deadline(),
             self.nicks.regain_at().filter(|_| self.state == State::Ready),
             self.closing_since.map(|at| at + CLOSING),
         ]
@@ -78,6 +80,7 @@ impl Session {
             State::Ready => self.tick_ready(now, events),
             State::Closing => {}
         }
+        self.time_out_requests(now, events);
         if self.fences.oldest().is_some_and(|at| at + FENCE <= now) {
             self.disconnect("the server does not answer", Verdict::Retry, events);
         }
@@ -93,6 +96,10 @@ impl Session {
             }
             self.keepalive_sent = Some(now);
             // Messages of an open fence have left already, so this PING may confirm them too.
+            let token = self.fences.close(now);
+            self.control(Line::ping(&token));
+        }
+        if self.fences.impatient_at().is_some_and(|at| at <= now) {
             let token = self.fences.close(now);
             self.control(Line::ping(&token));
         }

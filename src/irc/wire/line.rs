@@ -99,6 +99,14 @@ impl Line {
         self.0.len()
     }
 
+    /// The same line with a label, for `labeled-response`. Tags have a limit of their own, so the line's text may
+    /// be as long as without it. A label is letters and digits; what else is in it is left out.
+    #[must_use]
+    pub(crate) fn labelled(&self, label: &str) -> Self {
+        let label: String = label.chars().filter(char::is_ascii_alphanumeric).collect();
+        Self(format!("@label={label} {}", self.0).into())
+    }
+
     /// A line is never empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -292,3 +292,12 @@ proptest! {
         prop_assert_eq!(our_tags, their_tags);
     }
 }
+
+#[test]
+fn a_labelled_line_is_the_same_line_behind_its_label() {
+    let line = Line::new("PRIVMSG").name(&Nick::new("bob").unwrap()).trailing("@label=x hi").unwrap();
+    let labelled = line.labelled("m1 \r\nQUIT;+evil");
+    assert_eq!(labelled.as_str(), "@label=m1QUITevil PRIVMSG bob :@label=x hi");
+    assert_eq!((labelled.verb(), labelled.first_param()), ("PRIVMSG".to_owned(), Some("bob")));
+    assert_eq!(format!("{labelled:?}"), "Line(PRIVMSG bob .. 44 bytes)");
+}

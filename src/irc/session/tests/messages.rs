@@ -67,6 +67,8 @@ fn our_own_messages_from_elsewhere_are_told_as_such() {
 #[case::no_source("NOTICE alice :hello", ServerMessageKind::Notice, "hello")]
 #[case::wallops(":oper!o@h WALLOPS :hello", ServerMessageKind::Wallops, "hello")]
 #[case::fail("FAIL JOIN TOO_MANY #x :no", ServerMessageKind::Fail, "JOIN TOO_MANY #x no")]
+#[case::fail_that_says_little("FAIL PRIVMSG", ServerMessageKind::Fail, "PRIVMSG")]
+#[case::fail_that_says_nothing("FAIL", ServerMessageKind::Fail, "")]
 #[case::note("NOTE * CODE :hello", ServerMessageKind::Note, "* CODE hello")]
 #[case::unknown(":irc.test RENAME #a #b", ServerMessageKind::Other, "RENAME #a #b")]
 fn what_the_server_says_is_not_from_a_person(

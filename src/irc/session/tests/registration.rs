@@ -37,7 +37,7 @@ fn a_whole_registration_with_a_login() {
     assert!(matches!(bench.server(":irc.test NOTICE * :*** Looking up")[..], [Event::ServerMessage { .. }]));
     bench.server("PING :cookie");
     assert_eq!(bench.sent(), ["PONG :cookie"]);
-    bench.server(":irc.test CAP * LS * :server-time multi-prefix echo-message labeled-response");
+    bench.server(":irc.test CAP * LS * :server-time multi-prefix draft/event-playback labeled-response");
     bench.server(":irc.test CAP * LS :sasl=PLAIN draft/chathistory");
     assert_eq!(bench.sent(), ["CAP REQ :server-time multi-prefix sasl"]);
     bench.server(":irc.test CAP * ACK :server-time multi-prefix sasl");

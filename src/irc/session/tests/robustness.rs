@@ -5,7 +5,7 @@ use crate::irc::sasl::SaslPlain;
 use proptest::prelude::*;
 
 /// Lines that mean something to the session, to be mutated.
-const LINES: [&str; 46] = [
+const LINES: [&str; 64] = [
     "CAP * LS :sasl=PLAIN cap-notify",
     "CAP * LS * :",
     "CAP * ACK :cap-notify sasl",
@@ -52,6 +52,24 @@ const LINES: [&str; 46] = [
     ":s 396 alice a@b :host",
     ":b CHGHOST a b",
     "FAIL PRIVMSG X #rust :no",
+    "CAP * ACK :batch message-tags server-time echo-message labeled-response draft/chathistory",
+    "CAP * DEL :labeled-response",
+    "BATCH +x chathistory #rust",
+    "@label=h1 BATCH +x chathistory #rust",
+    "@label=m1 BATCH +y labeled-response",
+    "@batch=y BATCH +x playback bob",
+    "BATCH +t draft/chathistory-targets",
+    "@batch=t CHATHISTORY TARGETS #rust 2024-01-01T00:00:00.000Z",
+    "BATCH -x",
+    "BATCH -y",
+    "BATCH -t",
+    "@batch=x :alice!a@b PRIVMSG #rust :hello",
+    "@batch=y :alice!a@b PRIVMSG #rust :hello",
+    ":alice!a@b PRIVMSG #rust :hello",
+    "@label=m1 :alice!a@b PRIVMSG #rust :hello",
+    "@label=m2 ACK",
+    "@label=m1 :s 404 alice #rust :no",
+    "FAIL CHATHISTORY X AFTER #rust :no",
 ];
 
 fn line() -> impl Strategy<Value = String> {
@@ -79,7 +97,7 @@ fn line() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_server_makes_a_session_panic_or_spin(
-        steps in prop::collection::vec((line(), 0_u8..12, 0_u64..200), 1..120),
+        steps in prop::collection::vec((line(), 0_u8..15, 0_u64..200), 1..120),
         sasl in any::<bool>(),
         required in any::<bool>(),
     ) {
@@ -94,6 +112,7 @@ proptest! {
         let mut bench = Bench::new(config);
         let mut ended = false;
         let mut told = std::collections::BTreeSet::new();
+        let (mut echoed, mut asked) = (told.clone(), std::collections::BTreeSet::new());
         for (id, (text, action, wait)) in steps.into_iter().enumerate() {
             let mut events = match Message::parse(&text) {
                 Some(_) => bench.server(&text),
@@ -106,17 +125,35 @@ proptest! {
                 4 => bench.session.join(&[(channel("#rust"), None)]),
                 5 => bench.session.part(&channel("#rust"), "x"),
                 6 if wait == 0 => bench.session.quit("x"),
+                8 => {
+                    let channel = Target::Channel(channel("#rust"));
+                    asked.extend(bench.session.request_history(&channel, HistoryMark::Latest));
+                }
+                9 => asked.extend(bench.session.request_history_targets(0, 1)),
                 7 => events.extend(bench.wait(Duration::from_secs(wait)).0),
                 _ => _ = bench.sent(),
             }
             prop_assert!(!ended || events.is_empty(), "after the end: {events:?}");
             ended |= disconnected(&events).is_some();
             for event in events {
-                if let Event::Confirmed { messages } | Event::Refused { messages, .. } = event {
-                    prop_assert!(!messages.is_empty());
-                    for id in messages {
-                        prop_assert!(told.insert(id), "{id:?} was told twice");
+                match event {
+                    Event::Confirmed { messages } | Event::Refused { messages, .. } => {
+                        prop_assert!(!messages.is_empty());
+                        for id in messages {
+                            prop_assert!(!echoed.contains(&id), "{id:?} was shown before");
+                            prop_assert!(told.insert(id), "{id:?} was told twice");
+                        }
                     }
+                    Event::Echoed { message, .. } => {
+                        prop_assert!(echoed.insert(message), "{message:?} was shown twice");
+                    }
+                    Event::HistoryEnd { request, .. } | Event::HistoryTargets { request, .. } => {
+                        prop_assert!(asked.remove(&request), "{request} ended twice, or was not asked");
+                    }
+                    Event::Message { origin: Origin::History { request }, .. } => {
+                        prop_assert!(asked.contains(&request), "{request} is not open");
+                    }
+                    _ => {}
                 }
             }
             for state in bench.session.channels() {
@@ -126,7 +163,7 @@ proptest! {
         }
         // What was neither confirmed nor refused is still known: no message is forgotten.
         for id in bench.session.unconfirmed().into_iter().chain(bench.session.unsent()) {
-            prop_assert!(!told.contains(&id), "{id:?} is told and kept");
+            prop_assert!(!told.contains(&id) && !echoed.contains(&id), "{id:?} is told and kept");
         }
     }
 

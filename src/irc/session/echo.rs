@@ -1,0 +1,106 @@
+//! Echoes: our own messages as the server shows them to us.
+//!
+//! Without labels an echo can only be told from what another client of the same nick said (behind a bouncer) by
+//! comparing it with what is on its way. Servers change a text: they take colours out and cut what is too long.
+//!
+//! Spec: `IRCv3` "echo-message"; modern IRC docs "IRC Formatting".
+
+use std::fmt;
+
+use crate::irc::wire::{Line, Message};
+
+use super::Session;
+use super::event::{Event, MessageId};
+
+/// What is compared: the command, and the text without formatting.
+#[derive(PartialEq, Eq)]
+pub(super) struct Echo {
+    notice: bool,
+    text: Box<str>,
+}
+
+/// Invariant 10: people's words, and passwords for services, are in here.
+impl fmt::Debug for Echo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Echo(.. {} bytes)", self.text.len())
+    }
+}
+
+impl Echo {
+    pub(super) fn new(notice: bool, text: &str) -> Self {
+        Self { notice, text: without_formatting(text).into() }
+    }
+
+    /// What a message's line will come back as.
+    pub(super) fn of(line: &Line) -> Self {
+        let line = line.as_str();
+        Self::new(line.starts_with("NOTICE"), line.split_once(" :").map_or("", |(_, text)| text))
+    }
+
+    pub(super) fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    /// Whether the other is the beginning of this one.
+    pub(super) fn was_cut_to(&self, other: &Self) -> bool {
+        self.notice == other.notice && !other.text.is_empty() && self.text.starts_with(&*other.text)
+    }
+}
+
+impl Session {
+    pub(super) fn echoed(id: MessageId, message: &Message) -> Event {
+        Event::Echoed { message: id, msgid: message.msgid().map(str::to_owned), time: message.server_time() }
+    }
+}
+
+/// A text without mIRC's codes and the spaces at its ends, which some servers take away.
+fn without_formatting(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\x03' => {
+                let mut digits =
+                    |most| (0..most).filter(|_| rest.next_if(char::is_ascii_digit).is_some()).count();
+                let foreground = digits(2);
+                let mut ahead = rest.clone();
+                if foreground > 0
+                    && ahead.next() == Some(',')
+                    && ahead.next().is_some_and(|c| c.is_ascii_digit())
+                {
+                    rest.next();
+                    (0..2).for_each(|_| _ = rest.next_if(char::is_ascii_digit));
+                }
+            }
+            '\x04' => (0..6).for_each(|_| _ = rest.next_if(char::is_ascii_hexdigit)),
+            '\x02' | '\x0f' | '\x11' | '\x16' | '\x1d' | '\x1e' | '\x1f' => {}
+            c => plain.push(c),
+        }
+    }
+    plain.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::plain("hello", "hello")]
+    #[case::bold("\x02he\x0fllo\x1d\x1f\x1e\x11\x16", "hello")]
+    #[case::colour("\x034red\x03 \x0304,12both\x03,3", "red both,3")]
+    #[case::a_number_behind_a_colour("\x0304123", "123")]
+    #[case::a_comma_behind_a_colour("\x034,x", ",x")]
+    #[case::hexadecimal("\x04ff8800orange", "orange")]
+    #[case::ends(" two  words ", "two  words")]
+    #[case::an_action("\x01ACTION waves\x01", "\x01ACTION waves\x01")]
+    #[case::only_codes("\x02\x0312,", ",")]
+    fn formatting_is_left_out(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(without_formatting(text), expected);
+    }
+
+    #[test]
+    fn invariant_10_an_echo_shows_no_words() {
+        assert_eq!(format!("{:?}", Echo::new(false, "IDENTIFY sesame")), "Echo(.. 15 bytes)");
+    }
+}

@@ -1,0 +1,117 @@
+//! Labels: which answer belongs to which of our lines.
+//!
+//! A labelled answer names its cause, so it is never matched by target or order. An answer of several lines is a
+//! batch whose first line has the label; what stands in it has the label by that, and its end is the end of the
+//! answer. A label that is not known any more was answered before: its lines are about nothing that waits.
+//!
+//! Labels are used only together with `echo-message`: without an echo, `ACK` says no more than a fence does.
+//!
+//! Spec: `IRCv3` "Labeled Responses", "echo-message".
+
+use std::fmt;
+use std::time::Instant;
+
+use crate::irc::wire::{Message, Verb};
+
+use super::Session;
+use super::event::Event;
+use super::fences::Refusal;
+use super::numerics::is_error;
+
+/// What one of our labels stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Label {
+    /// A message, by a number that counts what leaves.
+    Message(u64),
+    /// A request for history.
+    Request(u64),
+}
+
+impl Label {
+    /// Reads a label that the server gave back; another's is none.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (kind, number) = text.split_at_checked(1)?;
+        let number = number.parse().ok()?;
+        match kind {
+            "m" => Some(Self::Message(number)),
+            "h" => Some(Self::Request(number)),
+            _ => None,
+        }
+    }
+
+    /// The label of this very line.
+    pub(super) fn of(message: &Message) -> Option<Self> {
+        message.label().and_then(Self::parse)
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(number) => write!(f, "m{number}"),
+            Self::Request(number) => write!(f, "h{number}"),
+        }
+    }
+}
+
+impl Session {
+    /// Whether what leaves now gets a label.
+    pub(super) fn uses_labels(&self) -> bool {
+        ["labeled-response", "echo-message", "batch", "message-tags"]
+            .into_iter()
+            .all(|name| self.caps.enabled(name))
+    }
+
+    /// A line of a labelled answer; returns whether that is all there is to it.
+    pub(super) fn on_labelled(
+        &mut self,
+        label: Label,
+        message: &Message,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let reason = message.params.last().map_or("", String::as_str);
+        let refusal = match &message.verb {
+            Verb::Numeric(code) => is_error(*code).then_some(*code),
+            Verb::Word(word) => (&**word == "FAIL").then_some(0),
+        };
+        match (label, refusal) {
+            (Label::Message(number), Some(code)) => {
+                let refused = self.fences.take_labelled(number);
+                let refusal = refused.map_or(Refusal::Unrelated, Refusal::certain);
+                Self::report(refusal, code, reason, events)
+            }
+            (Label::Request(number), Some(_)) => {
+                self.end_request(number, Some(reason.to_owned()), events);
+                true
+            }
+            (Label::Message(number), None) if self.is_own_message(message) => {
+                // One that was told before is no news, and above all nothing that was said elsewhere.
+                if let Some(id) =
+                    self.fences.take_labelled(number).or_else(|| self.fences.take_late_labelled(number, now))
+                {
+                    events.push(Self::echoed(id, message));
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// All of the answer has come: what is still open under the label is done.
+    pub(super) fn complete(&mut self, label: Label, events: &mut Vec<Event>) {
+        match label {
+            Label::Message(number) => {
+                if let Some(id) = self.fences.take_labelled(number) {
+                    events.push(Event::Confirmed { messages: vec![id] });
+                }
+            }
+            Label::Request(number) => self.end_request(number, None, events),
+        }
+    }
+
+    fn is_own_message(&self, message: &Message) -> bool {
+        matches!(&message.verb, Verb::Word(word) if matches!(&**word, "PRIVMSG" | "NOTICE"))
+            && message.source.as_ref().is_some_and(|source| self.is_own(&source.nick))
+    }
+}

@@ -8,6 +8,7 @@
 //! commit what was read, commit what is about to be sent, hand the bytes to the socket.
 
 mod buffers;
+mod catch_up;
 mod gaps;
 mod incoming;
 mod link;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 
 use self::buffers::Buffers;
+use self::catch_up::CatchingUp;
 use self::gaps::Heard;
 use self::link::{Dialing, Link};
 use self::outgoing::Outbound;
@@ -125,6 +127,7 @@ struct Actor {
     must_reload: bool,
     incoming: Incoming,
     heard: Heard,
+    catching_up: CatchingUp,
     server_text: Vec<RichText>,
     outbound: Outbound,
     requests: mpsc::Receiver<requests::Envelope>,
@@ -176,6 +179,7 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
         })
         .await?;
     let buffers = Buffers::load(store, row.id).await?;
+    let away_from = store.seen_at(row.id).await?;
     let lane = format!("session/{}", row.id);
     let mut seed = [0; 8];
     // Jitter without randomness is still jitter.
@@ -198,6 +202,7 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
         must_reload: false,
         incoming: Incoming::default(),
         heard: Heard::default(),
+        catching_up: CatchingUp::since(away_from),
         server_text: Vec::new(),
         outbound: Outbound::default(),
         requests: mailbox,
@@ -263,7 +268,7 @@ impl Actor {
 
     fn deadline(&self) -> Option<Instant> {
         let session = self.link.as_ref().and_then(|link| link.session.deadline());
-        [session, self.retry_at, self.expires_at()].into_iter().flatten().min()
+        [session, self.retry_at, self.expires_at(), self.catching_up.deadline()].into_iter().flatten().min()
     }
 
     async fn on_received(
@@ -307,6 +312,7 @@ impl Actor {
             self.on_event(event).await?;
         }
         self.expire();
+        self.tick_catch_up().await?;
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial();
         }
@@ -447,6 +453,8 @@ impl Actor {
         self.buffers = Buffers::load(&self.bridge.store, self.row.id).await?;
         self.ghosts = CaseMap::default();
         self.outbound = Outbound::default();
+        let away_from = self.bridge.store.seen_at(self.row.id).await?;
+        self.catching_up = CatchingUp::since(away_from);
         self.take_up_lines().await?;
         self.must_reload = false;
         self.wake.notify_one();

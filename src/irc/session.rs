@@ -272,6 +272,12 @@ impl Session {
         &self.caps
     }
 
+    /// Whether it is a bouncer that we talk to, which repeats by itself what it kept.
+    #[must_use]
+    pub fn is_bouncer(&self) -> bool {
+        self.caps.offers_vendor("znc.in/") || self.caps.offers_vendor("soju.im/")
+    }
+
     /// The account that we are logged in to.
     #[must_use]
     pub fn account(&self) -> Option<&str> {

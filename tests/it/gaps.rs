@@ -16,7 +16,10 @@ struct Scene {
 }
 
 async fn scene() -> Scene {
-    let world = World::start().await;
+    scene_in(World::start().await).await
+}
+
+async fn scene_in(world: World) -> Scene {
     let bob = world.ircd.person("bob");
     bob.join("#rust");
     let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
@@ -100,4 +103,39 @@ async fn a_gap_that_was_told_is_not_told_again() {
     let [(_, first), (second, _)] = gaps(&world, &room)[..] else { panic!("two gaps") };
     // Give or take what a line may be on its way.
     assert!(first < second + 2_100, "{first} {second}");
+}
+
+/// The lines of a room, however many an event holds.
+fn lines(world: &World, room: &str) -> Vec<String> {
+    let bodies = world.homeserver.timeline_bodies(room);
+    bodies.iter().flat_map(|body| body.lines()).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_bouncer_plays_back_is_shown_once_and_disturbs_nobody() {
+    let Scene { world, bob, room, .. } = scene().await;
+    let play = |second: u32, text: &str| {
+        let tags = format!("@time=2026-01-02T03:04:{second:02}.000Z;batch=b");
+        let line = format!("{tags} :bob!b@host PRIVMSG #rust :{text}\r\n");
+        world.ircd.send_raw("alice", line.as_bytes());
+    };
+    for _ in 0..2 {
+        world.ircd.send_raw("alice", b":fake.irc BATCH +b znc.in/playback #rust\r\n");
+        [(5, "old"), (6, "for alice"), (7, "ha"), (7, "ha")]
+            .into_iter()
+            .for_each(|(second, text)| play(second, text));
+        world.ircd.send_raw("alice", b":fake.irc BATCH -b\r\n");
+    }
+    bob.say("#rust", "after");
+    world.homeserver.wait_message(&room, "after").await;
+    assert_eq!(lines(&world, &room), ["before", "old", "for alice", "ha", "ha", "after"]);
+    let of = |text: &str| {
+        let events = world.homeserver.events(&room).into_iter();
+        events
+            .filter(|event| event.body() == text)
+            .map(|event| (event.content["msgtype"].clone(), event.ts))
+            .next()
+    };
+    assert_eq!(of("old").unwrap(), ("m.notice".into(), 1_767_323_045_000));
+    assert_eq!(of("for alice").unwrap().0, "m.text");
 }

@@ -28,6 +28,8 @@ const MOST_MISSED: usize = 10_000;
 const OVERLAP: i64 = 60 * 1000;
 /// And so much where no line of the buffer tells the server's time.
 const SKEW: i64 = 5 * 60 * 1000;
+/// Lines without an id are known again by their time, give or take this, in milliseconds.
+const MOMENT: i64 = 1_000;
 /// Conversations that are fetched after an absence.
 const MOST_CONVERSATIONS: usize = 100;
 
@@ -46,8 +48,6 @@ pub(super) struct CatchUp {
     last: Option<HistoryMark>,
     /// The time of the last line that came.
     last_time: Option<i64>,
-    /// How often the same was said by the same person: what has no id is told apart by that.
-    alike: HashMap<(String, String), u32>,
     /// Live lines that wait, until when.
     waiting: VecDeque<(Line, Option<char>)>,
     waits_until: Option<Instant>,
@@ -55,9 +55,41 @@ pub(super) struct CatchUp {
     headed: bool,
 }
 
+/// What was repeated just now: lines without an id are told apart by how often they were.
+#[derive(Debug, Default)]
+struct Replay {
+    /// The time of the last line: one that is older begins a new replay.
+    last: i64,
+    /// Time, nick and text of the lines of the last moment.
+    recent: VecDeque<(i64, String, String)>,
+}
+
+impl Replay {
+    /// How many lines like this one came a moment before it.
+    fn count(&mut self, line: &Line) -> u32 {
+        let (Some(time), None) = (line.time, &line.msgid) else { return 0 };
+        if time < self.last {
+            self.recent.clear();
+        }
+        self.last = time;
+        while self.recent.front().is_some_and(|(earlier, ..)| time - earlier > MOMENT)
+            || self.recent.len() >= MOST_WAITING
+        {
+            self.recent.pop_front();
+        }
+        let alike =
+            self.recent.iter().filter(|(_, nick, text)| *nick == line.from.nick && *text == line.text);
+        let count = alike.count();
+        self.recent.push_back((time, line.from.nick.clone(), line.text.clone()));
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+}
+
 /// Everything that is being fetched.
 #[derive(Debug, Default)]
 pub(super) struct CatchingUp {
+    /// What comes again, by the number of the buffer.
+    replays: HashMap<i64, Replay>,
     /// By the number of the buffer.
     buffers: HashMap<i64, CatchUp>,
     /// The conversations of the absence were asked for, until when; since when we were away.
@@ -67,6 +99,11 @@ pub(super) struct CatchingUp {
 }
 
 impl CatchingUp {
+    /// We were away since this time.
+    pub(super) fn since(away_from: Option<i64>) -> Self {
+        Self { away_from, ..Self::default() }
+    }
+
     /// While conversations are to be found, the absence goes on: a crash must not end it.
     pub(super) fn looks_for_conversations(&self) -> bool {
         self.conversations.is_some()
@@ -101,7 +138,6 @@ impl Actor {
             lines: 0,
             last: None,
             last_time: None,
-            alike: HashMap::new(),
             waiting: VecDeque::new(),
             waits_until: Some(now + PATIENCE),
             headed: false,
@@ -142,14 +178,12 @@ impl Actor {
     /// A line that was missed has come: how many like it came before it.
     pub(super) fn on_missed_line(&mut self, place: usize, line: &Line) -> u32 {
         let buffer = self.buffers.get(place).row.id;
-        let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else { return 0 };
+        let before = self.catching_up.replays.entry(buffer).or_default().count(line);
+        let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else { return before };
         catch_up.lines += 1;
         catch_up.last_time = line.time.or(catch_up.last_time);
         let mark = line.msgid.clone().map(HistoryMark::MessageId);
         catch_up.last = mark.or(line.time.map(HistoryMark::Time)).or(catch_up.last.take());
-        let alike = catch_up.alike.entry((line.from.nick.clone(), line.text.clone())).or_default();
-        let before = *alike;
-        *alike += 1;
         if catch_up.waits_until.is_none() && !std::mem::replace(&mut catch_up.headed, true) {
             let text = format!("Missed lines, said since {}:", wording::time(catch_up.from));
             self.tell_buffer(place, &text);
@@ -228,8 +262,13 @@ impl Actor {
         for buffer in late {
             self.let_live_lines_go(buffer).await?;
         }
-        let lost: Vec<u64> =
-            self.catching_up.buffers.values().filter(|one| due(one.gives_up)).map(|one| one.request).collect();
+        let lost: Vec<u64> = self
+            .catching_up
+            .buffers
+            .values()
+            .filter(|one| due(one.gives_up))
+            .map(|one| one.request)
+            .collect();
         for request in lost {
             self.on_history_end(request, 0, Some("the server does not answer".to_owned())).await?;
         }
@@ -246,19 +285,21 @@ impl Actor {
                 self.buffers.get_mut(place).gap_from = from;
             }
         }
+        self.catching_up.replays.clear();
         if let Some((.., from)) = self.catching_up.conversations.take() {
             self.catching_up.away_from = Some(from);
         }
         Ok(())
     }
 
-    /// The network can be spoken to: who spoke to us meanwhile?
+    /// The network can be spoken to: who spoke to us meanwhile? ZNC tells all that it kept, where it can.
     pub(super) async fn look_for_conversations(&mut self) -> Result<(), StoreError> {
         let away_from = self.catching_up.away_from.take();
         let until = self.now() + ANSWER;
         let to = self.bridge.clock.unix_ms().saturating_add(SKEW);
         let Some(link) = &mut self.link else { return Ok(()) };
         if let Some(from) = away_from {
+            link.session.request_playback(from.saturating_sub(OVERLAP) / 1000);
             let asked = link.session.request_history_targets(from - SKEW, to);
             self.catching_up.conversations = asked.map(|request| (request, until, from));
         }
@@ -284,8 +325,7 @@ impl Actor {
             return Ok(());
         };
         for (name, _) in targets.into_iter().take(MOST_CONVERSATIONS) {
-            let is_channel =
-                self.link.as_ref().is_some_and(|link| link.session.isupport().is_channel(&name));
+            let is_channel = self.link.as_ref().is_some_and(|link| link.session.isupport().is_channel(&name));
             if is_channel || wording::is_service(&name) || Nick::new(&name).is_err() {
                 continue;
             }

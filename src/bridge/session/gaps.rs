@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::super::content::{self, MessageType};
 use super::{Actor, wording};
 use crate::format::RichText;
-use crate::store::BufferKind;
+use crate::store::{BufferKind, StoreError};
 
 /// A line may have been on its way for so long when the last one before it was heard.
 const SHORTEST_DOUBT: Duration = Duration::from_secs(2);
@@ -29,7 +29,8 @@ pub(super) struct Heard {
 impl Actor {
     /// Something was read.
     pub(super) fn hear(&mut self) {
-        if self.link.as_ref().is_some_and(|link| link.session.registered_at().is_some()) {
+        let is_known = self.link.as_ref().is_some_and(|link| link.session.registered_at().is_some());
+        if is_known && !self.catching_up.looks_for_conversations() {
             self.heard.at = Some(self.bridge.clock.unix_ms());
         }
     }
@@ -55,6 +56,7 @@ impl Actor {
     /// The connection is gone: in the channels that we were in, a gap begins.
     pub(super) fn begin_gaps(&mut self, session: &crate::irc::session::Session) {
         let Some(heard) = self.heard.at else { return };
+        self.catching_up.away_from.get_or_insert(heard);
         for buffer in self.buffers.iter_mut() {
             if buffer.row.kind == BufferKind::Channel && session.channel(&buffer.row.name).is_some() {
                 buffer.gap_from.get_or_insert(heard);
@@ -63,17 +65,24 @@ impl Actor {
     }
 
     /// We are in a channel again.
-    pub(super) fn end_gap(&mut self, place: usize) {
+    pub(super) async fn end_gap(&mut self, place: usize) -> Result<(), StoreError> {
         let Some(from) = self.buffers.get_mut(place).gap_from.take() else {
-            return;
+            return Ok(());
         };
-        let buffer = &self.buffers.get(place).row;
-        self.incoming.gaps.buffers.push((buffer.id, None));
-        self.tell_gap(place, from);
+        if self.catch_up(place, from).await? {
+            return Ok(());
+        }
+        let buffer = self.buffers.get(place).row.id;
+        self.incoming.gaps.buffers.push((buffer, None));
+        // A bouncer repeats what it kept by itself.
+        if !self.link.as_ref().is_some_and(|link| link.session.is_bouncer()) {
+            self.tell_gap(place, from);
+        }
+        Ok(())
     }
 
     /// Says that nothing was seen in a buffer from a time to now.
-    fn tell_gap(&mut self, place: usize, from: i64) {
+    pub(super) fn tell_gap(&mut self, place: usize, from: i64) {
         let lag = self.link.as_ref().and_then(|link| link.session.lag()).unwrap_or_default();
         let doubt = lag.max(SHORTEST_DOUBT).as_millis() as i64;
         let (from, to) = (from.saturating_sub(doubt), self.bridge.clock.unix_ms());

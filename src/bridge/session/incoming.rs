@@ -5,22 +5,26 @@
 use super::super::content::{self, MessageType};
 use super::{Actor, wording};
 use crate::format::{RichText, read_irc, strip_irc};
-use crate::irc::session::{Event, IncomingKind, MessageTarget, ServerMessageKind};
+use crate::irc::session::{Event, IncomingKind, MessageTarget, Origin, ServerMessageKind};
 use crate::irc::wire::Source;
-use crate::store::{BufferKind, Direction, HistoryLine, StoreError};
+use crate::store::{BufferKind, Direction, HistoryLine, NewOutbox, StoreError};
 
 /// Queries that may open by themselves: beyond it, what strangers say stands in the network room.
 const MOST_QUERIES: usize = 1_000;
+/// What was said so long ago disturbs nobody, in milliseconds.
+const OLD: i64 = 10 * 60 * 1000;
 
 /// A message from IRC on its way into a buffer.
-struct Line {
-    from: Source,
-    kind: IncomingKind,
-    text: String,
-    time: Option<i64>,
-    msgid: Option<String>,
-    account: Option<String>,
-    own: bool,
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) from: Source,
+    pub(super) kind: IncomingKind,
+    pub(super) text: String,
+    pub(super) time: Option<i64>,
+    pub(super) msgid: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) own: bool,
+    pub(super) origin: Origin,
 }
 
 impl Line {
@@ -54,8 +58,8 @@ impl Actor {
             Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
             Event::SaslFailed { permanent, reason } => self.on_login_failed(permanent, &reason),
-            Event::Message { from, target, kind, text, time, msgid, account, own, origin: _ } => {
-                let line = Line { from, kind, text, time, msgid, account, own };
+            Event::Message { from, target, kind, text, time, msgid, account, own, origin } => {
+                let line = Line { from, kind, text, time, msgid, account, own, origin };
                 self.on_message(target, line).await?;
             }
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
@@ -90,6 +94,10 @@ impl Actor {
             Event::Refused { messages, certain, code, reason } => {
                 self.on_refused(messages, certain, code, &reason).await;
             }
+            Event::HistoryEnd { request, lines, failed, .. } => {
+                self.on_history_end(request, lines, failed).await?;
+            }
+            Event::HistoryTargets { request, targets } => self.on_history_targets(request, targets).await?,
             Event::Disconnect { reason, verdict } => self.end_link(&reason, verdict).await?,
             event => self.on_news(event),
         }
@@ -133,6 +141,7 @@ impl Actor {
             self.ghosts = crate::names::CaseMap::new(mapping);
         }
         self.buffers.iter_mut().for_each(|buffer| buffer.parting = false);
+        self.look_for_conversations().await?;
         self.release_queries().await
     }
 
@@ -161,7 +170,7 @@ impl Actor {
         };
         let buffer = self.buffers.get_mut(place);
         (buffer.parting, buffer.refused) = (false, None);
-        self.end_gap(place);
+        self.end_gap(place).await?;
         // The room comes into being although nobody speaks yet.
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         self.release(place).await
@@ -218,7 +227,7 @@ impl Actor {
         match target {
             // A channel has its room from when we entered it: what comes for another makes none.
             MessageTarget::Channel { name, status } => match self.buffers.find(&name) {
-                Some(place) => self.show(place, line, status).await,
+                Some(place) => self.show_in_turn(place, line, status).await,
                 None => {
                     let text = RichText::new().bold(format!("{} in {name}: ", line.from.nick));
                     self.say(text.then(read_irc(&line.text)));
@@ -234,7 +243,7 @@ impl Actor {
                     && is_talk
                     && !line.from.is_server()
                     && !wording::is_service(&nick)
-                    && self.buffers.queries() < MOST_QUERIES;
+                    && self.has_room_for_query();
                 let place = match open {
                     Some(place) if !line.from.is_server() => place,
                     _ if is_new_talk => self.open_buffer(BufferKind::Query, &nick, None).await?,
@@ -248,21 +257,44 @@ impl Actor {
                         return Ok(());
                     }
                 };
-                self.show(place, line, None).await
+                self.show_in_turn(place, line, None).await
             }
             MessageTarget::Other(nick) => match self.buffers.find(&nick) {
-                Some(place) => {
-                    let text = format!("(you, from elsewhere) {}", strip_irc(&line.text));
-                    self.tell_buffer(place, &text);
-                    Ok(())
-                }
+                Some(place) => self.show_in_turn(place, line, None).await,
                 None => Ok(()),
             },
         }
     }
 
+    /// Whether one more query may be opened by what somebody says.
+    pub(super) fn has_room_for_query(&self) -> bool {
+        self.buffers.queries() < MOST_QUERIES
+    }
+
+    /// A line in a buffer, after those that were said before it.
+    async fn show_in_turn(
+        &mut self,
+        place: usize,
+        line: Line,
+        status: Option<char>,
+    ) -> Result<(), StoreError> {
+        if line.origin == Origin::Live {
+            match self.waits_for_history(place, line, status).await? {
+                Some((line, status)) => self.show(place, line, status).await,
+                None => Ok(()),
+            }
+        } else {
+            self.show(place, line, status).await
+        }
+    }
+
     /// A line in a buffer, as its sender's ghost.
-    async fn show(&mut self, place: usize, line: Line, status: Option<char>) -> Result<(), StoreError> {
+    pub(super) async fn show(
+        &mut self,
+        place: usize,
+        line: Line,
+        status: Option<char>,
+    ) -> Result<(), StoreError> {
         let (kind, stored_kind) = match &line.kind {
             IncomingKind::Privmsg => (MessageType::Text, "message"),
             IncomingKind::Action => (MessageType::Emote, "action"),
@@ -279,12 +311,28 @@ impl Actor {
         if text.is_empty() {
             return Ok(());
         }
+        let is_missed = line.origin != Origin::Live;
+        let replayed = is_missed.then(|| self.on_missed_line(place, &line));
         let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
         let highlights = !line.own
             && !is_query
             && self.link.as_ref().is_some_and(|link| {
                 wording::mentions(&text.to_plain(), link.session.nick(), self.buffers.mapping())
             });
+        let now = self.bridge.clock.unix_ms();
+        let is_old = is_missed && line.time.is_some_and(|time| now.saturating_sub(time) >= OLD);
+        let mut kind = kind;
+        if line.own && is_query {
+            // The room has two members, and neither is the user's own ghost.
+            text = RichText::plain("(you, from elsewhere) ").then(text);
+            kind = MessageType::Notice;
+        } else if is_old && !is_query && !highlights {
+            // No phone rings for the past.
+            if kind == MessageType::Emote {
+                text = RichText::plain("* ").then(text);
+            }
+            kind = MessageType::Notice;
+        }
         let user = highlights.then_some(self.row.user_id.as_str());
         let content = content::message(kind, &text, user);
         let sender = if is_query {
@@ -292,10 +340,11 @@ impl Actor {
         } else {
             self.ghost(&line.from.nick).await?
         };
-        let is_private = is_query && wording::is_service(&line.from.nick);
+        let is_private = is_query && wording::is_service(&self.buffers.get(place).row.name);
+        let ts = line.time.filter(|_| is_missed);
         let history = (!is_private).then(|| HistoryLine {
             buffer: self.buffers.get(place).row.id,
-            at: line.time.unwrap_or_else(|| self.bridge.clock.unix_ms()),
+            at: line.time.unwrap_or(now),
             kind: stored_kind,
             sender: line.from.nick.clone(),
             account: line.account,
@@ -303,18 +352,18 @@ impl Actor {
             msgid: line.msgid,
             event_id: None,
             direction: if line.own { Direction::Out } else { Direction::In },
-            replayed: None,
+            replayed,
         });
         if is_query {
             self.invite_back(place);
         }
-        let now = self.bridge.clock.unix_ms();
         let buffer = self.buffers.get_mut(place);
         buffer.last_line = now;
         if !is_query {
             buffer.speakers.insert(&line.from.nick, ());
         }
         let row = content::message_row(buffer.row.room, &sender, content, history);
+        let row = NewOutbox { ts, ..row };
         self.incoming.outbox.push(row);
         Ok(())
     }

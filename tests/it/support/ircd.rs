@@ -1,13 +1,15 @@
 //! A fake ircd: a small correct server for many clients at once, people without a socket, and faults.
 //!
 //! It follows the Modern IRC Client Protocol and IRCv3's capability negotiation, SASL PLAIN, message-tags,
-//! server-time, echo-message, multi-prefix, extended-join and account-tag. It has one server, no operators and no
-//! flood control; like real ones it cuts relayed lines at 512 bytes and answers unknown commands with 421.
+//! server-time, echo-message, labeled-response, chathistory, multi-prefix, extended-join and account-tag; of these
+//! it offers what its [`Options`] say. It has one server, no operators and no flood control; like real ones it cuts relayed lines at 512 bytes and answers unknown commands with 421.
 //! People ([`Person`]) are clients whose lines come from the test: the same code handles them.
 
 mod channels;
 mod commands;
 mod connection;
+mod history;
+mod labels;
 mod network;
 mod person;
 
@@ -50,6 +52,24 @@ impl Default for Options {
             password: None,
             record_lines: true,
         }
+    }
+}
+
+impl Options {
+    /// With all that a modern server has: echoes, labels, and history that can be asked for.
+    pub(crate) fn with_history() -> Self {
+        let mut options = Self::default();
+        let more = "batch echo-message labeled-response draft/chathistory";
+        options.capabilities.extend(more.split(' ').map(str::to_owned));
+        let tokens = "CHATHISTORY=50 MSGREFTYPES=msgid,timestamp";
+        options.isupport.extend(tokens.split(' ').map(str::to_owned));
+        options
+    }
+
+    /// Without some of the capabilities.
+    pub(crate) fn without(mut self, capabilities: &[&str]) -> Self {
+        self.capabilities.retain(|one| !capabilities.contains(&one.as_str()));
+        self
     }
 }
 
@@ -269,6 +289,16 @@ impl Ircd {
     /// Joins of this channel lead to another, with 470.
     pub(crate) fn forward(&self, channel: &str, to: &str) {
         self.shared.change(|network| network.channel_entry(channel).forward = Some(to.into()));
+    }
+
+    /// From now on, what a client says is not shown to it, as with some services; labels are answered by `ACK`.
+    pub(crate) fn drop_echoes(&self, drops: bool) {
+        self.shared.change(|network| network.faults.drops_echoes = drops);
+    }
+
+    /// From now on, `CHATHISTORY` gets no answer, not even a label's.
+    pub(crate) fn stall_history(&self, stalls: bool) {
+        self.shared.change(|network| network.faults.history_stalls = stalls);
     }
 
     /// Bytes to a client, as they are.

@@ -40,8 +40,8 @@ impl<'a> Line<'a> {
 }
 
 impl Network {
-    /// Does what a client says.
-    pub(super) fn handle(&mut self, id: ClientId, text: &str) {
+    /// Does what a client says. Tags are looked at only where they are passed on.
+    pub(super) fn obey(&mut self, id: ClientId, text: &str) {
         let line = Line::parse(text);
         let param = |at: usize| line.params.get(at).copied();
         match line.command.as_str() {
@@ -109,6 +109,7 @@ impl Network {
             }
             "NAMES" => first.split(',').for_each(|name| self.send_names(id, name)),
             "PRIVMSG" | "NOTICE" | "TAGMSG" => self.message(id, line),
+            "CHATHISTORY" => self.chathistory(id, &line.params),
             "INVITE" => self.invite(id, first, param(1).unwrap_or_default()),
             "AWAY" => {
                 let text = param(0).filter(|text| !text.is_empty()).map(str::to_owned);
@@ -332,13 +333,20 @@ impl Network {
                 None => return,
             }
         };
-        if self.clients[&id].has("echo-message") {
-            recipients.push(id);
-        }
         if line.command == "TAGMSG" {
             recipients.retain(|one| self.clients[one].has("message-tags"));
         }
-        self.deliver_to(recipients, &source, line.tags, said);
+        // To oneself a message comes as it does to others, and only the echo has the label.
+        let answer = self.answer.take();
+        let stamp = self.deliver_to(recipients, &source, line.tags, said);
+        self.answer = answer;
+        if self.clients[&id].has("echo-message") && !self.faults.drops_echoes {
+            let account = self.clients[&id].account.clone();
+            self.deliver_stamped(id, &source, account.as_deref(), line.tags, said, stamp, None);
+        }
+        if bare.len() == target.len() {
+            self.remember(id, target, stamp, line.tags, said);
+        }
     }
 
     fn invite(&mut self, id: ClientId, nick: &str, channel: &str) {

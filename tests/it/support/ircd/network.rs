@@ -9,6 +9,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::super::clock;
 use super::channels::Channel;
 use super::connection::Out;
+use super::history::Said;
+use super::labels::{Answer, Reply};
 use super::{Heard, Options, Received};
 
 pub(super) type ClientId = u64;
@@ -51,6 +53,29 @@ impl Client {
     }
 }
 
+/// When something is said, and what it is known by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    number: u64,
+    /// In milliseconds since 1970.
+    pub(super) time: i64,
+}
+
+impl Stamp {
+    pub(super) fn msgid(self) -> String {
+        format!("fake-{}", self.number)
+    }
+}
+
+/// What a test has arranged to go wrong.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// Nothing that is said is shown to who said it.
+    pub(super) drops_echoes: bool,
+    /// `CHATHISTORY` gets no answer at all.
+    pub(super) history_stalls: bool,
+}
+
 /// Everything the server remembers.
 pub(super) struct Network {
     pub(super) options: Options,
@@ -61,6 +86,12 @@ pub(super) struct Network {
     pub(super) connections: usize,
     next: ClientId,
     messages: u64,
+    /// What was said, by channel or by both nicks.
+    pub(super) history: BTreeMap<String, Vec<Said>>,
+    /// The answer to the labelled line that is being worked on.
+    pub(super) answer: Option<Answer>,
+    pub(super) batches: u64,
+    pub(super) faults: Faults,
 }
 
 impl Network {
@@ -74,7 +105,16 @@ impl Network {
             connections: 0,
             next: 1,
             messages: 0,
+            history: BTreeMap::new(),
+            answer: None,
+            batches: 0,
+            faults: Faults::default(),
         }
+    }
+
+    /// Whether a capability is offered to clients.
+    pub(super) fn offers(&self, capability: &str) -> bool {
+        self.options.capabilities.iter().any(|one| one.split('=').next() == Some(capability))
     }
 
     /// The value of an ISUPPORT token.
@@ -227,59 +267,79 @@ impl Network {
 
     /// Sends one line to one client, with the tags it negotiated. `tags` are the sender's client-only tags.
     pub(super) fn deliver(&mut self, to: ClientId, source: &str, tags: &str, line: &str) {
-        self.messages += 1;
-        let number = self.messages;
-        self.deliver_numbered(to, source, tags, line, number);
+        self.deliver_to([to], source, tags, line);
     }
 
-    /// One message to many: the same msgid for all of them.
+    /// One message to many: the same msgid and time for all of them. Returns these.
     pub(super) fn deliver_to(
         &mut self,
         all: impl IntoIterator<Item = ClientId>,
         source: &str,
         tags: &str,
         line: &str,
-    ) {
-        self.messages += 1;
-        let number = self.messages;
+    ) -> Stamp {
+        let stamp = self.stamp();
+        let account = self.account_of(source);
         for to in all {
-            self.deliver_numbered(to, source, tags, line, number);
+            self.deliver_stamped(to, source, account.as_deref(), tags, line, stamp, None);
         }
+        stamp
     }
 
-    fn deliver_numbered(&mut self, to: ClientId, source: &str, tags: &str, line: &str, number: u64) {
-        let account = self.account_of(source);
+    /// The next message's number, and now.
+    pub(super) fn stamp(&mut self) -> Stamp {
+        self.messages += 1;
+        Stamp { number: self.messages, time: clock::now() as i64 }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that makes a line: nothing else is put together here")]
+    pub(super) fn deliver_stamped(
+        &mut self,
+        to: ClientId,
+        source: &str,
+        account: Option<&str>,
+        tags: &str,
+        line: &str,
+        stamp: Stamp,
+        batch: Option<&str>,
+    ) {
         let Some(client) = self.clients.get_mut(&to) else {
             return;
         };
         if client.deaf {
             return;
         }
-        let Some(out) = &client.out else {
+        if client.out.is_none() {
             client.heard.push(Heard::new(source, line));
             return;
-        };
-        let mut prefix = Vec::new();
+        }
+        let mut prefix: Vec<String> = batch.iter().map(|batch| format!("batch={batch}")).collect();
         if client.has("server-time") {
-            let time = jiff::Timestamp::from_millisecond(clock::now() as i64).unwrap();
+            let time = jiff::Timestamp::from_millisecond(stamp.time).unwrap();
             prefix.push(format!("time={time:.3}"));
         }
         let is_message = ["PRIVMSG ", "NOTICE ", "TAGMSG "].iter().any(|verb| line.starts_with(verb));
         if client.has("message-tags") && is_message {
-            prefix.push(format!("msgid=fake-{number}"));
+            prefix.push(format!("msgid={}", stamp.msgid()));
             prefix.extend(tags.split(';').filter(|tag| tag.starts_with('+')).map(str::to_owned));
         }
         if let (Some(account), true) = (account, client.has("account-tag")) {
             prefix.push(format!("account={account}"));
         }
-        let mut text = String::new();
-        if !prefix.is_empty() {
-            text = format!("@{} ", prefix.join(";"));
+        let mut body = format!(":{source} {line}");
+        body.truncate(body.floor_char_boundary(LONGEST_LINE - 2));
+        let reply = Reply { tags: prefix, body };
+        match &mut self.answer {
+            Some(answer) if answer.to == to => answer.replies.push(reply),
+            _ => self.send(to, &reply),
         }
-        let body = format!(":{source} {line}");
-        text.push_str(&body[..body.floor_char_boundary(LONGEST_LINE - 2)]);
-        text.push_str("\r\n");
-        drop(out.send(Out::Bytes(text.into_bytes())));
+    }
+
+    /// A line to a client's socket.
+    pub(super) fn send(&self, to: ClientId, reply: &Reply) {
+        if let Some(out) = self.clients.get(&to).and_then(|client| client.out.as_ref()) {
+            drop(out.send(Out::Bytes(reply.text().into_bytes())));
+        }
     }
 
     fn account_of(&self, source: &str) -> Option<String> {

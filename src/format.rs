@@ -8,6 +8,6 @@ mod secrets;
 mod split;
 
 pub use irc_codes::{read_irc, strip_irc};
-pub use rich_text::{Colour, RichText, Style};
+pub use rich_text::{Colour, RichText, Style, escape_html};
 pub use secrets::may_hold_password;
 pub use split::{lines_of, split_line};

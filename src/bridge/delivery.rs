@@ -4,13 +4,20 @@
 //! of the last attempt is unknown (an answer was lost, the process was restarted) the room is searched for the
 //! request's content key first: homeservers remember transaction ids only for a while. A request that is refused for
 //! good is set aside and counted; it stops nothing behind it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `merge` | rows that become one event |
+//! | `request` | one request, until its outcome is known |
 
-use std::collections::{BTreeSet, HashMap};
+mod merge;
+mod request;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::PoisonError;
 
-use serde::Deserialize;
-use serde_json::Value;
-
+use self::merge::Planned;
+use self::request::{Outcome, has_key};
 use super::ghosts::GhostError;
 use super::{Bridge, content};
 use crate::format::RichText;
@@ -24,49 +31,35 @@ const AT_ONCE: i64 = 50;
 /// a room, and of those before it so many may have been answered without the answer being committed.
 const SEARCHED: usize = 2 * AT_ONCE as usize;
 
-/// What a request came to.
-enum Outcome {
-    Done(Option<String>),
-    Refused(String),
-    /// The bridge stops; the request stays.
-    Stopped,
+/// Outcomes that are on their way into the store. After a crash their rows are found as if they had not been sent, so
+/// there are never more of them than are read at once, together with the request that is made next.
+#[derive(Default)]
+struct Uncommitted {
+    tickets: Vec<Ticket<()>>,
+    rows: usize,
 }
 
-#[derive(Deserialize)]
-struct StateArguments {
-    #[serde(rename = "type")]
-    kind: String,
-    state_key: String,
-    content: Value,
-}
+impl Uncommitted {
+    async fn make_room_for(&mut self, next: &Planned) -> Result<(), StoreError> {
+        // A request may be about an event whose id is not committed yet.
+        let refers = matches!(next.request.kind, OutboxKind::Redact | OutboxKind::Reaction);
+        if refers || self.rows + next.rows() > AT_ONCE as usize { self.commit().await } else { Ok(()) }
+    }
 
-#[derive(Deserialize)]
-struct RedactArguments {
-    #[serde(flatten)]
-    event: Reference,
-    reason: String,
-}
+    fn add(&mut self, rows: usize, ticket: Ticket<()>) {
+        self.rows += rows;
+        self.tickets.push(ticket);
+    }
 
-#[derive(Deserialize)]
-struct ReactionArguments {
-    #[serde(flatten)]
-    event: Reference,
-    key: String,
-}
-
-/// An event that a request is about.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Reference {
-    /// By its id.
-    EventId(String),
-    /// By the row before this one that it came from.
-    TxnId(String),
-}
-
-#[derive(Deserialize)]
-struct InviteArguments {
-    user_id: String,
+    /// Waits until the outcomes are committed: before, the requests would be read again.
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        self.rows = 0;
+        for ticket in std::mem::take(&mut self.tickets) {
+            ticket.committed().await?;
+            failpoint!("request_marked");
+        }
+        Ok(())
+    }
 }
 
 impl Bridge {
@@ -97,49 +90,54 @@ impl Bridge {
         let Some(room_id) = self.wait_for_room(&row).await else {
             return Ok(());
         };
-        let mut tickets: Vec<Ticket<()>> = Vec::new();
+        let mut uncommitted = Uncommitted::default();
         let mut after = 0;
         loop {
-            let requests = self.store.waiting_requests(room, after, AT_ONCE).await?;
-            if requests.is_empty() {
-                break;
-            }
+            let rows = self.store.waiting_requests(room, after, AT_ONCE).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.seq;
             let unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
             let mut sent = HashMap::new();
             if unsure {
-                let Some(found) = self.wait_for_sent(&row, &room_id, &requests).await else {
+                let Some(found) = self.wait_for_sent(&row, &room_id, &rows).await else {
                     return Ok(());
                 };
                 sent = found;
             }
-            for request in requests {
-                after = request.seq;
-                // It may be about an event whose id is not committed yet.
-                if matches!(request.kind, OutboxKind::Redact | OutboxKind::Reaction) {
-                    commit(std::mem::take(&mut tickets)).await?;
-                }
+            let mut planned = merge::plan(rows, !unsure, self.client.bot());
+            self.settle_batches(room, &planned).await?;
+            while let Some(mut next) = planned.pop_front() {
+                uncommitted.make_room_for(&next).await?;
+                let request = &next.request;
                 let known = sent.remove(&(request.sender.clone(), request.txn_id.clone()));
                 let outcome = match known {
                     Some(event_id) => Outcome::Done(Some(event_id)),
-                    None => self.request(&row, &room_id, &request).await,
+                    None => self.request(&row, &room_id, request).await,
                 };
                 match outcome {
                     Outcome::Done(event_id) => {
                         failpoint!("put_answered");
-                        tickets.push(self.store.requests_done(vec![(request.seq, event_id)]).await);
+                        let done = next.seqs().into_iter().map(|seq| (seq, event_id.clone())).collect();
+                        uncommitted.add(next.rows(), self.store.requests_done(done).await);
                     }
-                    Outcome::Refused(reason) => self.set_aside(&row, &request, &reason).await?,
-                    Outcome::Stopped => {
-                        commit(tickets).await?;
-                        return Ok(());
+                    // One line may be what is refused, or only that they are so many.
+                    Outcome::Refused(_) if next.rows() > 1 => {
+                        self.store.separate_requests(room, request.seq).await?;
+                        next.split().into_iter().rev().for_each(|single| planned.push_front(single));
                     }
-                }
-                if tickets.len() >= AT_ONCE as usize {
-                    commit(std::mem::take(&mut tickets)).await?;
+                    Outcome::Refused(error) => self.set_aside(&row, request, &error).await?,
+                    Outcome::Stopped => return uncommitted.commit().await,
                 }
             }
         }
-        commit(tickets).await
+        uncommitted.commit().await
+    }
+
+    /// Commits which rows become one event, before any of them is sent.
+    async fn settle_batches(&self, room: i64, planned: &VecDeque<Planned>) -> Result<(), StoreError> {
+        let new = planned.iter().filter(|planned| planned.is_new);
+        let groups: Vec<(i64, i64)> = new.map(|planned| (planned.request.seq, planned.last_seq())).collect();
+        if groups.is_empty() { Ok(()) } else { self.store.batch_requests(room, groups).await }
     }
 
     /// The room's Matrix id, when the homeserver has made it; `None` when the bridge stops before.
@@ -233,116 +231,14 @@ impl Bridge {
         }
     }
 
-    /// Makes a request until its outcome is known.
-    async fn request(&self, room: &RoomRow, room_id: &str, request: &Outbox) -> Outcome {
-        let mut attempt = 0;
-        let mut brought_back = false;
-        loop {
-            failpoint!("put_sending");
-            let error = match self.attempt(room, room_id, request).await {
-                Ok(event_id) => return Outcome::Done(event_id),
-                Err(error) => error,
-            };
-            // A ghost that somebody removed comes back once; that it is refused again is the room's last word.
-            if error.is("M_FORBIDDEN") && !brought_back && request.sender != room.creator {
-                brought_back = true;
-                if self.forget_member(room, &request.sender).await {
-                    continue;
-                }
-            }
-            if error.is_final() {
-                return Outcome::Refused(error.to_string());
-            }
-            if attempt == 0 {
-                tracing::warn!(room = room.id, %error, "a request will be made again");
-            }
-            if !self.pause_after(&error, attempt).await {
-                return Outcome::Stopped;
-            }
-            if error.is_unknown() && has_key(request.kind) {
-                let Some(mut sent) = self.wait_for_sent(room, room_id, std::slice::from_ref(request)).await
-                else {
-                    return Outcome::Stopped;
-                };
-                if let Some(event_id) = sent.remove(&(request.sender.clone(), request.txn_id.clone())) {
-                    return Outcome::Done(Some(event_id));
-                }
-            }
-            attempt += 1;
-        }
-    }
-
-    async fn attempt(
+    async fn set_aside(
         &self,
         room: &RoomRow,
-        room_id: &str,
         request: &Outbox,
-    ) -> Result<Option<String>, ClientError> {
-        self.bring_in(room, room_id, &request.sender).await.map_err(temporary)?;
-        let Outbox { sender, txn_id, payload, .. } = request;
-        match request.kind {
-            OutboxKind::Message => self
-                .client
-                .send(sender, room_id, "m.room.message", txn_id, payload, request.ts)
-                .await
-                .map(Some),
-            OutboxKind::State => {
-                let StateArguments { kind, state_key, content } = read(payload)?;
-                self.client.send_state(sender, room_id, &kind, &state_key, &content).await.map(Some)
-            }
-            OutboxKind::Redact => {
-                let RedactArguments { event, reason } = read(payload)?;
-                // What never came into being needs no redaction.
-                let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
-                self.client.redact(sender, room_id, &event_id, txn_id, &reason).await.map(Some)
-            }
-            OutboxKind::Reaction => {
-                let ReactionArguments { event, key } = read(payload)?;
-                let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
-                let content = content::reaction(&event_id, &key, txn_id).to_string();
-                self.client.send(sender, room_id, "m.reaction", txn_id, &content, None).await.map(Some)
-            }
-            OutboxKind::Invite => {
-                let InviteArguments { user_id } = read(payload)?;
-                match self.client.invite(sender, room_id, &user_id).await {
-                    // Who is there already needs no invitation.
-                    Err(error) if !error.is_final() => Err(error),
-                    Ok(()) | Err(_) => Ok(None),
-                }
-            }
-        }
-    }
-
-    /// The id of an event that a request is about.
-    async fn event_of(&self, reference: Reference) -> Result<Option<String>, ClientError> {
-        match reference {
-            Reference::EventId(event_id) => Ok(Some(event_id)),
-            Reference::TxnId(txn_id) => {
-                let found = self.store.event_of_request(&txn_id).await;
-                found.map_err(|error| temporary(error.into()))
-            }
-        }
-    }
-
-    /// Forgets that a ghost is in a room, so that it is brought in again.
-    async fn forget_member(&self, room: &RoomRow, user_id: &str) -> bool {
-        self.ghosts.forget(room.id, user_id);
-        match self.store.ghost_by_user_id(user_id).await {
-            Ok(Some(ghost)) => {
-                // The homeserver may not know it any more at all, as after a restored backup.
-                let localpart = user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
-                if let Err(error) = self.client.register(localpart).await {
-                    tracing::debug!(%error, "a ghost was not registered again");
-                }
-                self.store.member_lost(room.id, ghost.id).await.is_ok()
-            }
-            _ => false,
-        }
-    }
-
-    async fn set_aside(&self, room: &RoomRow, request: &Outbox, reason: &str) -> Result<(), StoreError> {
+        reason: &ClientError,
+    ) -> Result<(), StoreError> {
         tracing::warn!(room = room.id, kind = ?request.kind, %reason, "the homeserver refuses a request for good");
-        self.store.request_refused(request.seq, reason).await?;
+        self.store.request_refused(request.seq, &reason.to_string()).await?;
         if request.kind == OutboxKind::Redact {
             // It held a secret, and the person believes it gone.
             let text = RichText::plain(
@@ -385,28 +281,10 @@ impl Bridge {
     }
 }
 
-/// Whether the event that comes of it carries the content key.
-fn has_key(kind: OutboxKind) -> bool {
-    matches!(kind, OutboxKind::Message | OutboxKind::Reaction)
-}
-
 /// A failure of the store is as temporary as one of the homeserver: nothing is given up because of it.
 pub(super) fn temporary(error: GhostError) -> ClientError {
     match error {
         GhostError::Client(error) => error,
         GhostError::Store(error) => ClientError::Unreachable(error.to_string()),
     }
-}
-
-fn read<'a, T: Deserialize<'a>>(payload: &'a str) -> Result<T, ClientError> {
-    serde_json::from_str(payload).map_err(|error| ClientError::Invalid(error.to_string()))
-}
-
-/// Waits until the outcomes are committed: before, the requests would be read again.
-async fn commit(tickets: Vec<Ticket<()>>) -> Result<(), StoreError> {
-    for ticket in tickets {
-        ticket.committed().await?;
-        failpoint!("request_marked");
-    }
-    Ok(())
 }

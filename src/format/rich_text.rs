@@ -153,6 +153,13 @@ impl RichText {
     }
 }
 
+/// A text as HTML without any style.
+pub fn escape_html(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    escape_into(&mut html, text);
+    html
+}
+
 fn escape_into(html: &mut String, text: &str) {
     for character in text.chars() {
         match character {

@@ -77,6 +77,10 @@ pub struct Outbox {
     pub payload: String,
     /// When it happened, in milliseconds since 1970, where that is not now.
     pub ts: Option<i64>,
+    /// The place of the first row of the event that this one is part of, once that is settled.
+    pub batch: Option<i64>,
+    /// Milliseconds since 1970 at which it was committed.
+    pub created_at: i64,
 }
 
 /// What a session actor has read from IRC, as one commit.
@@ -114,6 +118,8 @@ struct Row {
     kind: String,
     payload: Vec<u8>,
     ts: Option<i64>,
+    batch: Option<i64>,
+    created_at: i64,
 }
 
 fn row_name(txn_id: &str) -> String {
@@ -190,21 +196,28 @@ impl Store {
         .await
     }
 
-    /// The next requests of a room.
+    /// The next requests of a room. A batch is read whole or not at all, so it must be smaller than `limit`.
     pub async fn waiting_requests(
         &self,
         room: i64,
         after: i64,
         limit: i64,
     ) -> Result<Vec<Outbox>, StoreError> {
-        const SQL: &str = "SELECT seq, room, txn_id, sender, kind, payload, ts FROM outbox
-            WHERE room = $1 AND state = 'queued' AND seq > $2 ORDER BY seq LIMIT $3";
-        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+        const SQL: &str = "SELECT seq, room, txn_id, sender, kind, payload, ts, batch, created_at
+            FROM outbox WHERE room = $1 AND state = 'queued' AND seq > $2 ORDER BY seq LIMIT $3";
+        let mut rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
             .bind(room)
             .bind(after)
-            .bind(limit)
+            .bind(limit + 1)
             .fetch_all(p)
             .await)?;
+        // One more than asked for tells whether the last batch goes on.
+        if let Some(beyond) = rows.get(limit as usize) {
+            let batch = beyond.batch;
+            let goes_on = |row: &Row| batch.is_some() && row.batch == batch;
+            let whole = rows.iter().position(goes_on).unwrap_or(limit as usize);
+            rows.truncate(whole.min(limit as usize));
+        }
         rows.into_iter()
             .map(|row| {
                 let payload = self.sealer().open(&row.payload, &row_name(&row.txn_id))?;
@@ -214,8 +227,8 @@ impl Store {
                     .map(|(kind, _)| *kind)
                     .ok_or_else(|| StoreError::Unknown(format!("a request of kind {}", row.kind)))?;
                 let payload = String::from_utf8(payload).map_err(|_| StoreError::Sealed)?;
-                let Row { seq, room, txn_id, sender, ts, .. } = row;
-                Ok(Outbox { seq, room, txn_id, sender, kind, payload, ts })
+                let Row { seq, room, txn_id, sender, ts, batch, created_at, .. } = row;
+                Ok(Outbox { seq, room, txn_id, sender, kind, payload, ts, batch, created_at })
             })
             .collect()
     }
@@ -224,6 +237,35 @@ impl Store {
     pub async fn rooms_with_requests(&self) -> Result<Vec<i64>, StoreError> {
         const SQL: &str = "SELECT DISTINCT room FROM outbox WHERE state = 'queued'";
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).fetch_all(p).await)?)
+    }
+
+    /// Settles which rows of a room become one event, before it is sent for the first time: of each group of rows that
+    /// follow each other, the first and the last place.
+    pub async fn batch_requests(&self, room: i64, groups: Vec<(i64, i64)>) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE outbox SET batch = $2
+            WHERE room = $1 AND state = 'queued' AND seq >= $2 AND seq <= $3";
+        self.write(move |tx| {
+            Box::pin(async move {
+                for (first, last) in groups {
+                    execute!(tx, SQL, room, first, last)?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Makes each row of a batch an event of its own, which it stays: some may have been sent when it is next read.
+    pub async fn separate_requests(&self, room: i64, batch: i64) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE outbox SET batch = seq
+            WHERE room = $1 AND state = 'queued' AND seq >= $2 AND batch = $2";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, room, batch)?;
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// Marks requests as done, with the event that each became, and erases their payloads. Returns once the write

@@ -217,8 +217,8 @@ impl Bench {
         report.burst_lines = count;
         report.burst_per_second = count as f64 / time.as_secs_f64();
         report.burst_cpu_ms = (self.towline.cpu() - cpu) * 1000.0 / count as f64;
-        let arrived = self.homeserver.timeline_bodies(&self.room);
-        let arrived = arrived.iter().filter(|body| body.starts_with("burst, "));
+        let arrived = self.homeserver.timeline_lines(&self.room);
+        let arrived = arrived.iter().filter(|line| line.starts_with("burst, "));
         report.burst_in_order = arrived.eq(said.iter());
     }
 }

@@ -8,6 +8,7 @@ use crate::support::ircd::Person;
 
 mod crash;
 mod inbox;
+mod merging;
 
 /// Alice in #rust, where bob is; bob's ghost has come.
 struct Talk {
@@ -39,11 +40,30 @@ impl Talk {
     /// Waits for the last of the lines; each must be there once, in order.
     async fn heard(&self, what: &str, count: usize) {
         self.world.homeserver.wait_message(&self.room, &format!("{what} {}", count - 1)).await;
-        let bodies = self.world.homeserver.timeline_bodies(&self.room);
-        let heard: Vec<&String> =
-            bodies.iter().filter(|body| body.starts_with(&format!("{what} "))).collect();
+        let lines = self.world.homeserver.timeline_lines(&self.room);
+        let heard: Vec<&String> = lines.iter().filter(|line| line.starts_with(&format!("{what} "))).collect();
         let wanted: Vec<String> = (0..count).map(|number| format!("{what} {number}")).collect();
         assert_eq!(heard, wanted.iter().collect::<Vec<_>>());
+    }
+}
+
+impl Talk {
+    /// Lets no message through, and returns when the first of these lines is being tried and the others wait.
+    async fn hold_back(&self, first: &str, others: impl Fn()) {
+        let slow_down = Fault::RateLimited { retry_after_ms: 50 };
+        self.world.homeserver.faults().fail("PUT", SEND, slow_down, 10_000);
+        let before = self.world.homeserver.requests("PUT", SEND);
+        self.bob.say("#rust", first);
+        self.world.homeserver.wait_requests("PUT", SEND, before + 1).await;
+        others();
+        self.all_stored().await;
+    }
+
+    /// The session reads in order: what it answers now, it answers after what it has read is committed.
+    async fn all_stored(&self) {
+        let mark = self.world.ircd.mark();
+        self.world.ircd.send_line("alice", "PING :after-the-lines");
+        self.world.ircd.wait_line_after(mark, |_, line| line.contains("after-the-lines")).await;
     }
 }
 
@@ -69,9 +89,16 @@ async fn invariant_1_no_line_from_irc_is_lost_doubled_or_out_of_order_when_sends
     #[case] times: usize,
 ) {
     let talk = Talk::begin().await;
+    let carol = talk.world.ircd.person("carol");
+    carol.join("#rust");
     talk.world.homeserver.faults().fail("PUT", SEND, fault, times);
-    talk.say("line", 20);
+    for number in 0..20 {
+        talk.bob.say("#rust", &format!("line {number}"));
+        // So that bob's lines don't go together, and there are requests to fail.
+        carol.say("#rust", &format!("carol's {number}"));
+    }
     talk.heard("line", 20).await;
+    talk.heard("carol's", 20).await;
     assert_eq!(talk.world.homeserver.faults().remaining(), 0);
 }
 
@@ -91,8 +118,8 @@ async fn invariant_1_nothing_is_lost_or_doubled_when_a_third_of_all_requests_fai
     // Bob's and carol's lines alternate, and so they do in the room.
     let wanted: Vec<String> = (0..8).flat_map(|n| [format!("bob {n}"), format!("carol {n}")]).collect();
     talk.world.homeserver.wait_message(&talk.room, "carol 7").await;
-    let bodies = talk.world.homeserver.timeline_bodies(&talk.room);
-    let heard: Vec<&String> = bodies.iter().filter(|body| wanted.contains(body)).collect();
+    let lines = talk.world.homeserver.timeline_lines(&talk.room);
+    let heard: Vec<&String> = lines.iter().filter(|line| wanted.contains(line)).collect();
     assert_eq!(heard, wanted.iter().collect::<Vec<_>>());
 }
 
@@ -129,9 +156,7 @@ async fn invariant_1_what_waits_is_delivered_after_a_restart_of_the_bridge() {
     let mut talk = Talk::begin().await;
     talk.world.homeserver.faults().fail("PUT", SEND, bad_gateway(), 1_000);
     talk.say("line", 30);
-    // The session reads in order: what it says after these lines, it says after they are committed.
-    talk.world.ircd.send_line("alice", "PING :after-the-lines");
-    talk.world.ircd.wait_line(|_, line| line.contains("after-the-lines")).await;
+    talk.all_stored().await;
     talk.world.stop_bridge().await;
     talk.world.homeserver.faults().clear();
     talk.world.start_bridge().await;
@@ -157,8 +182,8 @@ async fn invariant_1_an_answer_lost_before_a_restart_is_found_by_its_content_key
     talk.world.ircd.wait_joined("#rust", "alice").await;
     talk.bob.say("#rust", "the next");
     talk.world.homeserver.wait_message(&talk.room, "the next").await;
-    let bodies = talk.world.homeserver.timeline_bodies(&talk.room);
-    assert_eq!(bodies.iter().filter(|body| *body == "sent and not answered").count(), 1);
+    let lines = talk.world.homeserver.timeline_lines(&talk.room);
+    assert_eq!(lines.iter().filter(|line| *line == "sent and not answered").count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,10 +217,12 @@ async fn invariant_1_an_answer_lost_before_a_restart_is_found_in_a_control_room_
 async fn a_request_that_is_refused_for_good_stops_nothing_behind_it(#[case] fault: Fault) {
     let talk = Talk::begin().await;
     talk.world.homeserver.faults().fail("PUT", SEND, fault, 1);
-    talk.say("line", 5);
-    talk.world.homeserver.wait_message(&talk.room, "line 4").await;
-    let bodies = talk.world.homeserver.timeline_bodies(&talk.room);
-    assert_eq!(&bodies[bodies.len() - 4..], ["line 1", "line 2", "line 3", "line 4"]);
+    let before = talk.world.homeserver.requests("PUT", SEND);
+    talk.bob.say("#rust", "refused");
+    talk.world.homeserver.wait_requests("PUT", SEND, before + 1).await;
+    talk.say("line", 4);
+    talk.heard("line", 4).await;
+    assert!(!talk.world.homeserver.timeline_lines(&talk.room).contains(&"refused".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,7 +239,7 @@ async fn a_ghost_that_the_owner_has_kicked_comes_back_when_it_speaks() {
     talk.bob.say("#rust", "banned");
     carol.say("#rust", "not banned");
     talk.world.homeserver.wait_message(&talk.room, "not banned").await;
-    assert!(!talk.world.homeserver.timeline_bodies(&talk.room).contains(&"banned".to_owned()));
+    assert!(!talk.world.homeserver.timeline_lines(&talk.room).contains(&"banned".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -350,8 +350,8 @@ async fn invariant_1_no_line_that_the_server_sent_before_our_quit_is_lost() {
     world.homeserver.wait_message(&room, "line 399").await;
     world.homeserver.wait_message(&room, "the end").await;
     world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &last).await;
-    let bodies = world.homeserver.timeline_bodies(&room);
-    let lines: Vec<&String> = bodies.iter().filter(|body| body.starts_with("line ")).collect();
+    let lines = world.homeserver.timeline_lines(&room);
+    let lines: Vec<&String> = lines.iter().filter(|line| line.starts_with("line ")).collect();
     assert!(
         lines.iter().copied().eq(&(0..400).map(|n| format!("line {n}")).collect::<Vec<_>>()),
         "{lines:?}"

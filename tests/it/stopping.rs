@@ -17,10 +17,10 @@ async fn invariant_1_what_irc_said_before_it_took_the_quit_arrives() {
     world.ircd.wait_joined("#rust", "alice").await;
     bob.say("#rust", "the end");
     world.homeserver.wait_message(&room, "the end").await;
-    let heard: Vec<String> = world.homeserver.timeline_bodies(&room);
-    let heard: Vec<&String> = heard.iter().filter(|body| body.starts_with("line")).collect();
+    let lines = world.homeserver.timeline_lines(&room);
+    let heard: Vec<&String> = lines.iter().filter(|line| line.starts_with("line")).collect();
     assert_eq!(heard, said.iter().collect::<Vec<_>>());
-    assert!(!world.homeserver.timeline_bodies(&room).iter().any(|body| body.starts_with("nobody")));
+    assert!(!lines.iter().any(|line| line.starts_with("nobody")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

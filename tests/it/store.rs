@@ -12,6 +12,7 @@ use towline::store::{
 use crate::support::database::TestDatabase;
 
 mod gaps;
+mod outbox;
 mod upgrade;
 mod writer;
 

@@ -38,8 +38,8 @@ async fn invariant_1_a_kill_between_storing_and_delivering_loses_and_doubles_not
     let process = world.start_process();
     world.homeserver.wait_message(&room, "line 19").await;
     let lines = |what: &str| -> Vec<String> {
-        let bodies = world.homeserver.timeline_bodies(&room).into_iter();
-        bodies.filter(|body| body.starts_with(what)).collect()
+        let said = world.homeserver.timeline_lines(&room).into_iter();
+        said.filter(|line| line.starts_with(what)).collect()
     };
     assert_eq!(lines("line "), (0..20).map(|number| format!("line {number}")).collect::<Vec<_>>());
     // IRC has heard it once, and it can be spoken to again.

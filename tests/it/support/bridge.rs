@@ -191,6 +191,16 @@ impl World {
         &self.database
     }
 
+    /// Waits until every request to the homeserver is known to be done.
+    pub(crate) async fn wait_outbox_empty(&self) {
+        let empty = async {
+            while !self.database.texts("SELECT txn_id FROM outbox WHERE state = 'queued'").await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(homeserver::LIMIT, empty).await.expect("the outbox empties");
+    }
+
     /// Takes a user's permission away, from the next start of the bridge on.
     pub(crate) fn forbid(&mut self, user_id: &str) {
         self.forbidden.push_str(&format!(", \"{user_id}\": none"));

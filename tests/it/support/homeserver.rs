@@ -258,6 +258,20 @@ impl Homeserver {
         messages.map(|event| (event.sender.clone(), event.body().to_owned())).collect()
     }
 
+    /// What people read in a room, line by line: lines that wait together become one event.
+    pub(crate) fn timeline_by_line(&self, room: &str) -> Vec<(String, String)> {
+        let messages = self.timeline(room).into_iter();
+        let lines = |(sender, body): (String, String)| {
+            body.split('\n').map(|line| (sender.clone(), line.to_owned())).collect::<Vec<_>>()
+        };
+        messages.flat_map(lines).collect()
+    }
+
+    /// The lines of [`Self::timeline_by_line`].
+    pub(crate) fn timeline_lines(&self, room: &str) -> Vec<String> {
+        self.timeline_by_line(room).into_iter().map(|(_, line)| line).collect()
+    }
+
     /// The bodies of [`Self::timeline`].
     pub(crate) fn timeline_bodies(&self, room: &str) -> Vec<String> {
         self.timeline(room).into_iter().map(|(_, body)| body).collect()
@@ -359,14 +373,14 @@ impl Homeserver {
         self.wait(Some(room), || format!("an event in {room}"), look).await
     }
 
-    /// Waits for a message with this body, past or to come.
+    /// Waits for a message with this body, or with this line beside others of its sender, past or to come.
     pub(crate) async fn wait_message(&self, room: &str, body: &str) -> Event {
         let mut seen = 0;
         let look = |core: &Core| {
             let events = core.rooms.get(room).map_or(&[][..], |room| &room.events);
             let found = events[seen.min(events.len())..]
                 .iter()
-                .find(|event| event.kind == "m.room.message" && event.body() == body);
+                .find(|event| event.kind == "m.room.message" && event.says(body));
             seen = events.len();
             found.map(|event| Event::clone(event))
         };

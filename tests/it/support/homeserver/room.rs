@@ -35,6 +35,11 @@ impl Event {
         self.content["body"].as_str().unwrap_or_default()
     }
 
+    /// Whether this is the body, or one of its lines.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.body() == text || self.body().split('\n').any(|line| line == text)
+    }
+
     /// `content.membership`, or nothing.
     pub(crate) fn membership(&self) -> &str {
         self.content["membership"].as_str().unwrap_or_default()

@@ -1,0 +1,172 @@
+//! One request: made again until its outcome is known.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::{Bridge, content};
+use super::temporary;
+use crate::matrix::ClientError;
+use crate::store::{Outbox, OutboxKind, RoomRow};
+
+/// What a request came to.
+pub(super) enum Outcome {
+    Done(Option<String>),
+    Refused(ClientError),
+    /// The bridge stops; the request stays.
+    Stopped,
+}
+
+#[derive(Deserialize)]
+struct StateArguments {
+    #[serde(rename = "type")]
+    kind: String,
+    state_key: String,
+    content: Value,
+}
+
+#[derive(Deserialize)]
+struct RedactArguments {
+    #[serde(flatten)]
+    event: Reference,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct ReactionArguments {
+    #[serde(flatten)]
+    event: Reference,
+    key: String,
+}
+
+/// An event that a request is about.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reference {
+    /// By its id.
+    EventId(String),
+    /// By the row before this one that it came from.
+    TxnId(String),
+}
+
+#[derive(Deserialize)]
+struct InviteArguments {
+    user_id: String,
+}
+
+impl Bridge {
+    /// Makes a request until its outcome is known.
+    pub(super) async fn request(&self, room: &RoomRow, room_id: &str, request: &Outbox) -> Outcome {
+        let mut attempt = 0;
+        let mut brought_back = false;
+        loop {
+            failpoint!("put_sending");
+            let error = match self.attempt(room, room_id, request).await {
+                Ok(event_id) => return Outcome::Done(event_id),
+                Err(error) => error,
+            };
+            // A ghost that somebody removed comes back once; that it is refused again is the room's last word.
+            if error.is("M_FORBIDDEN") && !brought_back && request.sender != room.creator {
+                brought_back = true;
+                if self.forget_member(room, &request.sender).await {
+                    continue;
+                }
+            }
+            if error.is_final() {
+                return Outcome::Refused(error);
+            }
+            if attempt == 0 {
+                tracing::warn!(room = room.id, %error, "a request will be made again");
+            }
+            if !self.pause_after(&error, attempt).await {
+                return Outcome::Stopped;
+            }
+            if error.is_unknown() && has_key(request.kind) {
+                let Some(mut sent) = self.wait_for_sent(room, room_id, std::slice::from_ref(request)).await
+                else {
+                    return Outcome::Stopped;
+                };
+                if let Some(event_id) = sent.remove(&(request.sender.clone(), request.txn_id.clone())) {
+                    return Outcome::Done(Some(event_id));
+                }
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        room: &RoomRow,
+        room_id: &str,
+        request: &Outbox,
+    ) -> Result<Option<String>, ClientError> {
+        self.bring_in(room, room_id, &request.sender).await.map_err(temporary)?;
+        let Outbox { sender, txn_id, payload, .. } = request;
+        match request.kind {
+            OutboxKind::Message => self
+                .client
+                .send(sender, room_id, "m.room.message", txn_id, payload, request.ts)
+                .await
+                .map(Some),
+            OutboxKind::State => {
+                let StateArguments { kind, state_key, content } = read(payload)?;
+                self.client.send_state(sender, room_id, &kind, &state_key, &content).await.map(Some)
+            }
+            OutboxKind::Redact => {
+                let RedactArguments { event, reason } = read(payload)?;
+                // What never came into being needs no redaction.
+                let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
+                self.client.redact(sender, room_id, &event_id, txn_id, &reason).await.map(Some)
+            }
+            OutboxKind::Reaction => {
+                let ReactionArguments { event, key } = read(payload)?;
+                let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
+                let content = content::reaction(&event_id, &key, txn_id).to_string();
+                self.client.send(sender, room_id, "m.reaction", txn_id, &content, None).await.map(Some)
+            }
+            OutboxKind::Invite => {
+                let InviteArguments { user_id } = read(payload)?;
+                match self.client.invite(sender, room_id, &user_id).await {
+                    // Who is there already needs no invitation.
+                    Err(error) if !error.is_final() => Err(error),
+                    Ok(()) | Err(_) => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// The id of an event that a request is about.
+    async fn event_of(&self, reference: Reference) -> Result<Option<String>, ClientError> {
+        match reference {
+            Reference::EventId(event_id) => Ok(Some(event_id)),
+            Reference::TxnId(txn_id) => {
+                let found = self.store.event_of_request(&txn_id).await;
+                found.map_err(|error| temporary(error.into()))
+            }
+        }
+    }
+
+    /// Forgets that a ghost is in a room, so that it is brought in again.
+    async fn forget_member(&self, room: &RoomRow, user_id: &str) -> bool {
+        self.ghosts.forget(room.id, user_id);
+        match self.store.ghost_by_user_id(user_id).await {
+            Ok(Some(ghost)) => {
+                // The homeserver may not know it any more at all, as after a restored backup.
+                let localpart = user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
+                if let Err(error) = self.client.register(localpart).await {
+                    tracing::debug!(%error, "a ghost was not registered again");
+                }
+                self.store.member_lost(room.id, ghost.id).await.is_ok()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether the event that comes of it carries the content key.
+pub(super) fn has_key(kind: OutboxKind) -> bool {
+    matches!(kind, OutboxKind::Message | OutboxKind::Reaction)
+}
+
+fn read<'a, T: Deserialize<'a>>(payload: &'a str) -> Result<T, ClientError> {
+    serde_json::from_str(payload).map_err(|error| ClientError::Invalid(error.to_string()))
+}

@@ -2,7 +2,7 @@
 
 use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};
-use crate::support::ircd::Person;
+use crate::support::ircd::{self, Person};
 
 const GAP: &str = "chat.towline.gap";
 
@@ -105,12 +105,6 @@ async fn a_gap_that_was_told_is_not_told_again() {
     assert!(first < second + 2_100, "{first} {second}");
 }
 
-/// The lines of a room, however many an event holds.
-fn lines(world: &World, room: &str) -> Vec<String> {
-    let bodies = world.homeserver.timeline_bodies(room);
-    bodies.iter().flat_map(|body| body.lines()).map(str::to_owned).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_bouncer_plays_back_is_shown_once_and_disturbs_nobody() {
     let Scene { world, bob, room, .. } = scene().await;
@@ -128,7 +122,7 @@ async fn what_a_bouncer_plays_back_is_shown_once_and_disturbs_nobody() {
     }
     bob.say("#rust", "after");
     world.homeserver.wait_message(&room, "after").await;
-    assert_eq!(lines(&world, &room), ["before", "old", "for alice", "ha", "ha", "after"]);
+    assert_eq!(world.homeserver.timeline_lines(&room), ["before", "old", "for alice", "ha", "ha", "after"]);
     let of = |text: &str| {
         let events = world.homeserver.events(&room).into_iter();
         events
@@ -138,4 +132,89 @@ async fn what_a_bouncer_plays_back_is_shown_once_and_disturbs_nobody() {
     };
     assert_eq!(of("old").unwrap(), ("m.notice".into(), 1_767_323_045_000));
     assert_eq!(of("for alice").unwrap().0, "m.text");
+}
+
+async fn scene_with_history() -> Scene {
+    scene_in(World::builder().ircd(ircd::Options::with_history()).start().await).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_is_fetched_once_and_stands_before_what_comes_now() {
+    let Scene { world, bob, room, .. } = scene_with_history().await;
+    world.ircd.cut("alice");
+    world.ircd.wait_gone("alice").await;
+    // More than one answer holds.
+    for number in 1..=120 {
+        bob.say("#rust", &format!("missed {number}"));
+    }
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.say("#rust", "after");
+    world.homeserver.wait_message(&room, "after").await;
+    let missed = (1..=120).map(|number| format!("missed {number}"));
+    let wanted: Vec<String> =
+        ["before".to_owned()].into_iter().chain(missed).chain(["after".to_owned()]).collect();
+    assert_eq!(world.homeserver.timeline_lines(&room), wanted);
+    assert_eq!(gaps(&world, &room), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_what_was_missed_is_fetched_with_its_own_time() {
+    let Scene { mut world, alice, bob, room, .. } = scene_with_history().await;
+    alice.send_text(&room, "my own");
+    bob.wait_text("my own").await;
+    world.stop_bridge().await;
+    world.ircd.wait_gone("alice").await;
+    bob.say("#rust", "missed");
+    let said = world.homeserver.wait_message(&room, "before").await.ts;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.say("#rust", "after");
+    let after = world.homeserver.wait_message(&room, "after").await.ts;
+    let missed = world.homeserver.wait_message(&room, "missed").await;
+    assert!(said < missed.ts && missed.ts < after, "{said} {} {after}", missed.ts);
+    assert_eq!(missed.content["msgtype"], "m.text", "it is not old");
+    assert_eq!(world.homeserver.timeline_lines(&room), ["before", "my own", "missed", "after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_began_while_nobody_was_there_gets_its_room() {
+    let Scene { world, alice, bob, .. } = scene_with_history().await;
+    // The server takes it for her, and she does not hear it.
+    world.ircd.half_open("alice");
+    bob.say("alice", "are you there?");
+    world.ircd.cut("alice");
+    let room = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&room).await;
+    let line = world.homeserver.wait_message(&room, "are you there?").await;
+    // It is meant for her, however late it comes.
+    assert_eq!(line.content["msgtype"], "m.text");
+    bob.say("alice", "hello?");
+    world.homeserver.wait_message(&room, "hello?").await;
+    assert_eq!(world.homeserver.timeline_lines(&room), ["are you there?", "hello?"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_lines_do_not_wait_for_ever_for_a_server_that_does_not_answer() {
+    let Scene { world, bob, room, .. } = scene_with_history().await;
+    world.ircd.stall_history(true);
+    let mark = world.ircd.mark();
+    world.ircd.cut("alice");
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.say("#rust", "after");
+    let asked = world.ircd.wait_line_after(mark, |_, line| line.contains("CHATHISTORY AFTER #rust")).await;
+    world.homeserver.wait_message(&room, "after").await;
+    // The answer comes at last.
+    let line = asked.line();
+    let label = line.split_once(' ').map_or("", |(tags, _)| tags);
+    for line in [
+        &format!("{label} :fake.irc BATCH +h chathistory #rust"),
+        "@batch=h;msgid=m1;time=2026-01-02T03:04:05.000Z :bob!b@host PRIVMSG #rust :missed",
+        ":fake.irc BATCH -h",
+    ] {
+        world.ircd.send_raw("alice", format!("{line}\r\n").as_bytes());
+    }
+    world.homeserver.wait_message(&room, "missed").await;
+    let lines = world.homeserver.timeline_lines(&room);
+    assert_eq!([&lines[0], &lines[1], &lines[3]], ["before", "after", "missed"]);
+    assert!(lines[2].starts_with("Missed lines, said since "), "{}", lines[2]);
 }

@@ -10,7 +10,7 @@ use crate::architecture::sources;
 const PLACES: [(&str, &str, &str, &str); 11] = [
     ("line_read", "bridge/session.rs", "-> Result<(), StoreError> {", "self.read_messages(messages)"),
     ("incoming_committed", "bridge/session.rs", ".commit_incoming(", "wake_delivery("),
-    ("put_sending", "bridge/delivery.rs", "loop {", "self.attempt("),
+    ("put_sending", "bridge/delivery/request.rs", "loop {", "self.attempt("),
     ("put_sent", "matrix/client.rs", "self.http.execute(", "response.bytes()"),
     ("put_answered", "bridge/delivery.rs", "Outcome::Done(event_id) =>", ".requests_done("),
     ("request_marked", "bridge/delivery.rs", "ticket.committed().await?", "}"),

@@ -98,6 +98,8 @@ pub struct Shared {
     receipts: Lanes<i64>,
     /// The event up to which each room is settled, until the homeserver knows.
     settled: Mutex<HashMap<i64, (String, String)>>,
+    /// What is being sent, to be confirmed by its echo.
+    attempts: delivery::Attempts,
     /// Rooms whose first requests may have been carried out although nothing was stored about that.
     unsure: Mutex<HashSet<i64>>,
     /// Rooms that may exist although nothing was stored about that.
@@ -130,6 +132,7 @@ impl Bridge {
             desks: Lanes::default(),
             receipts: Lanes::default(),
             settled: Mutex::default(),
+            attempts: delivery::Attempts::default(),
             unsure: Mutex::default(),
             perhaps_made: Mutex::default(),
             postponed: Mutex::default(),

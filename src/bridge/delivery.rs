@@ -7,15 +7,18 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | `attempts` | requests under way, and their echoes |
 //! | `merge` | rows that become one event |
 //! | `request` | one request, until its outcome is known |
 
+mod attempts;
 mod merge;
 mod request;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::PoisonError;
 
+pub(super) use self::attempts::Attempts;
 use self::merge::Planned;
 use self::request::{Outcome, has_key};
 use super::ghosts::GhostError;
@@ -98,7 +101,11 @@ impl Bridge {
             after = last.seq;
             let unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
             let mut sent = HashMap::new();
+            let mut perhaps_sent = Vec::new();
             if unsure {
+                // From here on an echo tells, too.
+                let keyed = rows.iter().filter(|row| has_key(row.kind));
+                perhaps_sent.extend(keyed.map(|row| self.attempts.begin(row, &room_id)));
                 let Some(found) = self.wait_for_sent(&row, &room_id, &rows).await else {
                     return Ok(());
                 };
@@ -129,6 +136,7 @@ impl Bridge {
                     Outcome::Stopped => return uncommitted.commit().await,
                 }
             }
+            drop(perhaps_sent);
         }
         uncommitted.commit().await
     }
@@ -200,16 +208,22 @@ impl Bridge {
         room_id: &str,
         requests: &[Outbox],
     ) -> Option<HashMap<(String, String), String>> {
-        let messages = requests.iter().filter(|request| has_key(request.kind));
-        let senders: BTreeSet<&str> = messages.map(|request| request.sender.as_str()).collect();
+        let keyed: Vec<&Outbox> = requests.iter().filter(|request| has_key(request.kind)).collect();
+        let senders: BTreeSet<&str> = keyed.iter().map(|request| request.sender.as_str()).collect();
         let senders: Vec<&str> = senders.into_iter().collect();
-        if senders.is_empty() {
-            return Some(HashMap::new());
-        }
         // A control room was made by its user, and there the bot looks.
         let looker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
         let mut attempt = 0;
         loop {
+            // An echo tells as much, and may be there before the homeserver can be searched again.
+            let echo = |request: &&Outbox| {
+                let name = (request.sender.clone(), request.txn_id.clone());
+                Some((name, self.attempts.echo(&request.txn_id)?))
+            };
+            let echoes: HashMap<_, _> = keyed.iter().filter_map(echo).collect();
+            if echoes.len() == keyed.len() {
+                return Some(echoes);
+            }
             match self.client.latest_messages(looker, room_id, &senders, SEARCHED).await {
                 Ok(events) => {
                     let found = events.into_iter().filter_map(|event| {

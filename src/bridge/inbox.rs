@@ -2,6 +2,7 @@
 //! and for nothing else.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Bridge;
 use crate::matrix::server::{Appservice, Transaction, Unavailable};
@@ -23,7 +24,10 @@ struct Header<'a> {
 #[derive(Deserialize, Default)]
 struct Content {
     #[serde(default)]
-    membership: Option<serde_json::Value>,
+    membership: Option<Value>,
+    /// The content key of what the bridge has sent.
+    #[serde(default, rename = "chat.towline.key")]
+    key: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -98,7 +102,13 @@ impl Appservice for Bridge {
 impl Bridge {
     /// Which lane an event belongs to; `None` for what the bridge itself has sent.
     fn sort_event(&self, header: Header<'_>, json: &str) -> Option<NewEvent> {
-        if self.is_ours(&header.sender) || header.unsigned.is_some_and(|unsigned| unsigned.soft_failed) {
+        if header.unsigned.is_some_and(|unsigned| unsigned.soft_failed) {
+            return None;
+        }
+        if self.is_ours(&header.sender) {
+            if let Some(Value::String(key)) = header.content.and_then(|content| content.key) {
+                self.attempts.echoed(&key, &header.room_id, &header.sender, &header.event_id);
+            }
             return None;
         }
         // PostgreSQL stores no NUL, and a transaction that can't be stored would come again for ever.
@@ -115,5 +125,18 @@ impl Bridge {
             && header.state_key.as_deref().is_some_and(|user| self.is_ours(user));
         let lane = invites_us.then(|| super::desk::lane_of(&header.sender));
         Some(NewEvent { event_id: header.event_id, room_id: header.room_id, lane, json: json.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::event::CONTENT_KEY;
+
+    #[test]
+    fn the_content_key_is_read_where_the_bridge_writes_it() {
+        let content = serde_json::json!({ CONTENT_KEY: "txn", "membership": 7 }).to_string();
+        let content: Content = serde_json::from_str(&content).unwrap();
+        assert_eq!(content.key, Some("txn".into()));
     }
 }

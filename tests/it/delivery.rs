@@ -7,6 +7,7 @@ use crate::support::homeserver::{Fault, TestUser};
 use crate::support::ircd::Person;
 
 mod crash;
+mod echo;
 mod inbox;
 mod merging;
 
@@ -91,6 +92,7 @@ async fn invariant_1_no_line_from_irc_is_lost_doubled_or_out_of_order_when_sends
     let talk = Talk::begin().await;
     let carol = talk.world.ircd.person("carol");
     carol.join("#rust");
+    talk.world.homeserver.lose_echoes();
     talk.world.homeserver.faults().fail("PUT", SEND, fault, times);
     for number in 0..20 {
         talk.bob.say("#rust", &format!("line {number}"));
@@ -166,6 +168,7 @@ async fn invariant_1_what_waits_is_delivered_after_a_restart_of_the_bridge() {
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_an_answer_lost_before_a_restart_is_found_by_its_content_key() {
     let mut talk = Talk::begin().await;
+    talk.world.homeserver.lose_echoes();
     let faults = talk.world.homeserver.faults();
     faults.fail("PUT", SEND, Fault::AnswerLost, 1);
     faults.fail("", "/_matrix/client", bad_gateway(), 1_000);
@@ -190,6 +193,7 @@ async fn invariant_1_an_answer_lost_before_a_restart_is_found_by_its_content_key
 async fn invariant_1_an_answer_lost_before_a_restart_is_found_in_a_control_room_that_its_user_made() {
     let mut world = World::start().await;
     let (alice, control) = world.user_with_control_room("alice").await;
+    world.homeserver.lose_echoes();
     let faults = world.homeserver.faults();
     faults.fail("PUT", SEND, Fault::AnswerLost, 1);
     faults.fail("", "/_matrix/client", bad_gateway(), 1_000);

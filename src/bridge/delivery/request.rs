@@ -56,6 +56,10 @@ struct InviteArguments {
 impl Bridge {
     /// Makes a request until its outcome is known.
     pub(super) async fn request(&self, room: &RoomRow, room_id: &str, request: &Outbox) -> Outcome {
+        let under_way = self.attempts.begin(request, room_id);
+        if let Some(event_id) = under_way.echo() {
+            return Outcome::Done(Some(event_id));
+        }
         let mut attempt = 0;
         let mut brought_back = false;
         loop {

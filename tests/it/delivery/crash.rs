@@ -19,6 +19,7 @@ async fn invariant_1_a_kill_between_storing_and_delivering_loses_and_doubles_not
 
     // The first line is sent and its answer lost; all others wait in the outbox, and what is read is committed with
     // or before the line that IRC hears from alice.
+    world.homeserver.lose_echoes();
     world.homeserver.faults().fail("PUT", SEND, Fault::AnswerLost, 1);
     world.homeserver.faults().fail("", "/_matrix/client", Fault::Status(502, json!("")), 10_000);
     for number in 0..20 {

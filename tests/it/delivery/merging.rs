@@ -67,6 +67,7 @@ async fn invariant_1_an_event_that_is_refused_is_sent_line_by_line() {
 async fn invariant_1_lines_of_one_event_are_once_there_after_a_restart(#[case] fault: Fault) {
     let mut talk = Talk::begin().await;
     talk.hold_back("first", || talk.say("line", 12)).await;
+    talk.world.homeserver.lose_echoes();
     let faults = talk.world.homeserver.faults();
     faults.clear();
     faults.fail_each(2, "PUT", SEND, fault, 1);
@@ -91,6 +92,7 @@ async fn invariant_1_lines_of_one_event_are_once_there_after_a_restart(#[case] f
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_a_line_that_was_sent_alone_takes_none_in_after_a_restart() {
     let mut talk = Talk::begin().await;
+    talk.world.homeserver.lose_echoes();
     let faults = talk.world.homeserver.faults();
     faults.fail("PUT", SEND, Fault::AnswerLost, 1);
     faults.fail("", "/_matrix/client", bad_gateway(), 10_000);

@@ -217,6 +217,24 @@ impl Homeserver {
         });
     }
 
+    /// Keeps what the application service should get, or hands it over again.
+    pub(crate) fn hold_transactions(&self, held: bool) {
+        self.shared.change(|core| core.held = held);
+    }
+
+    /// From now on the application service does not hear of what it has said itself.
+    pub(crate) fn lose_echoes(&self) {
+        self.shared.change(|core| core.echoes_lost = true);
+    }
+
+    /// Forgets what the application service has yet to get, as Synapse does when it restarts.
+    pub(crate) fn lose_transactions(&self) {
+        self.shared.change(|core| {
+            core.queue.clear();
+            core.in_flight = None;
+        });
+    }
+
     /// The base URL of the client-server API.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)

@@ -40,6 +40,10 @@ pub(crate) struct Core {
     pub(crate) queue: VecDeque<(String, String)>,
     pub(crate) ephemeral: Vec<Value>,
     pub(crate) in_flight: Option<Transaction>,
+    /// Nothing is handed to the application service for now.
+    pub(crate) held: bool,
+    /// The application service does not hear of what it has sent itself.
+    pub(crate) echoes_lost: bool,
     pub(crate) transactions_done: u64,
     pub(crate) next_transaction: u64,
     counter: u64,
@@ -91,6 +95,8 @@ impl Core {
             queue: VecDeque::new(),
             ephemeral: Vec::new(),
             in_flight: None,
+            held: false,
+            echoes_lost: false,
             transactions_done: 0,
             next_transaction: 1,
             counter: 0,
@@ -163,8 +169,8 @@ impl Core {
             return Ok(same.event_id.clone());
         }
         let member = draft.state_key.filter(|_| draft.kind == "m.room.member").map(str::to_owned);
-        let concerns = self.is_appservice_user(draft.sender)
-            || member.as_deref().is_some_and(|user| self.is_appservice_user(user));
+        let is_own = self.is_appservice_user(draft.sender);
+        let concerns = is_own || member.as_deref().is_some_and(|user| self.is_appservice_user(user));
         let moved = member.filter(|user| self.is_appservice_user(user)).map(|user| {
             let before = current.membership(&user) == "join";
             let after = draft.content["membership"] == "join";
@@ -172,7 +178,8 @@ impl Core {
         });
         let id = format!("${}", self.opaque());
         let current = self.rooms.get_mut(room).expect("it was there a moment ago");
-        let interested = concerns || current.appservice_members > 0;
+        let lost = self.echoes_lost && draft.state_key.is_none() && is_own;
+        let interested = !lost && (concerns || current.appservice_members > 0);
         current.take(id.clone(), draft, ts);
         current.appservice_members =
             current.appservice_members.saturating_add_signed(moved.unwrap_or_default().into());
@@ -266,6 +273,9 @@ impl Core {
 
     /// The next transaction to the application service: the one in flight, or a new one if anything waits.
     pub(crate) fn transaction(&mut self) -> Option<Transaction> {
+        if self.held {
+            return None;
+        }
         if self.in_flight.is_none() && !(self.queue.is_empty() && self.ephemeral.is_empty()) {
             let events = self.queue.drain(..self.queue.len().min(100)).collect();
             let ephemeral = self.ephemeral.drain(..self.ephemeral.len().min(100)).collect();

@@ -61,7 +61,7 @@ async fn a_token_that_the_homeserver_does_not_know_ends_the_start_with_a_remedy(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_the_homeserver_calls_with_and_that_is_wrong_is_warned_of() {
-    let mut world = World::builder()
+    let world = World::builder()
         .homeserver_options(|options| options.hs_token = "another".into())
         .without_bridge()
         .await;
@@ -153,7 +153,7 @@ async fn after_a_restart_the_same_rooms_are_used_and_sessions_reconnect_by_thems
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_that_a_homeserver_puts_into_the_query_is_logged() {
-    let mut world = World::builder().without_bridge().await;
+    let world = World::builder().without_bridge().await;
     let process = world.start_process();
     wait_logged(&process.log_file(), "towline is running").await;
     for (path, token) in

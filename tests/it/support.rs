@@ -6,3 +6,4 @@ pub(crate) mod database;
 pub(crate) mod homeserver;
 pub(crate) mod ircd;
 pub(crate) mod proxy;
+pub(crate) mod random;

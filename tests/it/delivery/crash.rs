@@ -9,7 +9,7 @@ const SEND: &str = "/send/m.room.message/";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_a_kill_between_storing_and_delivering_loses_and_doubles_nothing() {
-    let mut world = World::builder().without_bridge().await;
+    let world = World::builder().without_bridge().await;
     let bob = world.ircd.person("bob");
     bob.join("#rust");
     let process = world.start_process();
@@ -58,7 +58,7 @@ async fn invariant_1_a_kill_between_storing_and_delivering_loses_and_doubles_not
 #[case::the_channels_room(2)]
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_2_a_kill_after_a_room_was_made_makes_no_second_one(#[case] which: usize) {
-    let mut world = World::builder().without_bridge().await;
+    let world = World::builder().without_bridge().await;
     let process = world.start_process();
     let (alice, control, _) = world.connected_user("alice").await;
     world.homeserver.faults().fail_each(which, "POST", "/createRoom", Fault::AnswerLost, 1);

@@ -1,6 +1,9 @@
 //! The bridge in this process, between the in-memory homeserver and the fake ircd, with a user who has begun.
 
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -12,18 +15,21 @@ use towline::config::Config;
 use super::database::TestDatabase;
 use super::homeserver::{self, Homeserver, TestUser};
 use super::ircd::{self, Ircd};
+use super::proxy::Proxy;
 
 /// Everything that a conversation needs. The bridge can be stopped and started again on the same database.
 pub(crate) struct World {
     pub(crate) homeserver: Homeserver,
     pub(crate) ircd: Ircd,
+    /// Between the bridge and the IRC server, if that was asked for.
+    pub(crate) proxy: Option<Arc<Proxy>>,
     pub(crate) database: TestDatabase,
     pub(crate) directory: TempDir,
     networks: String,
     stale_after: Option<Duration>,
     forbidden: String,
     extra: String,
-    url: String,
+    url: Mutex<String>,
     running: Option<Running>,
 }
 
@@ -42,6 +48,8 @@ pub(crate) struct Builder {
     flood: String,
     stale_after: Option<Duration>,
     extra: String,
+    irc_server: Option<SocketAddr>,
+    through_proxy: bool,
 }
 
 impl Builder {
@@ -91,6 +99,18 @@ impl Builder {
         self
     }
 
+    /// The networks are on this IRC server and not on the fake one.
+    pub(crate) fn irc_server(mut self, address: SocketAddr) -> Self {
+        self.irc_server = Some(address);
+        self
+    }
+
+    /// The bridge reaches IRC through a proxy.
+    pub(crate) fn through_proxy(mut self) -> Self {
+        self.through_proxy = true;
+        self
+    }
+
     /// Starts the servers and the bridge.
     pub(crate) async fn start(self) -> World {
         let mut world = self.without_bridge().await;
@@ -101,7 +121,14 @@ impl Builder {
     /// Starts the servers alone.
     pub(crate) async fn without_bridge(self) -> World {
         let ircd = Ircd::start(self.ircd).await;
-        let port = ircd.address().port();
+        let mut server = self.irc_server.unwrap_or(ircd.address());
+        let mut proxy = None;
+        if self.through_proxy {
+            let between = Proxy::start(server).await;
+            server = between.address();
+            proxy = Some(Arc::new(between));
+        }
+        let port = server.port();
         let flood = &self.flood;
         let network = |(slug, name): &(String, String)| {
             format!(
@@ -113,13 +140,14 @@ impl Builder {
         World {
             homeserver: Homeserver::start(self.homeserver).await,
             ircd,
+            proxy,
             networks: self.networks.iter().map(network).collect::<String>() + &self.raw_networks,
             database: TestDatabase::new().await,
             directory: TempDir::with_prefix("towline-it-").unwrap(),
             stale_after: self.stale_after,
             forbidden: String::new(),
             extra: self.extra,
-            url: String::new(),
+            url: Mutex::default(),
             running: None,
         }
     }
@@ -135,6 +163,8 @@ impl World {
             flood: "{ burst: 100, interval_ms: 0 }".to_owned(),
             stale_after: None,
             extra: String::new(),
+            irc_server: None,
+            through_proxy: false,
         }
     }
 
@@ -182,8 +212,14 @@ impl World {
     }
 
     /// Where the bridge that was started last listens.
-    pub(crate) fn appservice_url(&self) -> &str {
-        &self.url
+    pub(crate) fn appservice_url(&self) -> String {
+        self.url.lock().unwrap().clone()
+    }
+
+    /// From now on it listens here.
+    fn set_appservice_url(&self, url: String) {
+        self.homeserver.set_appservice_url(&url);
+        *self.url.lock().unwrap() = url;
     }
 
     /// The database, to look into.
@@ -221,8 +257,7 @@ impl World {
     pub(crate) async fn start_bridge_with(&mut self, config: Config) {
         assert!(self.running.is_none(), "the bridge runs already");
         let listener = cli::run::listen(config.appservice.listen).await.unwrap();
-        self.url = format!("http://{}", listener.local_addr().unwrap());
-        self.homeserver.set_appservice_url(&self.url);
+        self.set_appservice_url(format!("http://{}", listener.local_addr().unwrap()));
         let (stop, stopped) = oneshot::channel();
         let done = tokio::spawn(cli::run::serve(config, listener, async {
             let _ = stopped.await;
@@ -243,20 +278,24 @@ impl World {
     }
 
     /// Starts the real binary instead, on the same configuration.
-    pub(crate) fn start_process(&mut self) -> BridgeProcess {
+    pub(crate) fn start_process(&self) -> BridgeProcess {
+        self.start_process_with(&[("TOWLINE_LOG", "trace")])
+    }
+
+    /// As [`Self::start_process`], with these environment variables.
+    pub(crate) fn start_process_with(&self, environment: &[(&str, &str)]) -> BridgeProcess {
         // Nobody else takes the port meanwhile: the system gives each out once in a long while.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let file = self.directory.path().join("config.yaml");
         std::fs::write(&file, self.config_text(&format!("127.0.0.1:{port}"))).unwrap();
-        self.url = format!("http://127.0.0.1:{port}");
-        self.homeserver.set_appservice_url(&self.url);
+        self.set_appservice_url(format!("http://127.0.0.1:{port}"));
         let log = self.directory.path().join("log");
         let output = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_towline"))
             .args(["run", "--config"])
             .arg(&file)
             .env_clear()
-            .env("TOWLINE_LOG", "trace")
+            .envs(environment.iter().copied())
             .stderr(output)
             .kill_on_drop(true)
             .spawn()
@@ -305,6 +344,16 @@ impl BridgeProcess {
         self.child.kill().await.unwrap();
     }
 
+    /// Waits until it has killed itself; false when it has not within this time.
+    pub(crate) async fn wait_killed(&mut self, limit: Duration) -> bool {
+        let Ok(status) = tokio::time::timeout(limit, self.child.wait()).await else {
+            return false;
+        };
+        let status = status.unwrap();
+        assert_eq!(status.signal(), Some(9), "it ended by {status}\n{}", read(&self.log));
+        true
+    }
+
     /// SIGTERM, and waits until it has ended.
     pub(crate) async fn stop(self) -> Option<i32> {
         let id = self.child.id().expect("it runs").to_string();
@@ -319,6 +368,13 @@ impl BridgeProcess {
         let status = ended.unwrap_or_else(|_| panic!("it did not end\n{}", read(&self.log))).unwrap();
         assert!(status.code().is_some(), "it ended by {status}\n{}", read(&self.log));
         status.code()
+    }
+
+    /// The end of its log.
+    pub(crate) fn log_tail(&self) -> String {
+        let text = read(&self.log);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
     /// Where its log lies.

@@ -1,8 +1,11 @@
 //! Faults: what the homeserver does wrong, to which requests, how often.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::super::random::Random;
 
 /// How a request goes wrong.
 #[derive(Debug, Clone)]
@@ -15,6 +18,8 @@ pub(crate) enum Fault {
     Hang,
     /// The connection closes without an answer; not done.
     Drop,
+    /// No answer for so long, and then the connection closes; not done.
+    Stall(Duration),
     /// Done, and then the connection closes without an answer.
     AnswerLost,
 }
@@ -30,9 +35,23 @@ struct Rule {
     seen: usize,
 }
 
-/// The faults in force.
+/// Faults at random, in both directions.
+#[derive(Debug)]
+struct Storm {
+    random: Random,
+    percent: u64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    rules: Vec<Rule>,
+    storm: Option<Storm>,
+    storm_faults: usize,
+}
+
+/// The faults in force. A path below `/_matrix/app` concerns a transaction on its way to the application service.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<Vec<Rule>>>);
+pub(crate) struct Faults(Arc<Mutex<Inner>>);
 
 impl Faults {
     /// The next `times` requests of this method (empty: any) whose path holds `path` fail this way.
@@ -44,30 +63,67 @@ impl Faults {
     /// As [`Self::fail`], but only each so many-th of the requests that match.
     pub(crate) fn fail_each(&self, each: usize, method: &str, path: &str, fault: Fault, times: usize) {
         let rule = Rule { method: method.into(), path: path.into(), fault, times, each, seen: 0 };
-        self.0.lock().unwrap().push(rule);
+        self.0.lock().unwrap().rules.push(rule);
+    }
+
+    /// So many of a hundred requests fail from now on, in both directions: by 502, by 429, by a connection that
+    /// closes before or after the request is done, or by one that is silent for a while before it closes.
+    pub(crate) fn storm(&self, random: Random, percent: u64) {
+        self.0.lock().unwrap().storm = Some(Storm { random, percent });
+    }
+
+    /// How many requests the storms have made fail.
+    pub(crate) fn storm_faults(&self) -> usize {
+        self.0.lock().unwrap().storm_faults
     }
 
     /// How many failures are still to come.
     pub(crate) fn remaining(&self) -> usize {
-        self.0.lock().unwrap().iter().map(|rule| rule.times).sum()
+        self.0.lock().unwrap().rules.iter().map(|rule| rule.times).sum()
     }
 
     /// Nothing fails from now on.
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().clear();
+        let mut inner = self.0.lock().unwrap();
+        inner.rules.clear();
+        inner.storm = None;
     }
 
     pub(crate) fn take(&self, method: &str, path: &str) -> Option<Fault> {
-        let mut rules = self.0.lock().unwrap();
+        let mut inner = self.0.lock().unwrap();
+        let rules = &mut inner.rules;
         let matches =
             |rule: &Rule| (rule.method.is_empty() || rule.method == method) && path.contains(&rule.path);
         let at = rules.iter_mut().position(|rule| {
             rule.seen += usize::from(matches(rule));
             matches(rule) && rule.seen.is_multiple_of(rule.each)
-        })?;
+        });
+        let Some(at) = at else {
+            let fault = inner.storm.as_mut().and_then(Storm::strike);
+            inner.storm_faults += usize::from(fault.is_some());
+            return fault;
+        };
         rules[at].times -= 1;
         let fault = rules[at].fault.clone();
         rules.retain(|rule| rule.times > 0);
         Some(fault)
+    }
+}
+
+impl Storm {
+    fn strike(&mut self) -> Option<Fault> {
+        self.random.percent(self.percent).then(|| {
+            let wait = self.random.between(5, 40);
+            self.random
+                .pick(&[
+                    Fault::Status(502, json!("<html>502 Bad Gateway</html>")),
+                    // Without the header, which counts in whole seconds.
+                    Fault::Status(429, json!({ "errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": wait })),
+                    Fault::Drop,
+                    Fault::Stall(Duration::from_millis(wait)),
+                    Fault::AnswerLost,
+                ])
+                .clone()
+        })
     }
 }

@@ -104,6 +104,10 @@ async fn answer(
             match never {}
         }
         Some(Fault::Drop) => return Err(Cut),
+        Some(Fault::Stall(time)) => {
+            tokio::time::sleep(time).await;
+            return Err(Cut);
+        }
         Some(Fault::AnswerLost) => {
             drop(api::handle(shared, &call).await);
             return Err(Cut);

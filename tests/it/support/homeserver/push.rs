@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Shared;
 use super::core::Transaction;
+use super::faults::Fault;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -41,7 +42,24 @@ pub(super) async fn push(shared: Arc<Shared>) {
     }
 }
 
+/// Whether the application service has taken it, as far as the homeserver learns.
 async fn deliver(shared: &Shared, url: &str, transaction: &Transaction) -> bool {
+    let path = format!("/_matrix/app/v1/transactions/{}", transaction.id);
+    match shared.faults.take("PUT", &path) {
+        None => put(shared, url, transaction).await,
+        Some(Fault::AnswerLost) => {
+            put(shared, url, transaction).await;
+            false
+        }
+        Some(Fault::Stall(time)) => {
+            tokio::time::sleep(time).await;
+            false
+        }
+        Some(Fault::Status(..) | Fault::RateLimited { .. } | Fault::Hang | Fault::Drop) => false,
+    }
+}
+
+async fn put(shared: &Shared, url: &str, transaction: &Transaction) -> bool {
     let (body, token) = {
         let core = shared.read();
         (

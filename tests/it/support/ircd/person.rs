@@ -125,6 +125,11 @@ impl Person {
         self.shared.read().clients[&self.id].heard.clone()
     }
 
+    /// What they got after so many lines.
+    pub(crate) fn heard_after(&self, count: usize) -> Vec<Heard> {
+        self.shared.read().clients[&self.id].heard[count..].to_vec()
+    }
+
     /// What was said in a channel, or to them: (nick, text).
     pub(crate) fn messages(&self, target: &str) -> Vec<(String, String)> {
         let heard = self.heard().into_iter().filter(|one| one.command == "PRIVMSG" && one.target() == target);

@@ -5,7 +5,7 @@
 
 #[cfg_attr(not(feature = "failpoints"), expect(dead_code, reason = "the kills at a failpoint need one"))]
 mod drill;
-mod judge;
+pub(crate) mod judge;
 mod points;
 
 use self::drill::{Channel, Drill, Faults, Kill, Report};

@@ -10,6 +10,7 @@ mod crash;
 mod echo;
 mod inbox;
 mod merging;
+mod storm;
 
 /// Alice in #rust, where bob is; bob's ghost has come.
 struct Talk {

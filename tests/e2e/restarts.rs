@@ -78,6 +78,8 @@ async fn invariant_1_a_killed_bridge_comes_back_and_doubles_nothing() {
     tokio::join!(talk.on_irc(irene), talk.on_matrix(alice, room), restart);
     wait_last(&scene, &talk).await;
 
+    // InspIRCd keeps nothing for who is away: the room says from when to when something may be missing.
+    scene.town.alice.wait_message(&scene.room, "Nothing was seen here from ").await;
     // What InspIRCd had handed to the kernel for a process that was dead already cannot arrive; it is the end of
     // what was said before, and nothing else may be missing.
     let (heard, said) = (scene.heard_by_alice(), scene.said_to_alice());

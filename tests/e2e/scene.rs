@@ -56,11 +56,8 @@ impl Scene {
     /// The numbered lines of irene that the channel's room has, in its order, by Synapse's view.
     pub(crate) fn heard_by_alice(&self) -> Vec<String> {
         let irene = ghost("irene");
-        let messages = self.town.alice.messages(&self.room).into_iter();
-        messages
-            .filter(|(sender, body)| *sender == irene && is_numbered(body))
-            .map(|(_, body)| body)
-            .collect()
+        let lines = self.town.alice.lines(&self.room).into_iter();
+        lines.filter(|(sender, body)| *sender == irene && is_numbered(body)).map(|(_, body)| body).collect()
     }
 
     /// The numbered lines of irene that were said while alice was in the channel, by InspIRCd's view.

@@ -160,6 +160,14 @@ impl MatrixUser {
         self.events(room).iter().filter_map(message).collect()
     }
 
+    /// The same line by line: lines of one sender that wait together are one message.
+    pub(crate) fn lines(&self, room: &str) -> Vec<(String, String)> {
+        let split = |(sender, body): (String, String)| {
+            body.split('\n').map(|line| (sender.clone(), line.to_owned())).collect::<Vec<_>>()
+        };
+        self.messages(room).into_iter().flat_map(split).collect()
+    }
+
     /// The display name of a member.
     pub(crate) fn displayname(&self, room: &str, user: &str) -> Option<String> {
         let events = self.events(room);

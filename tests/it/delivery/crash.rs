@@ -85,3 +85,49 @@ async fn invariant_2_a_kill_after_a_room_was_made_makes_no_second_one(#[case] wh
     }
     assert_eq!(process.stop().await, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_1_what_waits_for_the_network_survives_a_kill_in_a_channel_and_in_a_query() {
+    let world = World::builder().without_bridge().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let process = world.start_process();
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    alice.send_text(&control, "query bob");
+    let query = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&query).await;
+    alice.send_text(&query, "before");
+    bob.wait_text("before").await;
+
+    world.ircd.refuse();
+    world.ircd.cut("alice");
+    let network = world.homeserver.room_named("FakeNet");
+    world.homeserver.wait_event(&network, |event| event.body().contains("Not connected")).await;
+    let mut last = [String::new(), String::new()];
+    let mut say = |from: usize, to: usize| {
+        for number in from..to {
+            last[0] = alice.send_text(&room, &format!("channel {number}"));
+            last[1] = alice.send_text(&query, &format!("query {number}"));
+        }
+    };
+    say(0, 10);
+    world.homeserver.wait_delivered().await;
+    process.kill().await;
+    // The homeserver keeps these.
+    say(10, 20);
+    let process = world.start_process();
+    world.homeserver.wait_delivered().await;
+    say(20, 30);
+    world.homeserver.wait_delivered().await;
+    world.ircd.welcome().await;
+    alice.send_text(&control, "connect");
+    world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &last[0]).await;
+    world.homeserver.wait_receipt(&query, "@irc_fake_bob:test.local", &last[1]).await;
+    let heard = |target: &str| -> Vec<String> {
+        bob.messages(target).into_iter().map(|(_, text)| text).filter(|text| text != "before").collect()
+    };
+    let wanted = |what: &str| (0..30).map(|number| format!("{what} {number}")).collect::<Vec<_>>();
+    assert_eq!(heard("#rust"), wanted("channel"));
+    assert_eq!(heard("bob"), wanted("query"));
+    assert_eq!(process.stop().await, Some(0));
+}

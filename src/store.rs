@@ -68,6 +68,7 @@ struct Shared {
     readers: Pool,
     writer: Writer,
     sealer: Sealer,
+    keeper: Arc<history::Keeper>,
     lock: InstanceLock,
 }
 
@@ -81,9 +82,10 @@ impl Store {
         let lock = InstanceLock::take(&options.url, options.lock.as_deref()).await?;
         let (readers, writing) = pool::open(&options.url).await?;
         writing.migrate().await?;
-        let store =
-            Self { shared: Arc::new(Shared { readers, writer: Writer::start(writing), sealer, lock }) };
+        let (writer, keeper) = (Writer::start(writing), Arc::default());
+        let store = Self { shared: Arc::new(Shared { readers, writer, sealer, keeper, lock }) };
         store.prove_key().await?;
+        store.begin_history().await?;
         Ok(store)
     }
 
@@ -106,6 +108,10 @@ impl Store {
 
     pub(crate) fn sealer(&self) -> &Sealer {
         &self.shared.sealer
+    }
+
+    fn keeper(&self) -> &Arc<history::Keeper> {
+        &self.shared.keeper
     }
 
     fn readers(&self) -> &Pool {

@@ -1,6 +1,21 @@
 //! History: what was said, by whom and when. It belongs to the buffer in private rooms and to the channel in shared
 //! ones. Conversations with services never get here; that is decided where the line is read.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | `number` | a line's number is its place in time |
+//! | `words` | what a line is found by |
+//!
+//! A line and what it is found by are stored in one commit, and many lines in few statements: a netsplit is thousands.
 
+mod number;
+mod words;
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use self::number::{Numberer, Numbers};
+pub(super) use self::words::Owner;
 use super::pool::{Tx, execute, on, on_tx};
 use super::{Store, StoreError, gaps};
 
@@ -13,6 +28,15 @@ pub enum Direction {
     Out,
 }
 
+impl Direction {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+}
+
 /// One line of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryLine {
@@ -20,13 +44,15 @@ pub struct HistoryLine {
     pub buffer: i64,
     /// Milliseconds since 1970.
     pub at: i64,
-    /// `message`, `notice`, `action` …
+    /// `message`, `notice`, `action`, `join`, `part`, `quit`, `kick`, `nick`, `mode`, `topic`.
     pub kind: &'static str,
-    /// The nick of the one who said it.
+    /// The nick of the one who said or did it.
     pub sender: String,
     /// Their account with the network's services, where the server tells.
     pub account: Option<String>,
-    /// The text as it was received or sent.
+    /// The new nick of a change of nick, the kicked nick of a kick.
+    pub target: Option<String>,
+    /// The text as it was received or sent: also a reason, modes, a topic, and the address of one who joins.
     pub text: String,
     /// The server's id for it.
     pub msgid: Option<String>,
@@ -38,40 +64,163 @@ pub struct HistoryLine {
     pub replayed: Option<u32>,
 }
 
-/// Stores a line and gives its number; `None` for one that is there already.
-pub(super) async fn insert(tx: &mut Tx, line: &HistoryLine) -> Result<Option<i64>, StoreError> {
-    const SQL: &str =
-        "INSERT INTO history (buffer, at, kind, sender, account, text, msgid, event_id, direction)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id";
-    if let Some(before) = line.replayed
-        && gaps::is_known(tx, line, before).await?
-    {
-        return Ok(None);
-    }
-    let direction = match line.direction {
-        Direction::In => "in",
-        Direction::Out => "out",
+/// What became of a line that was to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It has this number.
+    As(i64),
+    /// It was there already.
+    Known,
+}
+
+/// What the writer knows of history besides the tables.
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    numbers: Numbers,
+}
+
+/// Rows that one statement inserts: of the largest size that is left, so that few statements are prepared.
+const ROWS: [usize; 3] = [50, 10, 1];
+static LINES: LazyLock<[String; 3]> = LazyLock::new(|| {
+    ROWS.map(|rows| {
+        let values = placeholders(rows, 11);
+        format!(
+            "INSERT INTO history (id, buffer, at, kind, sender, account, target, text, msgid, event_id, direction)
+                VALUES {values} ON CONFLICT DO NOTHING RETURNING id"
+        )
+    })
+});
+static DOCUMENTS: LazyLock<[String; 3]> = LazyLock::new(|| {
+    ROWS.map(|rows| format!("INSERT INTO history_search (rowid, words) VALUES {}", placeholders(rows, 2)))
+});
+
+/// `($1, $2), ($3, $4)` and so on.
+fn placeholders(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let columns: Vec<String> =
+            (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", columns.join(", "))
     };
-    Ok(on_tx!(tx, |c| sqlx::query_scalar(SQL)
-        .bind(line.buffer)
-        .bind(line.at)
-        .bind(line.kind)
-        .bind(&line.sender)
-        .bind(&line.account)
-        .bind(&line.text)
-        .bind(&line.msgid)
-        .bind(&line.event_id)
-        .bind(direction)
-        .fetch_optional(c)
-        .await)?)
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// Cuts a list into pieces for which there is a statement, and says which.
+fn pieces<T>(mut list: &[T]) -> impl Iterator<Item = (usize, &[T])> {
+    std::iter::from_fn(move || {
+        let place = ROWS.iter().position(|&rows| rows <= list.len())?;
+        let (piece, rest) = list.split_at(ROWS[place]);
+        list = rest;
+        Some((place, piece))
+    })
+}
+
+/// Stores lines of one session in their order, and what they are found by.
+pub(super) async fn keep(
+    tx: &mut Tx,
+    keeper: &Keeper,
+    owner: Owner,
+    lines: &[HistoryLine],
+    now: i64,
+) -> Result<Vec<Kept>, StoreError> {
+    let mut numberer = Numberer::new(&keeper.numbers, now);
+    let mut numbers = vec![None; lines.len()];
+    let mut new = Vec::with_capacity(lines.len());
+    let mut stored = HashSet::with_capacity(lines.len());
+    let mut written = 0;
+    for (line, place) in lines.iter().zip(&mut numbers) {
+        if let Some(before) = line.replayed {
+            // It may be one of those before it.
+            if new[written..].iter().any(|(_, line): &(i64, &HistoryLine)| line.replayed.is_none()) {
+                insert(tx, &new[written..], &mut stored).await?;
+                written = new.len();
+            }
+            if gaps::is_known(tx, line, before).await? {
+                continue;
+            }
+        }
+        let number = numberer.number(tx, line.at).await?;
+        new.push((number, line));
+        *place = Some(number);
+    }
+    insert(tx, &new[written..], &mut stored).await?;
+    new.retain(|(number, _)| stored.contains(number));
+    index(tx, owner, &new).await?;
+    // What has the id of another line is that line.
+    let kept =
+        |number: Option<i64>| number.filter(|number| stored.contains(number)).map_or(Kept::Known, Kept::As);
+    Ok(numbers.into_iter().map(kept).collect())
+}
+
+async fn insert(
+    tx: &mut Tx,
+    lines: &[(i64, &HistoryLine)],
+    stored: &mut HashSet<i64>,
+) -> Result<(), StoreError> {
+    for (place, piece) in pieces(lines) {
+        let sql = LINES[place].as_str();
+        let numbers: Vec<i64> = on_tx!(tx, |c| {
+            let mut query = sqlx::query_scalar(sql);
+            for (number, line) in piece {
+                query = query
+                    .bind(number)
+                    .bind(line.buffer)
+                    .bind(line.at)
+                    .bind(line.kind)
+                    .bind(&line.sender)
+                    .bind(&line.account)
+                    .bind(&line.target)
+                    .bind(&line.text)
+                    .bind(&line.msgid)
+                    .bind(&line.event_id)
+                    .bind(line.direction.as_str());
+            }
+            query.fetch_all(c).await
+        })?;
+        stored.extend(numbers);
+    }
+    Ok(())
+}
+
+/// Makes lines findable.
+async fn index(tx: &mut Tx, owner: Owner, lines: &[(i64, &HistoryLine)]) -> Result<(), StoreError> {
+    // SQLite's index gives the newest first by itself.
+    let with_time = matches!(tx, Tx::Postgres(_));
+    let mut documents: Vec<(i64, String)> = lines
+        .iter()
+        .filter_map(|(number, line)| {
+            Some((*number, words::document(line, owner, with_time.then_some(*number))?))
+        })
+        .collect();
+    // SQLite's index begins a new part of itself where numbers go down.
+    documents.sort_unstable_by_key(|(number, _)| *number);
+    for (place, piece) in pieces(&documents) {
+        let sql = DOCUMENTS[place].as_str();
+        on_tx!(tx, |c| {
+            let mut query = sqlx::query(sql);
+            for (number, words) in piece {
+                query = query.bind(number).bind(words);
+            }
+            query.execute(c).await.map(drop)
+        })?;
+    }
+    Ok(())
 }
 
 impl Store {
+    /// Finds out what was given out before; nothing is written yet.
+    pub(super) async fn begin_history(&self) -> Result<(), StoreError> {
+        const LAST: &str = "SELECT MAX(id) FROM history";
+        let last: Option<i64> = on!(self.readers(), |p| sqlx::query_scalar(LAST).fetch_one(p).await)?;
+        self.keeper().numbers.begin(last.unwrap_or(0));
+        Ok(())
+    }
+
     /// Forgets lines from before a time, a bounded number at once; returns whether more may be left.
     pub async fn prune_history(&self, before: i64) -> Result<bool, StoreError> {
         const BATCH: i64 = 500;
         const SQL: &str = "DELETE FROM history WHERE id IN
-            (SELECT id FROM history WHERE at < $1 ORDER BY id LIMIT $2)";
+            (SELECT id FROM history WHERE id < $1 ORDER BY id LIMIT $2)";
+        let before = number::first_at(before);
         self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, before, BATCH)? == BATCH as u64) }))
             .await
     }
@@ -83,5 +232,19 @@ impl Store {
             on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(limit).fetch_all(p).await)?;
         lines.reverse();
         Ok(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_cut_into_pieces_that_have_a_statement() {
+        let list: Vec<u32> = (0..123).collect();
+        let sizes: Vec<usize> = pieces(&list).map(|(_, piece)| piece.len()).collect();
+        assert_eq!(sizes, [50, 50, 10, 10, 1, 1, 1]);
+        assert!(pieces(&list).flat_map(|(_, piece)| piece).eq(&list));
+        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
     }
 }

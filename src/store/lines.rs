@@ -1,6 +1,8 @@
 //! Lines on their way to IRC. A line is committed as `sending` before its bytes leave; one that is found so after a
 //! crash is uncertain, and its sender is asked rather than the line sent twice.
 
+use std::sync::Arc;
+
 use sqlx::FromRow;
 
 use super::history::{self, HistoryLine};
@@ -131,9 +133,10 @@ impl Store {
             .collect();
         let (finished, failed) = (outgoing.finished, outgoing.failed);
         let (history, sending, refused) = (outgoing.history, outgoing.sending, outgoing.refused);
+        let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
-                sessions::check_epoch(tx, session, epoch).await?;
+                let owner = sessions::check_epoch(tx, session, epoch).await?;
                 for seq in finished {
                     inbox::finish(tx, seq, None).await?;
                 }
@@ -153,9 +156,7 @@ impl Store {
                         now
                     )?;
                 }
-                for line in history {
-                    history::insert(tx, &line).await?;
-                }
+                history::keep(tx, &keeper, owner, &history, now).await?;
                 for (event_id, part) in sending {
                     set_state(tx, &event_id, part, LineState::Sending, None).await?;
                 }

@@ -5,10 +5,11 @@
 //! event's content, so that the event can be found again when the answer was lost.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sqlx::FromRow;
 
-use super::history::{self, HistoryLine};
+use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
 use super::{Gaps, Store, StoreError, gaps, ghosts, sessions};
 
@@ -88,8 +89,8 @@ pub struct Outbox {
 pub struct Incoming {
     /// Requests, in order.
     pub outbox: Vec<NewOutbox>,
-    /// Lines that are kept and not shown, as those of a conversation with nobody.
-    pub history: Vec<HistoryLine>,
+    /// Lines that are kept and not shown, each with the number of requests that come before it.
+    pub history: Vec<(usize, HistoryLine)>,
     /// Ghosts that have left: room, folded nick, reason, kicker.
     pub departures: Vec<(i64, String, String, Option<String>)>,
     /// Topics as they will be shown: buffer, text.
@@ -99,6 +100,28 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// Keeps a line that is not shown, behind what was read before it.
+    pub fn keep(&mut self, line: HistoryLine) {
+        self.history.push((self.outbox.len(), line));
+    }
+
+    /// Takes all lines out, in the order in which they were read, with the place of each request's own.
+    fn take_lines(&mut self) -> (Vec<HistoryLine>, Vec<Option<usize>>) {
+        let mut unshown = std::mem::take(&mut self.history).into_iter().peekable();
+        let (mut lines, mut places) = (Vec::new(), Vec::with_capacity(self.outbox.len()));
+        for (number, row) in self.outbox.iter_mut().enumerate() {
+            while let Some((_, line)) = unshown.next_if(|(before, _)| *before <= number) {
+                lines.push(line);
+            }
+            places.push(row.history.take().map(|line| {
+                lines.push(line);
+                lines.len() - 1
+            }));
+        }
+        lines.extend(unshown.map(|(_, line)| line));
+        (lines, places)
+    }
+
     /// Whether there is nothing to commit.
     pub fn is_empty(&self) -> bool {
         self.outbox.is_empty()
@@ -133,23 +156,28 @@ impl Store {
         session: i64,
         epoch: i64,
         network: &str,
-        incoming: Incoming,
+        mut incoming: Incoming,
         now: i64,
     ) -> Result<(), StoreError> {
         const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
+        let (lines, places) = incoming.take_lines();
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
-        let Incoming { history, departures, topics, gaps, .. } = Incoming { outbox: Vec::new(), ..incoming };
+        let Incoming { departures, topics, gaps, .. } = Incoming { outbox: Vec::new(), ..incoming };
+        let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
-                sessions::check_epoch(tx, session, epoch).await?;
-                for line in history {
-                    history::insert(tx, &line).await?;
-                }
+                let owner = sessions::check_epoch(tx, session, epoch).await?;
+                let kept = history::keep(tx, &keeper, owner, &lines, now).await?;
                 let speakers: BTreeSet<(i64, String)> =
                     sealed.iter().map(|(row, _)| (row.room, row.sender.clone())).collect();
-                for (row, payload) in sealed {
-                    insert(tx, row, payload, now).await?;
+                for ((row, payload), place) in sealed.into_iter().zip(places) {
+                    match place.map(|place| kept[place]) {
+                        // The room shows it already.
+                        Some(Kept::Known) => {}
+                        Some(Kept::As(line)) => insert(tx, row, payload, Some(line), now).await?,
+                        None => insert(tx, row, payload, None, now).await?,
+                    }
                 }
                 for (room, speaker) in speakers {
                     ghosts::stay(tx, room, &speaker).await?;
@@ -173,7 +201,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 for (row, payload) in sealed {
-                    insert(tx, row, payload, now).await?;
+                    insert(tx, row, payload, None, now).await?;
                 }
                 Ok(())
             })
@@ -188,7 +216,7 @@ impl Store {
             Box::pin(async move {
                 super::inbox::finish(tx, seq, None).await?;
                 for (row, payload) in sealed {
-                    insert(tx, row, payload, now).await?;
+                    insert(tx, row, payload, None, now).await?;
                 }
                 Ok(())
             })
@@ -336,22 +364,12 @@ pub(super) async fn insert(
     tx: &mut Tx,
     row: NewOutbox,
     payload: Vec<u8>,
+    history: Option<i64>,
     now: i64,
 ) -> Result<(), StoreError> {
     const SQL: &str =
         "INSERT INTO outbox (room, txn_id, sender, kind, payload, ts, history, state, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8) ON CONFLICT (txn_id) DO NOTHING";
-    let history = match &row.history {
-        Some(line) => {
-            let stored = history::insert(tx, line).await?;
-            if stored.is_none() {
-                // The room shows it already.
-                return Ok(());
-            }
-            stored
-        }
-        None => None,
-    };
     execute!(tx, SQL, row.room, row.txn_id, row.sender, row.kind.as_str(), payload, row.ts, history, now)?;
     Ok(())
 }

@@ -193,7 +193,7 @@ impl Store {
                     return Ok(false);
                 }
                 for (row, payload) in sealed {
-                    outbox::insert(tx, row, payload, now).await?;
+                    outbox::insert(tx, row, payload, None, now).await?;
                 }
                 Ok(true)
             })

@@ -12,6 +12,7 @@ use towline::store::{
 use crate::support::database::TestDatabase;
 
 mod gaps;
+mod history;
 mod outbox;
 mod upgrade;
 mod writer;
@@ -151,6 +152,7 @@ fn line(buffer: i64, text: &str) -> HistoryLine {
         kind: "message",
         sender: "bob".into(),
         account: None,
+        target: None,
         text: text.into(),
         msgid: None,
         event_id: None,
@@ -374,7 +376,7 @@ async fn the_outbox_keeps_order_and_forgets_payloads_when_they_are_done() {
     let shown = NewOutbox { history: Some(line(buffer.id, "one")), ..message(set.room.id, "@g:x", "one") };
     let outbox = vec![shown, message(set.room.id, "@g:x", "two"), message(set.room.id, "@g:x", "three")];
     let topics = vec![(buffer.id, "the topic".to_owned())];
-    let history = vec![line(buffer.id, "unseen")];
+    let history = vec![(0, line(buffer.id, "unseen"))];
     set.commit(Incoming { outbox, topics, history, ..Incoming::default() }).await;
     assert_eq!(set.waiting().await, ["one", "two", "three"]);
     assert_eq!(store.rooms_with_requests().await.unwrap(), [set.room.id]);
@@ -561,21 +563,25 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
     let database = TestDatabase::new().await;
     let _store = open(&database).await;
     let mut raw = Raw::new(&database).await;
+    // Each engine finds words in its own way: what belongs to `history_search` differs.
     let (columns, indexes) = match &raw {
         Raw::Sqlite(_) => (
             "SELECT m.name || '.' || c.name || CASE WHEN c.\"notnull\" OR c.pk > 0 THEN ' NOT NULL' ELSE '' END
              FROM sqlite_master m, pragma_table_info(m.name) c
-             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx%' ORDER BY 1",
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx%'
+                AND m.name NOT LIKE 'history_search%' ORDER BY 1",
             "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1",
         ),
         Raw::Postgres(_) => (
             "SELECT line FROM (
                 SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN ' NOT NULL' ELSE '' END
                 FROM information_schema.columns
-                WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%') AS found (line)
+                WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%'
+                    AND table_name NOT LIKE 'history\\_search%') AS found (line)
              ORDER BY line COLLATE \"C\"",
             "SELECT indexname::text FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%\\_pkey'
-             AND indexname NOT LIKE '%\\_key' AND indexname NOT LIKE '\\_sqlx%' ORDER BY indexname COLLATE \"C\"",
+             AND indexname NOT LIKE '%\\_key' AND indexname NOT LIKE '\\_sqlx%'
+             AND indexname NOT LIKE 'history\\_search%' ORDER BY indexname COLLATE \"C\"",
         ),
     };
     let found =

@@ -348,6 +348,7 @@ impl Actor {
             kind: stored_kind,
             sender: line.from.nick.clone(),
             account: line.account,
+            target: None,
             text: line.text,
             msgid: line.msgid,
             event_id: None,

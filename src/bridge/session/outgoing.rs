@@ -341,6 +341,7 @@ impl Actor {
                     },
                     sender: own_nick.clone(),
                     account: None,
+                    target: None,
                     text: text.clone(),
                     msgid: None,
                     event_id: Some(event_id.to_string()),

@@ -55,11 +55,12 @@ async fn a_line_is_shown_once(#[case] first: HistoryLine, #[case] second: Histor
 async fn a_line_of_ours_takes_one_id_only() {
     let set = Set::new().await;
     let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
-    let history = vec![
+    let lines = [
         out(line(buffer, "a")),
         replayed(with_id(buffer, "a", "1"), 0),
         replayed(with_id(buffer, "a", "2"), 0),
     ];
+    let history = lines.map(|line| (0, line)).to_vec();
     set.commit(Incoming { history, ..Incoming::default() }).await;
     let ids = Raw::new(&set.database).await.texts("SELECT msgid FROM history ORDER BY id").await;
     assert_eq!(ids, ["1", "2"]);
@@ -84,7 +85,7 @@ async fn what_is_missing_is_remembered_until_it_no_longer_is() {
 async fn the_last_line_before_a_time_is_found() {
     let set = Set::new().await;
     let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
-    let history = [1, 5, 9].map(|time| at(line(buffer, "a"), time)).to_vec();
+    let history = [1, 5, 9].map(|time| (0, at(line(buffer, "a"), time))).to_vec();
     set.commit(Incoming { history, ..Incoming::default() }).await;
     let last = async |time| set.store.last_line_before(buffer, time).await.unwrap();
     assert_eq!([last(0).await, last(5).await, last(8).await], [None, Some(5), Some(5)]);

@@ -13,7 +13,7 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// A database as the first version left it.
-async fn first_version() -> (TestDatabase, Raw) {
+pub(super) async fn first_version() -> (TestDatabase, Raw) {
     let database = TestDatabase::new().await;
     if database.url().starts_with("sqlite") {
         // SQLite opens what is there; only the store makes a file.

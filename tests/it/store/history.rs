@@ -1,0 +1,140 @@
+//! History in the store: numbers that tell the time, lines that are kept once and in their order.
+
+use towline::store::{BufferKind, HistoryLine, Incoming, Outgoing};
+
+use super::upgrade::first_version;
+use super::{NOW, Raw, Set, line, message};
+
+impl Set {
+    async fn channel(&self, name: &str) -> i64 {
+        self.store.open_buffer(self.buffer(BufferKind::Channel, name)).await.unwrap().id
+    }
+
+    async fn keep(&self, lines: impl IntoIterator<Item = HistoryLine>) {
+        let mut incoming = Incoming::default();
+        lines.into_iter().for_each(|line| incoming.keep(line));
+        self.commit(incoming).await;
+    }
+
+    async fn texts(&self, buffer: i64) -> Vec<String> {
+        let lines = self.store.last_lines(buffer, 10_000).await.unwrap();
+        lines.into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+fn said(buffer: i64, text: &str, at: i64) -> HistoryLine {
+    HistoryLine { at, ..line(buffer, text) }
+}
+
+#[tokio::test]
+async fn lines_stand_in_the_order_in_which_they_were_read_shown_or_not() {
+    let set = Set::new().await;
+    let buffer = set.channel("#rust").await;
+    let mut incoming = Incoming::default();
+    let shown = |text: &str| super::NewOutbox {
+        history: Some(line(buffer, text)),
+        ..message(set.room.id, "@g:x", text)
+    };
+    incoming.keep(line(buffer, "first"));
+    incoming.outbox.push(shown("second"));
+    incoming.outbox.push(message(set.room.id, "@g:x", "of nobody"));
+    incoming.keep(line(buffer, "third"));
+    incoming.keep(line(buffer, "fourth"));
+    incoming.outbox.push(shown("fifth"));
+    incoming.keep(line(buffer, "sixth"));
+    set.commit(incoming).await;
+    assert_eq!(set.texts(buffer).await, ["first", "second", "third", "fourth", "fifth", "sixth"]);
+    assert_eq!(set.waiting().await, ["second", "of nobody", "fifth"]);
+    let mut raw = Raw::new(&set.database).await;
+    let shown = "SELECT h.text FROM outbox o JOIN history h ON h.id = o.history ORDER BY o.seq";
+    assert_eq!(raw.texts(shown).await, ["second", "fifth"]);
+}
+
+#[tokio::test]
+async fn a_netsplit_is_kept_whole_and_in_order() {
+    let set = Set::new().await;
+    let buffers = [set.channel("#a").await, set.channel("#b").await];
+    let lines = (0..1_234).flat_map(|number| buffers.map(|buffer| line(buffer, &number.to_string())));
+    set.keep(lines.map(|line| HistoryLine { kind: "quit", ..line })).await;
+    let wanted: Vec<String> = (0..1_234).map(|number| number.to_string()).collect();
+    for buffer in buffers {
+        assert_eq!(set.texts(buffer).await, wanted);
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_comes_late_stands_where_it_was_said() {
+    let set = Set::new().await;
+    let (a, b) = (set.channel("#a").await, set.channel("#b").await);
+    set.keep([said(a, "now", NOW), said(a, "soon", NOW + 86_400_000)]).await;
+    let hour_ago = NOW - 3_600_000;
+    // More within a second than it has numbers, in two goes, and another channel's in between.
+    set.keep((0..40).map(|number| said(a, &format!("old {number}"), hour_ago))).await;
+    set.keep((0..40).map(|number| said(b, &format!("other {number}"), hour_ago))).await;
+    set.keep((40..60).map(|number| said(a, &format!("old {number}"), hour_ago))).await;
+    set.keep([said(a, "older", hour_ago - 1), said(a, "newer", hour_ago + 1_000), said(a, "first", -5)])
+        .await;
+    let mut wanted = vec!["first".to_owned(), "older".to_owned()];
+    wanted.extend((0..60).map(|number| format!("old {number}")));
+    wanted.extend(["newer", "now", "soon"].map(str::to_owned));
+    assert_eq!(set.texts(a).await, wanted);
+    assert_eq!(set.texts(b).await, (0..40).map(|number| format!("other {number}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn numbers_go_on_after_a_restart_and_after_the_clock_was_set_back() {
+    let set = Set::new().await;
+    let buffer = set.channel("#a").await;
+    set.keep([said(buffer, "one", NOW)]).await;
+    set.store.close().await;
+    let store = super::open(&set.database).await;
+    let epoch = store.claim_session(set.session.id, "two").await.unwrap();
+    let mut incoming = Incoming::default();
+    incoming.keep(said(buffer, "two", NOW - 5_000));
+    store.commit_incoming(set.session.id, epoch, "fake", incoming, NOW - 5_000).await.unwrap();
+    let lines = store.last_lines(buffer, 9).await.unwrap();
+    assert_eq!(lines.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn what_the_user_said_and_what_happened_is_kept_in_all_its_parts() {
+    let set = Set::new().await;
+    let buffer = set.channel("#a").await;
+    let kick = HistoryLine {
+        kind: "kick",
+        account: Some("bobby".into()),
+        target: Some("mallory".into()),
+        ..line(buffer, "out")
+    };
+    set.keep([kick]).await;
+    let history = vec![HistoryLine { event_id: Some("$e".into()), ..line(buffer, "mine") }];
+    let outgoing = Outgoing { finished: vec![1], history, ..Outgoing::default() };
+    set.store.commit_outgoing(set.session.id, set.epoch, outgoing, NOW).await.unwrap();
+    let mut raw = Raw::new(&set.database).await;
+    let rows = "SELECT kind || ' ' || sender || ' ' || COALESCE(account, '-') || ' ' || COALESCE(target, '-')
+        || ' ' || text || ' ' || COALESCE(event_id, '-') FROM history ORDER BY id";
+    assert_eq!(raw.texts(rows).await, ["kick bob bobby mallory out -", "message bob - - mine $e"]);
+}
+
+#[tokio::test]
+async fn the_lines_of_the_first_version_get_numbers_that_tell_their_time() {
+    let (database, mut raw) = first_version().await;
+    raw.execute(
+        r#"INSERT INTO "user" (user_id, created_at) VALUES ('@a:x', 1);
+         INSERT INTO network (slug, name, created_at) VALUES ('fake', 'Fake', 1);
+         INSERT INTO session ("user", network, connect, created_at) VALUES (1, 'fake', TRUE, 1);
+         INSERT INTO buffer (session, kind, folded, name, wanted) VALUES (1, 'channel', '#a', '#a', TRUE);
+         INSERT INTO history (buffer, at, kind, sender, text, direction)
+            VALUES (1, 1, 'message', 'bob', 'one', 'in'), (1, 0, 'message', 'bob', 'zero', 'in'),
+                (1, 1, 'message', 'bob', 'also one', 'in'), (1, 9, 'message', 'bob', 'nine', 'in');
+         INSERT INTO room (kind, marker, creator, lane, created_at) VALUES ('lobby', 'm', '@b:x', 'l', 1);
+         INSERT INTO outbox (room, txn_id, sender, kind, state, history, created_at)
+            VALUES (1, 'a', '@b:x', 'message', 'queued', 3, 1), (1, 'b', '@b:x', 'message', 'queued', NULL, 1)"#,
+    )
+    .await;
+    let _store = super::open(&database).await;
+    let numbers = "SELECT text || ' ' || CAST(id AS TEXT) FROM history ORDER BY id";
+    assert_eq!(raw.texts(numbers).await, ["zero 0", "one 16", "also one 17", "nine 144"]);
+    let shown = "SELECT h.text FROM outbox o JOIN history h ON h.id = o.history";
+    assert_eq!(raw.texts(shown).await, ["also one"]);
+}

@@ -13,6 +13,7 @@ mod gaps;
 mod incoming;
 mod link;
 mod outgoing;
+mod record;
 mod requests;
 mod settlement;
 mod waiting;

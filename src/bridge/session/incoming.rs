@@ -3,6 +3,7 @@
 //! An event changes what the actor knows and adds to `incoming`; nothing is committed or sent here.
 
 use super::super::content::{self, MessageType};
+use super::record::Happening;
 use super::{Actor, wording};
 use crate::format::{RichText, read_irc, strip_irc};
 use crate::irc::session::{Event, IncomingKind, MessageTarget, Origin, ServerMessageKind};
@@ -44,6 +45,7 @@ impl Line {
 
 impl Actor {
     pub(super) async fn on_event(&mut self, event: Event) -> Result<(), StoreError> {
+        let happening = Happening::of(&event);
         match event {
             Event::Registered { nick, server } => {
                 if let Some(link) = &mut self.link {
@@ -101,6 +103,7 @@ impl Actor {
             Event::Disconnect { reason, verdict } => self.end_link(&reason, verdict).await?,
             event => self.on_news(event),
         }
+        self.record(happening);
         Ok(())
     }
 

@@ -44,7 +44,8 @@ impl Scene {
         Self::in_town(Town::around(directory, inspircd, entry, &extras).await).await
     }
 
-    async fn in_town(town: Town) -> Self {
+    /// In a town that runs already.
+    pub(crate) async fn in_town(town: Town) -> Self {
         let (irene, witness) = people(&town).await;
         let mark = irene.mark();
         let network = town.open_network().await;

@@ -27,7 +27,17 @@ struct Heard {
 impl IrcPerson {
     /// Connects and registers.
     pub(crate) async fn connect(server: SocketAddr, nick: &str) -> Self {
+        Self::connect_as(server, nick, None).await
+    }
+
+    /// Connects with the server's password.
+    pub(crate) async fn connect_with(server: SocketAddr, nick: &str, password: &str) -> Self {
+        Self::connect_as(server, nick, Some(password.into())).await
+    }
+
+    async fn connect_as(server: SocketAddr, nick: &str, password: Option<String>) -> Self {
         let config = Config {
+            password,
             nickname: Some(nick.into()),
             server: Some(server.ip().to_string()),
             port: Some(server.port()),

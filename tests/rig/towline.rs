@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use super::inspircd::Inspircd;
 use super::process::{Process, command};
 use super::synapse::{Plan, SERVER_NAME};
+use super::znc::Znc;
 use super::{START_LIMIT, free_port};
 
 /// The bridge: initialised, and running or not.
@@ -27,19 +28,29 @@ pub(crate) struct NetworkEntry {
     pub(crate) slug: &'static str,
     pub(crate) name: &'static str,
     pub(crate) server: String,
+    /// More of its settings.
+    pub(crate) more: String,
 }
 
 impl NetworkEntry {
     /// The rig's server without TLS.
     pub(crate) fn plain(slug: &'static str, name: &'static str, inspircd: &Inspircd) -> Self {
-        Self { slug, name, server: format!("{{ host: 127.0.0.1, port: {}, tls: false }}", inspircd.port) }
+        let server = format!("{{ host: 127.0.0.1, port: {}, tls: false }}", inspircd.port);
+        Self { slug, name, server, more: String::new() }
+    }
+
+    /// The rig's server through a bouncer.
+    pub(crate) fn znc(slug: &'static str, name: &'static str, znc: &Znc) -> Self {
+        let server = format!("{{ host: 127.0.0.1, port: {}, tls: false }}", znc.port);
+        let more = format!("    password: \"{}\"\n    plaintext_credentials: true\n", znc.password);
+        Self { slug, name, server, more }
     }
 
     /// The rig's server on TLS, with its authority.
     pub(crate) fn tls(slug: &'static str, name: &'static str, inspircd: &Inspircd) -> Self {
         let (port, ca) = (inspircd.tls_port, inspircd.ca_file().display().to_string());
         let server = format!("{{ host: localhost, port: {port}, tls: true, ca_file: \"{ca}\" }}");
-        Self { slug, name, server }
+        Self { slug, name, server, more: String::new() }
     }
 }
 
@@ -63,11 +74,11 @@ impl Towline {
         let config = directory.join("config.yaml");
         let mut text = std::fs::read_to_string(&config).unwrap();
         text.push_str("\nnetworks:\n");
-        for NetworkEntry { slug, name, server } in networks {
+        for NetworkEntry { slug, name, server, more } in networks {
             // The rig's server minds no flood, and its people are in a hurry.
             let entry = format!(
                 "  {slug}:\n    name: {name}\n    servers:\n      - {server}\n    allow_private: true\n    \
-                 flood: {{ burst: 100, interval_ms: 1 }}\n"
+                 flood: {{ burst: 100, interval_ms: 1 }}\n{more}"
             );
             text.push_str(&entry);
         }

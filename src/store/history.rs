@@ -130,7 +130,10 @@ pub(super) async fn keep(
     for (line, place) in lines.iter().zip(&mut numbers) {
         if let Some(before) = line.replayed {
             // It may be one of those before it.
-            if new[written..].iter().any(|(_, line): &(i64, &HistoryLine)| line.replayed.is_none()) {
+            let may_be = |(_, earlier): &(i64, &HistoryLine)| {
+                earlier.replayed.is_none() || (earlier.sender == line.sender && earlier.text == line.text)
+            };
+            if new[written..].iter().any(may_be) {
                 insert(tx, &new[written..], &mut stored).await?;
                 written = new.len();
             }

@@ -56,7 +56,7 @@ async fn what_is_replayed_twice_before_it_is_stored_is_stored_once() {
     let set = Set::new().await;
     let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
     let history = [("a", 0), ("ha", 0), ("ha", 1), ("a", 0), ("ha", 0), ("ha", 1)];
-    let history = history.map(|(text, before)| replayed(line(buffer, text), before)).to_vec();
+    let history = history.map(|(text, before)| (0, replayed(line(buffer, text), before))).to_vec();
     set.commit(Incoming { history, ..Incoming::default() }).await;
     let lines = set.store.last_lines(buffer, 9).await.unwrap();
     assert_eq!(lines.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["a", "ha", "ha"]);

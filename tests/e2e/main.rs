@@ -7,6 +7,7 @@
 mod bouncers;
 mod check;
 mod conversations;
+mod crash;
 mod logins;
 mod restarts;
 mod scene;
@@ -15,3 +16,19 @@ mod servers;
 #[path = "../rig/rig.rs"]
 #[expect(dead_code, reason = "the demo and these tests share the rig; neither uses all of it")]
 mod rig;
+
+#[path = "../it/support"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the crash test needs only a part of what the integration tests run against"
+)]
+mod support {
+    pub(crate) mod bridge;
+    pub(crate) mod clock;
+    pub(crate) mod database;
+    pub(crate) mod homeserver;
+    pub(crate) mod ircd;
+    pub(crate) mod proxy;
+    pub(crate) mod random;
+}

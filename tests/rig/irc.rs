@@ -110,6 +110,11 @@ impl IrcPerson {
         self.heard.lines.lock().unwrap().clone()
     }
 
+    /// The lines after so many.
+    pub(crate) fn lines_after(&self, mark: usize) -> Vec<String> {
+        self.heard.lines.lock().unwrap()[mark..].to_vec()
+    }
+
     /// What was said in a channel, or to this person: (nick, text).
     pub(crate) fn messages(&self, target: &str) -> Vec<(String, String)> {
         let split = |line: &String| {

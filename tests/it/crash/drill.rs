@@ -47,7 +47,7 @@ impl Kill {
     pub(crate) fn at_each_point(random: &mut Random) -> Vec<Self> {
         let mut kills: Vec<Self> = towline::failpoint::NAMES
             .iter()
-            .map(|&name| Self::At(name, random.between(1, 40) as u32))
+            .map(|&name| Self::At(name, random.between(1, 80) as u32))
             .collect();
         for last in (1..kills.len()).rev() {
             kills.swap(last, random.between(0, last as u64 + 1) as usize);
@@ -57,7 +57,7 @@ impl Kill {
 
     /// At random moments: before it listens, while it connects, while it is in the channel.
     pub(crate) fn at_random(random: &mut Random, count: usize) -> Vec<Self> {
-        (0..count).map(|_| Self::After(Duration::from_millis(random.between(1, 1_500)))).collect()
+        (0..count).map(|_| Self::After(Duration::from_millis(random.between(1, 2_500)))).collect()
     }
 
     /// As many rounds of one kill at each failpoint and some at random moments.
@@ -295,15 +295,16 @@ impl<C: Channel> Drill<'_, C> {
             tokio::time::sleep(pause).await;
             pause = Duration::from_millis(random.between(200, 1_200));
             let lasts = Duration::from_millis(random.between(50, 400));
-            match random.between(0, 12) {
-                0..3 => proxy.delay(Duration::from_millis(random.between(5, 80))),
-                3..6 => proxy.slow(random.between(20, 60) as usize),
-                6..10 => {
+            // A connection that is gone costs seconds, so that it goes seldom.
+            match random.between(0, 20) {
+                0..6 => proxy.delay(Duration::from_millis(random.between(5, 80))),
+                6..11 => proxy.slow(random.between(20, 60) as usize),
+                11..18 => {
                     let garbage: Vec<u8> =
                         (0..random.between(1, 600)).map(|_| random.between(14, 256) as u8).collect();
                     proxy.garbage(&garbage);
                 }
-                10 => {
+                18 => {
                     record.outages.borrow_mut().begin();
                     proxy.half_open();
                     tokio::time::sleep(lasts).await;

@@ -37,15 +37,16 @@ impl Session {
         if let Origin::History { request } = origin {
             self.requests.count_line(request, now);
         }
-        if origin == Origin::Live && self.is_past(message) {
-            origin = Origin::Playback;
-        }
+        // Whatever time the server's clock gives it.
         if origin == Origin::Live && own {
             let echo = Echo::new(notice, raw);
             let mapping = self.isupport.casemapping();
             if let Some(id) = self.fences.take_echoed(message.param(0), &echo, mapping, now) {
                 return events.push(Self::echoed(id, message));
             }
+        }
+        if origin == Origin::Live && self.is_past(message) {
+            origin = Origin::Playback;
         }
         if origin != Origin::Live {
             own |= self.was_own(message.param(0), &from, context);

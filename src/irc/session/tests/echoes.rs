@@ -134,6 +134,15 @@ fn an_error_that_may_be_about_several_is_uncertain_and_an_echo_clears_it(
 }
 
 #[test]
+fn an_echo_from_a_server_whose_clock_is_slow_is_an_echo() {
+    let config = SessionConfig { started_at_ms: 1_704_110_400_000, ..Bench::config() };
+    let mut bench = Bench::ready_as(config, "server-time echo-message", "NETWORK=Test");
+    send(&mut bench, &[(1, "#rust", "hello")]);
+    let events = bench.server("@time=2024-01-01T11:00:00.000Z :alice!al@h PRIVMSG #rust :hello");
+    assert!(matches!(&events[..], [Event::Echoed { message: MessageId(1), .. }]), "{events:?}");
+}
+
+#[test]
 fn without_the_capability_nothing_is_an_echo() {
     let mut bench = Bench::ready();
     send(&mut bench, &[(1, "#rust", "hello")]);

@@ -6,6 +6,7 @@
 //! | `session` | one actor per user and network | its IRC session, connection, buffers |
 //! | `desk` | one lane per user: invitations, commands | nothing |
 //! | `delivery` | one lane per room: the outbox, in order | nothing |
+//! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //!
 //! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
@@ -17,6 +18,7 @@ mod desk;
 mod ghosts;
 mod inbox;
 mod lanes;
+mod look_back;
 mod outcome;
 mod rooms;
 mod session;
@@ -164,6 +166,7 @@ impl Bridge {
             self.wake_lane(&lane);
         }
         self.tasks.spawn(self.clone().prune_daily());
+        self.tasks.spawn(self.clone().keep_looking_back());
         Ok(())
     }
 

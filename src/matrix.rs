@@ -9,5 +9,5 @@ pub mod http;
 pub mod registration;
 pub mod server;
 
-pub use client::{Client, CreateRoom};
+pub use client::{Client, CreateRoom, Page};
 pub use error::ClientError;

@@ -211,8 +211,7 @@ impl Bridge {
         let keyed: Vec<&Outbox> = requests.iter().filter(|request| has_key(request.kind)).collect();
         let senders: BTreeSet<&str> = keyed.iter().map(|request| request.sender.as_str()).collect();
         let senders: Vec<&str> = senders.into_iter().collect();
-        // A control room was made by its user, and there the bot looks.
-        let looker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
+        let looker = self.looker(&room.creator);
         let mut attempt = 0;
         loop {
             // An echo tells as much, and may be there before the homeserver can be searched again.
@@ -264,6 +263,11 @@ impl Bridge {
             self.store.enqueue(vec![row], self.clock.unix_ms()).await?;
         }
         Ok(())
+    }
+
+    /// Who can see a room that this user has made: a control room was made by its owner, and there the bot looks.
+    pub(super) fn looker<'a>(&'a self, creator: &'a str) -> &'a str {
+        if self.is_ours(creator) { creator } else { self.client.bot() }
     }
 
     /// Moves the bridge's read receipt in a room to this event, as the one who speaks for the bridge there.

@@ -39,18 +39,8 @@ struct Unsigned {
 
 impl Appservice for Bridge {
     async fn transaction(&self, transaction: Transaction) -> Result<(), Unavailable> {
-        let events: Vec<NewEvent> = transaction
-            .events
-            .iter()
-            .filter_map(|event| match serde_json::from_str::<Header<'_>>(event.get()) {
-                Ok(header) => self.sort_event(header, event.get()),
-                Err(error) => {
-                    // Nobody could be told, and to refuse it would stop all that follows.
-                    tracing::warn!(%error, "an event from the homeserver is no event");
-                    None
-                }
-            })
-            .collect();
+        let events: Vec<NewEvent> =
+            transaction.events.iter().filter_map(|event| self.read_event(event.get())).collect();
         if events.is_empty() {
             return Ok(());
         }
@@ -100,6 +90,18 @@ impl Appservice for Bridge {
 }
 
 impl Bridge {
+    /// An event as it is stored; `None` for one that concerns nobody.
+    pub(super) fn read_event(&self, json: &str) -> Option<NewEvent> {
+        match serde_json::from_str::<Header<'_>>(json) {
+            Ok(header) => self.sort_event(header, json),
+            Err(error) => {
+                // Nobody could be told, and to refuse it would stop all that follows.
+                tracing::warn!(%error, "an event from the homeserver is no event");
+                None
+            }
+        }
+    }
+
     /// Which lane an event belongs to; `None` for what the bridge itself has sent.
     fn sort_event(&self, header: Header<'_>, json: &str) -> Option<NewEvent> {
         if header.unsigned.is_some_and(|unsigned| unsigned.soft_failed) {

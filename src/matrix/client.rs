@@ -4,13 +4,15 @@
 //!
 //! [specification]: https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
 
+mod timeline;
+
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Request as HttpRequest;
 use ruma::api::auth_scheme::{AuthScheme, SendAccessToken};
 use ruma::api::client;
-use ruma::api::client::filter::RoomEventFilter;
 use ruma::api::client::uiaa::UiaaResponse;
 use ruma::api::error::{Error as MatrixError, ErrorBody, ErrorKind, FromHttpResponseError, RetryAfter};
 use ruma::api::path_builder::VersionHistory;
@@ -25,8 +27,10 @@ use ruma::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::error::ClientError;
+pub use timeline::{FoundEvent, Page};
 
 /// How long to wait where a 429 does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
@@ -41,6 +45,30 @@ pub struct Client {
     token: SecretString,
     bot: OwnedUserId,
     versions: SupportedVersions,
+    presence: Presence,
+}
+
+/// Whether the homeserver answers, as far as requests tell.
+#[derive(Default)]
+struct Presence {
+    is_away: AtomicBool,
+    is_back: Notify,
+}
+
+impl Presence {
+    fn note<T>(&self, result: &Result<T, ClientError>) {
+        match result {
+            Err(ClientError::Unreachable(_) | ClientError::Unknown(_)) => {
+                self.is_away.store(true, Ordering::Relaxed);
+            }
+            Err(ClientError::Invalid(_)) => {}
+            Ok(_) | Err(ClientError::Limited(_) | ClientError::Refused { .. }) => {
+                if self.is_away.swap(false, Ordering::Relaxed) {
+                    self.is_back.notify_one();
+                }
+            }
+        }
+    }
 }
 
 /// A room to be made.
@@ -62,17 +90,6 @@ pub struct CreateRoom {
     pub power_levels: Value,
 }
 
-/// What a message looked up in a room tells.
-#[derive(Debug, Clone)]
-pub struct FoundEvent {
-    /// Its id.
-    pub event_id: String,
-    /// Its sender.
-    pub sender: String,
-    /// Its content.
-    pub content: Value,
-}
-
 impl Client {
     /// A client that acts for the bot `bot` on the homeserver at `base`.
     pub fn new(
@@ -88,7 +105,7 @@ impl Client {
             versions: [MatrixVersion::V1_1].into(),
             features: [FeatureFlag::from("fi.mau.msc2659.stable")].into(),
         };
-        Ok(Self { http, base, token, bot: user_id(bot)?, versions })
+        Ok(Self { http, base, token, bot: user_id(bot)?, versions, presence: Presence::default() })
     }
 
     /// The bot's Matrix id.
@@ -99,6 +116,11 @@ impl Client {
     /// The homeserver's domain.
     pub fn domain(&self) -> &str {
         self.bot.server_name().as_str()
+    }
+
+    /// Resolves once the homeserver has answered again after a time in which it did not.
+    pub async fn is_back(&self) {
+        self.presence.is_back.notified().await;
     }
 
     async fn call<R>(&self, sender: &str, request: R) -> Result<R::IncomingResponse, ClientError>
@@ -112,6 +134,22 @@ impl Client {
 
     /// As `call`, with a limit of its own.
     async fn call_within<R>(
+        &self,
+        limit: Option<Duration>,
+        sender: &str,
+        request: R,
+    ) -> Result<R::IncomingResponse, ClientError>
+    where
+        R: OutgoingRequest<PathBuilder = VersionHistory>,
+        R::EndpointError: Failure,
+        for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
+    {
+        let result = self.exchange(limit, sender, request).await;
+        self.presence.note(&result);
+        result
+    }
+
+    async fn exchange<R>(
         &self,
         limit: Option<Duration>,
         sender: &str,
@@ -341,44 +379,6 @@ impl Client {
     pub async fn room_version(&self) -> Result<String, ClientError> {
         let response = self.call(self.bot(), client::discovery::get_capabilities::v3::Request::new()).await?;
         Ok(response.capabilities.room_versions.default.to_string())
-    }
-
-    /// `GET /rooms/{room}/messages`: the latest messages and reactions of these people, newest first, `limit` at most.
-    pub async fn latest_messages(
-        &self,
-        sender: &str,
-        room: &str,
-        people: &[&str],
-        limit: usize,
-    ) -> Result<Vec<FoundEvent>, ClientError> {
-        use client::message::get_message_events::v3::Request;
-        /// Some homeservers look through so many events before they filter.
-        const PAGES: usize = 10;
-        let mut filter = RoomEventFilter::default();
-        filter.types = Some(vec!["m.room.message".to_owned(), "m.reaction".to_owned()]);
-        filter.senders = Some(people.iter().map(|user| user_id(user)).collect::<Result<_, _>>()?);
-        let mut found = Vec::new();
-        let mut from = None;
-        for _ in 0..PAGES {
-            let mut request = Request::backward(room_id(room)?);
-            request.limit = u32::try_from(limit).unwrap_or(u32::MAX).into();
-            request.filter = filter.clone();
-            request.from = from;
-            let response = self.call(sender, request).await?;
-            found.extend(response.chunk.iter().filter_map(|event| {
-                let event: Value = serde_json::from_str(event.json().get()).ok()?;
-                Some(FoundEvent {
-                    event_id: event["event_id"].as_str()?.to_owned(),
-                    sender: event["sender"].as_str()?.to_owned(),
-                    content: event["content"].clone(),
-                })
-            }));
-            from = response.end;
-            if from.is_none() || found.len() >= limit {
-                break;
-            }
-        }
-        Ok(found)
     }
 }
 

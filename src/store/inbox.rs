@@ -53,37 +53,22 @@ impl Store {
     /// Stores a transaction's events in one commit, in their order, and returns their lanes: also of events that were
     /// stored before, since the answer to that commit may have been lost and nobody woken.
     pub async fn accept(&self, events: Vec<NewEvent>, now: i64) -> Result<Vec<String>, StoreError> {
-        const LANE: &str = "SELECT lane FROM room WHERE room_id = $1";
-        const SQL: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at)
-            VALUES ($1, $2, $3, 'new', $4, $5) ON CONFLICT (event_id) DO NOTHING";
-        let sealed: Vec<_> = events
-            .into_iter()
-            .map(|event| {
-                let payload = self.sealer().seal(event.json.as_bytes(), &row_name(&event.event_id));
-                (event, payload)
-            })
-            .collect();
+        let sealed: Vec<_> = events.into_iter().map(|event| self.seal_event(event)).collect();
         self.write(move |tx| {
             Box::pin(async move {
                 let mut lanes: Vec<String> = Vec::new();
-                for (event, payload) in sealed {
-                    let lane: Option<String> = match event.lane {
-                        Some(lane) => Some(lane),
-                        None => on_tx!(tx, |c| sqlx::query_scalar(LANE)
-                            .bind(&event.room_id)
-                            .fetch_optional(c)
-                            .await)?,
-                    };
-                    let lane = lane.unwrap_or_else(|| STRAY.to_owned());
-                    execute!(tx, SQL, event.event_id, event.room_id, &lane, payload, now)?;
-                    if !lanes.contains(&lane) {
-                        lanes.push(lane);
-                    }
+                for event in sealed {
+                    insert(tx, event, now, &mut lanes).await?;
                 }
                 Ok(lanes)
             })
         })
         .await
+    }
+
+    pub(super) fn seal_event(&self, event: NewEvent) -> (NewEvent, Vec<u8>) {
+        let payload = self.sealer().seal(event.json.as_bytes(), &row_name(&event.event_id));
+        (event, payload)
     }
 
     /// The next events of a lane, after a place in the order.
@@ -143,6 +128,28 @@ impl Store {
         })
         .await
     }
+}
+
+/// Stores an event unless it is known, and notes its lane.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    (event, payload): (NewEvent, Vec<u8>),
+    received_at: i64,
+    lanes: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    const LANE: &str = "SELECT lane FROM room WHERE room_id = $1";
+    const SQL: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at)
+        VALUES ($1, $2, $3, 'new', $4, $5) ON CONFLICT (event_id) DO NOTHING";
+    let lane: Option<String> = match event.lane {
+        Some(lane) => Some(lane),
+        None => on_tx!(tx, |c| sqlx::query_scalar(LANE).bind(&event.room_id).fetch_optional(c).await)?,
+    };
+    let lane = lane.unwrap_or_else(|| STRAY.to_owned());
+    execute!(tx, SQL, event.event_id, event.room_id, &lane, payload, received_at)?;
+    if !lanes.contains(&lane) {
+        lanes.push(lane);
+    }
+    Ok(())
 }
 
 /// Gives a room's stray events to the lane that it has now, in the transaction that makes the room known. They get

@@ -9,6 +9,7 @@ use crate::support::ircd::Person;
 mod crash;
 mod echo;
 mod inbox;
+mod look_back;
 mod merging;
 mod storm;
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::echo::SEARCH;
 use super::{SEND, Talk, bad_gateway};
 use crate::support::homeserver::{Event, Fault};
 
@@ -73,8 +74,8 @@ async fn invariant_1_lines_of_one_event_are_once_there_after_a_restart(#[case] f
     faults.fail_each(2, "PUT", SEND, fault, 1);
     // From then on nothing can be looked up, so nothing goes.
     faults.fail("GET", "/messages", bad_gateway(), 1_000);
-    let before = talk.world.homeserver.requests("GET", "/messages");
-    talk.world.homeserver.wait_requests("GET", "/messages", before + 1).await;
+    let before = talk.world.homeserver.requests("GET", SEARCH);
+    talk.world.homeserver.wait_requests("GET", SEARCH, before + 1).await;
     // More comes, within the pause that would make it one with what waits.
     talk.say("late", 3);
     talk.all_stored().await;

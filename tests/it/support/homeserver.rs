@@ -354,7 +354,7 @@ impl Homeserver {
         users.flat_map(each).collect()
     }
 
-    /// How many requests of this method (empty: any) had `path` in their path.
+    /// How many requests of this method (empty: any) had `path` in their path or query.
     pub(crate) fn requests(&self, method: &str, path: &str) -> usize {
         let core = self.shared.read();
         let matches = |(m, p): &&(String, String)| (method.is_empty() || m == method) && p.contains(path);

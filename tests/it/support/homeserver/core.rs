@@ -34,7 +34,7 @@ pub(crate) struct Core {
     /// Transactions seen: (access token, transaction id) → event id. Lost when a homeserver restarts.
     pub(crate) transactions: HashMap<(String, String), String>,
     pub(crate) typing: BTreeMap<String, HashSet<String>>,
-    /// Each request: method and path with the percent signs resolved.
+    /// Each request: method, and path and query with the percent signs resolved.
     pub(crate) requests: Vec<(String, String)>,
     /// Events that the application service has yet to get: (room, event id).
     pub(crate) queue: VecDeque<(String, String)>,

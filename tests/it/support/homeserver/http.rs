@@ -92,7 +92,8 @@ async fn answer(
     let path = format!("/{}", call.segments.join("/"));
     shared.change(|core| {
         if core.options.record_requests {
-            core.requests.push((call.method.to_string(), path.clone()));
+            let query: Vec<String> = call.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            core.requests.push((call.method.to_string(), format!("{path}?{}", query.join("&"))));
         }
     });
     match shared.faults.take(call.method.as_str(), &path) {

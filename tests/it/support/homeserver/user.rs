@@ -162,6 +162,13 @@ impl TestUser {
         self.send(room, "m.room.message", json!({ "msgtype": "m.text", "body": body }))
     }
 
+    /// Says a line at another time than now, in milliseconds since 1970.
+    pub(crate) fn send_text_at(&self, room: &str, body: &str, ts: u64) -> String {
+        let content = json!({ "msgtype": "m.text", "body": body });
+        let draft = Draft::message(&self.id, "m.room.message", content);
+        self.shared.change(|core| core.append(room, draft, ts)).expect("the event is allowed")
+    }
+
     /// Says a line with formatting.
     pub(crate) fn send_html(&self, room: &str, body: &str, html: &str) -> String {
         let content = json!({

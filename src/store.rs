@@ -34,7 +34,7 @@ pub use buffers::{Buffer, BufferKind, NewBuffer};
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Departure, Ghost};
-pub use history::{Direction, HistoryLine};
+pub use history::{Direction, HistoryLine, Hit, Hits, Search, SearchScope};
 pub use inbox::{InboxEvent, NewEvent, STRAY};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine};
 pub use look_back::RoomToLookThrough;

@@ -5,16 +5,19 @@
 //! |---|---|
 //! | `number` | a line's number is its place in time |
 //! | `words` | what a line is found by |
+//! | `search` | newest first, on either engine |
 //!
 //! A line and what it is found by are stored in one commit, and many lines in few statements: a netsplit is thousands.
 
 mod number;
+mod search;
 mod words;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use self::number::{Numberer, Numbers};
+pub use self::search::{Hit, Hits, Search, SearchScope};
 pub(super) use self::words::Owner;
 use super::pool::{Tx, execute, on, on_tx};
 use super::{Store, StoreError, gaps};
@@ -86,7 +89,7 @@ static LINES: LazyLock<[String; 3]> = LazyLock::new(|| {
         let values = placeholders(rows, 11);
         format!(
             "INSERT INTO history (id, buffer, at, kind, sender, account, target, text, msgid, event_id, direction)
-                VALUES {values} ON CONFLICT DO NOTHING RETURNING id"
+                VALUES {values} ON CONFLICT (buffer, msgid) WHERE msgid IS NOT NULL DO NOTHING RETURNING id"
         )
     })
 });

@@ -4,9 +4,9 @@
 //! A line of now gets the next number by our clock: lines that were read one after the other stand so, whatever clocks
 //! servers have. A line of before, from a gap or a log, gets the first free number from its own time on.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use super::super::StoreError;
 use super::super::pool::{Tx, on_tx};
@@ -44,15 +44,17 @@ impl Numbers {
 pub(super) struct Numberer<'a> {
     numbers: &'a Numbers,
     now: i64,
-    /// Numbers that nobody has; nobody else writes meanwhile.
+    /// Numbers that no stored line has; nobody else writes meanwhile.
     free: Range<i64>,
+    /// Numbers for lines of before that are yet to be stored.
+    given: BTreeSet<i64>,
     /// Time and number of the last line of before.
     before: Option<(i64, i64)>,
 }
 
 impl<'a> Numberer<'a> {
     pub(super) fn new(numbers: &'a Numbers, now: i64) -> Self {
-        Self { numbers, now, free: 0..0, before: None }
+        Self { numbers, now, free: 0..0, given: BTreeSet::new(), before: None }
     }
 
     pub(super) async fn number(&mut self, tx: &mut Tx, at: i64) -> Result<i64, StoreError> {
@@ -65,7 +67,7 @@ impl<'a> Numberer<'a> {
             _ => first_at(at),
         };
         let number = self.first_free(tx, start).await?;
-        self.free.start = number + 1;
+        self.given.insert(number);
         self.before = Some((at, number));
         Ok(number)
     }
@@ -73,7 +75,14 @@ impl<'a> Numberer<'a> {
     async fn first_free(&mut self, tx: &mut Tx, start: i64) -> Result<i64, StoreError> {
         const TAKEN: &str = "SELECT MIN(id) FROM history WHERE id >= $1";
         let mut number = start;
-        while !self.free.contains(&number) {
+        loop {
+            if self.free.contains(&number) {
+                if !self.given.contains(&number) {
+                    return Ok(number);
+                }
+                number += 1;
+                continue;
+            }
             let taken: Option<i64> =
                 on_tx!(tx, |c| sqlx::query_scalar(TAKEN).bind(number).fetch_one(c).await)?;
             if taken == Some(number) {
@@ -83,6 +92,5 @@ impl<'a> Numberer<'a> {
                 self.free = number..taken.unwrap_or(i64::MAX);
             }
         }
-        Ok(number)
     }
 }

@@ -20,7 +20,7 @@ const MOST_WORDS: usize = 400;
 const LONGEST_WORD: usize = 64;
 /// By how many bits a line's number is shifted for each of its marks of time: about an hour, a day, two weeks, half a
 /// year.
-const TIMES: [(char, u32); 4] = [('h', 26), ('d', 30), ('w', 34), ('y', 38)];
+pub(super) const TIMES: [(char, u32); 4] = [('h', 26), ('d', 30), ('w', 34), ('y', 38)];
 
 /// Whose a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(super) fn of_nick(nick: &str) -> String {
 }
 
 /// The words of a text, in their order.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut dense = Vec::new();

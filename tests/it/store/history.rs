@@ -1,5 +1,7 @@
 //! History in the store: numbers that tell the time, lines that are kept once and in their order.
 
+mod search;
+
 use towline::store::{BufferKind, HistoryLine, Incoming, Outgoing};
 
 use super::upgrade::first_version;

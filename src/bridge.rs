@@ -292,6 +292,7 @@ impl Bridge {
                 let now = self.clock.unix_ms();
                 let pruned = async {
                     let more = self.store.prune(now - 90 * DAY).await?;
+                    self.store.close_prompts(now - 7 * DAY).await?;
                     match self.config.limits.history {
                         History::Keep => Ok(more),
                         History::Days(days) => {

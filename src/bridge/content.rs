@@ -99,21 +99,18 @@ pub(crate) fn redact_row(room: i64, sender: &str, event_id: &str, reason: &str) 
 }
 
 /// The row for a reaction to an event.
-#[expect(dead_code, reason = "prompts and the hourglass come next")]
 pub(crate) fn reaction_row(room: i64, sender: &str, event_id: &str, key: &str) -> NewOutbox {
     let arguments = json!({ "event_id": event_id, "key": key });
     row(room, sender, OutboxKind::Reaction, unique(), &arguments, None)
 }
 
 /// The row for a reaction to the event that another row, which comes before it, will have become.
-#[expect(dead_code, reason = "prompts and the hourglass come next")]
 pub(crate) fn reaction_to_row(room: i64, sender: &str, txn_id: &str, key: &str) -> NewOutbox {
     let arguments = json!({ "txn_id": txn_id, "key": key });
     row(room, sender, OutboxKind::Reaction, unique(), &arguments, None)
 }
 
 /// The row that takes back what another row, which comes before it, will have become.
-#[expect(dead_code, reason = "prompts and the hourglass come next")]
 pub(crate) fn unreact_row(room: i64, sender: &str, txn_id: &str) -> NewOutbox {
     let arguments = json!({ "txn_id": txn_id, "reason": "" });
     row(room, sender, OutboxKind::Redact, unique(), &arguments, None)

@@ -10,9 +10,11 @@
 mod buffers;
 mod catch_up;
 mod gaps;
+mod hourglass;
 mod incoming;
 mod link;
 mod outgoing;
+mod prompts;
 mod record;
 mod requests;
 mod settlement;
@@ -269,7 +271,17 @@ impl Actor {
 
     fn deadline(&self) -> Option<Instant> {
         let session = self.link.as_ref().and_then(|link| link.session.deadline());
-        [session, self.retry_at, self.expires_at(), self.catching_up.deadline()].into_iter().flatten().min()
+        [
+            session,
+            self.retry_at,
+            self.expires_at(),
+            self.next_hourglass(),
+            self.outbound.uncertain.deadline(),
+            self.catching_up.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     async fn on_received(
@@ -312,7 +324,9 @@ impl Actor {
         for event in events {
             self.on_event(event).await?;
         }
-        self.expire();
+        self.expire().await?;
+        self.turn_hourglasses();
+        self.tick_uncertain();
         self.tick_catch_up().await?;
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial();

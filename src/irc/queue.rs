@@ -136,6 +136,14 @@ impl<T> Queue<T> {
         self.classes[class as usize].len()
     }
 
+    /// Takes out the lines of a class for which this holds.
+    pub(crate) fn take_out(&mut self, class: Class, holds: impl Fn(&T) -> bool) -> VecDeque<T> {
+        let all = std::mem::take(&mut self.classes[class as usize]);
+        let (taken, kept) = all.into_iter().partition(holds);
+        self.classes[class as usize] = kept;
+        taken
+    }
+
     /// The waiting lines of a class, in order.
     pub(crate) fn iter(&self, class: Class) -> impl Iterator<Item = &T> {
         self.classes[class as usize].iter()

@@ -37,6 +37,10 @@ pub enum Content {
     Encrypted,
     /// The room is encrypted from now on.
     Encryption,
+    /// Somebody reacted to an event.
+    Reaction(Reaction),
+    /// Somebody took an event back: its id.
+    Redaction(String),
     /// Anything else.
     Other,
 }
@@ -67,6 +71,15 @@ pub struct Message {
     pub replies_to: Option<String>,
 }
 
+/// An `m.reaction`.
+#[derive(Debug, Clone)]
+pub struct Reaction {
+    /// The event that it is about.
+    pub to: String,
+    /// Usually an emoji.
+    pub key: String,
+}
+
 #[derive(Deserialize)]
 struct Header {
     event_id: String,
@@ -75,6 +88,9 @@ struct Header {
     #[serde(rename = "type")]
     kind: String,
     state_key: Option<String>,
+    /// Of a redaction; since room version 11 it stands in the content.
+    #[serde(default)]
+    redacts: Value,
     #[serde(default)]
     origin_server_ts: Value,
     #[serde(default)]
@@ -90,8 +106,17 @@ impl Event {
     /// When it lacks what every event has.
     pub fn read(json: &str) -> Result<Self, serde_json::Error> {
         let header: Header = serde_json::from_str(json)?;
-        let Header { event_id, room_id, sender, kind, state_key, origin_server_ts, content, unsigned } =
-            header;
+        let Header {
+            event_id,
+            room_id,
+            sender,
+            kind,
+            state_key,
+            redacts,
+            origin_server_ts,
+            content,
+            unsigned,
+        } = header;
         let sent_at = origin_server_ts.as_i64().unwrap_or_default();
         let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
         let content = match (kind.as_str(), state_key) {
@@ -106,6 +131,19 @@ impl Event {
             ("m.room.encryption", Some(_)) => Content::Encryption,
             ("m.room.encrypted", None) => Content::Encrypted,
             ("m.room.message", None) => Content::Message(read_message(&content)),
+            ("m.reaction", None) => {
+                let relation = &content["m.relates_to"];
+                match (relation["event_id"].as_str(), relation["key"].as_str()) {
+                    (Some(to), Some(key)) if relation["rel_type"] == "m.annotation" => {
+                        Content::Reaction(Reaction { to: to.to_owned(), key: key.to_owned() })
+                    }
+                    _ => Content::Other,
+                }
+            }
+            ("m.room.redaction", None) => {
+                let redacted = content["redacts"].as_str().or(redacts.as_str());
+                redacted.map_or(Content::Other, |event_id| Content::Redaction(event_id.to_owned()))
+            }
             _ => Content::Other,
         };
         Ok(Self { event_id, room_id, sender, sent_at, content })
@@ -190,6 +228,35 @@ mod tests {
             panic!("not a message")
         };
         assert_eq!((message.body.as_str(), message.replies_to.is_some()), (body, reply));
+    }
+
+    #[rstest]
+    #[case::a_reaction(json!({"rel_type": "m.annotation", "event_id": "$o", "key": "✅"}), Some(("$o", "✅")))]
+    #[case::without_a_key(json!({"rel_type": "m.annotation", "event_id": "$o"}), None)]
+    #[case::of_another_type(json!({"rel_type": "m.thread", "event_id": "$o", "key": "✅"}), None)]
+    #[case::nothing(json!(null), None)]
+    fn a_reaction_names_its_event_and_its_key(#[case] relation: Value, #[case] wanted: Option<(&str, &str)>) {
+        let content = read("m.reaction", None, &json!({ "m.relates_to": relation }));
+        let found = match &content {
+            Content::Reaction(reaction) => Some((reaction.to.as_str(), reaction.key.as_str())),
+            _ => None,
+        };
+        assert_eq!(found, wanted);
+    }
+
+    #[rstest]
+    #[case::up_to_room_version_10(json!({"redacts": "$o", "content": {}}), Some("$o"))]
+    #[case::since_room_version_11(json!({"content": {"redacts": "$o"}}), Some("$o"))]
+    #[case::of_nothing(json!({"redacts": 7, "content": {}}), None)]
+    fn a_redaction_names_its_event(#[case] parts: Value, #[case] wanted: Option<&str>) {
+        let mut event =
+            json!({ "event_id": "$e", "room_id": "!r", "sender": "@a:x", "type": "m.room.redaction" });
+        event.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+        let found = match Event::read(&event.to_string()).unwrap().content {
+            Content::Redaction(event_id) => Some(event_id),
+            _ => None,
+        };
+        assert_eq!(found.as_deref(), wanted);
     }
 
     #[test]

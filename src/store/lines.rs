@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use super::history::{self, HistoryLine};
 use super::pool::{Tx, execute, on};
-use super::{Store, StoreError, inbox, sessions};
+use super::{Store, StoreError, inbox, prompts, sessions};
 
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +85,8 @@ pub struct Outgoing {
     pub sending: Vec<(String, i64)>,
     /// Lines stored before that can't be sent: event and part.
     pub refused: Vec<(String, i64)>,
+    /// Questions that the lines answer.
+    pub answered: Vec<i64>,
 }
 
 impl Outgoing {
@@ -95,6 +97,7 @@ impl Outgoing {
             && self.lines.is_empty()
             && self.sending.is_empty()
             && self.refused.is_empty()
+            && self.answered.is_empty()
     }
 }
 
@@ -133,6 +136,7 @@ impl Store {
             .collect();
         let (finished, failed) = (outgoing.finished, outgoing.failed);
         let (history, sending, refused) = (outgoing.history, outgoing.sending, outgoing.refused);
+        let answered = outgoing.answered;
         let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
@@ -162,6 +166,9 @@ impl Store {
                 }
                 for (event_id, part) in refused {
                     set_state(tx, &event_id, part, LineState::Refused, None).await?;
+                }
+                for prompt in answered {
+                    prompts::answer(tx, prompt).await?;
                 }
                 Ok(())
             })
@@ -210,7 +217,7 @@ impl Store {
     }
 }
 
-async fn set_state(
+pub(super) async fn set_state(
     tx: &mut Tx,
     event_id: &str,
     part: i64,

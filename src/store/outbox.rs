@@ -11,7 +11,7 @@ use sqlx::FromRow;
 
 use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
-use super::{Gaps, Store, StoreError, gaps, ghosts, sessions};
+use super::{Fates, Gaps, Store, StoreError, gaps, ghosts, prompts, sessions};
 
 /// What is asked of the homeserver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,8 @@ pub struct Incoming {
     pub topics: Vec<(i64, String)>,
     /// What is missing, and what no longer is.
     pub gaps: Gaps,
+    /// What became of the user's messages.
+    pub fates: Fates,
 }
 
 impl Incoming {
@@ -129,6 +131,7 @@ impl Incoming {
             && self.departures.is_empty()
             && self.topics.is_empty()
             && self.gaps.is_empty()
+            && self.fates.is_empty()
     }
 }
 
@@ -163,7 +166,9 @@ impl Store {
         let (lines, places) = incoming.take_lines();
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
-        let Incoming { departures, topics, gaps, .. } = Incoming { outbox: Vec::new(), ..incoming };
+        let Incoming { departures, topics, gaps, mut fates, .. } =
+            Incoming { outbox: Vec::new(), ..incoming };
+        let prompts = self.seal_prompts(std::mem::take(&mut fates.prompts));
         let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
@@ -188,6 +193,7 @@ impl Store {
                 for (buffer, topic) in topics {
                     execute!(tx, TOPIC, buffer, topic)?;
                 }
+                prompts::note(tx, fates, prompts, now).await?;
                 gaps::note(tx, session, gaps).await
             })
         })

@@ -144,6 +144,13 @@ impl Actor {
             self.ghosts = crate::names::CaseMap::new(mapping);
         }
         self.buffers.iter_mut().for_each(|buffer| buffer.parting = false);
+        let keeps_history = self.link.as_ref().is_some_and(|link| link.session.has_history());
+        let now = self.now();
+        if keeps_history {
+            self.outbound.uncertain.wait_for_history(now);
+        } else {
+            self.ask_about_uncertain(None);
+        }
         self.look_for_conversations().await?;
         self.release_queries().await
     }
@@ -316,6 +323,9 @@ impl Actor {
         }
         let is_missed = line.origin != Origin::Live;
         let replayed = is_missed.then(|| self.on_missed_line(place, &line));
+        if is_missed && !self.outbound.uncertain.is_empty() {
+            self.confirm_uncertain(place, &line.from.nick, line.own, &line.text).await;
+        }
         let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
         let highlights = !line.own
             && !is_query

@@ -6,10 +6,12 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::content;
+use super::prompts::Uncertain;
 use super::{Actor, wording};
 use crate::format::{lines_of, may_hold_password, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Target};
@@ -29,7 +31,10 @@ const MOST_LINES: usize = 60;
 /// A line, in the store and on its way.
 #[derive(Debug, Clone)]
 pub(super) struct LineReference {
+    /// The message that it belongs to.
     pub(super) event_id: Arc<str>,
+    /// The event that sent it: the message itself, or the reaction that sent it again.
+    pub(super) cause: Arc<str>,
     pub(super) part: i64,
     /// The number of the buffer.
     pub(super) buffer: i64,
@@ -51,6 +56,28 @@ pub(super) struct Payload {
     pub(super) text: String,
     /// When the event was accepted, in milliseconds since 1970.
     pub(super) at: i64,
+    /// Our nick then.
+    #[serde(default)]
+    pub(super) nick: String,
+}
+
+/// What a message says.
+#[derive(Debug)]
+pub(super) struct Speech {
+    pub(super) kind: Kind,
+    pub(super) text: String,
+}
+
+impl Speech {
+    /// What a message says on IRC; `None` for what can't be said there.
+    pub(super) fn of(message: &Message) -> Option<Self> {
+        let mut text = message.body.clone();
+        if message.replaces.is_some() {
+            // Until edits are shown as what they change.
+            text.insert_str(0, "* ");
+        }
+        Some(Self { kind: Kind::of(message)?, text })
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -85,6 +112,12 @@ impl Kind {
 /// How far an event is.
 pub(super) struct Progress {
     pub(super) event_id: Arc<str>,
+    /// The message that it sends: itself, or another, which it sends again.
+    pub(super) about: Arc<str>,
+    /// Since when it waits.
+    pub(super) since: Instant,
+    /// An hourglass stands under it.
+    pub(super) hourglass: bool,
     /// How many of its lines are open; an event that waits counts as one.
     pub(super) open: usize,
     /// Its sender knows that not all of it arrived.
@@ -111,6 +144,10 @@ pub(super) struct Outbound {
     /// Stored lines that wait for a buffer.
     pub(super) resend: HashMap<i64, VecDeque<LineReference>>,
     pub(super) progress: HashMap<i64, VecDeque<Progress>>,
+    /// Lines that may have left, before their senders are asked.
+    pub(super) uncertain: Uncertain,
+    /// Hourglasses that stand: message → buffer and the reaction's row.
+    pub(super) hourglasses: HashMap<String, (i64, String)>,
 }
 
 impl Outbound {
@@ -125,44 +162,36 @@ impl Outbound {
 impl Actor {
     /// Takes up the lines that the last run left: those that may have left are uncertain, the others wait again.
     pub(super) async fn take_up_lines(&mut self) -> Result<(), StoreError> {
-        let mut uncertain: Vec<(i64, Arc<str>)> = Vec::new();
-        let mut settled = Vec::new();
         for StoredLine { buffer, event_id, part, sending, payload } in
             self.bridge.store.open_lines(self.row.id).await?
         {
             let event_id: Arc<str> = event_id.into();
             self.open_progress(buffer, &event_id, 1);
             match serde_json::from_str(&payload) {
-                Ok(payload) if !sending => {
-                    let line = LineReference { event_id, part, buffer, payload };
-                    self.outbound.resend.entry(buffer).or_default().push_back(line);
+                Ok(payload) => {
+                    let cause = Arc::clone(&event_id);
+                    let line = LineReference { event_id, cause, part, buffer, payload };
+                    if sending {
+                        let why = "towline was stopped while it was being sent";
+                        self.outbound.uncertain.add(line, why);
+                    } else {
+                        self.outbound.resend.entry(buffer).or_default().push_back(line);
+                    }
                 }
-                _ => {
-                    settled.push((buffer, Arc::clone(&event_id), part));
-                    if uncertain.last().is_none_or(|(_, last)| *last != event_id) {
-                        uncertain.push((buffer, event_id));
+                Err(error) => {
+                    tracing::error!(event = %event_id, %error, "a line that waited can't be read and is set aside");
+                    self.incoming.fates.settled.push((event_id.to_string(), part, LineState::Refused));
+                    if let Some(place) = self.buffers.find_id(buffer) {
+                        let what = "may not have arrived: what was stored of it can't be read any more.";
+                        self.tell_once(place, &event_id, what);
+                        self.settle_one(place, &event_id);
                     }
                 }
             }
         }
-        if settled.is_empty() {
-            return Ok(());
-        }
-        for (buffer, event_id) in uncertain {
-            self.reply_uncertain(buffer, &event_id, "towline was stopped while it was being sent");
-        }
-        let parts: Vec<(i64, Arc<str>)> =
-            settled.iter().map(|(buffer, id, _)| (*buffer, Arc::clone(id))).collect();
-        let settled = settled.into_iter().map(|(_, id, part)| (id.to_string(), part)).collect();
-        // First the notices, then the state: a crash in between tells twice rather than never.
-        self.commit_incoming().await?;
-        self.bridge.store.settle_lines(settled, LineState::Uncertain, None).await.committed().await?;
-        for (buffer, event_id) in parts {
-            if let Some(place) = self.buffers.find_id(buffer) {
-                self.settle_one(place, &event_id);
-            }
-        }
-        Ok(())
+        let now = self.now();
+        self.outbound.uncertain.wait_for_connection(now);
+        self.take_up_hourglasses().await
     }
 
     /// Whether so much is on its way that the rest had better stay in the store.
@@ -230,6 +259,10 @@ impl Actor {
                 self.on_room_message(place, &stored, &event, message);
                 return Ok(());
             }
+            Content::Reaction(reaction) if is_owner => {
+                return self.on_reaction(place, &stored, reaction).await;
+            }
+            Content::Redaction(event_id) if is_owner => self.withdraw(place, event_id),
             // By themselves, or by an administrator.
             Content::Member(member) if member.user_id == self.row.user_id => match member.membership.as_str() {
                 "leave" | "ban" => self.leave_buffer(place, event.sent_at).await?,
@@ -259,7 +292,6 @@ impl Actor {
 
     fn on_room_message(&mut self, place: usize, stored: &InboxEvent, event: &Event, message: &Message) {
         let row = &self.buffers.get(place).row;
-        let buffer = row.id;
         if wording::is_service(&row.name) && may_hold_password(&message.body) {
             let redaction =
                 content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
@@ -270,10 +302,10 @@ impl Actor {
         } else if row.kind == BufferKind::Channel && !row.wanted {
             let name = &row.name;
             format!("was not sent: you have left {name}. To return, type join {name} in the network's room.")
-        } else if self.outbound.held.contains_key(&buffer) || !self.can_speak(place) {
+        } else if self.must_wait(place) {
             return self.hold(place, stored);
         } else {
-            return self.speak(place, stored, event);
+            return self.speak(place, stored, event, message);
         };
         self.outbound.commit.finished.push(stored.seq);
         self.refuse_event(place, &event.event_id, &refusal);
@@ -301,36 +333,49 @@ impl Actor {
         Ok(())
     }
 
-    /// Makes lines of an event and hands them to the session.
-    pub(super) fn speak(&mut self, place: usize, stored: &InboxEvent, event: &Event) {
+    /// Makes lines of a message and hands them to the session.
+    pub(super) fn speak(&mut self, place: usize, stored: &InboxEvent, event: &Event, message: &Message) {
         self.outbound.commit.finished.push(stored.seq);
-        let Content::Message(message) = &event.content else {
-            return;
-        };
-        let (Some(kind), Some(link)) = (Kind::of(message), &self.link) else {
-            return;
-        };
+        if let Some(speech) = Speech::of(message) {
+            let event_id: Arc<str> = event.event_id.as_str().into();
+            self.say_to_irc(place, stored, &event_id, &speech, 0, false);
+        }
+    }
+
+    /// Makes lines of what an event says, numbered from `part` on, about the message `about`; they are in the history
+    /// already where they are `kept`.
+    pub(super) fn say_to_irc(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        about: &Arc<str>,
+        speech: &Speech,
+        part: i64,
+        kept: bool,
+    ) {
+        let Some(link) = &self.link else { return };
+        let kind = speech.kind;
         let name = self.buffers.get(place).row.name.clone();
         let budget = link.session.text_budget(&name, kind.into());
-        let pieces = pieces_of(message, budget);
+        let pieces = pieces_of(&speech.text, budget);
         if pieces.len() > MOST_LINES {
             let reason = format!(
                 "was not sent: it would be {} lines on IRC, and {MOST_LINES} are the most that people there bear.",
                 pieces.len()
             );
-            self.refuse_event(place, &event.event_id, &reason);
+            self.refuse_event(place, &stored.event_id, &reason);
             return;
         }
-        let event_id: Arc<str> = event.event_id.as_str().into();
-        let own_nick = link.session.nick().to_owned();
+        let cause: Arc<str> = stored.event_id.as_str().into();
+        let nick = link.session.nick().to_owned();
         let buffer = self.buffers.get(place).row.id;
-        self.set_progress(buffer, &event_id, pieces.len());
+        self.set_progress(buffer, &cause, about, pieces.len());
         if pieces.is_empty() {
             // Nothing to say is said at once.
             self.advance(place);
         }
-        for (part, text) in pieces.into_iter().enumerate() {
-            if !wording::is_service(&name) {
+        for (part, text) in (part..).zip(pieces) {
+            if !kept && !wording::is_service(&name) {
                 self.outbound.commit.history.push(HistoryLine {
                     buffer,
                     at: self.bridge.clock.unix_ms(),
@@ -339,19 +384,19 @@ impl Actor {
                         Kind::Notice => "notice",
                         Kind::Action => "action",
                     },
-                    sender: own_nick.clone(),
+                    sender: nick.clone(),
                     account: None,
                     target: None,
                     text: text.clone(),
                     msgid: None,
-                    event_id: Some(event_id.to_string()),
+                    event_id: Some(about.to_string()),
                     direction: Direction::Out,
                     replayed: None,
                 });
             }
-            let payload = Payload { kind, text, at: stored.received_at };
-            let line = LineReference { event_id: Arc::clone(&event_id), part: part as i64, buffer, payload };
-            self.queue_line(place, line, false);
+            let payload = Payload { kind, text, at: stored.received_at, nick: nick.clone() };
+            let (event_id, cause) = (Arc::clone(about), Arc::clone(&cause));
+            self.queue_line(place, LineReference { event_id, cause, part, buffer, payload }, false);
         }
     }
 
@@ -377,13 +422,13 @@ impl Actor {
                 }
             }
             Err(error) => {
-                let LineReference { event_id, part, .. } = line;
+                let LineReference { event_id, cause, part, .. } = line;
                 if is_stored {
                     // It must not come again after the next start.
                     self.outbound.commit.refused.push((event_id.to_string(), part));
                 }
-                self.tell_once(place, &event_id, &format!("was not sent, or not all of it: {error}."));
-                self.settle_one(place, &event_id);
+                self.tell_once(place, &cause, &format!("was not sent, or not all of it: {error}."));
+                self.settle_one(place, &cause);
             }
         }
     }
@@ -429,14 +474,9 @@ impl Actor {
     }
 }
 
-/// The lines of a message, each short enough.
-fn pieces_of(message: &Message, budget: usize) -> Vec<String> {
-    let mut body = message.body.clone();
-    if message.replaces.is_some() {
-        // Until edits are shown as what they change.
-        body.insert_str(0, "* ");
-    }
-    lines_of(&body)
+/// The lines of a text, each short enough.
+fn pieces_of(text: &str, budget: usize) -> Vec<String> {
+    lines_of(text)
         .flat_map(|line| split_line(&line, budget).into_iter().map(str::to_owned).collect::<Vec<_>>())
         .collect()
 }

@@ -32,8 +32,18 @@ impl Actor {
     pub(super) async fn give_back(&mut self, session: &Session) -> Result<(), StoreError> {
         // New lines that were never stored are stored now; none of them has left.
         self.transmit().await?;
-        let why = uncertain("the connection broke while it was being sent");
-        self.settle(session.unconfirmed(), LineState::Uncertain, Some(&why)).await;
+        for id in session.unconfirmed() {
+            if let Some(line) = self.outbound.in_flight.remove(&id) {
+                self.outbound.uncertain.add(line, "the connection broke while it was being sent");
+            }
+        }
+        if session.has_history() {
+            // The network may tell that they arrived.
+            let now = self.now();
+            self.outbound.uncertain.wait_for_connection(now);
+        } else {
+            self.ask_about_uncertain(None);
+        }
         // They were released first, so they go before what still waits for its release.
         for id in session.unsent().into_iter().rev() {
             if let Some(line) = self.outbound.in_flight.remove(&id) {
@@ -48,39 +58,65 @@ impl Actor {
     pub(super) async fn settle(&mut self, messages: Vec<MessageId>, state: LineState, fate: Option<&str>) {
         let mut lines = Vec::with_capacity(messages.len());
         for id in messages {
-            let Some(LineReference { event_id, part, buffer, .. }) = self.outbound.in_flight.remove(&id)
+            let Some(LineReference { event_id, cause, part, buffer, .. }) =
+                self.outbound.in_flight.remove(&id)
             else {
                 continue;
             };
             lines.push((event_id.to_string(), part));
             if let Some(place) = self.buffers.find_id(buffer) {
                 if let Some(fate) = fate {
-                    self.tell_once(place, &event_id, fate);
+                    self.tell_once(place, &cause, fate);
                 }
-                self.settle_one(place, &event_id);
+                self.settle_one(place, &cause);
             }
         }
-        if !lines.is_empty() {
+        if fate.is_some() {
+            // What is told is committed with it.
+            let settled = lines.into_iter().map(|(event_id, part)| (event_id, part, state));
+            self.incoming.fates.settled.extend(settled);
+        } else if !lines.is_empty() {
             // Nobody waits for this commit: were it lost, the line would be uncertain, and its sender asked.
             drop(self.bridge.store.settle_lines(lines, state, None).await);
         }
     }
 
-    /// So many more lines of an event are open.
+    /// So many more lines of a message are open.
     pub(super) fn open_progress(&mut self, buffer: i64, event_id: &Arc<str>, lines: usize) {
+        let since = self.now();
+        let hourglass = self.outbound.hourglasses.contains_key(&**event_id);
         let events = self.outbound.progress.entry(buffer).or_default();
         match events.back_mut() {
             Some(last) if last.event_id == *event_id => last.open += lines,
-            _ => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines, told: false }),
+            _ => {
+                let (event_id, about) = (Arc::clone(event_id), Arc::clone(event_id));
+                events.push_back(Progress { event_id, about, since, hourglass, open: lines, told: false });
+            }
         }
     }
 
-    /// So many lines of an event are open, which may have waited until now.
-    pub(super) fn set_progress(&mut self, buffer: i64, event_id: &Arc<str>, lines: usize) {
+    /// So many lines of an event are open, which may have waited until now; they are about this message.
+    pub(super) fn set_progress(&mut self, buffer: i64, event_id: &Arc<str>, about: &Arc<str>, lines: usize) {
+        let since = self.now();
+        let hourglass = self.outbound.hourglasses.contains_key(&**about);
         let events = self.outbound.progress.entry(buffer).or_default();
         match events.iter_mut().find(|event| event.event_id == *event_id) {
             Some(event) => event.open = lines,
-            None => events.push_back(Progress { event_id: Arc::clone(event_id), open: lines, told: false }),
+            None => {
+                let (event_id, about) = (Arc::clone(event_id), Arc::clone(about));
+                events.push_back(Progress { event_id, about, since, hourglass, open: lines, told: false });
+            }
+        }
+    }
+
+    /// An event that waited has come to nothing more: no lines of its own are open.
+    pub(super) fn drop_progress(&mut self, place: usize, event_id: &str) {
+        let buffer = self.buffers.get(place).row.id;
+        let has_lines = self.outbound.in_flight.values().any(|line| &*line.cause == event_id);
+        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
+        if let Some(event) = events.find(|event| &*event.event_id == event_id && !has_lines) {
+            event.open = 0;
+            self.advance(place);
         }
     }
 
@@ -88,7 +124,8 @@ impl Actor {
     pub(super) fn refuse_event(&mut self, place: usize, event_id: &str, what: &str) {
         self.reply(place, event_id, what);
         let buffer = self.buffers.get(place).row.id;
-        self.set_progress(buffer, &event_id.into(), 0);
+        let event_id: Arc<str> = event_id.into();
+        self.set_progress(buffer, &event_id, &event_id, 0);
         self.advance(place);
     }
 
@@ -98,6 +135,10 @@ impl Actor {
         let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
         if let Some(event) = events.find(|event| &*event.event_id == event_id) {
             event.open = event.open.saturating_sub(1);
+            if event.open == 0 {
+                let about = Arc::clone(&event.about);
+                self.remove_hourglass(&about);
+            }
         }
         self.advance(place);
     }
@@ -119,32 +160,35 @@ impl Actor {
         }
     }
 
-    pub(super) fn reply_uncertain(&mut self, buffer: i64, event_id: &str, why: &str) {
-        if let Some(place) = self.buffers.find_id(buffer) {
-            self.tell_once(place, event_id, &uncertain(why));
-        }
+    /// The sender of an event knows its fate; `false` where they did before.
+    pub(super) fn mark_told(&mut self, place: usize, event_id: &str) -> bool {
+        let buffer = self.buffers.get(place).row.id;
+        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
+        let event = events.find(|event| &*event.event_id == event_id);
+        event.is_none_or(|event| !std::mem::replace(&mut event.told, true))
     }
 
     /// Answers a message with its fate, unless that was told of another of its lines.
     pub(super) fn tell_once(&mut self, place: usize, event_id: &str, what: &str) {
-        let buffer = self.buffers.get(place).row.id;
-        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
-        let event = events.find(|event| &*event.event_id == event_id);
-        if event.is_none_or(|event| !std::mem::replace(&mut event.told, true)) {
-            self.reply(place, event_id, what);
+        if self.mark_told(place, event_id) {
+            let buffer = self.buffers.get(place).row.id;
+            let mut events = self.outbound.progress.get(&buffer).into_iter().flatten();
+            let about =
+                events.find(|event| &*event.event_id == event_id).map(|event| Arc::clone(&event.about));
+            self.reply(place, about.as_deref().unwrap_or(event_id), what);
         }
     }
 
-    /// Answers a message of the user with what became of it. It mentions them: it must reach them.
-    pub(super) fn reply(&mut self, place: usize, event_id: &str, what: &str) {
+    /// Answers a message of the user with what became of it. It mentions them: it must reach them. Gives the
+    /// transaction id of the answer.
+    pub(super) fn reply(&mut self, place: usize, event_id: &str, what: &str) -> String {
         let row = &self.buffers.get(place).row;
         let text = RichText::plain(format!("Your message {what}"));
         let content = content::message(MessageType::Text, &text, Some(&self.row.user_id));
         let content = content::in_reply_to(content, event_id);
-        self.incoming.outbox.push(content::message_row(row.room, &row.creator, content, None));
+        let row = content::message_row(row.room, &row.creator, content, None);
+        let txn_id = row.txn_id.clone();
+        self.incoming.outbox.push(row);
+        txn_id
     }
-}
-
-pub(super) fn uncertain(why: &str) -> String {
-    format!("may not have arrived: {why}. If nobody answers, send it again.")
 }

@@ -7,11 +7,11 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::outgoing::{Held, LineReference};
+use super::outgoing::{Held, LineReference, Speech};
 use super::{Actor, wording};
 use crate::irc::session::State;
-use crate::matrix::event::Event;
-use crate::store::{BufferKind, InboxEvent, StoreError};
+use crate::matrix::event::{Content, Event};
+use crate::store::{BufferKind, InboxEvent, LineState, StoreError};
 
 /// Events that may wait for one buffer. Beyond it the sender is told that theirs did not go.
 const MOST_HELD: usize = 500;
@@ -68,15 +68,20 @@ impl Actor {
         let buffer = self.buffers.get_mut(place);
         buffer.told_waiting = false;
         let id = buffer.row.id;
-        self.expire_buffer(place);
+        self.expire_buffer(place).await?;
         self.outbound.releasing.insert(id);
         while !self.is_crowded() {
             if let Some(line) = pop(&mut self.outbound.resend, id) {
                 self.queue_line(place, line, true);
             } else if let Some(held) = pop(&mut self.outbound.held, id) {
                 let stored = self.bridge.store.waiting_events(&self.lane, held.seq - 1, 1).await?;
-                match stored.first().map(|stored| (stored, Event::read(&stored.json))) {
-                    Some((stored, Ok(event))) if stored.seq == held.seq => self.speak(place, stored, &event),
+                let stored = stored.first().filter(|stored| stored.seq == held.seq);
+                match stored.map(|stored| (stored, Event::read(&stored.json))) {
+                    Some((stored, Ok(event))) => match &event.content {
+                        Content::Message(message) => self.speak(place, stored, &event, message),
+                        Content::Reaction(reaction) => self.on_reaction(place, stored, reaction).await?,
+                        _ => self.settle_one(place, &held.event_id),
+                    },
                     // It was there and could be read before; where it is not, nothing may wait for it.
                     _ => self.settle_one(place, &held.event_id),
                 }
@@ -102,34 +107,49 @@ impl Actor {
         i64::try_from(self.bridge.config.limits.stale_after.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Gives up what has waited too long, and says so.
-    pub(super) fn expire(&mut self) {
+    /// Gives up what has waited too long, and asks what to do with it.
+    pub(super) async fn expire(&mut self) -> Result<(), StoreError> {
         let waiting = self.outbound.held.keys().chain(self.outbound.resend.keys());
         let buffers: BTreeSet<i64> = waiting.copied().collect();
-        for place in buffers.into_iter().filter_map(|buffer| self.buffers.find_id(buffer)).collect::<Vec<_>>()
-        {
-            self.expire_buffer(place);
+        for buffer in buffers {
+            if let Some(place) = self.buffers.find_id(buffer) {
+                self.expire_buffer(place).await?;
+            }
         }
+        Ok(())
     }
 
-    fn expire_buffer(&mut self, place: usize) {
+    async fn expire_buffer(&mut self, place: usize) -> Result<(), StoreError> {
+        const WHAT: &str = "it waited so long that the conversation has moved on.";
+        const OFFER: &str = "send it anyway";
         let id = self.buffers.get(place).row.id;
         let last = self.bridge.clock.unix_ms().saturating_sub(self.patience());
-        let why = "it waited so long that the conversation has moved on. Send it again if you still want to say it.";
         while front(&self.outbound.resend, id).is_some_and(|line| line.payload.at <= last) {
-            let Some(LineReference { event_id, part, .. }) = pop(&mut self.outbound.resend, id) else {
-                break;
-            };
-            self.outbound.commit.refused.push((event_id.to_string(), part));
-            self.tell_once(place, &event_id, &format!("was not sent, or not all of it: {why}"));
-            self.settle_one(place, &event_id);
+            let mut lines: Vec<LineReference> = pop(&mut self.outbound.resend, id).into_iter().collect();
+            while front(&self.outbound.resend, id).is_some_and(|line| line.cause == lines[0].cause) {
+                lines.extend(pop(&mut self.outbound.resend, id));
+            }
+            let what = format!("was not sent, or not all of it: {WHAT}");
+            self.ask_about_lines(&lines, LineState::Refused, &what, OFFER);
         }
         while front(&self.outbound.held, id).is_some_and(|held| held.received_at <= last) {
             let Some(Held { seq, event_id, .. }) = pop(&mut self.outbound.held, id) else { break };
+            let stored = self.bridge.store.waiting_events(&self.lane, seq - 1, 1).await?;
+            let stored = stored.first().filter(|stored| stored.seq == seq);
+            let event = stored.and_then(|stored| Event::read(&stored.json).ok());
+            let speech = match event.as_ref().map(|event| &event.content) {
+                Some(Content::Message(message)) => Speech::of(message),
+                _ => None,
+            };
+            let what = format!("was not sent: {WHAT}");
+            match speech {
+                Some(speech) => self.ask_about_message(place, &event_id, speech, &what, OFFER),
+                None => self.tell_once(place, &event_id, &format!("{what} React again to {OFFER}.")),
+            }
             self.outbound.commit.finished.push(seq);
-            self.tell_once(place, &event_id, &format!("was not sent: {why}"));
             self.settle_one(place, &event_id);
         }
+        Ok(())
     }
 
     /// The network can be spoken to again: so can every nick.

@@ -258,6 +258,17 @@ impl Session {
         self.queue.iter(Class::Interactive).filter_map(id).collect()
     }
 
+    /// Takes back messages that have not left, and gives their numbers.
+    pub fn withdraw(&mut self, ours: impl Fn(MessageId) -> bool) -> Vec<MessageId> {
+        let is_ours = |item: &Outgoing| matches!(item, Outgoing::Message { id, .. } if ours(*id));
+        let taken = self.queue.take_out(Class::Interactive, is_ours);
+        let id = |item| match item {
+            Outgoing::Message { id, .. } => Some(id),
+            _ => None,
+        };
+        taken.into_iter().filter_map(id).collect()
+    }
+
     /// How many lines of people's wait for flood control.
     #[must_use]
     pub fn waiting(&self) -> usize {

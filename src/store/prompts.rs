@@ -1,0 +1,212 @@
+//! What became of the user's messages, as the user sees it: questions about those that did not go, which a reaction
+//! answers, and hourglasses under those that wait.
+//!
+//! A question is stored in the commit that settles its lines, and closed in the commit that stores the lines of its
+//! answer, so that neither a crash nor a second reaction sends anything twice.
+
+use sqlx::FromRow;
+
+use super::lines::{self, LineState};
+use super::pool::{Tx, execute, on};
+use super::{Store, StoreError};
+
+/// Open questions of one buffer; older ones are closed.
+const MOST_OPEN: i64 = 100;
+
+/// A question to be.
+#[derive(Debug, Clone)]
+pub struct NewPrompt {
+    /// The number of the buffer.
+    pub buffer: i64,
+    /// The user's message.
+    pub event_id: String,
+    /// The transaction id of the outbox row that asks.
+    pub txn_id: String,
+    /// The transaction id of the reaction under it.
+    pub button: String,
+    /// What would be sent, as JSON.
+    pub payload: String,
+}
+
+/// Where a question stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromptState {
+    /// It waits for an answer.
+    Open,
+    /// It was answered.
+    Sent,
+    /// Nobody can answer it any more: it is too old, or the message was taken back.
+    Closed,
+}
+
+/// A question that was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// Our number for it.
+    pub id: i64,
+    /// The user's message.
+    pub event_id: String,
+    /// The transaction id of the reaction under it.
+    pub button: String,
+    /// What would be sent, as JSON; empty once it is not open.
+    pub payload: String,
+    /// Where it stands.
+    pub state: PromptState,
+}
+
+/// An hourglass that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hourglass {
+    /// The user's message.
+    pub event_id: String,
+    /// The number of the buffer.
+    pub buffer: i64,
+    /// The transaction id of the reaction's row.
+    pub txn_id: String,
+}
+
+/// What became of messages, as part of one commit.
+#[derive(Debug, Default)]
+pub struct Fates {
+    /// Lines that are settled: event, part, state.
+    pub settled: Vec<(String, i64, LineState)>,
+    /// Questions.
+    pub prompts: Vec<NewPrompt>,
+    /// Messages that were taken back: their questions are closed.
+    pub withdrawn: Vec<String>,
+    /// Hourglasses that appear.
+    pub hourglasses: Vec<Hourglass>,
+    /// Messages whose hourglass goes.
+    pub done: Vec<String>,
+}
+
+impl Fates {
+    pub(super) fn is_empty(&self) -> bool {
+        self.settled.is_empty()
+            && self.prompts.is_empty()
+            && self.withdrawn.is_empty()
+            && self.hourglasses.is_empty()
+            && self.done.is_empty()
+    }
+}
+
+fn row_name(txn_id: &str) -> String {
+    format!("prompt:{txn_id}")
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    event_id: String,
+    txn_id: String,
+    button: String,
+    payload: Option<Vec<u8>>,
+    state: String,
+}
+
+impl Store {
+    /// The last question about a message of a buffer; `event_id` is the message's or the question's.
+    pub async fn prompt(&self, buffer: i64, event_id: &str) -> Result<Option<Prompt>, StoreError> {
+        const SQL: &str =
+            "SELECT prompt.id, prompt.event_id, prompt.txn_id, prompt.button, prompt.payload, prompt.state
+            FROM prompt LEFT JOIN outbox ON outbox.txn_id = prompt.txn_id
+            WHERE prompt.buffer = $1 AND (prompt.event_id = $2 OR outbox.event_id = $2)
+            ORDER BY prompt.id DESC LIMIT 1";
+        let row: Option<Row> =
+            on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(event_id).fetch_optional(p).await)?;
+        let Some(row) = row else { return Ok(None) };
+        let payload = match row.payload {
+            Some(sealed) => {
+                let payload = self.sealer().open(&sealed, &row_name(&row.txn_id))?;
+                String::from_utf8(payload).map_err(|_| StoreError::Sealed)?
+            }
+            None => String::new(),
+        };
+        let state = match row.state.as_str() {
+            "open" => PromptState::Open,
+            "sent" => PromptState::Sent,
+            _ => PromptState::Closed,
+        };
+        Ok(Some(Prompt { id: row.id, event_id: row.event_id, button: row.button, payload, state }))
+    }
+
+    /// The hourglasses of a session, and whether something of the message is still open.
+    pub async fn hourglasses(&self, session: i64) -> Result<Vec<(Hourglass, bool)>, StoreError> {
+        const SQL: &str = "SELECT hourglass.event_id, hourglass.buffer, hourglass.txn_id,
+                EXISTS (SELECT 1 FROM irc_line
+                    WHERE irc_line.event_id = hourglass.event_id AND irc_line.state IN ('queued', 'sending'))
+                OR EXISTS (SELECT 1 FROM inbox
+                    WHERE inbox.event_id = hourglass.event_id AND inbox.state = 'new') AS open
+            FROM hourglass JOIN buffer ON buffer.id = hourglass.buffer WHERE buffer.session = $1";
+        let rows: Vec<(String, i64, String, bool)> =
+            on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?;
+        let hourglass = |(event_id, buffer, txn_id, open)| (Hourglass { event_id, buffer, txn_id }, open);
+        Ok(rows.into_iter().map(hourglass).collect())
+    }
+
+    /// Closes questions of before a time, which nobody answers any more.
+    pub async fn close_prompts(&self, before: i64) -> Result<(), StoreError> {
+        const SQL: &str =
+            "UPDATE prompt SET state = 'closed', payload = NULL WHERE state = 'open' AND created_at < $1";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, before)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Seals what questions hold.
+    pub(super) fn seal_prompts(&self, prompts: Vec<NewPrompt>) -> Vec<(NewPrompt, Vec<u8>)> {
+        let seal = |prompt: NewPrompt| {
+            let payload = self.sealer().seal(prompt.payload.as_bytes(), &row_name(&prompt.txn_id));
+            (prompt, payload)
+        };
+        prompts.into_iter().map(seal).collect()
+    }
+}
+
+/// Stores what became of messages; `prompts` are the sealed questions of `fates`.
+pub(super) async fn note(
+    tx: &mut Tx,
+    fates: Fates,
+    prompts: Vec<(NewPrompt, Vec<u8>)>,
+    now: i64,
+) -> Result<(), StoreError> {
+    const ASK: &str = "INSERT INTO prompt (buffer, event_id, txn_id, button, payload, state, created_at)
+        VALUES ($1, $2, $3, $4, $5, 'open', $6)";
+    const BOUND: &str = "UPDATE prompt SET state = 'closed', payload = NULL
+        WHERE buffer = $1 AND state = 'open' AND id <= (SELECT id FROM prompt
+            WHERE buffer = $1 AND state = 'open' ORDER BY id DESC LIMIT 1 OFFSET $2)";
+    const WITHDRAW: &str =
+        "UPDATE prompt SET state = 'closed', payload = NULL WHERE event_id = $1 AND state = 'open'";
+    const TURN: &str = "INSERT INTO hourglass (event_id, buffer, txn_id) VALUES ($1, $2, $3)
+        ON CONFLICT (event_id) DO NOTHING";
+    const DONE: &str = "DELETE FROM hourglass WHERE event_id = $1";
+    for (event_id, part, state) in fates.settled {
+        lines::set_state(tx, &event_id, part, state, None).await?;
+    }
+    for (prompt, payload) in prompts {
+        let NewPrompt { buffer, event_id, txn_id, button, .. } = prompt;
+        execute!(tx, ASK, buffer, event_id, txn_id, button, payload, now)?;
+        execute!(tx, BOUND, buffer, MOST_OPEN)?;
+    }
+    for event_id in fates.withdrawn {
+        execute!(tx, WITHDRAW, event_id)?;
+    }
+    for Hourglass { event_id, buffer, txn_id } in fates.hourglasses {
+        execute!(tx, TURN, event_id, buffer, txn_id)?;
+    }
+    for event_id in fates.done {
+        execute!(tx, DONE, event_id)?;
+    }
+    Ok(())
+}
+
+/// Marks questions as answered, in the commit that stores the lines.
+pub(super) async fn answer(tx: &mut Tx, prompt: i64) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE prompt SET state = 'sent', payload = NULL WHERE id = $1";
+    execute!(tx, SQL, prompt)?;
+    Ok(())
+}

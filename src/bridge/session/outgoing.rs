@@ -162,6 +162,7 @@ impl Outbound {
 impl Actor {
     /// Takes up the lines that the last run left: those that may have left are uncertain, the others wait again.
     pub(super) async fn take_up_lines(&mut self) -> Result<(), StoreError> {
+        self.take_up_hourglasses().await?;
         for StoredLine { buffer, event_id, part, sending, payload } in
             self.bridge.store.open_lines(self.row.id).await?
         {
@@ -191,7 +192,7 @@ impl Actor {
         }
         let now = self.now();
         self.outbound.uncertain.wait_for_connection(now);
-        self.take_up_hourglasses().await
+        Ok(())
     }
 
     /// Whether so much is on its way that the rest had better stay in the store.

@@ -102,6 +102,8 @@ pub struct Shared {
     settled: Mutex<HashMap<i64, (String, String)>>,
     /// What is being sent, to be confirmed by its echo.
     attempts: delivery::Attempts,
+    /// How full the rooms' outboxes are.
+    load: delivery::Load,
     /// Rooms whose first requests may have been carried out although nothing was stored about that.
     unsure: Mutex<HashSet<i64>>,
     /// Rooms that may exist although nothing was stored about that.
@@ -135,6 +137,7 @@ impl Bridge {
             receipts: Lanes::default(),
             settled: Mutex::default(),
             attempts: delivery::Attempts::default(),
+            load: delivery::Load::default(),
             unsure: Mutex::default(),
             perhaps_made: Mutex::default(),
             postponed: Mutex::default(),
@@ -145,7 +148,10 @@ impl Bridge {
 
     /// Starts every session and takes up what was left in the queues.
     pub async fn start(&self) -> Result<(), StoreError> {
-        let rooms = self.store.rooms_with_requests().await?;
+        let waiting = self.store.rooms_with_requests().await?;
+        let folds = self.store.rooms_with_folds().await?;
+        self.load.begin(&waiting, &folds);
+        let rooms: Vec<i64> = waiting.into_iter().map(|(room, _)| room).collect();
         self.unsure.lock().unwrap_or_else(PoisonError::into_inner).extend(&rooms);
         let mut unmade = Vec::new();
         for room in self.store.unmade_rooms().await? {
@@ -158,7 +164,7 @@ impl Bridge {
         for session in self.store.sessions().await? {
             self.start_session(session).await?;
         }
-        rooms.into_iter().chain(unmade).for_each(|room| self.wake_delivery(room));
+        rooms.into_iter().chain(folds).chain(unmade).for_each(|room| self.wake_delivery(room));
         for room in self.store.rooms_with_departures().await? {
             self.wake_departures(room);
         }

@@ -39,7 +39,7 @@ pub use history::{Direction, HistoryLine, Hit, Hits, Search, SearchScope};
 pub use inbox::{InboxEvent, NewEvent, STRAY};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine};
 pub use look_back::RoomToLookThrough;
-pub use outbox::{Incoming, NewOutbox, Outbox, OutboxKind};
+pub use outbox::{Folded, Folding, Incoming, NewOutbox, Outbox, OutboxKind};
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
 pub use seal::SecretKey;

@@ -8,10 +8,12 @@
 //! | module | what it is |
 //! |---|---|
 //! | `attempts` | requests under way, and their echoes |
+//! | `load` | how full rooms are, and what is folded |
 //! | `merge` | rows that become one event |
 //! | `request` | one request, until its outcome is known |
 
 mod attempts;
+mod load;
 mod merge;
 mod request;
 
@@ -19,6 +21,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::PoisonError;
 
 pub(super) use self::attempts::Attempts;
+pub(super) use self::load::Load;
 use self::merge::Planned;
 use self::request::{Outcome, has_key};
 use super::ghosts::GhostError;
@@ -97,7 +100,12 @@ impl Bridge {
         let mut after = 0;
         loop {
             let rows = self.store.waiting_requests(room, after, AT_ONCE).await?;
-            let Some(last) = rows.last() else { break };
+            let Some(last) = rows.last() else {
+                let Some(fold) = self.load.drained(room) else { break };
+                self.store.close_fold(room, self.clock.unix_ms()).await?;
+                self.load.unfolded(room, &fold);
+                continue;
+            };
             after = last.seq;
             let unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
             let mut sent = HashMap::new();
@@ -126,13 +134,17 @@ impl Bridge {
                         failpoint!("put_answered");
                         let done = next.seqs().into_iter().map(|seq| (seq, event_id.clone())).collect();
                         uncommitted.add(next.rows(), self.store.requests_done(done).await);
+                        self.load.done(room, next.rows());
                     }
                     // One line may be what is refused, or only that they are so many.
                     Outcome::Refused(_) if next.rows() > 1 => {
                         self.store.separate_requests(room, request.seq).await?;
                         next.split().into_iter().rev().for_each(|single| planned.push_front(single));
                     }
-                    Outcome::Refused(error) => self.set_aside(&row, request, &error).await?,
+                    Outcome::Refused(error) => {
+                        self.set_aside(&row, request, &error).await?;
+                        self.load.done(room, 1);
+                    }
                     Outcome::Stopped => return uncommitted.commit().await,
                 }
             }

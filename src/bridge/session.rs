@@ -19,7 +19,7 @@ mod record;
 mod requests;
 mod settlement;
 mod waiting;
-mod wording;
+pub(super) mod wording;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -358,8 +358,7 @@ impl Actor {
         rooms.sort_unstable();
         rooms.dedup();
         let departed: Vec<i64> = incoming.departures.iter().map(|(room, ..)| *room).collect();
-        let now = self.bridge.clock.unix_ms();
-        self.bridge.store.commit_incoming(self.row.id, self.epoch, &self.row.network, incoming, now).await?;
+        self.bridge.commit_incoming(self.row.id, self.epoch, &self.row.network, incoming).await?;
         failpoint!("incoming_committed");
         rooms.into_iter().for_each(|room| self.bridge.wake_delivery(room));
         departed.into_iter().for_each(|room| self.bridge.wake_departures(room));

@@ -352,6 +352,7 @@ fn limits(raw: &raw::Limits) -> Limits {
         inbox_body: raw.inbox_body.unwrap_or_default(),
         sessions_per_user: raw.sessions_per_user.unwrap_or_default(),
         channels_per_session: raw.channels_per_session.unwrap_or_default(),
+        outbox: raw.outbox.unwrap_or_default(),
         stale_after: Duration::from_secs(raw.stale_after.unwrap_or_default()),
         history: raw.history.map_or(History::Keep, History::Days),
     }

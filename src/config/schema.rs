@@ -370,6 +370,13 @@ pub const KEYS: &[Key] = &[
         "How many channels one person may be in on one network.",
     ),
     key(
+        "limits.outbox",
+        Kind::Integer(100, 1_000_000),
+        Default::Is("10000"),
+        "How many events may wait for one room while the homeserver is away. What is said beyond it goes to the \
+         history only, and one event says so; what mentions you and what is said to you alone always waits.",
+    ),
+    key(
         "limits.stale_after",
         Kind::Duration(10, YEARS),
         Default::Is("15m"),

@@ -4,10 +4,15 @@
 //! unique over all rooms and senders, since homeservers ignore both when they deduplicate; it also stands in the
 //! event's content, so that the event can be found again when the answer was lost.
 
-use std::collections::BTreeSet;
+mod fold;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sqlx::FromRow;
+
+use self::fold::Folder;
+pub use self::fold::{Folded, Folding};
 
 use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
@@ -99,6 +104,8 @@ pub struct Incoming {
     pub gaps: Gaps,
     /// What became of the user's messages.
     pub fates: Fates,
+    /// Which requests may be folded, where there are too many.
+    pub folding: Folding,
 }
 
 impl Incoming {
@@ -153,7 +160,8 @@ fn row_name(txn_id: &str) -> String {
 }
 
 impl Store {
-    /// Commits what a session has read: history rows, requests, departures, topics.
+    /// Commits what a session has read: history rows, requests, departures, topics. Returns how many requests of which
+    /// rooms were folded.
     pub async fn commit_incoming(
         &self,
         session: i64,
@@ -161,27 +169,31 @@ impl Store {
         network: &str,
         mut incoming: Incoming,
         now: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<BTreeMap<i64, i64>, StoreError> {
         const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
         let (lines, places) = incoming.take_lines();
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
-        let Incoming { departures, topics, gaps, mut fates, .. } =
+        let Incoming { departures, topics, gaps, mut fates, folding, .. } =
             Incoming { outbox: Vec::new(), ..incoming };
         let prompts = self.seal_prompts(std::mem::take(&mut fates.prompts));
         let keeper = Arc::clone(self.keeper());
+        let mut folder = Folder::new(self.clone(), folding, now);
         self.write(move |tx| {
             Box::pin(async move {
                 let owner = sessions::check_epoch(tx, session, epoch).await?;
                 let kept = history::keep(tx, &keeper, owner, &lines, now).await?;
                 let speakers: BTreeSet<(i64, String)> =
                     sealed.iter().map(|(row, _)| (row.room, row.sender.clone())).collect();
-                for ((row, payload), place) in sealed.into_iter().zip(places) {
-                    match place.map(|place| kept[place]) {
+                for (number, ((row, payload), place)) in sealed.into_iter().zip(places).enumerate() {
+                    let line = match place.map(|place| kept[place]) {
                         // The room shows it already.
-                        Some(Kept::Known) => {}
-                        Some(Kept::As(line)) => insert(tx, row, payload, Some(line), now).await?,
-                        None => insert(tx, row, payload, None, now).await?,
+                        Some(Kept::Known) => continue,
+                        Some(Kept::As(line)) => Some(line),
+                        None => None,
+                    };
+                    if !folder.takes(tx, number, row.room).await? {
+                        insert_row(tx, row, payload, line, now).await?;
                     }
                 }
                 for (room, speaker) in speakers {
@@ -194,7 +206,8 @@ impl Store {
                     execute!(tx, TOPIC, buffer, topic)?;
                 }
                 prompts::note(tx, fates, prompts, now).await?;
-                gaps::note(tx, session, gaps).await
+                gaps::note(tx, session, gaps).await?;
+                folder.finish(tx).await
             })
         })
         .await
@@ -204,27 +217,18 @@ impl Store {
     /// already stay as they are, so that this can be repeated.
     pub async fn enqueue(&self, rows: Vec<NewOutbox>, now: i64) -> Result<(), StoreError> {
         let sealed = self.seal_outbox(rows);
-        self.write(move |tx| {
-            Box::pin(async move {
-                for (row, payload) in sealed {
-                    insert(tx, row, payload, None, now).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+        let store = self.clone();
+        self.write(move |tx| Box::pin(async move { insert(tx, &store, sealed, now).await })).await
     }
 
     /// Commits the answer to an event and marks the event as done, together.
     pub async fn answer_event(&self, seq: i64, rows: Vec<NewOutbox>, now: i64) -> Result<(), StoreError> {
         let sealed = self.seal_outbox(rows);
+        let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
                 super::inbox::finish(tx, seq, None).await?;
-                for (row, payload) in sealed {
-                    insert(tx, row, payload, None, now).await?;
-                }
-                Ok(())
+                insert(tx, &store, sealed, now).await
             })
         })
         .await
@@ -265,12 +269,6 @@ impl Store {
                 Ok(Outbox { seq, room, txn_id, sender, kind, payload, ts, batch, created_at })
             })
             .collect()
-    }
-
-    /// The rooms for which requests wait.
-    pub async fn rooms_with_requests(&self) -> Result<Vec<i64>, StoreError> {
-        const SQL: &str = "SELECT DISTINCT room FROM outbox WHERE state = 'queued'";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).fetch_all(p).await)?)
     }
 
     /// Settles which rows of a room become one event, before it is sent for the first time: of each group of rows that
@@ -366,7 +364,24 @@ impl Store {
     }
 }
 
+/// Stores requests that are never folded: what was folded before them is told before them.
 pub(super) async fn insert(
+    tx: &mut Tx,
+    store: &Store,
+    sealed: Vec<(NewOutbox, Vec<u8>)>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let rooms: BTreeSet<i64> = sealed.iter().map(|(row, _)| row.room).collect();
+    for room in rooms {
+        fold::close(tx, store, room, now).await?;
+    }
+    for (row, payload) in sealed {
+        insert_row(tx, row, payload, None, now).await?;
+    }
+    Ok(())
+}
+
+async fn insert_row(
     tx: &mut Tx,
     row: NewOutbox,
     payload: Vec<u8>,

@@ -187,14 +187,13 @@ impl Store {
     pub async fn explain_room(&self, id: i64, rows: Vec<NewOutbox>, now: i64) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE room SET explained = TRUE WHERE id = $1 AND NOT explained";
         let sealed = self.seal_outbox(rows);
+        let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
                 if execute!(tx, SQL, id)? == 0 {
                     return Ok(false);
                 }
-                for (row, payload) in sealed {
-                    outbox::insert(tx, row, payload, None, now).await?;
-                }
+                outbox::insert(tx, &store, sealed, now).await?;
                 Ok(true)
             })
         })

@@ -8,6 +8,7 @@ use crate::support::ircd::Person;
 
 mod crash;
 mod echo;
+mod folding;
 mod inbox;
 mod look_back;
 mod merging;

@@ -379,7 +379,7 @@ async fn the_outbox_keeps_order_and_forgets_payloads_when_they_are_done() {
     let history = vec![(0, line(buffer.id, "unseen"))];
     set.commit(Incoming { outbox, topics, history, ..Incoming::default() }).await;
     assert_eq!(set.waiting().await, ["one", "two", "three"]);
-    assert_eq!(store.rooms_with_requests().await.unwrap(), [set.room.id]);
+    assert_eq!(store.rooms_with_requests().await.unwrap(), [(set.room.id, 3)]);
     let rows = store.waiting_requests(set.room.id, 0, 10).await.unwrap();
     assert_eq!((rows[0].kind, rows[0].sender.as_str()), (OutboxKind::Message, "@g:x"));
     assert_eq!(store.waiting_requests(set.room.id, rows[0].seq, 1).await.unwrap()[0].payload, "two");

@@ -136,12 +136,16 @@ fn content_of(row: &Outbox) -> Value {
 
 /// Whether a content is a text or a notice and nothing else: no action, no answer, nothing that this does not know.
 fn is_plain(content: &Value) -> bool {
-    const KNOWN: [&str; 6] = ["msgtype", "body", "format", "formatted_body", "m.mentions", CONTENT_KEY];
-    let Some(fields) = content.as_object() else { return false };
-    fields.keys().all(|key| KNOWN.contains(&key.as_str()))
+    is_known(content)
         && matches!(content["msgtype"].as_str(), Some("m.text" | "m.notice"))
         && content["body"].is_string()
         && (content["format"].is_null() || content["format"] == "org.matrix.custom.html")
+}
+
+/// Whether a content is a message without anything special about it, such as what it answers.
+pub(super) fn is_known(content: &Value) -> bool {
+    const KNOWN: [&str; 6] = ["msgtype", "body", "format", "formatted_body", "m.mentions", CONTENT_KEY];
+    content.as_object().is_some_and(|fields| fields.keys().all(|key| KNOWN.contains(&key.as_str())))
 }
 
 /// What several rows say together.

@@ -1,12 +1,16 @@
 //! One request: made again until its outcome is known.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::{Bridge, content};
-use super::temporary;
+use super::super::Bridge;
+use super::super::content::{self, MessageType};
+use super::{load, temporary};
 use crate::matrix::ClientError;
-use crate::store::{Outbox, OutboxKind, RoomRow};
+use crate::matrix::event::CONTENT_KEY;
+use crate::store::{Folded, Outbox, OutboxKind, RoomKind, RoomRow};
 
 /// What a request came to.
 pub(super) enum Outcome {
@@ -106,11 +110,11 @@ impl Bridge {
         self.bring_in(room, room_id, &request.sender).await.map_err(temporary)?;
         let Outbox { sender, txn_id, payload, .. } = request;
         match request.kind {
-            OutboxKind::Message => self
-                .client
-                .send(sender, room_id, "m.room.message", txn_id, payload, request.ts)
-                .await
-                .map(Some),
+            OutboxKind::Message => {
+                let content = content_of(room, request);
+                let sent = self.client.send(sender, room_id, "m.room.message", txn_id, &content, request.ts);
+                sent.await.map(Some)
+            }
             OutboxKind::State => {
                 let StateArguments { kind, state_key, content } = read(payload)?;
                 self.client.send_state(sender, room_id, &kind, &state_key, &content).await.map(Some)
@@ -169,6 +173,18 @@ impl Bridge {
 /// Whether the event that comes of it carries the content key.
 pub(super) fn has_key(kind: OutboxKind) -> bool {
     matches!(kind, OutboxKind::Message | OutboxKind::Reaction)
+}
+
+/// The content of a message. It is the row's own, unless that stands for lines that were folded.
+fn content_of<'a>(room: &RoomRow, request: &'a Outbox) -> Cow<'a, str> {
+    let Ok(folded) = serde_json::from_str::<Folded>(&request.payload) else {
+        return Cow::Borrowed(&request.payload);
+    };
+    let is_kept = room.kind().is_ok_and(|kind| kind == RoomKind::Private);
+    let text = load::notice_of(folded, is_kept);
+    let mut content = content::message(MessageType::Notice, &text, None);
+    content[CONTENT_KEY] = request.txn_id.as_str().into();
+    Cow::Owned(content.to_string())
 }
 
 fn read<'a, T: Deserialize<'a>>(payload: &'a str) -> Result<T, ClientError> {

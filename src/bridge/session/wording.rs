@@ -16,13 +16,13 @@ pub(super) fn duration(time: Duration) -> String {
 }
 
 /// A time of the day, in UTC.
-pub(super) fn time(ms: i64) -> String {
+pub(in crate::bridge) fn time(ms: i64) -> String {
     let time = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
     time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// From when to when, in UTC; the day is said where it is not the same.
-pub(super) fn span(from: i64, to: i64) -> String {
+pub(in crate::bridge) fn span(from: i64, to: i64) -> String {
     const DAY: &str = "%Y-%m-%d";
     let time = |ms: i64, format: &str| {
         let time = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();

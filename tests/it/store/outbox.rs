@@ -1,5 +1,7 @@
 //! The outbox: rows that become one event.
 
+use towline::store::{Folding, Incoming};
+
 use super::{NOW, Set, message};
 
 /// A room in which these wait.
@@ -35,4 +37,36 @@ async fn a_batch_is_read_whole_or_not_at_all() {
     store.separate_requests(room, seqs[3]).await.unwrap();
     let alone = batches(store.waiting_requests(room, 0, 10).await.unwrap());
     assert_eq!(alone, [None, Some(seqs[3]), Some(seqs[4]), Some(seqs[5])]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_full_room_has_no_space_for_is_counted_and_told_in_its_place() {
+    let set = Set::new().await;
+    let (store, room) = (&set.store, set.room.id);
+    let rows = |texts: &[&str]| texts.iter().map(|text| message(room, "@g:x", text)).collect::<Vec<_>>();
+    let commit = async |texts: &[&str], left: i64, unfoldable: &[usize]| {
+        let foldable = (0..texts.len()).filter(|place| !unfoldable.contains(place)).collect();
+        let folding = Folding { limit: 3, left: [(room, left)].into(), foldable };
+        let incoming = Incoming { outbox: rows(texts), folding, ..Incoming::default() };
+        store.commit_incoming(set.session.id, set.epoch, "fake", incoming, NOW).await.unwrap()
+    };
+    let folded = |lines: i64| format!(r#"{{"folded":{lines},"first_at":{NOW},"last_at":{NOW}}}"#);
+    // An estimate that is too low folds nothing that there is space for.
+    assert!(commit(&["1", "2"], 0, &[]).await.is_empty());
+    assert_eq!(commit(&["3", "4", "5"], 1, &[]).await, [(room, 2)].into());
+    assert_eq!(store.rooms_with_folds().await.unwrap(), [room]);
+    assert_eq!(commit(&["6"], -2, &[]).await, [(room, 1)].into());
+    assert_eq!(set.waiting().await, ["1", "2", "3"]);
+    // What is never folded comes behind a row that stands for what was.
+    assert_eq!(commit(&["7", "for you", "8"], -3, &[1]).await, [(room, 2)].into());
+    assert_eq!(set.waiting().await, ["1", "2", "3", &folded(4), "for you"]);
+    store.enqueue(rows(&["an answer"]), NOW).await.unwrap();
+    assert_eq!(set.waiting().await[5..], [folded(1), "an answer".to_owned()]);
+    // While lines are folded none is sent, though there is space.
+    assert_eq!(commit(&["9"], 0, &[]).await, [(room, 1)].into());
+    assert_eq!(commit(&["10"], 3, &[]).await, [(room, 1)].into());
+    assert!(store.close_fold(room, NOW).await.unwrap());
+    assert!(!store.close_fold(room, NOW).await.unwrap());
+    assert_eq!(set.waiting().await[7..], [folded(2)]);
+    assert!(store.rooms_with_folds().await.unwrap().is_empty());
 }

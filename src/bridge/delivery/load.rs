@@ -1,0 +1,304 @@
+//! How full the rooms' outboxes are, and what goes to history only beyond their bound.
+//!
+//! The figures are estimates in memory, kept up by whoever adds and whoever delivers: below the bound they cost a look
+//! into a map for each commit. Near it the commit itself looks into the store, which has the last word. What must reach
+//! the person is never folded: lines that mention them, answers, and everything that is said to them alone.
+//!
+//! | who | does |
+//! |---|---|
+//! | a session's commit | [`Bridge::commit_incoming`]: folds what there is no space for |
+//! | the room's lane | closes the fold when the room has nothing left to send |
+//! | the store | closes it before anything that is never folded |
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use super::super::Bridge;
+use super::super::session::wording;
+use super::merge;
+use crate::format::RichText;
+use crate::store::{Folded, Folding, Incoming, NewOutbox, OutboxKind, RoomKind, StoreError};
+
+/// How full the rooms are.
+#[derive(Default)]
+pub(in crate::bridge) struct Load(Mutex<HashMap<i64, Room>>);
+
+#[derive(Default)]
+struct Room {
+    /// Requests that wait, about.
+    waiting: i64,
+    /// Lines may be folded that no event stands for yet.
+    may_have_fold: bool,
+    /// Grows whenever lines are folded: what was seen before is no news about them.
+    folds: u64,
+}
+
+/// Lines may be folded; seen when there were so many folds.
+pub(super) struct Fold(u64);
+
+impl Load {
+    fn rooms(&self) -> MutexGuard<'_, HashMap<i64, Room>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the store holds at a start.
+    pub(in crate::bridge) fn begin(&self, waiting: &[(i64, i64)], folds: &[i64]) {
+        let mut rooms = self.rooms();
+        for (room, waiting) in waiting {
+            rooms.entry(*room).or_default().waiting = *waiting;
+        }
+        for room in folds {
+            rooms.entry(*room).or_default().may_have_fold = true;
+        }
+    }
+
+    /// The rooms that may be full with these requests, and how many each of them has left.
+    fn crowded(&self, rows: &[NewOutbox], limit: i64) -> BTreeMap<i64, i64> {
+        let mut rooms = self.rooms();
+        let mut crowded = BTreeMap::new();
+        for (id, new) in count(rows) {
+            if let Some(room) = rooms.get_mut(&id)
+                && (room.may_have_fold || room.waiting + new > limit)
+            {
+                // From before the commit on: whoever looks meanwhile must not be sure that there is none.
+                room.may_have_fold = true;
+                room.folds += 1;
+                crowded.insert(id, limit - room.waiting);
+            }
+        }
+        crowded
+    }
+
+    /// These requests are stored, or folded.
+    fn added(&self, new: &BTreeMap<i64, i64>, folded: &BTreeMap<i64, i64>) {
+        let mut rooms = self.rooms();
+        for (id, new) in new {
+            rooms.entry(*id).or_default().waiting += new;
+        }
+        for (id, folded) in folded {
+            let room = rooms.entry(*id).or_default();
+            room.waiting -= folded;
+            // The lane may have closed a fold between the decision and the commit, and thinks that there is none.
+            room.may_have_fold = true;
+            room.folds += 1;
+        }
+    }
+
+    /// So many requests of a room wait no longer.
+    pub(super) fn done(&self, room: i64, requests: usize) {
+        if let Some(room) = self.rooms().get_mut(&room) {
+            room.waiting = (room.waiting - requests as i64).max(0);
+        }
+    }
+
+    /// A room has nothing to send: whether lines may be folded.
+    pub(super) fn drained(&self, room: i64) -> Option<Fold> {
+        let mut rooms = self.rooms();
+        let load = rooms.get(&room)?;
+        if load.may_have_fold {
+            return Some(Fold(load.folds));
+        }
+        // With it goes what the estimate was wrong by.
+        rooms.remove(&room);
+        None
+    }
+
+    /// The store has no folded lines of a room, as far as they were folded before that look.
+    pub(super) fn unfolded(&self, room: i64, seen: &Fold) {
+        if let Some(room) = self.rooms().get_mut(&room)
+            && room.folds == seen.0
+        {
+            room.may_have_fold = false;
+        }
+    }
+}
+
+fn count(rows: &[NewOutbox]) -> BTreeMap<i64, i64> {
+    let mut count = BTreeMap::new();
+    for row in rows {
+        *count.entry(row.room).or_default() += 1;
+    }
+    count
+}
+
+/// Whether a request is routine: it may go to history only.
+fn is_foldable(row: &NewOutbox) -> bool {
+    if row.kind != OutboxKind::Message {
+        return false;
+    }
+    let content: Value = serde_json::from_str(&row.payload).unwrap_or_default();
+    let mentions = &content["m.mentions"];
+    let mentions_nobody =
+        mentions["user_ids"].as_array().is_none_or(Vec::is_empty) && mentions["room"] != true;
+    merge::is_known(&content) && mentions_nobody
+}
+
+/// What is said in place of lines that are not shown.
+pub(super) fn notice_of(folded: Folded, is_kept: bool) -> RichText {
+    let Folded { lines, first_at, last_at } = folded;
+    let (what, fate) = if lines == 1 {
+        (
+            format!("1 line of {} is", wording::time(first_at)),
+            ["It is", "It was the server's, and is not kept."],
+        )
+    } else {
+        let span = wording::span(first_at, last_at);
+        let fate = ["They are", "They were the server's, and are not kept."];
+        (format!("{} lines {span} are", with_commas(lines)), fate)
+    };
+    let text = RichText::plain(format!("{what} not shown here: the homeserver was away. "));
+    if is_kept {
+        text.text(format!("{} in the history; type ", fate[0])).code("history").text(".")
+    } else {
+        text.text(fate[1])
+    }
+}
+
+/// A number with its thousands apart.
+fn with_commas(number: i64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).unwrap_or_default())
+        .collect();
+    groups.join(",")
+}
+
+impl Bridge {
+    /// Commits what a session has read. Beyond a room's bound its routine goes to history only.
+    pub(in crate::bridge) async fn commit_incoming(
+        &self,
+        session: i64,
+        epoch: i64,
+        network: &str,
+        mut incoming: Incoming,
+    ) -> Result<(), StoreError> {
+        let limit = i64::from(self.config.limits.outbox);
+        let new = count(&incoming.outbox);
+        let mut left = self.load.crowded(&incoming.outbox, limit);
+        for room in left.keys().copied().collect::<Vec<_>>() {
+            // What is said to somebody alone always waits.
+            let kind = self.store.room(room).await?.map(|room| room.kind()).transpose()?;
+            if kind.is_none_or(|kind| kind == RoomKind::Query) {
+                left.remove(&room);
+            }
+        }
+        if !left.is_empty() {
+            let rows = incoming.outbox.iter().enumerate();
+            let foldable = rows.filter(|(_, row)| left.contains_key(&row.room) && is_foldable(row));
+            let foldable: BTreeSet<usize> = foldable.map(|(place, _)| place).collect();
+            incoming.folding = Folding { limit, left, foldable };
+        }
+        let now = self.clock.unix_ms();
+        let folded = self.store.commit_incoming(session, epoch, network, incoming, now).await?;
+        self.load.added(&new, &folded);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::content::{self, MessageType};
+    use rstest::rstest;
+
+    fn line(kind: MessageType, mentioned: Option<&str>) -> NewOutbox {
+        content::message_row(1, "@g:x", content::message(kind, &RichText::plain("hi"), mentioned), None)
+    }
+
+    fn answer() -> NewOutbox {
+        let content = content::message(MessageType::Text, &RichText::plain("hi"), None);
+        content::message_row(1, "@g:x", content::in_reply_to(content, "$e"), None)
+    }
+
+    #[rstest]
+    #[case::a_line(line(MessageType::Text, None), true)]
+    #[case::an_action(line(MessageType::Emote, None), true)]
+    #[case::a_notice(line(MessageType::Notice, None), true)]
+    #[case::a_highlight(line(MessageType::Text, Some("@a:x")), false)]
+    #[case::an_answer(answer(), false)]
+    #[case::a_topic(content::state_row(1, "@g:x", "m.room.topic", &serde_json::json!({ "topic": "x" })), false)]
+    #[case::a_redaction(content::redact_row(1, "@g:x", "$e", "x"), false)]
+    #[case::an_invitation(content::invite_row(1, "@g:x", "@a:x"), false)]
+    fn only_routine_is_folded(#[case] row: NewOutbox, #[case] foldable: bool) {
+        assert_eq!(is_foldable(&row), foldable);
+    }
+
+    #[rstest]
+    #[case::many(
+        4_210,
+        1_763_726_865_000,
+        true,
+        "4,210 lines from 2025-11-21 12:03:10 to 12:07:45 UTC are not shown here: the \
+        homeserver was away. They are in the history; type history."
+    )]
+    #[case::one(
+        1,
+        1_763_726_590_000,
+        true,
+        "1 line of 2025-11-21 12:03:10 UTC is not shown here: the homeserver was away. \
+        It is in the history; type history."
+    )]
+    #[case::of_the_server(
+        1_000_000,
+        1_763_726_865_000,
+        false,
+        "1,000,000 lines from 2025-11-21 12:03:10 to 12:07:45 UTC \
+        are not shown here: the homeserver was away. They were the server's, and are not kept."
+    )]
+    fn the_notice_says_how_many_and_where_they_are(
+        #[case] lines: i64,
+        #[case] last_at: i64,
+        #[case] is_kept: bool,
+        #[case] wanted: &str,
+    ) {
+        let folded = Folded { lines, first_at: 1_763_726_590_000, last_at };
+        assert_eq!(notice_of(folded, is_kept).to_plain(), wanted);
+    }
+
+    #[test]
+    fn a_room_is_crowded_when_it_would_be_more_than_full_and_while_lines_are_folded() {
+        let load = Load::default();
+        let one = [line(MessageType::Text, None)];
+        assert!(load.crowded(&one, 10).is_empty());
+        load.begin(&[(1, 9)], &[]);
+        assert!(load.crowded(&one, 10).is_empty(), "the tenth has its place");
+        load.added(&count(&one), &BTreeMap::new());
+        assert_eq!(load.crowded(&one, 10), [(1, 0)].into());
+        load.done(1, 5);
+        assert_eq!(load.crowded(&one, 10), [(1, 5)].into(), "until the lane has looked");
+    }
+
+    #[test]
+    fn an_estimate_that_was_wrong_is_forgotten_when_a_room_has_nothing_to_send() {
+        let load = Load::default();
+        load.begin(&[(1, 9)], &[]);
+        load.done(1, 5);
+        assert!(load.drained(1).is_none());
+        let ten: Vec<NewOutbox> = (0..10).map(|_| line(MessageType::Text, None)).collect();
+        assert!(load.crowded(&ten, 10).is_empty());
+    }
+
+    #[test]
+    fn a_fold_made_while_another_is_closed_is_not_forgotten() {
+        let load = Load::default();
+        let one = [line(MessageType::Text, None)];
+        load.begin(&[(1, 10)], &[]);
+        load.crowded(&one, 10);
+        load.added(&count(&one), &[(1, 1)].into());
+        load.done(1, 10);
+        // The lane looks, a line is folded, the lane learns that the first ones are told.
+        let seen = load.drained(1).unwrap();
+        load.crowded(&one, 10);
+        load.added(&count(&one), &[(1, 1)].into());
+        load.unfolded(1, &seen);
+        let seen = load.drained(1).expect("the last one is still to be told");
+        load.unfolded(1, &seen);
+        assert!(load.drained(1).is_none());
+        assert!(load.rooms().is_empty(), "nothing is kept of a room that has nothing to send");
+    }
+}

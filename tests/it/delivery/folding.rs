@@ -1,0 +1,71 @@
+//! A room's outbox has a bound: beyond it lines go to the history only, and one event stands for them.
+
+use super::Talk;
+use crate::support::bridge::World;
+
+async fn small_talk() -> Talk {
+    Talk::begin_in(World::builder().config("limits: { outbox: 100 }\n").start().await).await
+}
+
+/// The notices that stand for lines of a room, each with its place in the timeline and its number.
+fn notices(talk: &Talk) -> Vec<(usize, i64)> {
+    let lines = talk.world.homeserver.timeline_by_line(&talk.room).into_iter().enumerate();
+    let notices = lines.filter(|(_, (sender, line))| {
+        *sender == talk.world.homeserver.bot() && line.contains("not shown here")
+    });
+    notices.map(|(place, (_, line))| (place, line.split(' ').next().unwrap().parse().unwrap())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_bound_lines_go_to_the_history_and_notices_say_how_many() {
+    let talk = small_talk().await;
+    talk.bob.say("alice", "psst 0");
+    let query = talk.world.homeserver.wait_invite(talk.alice.id()).await;
+    talk.hold_back("first", || {
+        talk.say("line", 200);
+        talk.bob.say("#rust", "alice: look");
+        talk.say("more", 50);
+        (1..150).for_each(|number| talk.bob.say("alice", &format!("psst {number}")));
+    })
+    .await;
+    // What waits is what the bound allows, what is never folded, and what stands for the rest.
+    let waiting = "SELECT CAST(COUNT(*) AS TEXT) FROM outbox JOIN room ON room.id = outbox.room
+        WHERE state = 'queued' AND room.kind = 'private'";
+    assert_eq!(talk.world.database().texts(waiting).await, ["102"]);
+    talk.world.homeserver.faults().clear();
+    talk.world.homeserver.wait_message(&talk.room, "alice: look").await;
+    let is_last = |body: &str| body.starts_with("50 lines ") && body.contains("type history");
+    talk.world.homeserver.wait_event(&talk.room, |event| is_last(event.body())).await;
+    let lines = talk.world.homeserver.timeline_lines(&talk.room);
+    let start = lines.iter().position(|line| line == "first").unwrap();
+    let shown: Vec<&str> = lines[start + 1..].iter().map(String::as_str).collect();
+    let wanted: Vec<String> = (0..99).map(|number| format!("line {number}")).collect();
+    assert_eq!(shown[..99], wanted.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(shown[99].starts_with("101 lines from "), "{}", shown[99]);
+    assert_eq!(shown[100], "alice: look");
+    assert_eq!(notices(&talk), [(start + 100, 101), (start + 102, 50)]);
+    // To one alone everything is said.
+    talk.world.homeserver.wait_message(&query, "psst 149").await;
+    let said = talk.world.homeserver.timeline_lines(&query);
+    assert_eq!(said, (0..150).map(|number| format!("psst {number}")).collect::<Vec<_>>());
+    // The history has them all, and what comes now is shown.
+    let kept = "SELECT text FROM history WHERE text LIKE 'line %' OR text LIKE 'more %' ORDER BY id";
+    let said: Vec<String> =
+        (0..200).map(|n| format!("line {n}")).chain((0..50).map(|n| format!("more {n}"))).collect();
+    assert_eq!(talk.world.database().texts(kept).await, said);
+    talk.bob.say("#rust", "and now");
+    talk.world.homeserver.wait_message(&talk.room, "and now").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_folded_is_told_after_a_restart() {
+    let mut talk = small_talk().await;
+    talk.hold_back("first", || talk.say("line", 150)).await;
+    talk.world.stop_bridge().await;
+    talk.world.homeserver.faults().clear();
+    talk.world.start_bridge().await;
+    talk.heard("line", 99).await;
+    talk.world.homeserver.wait_event(&talk.room, |event| event.body().starts_with("51 lines ")).await;
+    talk.world.wait_outbox_empty().await;
+    assert_eq!(notices(&talk).len(), 1);
+}

@@ -102,6 +102,9 @@ pub struct Shared {
     settled: Mutex<HashMap<i64, (String, String)>>,
     /// What is being sent, to be confirmed by its echo.
     attempts: delivery::Attempts,
+    /// What is to be told about requests that were refused.
+    refusals: delivery::Refusals,
+    tellers: Lanes<delivery::RefusalKey>,
     /// How full the rooms' outboxes are.
     load: delivery::Load,
     /// Rooms whose first requests may have been carried out although nothing was stored about that.
@@ -137,6 +140,8 @@ impl Bridge {
             receipts: Lanes::default(),
             settled: Mutex::default(),
             attempts: delivery::Attempts::default(),
+            refusals: delivery::Refusals::default(),
+            tellers: Lanes::default(),
             load: delivery::Load::default(),
             unsure: Mutex::default(),
             perhaps_made: Mutex::default(),

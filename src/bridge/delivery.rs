@@ -10,11 +10,13 @@
 //! | `attempts` | requests under way, and their echoes |
 //! | `load` | how full rooms are, and what is folded |
 //! | `merge` | rows that become one event |
+//! | `refusals` | what is refused for good, told |
 //! | `request` | one request, until its outcome is known |
 
 mod attempts;
 mod load;
 mod merge;
+mod refusals;
 mod request;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -23,6 +25,7 @@ use std::sync::PoisonError;
 pub(super) use self::attempts::Attempts;
 pub(super) use self::load::Load;
 use self::merge::Planned;
+pub(super) use self::refusals::{Key as RefusalKey, Refusals};
 use self::request::{Outcome, has_key};
 use super::ghosts::GhostError;
 use super::{Bridge, content};
@@ -264,6 +267,7 @@ impl Bridge {
     ) -> Result<(), StoreError> {
         tracing::warn!(room = room.id, kind = ?request.kind, %reason, "the homeserver refuses a request for good");
         self.store.request_refused(request.seq, &reason.to_string()).await?;
+        self.tell_refusal(room, request, reason).await?;
         if request.kind == OutboxKind::Redact {
             // It held a secret, and the person believes it gone.
             let text = RichText::plain(

@@ -163,6 +163,12 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(id).fetch_optional(p).await)?)
     }
 
+    /// The number of a session's network room.
+    pub async fn network_room(&self, session: i64) -> Result<Option<i64>, StoreError> {
+        const SQL: &str = "SELECT room FROM link WHERE role = 'network' AND session = $1";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(session).fetch_optional(p).await)?)
+    }
+
     /// The room with this Matrix id.
     pub async fn room_by_matrix_id(&self, room_id: &str) -> Result<Option<RoomRow>, StoreError> {
         const SQL: &str = room_query!("WHERE room.room_id = $1");

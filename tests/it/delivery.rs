@@ -12,6 +12,7 @@ mod folding;
 mod inbox;
 mod look_back;
 mod merging;
+mod refusals;
 mod storm;
 
 /// Alice in #rust, where bob is; bob's ghost has come.

@@ -10,7 +10,7 @@ mod points;
 
 use self::drill::{Channel, Drill, Faults, Kill, Report};
 use crate::support::bridge::World;
-use crate::support::ircd::Person;
+use crate::support::ircd::{self, Person};
 use crate::support::random::Random;
 
 const CHANNEL: &str = "#rust";
@@ -50,9 +50,22 @@ impl Channel for FakeChannel {
     }
 }
 
-/// A drill behind the fake IRC server, which keeps no history: what is missing lies in gap notices.
-async fn without_history(kills: impl FnOnce(&mut Random) -> Vec<Kill>, faults: Faults) -> Report {
+/// What the fake IRC server keeps for those who come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum History {
+    /// Everything, to be asked for: nothing may be missing.
+    Kept,
+    /// Nothing: what is missing lies in an outage and inside a gap's notice.
+    None,
+}
+
+async fn drill(history: History, kills: impl FnOnce(&mut Random) -> Vec<Kill>) -> Report {
+    let options = match history {
+        History::Kept => ircd::Options::with_history(),
+        History::None => ircd::Options::default(),
+    };
     let world = World::builder()
+        .ircd(options)
         .through_proxy()
         .homeserver_options(|options| options.record_requests = false)
         .without_bridge()
@@ -62,24 +75,33 @@ async fn without_history(kills: impl FnOnce(&mut Random) -> Vec<Kill>, faults: F
     let (writer, _, room) = world.user_in_channel("alice", CHANNEL).await;
     let mut random = Random::seeded("crash");
     let kills = kills(&mut random);
-    let drill = Drill { world: &world, channel: &channel, writer, room, may_miss: true, random };
-    drill.run(process, kills, faults).await
+    let may_miss = history == History::None;
+    let drill = Drill { world: &world, channel: &channel, writer, room, may_miss, random };
+    drill.run(process, kills, MILD).await
 }
 
 #[cfg(feature = "failpoints")]
+#[rstest::rstest]
+#[case::with_history(History::Kept)]
+#[case::without_history(History::None)]
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_1_a_kill_at_each_step_loses_and_doubles_nothing(#[case] history: History) {
+    drill(history, Kill::at_each_point).await.conclude(&format!("each step, history {history:?}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_1_ten_kills_at_random_lose_and_double_nothing() {
+    drill(History::Kept, |random| Kill::at_random(random, 10)).await.conclude("ten at random");
+}
+
+#[cfg(feature = "failpoints")]
+#[rstest::rstest]
+#[case::with_history(History::Kept)]
+#[case::without_history(History::None)]
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: scripts/test --crash"]
-async fn invariant_1_a_hundred_kills_lose_and_double_nothing_without_history() {
-    without_history(|random| Kill::rounds(random, 7), MILD).await.conclude("a hundred, no history");
-}
-
-#[cfg(feature = "failpoints")]
-#[tokio::test(flavor = "multi_thread")]
-async fn invariant_1_a_kill_at_each_step_loses_and_doubles_nothing_without_history() {
-    without_history(Kill::at_each_point, MILD).await.conclude("each step, no history");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn invariant_1_ten_kills_at_random_lose_and_double_nothing_without_history() {
-    without_history(|random| Kill::at_random(random, 10), MILD).await.conclude("at random, no history");
+async fn invariant_1_a_hundred_kills_lose_and_double_nothing(#[case] history: History) {
+    drill(history, |random| Kill::rounds(random, 7))
+        .await
+        .conclude(&format!("a hundred, history {history:?}"));
 }

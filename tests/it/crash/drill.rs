@@ -197,6 +197,9 @@ impl<C: Channel> Drill<'_, C> {
         };
         let mended = self.mend();
         let verdict = self.settle(&record).await;
+        if !verdict.is_good() {
+            self.keep_evidence(&record, &mended);
+        }
         assert_eq!(mended.stop().await, Some(0));
         let outages = record.outages.borrow();
         Report {
@@ -351,6 +354,27 @@ impl<C: Channel> Drill<'_, C> {
                 last_words = true;
             }
         }
+    }
+
+    /// Writes down what a failure is understood by: the room, the channel, the outages and the bridge's own log.
+    #[expect(clippy::print_stdout, reason = "somebody has to find it")]
+    fn keep_evidence(&self, record: &Record, process: &BridgeProcess) {
+        let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{}", now()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let events = self.world.homeserver.events(&self.room);
+        let room = events.iter().map(|event| {
+            format!("{} {} {} {} {}\n", event.ts, event.event_id, event.sender, event.kind, event.content)
+        });
+        let seen = record.witnessed.borrow();
+        let said_at = record.said_at.borrow();
+        let said = seen.said.iter().map(|line| format!("{} {}-{}\n", said_at[line], line.0, line.1));
+        let outages = record.outages.borrow().all().into_iter().map(|(from, to)| format!("{from} {to}\n"));
+        std::fs::write(directory.join("room"), room.collect::<String>()).unwrap();
+        std::fs::write(directory.join("said"), said.collect::<String>()).unwrap();
+        std::fs::write(directory.join("heard"), seen.heard.join("\n")).unwrap();
+        std::fs::write(directory.join("outages"), outages.collect::<String>()).unwrap();
+        std::fs::copy(process.log_file(), directory.join("log")).unwrap();
+        println!("the evidence is in {}", directory.display());
     }
 
     fn judge(&self, record: &Record) -> Verdict {

@@ -218,3 +218,42 @@ async fn live_lines_do_not_wait_for_ever_for_a_server_that_does_not_answer() {
     assert_eq!([&lines[0], &lines[1], &lines[3]], ["before", "after", "missed"]);
     assert!(lines[2].starts_with("Missed lines, said since "), "{}", lines[2]);
 }
+
+#[rstest::rstest]
+#[case::that_keeps_history(true)]
+#[case::that_does_not(false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_missed_lines_when_the_connection_breaks_stands_behind_them_with_the_next_server(
+    #[case] keeps_history: bool,
+) {
+    let Scene { world, alice, bob, room, control } = scene_with_history().await;
+    world.ircd.stall_history(true);
+    let mark = world.ircd.mark();
+    world.ircd.cut("alice");
+    world.ircd.wait_gone("alice").await;
+    bob.say("#rust", "missed");
+    world.ircd.wait_line_after(mark, |_, line| line.contains("CHATHISTORY AFTER #rust")).await;
+    bob.say("#rust", "live");
+    // It reads in order: what it answers, it answers after that.
+    world.ircd.send_line("alice", "PING :after-the-line");
+    world.ircd.wait_line(|_, line| line.contains("after-the-line")).await;
+    assert_eq!(world.homeserver.timeline_lines(&room), ["before"]);
+    world.ircd.stall_history(false);
+    if !keeps_history {
+        world.ircd.forget_capability("draft/chathistory");
+    }
+    world.ircd.cut("alice");
+    world.ircd.wait_gone("alice").await;
+    alice.send_text(&control, "connect");
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.say("#rust", "after");
+    world.homeserver.wait_message(&room, "after").await;
+    let lines = world.homeserver.timeline_lines(&room);
+    if keeps_history {
+        assert_eq!(lines, ["before", "missed", "live", "after"]);
+        assert_eq!(gaps(&world, &room), []);
+    } else {
+        assert_eq!([&lines[0], &lines[1], &lines[3]], ["before", "live", "after"]);
+        assert_eq!(gaps(&world, &room).len(), 1);
+    }
+}

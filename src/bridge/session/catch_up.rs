@@ -92,6 +92,9 @@ pub(super) struct CatchingUp {
     replays: HashMap<i64, Replay>,
     /// By the number of the buffer.
     buffers: HashMap<i64, CatchUp>,
+    /// Live lines that waited when the connection broke, by the number of the buffer: the server keeps them, too, but
+    /// the next one may not.
+    left_over: HashMap<i64, VecDeque<(Line, Option<char>)>>,
     /// The conversations of the absence were asked for, until when; since when we were away.
     conversations: Option<(u64, Instant, i64)>,
     /// Since when we were away, until the conversations are asked for.
@@ -127,7 +130,13 @@ impl Actor {
         let buffer = self.buffers.get(place).row.id;
         let known = self.bridge.store.last_line_before(buffer, from - OVERLAP).await?;
         let mark = HistoryMark::Time(known.unwrap_or(from - SKEW));
-        let Some(request) = self.ask_for_history(place, mark) else {
+        let asked = self.ask_for_history(place, mark);
+        // They come again, where they belong; unless nobody else has them.
+        let left_over = self.catching_up.left_over.remove(&buffer).unwrap_or_default();
+        let Some(request) = asked else {
+            for (line, status) in left_over {
+                self.show(place, line, status).await?;
+            }
             return Ok(false);
         };
         let now = self.now();
@@ -277,21 +286,19 @@ impl Actor {
         Ok(())
     }
 
-    /// The connection is gone: what waits is shown, and the gaps stay open.
-    pub(super) async fn break_off_catch_up(&mut self) -> Result<(), StoreError> {
-        let buffers: Vec<i64> = self.catching_up.buffers.keys().copied().collect();
-        for buffer in buffers {
-            self.let_live_lines_go(buffer).await?;
-            let from = self.catching_up.buffers.remove(&buffer).map(|one| one.from);
+    /// The connection is gone, and the gaps stay open. What waits is not shown: it would stand before what was said
+    /// earlier and is still to be fetched.
+    pub(super) fn break_off_catch_up(&mut self) {
+        for (buffer, catch_up) in std::mem::take(&mut self.catching_up.buffers) {
             if let Some(place) = self.buffers.find_id(buffer) {
-                self.buffers.get_mut(place).gap_from = from;
+                self.buffers.get_mut(place).gap_from = Some(catch_up.from);
+                self.catching_up.left_over.insert(buffer, catch_up.waiting);
             }
         }
         self.catching_up.replays.clear();
         if let Some((.., from)) = self.catching_up.conversations.take() {
             self.catching_up.away_from = Some(from);
         }
-        Ok(())
     }
 
     /// The network can be spoken to: who spoke to us meanwhile? ZNC tells all that it kept, where it can.

@@ -211,7 +211,7 @@ impl Actor {
         } else {
             self.next_server += 1;
         }
-        self.break_off_catch_up().await?;
+        self.break_off_catch_up();
         self.begin_gaps(&link.session);
         self.give_back(&link.session).await?;
         Ok(true)

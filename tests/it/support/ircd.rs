@@ -301,6 +301,11 @@ impl Ircd {
         self.shared.change(|network| network.faults.history_stalls = stalls);
     }
 
+    /// This capability is not offered to connections to come.
+    pub(crate) fn forget_capability(&self, name: &str) {
+        self.shared.change(|network| network.options.capabilities.retain(|one| one != name));
+    }
+
     /// Bytes to a client, as they are.
     pub(crate) fn send_raw(&self, nick: &str, bytes: &[u8]) {
         self.shared.change(|network| network.out(nick, Out::Bytes(bytes.to_vec())));

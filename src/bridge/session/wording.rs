@@ -102,19 +102,39 @@ pub(super) fn join_remedy(code: u16) -> &'static str {
     }
 }
 
-/// Why a message was refused, and what to do.
+/// Why a message was refused, and what to do; nothing where the server's own words say it all, as those of `FAIL` do.
 pub(super) fn message_remedy(code: u16) -> &'static str {
     match code {
-        401 => "Nobody of that nick is on the network now.",
+        401 | 406 => "Nobody of that nick is on the network now.",
+        402 => "There is no such server on the network.",
         403 => "There is no such channel.",
         404 => {
             "The channel does not take messages from you: it may be moderated (+m), or closed to people outside it \
                 or not logged in."
         }
+        407 => "The name stands for several people there: write to one nick.",
+        408 => "The channel takes no colours: send it without formatting.",
+        411 | 413..=415 => "The server takes that for no channel and no nick.",
+        412 => "The server found no text in it.",
+        417 => "It was too long for the server: send it in parts.",
+        437 => "The network lets nobody use that name for now: try again later.",
+        439 => "You write to new people faster than the network allows: wait a minute.",
         442 => "You are not in that channel.",
-        477 | 486 | 531 | 716 => {
-            "They take messages only from people who are logged in, or whom they accept."
+        477 => {
+            "The channel is for people who are logged in: type sasl ACCOUNT PASSWORD in the network's room, then \
+                connect again."
         }
+        486 => {
+            "They take messages only from people who are logged in: type sasl ACCOUNT PASSWORD in the network's \
+                room, then connect again."
+        }
+        489 => "The channel is only for people who are connected with TLS.",
+        492 => "The channel takes no CTCP.",
+        499 | 531 => {
+            "They take no messages from you: perhaps only from people who are logged in, or whom they accept."
+        }
+        716 => "They take messages only from people whom they accept (+g).",
+        717 => "They were told that you wrote: wait until they accept you.",
         _ => "",
     }
 }
@@ -153,5 +173,39 @@ mod tests {
     #[case::second_time("malice, alice", true)]
     fn a_mention_is_a_whole_word(#[case] text: &str, #[case] mentioned: bool) {
         assert_eq!(mentions(text, "alice", CaseMapping::Rfc1459), mentioned);
+    }
+
+    #[rstest]
+    #[case::no_such_nick(401, "Nobody of that nick")]
+    #[case::no_such_server(402, "no such server")]
+    #[case::no_such_channel(403, "no such channel")]
+    #[case::moderated(404, "moderated")]
+    #[case::was_no_such_nick(406, "Nobody of that nick")]
+    #[case::too_many_targets(407, "one nick")]
+    #[case::no_colours(408, "without formatting")]
+    #[case::no_recipient(411, "no channel and no nick")]
+    #[case::no_text(412, "no text")]
+    #[case::no_top_level(413, "no channel and no nick")]
+    #[case::wild_top_level(414, "no channel and no nick")]
+    #[case::bad_mask(415, "no channel and no nick")]
+    #[case::too_long(417, "in parts")]
+    #[case::unavailable(437, "try again later")]
+    #[case::too_fast(439, "wait a minute")]
+    #[case::not_in_the_channel(442, "not in that channel")]
+    #[case::channel_for_accounts(477, "sasl ACCOUNT PASSWORD")]
+    #[case::person_for_accounts(486, "sasl ACCOUNT PASSWORD")]
+    #[case::channel_for_tls(489, "TLS")]
+    #[case::no_ctcp(492, "CTCP")]
+    #[case::not_to_this_user_unreal(499, "whom they accept")]
+    #[case::not_to_this_user_inspircd(531, "whom they accept")]
+    #[case::caller_id(716, "whom they accept")]
+    #[case::caller_id_told(717, "wait until they accept you")]
+    #[case::fail(0, "")]
+    #[case::modes_of_others(502, "")]
+    #[case::help(524, "")]
+    fn a_refusal_is_told_in_plain_words(#[case] code: u16, #[case] part: &str) {
+        let remedy = message_remedy(code);
+        assert!(remedy.contains(part) && remedy.is_empty() == part.is_empty(), "{code}: {remedy:?}");
+        assert!(remedy.is_empty() || remedy.ends_with('.'), "{code}: {remedy:?}");
     }
 }

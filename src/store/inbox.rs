@@ -71,7 +71,8 @@ impl Store {
         (event, payload)
     }
 
-    /// The next events of a lane, after a place in the order.
+    /// The next events of a lane, after a place in the order. One whose payload does not open is poison: it is set
+    /// aside, and stops nothing behind it.
     pub async fn waiting_events(
         &self,
         lane: &str,
@@ -80,19 +81,28 @@ impl Store {
     ) -> Result<Vec<InboxEvent>, StoreError> {
         const SQL: &str = "SELECT seq, event_id, payload, received_at FROM inbox
             WHERE lane = $1 AND state = 'new' AND seq > $2 ORDER BY seq LIMIT $3";
-        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(lane)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(p)
-            .await)?;
-        rows.into_iter()
-            .map(|row| {
-                let json = self.sealer().open(&row.payload, &row_name(&row.event_id))?;
-                let json = String::from_utf8(json).map_err(|_| StoreError::Sealed)?;
-                Ok(InboxEvent { seq: row.seq, event_id: row.event_id, json, received_at: row.received_at })
-            })
-            .collect()
+        loop {
+            let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+                .bind(lane)
+                .bind(after)
+                .bind(limit)
+                .fetch_all(p)
+                .await)?;
+            let (read, mut events) = (rows.len(), Vec::with_capacity(rows.len()));
+            for Row { seq, event_id, payload, received_at } in rows {
+                match self.sealer().open_text(&payload, &row_name(&event_id)) {
+                    Ok(json) => events.push(InboxEvent { seq, event_id, json, received_at }),
+                    Err(error) => {
+                        tracing::error!(event = %event_id, %error, "an event is set aside");
+                        self.finish_event(seq, Some(&error.to_string())).await?;
+                    }
+                }
+            }
+            // None at all would be the end of the lane.
+            if read == 0 || !events.is_empty() {
+                return Ok(events);
+            }
+        }
     }
 
     /// The lanes in which something waits.
@@ -105,6 +115,15 @@ impl Store {
     pub async fn finish_event(&self, seq: i64, failure: Option<&str>) -> Result<(), StoreError> {
         let failure = failure.map(str::to_owned);
         self.write(move |tx| Box::pin(async move { finish(tx, seq, failure.as_deref()).await })).await
+    }
+
+    /// How many events wait and how many were set aside.
+    pub async fn event_counts(&self) -> Result<(i64, i64), StoreError> {
+        const SQL: &str = "SELECT COUNT(*) FROM inbox WHERE state = $1";
+        let count = async |state: &'static str| -> Result<i64, StoreError> {
+            Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(state).fetch_one(p).await)?)
+        };
+        Ok((count("new").await?, count("failed").await?))
     }
 
     /// Forgets what was settled before a time, a bounded number of rows at once; returns whether more may be left.

@@ -66,7 +66,8 @@ pub struct StoredLine {
     pub part: i64,
     /// Whether its bytes may have left.
     pub sending: bool,
-    /// What the session needs to send it, as JSON.
+    /// What the session needs to send it, as JSON; empty where it does not open, so that the line is settled and its
+    /// sender told.
     pub payload: String,
 }
 
@@ -200,20 +201,18 @@ impl Store {
         const SQL: &str = "SELECT buffer, event_id, part, state, payload FROM irc_line
             WHERE session = $1 AND state IN ('queued', 'sending') ORDER BY id";
         let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?;
-        rows.into_iter()
+        Ok(rows
+            .into_iter()
             .map(|row| {
-                let payload = self.sealer().open(&row.payload, &row_name(&row.event_id, row.part))?;
-                let payload = String::from_utf8(payload).map_err(|_| StoreError::Sealed)?;
+                let name = row_name(&row.event_id, row.part);
+                let payload = self.sealer().open_text(&row.payload, &name).unwrap_or_else(|error| {
+                    tracing::error!(event = %row.event_id, part = row.part, %error, "a line can't be read");
+                    String::new()
+                });
                 let sending = row.state == "sending";
-                Ok(StoredLine {
-                    buffer: row.buffer,
-                    event_id: row.event_id,
-                    part: row.part,
-                    sending,
-                    payload,
-                })
+                StoredLine { buffer: row.buffer, event_id: row.event_id, part: row.part, sending, payload }
             })
-            .collect()
+            .collect())
     }
 }
 

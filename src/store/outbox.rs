@@ -234,7 +234,8 @@ impl Store {
         .await
     }
 
-    /// The next requests of a room. A batch is read whole or not at all, so it must be smaller than `limit`.
+    /// The next requests of a room. A batch is read whole or not at all, so it must be smaller than `limit`. A request
+    /// that can't be read is set aside, and stops nothing behind it.
     pub async fn waiting_requests(
         &self,
         room: i64,
@@ -243,32 +244,47 @@ impl Store {
     ) -> Result<Vec<Outbox>, StoreError> {
         const SQL: &str = "SELECT seq, room, txn_id, sender, kind, payload, ts, batch, created_at
             FROM outbox WHERE room = $1 AND state = 'queued' AND seq > $2 ORDER BY seq LIMIT $3";
-        let mut rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
-            .bind(room)
-            .bind(after)
-            .bind(limit + 1)
-            .fetch_all(p)
-            .await)?;
-        // One more than asked for tells whether the last batch goes on.
-        if let Some(beyond) = rows.get(limit as usize) {
-            let batch = beyond.batch;
-            let goes_on = |row: &Row| batch.is_some() && row.batch == batch;
-            let whole = rows.iter().position(goes_on).unwrap_or(limit as usize);
-            rows.truncate(whole.min(limit as usize));
+        loop {
+            let mut rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+                .bind(room)
+                .bind(after)
+                .bind(limit + 1)
+                .fetch_all(p)
+                .await)?;
+            // One more than asked for tells whether the last batch goes on.
+            if let Some(beyond) = rows.get(limit as usize) {
+                let batch = beyond.batch;
+                let goes_on = |row: &Row| batch.is_some() && row.batch == batch;
+                let whole = rows.iter().position(goes_on).unwrap_or(limit as usize);
+                rows.truncate(whole.min(limit as usize));
+            }
+            let (read, mut requests) = (rows.len(), Vec::with_capacity(rows.len()));
+            for row in rows {
+                let (seq, txn_id) = (row.seq, row.txn_id.clone());
+                match self.open_request(row) {
+                    Ok(request) => requests.push(request),
+                    Err(error) => {
+                        tracing::error!(room, %txn_id, %error, "a request is set aside");
+                        self.request_refused(seq, &error.to_string()).await?;
+                    }
+                }
+            }
+            // None at all would be the end of the room's outbox.
+            if read == 0 || !requests.is_empty() {
+                return Ok(requests);
+            }
         }
-        rows.into_iter()
-            .map(|row| {
-                let payload = self.sealer().open(&row.payload, &row_name(&row.txn_id))?;
-                let kind = OutboxKind::ALL
-                    .iter()
-                    .find(|(_, word)| *word == row.kind)
-                    .map(|(kind, _)| *kind)
-                    .ok_or_else(|| StoreError::Unknown(format!("a request of kind {}", row.kind)))?;
-                let payload = String::from_utf8(payload).map_err(|_| StoreError::Sealed)?;
-                let Row { seq, room, txn_id, sender, ts, batch, created_at, .. } = row;
-                Ok(Outbox { seq, room, txn_id, sender, kind, payload, ts, batch, created_at })
-            })
-            .collect()
+    }
+
+    fn open_request(&self, row: Row) -> Result<Outbox, StoreError> {
+        let payload = self.sealer().open_text(&row.payload, &row_name(&row.txn_id))?;
+        let kind = OutboxKind::ALL
+            .iter()
+            .find(|(_, word)| *word == row.kind)
+            .map(|(kind, _)| *kind)
+            .ok_or_else(|| StoreError::Unknown(format!("a request of kind {}", row.kind)))?;
+        let Row { seq, room, txn_id, sender, ts, batch, created_at, .. } = row;
+        Ok(Outbox { seq, room, txn_id, sender, kind, payload, ts, batch, created_at })
     }
 
     /// Settles which rows of a room become one event, before it is sent for the first time: of each group of rows that

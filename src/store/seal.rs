@@ -83,6 +83,11 @@ impl Sealer {
         text.truncate(length);
         Ok(text)
     }
+
+    /// Decrypts a text of the row that `row` names.
+    pub(crate) fn open_text(&self, sealed: &[u8], row: &str) -> Result<String, StoreError> {
+        String::from_utf8(self.open(sealed, row)?).map_err(|_| StoreError::Sealed)
+    }
 }
 
 #[cfg(test)]

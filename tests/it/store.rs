@@ -14,6 +14,7 @@ use crate::support::database::TestDatabase;
 mod gaps;
 mod history;
 mod outbox;
+mod poison;
 mod upgrade;
 mod writer;
 

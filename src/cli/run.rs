@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
 use crate::bridge::{Bridge, Homeserver, Parts};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
 use crate::config::{Config, Database, LogFormat, secret};
 use crate::matrix::{self, Client, ClientError};
@@ -45,7 +45,7 @@ pub async fn run(config: Config) -> Result<(), CliError> {
             let stop = async {
                 let _ = stop.await;
             };
-            serve_from(config, listener, &store, stop).await
+            serve_from(config, listener, &store, Arc::new(SystemClock), stop).await
         }
         Err(error) => Err(error),
     };
@@ -64,14 +64,15 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
     })
 }
 
-/// Runs the bridge on an open port until `stop` resolves.
+/// Runs the bridge on an open port until `stop` resolves, by the clock of the machine or by another.
 pub async fn serve(
     config: Config,
     listener: TcpListener,
+    clock: Arc<dyn Clock>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), CliError> {
     let store = open_store(&config).await?;
-    let result = serve_from(config, listener, &store, stop).await;
+    let result = serve_from(config, listener, &store, clock, stop).await;
     store.close().await;
     result
 }
@@ -80,11 +81,12 @@ async fn serve_from(
     config: Config,
     listener: TcpListener,
     store: &Store,
+    clock: Arc<dyn Clock>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), CliError> {
     tokio::pin!(stop);
     tokio::select! {
-        result = serve_with(config, listener, store, &mut stop) => result,
+        result = serve_with(config, listener, store, clock, &mut stop) => result,
         () = store.lock_lost() => Err(CliError::Database(
             "the database is gone, and with it the lock that keeps other instances out".to_owned(),
         )),
@@ -95,6 +97,7 @@ async fn serve_with(
     config: Config,
     listener: TcpListener,
     store: &Store,
+    clock: Arc<dyn Clock>,
     stop: &mut (impl Future<Output = ()> + Unpin),
 ) -> Result<(), CliError> {
     let http = matrix::http::client().map_err(anyhow::Error::from)?;
@@ -112,7 +115,7 @@ async fn serve_with(
         store: store.clone(),
         client,
         homeserver,
-        clock: Arc::new(SystemClock),
+        clock,
         console: Arc::new(Commands),
     });
     let address = listener.local_addr().map_err(anyhow::Error::from)?;

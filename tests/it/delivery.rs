@@ -12,6 +12,7 @@ mod folding;
 mod inbox;
 mod look_back;
 mod merging;
+mod outage;
 mod refusals;
 mod storm;
 

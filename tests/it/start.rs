@@ -1,9 +1,11 @@
 //! Starting and stopping: what is waited for, what is refused, and how it is said.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use reqwest::Method;
 use towline::cli::{self, CliError, Code};
+use towline::clock::SystemClock;
 
 use crate::support::bridge::World;
 use crate::support::homeserver::{self, LIMIT};
@@ -87,7 +89,8 @@ async fn a_folder_that_is_not_there_is_named_in_the_error() {
     let folder = world.directory.path().join("missing");
     config.database = towline::config::Database::Sqlite { path: folder.join("towline.db") };
     let listener = cli::run::listen(config.appservice.listen).await.unwrap();
-    let error = cli::run::serve(config, listener, std::future::pending()).await.unwrap_err();
+    let error =
+        cli::run::serve(config, listener, Arc::new(SystemClock), std::future::pending()).await.unwrap_err();
     assert_eq!(error.code(), Code::Database);
     let text = error.to_string();
     assert!(text.contains(folder.to_str().unwrap()) && text.contains("No such file"), "{text}");
@@ -99,7 +102,8 @@ async fn a_second_process_on_one_database_is_refused_and_the_first_goes_on() {
     let (alice, control) = world.user_with_control_room("alice").await;
     let config = world.config();
     let listener = cli::run::listen(config.appservice.listen).await.unwrap();
-    let error = cli::run::serve(config, listener, std::future::pending()).await.unwrap_err();
+    let error =
+        cli::run::serve(config, listener, Arc::new(SystemClock), std::future::pending()).await.unwrap_err();
     assert!(matches!(error, CliError::Locked(_)), "{error}");
     alice.send_text(&control, "status");
     world.homeserver.wait_event(&control, |event| event.body().contains("no network")).await;

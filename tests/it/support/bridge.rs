@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use towline::cli::{self, CliError};
 use towline::config::Config;
 
+use super::clock::TestClock;
 use super::database::TestDatabase;
 use super::homeserver::{self, Homeserver, TestUser};
 use super::ircd::{self, Ircd};
@@ -29,6 +30,8 @@ pub(crate) struct World {
     stale_after: Option<Duration>,
     forbidden: String,
     extra: String,
+    /// The bridge's clock.
+    pub(crate) clock: TestClock,
     url: Mutex<String>,
     running: Option<Running>,
 }
@@ -147,6 +150,7 @@ impl Builder {
             stale_after: self.stale_after,
             forbidden: String::new(),
             extra: self.extra,
+            clock: TestClock::default(),
             url: Mutex::default(),
             running: None,
         }
@@ -259,7 +263,8 @@ impl World {
         let listener = cli::run::listen(config.appservice.listen).await.unwrap();
         self.set_appservice_url(format!("http://{}", listener.local_addr().unwrap()));
         let (stop, stopped) = oneshot::channel();
-        let done = tokio::spawn(cli::run::serve(config, listener, async {
+        let clock = Arc::new(self.clock.clone());
+        let done = tokio::spawn(cli::run::serve(config, listener, clock, async {
             let _ = stopped.await;
         }));
         self.running = Some(Running { stop, done });

@@ -13,6 +13,7 @@ mod gaps;
 mod history;
 mod lifecycle;
 mod messages;
+mod prompts;
 mod queries;
 mod reconnect;
 mod rig;

@@ -16,7 +16,7 @@ use super::super::content;
 use super::Actor;
 use super::outgoing::{Kind, LineReference, Speech};
 use crate::matrix::event::Reaction;
-use crate::store::{InboxEvent, LineState, NewPrompt, PromptState, StoreError};
+use crate::store::{InboxEvent, LineState, NewPrompt, Prompt, PromptState, StoreError};
 
 /// The button.
 const BUTTON: &str = "✅";
@@ -154,24 +154,48 @@ impl Actor {
         self.incoming.outbox.push(button);
     }
 
-    /// The room's owner reacted to something. What answers no question is just a reaction.
+    /// The room's owner reacted to something: what answers a question waits its turn like any message.
     pub(super) async fn on_reaction(
         &mut self,
         place: usize,
         stored: &InboxEvent,
         reaction: &Reaction,
     ) -> Result<(), StoreError> {
-        let key = reaction.key.trim_end_matches('\u{fe0f}');
+        match self.question(place, reaction).await? {
+            Some(prompt) if prompt.state == PromptState::Open && self.must_wait(place) => {
+                self.hold(place, stored);
+            }
+            prompt => self.answer(place, stored, prompt),
+        }
+        Ok(())
+    }
+
+    /// The turn of a reaction has come.
+    pub(super) async fn answer_question(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        reaction: &Reaction,
+    ) -> Result<(), StoreError> {
+        let prompt = self.question(place, reaction).await?;
+        self.answer(place, stored, prompt);
+        Ok(())
+    }
+
+    /// The question that a reaction answers; a reaction that answers none is just a reaction.
+    async fn question(&mut self, place: usize, reaction: &Reaction) -> Result<Option<Prompt>, StoreError> {
+        if !YES.contains(&reaction.key.trim_end_matches('\u{fe0f}')) {
+            return Ok(None);
+        }
         let buffer = self.buffers.get(place).row.id;
-        let prompt =
-            if YES.contains(&key) { self.bridge.store.prompt(buffer, &reaction.to).await? } else { None };
-        let prompt = prompt.filter(|prompt| !self.outbound.commit.answered.contains(&prompt.id));
+        let prompt = self.bridge.store.prompt(buffer, &reaction.to).await?;
+        Ok(prompt.filter(|prompt| !self.outbound.commit.answered.contains(&prompt.id)))
+    }
+
+    /// Sends what a question is about.
+    fn answer(&mut self, place: usize, stored: &InboxEvent, prompt: Option<Prompt>) {
         match prompt {
             Some(prompt) if prompt.state == PromptState::Open => {
-                if self.must_wait(place) {
-                    self.hold(place, stored);
-                    return Ok(());
-                }
                 match serde_json::from_str::<Missing>(&prompt.payload) {
                     Ok(Missing { kind, text, part, kept }) => {
                         self.outbound.commit.answered.push(prompt.id);
@@ -191,9 +215,7 @@ impl Actor {
             _ => {}
         }
         self.outbound.commit.finished.push(stored.seq);
-        let event_id: Arc<str> = stored.event_id.as_str().into();
-        self.drop_progress(place, &event_id);
-        Ok(())
+        self.drop_progress(place, &stored.event_id);
     }
 
     /// The network kept a line of ours: it did arrive.

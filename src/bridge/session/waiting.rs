@@ -79,7 +79,7 @@ impl Actor {
                 match stored.map(|stored| (stored, Event::read(&stored.json))) {
                     Some((stored, Ok(event))) => match &event.content {
                         Content::Message(message) => self.speak(place, stored, &event, message),
-                        Content::Reaction(reaction) => self.on_reaction(place, stored, reaction).await?,
+                        Content::Reaction(reaction) => self.answer_question(place, stored, reaction).await?,
                         _ => self.settle_one(place, &held.event_id),
                     },
                     // It was there and could be read before; where it is not, nothing may wait for it.

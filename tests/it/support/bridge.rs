@@ -270,6 +270,11 @@ impl World {
         self.running = Some(Running { stop, done });
     }
 
+    /// How long a message may wait, from the next start on.
+    pub(crate) fn set_stale_after(&mut self, time: Option<Duration>) {
+        self.stale_after = time;
+    }
+
     /// Stops the bridge as SIGTERM does, and waits for it.
     pub(crate) async fn stop_bridge(&mut self) {
         let Running { stop, done } = self.running.take().expect("the bridge runs");

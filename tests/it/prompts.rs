@@ -46,9 +46,12 @@ impl Scene {
     }
 
     /// The connection is gone, and none can be made.
-    fn go_away(&self) {
+    async fn go_away(&self) {
         self.world.ircd.refuse();
         self.world.ircd.cut("alice");
+        let network = self.world.homeserver.room_named("FakeNet");
+        let noticed = |event: &Event| event.body().contains("Not connected: ");
+        self.world.homeserver.wait_event(&network, noticed).await;
     }
 
     async fn come_back(&self) {
@@ -77,7 +80,7 @@ impl Scene {
 /// A message that waited too long, and the bridge's question.
 async fn stale() -> (Scene, String, Event) {
     let scene = scene_in(World::builder().stale_after(Duration::from_millis(700)).start().await).await;
-    scene.go_away();
+    scene.go_away().await;
     let event = scene.alice.send_text(&scene.room, "late\nand later");
     scene.world.homeserver.wait_event(&scene.room, |event| event.body().contains("was not sent")).await;
     let question = scene
@@ -192,7 +195,7 @@ async fn invariant_1_a_line_that_the_network_kept_did_arrive_and_nobody_is_asked
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_taken_back_before_it_left_does_not_leave() {
     let scene = scene_in(World::start().await).await;
-    scene.go_away();
+    scene.go_away().await;
     let event = scene.alice.send_text(&scene.room, "oh no");
     scene.answer(&event).await;
     scene.alice.redact(&scene.room, &event).unwrap();
@@ -216,7 +219,7 @@ async fn nobody_sends_a_message_that_was_taken_back_after_the_question() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_longer_than_a_moment_has_an_hourglass_until_it_went() {
     let scene = scene_in(World::start().await).await;
-    scene.go_away();
+    scene.go_away().await;
     let event = scene.alice.send_text(&scene.room, "patience");
     let hourglass = scene.world.homeserver.wait_event(&scene.room, reaction(&event, HOURGLASS)).await;
     scene.come_back().await;
@@ -232,7 +235,7 @@ async fn what_waits_longer_than_a_moment_has_an_hourglass_until_it_went() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_hourglass_is_one_and_goes_also_when_the_bridge_was_restarted() {
     let mut scene = scene_in(World::start().await).await;
-    scene.go_away();
+    scene.go_away().await;
     let event = scene.alice.send_text(&scene.room, "patience");
     let hourglass = scene.world.homeserver.wait_event(&scene.room, reaction(&event, HOURGLASS)).await;
     scene.world.stop_bridge().await;

@@ -31,11 +31,11 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-pub use buffers::{Buffer, BufferKind, NewBuffer};
+pub use buffers::{Buffer, BufferKind, NewBuffer, OwnBuffer};
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Departure, Ghost};
-pub use history::{Direction, HistoryLine, Hit, Hits, Search, SearchScope};
+pub use history::{Direction, HistoryLine, Hit, Hits, KeptLine, Search, SearchScope};
 pub use inbox::{InboxEvent, NewEvent, STRAY};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine};
 pub use look_back::RoomToLookThrough;

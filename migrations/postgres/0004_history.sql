@@ -19,9 +19,10 @@ CREATE INDEX history_line ON history (buffer, id);
 
 -- The words of each line, normalised by towline, and whose line it is: whole words, so no parser has to know more.
 CREATE TABLE history_search (rowid BIGINT PRIMARY KEY, words TEXT NOT NULL);
--- Without the list of pending entries: nobody's line waits until thousands of others are sorted in.
+-- With a short list of pending entries: some hundred lines are sorted in together, which takes a quarter of the time
+-- that they would take one by one, and some milliseconds of one commit.
 CREATE INDEX history_search_words ON history_search
-    USING gin (array_to_tsvector(string_to_array(words, ' '))) WITH (fastupdate = off);
+    USING gin (array_to_tsvector(string_to_array(words, ' '))) WITH (fastupdate = on, gin_pending_list_limit = 128);
 CREATE FUNCTION history_search_forget() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM history_search USING gone WHERE history_search.rowid = gone.id;

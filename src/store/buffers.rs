@@ -77,6 +77,19 @@ pub struct Buffer {
     pub creator: String,
 }
 
+/// A buffer as its user may name it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct OwnBuffer {
+    /// Our number for it.
+    pub id: i64,
+    /// The number of its session.
+    pub session: i64,
+    /// The network's slug.
+    pub network: String,
+    /// The channel's or nick's name.
+    pub name: String,
+}
+
 #[derive(FromRow)]
 struct Row {
     id: i64,
@@ -125,6 +138,14 @@ impl Store {
             buffers.push(self.read_buffer(row, session, &folded)?);
         }
         Ok(buffers)
+    }
+
+    /// The buffers of all sessions of a user.
+    pub async fn own_buffers(&self, user: i64) -> Result<Vec<OwnBuffer>, StoreError> {
+        const SQL: &str = r#"SELECT buffer.id, buffer.session, session.network, buffer.name
+            FROM buffer JOIN session ON session.id = buffer.session
+            WHERE session."user" = $1 ORDER BY buffer.id"#;
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_all(p).await)?)
     }
 
     /// The buffer, its room's intent stored where it is new. A channel that is opened is wanted from then on; a key

@@ -6,19 +6,22 @@
 //! | `number` | a line's number is its place in time |
 //! | `words` | what a line is found by |
 //! | `search` | newest first, on either engine |
+//! | `read` | lines in their order |
 //!
 //! A line and what it is found by are stored in one commit, and many lines in few statements: a netsplit is thousands.
 
 mod number;
+mod read;
 mod search;
+mod spans;
 mod words;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use self::number::{Numberer, Numbers};
+pub use self::read::KeptLine;
 pub use self::search::{Hit, Hits, Search, SearchScope};
-pub(super) use self::words::Owner;
 use super::pool::{Tx, execute, on, on_tx};
 use super::{Store, StoreError, gaps};
 
@@ -121,7 +124,7 @@ fn pieces<T>(mut list: &[T]) -> impl Iterator<Item = (usize, &[T])> {
 pub(super) async fn keep(
     tx: &mut Tx,
     keeper: &Keeper,
-    owner: Owner,
+    session: i64,
     lines: &[HistoryLine],
     now: i64,
 ) -> Result<Vec<Kept>, StoreError> {
@@ -150,7 +153,7 @@ pub(super) async fn keep(
     }
     insert(tx, &new[written..], &mut stored).await?;
     new.retain(|(number, _)| stored.contains(number));
-    index(tx, owner, &new).await?;
+    index(tx, session, &new).await?;
     // What has the id of another line is that line.
     let kept =
         |number: Option<i64>| number.filter(|number| stored.contains(number)).map_or(Kept::Known, Kept::As);
@@ -188,13 +191,13 @@ async fn insert(
 }
 
 /// Makes lines findable.
-async fn index(tx: &mut Tx, owner: Owner, lines: &[(i64, &HistoryLine)]) -> Result<(), StoreError> {
+async fn index(tx: &mut Tx, session: i64, lines: &[(i64, &HistoryLine)]) -> Result<(), StoreError> {
     // SQLite's index gives the newest first by itself.
     let with_time = matches!(tx, Tx::Postgres(_));
     let mut documents: Vec<(i64, String)> = lines
         .iter()
         .filter_map(|(number, line)| {
-            Some((*number, words::document(line, owner, with_time.then_some(*number))?))
+            Some((*number, words::document(line, session, with_time.then_some(*number))?))
         })
         .collect();
     // SQLite's index begins a new part of itself where numbers go down.
@@ -229,6 +232,25 @@ impl Store {
         let before = number::first_at(before);
         self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, before, BATCH)? == BATCH as u64) }))
             .await
+    }
+
+    /// Forgets all lines of a buffer of this user's, and says how many they were.
+    pub async fn forget_history(&self, user: i64, buffer: i64) -> Result<u64, StoreError> {
+        const BATCH: i64 = 1_000;
+        const SQL: &str = r#"DELETE FROM history WHERE id IN
+            (SELECT history.id FROM history JOIN buffer ON buffer.id = history.buffer
+             JOIN session ON session.id = buffer.session
+             WHERE history.buffer = $1 AND session."user" = $2 ORDER BY history.id LIMIT $3)"#;
+        let mut gone = 0;
+        loop {
+            let batch = self
+                .write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, buffer, user, BATCH)?) }))
+                .await?;
+            gone += batch;
+            if batch < BATCH as u64 {
+                return Ok(gone);
+            }
+        }
     }
 
     /// The last lines of a buffer, oldest first: sender and text.

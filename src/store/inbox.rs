@@ -126,6 +126,12 @@ impl Store {
         Ok((count("new").await?, count("failed").await?))
     }
 
+    /// Gives an event to another lane, behind everything that is there.
+    pub async fn move_event(&self, seq: i64, lane: &str) -> Result<(), StoreError> {
+        let lane = lane.to_owned();
+        self.write(move |tx| Box::pin(async move { put_last(tx, seq, &lane).await })).await
+    }
+
     /// Forgets what was settled before a time, a bounded number of rows at once; returns whether more may be left.
     pub async fn prune(&self, before: i64) -> Result<bool, StoreError> {
         const BATCH: i64 = 500;
@@ -177,13 +183,22 @@ pub(super) async fn insert(
 pub(super) async fn claim_strays(tx: &mut Tx, room_id: &str, lane: &str) -> Result<(), StoreError> {
     const FIND: &str =
         "SELECT seq FROM inbox WHERE room_id = $1 AND state = 'new' AND lane = 'stray' ORDER BY seq";
-    const TAKE: &str = "DELETE FROM inbox WHERE seq = $1 RETURNING event_id, payload, received_at";
-    const PUT: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at)
-        VALUES ($1, $2, $3, 'new', $4, $5)";
     let strays: Vec<i64> = on_tx!(tx, |c| sqlx::query_scalar(FIND).bind(room_id).fetch_all(c).await)?;
     for seq in strays {
-        let (event_id, payload, received_at): (String, Vec<u8>, i64) =
-            on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_one(c).await)?;
+        put_last(tx, seq, lane).await?;
+    }
+    Ok(())
+}
+
+/// Puts an event that waits into a lane, with a new place in the order. One that no longer waits stays as it is.
+async fn put_last(tx: &mut Tx, seq: i64, lane: &str) -> Result<(), StoreError> {
+    const TAKE: &str = "DELETE FROM inbox WHERE seq = $1 AND state = 'new'
+        RETURNING event_id, room_id, payload, received_at";
+    const PUT: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at)
+        VALUES ($1, $2, $3, 'new', $4, $5)";
+    let event: Option<(String, String, Vec<u8>, i64)> =
+        on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_optional(c).await)?;
+    if let Some((event_id, room_id, payload, received_at)) = event {
         execute!(tx, PUT, event_id, room_id, lane, payload, received_at)?;
     }
     Ok(())

@@ -141,7 +141,7 @@ impl Store {
         let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
-                let owner = sessions::check_epoch(tx, session, epoch).await?;
+                sessions::check_epoch(tx, session, epoch).await?;
                 for seq in finished {
                     inbox::finish(tx, seq, None).await?;
                 }
@@ -161,7 +161,7 @@ impl Store {
                         now
                     )?;
                 }
-                history::keep(tx, &keeper, owner, &history, now).await?;
+                history::keep(tx, &keeper, session, &history, now).await?;
                 for (event_id, part) in sending {
                     set_state(tx, &event_id, part, LineState::Sending, None).await?;
                 }

@@ -181,8 +181,8 @@ impl Store {
         let mut folder = Folder::new(self.clone(), folding, now);
         self.write(move |tx| {
             Box::pin(async move {
-                let owner = sessions::check_epoch(tx, session, epoch).await?;
-                let kept = history::keep(tx, &keeper, owner, &lines, now).await?;
+                sessions::check_epoch(tx, session, epoch).await?;
+                let kept = history::keep(tx, &keeper, session, &lines, now).await?;
                 let speakers: BTreeSet<(i64, String)> =
                     sealed.iter().map(|(row, _)| (row.room, row.sender.clone())).collect();
                 for (number, ((row, payload), place)) in sealed.into_iter().zip(places).enumerate() {

@@ -2,7 +2,6 @@
 
 use sqlx::FromRow;
 
-use super::history::Owner;
 use super::pool::{Tx, execute, on, on_tx};
 use super::{Store, StoreError};
 
@@ -140,13 +139,9 @@ impl Store {
     }
 }
 
-/// Refuses a write for a session that another instance has taken over; says whose session it is.
-pub(super) async fn check_epoch(tx: &mut Tx, session: i64, epoch: i64) -> Result<Owner, StoreError> {
-    const SQL: &str = r#"SELECT epoch, "user" FROM session WHERE id = $1"#;
-    let found: Option<(i64, i64)> =
-        on_tx!(tx, |c| sqlx::query_as(SQL).bind(session).fetch_optional(c).await)?;
-    match found {
-        Some((current, user)) if current == epoch => Ok(Owner { user, session }),
-        _ => Err(StoreError::Superseded),
-    }
+/// Refuses a write for a session that another instance has taken over.
+pub(super) async fn check_epoch(tx: &mut Tx, session: i64, epoch: i64) -> Result<(), StoreError> {
+    const SQL: &str = "SELECT epoch FROM session WHERE id = $1";
+    let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(session).fetch_optional(c).await)?;
+    if found == Some(epoch) { Ok(()) } else { Err(StoreError::Superseded) }
 }

@@ -4,12 +4,10 @@
 //! are marks in the same index, so that a common word in a small room is as fast as a rare one in a large one: the
 //! index walks the shortest list.
 //!
-//! SQLite's FTS5 gives the highest numbers first. PostgreSQL's GIN has no order: it is asked for spans of time, from an
-//! hour to half a year, newest first, until enough is found. So what is common is found in the first spans, and what
-//! is rare costs no more than a few looks.
+//! SQLite's FTS5 gives the highest numbers first. PostgreSQL's GIN has no order: it is asked for spans of time (`spans`).
 //!
-//! That somebody finds only their own lines is checked twice: by the mark in the index, and again by whom the session
-//! belongs to when a line is read.
+//! That somebody finds only their own lines is checked twice: by the marks of their sessions, which every question holds,
+//! and again by whom the session belongs to when a line is read.
 
 use std::fmt::Write as _;
 
@@ -18,16 +16,17 @@ use sqlx::FromRow;
 use super::super::pool::{Pool, on};
 use super::super::{Store, StoreError};
 use super::number::first_at;
-use super::words::{self, TIMES};
+use super::spans::Spans;
+use super::words;
 
-/// What is counted beyond it is only said to be more.
-const MOST_COUNTED: usize = 1_000;
+/// What is beyond it is only said to be more.
+const MOST_COUNTED: usize = 100;
 /// The least letters before a `*`: with fewer, it would stand for a good part of everything.
 const SHORTEST_PREFIX: usize = 3;
 /// Words of a question that count.
 const MOST_TERMS: usize = 20;
-/// How many spans of time of one size make one of the next.
-const FINER: u32 = 4;
+/// So many lines of a span of time are read to find the newest among them. Where there are more, the span is divided.
+const DENSE: usize = 1_000;
 
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,18 +105,16 @@ impl Search {
     }
 
     /// The question in an engine's own language: every word quoted, and nothing else in it that a person typed.
-    fn query(&self, syntax: &Syntax) -> String {
+    fn query(&self, sessions: &[i64], syntax: &Syntax) -> String {
         let Syntax { quote, and, prefix, .. } = syntax;
-        let mut query = format!("{quote}{}{quote}", words::of_user(self.user));
-        match &self.scope {
-            SearchScope::All => {}
-            SearchScope::Session(session) => {
-                let _ = write!(query, "{and}{quote}{}{quote}", words::of_session(*session));
-            }
-            SearchScope::Buffers(buffers) => {
-                let marks = buffers.iter().map(|buffer| words::of_buffer(*buffer));
-                let _ = write!(query, "{and}{}", any_of(marks, syntax));
-            }
+        let sessions = sessions.iter().filter(|session| match self.scope {
+            SearchScope::Session(wanted) => **session == wanted,
+            SearchScope::All | SearchScope::Buffers(_) => true,
+        });
+        let mut query = any_of(sessions.map(|session| words::of_session(*session)), syntax);
+        if let SearchScope::Buffers(buffers) = &self.scope {
+            let marks = buffers.iter().map(|buffer| words::of_buffer(*buffer));
+            let _ = write!(query, "{and}{}", any_of(marks, syntax));
         }
         if let Some(sender) = &self.sender {
             let _ = write!(query, "{and}{quote}{}{quote}", words::of_nick(sender));
@@ -126,6 +123,16 @@ impl Search {
             let _ = write!(query, "{and}{quote}{text}{quote}{}", if is_prefix { prefix } else { "" });
         }
         query
+    }
+
+    /// Whether it can find anything in these sessions, which are the user's.
+    fn is_possible(&self, sessions: &[i64]) -> bool {
+        !self.is_empty()
+            && match &self.scope {
+                SearchScope::All => !sessions.is_empty(),
+                SearchScope::Session(session) => sessions.contains(session),
+                SearchScope::Buffers(buffers) => !sessions.is_empty() && !buffers.is_empty(),
+            }
     }
 }
 
@@ -158,34 +165,18 @@ fn terms(text: &str) -> Vec<Term> {
     terms
 }
 
-/// The marks of time from the newest number to the oldest, in few steps of growing length: lines of the next step are
-/// older than those of this one.
-fn steps(newest: i64, oldest: i64) -> Vec<Vec<String>> {
-    let (name, shift) = TIMES[0];
-    let mut end = newest >> shift;
-    let mut steps = vec![vec![format!("_{name}{end}")]];
-    for (place, (name, shift)) in TIMES.into_iter().enumerate() {
-        // What is left of the next larger span that the last step was in; of the largest, everything.
-        let begin = if place + 1 < TIMES.len() { (end >> FINER) << FINER } else { oldest >> shift };
-        let begin = begin.max(oldest >> shift);
-        let step: Vec<String> = (begin..end).rev().map(|span| format!("_{name}{span}")).collect();
-        if !step.is_empty() {
-            steps.push(step);
-        }
-        end >>= FINER;
-    }
-    steps
-}
-
 impl Store {
     /// Finds lines of a user's.
     pub async fn search(&self, search: &Search) -> Result<Hits, StoreError> {
-        if search.is_empty() || matches!(&search.scope, SearchScope::Buffers(buffers) if buffers.is_empty()) {
+        const SESSIONS: &str = r#"SELECT id FROM session WHERE "user" = $1 ORDER BY id"#;
+        let sessions: Vec<i64> =
+            on!(self.readers(), |p| sqlx::query_scalar(SESSIONS).bind(search.user).fetch_all(p).await)?;
+        if !search.is_possible(&sessions) {
             return Ok(Hits::default());
         }
         let mut numbers = match self.readers() {
-            Pool::Sqlite(pool) => on_sqlite(pool, search).await?,
-            Pool::Postgres(pool) => on_postgres(pool, search).await?,
+            Pool::Sqlite(pool) => on_sqlite(pool, search, &sessions).await?,
+            Pool::Postgres(pool) => on_postgres(pool, search, &sessions).await?,
         };
         let uncounted = numbers.len() > counted(search);
         numbers.truncate(counted(search));
@@ -218,42 +209,57 @@ fn since(search: &Search) -> i64 {
     search.since.map_or(i64::MIN, first_at)
 }
 
-async fn on_sqlite(pool: &sqlx::SqlitePool, search: &Search) -> Result<Vec<i64>, StoreError> {
+async fn on_sqlite(
+    pool: &sqlx::SqlitePool,
+    search: &Search,
+    sessions: &[i64],
+) -> Result<Vec<i64>, StoreError> {
     const SQL: &str = "SELECT rowid FROM history_search WHERE history_search MATCH $1 AND rowid >= $2
         ORDER BY rowid DESC LIMIT $3";
-    let query = search.query(&FTS5);
+    let query = search.query(sessions, &FTS5);
     let limit = counted(search) as i64 + 1;
     Ok(sqlx::query_scalar(SQL).bind(query).bind(since(search)).bind(limit).fetch_all(pool).await?)
 }
 
-async fn on_postgres(pool: &sqlx::PgPool, search: &Search) -> Result<Vec<i64>, StoreError> {
+async fn on_postgres(pool: &sqlx::PgPool, search: &Search, sessions: &[i64]) -> Result<Vec<i64>, StoreError> {
     // The planner believes that what is common everywhere is common here, and reads everything backwards; and what it
     // gains with several processes or by compiling is less than either takes to begin.
-    const PLAN: &str = "SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0;
-        SET LOCAL jit = off; SET LOCAL statement_timeout = '20s'";
-    const ENDS: &str = "SELECT MIN(rowid), MAX(rowid) FROM history_search";
-    // Not by the primary key either, which would be the same walk backwards.
-    const SQL: &str = "SELECT rowid FROM history_search
+    const PLAN: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off;
+        SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL statement_timeout = '20s'";
+    const ENDS: &str = "SELECT (SELECT rowid FROM history_search ORDER BY rowid LIMIT 1),
+        (SELECT rowid FROM history_search ORDER BY rowid DESC LIMIT 1)";
+    const SOME: &str = "SELECT rowid FROM history_search
+        WHERE array_to_tsvector(string_to_array(words, ' ')) @@ CAST($1 AS tsquery) AND rowid >= $2 LIMIT $3";
+    const NEWEST: &str = "SELECT rowid FROM history_search
         WHERE array_to_tsvector(string_to_array(words, ' ')) @@ CAST($1 AS tsquery) AND rowid >= $2
-        ORDER BY rowid + 0 DESC LIMIT $3";
+        ORDER BY rowid DESC LIMIT $3";
+    let ends: (Option<i64>, Option<i64>) = sqlx::query_as(ENDS).fetch_one(pool).await?;
+    let (Some(oldest), Some(newest)) = ends else { return Ok(Vec::new()) };
     let mut tx = pool.begin().await?;
     sqlx::raw_sql(PLAN).execute(&mut *tx).await?;
-    let (Some(oldest), Some(newest)) =
-        sqlx::query_as::<_, (Option<i64>, Option<i64>)>(ENDS).fetch_one(&mut *tx).await?
-    else {
-        return Ok(Vec::new());
-    };
     let since = since(search);
-    let query = search.query(&TSQUERY);
+    let query = search.query(sessions, &TSQUERY);
     let mut numbers = Vec::new();
-    for step in steps(newest, oldest.max(since).min(newest)) {
-        let query = format!("{query}{}{}", TSQUERY.and, any_of(step, &TSQUERY));
-        let limit = (counted(search) + 1 - numbers.len()) as i64;
-        let found: Vec<i64> =
-            sqlx::query_scalar(SQL).bind(query).bind(since).bind(limit).fetch_all(&mut *tx).await?;
-        numbers.extend(found);
-        if numbers.len() > counted(search) {
-            break;
+    // Newest last.
+    let mut rest = Spans::back(newest, oldest.max(since).min(newest));
+    while let Some(spans) = rest.pop()
+        && numbers.len() <= counted(search)
+    {
+        let query = format!("{query}{}{}", TSQUERY.and, any_of(spans.marks(), &TSQUERY));
+        let halves = spans.halves();
+        // What can't be divided is put in order, however much it is.
+        let (sql, limit) = match &halves {
+            Some(_) => (SOME, DENSE + 1),
+            None => (NEWEST, counted(search) + 1),
+        };
+        let mut found: Vec<i64> =
+            sqlx::query_scalar(sql).bind(query).bind(since).bind(limit as i64).fetch_all(&mut *tx).await?;
+        match halves {
+            Some((newer, older)) if found.len() > DENSE => rest.extend([older, newer]),
+            _ => {
+                found.sort_unstable_by(|a, b| b.cmp(a));
+                numbers.append(&mut found);
+            }
         }
     }
     tx.commit().await?;
@@ -270,48 +276,46 @@ mod tests {
     }
 
     #[rstest]
-    #[case::words("Crème brûlée", "\"_u1\" AND \"creme\" AND \"brulee\"")]
+    #[case::words("Crème brûlée", "(\"_s5\" OR \"_s6\") AND \"creme\" AND \"brulee\"")]
     #[case::their_language(
         "\"a\" OR b NOT c",
-        "\"_u1\" AND \"a\" AND \"or\" AND \"b\" AND \"not\" AND \"c\""
+        "(\"_s5\" OR \"_s6\") AND \"a\" AND \"or\" AND \"b\" AND \"not\" AND \"c\""
     )]
     #[case::columns_and_near(
         "words:x NEAR(y z)",
-        "\"_u1\" AND \"words\" AND \"x\" AND \"near\" AND \"y\" AND \"z\""
+        "(\"_s5\" OR \"_s6\") AND \"words\" AND \"x\" AND \"near\" AND \"y\" AND \"z\""
     )]
-    #[case::marks("_u2", "\"_u1\" AND \"u2\"")]
-    #[case::beginning("foo bar*", "\"_u1\" AND \"foo\" AND \"bar\" *")]
-    #[case::star_elsewhere("foo* bar", "\"_u1\" AND \"foo\" AND \"bar\"")]
-    #[case::short_beginning("fo*", "\"_u1\" AND \"fo\"")]
-    #[case::punctuation("' \\ \" * : & | !", "\"_u1\"")]
+    #[case::marks("_s7", "(\"_s5\" OR \"_s6\") AND \"s7\"")]
+    #[case::beginning("foo bar*", "(\"_s5\" OR \"_s6\") AND \"foo\" AND \"bar\" *")]
+    #[case::star_elsewhere("foo* bar", "(\"_s5\" OR \"_s6\") AND \"foo\" AND \"bar\"")]
+    #[case::short_beginning("fo*", "(\"_s5\" OR \"_s6\") AND \"fo\"")]
+    #[case::punctuation("' \\ \" * : & | !", "(\"_s5\" OR \"_s6\")")]
     fn what_is_typed_is_never_read_as_a_query(#[case] typed: &str, #[case] query: &str) {
-        assert_eq!(search(typed).query(&FTS5), query);
+        assert_eq!(search(typed).query(&[5, 6], &FTS5), query);
     }
 
     #[test]
     fn a_question_has_its_place_and_its_person() {
         let all =
             Search { scope: SearchScope::Buffers(vec![3, 4]), sender: Some("Bob[".into()), ..search("x y*") };
-        assert_eq!(all.query(&TSQUERY), "'_u1' & ('_b3' | '_b4') & '_nbob_7b_' & 'x' & 'y'");
-        let session = Search { scope: SearchScope::Session(2), ..search("wxy*") };
-        assert_eq!(session.query(&TSQUERY), "'_u1' & '_s2' & 'wxy':*");
+        assert_eq!(
+            all.query(&[5, 6], &TSQUERY),
+            "('_s5' | '_s6') & ('_b3' | '_b4') & '_nbob_7b_' & 'x' & 'y'"
+        );
+        let session = Search { scope: SearchScope::Session(5), ..search("wxy*") };
+        assert_eq!(session.query(&[5, 6], &TSQUERY), "('_s5') & 'wxy':*");
         assert!(search("…").is_empty() && !all.is_empty());
     }
 
     #[test]
-    fn the_steps_back_in_time_cover_everything_once_newest_first() {
-        let (newest, oldest) = (first_at(1_700_000_000_000), first_at(1_500_000_000_000));
-        let all = steps(newest, oldest);
-        assert!(all.len() <= 5 && all.iter().all(|step| step.len() < 20), "{all:?}");
-        let span = |mark: &str| {
-            let (_, shift) = TIMES.into_iter().find(|(name, _)| mark[1..].starts_with(*name)).unwrap();
-            let number: i64 = mark[2..].parse().unwrap();
-            (number << shift, (number + 1) << shift)
-        };
-        let spans: Vec<(i64, i64)> = all.iter().flatten().map(|mark| span(mark)).collect();
-        assert!(spans[0].0 <= newest && newest < spans[0].1);
-        assert!(spans.windows(2).all(|pair| pair[0].0 == pair[1].1), "{spans:?}");
-        assert!(spans.last().unwrap().0 <= oldest);
-        assert_eq!(steps(5, 5), [["_h0"]]);
+    fn without_a_session_or_in_anothers_there_is_nothing_to_ask() {
+        let of = |scope| Search { scope, ..search("word") };
+        assert!(of(SearchScope::Session(5)).is_possible(&[5, 6]));
+        assert!(!of(SearchScope::Session(7)).is_possible(&[5, 6]));
+        assert!(
+            !of(SearchScope::All).is_possible(&[]) && !of(SearchScope::Buffers(vec![1])).is_possible(&[])
+        );
+        assert!(!of(SearchScope::Buffers(vec![])).is_possible(&[5]));
+        assert!(!search("…").is_possible(&[5]));
     }
 }

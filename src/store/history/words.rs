@@ -18,30 +18,16 @@ use crate::names::CaseMapping;
 const MOST_WORDS: usize = 400;
 /// Characters of a word that count.
 const LONGEST_WORD: usize = 64;
-/// By how many bits a line's number is shifted for each of its marks of time: about an hour, a day, two weeks, half a
-/// year.
-pub(super) const TIMES: [(char, u32); 4] = [('h', 26), ('d', 30), ('w', 34), ('y', 38)];
-
-/// Whose a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) user: i64,
-    pub(crate) session: i64,
-}
+/// By how many bits a line's number is shifted for each of its marks of time: about an hour, two days, two months.
+pub(super) const TIMES: [(char, u32); 3] = [('h', 26), ('d', 31), ('m', 36)];
 
 /// What the index keeps of a line; `None` for what nobody looks for.
-pub(super) fn document(line: &HistoryLine, owner: Owner, number: Option<i64>) -> Option<String> {
+pub(super) fn document(line: &HistoryLine, session: i64, number: Option<i64>) -> Option<String> {
     if !matches!(line.kind, "message" | "notice" | "action" | "topic" | "kick") {
         return None;
     }
-    let Owner { user, session } = owner;
-    let mut document = format!(
-        "{} {} {} {}",
-        of_user(user),
-        of_session(session),
-        of_buffer(line.buffer),
-        of_nick(&line.sender)
-    );
+    let mut document =
+        format!("{} {} {}", of_session(session), of_buffer(line.buffer), of_nick(&line.sender));
     if let Some(number) = number {
         for (name, shift) in TIMES {
             document.push_str(&format!(" _{name}{}", number >> shift));
@@ -52,11 +38,6 @@ pub(super) fn document(line: &HistoryLine, owner: Owner, number: Option<i64>) ->
         document.push_str(&word);
     }
     Some(document)
-}
-
-/// The mark of a user's lines.
-pub(super) fn of_user(user: i64) -> String {
-    format!("_u{user}")
 }
 
 /// The mark of a session's lines.
@@ -223,13 +204,12 @@ mod tests {
 
     #[test]
     fn a_line_is_kept_with_whose_it_is_and_who_said_it() {
-        let owner = Owner { user: 1, session: 2 };
-        let of = |line: &HistoryLine| document(line, owner, None);
-        assert_eq!(of(&said("hi")).unwrap(), "_u1 _s2 _b7 _nbob_7b_x_7d_ hi");
+        let of = |line: &HistoryLine| document(line, 2, None);
+        assert_eq!(of(&said("hi")).unwrap(), "_s2 _b7 _nbob_7b_x_7d_ hi");
         assert_eq!(of_nick("bOB{x}"), "_nbob_7b_x_7d_");
         assert_eq!(of(&HistoryLine { kind: "join", ..said("hi") }), None);
-        let timed = document(&said("hi"), owner, Some(5 << 38)).unwrap();
-        assert_eq!(timed, "_u1 _s2 _b7 _nbob_7b_x_7d_ _h20480 _d1280 _w80 _y5 hi");
+        let timed = document(&said("hi"), 2, Some(5 << 36)).unwrap();
+        assert_eq!(timed, "_s2 _b7 _nbob_7b_x_7d_ _h5120 _d160 _m5 hi");
     }
 
     proptest! {

@@ -144,16 +144,27 @@ async fn nobody_finds_what_is_anothers() {
 }
 
 #[tokio::test]
-async fn many_lines_are_counted_to_a_thousand() {
+async fn the_newest_of_very_many_lines_are_found_and_the_rest_is_said_to_be_more() {
     let set = Set::new().await;
     let buffer = set.channel("#a").await;
-    set.keep((0..1_500).map(|number| said(buffer, &format!("line {number}"), NOW - DAY + number))).await;
-    let hits = set.store.search(&search("line")).await.unwrap();
-    let newest: Vec<String> = (1_490..1_500).rev().map(|number| format!("line {number}")).collect();
+    // Thousands within weeks that are long over, more than a thousand of them within an hour.
+    let first = NOW - 100 * DAY;
+    set.keep((0..2_000).map(|number| said(buffer, &format!("often {number}"), first + number * DAY / 100)))
+        .await;
+    let hour = first + 30 * DAY;
+    set.keep((0..1_500).map(|number| said(buffer, &format!("often at once {number}"), hour + number))).await;
+    set.keep([said(buffer, "once", NOW)]).await;
+    let hits = set.store.search(&search("often")).await.unwrap();
+    let newest: Vec<String> = (1_490..1_500).rev().map(|number| format!("often at once {number}")).collect();
     assert_eq!(hits.lines.iter().map(|hit| hit.text.clone()).collect::<Vec<_>>(), newest);
-    assert_eq!((hits.more, hits.uncounted), (990, true));
-    let hits = set.store.search(&search("line 7")).await.unwrap();
-    assert_eq!((hits.lines.len(), hits.more, hits.uncounted), (1, 0, false));
+    assert_eq!((hits.more, hits.uncounted), (90, true));
+    let hits = set.store.search(&Search { limit: 2_600, ..search("often") }).await.unwrap();
+    assert_eq!((hits.lines.len(), hits.more, hits.uncounted), (2_600, 0, true));
+    let times: Vec<i64> = hits.lines.iter().map(|hit| hit.at).collect();
+    assert!(times.is_sorted_by(|newer, older| newer >= older));
+    assert_eq!(hits.lines[2_599].text, "often 900");
+    let hits = set.store.search(&search("often 7")).await.unwrap();
+    assert_eq!((hits.lines.len(), hits.more, hits.uncounted), (2, 0, false));
 }
 
 #[tokio::test]

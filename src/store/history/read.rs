@@ -1,0 +1,35 @@
+//! Reading history in its order: the last lines of a buffer, and pages from one number on.
+
+use sqlx::FromRow;
+
+use super::super::pool::on;
+use super::super::{Store, StoreError};
+
+/// A line as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct KeptLine {
+    /// Its number, which is its place in time.
+    pub id: i64,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// As in [`HistoryLine::kind`](super::HistoryLine::kind).
+    pub kind: String,
+    /// The nick of the one who said or did it.
+    pub sender: String,
+    /// The new nick of a change of nick, the kicked nick of a kick.
+    pub target: Option<String>,
+    /// The text as it was received or sent.
+    pub text: String,
+}
+
+impl Store {
+    /// The last lines of a buffer, oldest first.
+    pub async fn latest_lines(&self, buffer: i64, limit: i64) -> Result<Vec<KeptLine>, StoreError> {
+        const SQL: &str = "SELECT id, at, kind, sender, target, text FROM history
+            WHERE buffer = $1 ORDER BY id DESC LIMIT $2";
+        let mut lines: Vec<KeptLine> =
+            on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(limit).fetch_all(p).await)?;
+        lines.reverse();
+        Ok(lines)
+    }
+}

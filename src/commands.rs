@@ -7,6 +7,7 @@
 mod account;
 mod conversation;
 mod help;
+mod history;
 mod networks;
 mod table;
 
@@ -86,11 +87,11 @@ impl<'a> Context<'a> {
 
     /// The session that a command is about, and the rest of the command.
     ///
-    /// In a network room it is that room's. In the control room it is the one that the first word names, else the
+    /// In a network room, or in one of its channels', it is that network's. In the control room it is the one that the first word names, else the
     /// only one that there is.
     fn session(&self) -> Result<(SessionHandle, &'a str), Refusal> {
         let sessions = self.bridge.sessions(Some(&self.call.user.user_id));
-        if let Place::Network(id) = self.call.place {
+        if let Place::Network(id) | Place::Buffer { session: id, .. } = self.call.place {
             let session = sessions.into_iter().find(|session| session.row.id == id);
             return session.map(|session| (session, self.rest)).ok_or(Refusal::Stopping);
         }

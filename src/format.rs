@@ -2,11 +2,13 @@
 //!
 //! Pure: text in, text out. It knows no rooms, no sessions and no clock.
 
+mod history;
 mod irc_codes;
 mod rich_text;
 mod secrets;
 mod split;
 
+pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc};
 pub use rich_text::{Colour, RichText, Style, escape_html};
 pub use secrets::may_hold_password;

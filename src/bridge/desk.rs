@@ -20,6 +20,21 @@ use super::ghosts::GhostError;
 /// Events that are read at once.
 const AT_ONCE: i64 = 20;
 
+/// What makes a message in a buffer's room a command.
+const PREFIX: &str = "!irc";
+
+/// Whether a message in a buffer's room is a command, and not for IRC.
+pub(super) fn is_room_command(body: &str) -> bool {
+    command_in(body).is_some()
+}
+
+/// What stands behind the prefix of a command in a buffer's room.
+fn command_in(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let (prefix, rest) = line.split_at_checked(PREFIX.len())?;
+    (prefix.eq_ignore_ascii_case(PREFIX) && rest.starts_with(char::is_whitespace)).then(|| rest.trim())
+}
+
 /// The lane of what a person says to the bot.
 pub(super) fn lane_of(user_id: &str) -> String {
     format!("user/{user_id}")
@@ -32,6 +47,13 @@ pub enum Place {
     Control,
     /// In the network room of this session.
     Network(i64),
+    /// In a channel's or a conversation's room.
+    Buffer {
+        /// The session.
+        session: i64,
+        /// The buffer.
+        buffer: i64,
+    },
 }
 
 /// A command, as it was typed.
@@ -235,9 +257,17 @@ impl Bridge {
         let (Some(room), true) = (room, is_command) else {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
-        let place = match (room.kind()?, room.session) {
-            (RoomKind::Network, Some(session)) => Place::Network(session),
+        let place = match (room.kind()?, room.session, room.buffer) {
+            (RoomKind::Network, Some(session), _) => Place::Network(session),
+            (_, Some(session), Some(buffer)) => Place::Buffer { session, buffer },
             _ => Place::Control,
+        };
+        let text = match place {
+            Place::Buffer { .. } => {
+                let lines = message.body.lines().map(|line| command_in(line).unwrap_or(line));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+            _ => message.body.clone(),
         };
         let permission = self.config.permissions.of(&event.sender);
         let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
@@ -249,16 +279,17 @@ impl Bridge {
                 redact: false,
             }
         } else {
-            let call = Call { user, permission, place, text: message.body.clone() };
+            let call = Call { user, permission, place, text };
             self.console.answer(self, call).await
         };
-        let bot = self.client.bot();
+        // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.
+        let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
         let mut rows = Vec::new();
         if answer.redact {
-            rows.push(content::redact_row(room.id, bot, &event.event_id, "It held a password"));
+            rows.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
         }
         let text = content::message(MessageType::Notice, &answer.text, None);
-        rows.push(content::message_row(room.id, bot, text, None));
+        rows.push(content::message_row(room.id, speaker, text, None));
         let answered =
             self.insist(|| async { Ok(self.store.enqueue(rows.clone(), self.clock.unix_ms()).await?) }).await;
         if let Some(Err(error)) = answered {
@@ -332,5 +363,27 @@ impl Bridge {
             }
             attempt += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::command("!irc search words", Some("search words"))]
+    #[case::capitals("!IRC  Search", Some("Search"))]
+    #[case::space_before("  !irc help", Some("help"))]
+    #[case::line_feed("!irc\nhelp", Some("help"))]
+    #[case::nothing_behind("!irc ", Some(""))]
+    #[case::alone("!irc", None)]
+    #[case::another_word("!ircfoo bar", None)]
+    #[case::escaped("!!irc help", None)]
+    #[case::later("say !irc help", None)]
+    #[case::other_script("!irс help", None)]
+    #[case::short("!i", None)]
+    fn a_command_in_a_buffers_room_has_a_word_before_it(#[case] body: &str, #[case] command: Option<&str>) {
+        assert_eq!(command_in(body), command);
     }
 }

@@ -9,6 +9,7 @@
 
 mod buffers;
 mod catch_up;
+mod command;
 mod gaps;
 mod hourglass;
 mod incoming;

@@ -50,6 +50,10 @@ fn overview(permission: Permission, place: Place) -> RichText {
              are on several."
         }
         Place::Network(_) => "This is a network's room: type commands just so; they are about this network.",
+        Place::Buffer { .. } => {
+            "What you type here goes to IRC, unless !irc and a space stand before it. Such commands are about this \
+             network, and about this conversation where they name no other."
+        }
     });
     let mut section = "";
     for command in COMMANDS.iter().filter(|command| permission >= command.permission) {
@@ -75,9 +79,11 @@ fn in_full(command: &Command, place: Place) -> RichText {
 
 /// In a network's room nobody has to name it.
 fn usage_in(command: &Command, place: Place) -> String {
+    let without_network = || command.usage.replacen("[NETWORK] ", "", 1).replacen(" [NETWORK]", "", 1);
     match place {
-        Place::Network(_) => command.usage.replacen("[NETWORK] ", "", 1).replacen(" [NETWORK]", "", 1),
         Place::Control => command.usage.to_owned(),
+        Place::Network(_) => without_network(),
+        Place::Buffer { .. } => format!("!irc {}", without_network()),
     }
 }
 
@@ -107,7 +113,8 @@ pub fn reference() -> String {
     let mut text = String::from(
         "# Commands\n\nTyped to the bot, in the control room or in a network's room, in capitals or not; one on each \
          line.\nIn the control room, when you are on several networks, the network's name comes first: \
-         `join libera #rust`.\n\nThis page is made from the table in the source; a test compares them.\n",
+         `join libera #rust`.\nIn the room of a channel or a conversation everything goes to IRC, but for what begins \
+         with `!irc` and a space:\n`!irc search words`.\n\nThis page is made from the table in the source; a test compares them.\n",
     );
     let mut section = "";
     for command in COMMANDS {

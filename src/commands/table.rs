@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Context, account, conversation, help, networks};
+use super::{Context, account, conversation, help, history, networks};
 use crate::bridge::Outcome;
 use crate::config::Permission;
 use crate::format::may_hold_password;
@@ -71,6 +71,17 @@ commands! {
     "msg" in "Channels and people": "msg [NETWORK] NICK TEXT", "says something to somebody without making a room",
         "For services, too: msg NickServ help. The answer comes in the network's room. A password in it is removed \
          from the room.", secret true => conversation::message;
+    "search" / "find" in "History": "search [in WHERE] [from NICK] [since WHEN] WORDS",
+        "finds lines that hold all the words, newest first",
+        "Where: a channel, a nick or a network of yours, or * for everything; without it, where you type. When: 3d, 12h, \
+         2w, or a day as 2026-11-01. Case and accents don't matter. The last word may end in *: then it is enough \
+         that a word begins so. To search for in, from or since, write -- before the words."
+        => history::search;
+    "history" / "backlog" in "History": "history [NETWORK] [#CHANNEL | NICK] [LINES]", "shows the last lines",
+        "20 of them, or as many as you say, up to 200. In a conversation's own room its name may be left out."
+        => history::history;
+    "forget" in "History": "forget #CHANNEL | NICK | NETWORK", "deletes what is kept of a conversation, or of a network",
+        "It asks first. What stands in the rooms is the homeserver's and stays there." => history::forget;
     "nick" in "You": "nick [NETWORK] [NICK]", "takes another nick on a network, or shows yours",
         "" => account::nick;
     "sasl" in "You": "sasl [NETWORK] [ACCOUNT PASSWORD | off]", "logs you in with the network's services",

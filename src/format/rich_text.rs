@@ -31,6 +31,8 @@ pub struct Style {
 struct Span {
     text: String,
     style: Style,
+    /// The address that stands for the text where there is no style.
+    link: Option<String>,
 }
 
 /// Styled text; a line feed in it begins a new line.
@@ -75,11 +77,22 @@ impl RichText {
         self
     }
 
+    /// Adds a link. Where there is no style, the address itself stands in the place of the text.
+    #[must_use]
+    pub fn link(mut self, text: impl Into<String>, address: impl Into<String>) -> Self {
+        let (text, link) = (text.into(), Some(address.into()));
+        self.spans.push(Span { text, style: Style::default(), link });
+        self
+    }
+
     /// Adds the other text.
     #[must_use]
     pub fn then(mut self, other: Self) -> Self {
         for span in other.spans {
-            self.push(&span.text, span.style);
+            match span.link {
+                Some(_) => self.spans.push(span),
+                None => self.push(&span.text, span.style),
+            }
         }
         self
     }
@@ -98,8 +111,8 @@ impl RichText {
             return;
         }
         match self.spans.last_mut() {
-            Some(last) if last.style == style => last.text.push_str(text),
-            _ => self.spans.push(Span { text: text.to_owned(), style }),
+            Some(last) if last.style == style && last.link.is_none() => last.text.push_str(text),
+            _ => self.spans.push(Span { text: text.to_owned(), style, link: None }),
         }
     }
 
@@ -110,17 +123,23 @@ impl RichText {
 
     /// The text without its style.
     pub fn to_plain(&self) -> String {
-        self.spans.iter().map(|span| span.text.as_str()).collect()
+        self.spans.iter().map(|span| span.link.as_ref().unwrap_or(&span.text).as_str()).collect()
     }
 
     /// The text as Matrix HTML (specification, "m.room.message msgtypes"), or `None` where it has no style to show.
     pub fn to_html(&self) -> Option<String> {
-        if self.spans.iter().all(|span| span.style == Style::default()) {
+        if self.spans.iter().all(|span| span.style == Style::default() && span.link.is_none()) {
             return None;
         }
         let mut html = String::new();
-        for Span { text, style } in &self.spans {
+        for Span { text, style, link } in &self.spans {
             let mut close = Vec::new();
+            if let Some(address) = link {
+                html.push_str("<a href=\"");
+                escape_into(&mut html, address);
+                html.push_str("\">");
+                close.push("a");
+            }
             let tags = [
                 (style.bold, "b"),
                 (style.italic, "i"),
@@ -188,6 +207,15 @@ mod tests {
         let text = RichText::new().bold("<script>").text("\"&'\nx");
         assert_eq!(text.to_html().unwrap(), "<b>&lt;script&gt;</b>&quot;&amp;&#39;<br>x");
         assert_eq!(text.to_plain(), "<script>\"&'\nx");
+    }
+
+    #[test]
+    fn a_link_is_a_text_with_style_and_an_address_without() {
+        let text = RichText::plain("see ").link("this", "https://x.example/?a&b").text(" now");
+        assert_eq!(text.to_plain(), "see https://x.example/?a&b now");
+        let html = "see <a href=\"https://x.example/?a&amp;b\">this</a> now";
+        assert_eq!(text.to_html().unwrap(), html);
+        assert_eq!(RichText::new().then(text).to_html().unwrap(), html);
     }
 
     #[test]

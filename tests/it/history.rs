@@ -1,6 +1,10 @@
 //! History: what is kept of a conversation, and what a person finds in it.
 
+mod commands;
+mod rooms;
+
 use crate::support::bridge::World;
+use crate::support::homeserver::{Event, TestUser};
 
 /// What is kept of a buffer, oldest first.
 async fn kept(world: &World) -> Vec<String> {
@@ -95,4 +99,19 @@ async fn who_quits_is_missed_in_each_channel_and_nothing_is_kept_of_services_or_
         "bob nick bob robert: ",
     ];
     assert_eq!(lines, wanted);
+}
+
+/// Types something and gives the answer to it: the first notice behind it in the room.
+async fn answer(world: &World, user: &TestUser, room: &str, text: &str) -> Event {
+    let event = user.send_text(room, text);
+    let mut seen = false;
+    let is_answer = std::cell::RefCell::new(|one: &Event| {
+        seen |= one.event_id == event;
+        seen && one.content["msgtype"] == "m.notice"
+    });
+    world.homeserver.wait_event(room, |one| (is_answer.borrow_mut())(one)).await
+}
+
+fn formatted(event: &Event) -> &str {
+    event.content["formatted_body"].as_str().unwrap_or_default()
 }

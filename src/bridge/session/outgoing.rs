@@ -11,6 +11,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::super::content;
+use super::super::desk::is_room_command;
 use super::prompts::Uncertain;
 use super::{Actor, wording};
 use crate::format::{lines_of, may_hold_password, split_line};
@@ -256,6 +257,9 @@ impl Actor {
         // Only the owner of a private room speaks through it.
         let is_owner = event.sender == self.row.user_id;
         match &event.content {
+            Content::Message(message) if is_owner && is_room_command(&message.body) => {
+                return self.pass_to_desk(place, &stored).await;
+            }
             Content::Message(message) if is_owner => {
                 self.on_room_message(place, &stored, &event, message);
                 return Ok(());

@@ -1,0 +1,334 @@
+//! What was said: search, history, forget.
+//!
+//! Everything here is about the lines of the person who asks: a name means one of their own buffers, and the store
+//! gives nobody anybody else's.
+
+mod filters;
+
+use super::{Context, usage};
+use crate::bridge::{Outcome, Place, Refusal};
+use crate::format::{RichText, date, history_line, hour};
+use crate::store::{Hit, Hits, KeptLine, OwnBuffer, Search, SearchScope};
+
+use filters::{Filters, Where};
+
+/// Lines that a search shows.
+const FOUND: usize = 10;
+/// Characters of a line that a search shows.
+const EXCERPT: usize = 300;
+/// Lines that `history` shows where nobody says how many, and at most.
+const LINES: i64 = 20;
+const MOST_LINES: i64 = 200;
+/// Bytes of one message: its body, and the same with style.
+const LONGEST_BODY: usize = 20 * 1024;
+const LONGEST_HTML: usize = 30 * 1024;
+
+/// `search [in #CHANNEL] [from NICK] [since 3d] WORDS`.
+pub(super) async fn search(context: Context<'_>) -> Outcome {
+    let Filters { place, sender, since, words } = filters::read(context.rest, context.bridge.unix_ms())?;
+    let (scope, shown) = scope(&context, place.as_ref()).await?;
+    let search = Search {
+        user: context.call.user.id,
+        scope,
+        sender: sender.map(str::to_owned),
+        since,
+        words: words.to_owned(),
+        limit: FOUND,
+    };
+    if search.is_empty() {
+        return usage("search");
+    }
+    let hits = context.bridge.store.search(&search).await?;
+    Ok(show_hits(&context, &search, &shown, &hits))
+}
+
+/// Where to look, and how that is called.
+async fn scope(context: &Context<'_>, place: Option<&Where<'_>>) -> Result<(SearchScope, String), Refusal> {
+    let name = match (place, context.call.place) {
+        (Some(Where::Everywhere), _) | (None, Place::Control) => {
+            return Ok((SearchScope::All, "everything".to_owned()));
+        }
+        (None, Place::Network(session)) => {
+            return Ok((SearchScope::Session(session), "this network".to_owned()));
+        }
+        (None, Place::Buffer { buffer, .. }) => {
+            return Ok((SearchScope::Buffers(vec![buffer]), "here".to_owned()));
+        }
+        (Some(Where::Named(name)), _) => *name,
+    };
+    let buffers = named(context, name).await?;
+    if !buffers.is_empty() {
+        let shown = buffers[0].name.clone();
+        return Ok((SearchScope::Buffers(buffers.into_iter().map(|buffer| buffer.id).collect()), shown));
+    }
+    match network(context, name) {
+        Some((session, shown)) => Ok((SearchScope::Session(session), shown)),
+        None => Err(Refusal::asked(format!(
+            "There is no {name} of yours to search in. If it is one of the words, write: search -- {}",
+            context.rest
+        ))),
+    }
+}
+
+/// The buffers of the person that bear a name: those of the place's network, or of all in the control room.
+async fn named(context: &Context<'_>, name: &str) -> Result<Vec<OwnBuffer>, Refusal> {
+    let mut buffers = context.bridge.store.own_buffers(context.call.user.id).await?;
+    let session = session_of(context.call.place);
+    let mapping = crate::names::CaseMapping::Rfc1459;
+    let with_prefix = format!("#{name}");
+    buffers.retain(|buffer| session.is_none_or(|session| buffer.session == session));
+    let exact = |buffer: &OwnBuffer| mapping.same(&buffer.name, name);
+    if buffers.iter().any(exact) {
+        buffers.retain(exact);
+    } else {
+        // The prefix of a channel may be left out, unless somebody is called so.
+        buffers.retain(|buffer| mapping.same(&buffer.name, &with_prefix));
+    }
+    Ok(buffers)
+}
+
+fn session_of(place: Place) -> Option<i64> {
+    match place {
+        Place::Control => None,
+        Place::Network(session) | Place::Buffer { session, .. } => Some(session),
+    }
+}
+
+/// The person's session on a network of this name, and the network's name.
+fn network(context: &Context<'_>, name: &str) -> Option<(i64, String)> {
+    let network = context.bridge.config.network(name)?;
+    let sessions = context.bridge.sessions(Some(&context.call.user.user_id));
+    let session = sessions.into_iter().find(|session| session.row.network == network.slug.as_str())?;
+    Some((session.row.id, network.name.clone()))
+}
+
+fn show_hits(context: &Context<'_>, search: &Search, shown: &str, hits: &Hits) -> RichText {
+    let wanted = match (search.words.trim(), &search.sender) {
+        ("", Some(sender)) => format!("lines of {sender}"),
+        (words, Some(sender)) => format!("“{words}” by {sender}"),
+        (words, None) => format!("“{words}”"),
+    };
+    let place = if shown == "here" { "here".to_owned() } else { format!("in {shown}") };
+    if hits.lines.is_empty() {
+        return RichText::plain(format!("Nothing was found for {wanted} {place}."));
+    }
+    let several = hits.lines.iter().any(|hit| hit.network != hits.lines[0].network);
+    let mut text = RichText::plain(format!("Found {wanted} {place}, newest first (times are UTC):"));
+    for hit in &hits.lines {
+        text = text.line().then(show_hit(context, hit, several));
+    }
+    match (hits.more, hits.uncounted) {
+        (0, _) => text,
+        (more, false) => {
+            text.line().text(format!("And {more} more. Add words, in #channel, from nick or since 3d."))
+        }
+        (more, true) => text
+            .line()
+            .text(format!("And more than {more} others. Add words, in #channel, from nick or since 3d.")),
+    }
+}
+
+fn show_hit(context: &Context<'_>, hit: &Hit, with_network: bool) -> RichText {
+    let mut text = RichText::new().code(format!("{} {}", date(hit.at), hour(hit.at))).text(" ");
+    text = text.text(&hit.buffer_name);
+    if with_network {
+        text = text.text(format!(" ({})", hit.network));
+    }
+    let excerpt = excerpt(&hit.text);
+    text = text.text(" ").then(history_line(&hit.kind, &hit.sender, hit.target.as_deref(), &excerpt));
+    match (&hit.room_id, &hit.event_id) {
+        (Some(room), Some(event)) => {
+            let address = permalink(room, event, &context.bridge.config.homeserver.domain);
+            text.text(" ").link("show", address)
+        }
+        _ => text,
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Where clients find an event (specification, "matrix.to navigation"). A room's id does not always tell a server.
+fn permalink(room: &str, event: &str, server: &str) -> String {
+    let encode = |text: &str| {
+        let mut encoded = String::with_capacity(text.len());
+        for byte in text.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~!$:@".contains(&byte) {
+                encoded.push(char::from(byte));
+            } else {
+                encoded.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        encoded
+    };
+    format!("https://matrix.to/#/{}/{}?via={}", encode(room), encode(event), encode(server))
+}
+
+/// The one conversation that a command is about, and the rest of the command.
+async fn conversation<'a>(context: &Context<'a>) -> Result<(OwnBuffer, &'a str), Refusal> {
+    let (mut word, mut rest) = context.word();
+    let mut session = session_of(context.call.place);
+    if session.is_none()
+        && !rest.is_empty()
+        && let Some((named, _)) = network(context, word)
+    {
+        session = Some(named);
+        (word, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    }
+    let mut buffers = if word.is_empty() { Vec::new() } else { named(context, word).await? };
+    buffers.retain(|buffer| session.is_none_or(|session| buffer.session == session));
+    if let (Place::Buffer { buffer, .. }, []) = (context.call.place, buffers.as_slice()) {
+        let own = context.bridge.store.own_buffers(context.call.user.id).await?;
+        let here = own.into_iter().find(|own| own.id == buffer).ok_or(Refusal::Stopping)?;
+        return Ok((here, context.rest));
+    }
+    match buffers.as_slice() {
+        [only] => Ok((only.clone(), rest.trim_start())),
+        [] if word.is_empty() => Err(Refusal::asked("Say which conversation: a #channel or a nick.")),
+        [] => Err(Refusal::asked(format!("There is no conversation {word} of yours."))),
+        several => {
+            let networks: Vec<&str> = several.iter().map(|buffer| buffer.network.as_str()).collect();
+            Err(Refusal::asked(format!(
+                "There is {word} on {}: say which one first, as in {} {word}.",
+                networks.join(" and "),
+                networks[0]
+            )))
+        }
+    }
+}
+
+/// `history [#CHANNEL | NICK] [LINES]`.
+pub(super) async fn history(context: Context<'_>) -> Outcome {
+    let (buffer, rest) = conversation(&context).await?;
+    let count = match rest.trim() {
+        "" => LINES,
+        rest => match rest.parse::<i64>() {
+            Ok(count) if count > 0 => count.min(MOST_LINES),
+            _ => return usage("history"),
+        },
+    };
+    let lines = context.bridge.store.latest_lines(buffer.id, count).await?;
+    if lines.is_empty() {
+        return Ok(RichText::plain(format!("Nothing is kept of {}.", buffer.name)));
+    }
+    let shown = fitting(&lines);
+    let is_cut = shown.len() < lines.len();
+    let heading = if shown.len() == 1 {
+        format!("The last line of {} (times are UTC):", buffer.name)
+    } else {
+        format!("The last {} lines of {} (times are UTC):", shown.len(), buffer.name)
+    };
+    let mut text = RichText::new().bold(heading);
+    let mut day = String::new();
+    for (line, shown) in shown {
+        let date = date(line.at);
+        if date != day {
+            text = text.line().bold(&date);
+            day = date;
+        }
+        text = text.line().then(shown);
+    }
+    if is_cut {
+        text = text.line().text("Those before don't fit into one message.");
+    }
+    Ok(text)
+}
+
+/// As many of the newest lines as one message holds, oldest first.
+fn fitting(lines: &[KeptLine]) -> Vec<(&KeptLine, RichText)> {
+    let (mut body, mut html) = (0, 0);
+    let mut shown = Vec::with_capacity(lines.len());
+    for line in lines.iter().rev() {
+        let said = history_line(&line.kind, &line.sender, line.target.as_deref(), &line.text);
+        let text = RichText::new().code(hour(line.at)).text(" ").then(said);
+        // With room for the heading of a day.
+        body += text.to_plain().len() + 16;
+        html += text.to_html().map_or(0, |html| html.len()) + 32;
+        if body > LONGEST_BODY || html > LONGEST_HTML {
+            break;
+        }
+        shown.push((line, text));
+    }
+    shown.reverse();
+    shown
+}
+
+/// `forget #CHANNEL | NICK | NETWORK [confirm]`.
+pub(super) async fn forget(context: Context<'_>) -> Outcome {
+    let (words, confirmed) = match context.rest.rsplit_once(char::is_whitespace) {
+        Some((words, last)) if last.eq_ignore_ascii_case("confirm") => (words.trim_end(), true),
+        None if context.rest.eq_ignore_ascii_case("confirm") => ("", true),
+        _ => (context.rest, false),
+    };
+    let context = Context { rest: words, ..context };
+    let is_one_word = !words.is_empty() && !words.contains(char::is_whitespace);
+    let whole =
+        if is_one_word && named(&context, words).await?.is_empty() { network(&context, words) } else { None };
+    let store = &context.bridge.store;
+    let user = context.call.user.id;
+    let (buffers, name) = match whole {
+        Some((session, name)) => {
+            let own = store.own_buffers(user).await?.into_iter().filter(|buffer| buffer.session == session);
+            (own.map(|buffer| buffer.id).collect::<Vec<_>>(), name)
+        }
+        None => {
+            let (buffer, rest) = conversation(&context).await?;
+            if !rest.trim().is_empty() {
+                return usage("forget");
+            }
+            (vec![buffer.id], buffer.name)
+        }
+    };
+    if !confirmed {
+        let command =
+            if words.is_empty() { "forget confirm".to_owned() } else { format!("forget {words} confirm") };
+        return Ok(RichText::plain(format!(
+            "This deletes all that is kept of {name}, for good. To do it, type "
+        ))
+        .code(command)
+        .text("."));
+    }
+    let mut gone = 0;
+    for buffer in buffers {
+        gone += store.forget_history(user, buffer).await?;
+    }
+    let lines = if gone == 1 { "1 line".to_owned() } else { format!("{gone} lines") };
+    Ok(RichText::plain(format!(
+        "Forgotten: {lines} of {name}. What stands in the rooms is the homeserver's and stays there."
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permalink_leads_to_the_event_whatever_its_id_holds() {
+        assert_eq!(
+            permalink("!room:server", "$ab+/c=", "server:8448"),
+            "https://matrix.to/#/!room:server/$ab%2B%2Fc%3D?via=server:8448"
+        );
+    }
+
+    #[test]
+    fn the_newest_lines_that_fit_are_shown() {
+        let line = |number: i64| KeptLine {
+            id: number,
+            at: number,
+            kind: "message".into(),
+            sender: "bob".into(),
+            target: None,
+            text: format!("{number} {}", "<".repeat(400)),
+        };
+        let lines: Vec<KeptLine> = (0..200).map(line).collect();
+        let shown = fitting(&lines);
+        assert!((10..60).contains(&shown.len()), "{}", shown.len());
+        assert_eq!(shown.last().unwrap().0.id, 199);
+        let whole = shown.into_iter().fold(RichText::new(), |text, (_, line)| text.line().then(line));
+        assert!(whole.to_html().unwrap().len() <= LONGEST_HTML);
+    }
+}

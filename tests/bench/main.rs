@@ -7,6 +7,7 @@
 //!   line at a time, everything else idle; both servers and the clock are in this process;
 //! - a burst: many lines at once, until the last is in the room; CPU time from `/proc/PID/stat`;
 //! - a start: from the start of the process until the IRC server has registered its user;
+//! - history: see `history`; with `--history`, nothing else;
 //! - beside them one `fdatasync` in the database's folder, since durability costs one or two on the way of a line.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says where and stops")]
 #![expect(clippy::print_stdout, reason = "the figures are what this is for")]
@@ -21,6 +22,7 @@
 mod it {
     pub(crate) mod support;
 }
+mod history;
 mod process;
 mod report;
 
@@ -45,10 +47,14 @@ struct Plan {
     /// How often it is started again.
     starts: usize,
     syncs: usize,
+    /// Lines of history, and how often each kind of search is made among them.
+    history: usize,
+    searches: usize,
 }
 
-const FULL: Plan = Plan { singles: 500, burst: 5_000, starts: 5, syncs: 200 };
-const QUICK: Plan = Plan { singles: 100, burst: 1_000, starts: 2, syncs: 50 };
+const FULL: Plan =
+    Plan { singles: 500, burst: 5_000, starts: 5, syncs: 200, history: 1_000_000, searches: 100 };
+const QUICK: Plan = Plan { singles: 100, burst: 1_000, starts: 2, syncs: 50, history: 100_000, searches: 50 };
 
 /// The two servers and a user in a channel.
 struct Bench {
@@ -66,8 +72,17 @@ async fn main() {
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let plan = if has("--quick") { QUICK } else { FULL };
     let directory = tempfile::TempDir::with_prefix("towline-bench-").unwrap();
-    let report = measure(&plan, directory.path()).await;
-    if has("--json") { println!("{}", report.json()) } else { print!("{}", report.table()) }
+    let only_history = has("--history");
+    let mut report = if only_history { Report::default() } else { measure(&plan, directory.path()).await };
+    let database = TestDatabase::new().await;
+    report.history = history::measure(&database.url(), plan.history, plan.searches).await;
+    if has("--json") {
+        return println!("{}", report.json());
+    }
+    if !only_history {
+        print!("{}", report.table());
+    }
+    print!("{}", report.history_table());
 }
 
 fn progress(text: &str) {

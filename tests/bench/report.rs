@@ -1,10 +1,10 @@
 //! The figures, as a table for people and as JSON for machines.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::history::Figures;
 use super::process::Memory;
 
 /// Times of the same thing, in milliseconds.
@@ -26,9 +26,22 @@ impl Spread {
         self.sorted.get(place.min(self.sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
     }
 
+    fn text(&self) -> String {
+        let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| self.at(share));
+        format!("p50 {p50:.2} ms   p95 {p95:.2} ms   p99 {p99:.2} ms")
+    }
+
     fn json(&self) -> Value {
         json!({ "p50_ms": self.at(0.5), "p95_ms": self.at(0.95), "p99_ms": self.at(0.99), "count": self.sorted.len() })
     }
+}
+
+fn row(name: &str, figures: &str, target: &str) -> String {
+    format!("{name:<36} {figures:<50} {target}\n")
+}
+
+fn at_most(target: &str) -> String {
+    if target.is_empty() { String::new() } else { format!("≤ {target}") }
 }
 
 #[derive(Default)]
@@ -44,6 +57,7 @@ pub(crate) struct Report {
     pub(crate) burst_in_order: bool,
     pub(crate) start: Spread,
     pub(crate) sync: Spread,
+    pub(crate) history: Figures,
 }
 
 impl Report {
@@ -65,23 +79,28 @@ impl Report {
     }
 
     pub(crate) fn table(&self) -> String {
-        let mut text = String::new();
-        let mut row = |name: &str, figures: &str, target: &str| {
-            let target = if target.is_empty() { String::new() } else { format!("≤ {target}") };
-            writeln!(text, "{name:<36} {figures:<50} {target}").unwrap();
-        };
-        row("", "", "target");
+        let mut text = row("", "", "target");
         for (_, name, memory, target) in self.memories() {
-            row(name, &format!("{:.1} MB (PSS {:.1} MB)", memory.resident, memory.proportional), target);
+            let figures = format!("{:.1} MB (PSS {:.1} MB)", memory.resident, memory.proportional);
+            text.push_str(&row(name, &figures, &at_most(target)));
         }
         for (_, name, spread, target) in self.spreads() {
-            let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| spread.at(share));
-            row(name, &format!("p50 {p50:.2} ms   p95 {p95:.2} ms   p99 {p99:.2} ms"), target);
+            text.push_str(&row(name, &spread.text(), &at_most(target)));
         }
         let order = if self.burst_in_order { "all in order" } else { "NOT all in order" };
         let figures =
             format!("{:.0} lines/s   {:.2} CPU ms/line   {order}", self.burst_per_second, self.burst_cpu_ms);
-        row(&format!("a burst of {} lines", self.burst_lines), &figures, "");
+        text.push_str(&row(&format!("a burst of {} lines", self.burst_lines), &figures, ""));
+        text
+    }
+
+    pub(crate) fn history_table(&self) -> String {
+        let Figures { lines, per_second, searches } = &self.history;
+        let figures = format!("{per_second:.0} lines/s, with their words");
+        let mut text = row(&format!("{lines} lines of history"), &figures, "≥ 5,000 lines/s");
+        for (name, spread, target) in searches {
+            text.push_str(&row(&format!("search: {name}"), &spread.text(), &at_most(target)));
+        }
         text
     }
 
@@ -91,6 +110,12 @@ impl Report {
                 "lines": self.burst_lines, "lines_per_second": self.burst_per_second,
                 "cpu_ms_per_line": self.burst_cpu_ms, "in_order": self.burst_in_order,
             },
+        });
+        let searches = self.history.searches.iter();
+        let searches: serde_json::Map<_, _> =
+            searches.map(|(name, spread, _)| ((*name).to_owned(), spread.json())).collect();
+        all["history"] = json!({
+            "lines": self.history.lines, "lines_per_second": self.history.per_second, "searches": searches,
         });
         for (key, _, memory, _) in self.memories() {
             all[key] = json!({ "rss_mb": memory.resident, "pss_mb": memory.proportional });

@@ -10,3 +10,6 @@ ALTER TABLE buffer ADD COLUMN gap_from INTEGER;
 DELETE FROM history WHERE msgid IS NOT NULL AND id NOT IN
     (SELECT MIN(id) FROM history WHERE msgid IS NOT NULL GROUP BY buffer, channel, msgid);
 CREATE UNIQUE INDEX history_msgid ON history (buffer, msgid) WHERE msgid IS NOT NULL;
+
+-- A line of the user's own that comes back is looked for among those that went out and have no id: they are few.
+CREATE INDEX history_nameless ON history (buffer, sender, at) WHERE direction = 'out' AND msgid IS NULL;

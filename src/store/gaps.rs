@@ -36,10 +36,11 @@ impl Store {
         Ok(found.flatten())
     }
 
-    /// The time of the last line of a buffer that is not later than this.
-    pub async fn last_line_before(&self, buffer: i64, time: i64) -> Result<Option<i64>, StoreError> {
-        const SQL: &str = "SELECT MAX(at) FROM history WHERE buffer = $1 AND at <= $2";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(buffer).bind(time).fetch_one(p).await)?)
+    /// The time of the last line that a buffer has from the server, with the server's time, not later than this.
+    pub async fn last_heard_before(&self, buffer: i64, time: i64) -> Result<Option<i64>, StoreError> {
+        const SQL: &str = "SELECT at FROM history WHERE buffer = $1 AND at <= $2 AND direction = 'in'
+            AND msgid IS NOT NULL ORDER BY at DESC LIMIT 1";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(buffer).bind(time).fetch_optional(p).await)?)
     }
 }
 

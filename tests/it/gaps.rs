@@ -257,3 +257,34 @@ async fn what_waits_for_missed_lines_when_the_connection_breaks_stands_behind_th
         assert_eq!(gaps(&world, &room).len(), 1);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fetching_what_was_missed_goes_on_where_it_broke_off() {
+    const PAGE: u32 = 50;
+    let Scene { world, alice, room, control, .. } = scene_with_history().await;
+    world.ircd.stall_history(true);
+    let mark = world.ircd.mark();
+    world.ircd.cut("alice");
+    world.ircd.wait_gone("alice").await;
+    alice.send_text(&control, "connect");
+    let asked = world.ircd.wait_line_after(mark, |_, line| line.contains("CHATHISTORY AFTER #rust")).await;
+    let line = asked.line();
+    let label = line.split_once(' ').map_or("", |(tags, _)| tags);
+    let mut page = format!("{label} :fake.irc BATCH +h chathistory #rust\r\n");
+    for number in 1..=PAGE {
+        page.push_str(&format!(
+            "@batch=h;msgid=m{number};time=2026-01-02T03:{number:02}:05.000Z :bob!b@host PRIVMSG #rust :missed \
+             {number}\r\n"
+        ));
+    }
+    world.ircd.send_raw("alice", format!("{page}:fake.irc BATCH -h\r\n").as_bytes());
+    world.ircd.wait_line_after(mark, |_, line| line.contains("CHATHISTORY AFTER #rust msgid=m50")).await;
+    world.homeserver.wait_event(&room, |event| event.body().ends_with("missed 50")).await;
+    // There is more, but the connection breaks.
+    let mark = world.ircd.mark();
+    world.ircd.cut("alice");
+    world.ircd.wait_gone("alice").await;
+    alice.send_text(&control, "connect");
+    let asked = world.ircd.wait_line_after(mark, |_, line| line.contains("CHATHISTORY AFTER #rust")).await;
+    assert!(asked.line().contains(" timestamp=2026-01-02T03:50:00.000Z "), "{}", asked.line());
+}

@@ -24,10 +24,14 @@ const ANSWER: Duration = Duration::from_mins(1);
 const MOST_WAITING: usize = 1_000;
 /// Lines that are fetched for a buffer; what is beyond is told of as missing.
 const MOST_MISSED: usize = 10_000;
-/// Lines are asked for from so much before the gap, since clocks differ; what is known already is shown once.
-const OVERLAP: i64 = 60 * 1000;
-/// And so much where no line of the buffer tells the server's time.
+/// Lines are asked for from so much before the last one that is known, by the server's time: those of a moment need
+/// not have come in the order of their times. What is known already is shown once. It is little, since a connection
+/// that breaks again and again must get further each time.
+const OVERLAP: i64 = 5 * 1000;
+/// And so much earlier where only our own clock tells the time.
 const SKEW: i64 = 5 * 60 * 1000;
+/// A bouncer is asked for so much more than was missed, since its clock is not ours.
+const PLAYBACK_OVERLAP: i64 = 60 * 1000;
 /// Lines without an id are known again by their time, give or take this, in milliseconds.
 const MOMENT: i64 = 1_000;
 /// Conversations that are fetched after an absence.
@@ -38,6 +42,8 @@ const MOST_CONVERSATIONS: usize = 100;
 pub(super) struct CatchUp {
     /// Since when they are missing, in milliseconds since 1970.
     from: i64,
+    /// The time of the last line before them that is stored, by the server's clock.
+    known: Option<i64>,
     /// The request under way.
     request: u64,
     /// When it has taken too long.
@@ -128,8 +134,9 @@ impl Actor {
     /// Asks for what is missing in a buffer since this time; `false` where the server can't tell.
     pub(super) async fn catch_up(&mut self, place: usize, from: i64) -> Result<bool, StoreError> {
         let buffer = self.buffers.get(place).row.id;
-        let known = self.bridge.store.last_line_before(buffer, from - OVERLAP).await?;
-        let mark = HistoryMark::Time(known.unwrap_or(from - SKEW));
+        // Lines are stored in order until a gap begins, so that the last one before it is where to go on.
+        let known = self.bridge.store.last_heard_before(buffer, from).await?;
+        let mark = HistoryMark::Time(known.map_or(from - SKEW, |known| known - OVERLAP));
         let asked = self.ask_for_history(place, mark);
         // They come again, where they belong; unless nobody else has them.
         let left_over = self.catching_up.left_over.remove(&buffer).unwrap_or_default();
@@ -142,6 +149,7 @@ impl Actor {
         let now = self.now();
         let catch_up = CatchUp {
             from,
+            known,
             request,
             gives_up: now + ANSWER,
             lines: 0,
@@ -229,7 +237,11 @@ impl Actor {
         let asked = next.and_then(|mark| self.ask_for_history(place, mark));
         let gives_up = self.now() + ANSWER;
         match (asked, self.catching_up.buffers.get_mut(&buffer)) {
-            (Some(request), Some(catch_up)) => (catch_up.request, catch_up.gives_up) = (request, gives_up),
+            (Some(request), Some(catch_up)) => {
+                (catch_up.request, catch_up.gives_up) = (request, gives_up);
+                catch_up.known = last_time.or(catch_up.known);
+                self.shorten_gap(buffer);
+            }
             _ => {
                 self.tell_gap(place, last_time.unwrap_or(from));
                 self.end_catch_up(buffer).await?;
@@ -248,9 +260,23 @@ impl Actor {
         Ok(())
     }
 
+    /// A gap begins where the last line before it was said: what has come since is stored with this, and nobody asks
+    /// for it again.
+    fn shorten_gap(&mut self, buffer: i64) {
+        if let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer)
+            && let Some(known) = catch_up.known
+        {
+            catch_up.from = known;
+            self.incoming.gaps.buffers.push((buffer, Some(known)));
+        }
+    }
+
     async fn let_live_lines_go(&mut self, buffer: i64) -> Result<(), StoreError> {
         let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else { return Ok(()) };
         catch_up.waits_until = None;
+        // From now on lines are stored that came after the gap.
+        self.shorten_gap(buffer);
+        let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else { return Ok(()) };
         let waiting = std::mem::take(&mut catch_up.waiting);
         if let Some(place) = self.buffers.find_id(buffer) {
             for (line, status) in waiting {
@@ -308,7 +334,7 @@ impl Actor {
         let to = self.bridge.clock.unix_ms().saturating_add(SKEW);
         let Some(link) = &mut self.link else { return Ok(()) };
         if let Some(from) = away_from {
-            link.session.request_playback(from.saturating_sub(OVERLAP) / 1000);
+            link.session.request_playback(from.saturating_sub(PLAYBACK_OVERLAP) / 1000);
             let asked = link.session.request_history_targets(from - SKEW, to);
             self.catching_up.conversations = asked.map(|request| (request, until, from));
         }

@@ -7,6 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use towline::failpoint::{NAMES, VARIABLE};
+
 use super::judge::{Evidence, Numbered, Verdict, judge, text_of};
 use crate::support::bridge::{BridgeProcess, World};
 use crate::support::clock::now;
@@ -42,29 +44,21 @@ pub(crate) enum Kill {
 }
 
 impl Kill {
-    /// At each failpoint once, at a random pass, in a random order.
-    #[cfg(feature = "failpoints")]
-    pub(crate) fn at_each_point(random: &mut Random) -> Vec<Self> {
-        let mut kills: Vec<Self> = towline::failpoint::NAMES
-            .iter()
-            .map(|&name| Self::At(name, random.between(1, 80) as u32))
-            .collect();
-        for last in (1..kills.len()).rev() {
-            kills.swap(last, random.between(0, last as u64 + 1) as usize);
+    /// So many rounds: each kills at each failpoint once, at a random pass, and so many times at a random moment (before
+    /// it listens, while it connects, while it is in the channel), in a random order.
+    pub(crate) fn rounds(random: &mut Random, rounds: usize, moments: usize) -> Vec<Self> {
+        let mut kills = Vec::new();
+        for _ in 0..rounds {
+            let mut round: Vec<Self> =
+                NAMES.iter().map(|&name| Self::At(name, random.between(1, 80) as u32)).collect();
+            let moment = |random: &mut Random| Self::After(Duration::from_millis(random.between(1, 2_500)));
+            round.extend((0..moments).map(|_| moment(random)));
+            for last in (1..round.len()).rev() {
+                round.swap(last, random.between(0, last as u64 + 1) as usize);
+            }
+            kills.extend(round);
         }
         kills
-    }
-
-    /// At random moments: before it listens, while it connects, while it is in the channel.
-    pub(crate) fn at_random(random: &mut Random, count: usize) -> Vec<Self> {
-        (0..count).map(|_| Self::After(Duration::from_millis(random.between(1, 2_500)))).collect()
-    }
-
-    /// As many rounds of one kill at each failpoint and some at random moments.
-    #[cfg(feature = "failpoints")]
-    pub(crate) fn rounds(random: &mut Random, rounds: usize) -> Vec<Self> {
-        let round = |_| [Self::at_each_point(random), Self::at_random(random, 4)].concat();
-        (0..rounds).flat_map(round).collect()
     }
 
     fn kind(self) -> &'static str {
@@ -274,8 +268,7 @@ impl<C: Channel> Drill<'_, C> {
             match kill {
                 Kill::At(name, pass) => {
                     let point = format!("{name}:{pass}");
-                    let mut process =
-                        self.world.start_process_with(&[LOG, (towline::failpoint::VARIABLE, &point)]);
+                    let mut process = self.world.start_process_with(&[LOG, (VARIABLE, &point)]);
                     let is_killed = process.wait_killed(POINT_LIMIT).await;
                     assert!(is_killed, "{point} was not reached\n{}", process.log_tail());
                 }

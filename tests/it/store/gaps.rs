@@ -93,11 +93,14 @@ async fn what_is_missing_is_remembered_until_it_no_longer_is() {
 }
 
 #[tokio::test]
-async fn the_last_line_before_a_time_is_found() {
+async fn the_last_line_that_was_heard_before_a_time_is_found() {
     let set = Set::new().await;
     let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
-    let history = [1, 5, 9].map(|time| (0, at(line(buffer, "a"), time))).to_vec();
+    let heard = [1, 5, 9].map(|time| at(with_id(buffer, "a", &time.to_string()), time));
+    // Without an id the time may be our own, as is that of what we say.
+    let others = [at(line(buffer, "a"), 6), at(out(with_id(buffer, "a", "7")), 7)];
+    let history = heard.into_iter().chain(others).map(|line| (0, line)).collect();
     set.commit(Incoming { history, ..Incoming::default() }).await;
-    let last = async |time| set.store.last_line_before(buffer, time).await.unwrap();
+    let last = async |time| set.store.last_heard_before(buffer, time).await.unwrap();
     assert_eq!([last(0).await, last(5).await, last(8).await], [None, Some(5), Some(5)]);
 }

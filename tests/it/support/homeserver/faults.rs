@@ -118,7 +118,7 @@ impl Storm {
                 .pick(&[
                     Fault::Status(502, json!("<html>502 Bad Gateway</html>")),
                     // Without the header, which counts in whole seconds.
-                    Fault::Status(429, json!({ "errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": wait })),
+                    Fault::Status(429, json!({ "errcode": "M_LIMIT_EXCEEDED", "error": "Too Many Requests", "retry_after_ms": wait })),
                     Fault::Drop,
                     Fault::Stall(Duration::from_millis(wait)),
                     Fault::AnswerLost,

@@ -2,6 +2,8 @@
 //!
 //! Kept for each channel and each pair of nicks, whoever is there. Who asks about a channel has to be in it.
 
+use std::sync::Arc;
+
 use super::network::{ClientId, Network, Stamp};
 
 /// A message that was said.
@@ -38,7 +40,7 @@ impl Network {
             let source = self.clients[&id].source();
             let account = self.clients[&id].account.clone();
             let said = Said { stamp, source, account, tags: tags.into(), line: line.into() };
-            self.history.entry(key).or_default().push(said);
+            Arc::make_mut(self.history.entry(key).or_default()).push(said);
         }
     }
 
@@ -193,7 +195,7 @@ impl Network {
         }
         match kind {
             "msgid" => {
-                let at = said.iter().position(|said| said.stamp.msgid() == value);
+                let at = said.iter().position(|said| said.stamp.is(value));
                 Ok(at.map_or(Mark::Unknown, Mark::At))
             }
             "timestamp" => parse_time(value).map(Mark::Time).ok_or("INVALID_PARAMS"),

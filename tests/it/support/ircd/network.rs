@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -65,6 +66,11 @@ impl Stamp {
     pub(super) fn msgid(self) -> String {
         format!("fake-{}", self.number)
     }
+
+    /// Whether this is its id; without a text for each of many.
+    pub(super) fn is(self, msgid: &str) -> bool {
+        msgid.strip_prefix("fake-").is_some_and(|number| number.parse() == Ok(self.number))
+    }
 }
 
 /// What a test has arranged to go wrong.
@@ -87,7 +93,8 @@ pub(super) struct Network {
     next: ClientId,
     messages: u64,
     /// What was said, by channel or by both nicks.
-    pub(super) history: BTreeMap<String, Vec<Said>>,
+    /// Shared with whoever is told of it: asking for a page shall not cost a copy of all.
+    pub(super) history: BTreeMap<String, Arc<Vec<Said>>>,
     /// The answer to the labelled line that is being worked on.
     pub(super) answer: Option<Answer>,
     pub(super) batches: u64,

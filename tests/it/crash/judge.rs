@@ -12,6 +12,8 @@ use crate::support::homeserver::Event;
 
 /// The key of a gap's notice.
 const GAP: &str = "chat.towline.gap";
+/// How the heading begins over lines that come late: what was said before it may stand behind what was said later.
+const HEADING: &str = "Missed lines, said since ";
 /// A line may have been on its way for so long when the outage began.
 const UNDER_WAY_MS: u64 = 500;
 /// Breaches that are written out; the rest is counted.
@@ -138,22 +140,30 @@ fn towards_matrix(evidence: &Evidence<'_>, verdict: &mut Verdict) {
         })
         .collect();
     let mut shown: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut latest = None;
-    for line in messages.flat_map(|event| numbered_in(event.body(), &speakers)) {
-        let text = text_of(&line.0, line.1);
-        let Some(&place) = place.get(&line) else {
-            breaches.push(format!("{text} stands in the room, and nobody said it"));
-            continue;
-        };
-        let times = shown.entry(place).or_default();
-        *times += 1;
-        if *times > 1 {
-            figures.shown_twice += 1;
-            breaches.push(format!("{text} stands in the room {times} times"));
-        } else if latest.is_some_and(|latest| latest > place) {
-            breaches.push(format!("{text} stands in the room behind what was said later"));
+    // The last line that stands there: of those that came late, and of all others.
+    let (mut late, mut live) = (None, None);
+    let mut headed_at = 0;
+    for event in messages {
+        if event.body().starts_with(HEADING) {
+            (late, headed_at) = (None, event.ts);
         }
-        latest = latest.max(Some(place));
+        for line in numbered_in(event.body(), &speakers) {
+            let text = text_of(&line.0, line.1);
+            let Some(&place) = place.get(&line) else {
+                breaches.push(format!("{text} stands in the room, and nobody said it"));
+                continue;
+            };
+            let times = shown.entry(place).or_default();
+            *times += 1;
+            let latest = if evidence.said[place].1 < headed_at { &mut late } else { &mut live };
+            if *times > 1 {
+                figures.shown_twice += 1;
+                breaches.push(format!("{text} stands in the room {times} times"));
+            } else if latest.is_some_and(|latest| latest > place) {
+                breaches.push(format!("{text} stands in the room behind what was said later"));
+            }
+            *latest = (*latest).max(Some(place));
+        }
     }
     let within = |at: u64, intervals: &[(u64, u64)], before: u64| {
         intervals.iter().any(|(from, to)| from.saturating_sub(before) <= at && at <= *to)
@@ -210,6 +220,14 @@ fn towards_irc(evidence: &Evidence<'_>, verdict: &mut Verdict) {
             let known = fates.entry(about).or_insert(fate);
             *known = (*known).max(fate);
         }
+    }
+    // A reply may say which message it is about.
+    let is_others = |event: &&Event| {
+        !writers.iter().any(|writer| event.sender.starts_with(&format!("@{writer}:")))
+            && event.content["m.relates_to"]["m.in_reply_to"].is_null()
+    };
+    for line in evidence.room.iter().filter(is_others).flat_map(|event| numbered_in(event.body(), &writers)) {
+        breaches.push(format!("{} came back into the room", text_of(&line.0, line.1)));
     }
     (figures.written, figures.arrived) = (evidence.written.len(), heard.len());
     for ((writer, number), event) in evidence.written {
@@ -285,6 +303,11 @@ mod tests {
         event("$gap", "@towline:test.local", content)
     }
 
+    fn heading(ts: u64) -> Event {
+        let body = "Missed lines, said since 2026-11-21 12:03:10 UTC:";
+        Event { ts, ..event("$heading", "@towline:test.local", json!({ "body": body })) }
+    }
+
     /// What is wrong with a room where bob and carol said bob-1, carol-1 and bob-2 at 10,000, 20,000 and 30,000.
     fn wrongs(room: &[Event], outages: &[(u64, u64)], may_miss: bool) -> Vec<String> {
         let line = |who: &str, number, at| ((who.to_owned(), number), at);
@@ -299,6 +322,12 @@ mod tests {
         &["carol-1, said at 20000, is missing in the room, and it could have been fetched"])]
     #[case::one_twice(&[shown("bob-1"), shown("carol-1\nbob-1"), shown("bob-2")], &["bob-1 stands in the room 2 times"])]
     #[case::out_of_order(&[shown("bob-1"), shown("bob-2"), shown("carol-1")],
+        &["carol-1 stands in the room behind what was said later"])]
+    #[case::late_under_a_heading(&[shown("bob-2"), heading(25_000), shown("bob-1"), shown("carol-1")], &[])]
+    #[case::late_under_a_heading_and_out_of_order(
+        &[shown("bob-2"), heading(25_000), shown("carol-1"), shown("bob-1")],
+        &["bob-1 stands in the room behind what was said later"])]
+    #[case::said_after_the_heading(&[shown("bob-2"), heading(15_000), shown("bob-1"), shown("carol-1")],
         &["carol-1 stands in the room behind what was said later"])]
     #[case::out_of_nowhere(&[shown("bob-1"), shown("carol-1"), shown("bob-2"), shown("bob-3")],
         &["bob-3 stands in the room, and nobody said it"])]
@@ -331,6 +360,7 @@ mod tests {
     #[case::nobody_said_so(&["alice-2"], &[], &["alice-1 did not arrive on IRC, and nobody said so ($1)"])]
     #[case::it_only_waits(&["alice-2"], &[reply("Your message waits: …")],
         &["alice-1 did not arrive on IRC, and nobody said so ($1)"])]
+    #[case::it_came_back(&["alice-1", "alice-2"], &[shown("alice-1")], &["alice-1 came back into the room"])]
     #[case::it_was_a_lie(&["alice-1", "alice-2"], &[reply("Your message was not sent: …")],
         &["alice-1 arrived on IRC, and its sender was told that it did not"])]
     #[case::twice(&["alice-1", "alice-2", "alice-1"], &[], &["alice-1 arrived on IRC 2 times"])]

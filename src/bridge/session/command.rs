@@ -12,7 +12,8 @@ impl Actor {
         self.bridge.store.move_event(stored.seq, &lane).await?;
         self.bridge.wake_lane(&lane);
         let buffer = self.buffers.get(place).row.id;
-        self.set_progress(buffer, &stored.event_id.as_str().into(), 0);
+        let event_id = stored.event_id.as_str().into();
+        self.set_progress(buffer, &event_id, &event_id, 0);
         self.advance(place);
         Ok(())
     }

@@ -217,6 +217,8 @@ pub struct Limits {
     pub channels_per_session: u32,
     /// How many requests to the homeserver may wait for one room before its lines go to the history only.
     pub outbox: u32,
+    /// Lines with which a room begins that is made again.
+    pub refill: u32,
     /// The age beyond which a message is not sent to IRC without asking.
     pub stale_after: Duration,
     /// How long history is kept.

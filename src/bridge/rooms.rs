@@ -252,6 +252,8 @@ impl Bridge {
         let domain = &self.config.homeserver.domain;
         let is_local =
             owner.is_none_or(|owner| owner.split_once(':').is_some_and(|(_, server)| server == domain));
+        // Where a channel's room begins with what was said before, its owner is invited after that.
+        let invited = owner.filter(|_| kind == RoomKind::Query || !room.is_refilled());
         let mut creation_content = json!({ ROOM_MARKER: room.marker });
         if is_local {
             creation_content["m.federate"] = false.into();
@@ -259,7 +261,7 @@ impl Bridge {
         Ok(CreateRoom {
             name,
             topic,
-            invite: owner.map(str::to_owned).into_iter().collect(),
+            invite: invited.map(str::to_owned).into_iter().collect(),
             is_direct: matches!(kind, RoomKind::Control | RoomKind::Query),
             creation_content,
             initial_state,

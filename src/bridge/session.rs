@@ -17,6 +17,7 @@ mod link;
 mod outgoing;
 mod prompts;
 mod record;
+mod refill;
 mod requests;
 mod settlement;
 mod waiting;
@@ -216,6 +217,9 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
         row,
     };
     actor.take_up_lines().await?;
+    for place in 0..actor.buffers.len() {
+        actor.refill(place).await?;
+    }
     // The room comes into being with the session, not with its first line.
     bridge.wake_delivery(actor.network_room);
     bridge.tasks.spawn(actor.run());

@@ -377,6 +377,13 @@ pub const KEYS: &[Key] = &[
          history only, and one event says so; what mentions you and what is said to you alone always waits.",
     ),
     key(
+        "limits.refill",
+        Kind::Integer(0, 1_000),
+        Default::Is("50"),
+        "With how many of its last lines a channel's or conversation's room begins when it is made again; 0 for none. \
+         They have their own times and notify nobody.",
+    ),
+    key(
         "limits.stale_after",
         Kind::Duration(10, YEARS),
         Default::Is("15m"),

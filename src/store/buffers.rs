@@ -69,6 +69,8 @@ pub struct Buffer {
     pub topic: Option<String>,
     /// Since when lines are missing that are still to be fetched, in milliseconds since 1970.
     pub gap_from: Option<i64>,
+    /// Its room is new and is to begin with what was said before.
+    pub refill: bool,
     /// The number of its room.
     pub room: i64,
     /// The room's Matrix id, once it exists.
@@ -99,6 +101,7 @@ struct Row {
     key: Option<Vec<u8>>,
     topic: Option<String>,
     gap_from: Option<i64>,
+    refill: i64,
     room: i64,
     room_id: Option<String>,
     creator: String,
@@ -108,6 +111,7 @@ macro_rules! buffer_query {
     ($tail:literal) => {
         concat!(
             "SELECT buffer.id, buffer.kind, buffer.name, buffer.wanted, buffer.key, buffer.topic, buffer.gap_from,
+                room.refill,
                 room.id AS room, room.room_id, room.creator
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             JOIN room ON room.id = link.room ",
@@ -158,6 +162,11 @@ impl Store {
             ON CONFLICT (session, kind, folded)
             DO UPDATE SET wanted = excluded.wanted, key = COALESCE(excluded.key, buffer.key) RETURNING id";
         const FIND: &str = buffer_query!("WHERE buffer.id = $1");
+        // What waits in the outbox will be shown; what the history has beyond it was shown in a room that is gone.
+        const REFILL: &str = "UPDATE room SET refill = 1 WHERE room_id IS NULL AND refill = 0
+            AND id = (SELECT room FROM link WHERE link.buffer = $1 AND link.role = 'private')
+            AND EXISTS (SELECT 1 FROM history WHERE history.buffer = $1)
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.room = room.id)";
         let session = new.session;
         let folded = new.folded.clone();
         let key = new
@@ -204,6 +213,7 @@ impl Store {
                         },
                     )
                     .await?;
+                    execute!(tx, REFILL, id)?;
                     let row: Row = on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?;
                     Ok(row)
                 })
@@ -237,7 +247,8 @@ impl Store {
             "query" => BufferKind::Query,
             other => return Err(StoreError::Unknown(format!("a buffer of kind {other}"))),
         };
-        let Row { id, name, wanted, topic, gap_from, room, room_id, creator, .. } = row;
-        Ok(Buffer { id, kind, name, wanted, key, topic, gap_from, room, room_id, creator })
+        let Row { id, name, wanted, topic, gap_from, refill, room, room_id, creator, .. } = row;
+        let refill = refill == 1;
+        Ok(Buffer { id, kind, name, wanted, key, topic, gap_from, refill, room, room_id, creator })
     }
 }

@@ -104,6 +104,8 @@ pub struct Incoming {
     pub gaps: Gaps,
     /// What became of the user's messages.
     pub fates: Fates,
+    /// Rooms whose first lines are among the requests.
+    pub refilled: Vec<i64>,
     /// Which requests may be folded, where there are too many.
     pub folding: Folding,
 }
@@ -139,6 +141,7 @@ impl Incoming {
             && self.topics.is_empty()
             && self.gaps.is_empty()
             && self.fates.is_empty()
+            && self.refilled.is_empty()
     }
 }
 
@@ -171,10 +174,11 @@ impl Store {
         now: i64,
     ) -> Result<BTreeMap<i64, i64>, StoreError> {
         const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
+        const REFILLED: &str = "UPDATE room SET refill = 2 WHERE id = $1";
         let (lines, places) = incoming.take_lines();
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
-        let Incoming { departures, topics, gaps, mut fates, folding, .. } =
+        let Incoming { departures, topics, gaps, mut fates, folding, refilled, .. } =
             Incoming { outbox: Vec::new(), ..incoming };
         let prompts = self.seal_prompts(std::mem::take(&mut fates.prompts));
         let keeper = Arc::clone(self.keeper());
@@ -204,6 +208,9 @@ impl Store {
                 }
                 for (buffer, topic) in topics {
                     execute!(tx, TOPIC, buffer, topic)?;
+                }
+                for room in refilled {
+                    execute!(tx, REFILLED, room)?;
                 }
                 prompts::note(tx, fates, prompts, now).await?;
                 gaps::note(tx, session, gaps).await?;

@@ -122,9 +122,16 @@ pub struct RoomRow {
     pub buffer_name: Option<String>,
     /// Milliseconds since 1970 at which the row was made.
     pub created_at: i64,
+    /// 0 for a room that begins empty.
+    refill: i64,
 }
 
 impl RoomRow {
+    /// Whether the room begins with what was said before it was made.
+    pub fn is_refilled(&self) -> bool {
+        self.refill > 0
+    }
+
     /// What the room is for.
     pub fn kind(&self) -> Result<RoomKind, StoreError> {
         RoomKind::read(&self.kind)
@@ -138,7 +145,7 @@ macro_rules! room_query {
                 COALESCE(link.network, own.network, parent.network) AS network,
                 network.name AS network_name,
                 COALESCE(link.session, buffer.session) AS session,
-                buffer.id AS buffer, buffer.name AS buffer_name, room.created_at
+                buffer.id AS buffer, buffer.name AS buffer_name, room.created_at, room.refill
             FROM room
             JOIN link ON link.room = room.id
             LEFT JOIN "user" ON "user".id = room.owner

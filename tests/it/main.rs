@@ -16,6 +16,7 @@ mod messages;
 mod prompts;
 mod queries;
 mod reconnect;
+mod refill;
 mod rig;
 mod rooms;
 mod server;

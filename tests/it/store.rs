@@ -29,13 +29,13 @@ async fn open(database: &TestDatabase) -> Store {
 }
 
 /// A connection past the store.
-enum Raw {
+pub(crate) enum Raw {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 impl Raw {
-    async fn new(database: &TestDatabase) -> Self {
+    pub(crate) async fn new(database: &TestDatabase) -> Self {
         let url = database.url();
         if url.starts_with("sqlite") {
             Self::Sqlite(SqliteConnection::connect(&url).await.unwrap())
@@ -44,7 +44,7 @@ impl Raw {
         }
     }
 
-    async fn execute(&mut self, sql: &'static str) {
+    pub(crate) async fn execute(&mut self, sql: &'static str) {
         match self {
             Self::Sqlite(connection) => {
                 sqlx::raw_sql(sql).execute(connection).await.unwrap();

@@ -349,7 +349,9 @@ impl Actor {
             created_at: self.bridge.clock.unix_ms(),
         };
         let row = self.bridge.store.open_buffer(new).await?;
-        Ok(self.buffers.add(row))
+        let place = self.buffers.add(row);
+        self.refill(place).await?;
+        Ok(place)
     }
 }
 

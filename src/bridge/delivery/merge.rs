@@ -16,7 +16,7 @@ use crate::matrix::event::CONTENT_KEY;
 use crate::store::{Outbox, OutboxKind};
 
 /// A pause after which lines belong together no more, in milliseconds.
-const LONGEST_PAUSE: i64 = 2_000;
+const LONGEST_PAUSE: u64 = 2_000;
 /// Lines of one event.
 const MOST_LINES: usize = 30;
 /// Bytes of one event's body: what an event may hold is four times that, and escaping can double it.
@@ -113,7 +113,8 @@ fn gather(
         let fits = |row: &Outbox| {
             is_line(row)
                 && row.sender == last.sender
-                && row.created_at.saturating_sub(last.created_at) <= LONGEST_PAUSE
+                && row.ts.is_some() == last.ts.is_some()
+                && time_of(row).abs_diff(time_of(last)) <= LONGEST_PAUSE
         };
         let Some(next) = rows.peek().filter(|row| fits(row)) else { return };
         let content = content_of(next);
@@ -127,7 +128,12 @@ fn gather(
 
 /// Whether a row may be one line of several, as far as can be seen without reading it.
 fn is_line(row: &Outbox) -> bool {
-    row.kind == OutboxKind::Message && row.batch.is_none() && row.ts.is_none()
+    row.kind == OutboxKind::Message && row.batch.is_none()
+}
+
+/// When it was said.
+fn time_of(row: &Outbox) -> i64 {
+    row.ts.unwrap_or(row.created_at)
 }
 
 fn content_of(row: &Outbox) -> Value {
@@ -316,6 +322,14 @@ mod tests {
             let second = Outbox { sender: first.sender.clone(), ..text(2, "two") };
             assert_eq!(shape(&plan(vec![first, second], true, BOT)), [[1], [2]]);
         }
+    }
+
+    #[test]
+    fn lines_that_were_missed_are_one_event_where_they_were_said_in_one_go() {
+        let at = |seq, ts| Outbox { ts: Some(ts), ..text(seq, "x") };
+        let planned = plan(vec![at(1, 7_000), at(2, 9_000), at(3, 11_001), text(4, "now")], true, BOT);
+        assert_eq!(shape(&planned), [vec![1, 2], vec![3], vec![4]]);
+        assert_eq!(planned[0].request.ts, Some(7_000));
     }
 
     #[test]

@@ -269,6 +269,11 @@ impl Homeserver {
             .unwrap_or_default()
     }
 
+    /// How many events a room has.
+    pub(crate) fn event_count(&self, room: &str) -> usize {
+        self.shared.read().rooms.get(room).map_or(0, |room| room.events.len())
+    }
+
     /// What people read in a room: (sender, body) of each message that is not redacted.
     pub(crate) fn timeline(&self, room: &str) -> Vec<(String, String)> {
         let events = self.events(room).into_iter();

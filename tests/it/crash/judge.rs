@@ -14,8 +14,9 @@ use crate::support::homeserver::Event;
 const GAP: &str = "chat.towline.gap";
 /// How the heading begins over lines that come late: what was said before it may stand behind what was said later.
 const HEADING: &str = "Missed lines, said since ";
-/// A line may have been on its way for so long when the outage began.
-const UNDER_WAY_MS: u64 = 500;
+/// A line may have been on its way for so long when the outage began: on a slow network, or read and waiting for a
+/// disk that is busy.
+const UNDER_WAY_MS: u64 = 2_000;
 /// Breaches that are written out; the rest is counted.
 const SHOWN: usize = 12;
 

@@ -26,7 +26,7 @@ pub(super) use self::attempts::Attempts;
 pub(super) use self::load::Load;
 use self::merge::Planned;
 pub(super) use self::refusals::{Key as RefusalKey, Refusals};
-use self::request::{Outcome, has_key};
+use self::request::{Outcome, has_key, takes_back_anothers};
 use super::ghosts::GhostError;
 use super::{Bridge, content};
 use crate::format::RichText;
@@ -268,7 +268,7 @@ impl Bridge {
         tracing::warn!(room = room.id, kind = ?request.kind, %reason, "the homeserver refuses a request for good");
         self.store.request_refused(request.seq, &reason.to_string()).await?;
         self.tell_refusal(room, request, reason).await?;
-        if request.kind == OutboxKind::Redact {
+        if takes_back_anothers(request) {
             // It held a secret, and the person believes it gone.
             let text = RichText::plain(
                 "I am not allowed to remove your message with the password from this room. Please remove it yourself.",

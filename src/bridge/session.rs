@@ -363,10 +363,14 @@ impl Actor {
         rooms.sort_unstable();
         rooms.dedup();
         let departed: Vec<i64> = incoming.departures.iter().map(|(room, ..)| *room).collect();
-        self.bridge.commit_incoming(self.row.id, self.epoch, &self.row.network, incoming).await?;
+        let committed =
+            self.bridge.commit_incoming(self.row.id, self.epoch, &self.row.network, incoming).await?;
         failpoint!("incoming_committed");
         rooms.into_iter().for_each(|room| self.bridge.wake_delivery(room));
         departed.into_iter().for_each(|room| self.bridge.wake_departures(room));
+        for (event_id, text) in committed.came_back {
+            self.confirm_uncertain(&event_id, &text).await;
+        }
         Ok(())
     }
 

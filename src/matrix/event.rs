@@ -119,7 +119,10 @@ impl Event {
         } = header;
         let sent_at = origin_server_ts.as_i64().unwrap_or_default();
         let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
+        // What was taken back says nothing any more; of state something is left that counts.
+        let is_redacted = state_key.is_none() && unsigned["redacted_because"].is_object();
         let content = match (kind.as_str(), state_key) {
+            _ if is_redacted => Content::Other,
             ("m.room.member", Some(user_id)) => Content::Member(Member {
                 user_id,
                 membership: text("membership"),
@@ -257,6 +260,13 @@ mod tests {
             _ => None,
         };
         assert_eq!(found.as_deref(), wanted);
+    }
+
+    #[test]
+    fn what_is_left_of_a_redacted_message_says_nothing() {
+        let event = json!({ "event_id": "$e", "room_id": "!r", "sender": "@a:x", "type": "m.room.message",
+            "content": {}, "unsigned": { "redacted_because": { "event_id": "$r" } } });
+        assert!(matches!(Event::read(&event.to_string()).unwrap().content, Content::Other));
     }
 
     #[test]

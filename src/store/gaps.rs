@@ -56,35 +56,58 @@ pub(super) async fn note(tx: &mut Tx, session: i64, gaps: Gaps) -> Result<(), St
     Ok(())
 }
 
+/// A line that is in the history already.
+pub(super) struct Known {
+    /// The Matrix event that it went out from, where it is one of ours.
+    pub(super) sent_by: Option<String>,
+}
+
 /// Whether a line that came with what was missed is in the history already.
 ///
 /// By its id, where it has one. A line of the user's own may be there without: it went out from here, and nobody told
 /// its id; it gets the id now. Without ids a line is known by sender, text and time, and `before` of the same kind came
 /// earlier in the same go.
-pub(super) async fn is_known(tx: &mut Tx, line: &HistoryLine, before: u32) -> Result<bool, StoreError> {
-    const BY_ID: &str = "SELECT 1 FROM history WHERE buffer = $1 AND msgid = $2";
+pub(super) async fn find_known(
+    tx: &mut Tx,
+    line: &HistoryLine,
+    before: u32,
+) -> Result<Option<Known>, StoreError> {
+    const BY_ID: &str = "SELECT CASE direction WHEN 'out' THEN event_id END FROM history
+        WHERE buffer = $1 AND msgid = $2";
     const OWN: &str = "UPDATE history SET msgid = $3 WHERE id = (SELECT MIN(id) FROM history
         WHERE buffer = $1 AND sender = $2 AND at BETWEEN $4 AND $5 AND direction = 'out' AND msgid IS NULL
-        AND text = $6)";
-    const ALIKE: &str = "SELECT COUNT(*) FROM history
-        WHERE buffer = $1 AND sender = $2 AND at BETWEEN $3 AND $4 AND text = $5";
+        AND text = $6) RETURNING event_id";
+    const ALIKE: &str = "SELECT CASE direction WHEN 'out' THEN event_id END FROM history
+        WHERE buffer = $1 AND sender = $2 AND at BETWEEN $3 AND $4 AND text = $5
+        ORDER BY id LIMIT 1 OFFSET $6";
+    let known = |found: Option<Option<String>>| found.map(|sent_by| Known { sent_by });
     if let Some(msgid) = &line.msgid {
-        let found: Option<i32> =
+        let found =
             on_tx!(tx, |c| sqlx::query_scalar(BY_ID).bind(line.buffer).bind(msgid).fetch_optional(c).await)?;
-        if found.is_some() {
-            return Ok(true);
+        if let Some(known) = known(found) {
+            return Ok(Some(known));
         }
         let (from, to) = (line.at.saturating_sub(OWN_SKEW), line.at.saturating_add(OWN_SKEW));
-        return Ok(execute!(tx, OWN, line.buffer, &line.sender, msgid, from, to, &line.text)? > 0);
+        let found = on_tx!(tx, |c| sqlx::query_scalar(OWN)
+            .bind(line.buffer)
+            .bind(&line.sender)
+            .bind(msgid)
+            .bind(from)
+            .bind(to)
+            .bind(&line.text)
+            .fetch_optional(c)
+            .await)?;
+        return Ok(known(found));
     }
     let (from, to) = (line.at.saturating_sub(REPLAY_SKEW), line.at.saturating_add(REPLAY_SKEW));
-    let alike: i64 = on_tx!(tx, |c| sqlx::query_scalar(ALIKE)
+    let found = on_tx!(tx, |c| sqlx::query_scalar(ALIKE)
         .bind(line.buffer)
         .bind(&line.sender)
         .bind(from)
         .bind(to)
         .bind(&line.text)
-        .fetch_one(c)
+        .bind(i64::from(before))
+        .fetch_optional(c)
         .await)?;
-    Ok(alike > i64::from(before))
+    Ok(known(found))
 }

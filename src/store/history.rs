@@ -70,13 +70,26 @@ pub struct HistoryLine {
     pub replayed: Option<u32>,
 }
 
+/// A line of ours, as it is found in the history.
+#[derive(Debug, Clone)]
+pub struct SentLine {
+    /// The number of the buffer.
+    pub buffer: i64,
+    /// A time that is not later than the line's, in milliseconds since 1970.
+    pub since: i64,
+    /// The Matrix event that it went out from.
+    pub event_id: String,
+    /// Its text.
+    pub text: String,
+}
+
 /// What became of a line that was to be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kept {
     /// It has this number.
     As(i64),
-    /// It was there already.
-    Known,
+    /// It was there already; the Matrix event that it went out from, where it is one of ours.
+    Known(Option<String>),
 }
 
 /// What the writer knows of history besides the tables.
@@ -129,11 +142,11 @@ pub(super) async fn keep(
     now: i64,
 ) -> Result<Vec<Kept>, StoreError> {
     let mut numberer = Numberer::new(&keeper.numbers, now);
-    let mut numbers = vec![None; lines.len()];
+    let mut kept = vec![Kept::Known(None); lines.len()];
     let mut new = Vec::with_capacity(lines.len());
     let mut stored = HashSet::with_capacity(lines.len());
     let mut written = 0;
-    for (line, place) in lines.iter().zip(&mut numbers) {
+    for (line, place) in lines.iter().zip(&mut kept) {
         if let Some(before) = line.replayed {
             // It may be one of those before it.
             let may_be = |(_, earlier): &(i64, &HistoryLine)| {
@@ -143,21 +156,22 @@ pub(super) async fn keep(
                 insert(tx, &new[written..], &mut stored).await?;
                 written = new.len();
             }
-            if gaps::is_known(tx, line, before).await? {
+            if let Some(known) = gaps::find_known(tx, line, before).await? {
+                *place = Kept::Known(known.sent_by);
                 continue;
             }
         }
         let number = numberer.number(tx, line.at).await?;
         new.push((number, line));
-        *place = Some(number);
+        *place = Kept::As(number);
     }
     insert(tx, &new[written..], &mut stored).await?;
     new.retain(|(number, _)| stored.contains(number));
     index(tx, session, &new).await?;
     // What has the id of another line is that line.
-    let kept =
-        |number: Option<i64>| number.filter(|number| stored.contains(number)).map_or(Kept::Known, Kept::As);
-    Ok(numbers.into_iter().map(kept).collect())
+    let is_other = |kept: &Kept| matches!(kept, Kept::As(number) if !stored.contains(number));
+    kept.iter_mut().filter(|kept| is_other(kept)).for_each(|kept| *kept = Kept::Known(None));
+    Ok(kept)
 }
 
 async fn insert(
@@ -251,6 +265,21 @@ impl Store {
                 return Ok(gone);
             }
         }
+    }
+
+    /// Keeps the server's id of a line that went out from an event, so that the line is known when it comes again.
+    pub async fn note_msgid(&self, line: SentLine, msgid: String) -> super::Ticket<()> {
+        const SQL: &str = "UPDATE history SET msgid = $5 WHERE id = (SELECT MIN(id) FROM history
+                WHERE buffer = $1 AND at >= $2 AND event_id = $3 AND text = $4 AND direction = 'out' AND msgid IS NULL)
+            AND NOT EXISTS (SELECT 1 FROM history WHERE buffer = $1 AND msgid = $5)";
+        self.submit(move |tx| {
+            Box::pin(async move {
+                let SentLine { buffer, since, event_id, text } = line;
+                execute!(tx, SQL, buffer, since, event_id, text, msgid)?;
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// The last lines of a buffer, oldest first: sender and text.

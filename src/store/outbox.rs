@@ -110,6 +110,15 @@ pub struct Incoming {
     pub folding: Folding,
 }
 
+/// What the commit of an [`Incoming`] came to.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// How many requests of which rooms were folded.
+    pub folded: BTreeMap<i64, i64>,
+    /// Lines of ours that came back: the Matrix event that each went out from, and its text. They did arrive.
+    pub came_back: Vec<(String, String)>,
+}
+
 impl Incoming {
     /// Keeps a line that is not shown, behind what was read before it.
     pub fn keep(&mut self, line: HistoryLine) {
@@ -163,8 +172,7 @@ fn row_name(txn_id: &str) -> String {
 }
 
 impl Store {
-    /// Commits what a session has read: history rows, requests, departures, topics. Returns how many requests of which
-    /// rooms were folded.
+    /// Commits what a session has read: history rows, requests, departures, topics.
     pub async fn commit_incoming(
         &self,
         session: i64,
@@ -172,7 +180,7 @@ impl Store {
         network: &str,
         mut incoming: Incoming,
         now: i64,
-    ) -> Result<BTreeMap<i64, i64>, StoreError> {
+    ) -> Result<Committed, StoreError> {
         const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
         const REFILLED: &str = "UPDATE room SET refill = 2 WHERE id = $1";
         let (lines, places) = incoming.take_lines();
@@ -190,10 +198,10 @@ impl Store {
                 let speakers: BTreeSet<(i64, String)> =
                     sealed.iter().map(|(row, _)| (row.room, row.sender.clone())).collect();
                 for (number, ((row, payload), place)) in sealed.into_iter().zip(places).enumerate() {
-                    let line = match place.map(|place| kept[place]) {
+                    let line = match place.map(|place| &kept[place]) {
                         // The room shows it already.
-                        Some(Kept::Known) => continue,
-                        Some(Kept::As(line)) => Some(line),
+                        Some(Kept::Known(_)) => continue,
+                        Some(Kept::As(line)) => Some(*line),
                         None => None,
                     };
                     if !folder.takes(tx, number, row.room).await? {
@@ -214,7 +222,11 @@ impl Store {
                 }
                 prompts::note(tx, fates, prompts, now).await?;
                 gaps::note(tx, session, gaps).await?;
-                folder.finish(tx).await
+                let came_back = lines.into_iter().zip(kept).filter_map(|(line, kept)| match kept {
+                    Kept::Known(Some(event_id)) => Some((event_id, line.text)),
+                    _ => None,
+                });
+                Ok(Committed { came_back: came_back.collect(), folded: folder.finish(tx).await? })
             })
         })
         .await

@@ -8,10 +8,13 @@ use sqlx::FromRow;
 
 use super::lines::{self, LineState};
 use super::pool::{Tx, execute, on};
-use super::{Store, StoreError};
+use super::{Store, StoreError, inbox};
 
-/// Open questions of one buffer; older ones are closed.
-const MOST_OPEN: i64 = 100;
+/// Open questions of one buffer; older ones are closed. As many as messages may wait there, so that an outage's end does
+/// not ask what nobody can answer.
+const MOST_OPEN: i64 = 500;
+
+const SENT: &str = "UPDATE prompt SET state = 'sent', payload = NULL WHERE id = $1";
 
 /// A question to be.
 #[derive(Debug, Clone)]
@@ -33,9 +36,9 @@ pub struct NewPrompt {
 pub enum PromptState {
     /// It waits for an answer.
     Open,
-    /// It was answered.
+    /// It was answered, or asked anew.
     Sent,
-    /// Nobody can answer it any more: it is too old, or the message was taken back.
+    /// It is too old to be answered.
     Closed,
 }
 
@@ -48,10 +51,12 @@ pub struct Prompt {
     pub event_id: String,
     /// The transaction id of the reaction under it.
     pub button: String,
-    /// What would be sent, as JSON; empty once it is not open.
-    pub payload: String,
+    /// What would be sent, as JSON; nothing where it is not open, or does not open.
+    pub payload: Option<String>,
     /// Where it stands.
     pub state: PromptState,
+    /// It is the question that was looked for, and not another about the same message.
+    pub is_under: bool,
 }
 
 /// An hourglass that stands.
@@ -72,7 +77,11 @@ pub struct Fates {
     pub settled: Vec<(String, i64, LineState)>,
     /// Questions.
     pub prompts: Vec<NewPrompt>,
-    /// Messages that were taken back: their questions are closed.
+    /// Questions that were asked anew.
+    pub replaced: Vec<i64>,
+    /// Events of the inbox that are done with it.
+    pub finished: Vec<i64>,
+    /// Messages that were taken back: nobody asks about them any more.
     pub withdrawn: Vec<String>,
     /// Hourglasses that appear.
     pub hourglasses: Vec<Hourglass>,
@@ -84,6 +93,8 @@ impl Fates {
     pub(super) fn is_empty(&self) -> bool {
         self.settled.is_empty()
             && self.prompts.is_empty()
+            && self.replaced.is_empty()
+            && self.finished.is_empty()
             && self.withdrawn.is_empty()
             && self.hourglasses.is_empty()
             && self.done.is_empty()
@@ -102,32 +113,33 @@ struct Row {
     button: String,
     payload: Option<Vec<u8>>,
     state: String,
+    is_under: bool,
 }
 
 impl Store {
-    /// The last question about a message of a buffer; `event_id` is the message's or the question's.
-    pub async fn prompt(&self, buffer: i64, event_id: &str) -> Result<Option<Prompt>, StoreError> {
-        const SQL: &str =
-            "SELECT prompt.id, prompt.event_id, prompt.txn_id, prompt.button, prompt.payload, prompt.state
+    /// The questions about a message of a buffer, in the order in which they were asked; `event_id` is the message's or
+    /// one of the questions'.
+    pub async fn prompts(&self, buffer: i64, event_id: &str) -> Result<Vec<Prompt>, StoreError> {
+        const SQL: &str = "SELECT prompt.id, prompt.event_id, prompt.txn_id, prompt.button, prompt.payload,
+                prompt.state, COALESCE(outbox.event_id = $2, FALSE) AS is_under
             FROM prompt LEFT JOIN outbox ON outbox.txn_id = prompt.txn_id
-            WHERE prompt.buffer = $1 AND (prompt.event_id = $2 OR outbox.event_id = $2)
-            ORDER BY prompt.id DESC LIMIT 1";
-        let row: Option<Row> =
-            on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(event_id).fetch_optional(p).await)?;
-        let Some(row) = row else { return Ok(None) };
-        let payload = match row.payload {
-            Some(sealed) => {
-                let payload = self.sealer().open(&sealed, &row_name(&row.txn_id))?;
-                String::from_utf8(payload).map_err(|_| StoreError::Sealed)?
-            }
-            None => String::new(),
+            WHERE prompt.buffer = $1 AND (prompt.event_id = $2 OR prompt.event_id IN
+                (SELECT other.event_id FROM prompt AS other JOIN outbox ON outbox.txn_id = other.txn_id
+                    WHERE other.buffer = $1 AND outbox.event_id = $2))
+            ORDER BY prompt.id";
+        let rows: Vec<Row> =
+            on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(event_id).fetch_all(p).await)?;
+        let read = |Row { id, event_id, txn_id, button, payload, state, is_under }: Row| {
+            let payload =
+                payload.and_then(|sealed| self.sealer().open_text(&sealed, &row_name(&txn_id)).ok());
+            let state = match state.as_str() {
+                "open" => PromptState::Open,
+                "sent" => PromptState::Sent,
+                _ => PromptState::Closed,
+            };
+            Prompt { id, event_id, button, payload, state, is_under }
         };
-        let state = match row.state.as_str() {
-            "open" => PromptState::Open,
-            "sent" => PromptState::Sent,
-            _ => PromptState::Closed,
-        };
-        Ok(Some(Prompt { id: row.id, event_id: row.event_id, button: row.button, payload, state }))
+        Ok(rows.into_iter().map(read).collect())
     }
 
     /// The hourglasses of a session, and whether something of the message is still open.
@@ -179,8 +191,7 @@ pub(super) async fn note(
     const BOUND: &str = "UPDATE prompt SET state = 'closed', payload = NULL
         WHERE buffer = $1 AND state = 'open' AND id <= (SELECT id FROM prompt
             WHERE buffer = $1 AND state = 'open' ORDER BY id DESC LIMIT 1 OFFSET $2)";
-    const WITHDRAW: &str =
-        "UPDATE prompt SET state = 'closed', payload = NULL WHERE event_id = $1 AND state = 'open'";
+    const WITHDRAW: &str = "DELETE FROM prompt WHERE event_id = $1";
     const TURN: &str = "INSERT INTO hourglass (event_id, buffer, txn_id) VALUES ($1, $2, $3)
         ON CONFLICT (event_id) DO NOTHING";
     const DONE: &str = "DELETE FROM hourglass WHERE event_id = $1";
@@ -191,6 +202,12 @@ pub(super) async fn note(
         let NewPrompt { buffer, event_id, txn_id, button, .. } = prompt;
         execute!(tx, ASK, buffer, event_id, txn_id, button, payload, now)?;
         execute!(tx, BOUND, buffer, MOST_OPEN)?;
+    }
+    for prompt in fates.replaced {
+        execute!(tx, SENT, prompt)?;
+    }
+    for seq in fates.finished {
+        inbox::finish(tx, seq, None).await?;
     }
     for event_id in fates.withdrawn {
         execute!(tx, WITHDRAW, event_id)?;
@@ -204,9 +221,8 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// Marks questions as answered, in the commit that stores the lines.
+/// Marks a question as answered, in the commit that stores the lines.
 pub(super) async fn answer(tx: &mut Tx, prompt: i64) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE prompt SET state = 'sent', payload = NULL WHERE id = $1";
-    execute!(tx, SQL, prompt)?;
+    execute!(tx, SENT, prompt)?;
     Ok(())
 }

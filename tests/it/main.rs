@@ -15,6 +15,7 @@ mod lifecycle;
 mod messages;
 mod prompts;
 mod queries;
+mod questions;
 mod reconnect;
 mod refill;
 mod rig;

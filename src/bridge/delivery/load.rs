@@ -19,7 +19,7 @@ use super::super::Bridge;
 use super::super::session::wording;
 use super::merge;
 use crate::format::RichText;
-use crate::store::{Folded, Folding, Incoming, NewOutbox, OutboxKind, RoomKind, StoreError};
+use crate::store::{Committed, Folded, Folding, Incoming, NewOutbox, OutboxKind, RoomKind, StoreError};
 
 /// How full the rooms are.
 #[derive(Default)]
@@ -176,7 +176,7 @@ impl Bridge {
         epoch: i64,
         network: &str,
         mut incoming: Incoming,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Committed, StoreError> {
         let limit = i64::from(self.config.limits.outbox);
         let new = count(&incoming.outbox);
         let mut left = self.load.crowded(&incoming.outbox, limit);
@@ -194,9 +194,9 @@ impl Bridge {
             incoming.folding = Folding { limit, left, foldable };
         }
         let now = self.clock.unix_ms();
-        let folded = self.store.commit_incoming(session, epoch, network, incoming, now).await?;
-        self.load.added(&new, &folded);
-        Ok(())
+        let committed = self.store.commit_incoming(session, epoch, network, incoming, now).await?;
+        self.load.added(&new, &committed.folded);
+        Ok(committed)
     }
 }
 

@@ -170,6 +170,13 @@ impl Bridge {
     }
 }
 
+/// Whether it takes back what somebody else has said, and not a reaction of our own.
+pub(super) fn takes_back_anothers(request: &Outbox) -> bool {
+    request.kind == OutboxKind::Redact
+        && read::<RedactArguments>(&request.payload)
+            .is_ok_and(|arguments| matches!(arguments.event, Reference::EventId(_)))
+}
+
 /// Whether the event that comes of it carries the content key.
 pub(super) fn has_key(kind: OutboxKind) -> bool {
     matches!(kind, OutboxKind::Message | OutboxKind::Reaction)

@@ -255,7 +255,8 @@ impl Actor {
         self.let_live_lines_go(buffer).await?;
         self.catching_up.buffers.remove(&buffer);
         self.incoming.gaps.buffers.push((buffer, None));
-        // What the network did not keep may never have arrived.
+        // What the network did not keep may never have arrived; what it did is known by the commit.
+        self.commit_incoming().await?;
         self.ask_about_uncertain(Some(buffer));
         Ok(())
     }

@@ -51,6 +51,10 @@ impl Actor {
             let due = events.filter(|event| event.lacks_hourglass() && event.since + MOMENT <= now);
             for event in due.take(room) {
                 event.hourglass = true;
+                // Two answers about one message may wait.
+                if self.outbound.hourglasses.contains_key(&*event.about) {
+                    continue;
+                }
                 let event_id = event.about.to_string();
                 let reaction = content::reaction_row(row.room, &row.creator, &event_id, HOURGLASS);
                 let txn_id = reaction.txn_id.clone();

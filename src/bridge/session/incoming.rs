@@ -92,7 +92,7 @@ impl Actor {
             }
             Event::NickChanged { from, to, channels, .. } => self.on_nick(&from.nick, &to, &channels),
             Event::Confirmed { messages } => self.on_confirmed(messages).await,
-            Event::Echoed { message, .. } => self.on_confirmed(vec![message]).await,
+            Event::Echoed { message, msgid, .. } => self.on_echoed(message, msgid).await,
             Event::Refused { messages, certain, code, reason } => {
                 self.on_refused(messages, certain, code, &reason).await;
             }
@@ -323,9 +323,6 @@ impl Actor {
         }
         let is_missed = line.origin != Origin::Live;
         let replayed = is_missed.then(|| self.on_missed_line(place, &line));
-        if is_missed && !self.outbound.uncertain.is_empty() {
-            self.confirm_uncertain(place, &line.from.nick, line.own, &line.text).await;
-        }
         let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
         let highlights = !line.own
             && !is_query

@@ -47,6 +47,8 @@ pub(super) struct LineReference {
 pub(super) struct Held {
     pub(super) seq: i64,
     pub(super) event_id: Arc<str>,
+    /// The message that it sends: itself, or another, which it sends again.
+    pub(super) about: Arc<str>,
     pub(super) received_at: i64,
 }
 
@@ -57,9 +59,6 @@ pub(super) struct Payload {
     pub(super) text: String,
     /// When the event was accepted, in milliseconds since 1970.
     pub(super) at: i64,
-    /// Our nick then.
-    #[serde(default)]
-    pub(super) nick: String,
 }
 
 /// What a message says.
@@ -168,7 +167,7 @@ impl Actor {
             self.bridge.store.open_lines(self.row.id).await?
         {
             let event_id: Arc<str> = event_id.into();
-            self.open_progress(buffer, &event_id, 1);
+            self.open_progress(buffer, &event_id, &event_id, 1);
             match serde_json::from_str(&payload) {
                 Ok(payload) => {
                     let cause = Arc::clone(&event_id);
@@ -267,7 +266,7 @@ impl Actor {
             Content::Reaction(reaction) if is_owner => {
                 return self.on_reaction(place, &stored, reaction).await;
             }
-            Content::Redaction(event_id) if is_owner => self.withdraw(place, event_id),
+            Content::Redaction(event_id) if is_owner => self.withdraw(place, event_id).await?,
             // By themselves, or by an administrator.
             Content::Member(member) if member.user_id == self.row.user_id => match member.membership.as_str() {
                 "leave" | "ban" => self.leave_buffer(place, event.sent_at).await?,
@@ -276,6 +275,7 @@ impl Actor {
             },
             Content::Encrypted if is_owner => self.refuse_event(
                 place,
+                &event.event_id,
                 &event.event_id,
                 "was not sent: this room is encrypted, and I can't read it. IRC gets plain text anyway; ask the \
                  administrator for a room without encryption.",
@@ -304,16 +304,24 @@ impl Actor {
         }
         let refusal = if Kind::of(message).is_none() {
             "was not sent: only text can go to IRC so far.".to_owned()
-        } else if row.kind == BufferKind::Channel && !row.wanted {
-            let name = &row.name;
-            format!("was not sent: you have left {name}. To return, type join {name} in the network's room.")
+        } else if let Some(refusal) = self.has_left(place) {
+            refusal
         } else if self.must_wait(place) {
-            return self.hold(place, stored);
+            return self.hold(place, stored, &event.event_id.as_str().into());
         } else {
             return self.speak(place, stored, event, message);
         };
         self.outbound.commit.finished.push(stored.seq);
-        self.refuse_event(place, &event.event_id, &refusal);
+        self.refuse_event(place, &event.event_id, &event.event_id, &refusal);
+    }
+
+    /// Why nothing can be said in a channel that the user has left.
+    pub(super) fn has_left(&self, place: usize) -> Option<String> {
+        let row = &self.buffers.get(place).row;
+        (row.kind == BufferKind::Channel && !row.wanted).then(|| {
+            let name = &row.name;
+            format!("was not sent: you have left {name}. To return, type join {name} in the network's room.")
+        })
     }
 
     /// The owner has left the room: out of the channel as well.
@@ -368,7 +376,7 @@ impl Actor {
                 "was not sent: it would be {} lines on IRC, and {MOST_LINES} are the most that people there bear.",
                 pieces.len()
             );
-            self.refuse_event(place, &stored.event_id, &reason);
+            self.refuse_event(place, &stored.event_id, about, &reason);
             return;
         }
         let cause: Arc<str> = stored.event_id.as_str().into();
@@ -377,7 +385,7 @@ impl Actor {
         self.set_progress(buffer, &cause, about, pieces.len());
         if pieces.is_empty() {
             // Nothing to say is said at once.
-            self.advance(place);
+            self.drop_progress(place, &cause);
         }
         for (part, text) in (part..).zip(pieces) {
             if !kept && !wording::is_service(&name) {
@@ -399,7 +407,7 @@ impl Actor {
                     replayed: None,
                 });
             }
-            let payload = Payload { kind, text, at: stored.received_at, nick: nick.clone() };
+            let payload = Payload { kind, text, at: stored.received_at };
             let (event_id, cause) = (Arc::clone(about), Arc::clone(&cause));
             self.queue_line(place, LineReference { event_id, cause, part, buffer, payload }, false);
         }

@@ -6,7 +6,7 @@
 //! A line that may have left is uncertain. Where the network keeps what was said, it is looked for there before anybody
 //! is asked; nothing is ever sent again by itself.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,19 +14,22 @@ use serde::{Deserialize, Serialize};
 
 use super::super::content;
 use super::Actor;
-use super::outgoing::{Kind, LineReference, Speech};
+use super::outgoing::{Held, Kind, LineReference, Speech};
 use crate::matrix::event::Reaction;
 use crate::store::{InboxEvent, LineState, NewPrompt, Prompt, PromptState, StoreError};
 
 /// The button.
 const BUTTON: &str = "✅";
-/// Reactions that mean the same.
+/// Reactions that mean the same, without what says how they look.
 const YES: [&str; 3] = ["✅", "✔", "👍"];
+/// What says how an emoji looks: as an emoji, or with one of five colours of skin.
+const LOOKS: [char; 6] = ['\u{fe0f}', '\u{1f3fb}', '\u{1f3fc}', '\u{1f3fd}', '\u{1f3fe}', '\u{1f3ff}'];
 /// How long uncertain lines wait for what the network kept: from the start or the end of a connection …
 const UNTIL_CONNECTED: Duration = Duration::from_mins(1);
 /// … and when there is a connection.
 const UNTIL_CAUGHT_UP: Duration = Duration::from_secs(30);
-/// The numbers of the lines of one attempt to send a message begin at the next multiple of this.
+/// The numbers of the lines that answer a question begin at the question's number times this: no two lines of a message
+/// have the same.
 const ATTEMPT: i64 = 1_000;
 
 /// What would be sent.
@@ -34,10 +37,18 @@ const ATTEMPT: i64 = 1_000;
 struct Missing {
     kind: Kind,
     text: String,
-    /// The number of its first line.
-    part: i64,
     /// Whether the history has it already.
     kept: bool,
+}
+
+/// What a reaction is about.
+enum Asked {
+    /// Questions about one message, of which this is the first.
+    Open(Prompt, Vec<Prompt>),
+    /// A question about this message that nobody can answer any more.
+    TooOld(String),
+    /// No question, or one that was answered.
+    Nothing,
 }
 
 /// Lines that may have left.
@@ -103,14 +114,8 @@ impl Actor {
         self.incoming.fates.settled.extend(settled);
         let Some(first) = lines.first() else { return };
         let Some(place) = self.buffers.find_id(first.buffer) else { return };
-        let last_part = lines.iter().map(|line| line.part).max().unwrap_or(0);
         let text: Vec<&str> = lines.iter().map(|line| line.payload.text.as_str()).collect();
-        let missing = Missing {
-            kind: first.payload.kind,
-            text: text.join("\n"),
-            part: (last_part / ATTEMPT + 1) * ATTEMPT,
-            kept: true,
-        };
+        let missing = Missing { kind: first.payload.kind, text: text.join("\n"), kept: true };
         self.ask(place, &first.cause, &first.event_id, what, offer, &missing);
         for line in lines {
             self.settle_one(place, &line.cause);
@@ -126,7 +131,7 @@ impl Actor {
         what: &str,
         offer: &str,
     ) {
-        let missing = Missing { kind: speech.kind, text: speech.text, part: 0, kept: false };
+        let missing = Missing { kind: speech.kind, text: speech.text, kept: false };
         self.ask(place, event_id, event_id, what, offer, &missing);
     }
 
@@ -161,12 +166,20 @@ impl Actor {
         stored: &InboxEvent,
         reaction: &Reaction,
     ) -> Result<(), StoreError> {
-        match self.question(place, reaction).await? {
-            Some(prompt) if prompt.state == PromptState::Open && self.must_wait(place) => {
-                self.hold(place, stored);
+        let asked = self.asked(place, reaction).await?;
+        if let Asked::Open(first, _) = &asked {
+            let about: Arc<str> = first.event_id.as_str().into();
+            if let Some(refusal) = self.has_left(place) {
+                self.outbound.commit.finished.push(stored.seq);
+                self.refuse_event(place, &stored.event_id, &about, &refusal);
+                return Ok(());
             }
-            prompt => self.answer(place, stored, prompt),
+            if self.must_wait(place) {
+                self.hold(place, stored, &about);
+                return Ok(());
+            }
         }
+        self.answer(place, stored, asked);
         Ok(())
     }
 
@@ -177,53 +190,106 @@ impl Actor {
         stored: &InboxEvent,
         reaction: &Reaction,
     ) -> Result<(), StoreError> {
-        let prompt = self.question(place, reaction).await?;
-        self.answer(place, stored, prompt);
+        let asked = self.asked(place, reaction).await?;
+        self.answer(place, stored, asked);
         Ok(())
     }
 
-    /// The question that a reaction answers; a reaction that answers none is just a reaction.
-    async fn question(&mut self, place: usize, reaction: &Reaction) -> Result<Option<Prompt>, StoreError> {
-        if !YES.contains(&reaction.key.trim_end_matches('\u{fe0f}')) {
-            return Ok(None);
+    /// What a reaction answers: the question under which it stands, or all about the message.
+    async fn asked(&mut self, place: usize, reaction: &Reaction) -> Result<Asked, StoreError> {
+        if !YES.contains(&reaction.key.trim_end_matches(LOOKS)) {
+            return Ok(Asked::Nothing);
         }
         let buffer = self.buffers.get(place).row.id;
-        let prompt = self.bridge.store.prompt(buffer, &reaction.to).await?;
-        Ok(prompt.filter(|prompt| !self.outbound.commit.answered.contains(&prompt.id)))
+        let prompts = self.bridge.store.prompts(buffer, &reaction.to).await?;
+        if let Some(last) = prompts.last().filter(|last| last.state == PromptState::Closed) {
+            return Ok(Asked::TooOld(last.event_id.clone()));
+        }
+        // What was settled in this turn is not committed yet.
+        let settled = [&self.outbound.commit.answered, &self.incoming.fates.replaced];
+        let mut open: Vec<Prompt> = prompts
+            .into_iter()
+            .filter(|one| one.state == PromptState::Open && !settled.iter().any(|ids| ids.contains(&one.id)))
+            .collect();
+        if let Some(place) = open.iter().position(|one| one.is_under) {
+            return Ok(Asked::Open(open.swap_remove(place), Vec::new()));
+        }
+        let mut open = open.into_iter();
+        Ok(open.next().map_or(Asked::Nothing, |first| Asked::Open(first, open.collect())))
     }
 
-    /// Sends what a question is about.
-    fn answer(&mut self, place: usize, stored: &InboxEvent, prompt: Option<Prompt>) {
-        match prompt {
-            Some(prompt) if prompt.state == PromptState::Open => {
-                match serde_json::from_str::<Missing>(&prompt.payload) {
-                    Ok(Missing { kind, text, part, kept }) => {
-                        self.outbound.commit.answered.push(prompt.id);
-                        let row = &self.buffers.get(place).row;
-                        let unbutton = content::unreact_row(row.room, &row.creator, &prompt.button);
-                        self.incoming.outbox.push(unbutton);
-                        let speech = Speech { kind, text };
-                        let about = prompt.event_id.as_str().into();
-                        self.say_to_irc(place, stored, &about, &speech, part, kept);
-                    }
-                    Err(error) => tracing::error!(%error, "what a question was about can't be read"),
+    /// Sends what questions are about.
+    fn answer(&mut self, place: usize, stored: &InboxEvent, asked: Asked) {
+        match asked {
+            Asked::Open(first, more) => {
+                let (about, part) = (first.event_id.as_str().into(), first.id.saturating_mul(ATTEMPT));
+                let prompts: Vec<Prompt> = std::iter::once(first).chain(more).collect();
+                self.outbound.commit.answered.extend(prompts.iter().map(|prompt| prompt.id));
+                if let Some(Missing { kind, text, kept }) = self.missing(place, &prompts) {
+                    self.say_to_irc(place, stored, &about, &Speech { kind, text }, part, kept);
                 }
             }
-            Some(prompt) if prompt.state == PromptState::Closed => {
-                self.reply(place, &prompt.event_id, "is too old to be sent by a reaction. Write it again.");
+            Asked::TooOld(about) => {
+                self.reply(place, &about, "is too old to be sent by a reaction. Write it again.");
             }
-            _ => {}
+            Asked::Nothing => {}
         }
         self.outbound.commit.finished.push(stored.seq);
         self.drop_progress(place, &stored.event_id);
     }
 
-    /// The network kept a line of ours: it did arrive.
-    pub(super) async fn confirm_uncertain(&mut self, place: usize, nick: &str, own: bool, text: &str) {
-        let buffer = self.buffers.get(place).row.id;
-        let is_it = |line: &LineReference| {
-            line.buffer == buffer && line.payload.text == text && (own || line.payload.nick == nick)
-        };
+    /// What questions about one message would send. Their buttons go.
+    fn missing(&mut self, place: usize, prompts: &[Prompt]) -> Option<Missing> {
+        let mut missing: Option<Missing> = None;
+        for prompt in prompts {
+            self.remove_button(place, prompt);
+            let read =
+                prompt.payload.as_deref().and_then(|payload| serde_json::from_str::<Missing>(payload).ok());
+            match (&mut missing, read) {
+                (_, None) => {
+                    tracing::error!(event = %prompt.event_id, "what a question is about can't be read");
+                    let what =
+                        "can't be sent by a reaction: what was stored of it can't be read. Write it again.";
+                    self.reply(place, &prompt.event_id, what);
+                }
+                (Some(missing), Some(more)) => {
+                    missing.text.push('\n');
+                    missing.text.push_str(&more.text);
+                }
+                (missing, read) => *missing = read,
+            }
+        }
+        missing
+    }
+
+    fn remove_button(&mut self, place: usize, prompt: &Prompt) {
+        let row = &self.buffers.get(place).row;
+        self.incoming.outbox.push(content::unreact_row(row.room, &row.creator, &prompt.button));
+    }
+
+    /// An answer has waited too long: its questions are asked anew, with a button that nobody has pressed yet.
+    pub(super) async fn ask_again(
+        &mut self,
+        place: usize,
+        cause: &Arc<str>,
+        reaction: &Reaction,
+        what: &str,
+        offer: &str,
+    ) -> Result<(), StoreError> {
+        if let Asked::Open(first, more) = self.asked(place, reaction).await? {
+            let about: Arc<str> = first.event_id.as_str().into();
+            let prompts: Vec<Prompt> = std::iter::once(first).chain(more).collect();
+            self.incoming.fates.replaced.extend(prompts.iter().map(|prompt| prompt.id));
+            if let Some(missing) = self.missing(place, &prompts) {
+                self.ask(place, cause, &about, what, offer, &missing);
+            }
+        }
+        Ok(())
+    }
+
+    /// A line of ours came back from the network, which kept it: it did arrive.
+    pub(super) async fn confirm_uncertain(&mut self, event_id: &str, text: &str) {
+        let is_it = |line: &LineReference| &*line.event_id == event_id && line.payload.text == text;
         let Some(found) = self.outbound.uncertain.lines.iter().position(|(line, _)| is_it(line)) else {
             return;
         };
@@ -231,17 +297,29 @@ impl Actor {
         let settled = vec![(line.event_id.to_string(), line.part)];
         // Were this commit lost, the line would be looked for again.
         drop(self.bridge.store.settle_lines(settled, LineState::Confirmed, None).await);
-        self.settle_one(place, &line.cause);
+        if let Some(place) = self.buffers.find_id(line.buffer) {
+            self.settle_one(place, &line.cause);
+        }
     }
 
     /// The owner took an event back: what did not leave yet does not leave, and nobody is asked about it.
-    pub(super) fn withdraw(&mut self, place: usize, event_id: &str) {
+    pub(super) async fn withdraw(&mut self, place: usize, event_id: &str) -> Result<(), StoreError> {
         let buffer = self.buffers.get(place).row.id;
-        self.incoming.fates.withdrawn.push(event_id.to_owned());
-        let mut causes = BTreeSet::new();
-        for gone in take_out(&mut self.outbound.held, buffer, |held| &*held.event_id == event_id) {
+        if !self.incoming.fates.prompts.is_empty() {
+            self.commit_incoming().await?;
+        }
+        let prompts = self.bridge.store.prompts(buffer, event_id).await?;
+        if prompts.iter().any(|prompt| prompt.event_id == event_id) {
+            self.incoming.fates.withdrawn.push(event_id.to_owned());
+            for prompt in prompts.iter().filter(|prompt| prompt.state == PromptState::Open) {
+                self.remove_button(place, prompt);
+            }
+        }
+        // The message, or the reaction that was to send it.
+        let is_meant = |held: &Held| &*held.event_id == event_id || &*held.about == event_id;
+        for gone in take_out(&mut self.outbound.held, buffer, is_meant) {
             self.outbound.commit.finished.push(gone.seq);
-            causes.insert(gone.event_id);
+            self.settle_one(place, &gone.event_id);
         }
         let mut lines: Vec<LineReference> =
             take_out(&mut self.outbound.resend, buffer, |line| &*line.event_id == event_id).into();
@@ -256,9 +334,14 @@ impl Actor {
             self.outbound.commit.refused.push((line.event_id.to_string(), line.part));
             self.settle_one(place, &line.cause);
         }
-        for cause in causes {
-            self.settle_one(place, &cause);
+        let uncertain = std::mem::take(&mut self.outbound.uncertain.lines).into_iter();
+        let (gone, kept) = uncertain.partition(|(line, _)| &*line.event_id == event_id);
+        self.outbound.uncertain.lines = kept;
+        for (line, _) in gone {
+            self.incoming.fates.settled.push((line.event_id.to_string(), line.part, LineState::Uncertain));
+            self.settle_one(place, &line.cause);
         }
+        Ok(())
     }
 
     /// Does what uncertain lines have waited for.

@@ -8,12 +8,29 @@ use super::outgoing::{LineReference, Progress};
 use super::{Actor, wording};
 use crate::format::RichText;
 use crate::irc::session::{MessageId, Session};
-use crate::store::{LineState, StoreError};
+use crate::store::{LineState, SentLine, StoreError};
 
 impl Actor {
     pub(super) async fn on_confirmed(&mut self, messages: Vec<MessageId>) {
         self.settle(messages, LineState::Confirmed, None).await;
         failpoint!("line_confirmed");
+    }
+
+    /// The server has shown a line of ours, and perhaps said how it calls it.
+    pub(super) async fn on_echoed(&mut self, message: MessageId, msgid: Option<String>) {
+        let line = self.outbound.in_flight.get(&message);
+        // What was sent again stands in the history as what it was first.
+        let line = line.filter(|line| line.cause == line.event_id).map(|line| SentLine {
+            buffer: line.buffer,
+            since: line.payload.at,
+            event_id: line.event_id.to_string(),
+            text: line.payload.text.clone(),
+        });
+        if let (Some(line), Some(msgid)) = (line, msgid) {
+            // Were this commit lost, the line would be known by its text.
+            drop(self.bridge.store.note_msgid(line, msgid).await);
+        }
+        self.on_confirmed(vec![message]).await;
     }
 
     pub(super) async fn on_refused(
@@ -24,6 +41,7 @@ impl Actor {
         reason: &str,
     ) {
         let what = if certain { "did not arrive" } else { "may not have arrived" };
+        let reason = reason.trim_end_matches(['.', ' ']);
         let text = format!("{what}: {reason}. {}", wording::message_remedy(code));
         self.settle(messages, LineState::Refused, Some(text.trim_end())).await;
     }
@@ -81,15 +99,15 @@ impl Actor {
         }
     }
 
-    /// So many more lines of a message are open.
-    pub(super) fn open_progress(&mut self, buffer: i64, event_id: &Arc<str>, lines: usize) {
+    /// So many more lines of an event are open; they are about this message.
+    pub(super) fn open_progress(&mut self, buffer: i64, event_id: &Arc<str>, about: &Arc<str>, lines: usize) {
         let since = self.now();
-        let hourglass = self.outbound.hourglasses.contains_key(&**event_id);
+        let hourglass = self.outbound.hourglasses.contains_key(&**about);
         let events = self.outbound.progress.entry(buffer).or_default();
         match events.back_mut() {
             Some(last) if last.event_id == *event_id => last.open += lines,
             _ => {
-                let (event_id, about) = (Arc::clone(event_id), Arc::clone(event_id));
+                let (event_id, about) = (Arc::clone(event_id), Arc::clone(about));
                 events.push_back(Progress { event_id, about, since, hourglass, open: lines, told: false });
             }
         }
@@ -111,31 +129,33 @@ impl Actor {
 
     /// An event that waited has come to nothing more: no lines of its own are open.
     pub(super) fn drop_progress(&mut self, place: usize, event_id: &str) {
-        let buffer = self.buffers.get(place).row.id;
-        let has_lines = self.outbound.in_flight.values().any(|line| &*line.cause == event_id);
-        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
-        if let Some(event) = events.find(|event| &*event.event_id == event_id && !has_lines) {
-            event.open = 0;
-            self.advance(place);
+        if !self.outbound.in_flight.values().any(|line| &*line.cause == event_id) {
+            self.change_open(place, event_id, |_| 0);
         }
     }
 
-    /// An event does not go at all: its sender is told, and it is settled by that.
-    pub(super) fn refuse_event(&mut self, place: usize, event_id: &str, what: &str) {
-        self.reply(place, event_id, what);
+    /// What an event is about does not go at all: its sender is told, and it is settled by that.
+    pub(super) fn refuse_event(&mut self, place: usize, event_id: &str, about: &str, what: &str) {
+        self.reply(place, about, what);
         let buffer = self.buffers.get(place).row.id;
-        let event_id: Arc<str> = event_id.into();
-        self.set_progress(buffer, &event_id, &event_id, 0);
-        self.advance(place);
+        if !self.outbound.progress.get(&buffer).into_iter().flatten().any(|one| &*one.event_id == event_id) {
+            self.set_progress(buffer, &event_id.into(), &about.into(), 0);
+        }
+        self.change_open(place, event_id, |_| 0);
     }
 
     /// One line of an event is settled; the receipt moves as far as everything before it is settled, too.
     pub(super) fn settle_one(&mut self, place: usize, event_id: &str) {
+        self.change_open(place, event_id, |open| open.saturating_sub(1));
+    }
+
+    /// Changes how many lines of an event are open. With the last of them its hourglass goes.
+    fn change_open(&mut self, place: usize, event_id: &str, change: impl FnOnce(usize) -> usize) {
         let buffer = self.buffers.get(place).row.id;
         let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
         if let Some(event) = events.find(|event| &*event.event_id == event_id) {
-            event.open = event.open.saturating_sub(1);
-            if event.open == 0 {
+            event.open = change(event.open);
+            if event.open == 0 && std::mem::take(&mut event.hourglass) {
                 let about = Arc::clone(&event.about);
                 self.remove_hourglass(&about);
             }

@@ -30,8 +30,8 @@ impl Actor {
         self.is_open(place) && !self.outbound.resend.contains_key(&self.buffers.get(place).row.id)
     }
 
-    /// Keeps an event for later; it stays in the inbox.
-    pub(super) fn hold(&mut self, place: usize, stored: &InboxEvent) {
+    /// Keeps an event, which is about this message, for later; it stays in the inbox.
+    pub(super) fn hold(&mut self, place: usize, stored: &InboxEvent, about: &Arc<str>) {
         let is_open = self.is_open(place);
         let buffer = self.buffers.get_mut(place);
         let id = buffer.row.id;
@@ -41,13 +41,15 @@ impl Actor {
             self.refuse_event(
                 place,
                 &stored.event_id,
+                about,
                 "was not sent: too many messages wait already. Send it again later.",
             );
             return;
         }
         let event_id: Arc<str> = stored.event_id.as_str().into();
-        self.open_progress(id, &event_id, 1);
-        let held = Held { seq: stored.seq, event_id: Arc::clone(&event_id), received_at: stored.received_at };
+        self.open_progress(id, &event_id, about, 1);
+        let (seq, received_at) = (stored.seq, stored.received_at);
+        let held = Held { seq, event_id, about: Arc::clone(about), received_at };
         self.outbound.held.entry(id).or_default().push_back(held);
         if !told {
             let limit = wording::duration(self.bridge.config.limits.stale_after);
@@ -57,7 +59,7 @@ impl Actor {
             };
             self.reply(
                 place,
-                &event_id,
+                about,
                 &format!("waits: {why}. It goes when that has changed, within {limit}."),
             );
         }
@@ -137,16 +139,20 @@ impl Actor {
             let stored = self.bridge.store.waiting_events(&self.lane, seq - 1, 1).await?;
             let stored = stored.first().filter(|stored| stored.seq == seq);
             let event = stored.and_then(|stored| Event::read(&stored.json).ok());
-            let speech = match event.as_ref().map(|event| &event.content) {
-                Some(Content::Message(message)) => Speech::of(message),
-                _ => None,
-            };
             let what = format!("was not sent: {WHAT}");
-            match speech {
-                Some(speech) => self.ask_about_message(place, &event_id, speech, &what, OFFER),
-                None => self.tell_once(place, &event_id, &format!("{what} React again to {OFFER}.")),
+            match event.as_ref().map(|event| &event.content) {
+                Some(Content::Message(message)) => {
+                    if let Some(speech) = Speech::of(message) {
+                        self.ask_about_message(place, &event_id, speech, &what, OFFER);
+                    }
+                }
+                Some(Content::Reaction(reaction)) => {
+                    self.ask_again(place, &event_id, reaction, &what, OFFER).await?;
+                }
+                _ => self.tell_once(place, &event_id, &what),
             }
-            self.outbound.commit.finished.push(seq);
+            // In the commit that asks: a crash in between would ask twice, and two answers send twice.
+            self.incoming.fates.finished.push(seq);
             self.settle_one(place, &event_id);
         }
         Ok(())

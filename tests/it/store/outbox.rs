@@ -48,7 +48,7 @@ async fn what_a_full_room_has_no_space_for_is_counted_and_told_in_its_place() {
         let foldable = (0..texts.len()).filter(|place| !unfoldable.contains(place)).collect();
         let folding = Folding { limit: 3, left: [(room, left)].into(), foldable };
         let incoming = Incoming { outbox: rows(texts), folding, ..Incoming::default() };
-        store.commit_incoming(set.session.id, set.epoch, "fake", incoming, NOW).await.unwrap()
+        store.commit_incoming(set.session.id, set.epoch, "fake", incoming, NOW).await.unwrap().folded
     };
     let folded = |lines: i64| format!(r#"{{"folded":{lines},"first_at":{NOW},"last_at":{NOW}}}"#);
     // An estimate that is too low folds nothing that there is space for.

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Out;
-use self::network::Network;
+use self::network::{Hearing, Network};
 pub(crate) use self::person::{Heard, Person};
 use super::homeserver::LIMIT;
 
@@ -347,7 +347,12 @@ impl Ircd {
 
     /// The other end goes away without a word: the client's lines are read and ignored, nothing is sent.
     pub(crate) fn half_open(&self, nick: &str) {
-        self.shared.change(|network| network.deafen(nick));
+        self.shared.change(|network| network.set_hearing(nick, Hearing::None));
+    }
+
+    /// The client's lines are heard, and from now on nothing reaches it.
+    pub(crate) fn mute(&self, nick: &str) {
+        self.shared.change(|network| network.set_hearing(nick, Hearing::Server));
     }
 
     /// New connections are refused; those there stay.

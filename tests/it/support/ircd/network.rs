@@ -19,6 +19,16 @@ pub(super) type ClientId = u64;
 /// Bytes of a line, CR LF included, tags not (Modern IRC, "Message Format").
 const LONGEST_LINE: usize = 512;
 
+/// Who hears whom of a client and the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hearing {
+    Both,
+    /// The client is heard, and nothing reaches it.
+    Server,
+    /// Half open: nothing is heard of it and nothing reaches it.
+    None,
+}
+
 /// A client, with a socket or a person of the test's.
 pub(super) struct Client {
     pub(super) nick: Option<String>,
@@ -34,8 +44,7 @@ pub(super) struct Client {
     /// What has come of a SASL exchange.
     pub(super) sasl: Option<String>,
     out: Option<UnboundedSender<Out>>,
-    /// Half open: nothing is heard of it and nothing reaches it.
-    deaf: bool,
+    hearing: Hearing,
     pub(super) heard: Vec<Heard>,
 }
 
@@ -160,7 +169,7 @@ impl Network {
             registered: false,
             sasl: None,
             out,
-            deaf: false,
+            hearing: Hearing::Both,
             heard: Vec::new(),
         };
         self.clients.insert(id, client);
@@ -175,7 +184,7 @@ impl Network {
         if self.options.record_lines {
             self.received.push(Received { nick: client.nick().to_owned(), bytes: bytes.to_vec() });
         }
-        if !client.deaf {
+        if client.hearing != Hearing::None {
             self.handle(id, &String::from_utf8_lossy(bytes));
         }
     }
@@ -261,9 +270,9 @@ impl Network {
         }
     }
 
-    pub(super) fn deafen(&mut self, nick: &str) {
+    pub(super) fn set_hearing(&mut self, nick: &str, hearing: Hearing) {
         let id = self.find(nick).unwrap_or_else(|| panic!("nobody is called {nick}"));
-        self.client(id).deaf = true;
+        self.client(id).hearing = hearing;
     }
 
     /// A numeric from the server: `rest` is what follows the client's nick.
@@ -313,7 +322,7 @@ impl Network {
         let Some(client) = self.clients.get_mut(&to) else {
             return;
         };
-        if client.deaf {
+        if client.hearing != Hearing::Both {
             return;
         }
         if client.out.is_none() {

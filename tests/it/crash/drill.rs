@@ -18,6 +18,10 @@ use crate::support::random::Random;
 /// The room's owner, and how often a line is said in each direction.
 const WRITER: &str = "alice";
 const PACE: Duration = Duration::from_millis(10);
+/// So many lines for each kill go at that pace. Where the machine is so slow that it takes more, they talk at leisure:
+/// what piles up while the bridge is down shall not outgrow what it fetches afterwards.
+const LINES_PER_KILL: u32 = 200;
+const LEISURE: Duration = Duration::from_millis(100);
 /// How long a failpoint may take to be reached its number of times.
 const POINT_LIMIT: Duration = Duration::from_secs(30);
 /// How long nothing may come in the end, until what has not come is missing.
@@ -176,13 +180,14 @@ impl<C: Channel> Drill<'_, C> {
         if faults.requests > 0 {
             self.world.homeserver.faults().storm(Random::new(self.random.next()), faults.requests);
         }
+        let brisk = LINES_PER_KILL * kills.len() as u32;
         let killed = {
             let trouble = async {
                 if faults.irc {
                     self.trouble_irc(&record, &mut weather).await;
                 }
             };
-            let ((), (), killed) = tokio::join!(self.talk(&record), trouble, async {
+            let ((), (), killed) = tokio::join!(self.talk(&record, brisk), trouble, async {
                 let killed = self.kill(&record, process, kills).await;
                 record.ended.set(true);
                 killed
@@ -206,12 +211,15 @@ impl<C: Channel> Drill<'_, C> {
     }
 
     /// Everybody talks until the end.
-    async fn talk(&self, record: &Record) {
+    async fn talk(&self, record: &Record, brisk: u32) {
         let mut pace = tokio::time::interval(PACE);
         let mut number = 0;
         while !record.ended.get() {
             pace.tick().await;
             number += 1;
+            if number == brisk {
+                pace = tokio::time::interval(LEISURE);
+            }
             self.say_next(record, number);
             self.look(record);
         }

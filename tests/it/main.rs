@@ -13,7 +13,6 @@ mod gaps;
 mod history;
 mod lifecycle;
 mod messages;
-mod prompts;
 mod queries;
 mod questions;
 mod reconnect;

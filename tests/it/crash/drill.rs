@@ -175,7 +175,7 @@ impl<C: Channel> Drill<'_, C> {
     pub(crate) async fn run(mut self, process: BridgeProcess, kills: Vec<Kill>, faults: Faults) -> Report {
         let record = Record::default();
         let start = now();
-        let mut weather = self.random.clone();
+        let (mut weather, mut memory) = (Random::new(self.random.next()), Random::new(self.random.next()));
         record.witnessed.borrow_mut().present.push(WRITER.to_owned());
         if faults.requests > 0 {
             self.world.homeserver.faults().storm(Random::new(self.random.next()), faults.requests);
@@ -188,7 +188,7 @@ impl<C: Channel> Drill<'_, C> {
                 }
             };
             let ((), (), killed) = tokio::join!(self.talk(&record, brisk), trouble, async {
-                let killed = self.kill(&record, process, kills).await;
+                let killed = self.kill(&mut memory, &record, process, kills).await;
                 record.ended.set(true);
                 killed
             });
@@ -262,6 +262,7 @@ impl<C: Channel> Drill<'_, C> {
     /// Kills the bridge in each of these ways, and starts it again at once.
     async fn kill(
         &self,
+        random: &mut Random,
         record: &Record,
         first: BridgeProcess,
         kills: Vec<Kill>,
@@ -287,6 +288,10 @@ impl<C: Channel> Drill<'_, C> {
                 }
             }
             record.outages.borrow_mut().begin();
+            // As when it is restarted, too: what was sent is only found by looking for it.
+            if random.percent(30) {
+                self.world.homeserver.forget_transactions();
+            }
         }
         killed
     }

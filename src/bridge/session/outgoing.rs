@@ -308,6 +308,10 @@ impl Actor {
             refusal
         } else if self.must_wait(place) {
             return self.hold(place, stored, &event.event_id.as_str().into());
+        } else if self.is_too_old(stored) {
+            // Said long ago and found only now: it is asked about at once, and what is behind it goes.
+            self.outbound.releasing.insert(row.id);
+            return self.hold(place, stored, &event.event_id.as_str().into());
         } else {
             return self.speak(place, stored, event, message);
         };

@@ -109,6 +109,11 @@ impl Actor {
         i64::try_from(self.bridge.config.limits.stale_after.as_millis()).unwrap_or(i64::MAX)
     }
 
+    /// Whether a message has come too late to be sent unasked.
+    pub(super) fn is_too_old(&self, stored: &InboxEvent) -> bool {
+        stored.received_at <= self.bridge.clock.unix_ms().saturating_sub(self.patience())
+    }
+
     /// Gives up what has waited too long, and asks what to do with it.
     pub(super) async fn expire(&mut self) -> Result<(), StoreError> {
         let waiting = self.outbound.held.keys().chain(self.outbound.resend.keys());

@@ -2,7 +2,7 @@
 
 use super::{SEND, Talk, bad_gateway};
 use crate::support::clock::now;
-use crate::support::homeserver::Fault;
+use crate::support::homeserver::{Event, Fault};
 
 impl Talk {
     /// Alice says numbered lines that the homeserver loses on their way to the bridge.
@@ -149,4 +149,32 @@ async fn a_query_is_looked_through_by_its_ghost() {
     talk.world.homeserver.hold_transactions(false);
     talk.world.start_bridge().await;
     talk.bob.wait_text("are you there?").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_long_before_it_is_found_is_asked_about_and_what_is_behind_it_goes() {
+    const HOUR: u64 = 60 * 60 * 1000;
+    let talk = Talk::begin().await;
+    let sooner = "UPDATE room SET created_at = created_at - 7200000 WHERE kind = 'private'";
+    talk.world.database().execute(sooner).await;
+    talk.alice.send_text(&talk.room, "before");
+    talk.bob.wait_text("before").await;
+    talk.world.homeserver.faults().fail("", "/_matrix/client", Fault::Drop, 10_000);
+    talk.world.homeserver.hold_transactions(true);
+    let old = talk.alice.send_text_at(&talk.room, "an hour ago", now() - HOUR);
+    talk.alice.send_text(&talk.room, "just now");
+    talk.world.homeserver.lose_transactions();
+    talk.world.homeserver.hold_transactions(false);
+    let before = talk.world.homeserver.requests("PUT", SEND);
+    talk.bob.say("#rust", "nobody answers");
+    talk.world.homeserver.wait_requests("PUT", SEND, before + 1).await;
+    talk.world.homeserver.faults().clear();
+    talk.bob.wait_text("just now").await;
+    let asks = |event: &Event| {
+        event.content["m.relates_to"]["m.in_reply_to"]["event_id"] == old
+            && event.body().contains("was not sent")
+    };
+    talk.world.homeserver.wait_event(&talk.room, asks).await;
+    let said: Vec<String> = talk.bob.messages("#rust").into_iter().map(|(_, text)| text).collect();
+    assert_eq!(said, ["before", "just now"]);
 }

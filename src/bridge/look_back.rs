@@ -34,7 +34,9 @@ const ATTEMPTS: u32 = 6;
 const HOURLY: Duration = Duration::from_hours(1);
 /// The shortest pause after a look, whatever happens.
 const SHORTEST_REST: Duration = Duration::from_secs(2);
-/// The rest after a look, as a multiple of the time it took: a homeserver that comes and goes has other work.
+/// The longest by which a homeserver that comes and goes is left to its other work.
+const LONGEST_REST: Duration = Duration::from_mins(1);
+/// The least rest after a look, as a multiple of the time it took.
 const REST: u32 = 10;
 
 /// What an owner says and does in their room.
@@ -44,21 +46,31 @@ const TYPES: [&str; 5] =
 impl Bridge {
     /// Looks back whenever something may have been missed, until the bridge stops.
     pub(super) async fn keep_looking_back(self) {
+        let mut rest = SHORTEST_REST;
         loop {
             let began = self.clock.now();
             if let Err(error) = self.look_back().await {
                 tracing::warn!(%error, "the rooms can't be looked through now");
             }
             let took = self.clock.now().saturating_duration_since(began);
-            let rest = (took * REST).clamp(SHORTEST_REST, HOURLY);
             tokio::select! {
-                () = tokio::time::sleep(rest) => {}
+                () = tokio::time::sleep(rest.max(took * REST).min(HOURLY)) => {}
                 () = self.stop.cancelled() => return,
             }
-            tokio::select! {
-                () = self.client.is_back() => {}
-                () = tokio::time::sleep(HOURLY) => {}
+            // Where it was away again meanwhile, it may be so for long.
+            let is_steady = tokio::select! {
+                biased;
+                () = self.client.is_back() => false,
+                () = tokio::time::sleep(SHORTEST_REST) => true,
                 () = self.stop.cancelled() => return,
+            };
+            rest = if is_steady { SHORTEST_REST } else { (rest * 2).min(LONGEST_REST) };
+            if is_steady {
+                tokio::select! {
+                    () = self.client.is_back() => {}
+                    () = tokio::time::sleep(HOURLY) => {}
+                    () = self.stop.cancelled() => return,
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ mod look_back;
 mod outcome;
 mod rooms;
 mod session;
+mod upkeep;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Deref;
@@ -33,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::{Config, History};
+use crate::config::Config;
 use crate::irc::tls::Tls;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
@@ -176,6 +177,7 @@ impl Bridge {
         for lane in self.store.waiting_lanes().await? {
             self.wake_lane(&lane);
         }
+        self.tasks.spawn(self.clone().index_history());
         self.tasks.spawn(self.clone().prune_daily());
         self.tasks.spawn(self.clone().keep_looking_back());
         Ok(())
@@ -291,39 +293,6 @@ impl Bridge {
         tokio::select! {
             () = tokio::time::sleep(pause) => true,
             () = self.stop.cancelled() => false,
-        }
-    }
-
-    /// Forgets settled rows of more than 90 days, and the history that is older than the configuration keeps it, a few
-    /// rows at a time.
-    async fn prune_daily(self) {
-        const DAY: i64 = 24 * 60 * 60 * 1000;
-        loop {
-            loop {
-                let now = self.clock.unix_ms();
-                let pruned = async {
-                    let more = self.store.prune(now - 90 * DAY).await?;
-                    self.store.close_prompts(now - 7 * DAY).await?;
-                    match self.config.limits.history {
-                        History::Keep => Ok(more),
-                        History::Days(days) => {
-                            Ok(self.store.prune_history(now - i64::from(days) * DAY).await? || more)
-                        }
-                    }
-                };
-                match pruned.await as Result<bool, StoreError> {
-                    Ok(true) => tokio::task::yield_now().await,
-                    Ok(false) => break,
-                    Err(error) => {
-                        tracing::warn!(%error, "old rows could not be pruned");
-                        break;
-                    }
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_hours(24)) => {}
-                () = self.stop.cancelled() => return,
-            }
         }
     }
 }

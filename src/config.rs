@@ -149,6 +149,8 @@ pub struct Network {
     pub plaintext_credentials: bool,
     /// Whether it is one of the built-in networks.
     pub preset: bool,
+    /// How long its history is kept.
+    pub history: History,
 }
 
 /// An IRC server.
@@ -221,7 +223,7 @@ pub struct Limits {
     pub refill: u32,
     /// The age beyond which a message is not sent to IRC without asking.
     pub stale_after: Duration,
-    /// How long history is kept.
+    /// How long history is kept, also of networks that are not configured any more.
     pub history: History,
 }
 
@@ -232,6 +234,12 @@ pub enum History {
     Keep,
     /// This many days.
     Days(u32),
+}
+
+impl History {
+    fn of_days(days: u32) -> Self {
+        if days == 0 { Self::Keep } else { Self::Days(days) }
+    }
 }
 
 /// What Towline writes to standard error.

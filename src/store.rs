@@ -35,7 +35,7 @@ pub use buffers::{Buffer, BufferKind, NewBuffer, OwnBuffer};
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Departure, Ghost};
-pub use history::{Direction, HistoryLine, Hit, Hits, KeptLine, Search, SearchScope, SentLine};
+pub use history::{Direction, HistoryLine, Hit, Hits, KeptLine, Retention, Search, SearchScope, SentLine};
 pub use inbox::{InboxEvent, NewEvent, STRAY};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine};
 pub use look_back::RoomToLookThrough;

@@ -16,6 +16,9 @@ UPDATE history SET id = -id WHERE id < 0;
 UPDATE outbox SET history = (SELECT new FROM history_number WHERE old = outbox.history) WHERE history IS NOT NULL;
 DROP TABLE history_number;
 CREATE INDEX history_line ON history (buffer, id);
+-- Of what belongs to no channel nothing has to stand in a channel's order.
+DROP INDEX history_channel;
+CREATE INDEX history_channel ON history (channel, id) WHERE channel IS NOT NULL;
 
 -- The words of each line, normalised by towline, and whose line it is: whole words, so no parser has to know more.
 CREATE TABLE history_search (rowid BIGINT PRIMARY KEY, words TEXT NOT NULL);

@@ -8,7 +8,7 @@ mod filters;
 use super::{Context, usage};
 use crate::bridge::{Outcome, Place, Refusal};
 use crate::format::{RichText, date, history_line, hour};
-use crate::store::{Hit, Hits, KeptLine, OwnBuffer, Search, SearchScope};
+use crate::store::{Hit, Hits, KeptLine, OwnBuffer, Retention, Search, SearchScope};
 
 use filters::{Filters, Where};
 
@@ -201,8 +201,11 @@ async fn conversation<'a>(context: &Context<'a>) -> Result<(OwnBuffer, &'a str),
     }
 }
 
-/// `history [#CHANNEL | NICK] [LINES]`.
+/// `history [#CHANNEL | NICK] [LINES]`, and `history keep`.
 pub(super) async fn history(context: Context<'_>) -> Outcome {
+    if let ("keep", rest) = context.word() {
+        return keep(Context { rest, ..context }).await;
+    }
     let (buffer, rest) = conversation(&context).await?;
     let count = match rest.trim() {
         "" => LINES,
@@ -236,6 +239,42 @@ pub(super) async fn history(context: Context<'_>) -> Outcome {
         text = text.line().text("Those before don't fit into one message.");
     }
     Ok(text)
+}
+
+/// `history keep [#CHANNEL | NICK] [30d | forever | off]`.
+async fn keep(context: Context<'_>) -> Outcome {
+    let (buffer, rest) = conversation(&context).await?;
+    let (bridge, name) = (context.bridge, &buffer.name);
+    if rest.trim().is_empty() {
+        let wanted = bridge.store.retention(buffer.id).await?;
+        return Ok(RichText::plain(match bridge.retention(&buffer.network, wanted) {
+            Retention::Forever => format!("What is said in {name} is kept for ever."),
+            Retention::Days(days) => format!("What is said in {name} is kept for {days} days."),
+            Retention::Off => format!("What is said in {name} is not kept."),
+        }));
+    }
+    let Some(wanted) = Retention::read(rest.trim()) else {
+        return Err(Refusal::asked("Type it like this: history keep #channel 30d, or forever, or off."));
+    };
+    bridge.store.set_retention(buffer.id, wanted).await?;
+    let kept = bridge.retention(&buffer.network, Some(wanted));
+    let gone = bridge.prune_conversation(buffer.id, kept).await?;
+    let mut text = match kept {
+        Retention::Forever => format!("What is said in {name} is kept for ever from now on."),
+        Retention::Days(days) => format!("What is said in {name} is kept for {days} days from now on."),
+        Retention::Off => format!("Nothing of what is said in {name} is kept from now on."),
+    };
+    if kept != wanted {
+        text.push_str(" This bridge keeps nothing longer.");
+    }
+    if gone > 0 {
+        text.push_str(&format!(" Deleted: {}.", lines(gone)));
+    }
+    Ok(RichText::plain(text))
+}
+
+fn lines(count: u64) -> String {
+    if count == 1 { "1 line".to_owned() } else { format!("{count} lines") }
 }
 
 /// As many of the newest lines as one message holds, oldest first.
@@ -296,9 +335,9 @@ pub(super) async fn forget(context: Context<'_>) -> Outcome {
     for buffer in buffers {
         gone += store.forget_history(user, buffer).await?;
     }
-    let lines = if gone == 1 { "1 line".to_owned() } else { format!("{gone} lines") };
     Ok(RichText::plain(format!(
-        "Forgotten: {lines} of {name}. What stands in the rooms is the homeserver's and stays there."
+        "Forgotten: {} of {name}. What stands in the rooms is the homeserver's and stays there.",
+        lines(gone)
     )))
 }
 

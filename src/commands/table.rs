@@ -78,7 +78,9 @@ commands! {
          that a word begins so. To search for in, from or since, write -- before the words."
         => history::search;
     "history" / "backlog" in "History": "history [NETWORK] [#CHANNEL | NICK] [LINES]", "shows the last lines",
-        "20 of them, or as many as you say, up to 200. In a conversation's own room its name may be left out."
+        "20 of them, or as many as you say, up to 200. In a conversation's own room its name may be left out. How long \
+         lines are kept is shown and set with history keep #channel, and behind it 30d, forever or off; off deletes \
+         those that there are."
         => history::history;
     "forget" in "History": "forget #CHANNEL | NICK | NETWORK", "deletes what is kept of a conversation, or of a network",
         "It asks first. What stands in the rooms is the homeserver's and stays there." => history::forget;

@@ -195,7 +195,7 @@ fn walk(key: &Key, value: Value, path: &str, report: &mut Report) -> Option<Valu
         ) => within(n.as_u64(), least, most),
         (Kind::Duration(least, most), Value::String(text)) => within(duration(&text), least, most),
         (Kind::Size(least, most), Value::String(text)) => within(size(&text), least, most),
-        (Kind::Keep, Value::String(text)) if text == "keep" => return None,
+        (Kind::Keep, Value::String(text)) if text == "keep" => Some(0.into()),
         (Kind::Keep, Value::Number(n)) => within(n.as_u64(), 1, MOST_DAYS),
         (Kind::Keep, Value::String(text)) => within(days(&text), 1, MOST_DAYS),
         (Kind::Choice(words), Value::String(text)) => words.contains(&text.as_str()).then(|| text.into()),

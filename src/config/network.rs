@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::problem::{child, item};
 use super::resolve::Resolver;
-use super::{Flood, Network, Server, Template, presets, raw};
+use super::{Flood, History, Network, Server, Template, presets, raw};
 use crate::names::Slug;
 
 /// The short name that `towline check` uses to see whether another bridge holds Towline's namespaces.
@@ -16,13 +16,14 @@ pub(super) fn resolve(
     resolver: &mut Resolver<'_>,
     raw: BTreeMap<String, raw::Network>,
     nick: &Template,
+    history: History,
 ) -> BTreeMap<Slug, Network> {
     let mut networks = BTreeMap::new();
     for (slug, network) in raw {
         let path = child("networks", &slug);
         match slug_of(&slug) {
             Ok(slug) => {
-                let network = one(resolver, slug.clone(), network, &path, nick);
+                let network = one(resolver, slug.clone(), network, &path, nick, history);
                 networks.insert(slug, network);
             }
             Err(message) => resolver.report.add(&path, message),
@@ -59,7 +60,14 @@ fn names_differ(resolver: &mut Resolver<'_>, networks: &BTreeMap<Slug, Network>)
     }
 }
 
-fn one(resolver: &mut Resolver<'_>, slug: Slug, raw: raw::Network, path: &str, nick: &Template) -> Network {
+fn one(
+    resolver: &mut Resolver<'_>,
+    slug: Slug,
+    raw: raw::Network,
+    path: &str,
+    nick: &Template,
+    history: History,
+) -> Network {
     let servers_path = child(path, "servers");
     let servers = resolver.required(raw.servers, &servers_path);
     if servers.as_ref().is_some_and(Vec::is_empty) {
@@ -110,6 +118,7 @@ fn one(resolver: &mut Resolver<'_>, slug: Slug, raw: raw::Network, path: &str, n
             interval: Duration::from_millis(raw.flood.interval_ms.unwrap_or_default()),
         },
         plaintext_credentials,
+        history: raw.history.map_or(history, History::of_days),
         slug,
     }
 }

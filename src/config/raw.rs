@@ -66,6 +66,8 @@ pub(super) struct Network {
     pub(super) charset: Option<String>,
     pub(super) flood: Flood,
     pub(super) plaintext_credentials: Option<bool>,
+    /// Days; 0 for `keep`.
+    pub(super) history: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +108,7 @@ pub(super) struct Limits {
     pub(super) refill: Option<u32>,
     /// Seconds.
     pub(super) stale_after: Option<u64>,
-    /// Days; absent for `keep`.
+    /// Days; 0 for `keep`.
     pub(super) history: Option<u32>,
 }
 

@@ -46,13 +46,19 @@ pub(super) fn resolve(
     let templates = resolver.templates(raw.templates);
     let appservice = resolver.appservice(raw.appservice, tokens);
     resolver.ids(&appservice.bot, &templates, &homeserver.domain);
+    let limits = limits(&raw.limits);
     Config {
         file: file.to_owned(),
         database: resolver.database(raw.database),
         secret_key_file: resolver.key_file(raw.secret_key_file),
         permissions: resolver.permissions(raw.permissions),
-        networks: network::resolve(&mut resolver, raw.networks.unwrap_or_default(), &templates.nick),
-        limits: limits(&raw.limits),
+        networks: network::resolve(
+            &mut resolver,
+            raw.networks.unwrap_or_default(),
+            &templates.nick,
+            limits.history,
+        ),
+        limits,
         log: log(&raw.log),
         homeserver,
         appservice,
@@ -355,7 +361,7 @@ fn limits(raw: &raw::Limits) -> Limits {
         outbox: raw.outbox.unwrap_or_default(),
         refill: raw.refill.unwrap_or_default(),
         stale_after: Duration::from_secs(raw.stale_after.unwrap_or_default()),
-        history: raw.history.map_or(History::Keep, History::Days),
+        history: raw.history.map_or(History::Keep, History::of_days),
     }
 }
 

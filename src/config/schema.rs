@@ -305,6 +305,12 @@ pub const KEYS: &[Key] = &[
         Default::Is("false"),
         "Whether passwords may also be sent to a server without verified TLS. Anyone on the way can read them.",
     ),
+    key(
+        "networks.*.history",
+        Kind::Keep,
+        Default::Note("`limits.history`"),
+        "How long the history of this network is kept.",
+    ),
     section(
         "templates",
         "What things are called on the other side. Those for ids (`ghost`, `alias`) must be settled before first \
@@ -389,7 +395,13 @@ pub const KEYS: &[Key] = &[
         Default::Is("15m"),
         "How old a message from Matrix may be and still be sent to IRC without asking.",
     ),
-    key("limits.history", Kind::Keep, Default::Is("keep"), "How long the history is kept."),
+    key(
+        "limits.history",
+        Kind::Keep,
+        Default::Is("keep"),
+        "How long the history is kept, where a network does not say otherwise. People can have it kept shorter, or not \
+         at all, for each of their conversations.",
+    ),
     section("log", "What Towline writes to standard error."),
     key(
         "log.level",

@@ -111,3 +111,11 @@ pub(super) async fn find_known(
         .await)?;
     Ok(known(found))
 }
+
+/// Whether a line that came with what was missed is of the time of the gap. Where nothing is kept, no more is known.
+pub(super) async fn is_missing(tx: &mut Tx, line: &HistoryLine) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT gap_from FROM buffer WHERE id = $1";
+    let from: Option<Option<i64>> =
+        on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(line.buffer).fetch_optional(c).await)?;
+    Ok(from.flatten().is_none_or(|from| line.at >= from))
+}

@@ -7,11 +7,14 @@
 //! | `words` | what a line is found by |
 //! | `search` | newest first, on either engine |
 //! | `read` | lines in their order |
+//! | `retention` | for how long |
 //!
 //! A line and what it is found by are stored in one commit, and many lines in few statements: a netsplit is thousands.
 
 mod number;
 mod read;
+mod reindex;
+mod retention;
 mod search;
 mod spans;
 mod words;
@@ -21,6 +24,8 @@ use std::sync::LazyLock;
 
 use self::number::{Numberer, Numbers};
 pub use self::read::KeptLine;
+pub use self::retention::Retention;
+use self::retention::Unkept;
 pub use self::search::{Hit, Hits, Search, SearchScope};
 use super::pool::{Tx, execute, on, on_tx};
 use super::{Store, StoreError, gaps};
@@ -90,12 +95,15 @@ pub(super) enum Kept {
     As(i64),
     /// It was there already; the Matrix event that it went out from, where it is one of ours.
     Known(Option<String>),
+    /// Its user wants nothing kept.
+    Not,
 }
 
 /// What the writer knows of history besides the tables.
 #[derive(Debug, Default)]
 pub(super) struct Keeper {
     numbers: Numbers,
+    unkept: Unkept,
 }
 
 /// Rows that one statement inserts: of the largest size that is left, so that few statements are prepared.
@@ -147,6 +155,12 @@ pub(super) async fn keep(
     let mut stored = HashSet::with_capacity(lines.len());
     let mut written = 0;
     for (line, place) in lines.iter().zip(&mut kept) {
+        if keeper.unkept.holds(line.buffer) {
+            if line.replayed.is_none() || gaps::is_missing(tx, line).await? {
+                *place = Kept::Not;
+            }
+            continue;
+        }
         if let Some(before) = line.replayed {
             // It may be one of those before it.
             let may_be = |(_, earlier): &(i64, &HistoryLine)| {
@@ -167,7 +181,7 @@ pub(super) async fn keep(
     }
     insert(tx, &new[written..], &mut stored).await?;
     new.retain(|(number, _)| stored.contains(number));
-    index(tx, session, &new).await?;
+    index(tx, new.iter().map(|(number, line)| (*number, session, words::Said::of(line)))).await?;
     // What has the id of another line is that line.
     let is_other = |kept: &Kept| matches!(kept, Kept::As(number) if !stored.contains(number));
     kept.iter_mut().filter(|kept| is_other(kept)).for_each(|kept| *kept = Kept::Known(None));
@@ -204,16 +218,17 @@ async fn insert(
     Ok(())
 }
 
-/// Makes lines findable.
-async fn index(tx: &mut Tx, session: i64, lines: &[(i64, &HistoryLine)]) -> Result<(), StoreError> {
+/// Makes lines findable: their numbers, their sessions, and what was said.
+async fn index(
+    tx: &mut Tx,
+    lines: impl Iterator<Item = (i64, i64, words::Said<'_>)>,
+) -> Result<(), StoreError> {
     // SQLite's index gives the newest first by itself.
     let with_time = matches!(tx, Tx::Postgres(_));
-    let mut documents: Vec<(i64, String)> = lines
-        .iter()
-        .filter_map(|(number, line)| {
-            Some((*number, words::document(line, session, with_time.then_some(*number))?))
-        })
-        .collect();
+    let document = |(number, session, said): (i64, i64, words::Said<'_>)| {
+        Some((number, words::document(&said, session, with_time.then_some(number))?))
+    };
+    let mut documents: Vec<(i64, String)> = lines.filter_map(document).collect();
     // SQLite's index begins a new part of itself where numbers go down.
     documents.sort_unstable_by_key(|(number, _)| *number);
     for (place, piece) in pieces(&documents) {
@@ -235,17 +250,7 @@ impl Store {
         const LAST: &str = "SELECT MAX(id) FROM history";
         let last: Option<i64> = on!(self.readers(), |p| sqlx::query_scalar(LAST).fetch_one(p).await)?;
         self.keeper().numbers.begin(last.unwrap_or(0));
-        Ok(())
-    }
-
-    /// Forgets lines from before a time, a bounded number at once; returns whether more may be left.
-    pub async fn prune_history(&self, before: i64) -> Result<bool, StoreError> {
-        const BATCH: i64 = 500;
-        const SQL: &str = "DELETE FROM history WHERE id IN
-            (SELECT id FROM history WHERE id < $1 ORDER BY id LIMIT $2)";
-        let before = number::first_at(before);
-        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, before, BATCH)? == BATCH as u64) }))
-            .await
+        self.begin_retention().await
     }
 
     /// Forgets all lines of a buffer of this user's, and says how many they were.

@@ -202,7 +202,7 @@ impl Store {
                         // The room shows it already.
                         Some(Kept::Known(_)) => continue,
                         Some(Kept::As(line)) => Some(*line),
-                        None => None,
+                        Some(Kept::Not) | None => None,
                     };
                     if !folder.takes(tx, number, row.room).await? {
                         insert_row(tx, row, payload, line, now).await?;

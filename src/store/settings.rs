@@ -88,6 +88,11 @@ settings! {
         key: "sasl-account", meaning: "the account with the network's services",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
     };
+    /// How long history is kept.
+    HISTORY = {
+        key: "history", meaning: "how long what is said is kept; by default as the configuration says",
+        scopes: &[Scope::Buffer], setter: Setter::Owner, secret: false,
+    };
     /// The password for SASL.
     SASL_PASSWORD = {
         key: "sasl-password", meaning: "the password of that account",

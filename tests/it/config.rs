@@ -352,6 +352,16 @@ fn a_file_replaces_single_keys_of_a_preset() {
     assert!(config.network("hackint").is_some());
 }
 
+#[rstest]
+#[case::neither("", History::Keep)]
+#[case::everywhere("limits: { history: 30 }\n", History::Days(30))]
+#[case::network("networks: { oftc: { history: 7d } }\nlimits: { history: 30 }\n", History::Days(7))]
+#[case::network_longer("networks: { oftc: { history: keep } }\nlimits: { history: 30 }\n", History::Keep)]
+fn a_network_may_have_its_history_kept_longer_or_shorter(#[case] more: &str, #[case] history: History) {
+    let config = parse(&plus(more)).unwrap();
+    assert_eq!(config.network("oftc").unwrap().history, history);
+}
+
 #[test]
 fn without_presets_there_is_what_the_file_says() {
     let config =

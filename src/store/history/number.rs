@@ -74,6 +74,7 @@ impl<'a> Numberer<'a> {
 
     async fn first_free(&mut self, tx: &mut Tx, start: i64) -> Result<i64, StoreError> {
         const TAKEN: &str = "SELECT MIN(id) FROM history WHERE id >= $1";
+        const LAST: &str = "SELECT MAX(id) FROM history WHERE id >= $1 AND id < $2";
         let mut number = start;
         loop {
             if self.free.contains(&number) {
@@ -85,12 +86,16 @@ impl<'a> Numberer<'a> {
             }
             let taken: Option<i64> =
                 on_tx!(tx, |c| sqlx::query_scalar(TAKEN).bind(number).fetch_one(c).await)?;
-            if taken == Some(number) {
-                // Behind all of this millisecond, so that many lines of one second take few steps.
-                number = (number / PER_MILLISECOND + 1) * PER_MILLISECOND;
-            } else {
+            if taken != Some(number) {
                 self.free = number..taken.unwrap_or(i64::MAX);
+                continue;
             }
+            // Behind all of this millisecond; where it is full, into the next.
+            let end = (number / PER_MILLISECOND + 1) * PER_MILLISECOND;
+            let last: Option<i64> =
+                on_tx!(tx, |c| sqlx::query_scalar(LAST).bind(number).bind(end).fetch_one(c).await)?;
+            number = last.map_or(number, |last| last + 1);
+            self.free = number..end;
         }
     }
 }

@@ -25,6 +25,8 @@ const MOST_COUNTED: usize = 100;
 const SHORTEST_PREFIX: usize = 3;
 /// Words of a question that count.
 const MOST_TERMS: usize = 20;
+/// Buffers that have no more lines together are searched as a whole, whatever the time.
+const SMALL: i64 = 3_000;
 /// So many lines of a span of time are read to find the newest among them. Where there are more, the span is divided.
 const DENSE: usize = 1_000;
 
@@ -105,16 +107,11 @@ impl Search {
     }
 
     /// The question in an engine's own language: every word quoted, and nothing else in it that a person typed.
-    fn query(&self, sessions: &[i64], syntax: &Syntax) -> String {
+    fn query(&self, marks: impl IntoIterator<Item = String>, syntax: &Syntax) -> String {
         let Syntax { quote, and, prefix, .. } = syntax;
-        let sessions = sessions.iter().filter(|session| match self.scope {
-            SearchScope::Session(wanted) => **session == wanted,
-            SearchScope::All | SearchScope::Buffers(_) => true,
-        });
-        let mut query = any_of(sessions.map(|session| words::of_session(*session)), syntax);
+        let mut query = any_of(marks, syntax);
         if let SearchScope::Buffers(buffers) = &self.scope {
-            let marks = buffers.iter().map(|buffer| words::of_buffer(*buffer));
-            let _ = write!(query, "{and}{}", any_of(marks, syntax));
+            let _ = write!(query, "{and}{}", any_of(marks_of(buffers), syntax));
         }
         if let Some(sender) = &self.sender {
             let _ = write!(query, "{and}{quote}{}{quote}", words::of_nick(sender));
@@ -125,14 +122,19 @@ impl Search {
         query
     }
 
-    /// Whether it can find anything in these sessions, which are the user's.
-    fn is_possible(&self, sessions: &[i64]) -> bool {
-        !self.is_empty()
-            && match &self.scope {
-                SearchScope::All => !sessions.is_empty(),
-                SearchScope::Session(session) => sessions.contains(session),
-                SearchScope::Buffers(buffers) => !sessions.is_empty() && !buffers.is_empty(),
-            }
+    /// In which of these sessions, which are the user's, there may be something to find.
+    fn of_these(&self, mut sessions: Vec<i64>) -> Vec<i64> {
+        let is_possible = match &self.scope {
+            SearchScope::Buffers(buffers) => !buffers.is_empty(),
+            SearchScope::All | SearchScope::Session(_) => true,
+        };
+        if self.is_empty() || !is_possible {
+            return Vec::new();
+        }
+        if let SearchScope::Session(wanted) = &self.scope {
+            sessions.retain(|session| session == wanted);
+        }
+        sessions
     }
 }
 
@@ -146,6 +148,10 @@ struct Syntax {
 
 const FTS5: Syntax = Syntax { quote: "\"", and: " AND ", or: " OR ", prefix: " *" };
 const TSQUERY: Syntax = Syntax { quote: "'", and: " & ", or: " | ", prefix: ":*" };
+
+fn marks_of(buffers: &[i64]) -> impl Iterator<Item = String> {
+    buffers.iter().map(|buffer| words::of_buffer(*buffer))
+}
 
 /// One of several marks.
 fn any_of(marks: impl IntoIterator<Item = String>, syntax: &Syntax) -> String {
@@ -171,7 +177,14 @@ impl Store {
         const SESSIONS: &str = r#"SELECT id FROM session WHERE "user" = $1 ORDER BY id"#;
         let sessions: Vec<i64> =
             on!(self.readers(), |p| sqlx::query_scalar(SESSIONS).bind(search.user).fetch_all(p).await)?;
-        if !search.is_possible(&sessions) {
+        let mut search = search.clone();
+        if let SearchScope::Buffers(buffers) = &mut search.scope {
+            let own: Vec<i64> = self.own_buffers(search.user).await?.iter().map(|own| own.id).collect();
+            buffers.retain(|buffer| own.contains(buffer));
+        }
+        let search = &search;
+        let sessions = search.of_these(sessions);
+        if sessions.is_empty() {
             return Ok(Hits::default());
         }
         let mut numbers = match self.readers() {
@@ -216,7 +229,7 @@ async fn on_sqlite(
 ) -> Result<Vec<i64>, StoreError> {
     const SQL: &str = "SELECT rowid FROM history_search WHERE history_search MATCH $1 AND rowid >= $2
         ORDER BY rowid DESC LIMIT $3";
-    let query = search.query(sessions, &FTS5);
+    let query = search.query(sessions.iter().map(|session| words::of_session(*session)), &FTS5);
     let limit = counted(search) as i64 + 1;
     Ok(sqlx::query_scalar(SQL).bind(query).bind(since(search)).bind(limit).fetch_all(pool).await?)
 }
@@ -233,19 +246,31 @@ async fn on_postgres(pool: &sqlx::PgPool, search: &Search, sessions: &[i64]) -> 
     const NEWEST: &str = "SELECT rowid FROM history_search
         WHERE array_to_tsvector(string_to_array(words, ' ')) @@ CAST($1 AS tsquery) AND rowid >= $2
         ORDER BY rowid DESC LIMIT $3";
+    const COUNT: &str =
+        "SELECT COUNT(*) FROM (SELECT 1 FROM history WHERE buffer = ANY($1) LIMIT $2) AS lines";
     let ends: (Option<i64>, Option<i64>) = sqlx::query_as(ENDS).fetch_one(pool).await?;
     let (Some(oldest), Some(newest)) = ends else { return Ok(Vec::new()) };
     let mut tx = pool.begin().await?;
     sqlx::raw_sql(PLAN).execute(&mut *tx).await?;
     let since = since(search);
-    let query = search.query(sessions, &TSQUERY);
+    if let SearchScope::Buffers(buffers) = &search.scope {
+        let lines: i64 = sqlx::query_scalar(COUNT).bind(buffers).bind(SMALL + 1).fetch_one(&mut *tx).await?;
+        if lines <= SMALL {
+            let query = search.query(marks_of(buffers), &TSQUERY);
+            let limit = counted(search) as i64 + 1;
+            let found =
+                sqlx::query_scalar(NEWEST).bind(query).bind(since).bind(limit).fetch_all(&mut *tx).await?;
+            tx.commit().await?;
+            return Ok(found);
+        }
+    }
     let mut numbers = Vec::new();
     // Newest last.
     let mut rest = Spans::back(newest, oldest.max(since).min(newest));
     while let Some(spans) = rest.pop()
         && numbers.len() <= counted(search)
     {
-        let query = format!("{query}{}{}", TSQUERY.and, any_of(spans.marks(), &TSQUERY));
+        let query = search.query(spans.marks(sessions), &TSQUERY);
         let halves = spans.halves();
         // What can't be divided is put in order, however much it is.
         let (sql, limit) = match &halves {
@@ -275,6 +300,10 @@ mod tests {
         Search { user: 1, scope: SearchScope::All, sender: None, since: None, words: words.into(), limit: 10 }
     }
 
+    fn marks<const COUNT: usize>(sessions: [i64; COUNT]) -> [String; COUNT] {
+        sessions.map(words::of_session)
+    }
+
     #[rstest]
     #[case::words("Crème brûlée", "(\"_s5\" OR \"_s6\") AND \"creme\" AND \"brulee\"")]
     #[case::their_language(
@@ -291,7 +320,7 @@ mod tests {
     #[case::short_beginning("fo*", "(\"_s5\" OR \"_s6\") AND \"fo\"")]
     #[case::punctuation("' \\ \" * : & | !", "(\"_s5\" OR \"_s6\")")]
     fn what_is_typed_is_never_read_as_a_query(#[case] typed: &str, #[case] query: &str) {
-        assert_eq!(search(typed).query(&[5, 6], &FTS5), query);
+        assert_eq!(search(typed).query(marks([5, 6]), &FTS5), query);
     }
 
     #[test]
@@ -299,23 +328,22 @@ mod tests {
         let all =
             Search { scope: SearchScope::Buffers(vec![3, 4]), sender: Some("Bob[".into()), ..search("x y*") };
         assert_eq!(
-            all.query(&[5, 6], &TSQUERY),
+            all.query(marks([5, 6]), &TSQUERY),
             "('_s5' | '_s6') & ('_b3' | '_b4') & '_nbob_7b_' & 'x' & 'y'"
         );
         let session = Search { scope: SearchScope::Session(5), ..search("wxy*") };
-        assert_eq!(session.query(&[5, 6], &TSQUERY), "('_s5') & 'wxy':*");
+        assert_eq!(session.query(marks([5]), &TSQUERY), "('_s5') & 'wxy':*");
         assert!(search("…").is_empty() && !all.is_empty());
     }
 
     #[test]
     fn without_a_session_or_in_anothers_there_is_nothing_to_ask() {
-        let of = |scope| Search { scope, ..search("word") };
-        assert!(of(SearchScope::Session(5)).is_possible(&[5, 6]));
-        assert!(!of(SearchScope::Session(7)).is_possible(&[5, 6]));
-        assert!(
-            !of(SearchScope::All).is_possible(&[]) && !of(SearchScope::Buffers(vec![1])).is_possible(&[])
-        );
-        assert!(!of(SearchScope::Buffers(vec![])).is_possible(&[5]));
-        assert!(!search("…").is_possible(&[5]));
+        let of = |scope, sessions: &[i64]| Search { scope, ..search("word") }.of_these(sessions.to_vec());
+        assert_eq!(of(SearchScope::Session(5), &[5, 6]), [5]);
+        assert!(of(SearchScope::Session(7), &[5, 6]).is_empty());
+        assert_eq!(of(SearchScope::All, &[5, 6]), [5, 6]);
+        assert!(of(SearchScope::All, &[]).is_empty() && of(SearchScope::Buffers(vec![1]), &[]).is_empty());
+        assert!(of(SearchScope::Buffers(vec![]), &[5]).is_empty());
+        assert!(search("…").of_these(vec![5]).is_empty());
     }
 }

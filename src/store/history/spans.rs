@@ -1,9 +1,9 @@
-//! Spans of time, for an index that finds in no order (PostgreSQL's GIN). Each line is marked with its hour, its two days
-//! and its two months, and lines are looked for in one range of such spans after the other: the last hour, the rest of
-//! its two days, and so on, so that a few looks reach back for years. Where a range holds too many lines to put in order,
-//! it is divided.
+//! Spans of time, for an index that finds in no order (PostgreSQL's GIN). Each line is marked with its session's hour, two
+//! days and two months, and lines are looked for in one range of such spans after the other: the last hour, the rest of
+//! its two days, the rest of their two months, and the two months before that one by one. So a few looks reach back for
+//! years. Where a range holds too many lines to put in order, it is divided.
 
-use super::words::TIMES;
+use super::words::{TIMES, of_span};
 
 /// By how many bits a span is shorter than the next longer one.
 const FINER: u32 = 5;
@@ -19,7 +19,8 @@ pub(super) struct Spans {
 }
 
 impl Spans {
-    /// Everything from the oldest number to the newest, oldest first: ranges that are shorter the newer they are.
+    /// Everything from the oldest number to the newest, oldest first: ranges that are shorter the newer they are, and
+    /// none longer than one of the longest spans.
     pub(super) fn back(newest: i64, oldest: i64) -> Vec<Self> {
         let last = newest >> TIMES[0].1;
         let mut all = vec![Self { level: 0, from: last, to: last + 1 }];
@@ -28,8 +29,10 @@ impl Spans {
             // What is left of the next longer span that the range before was in; of the longest, everything.
             let begin = if level + 1 < TIMES.len() { (to >> FINER) << FINER } else { oldest >> shift };
             let from = begin.max(oldest >> shift);
-            if from < to {
-                all.push(Self { level, from, to });
+            if level + 1 < TIMES.len() {
+                all.extend((from < to).then_some(Self { level, from, to }));
+            } else {
+                all.extend((from..to).rev().map(|span| Self { level, from: span, to: span + 1 }));
             }
             to >>= FINER;
         }
@@ -37,10 +40,13 @@ impl Spans {
         all
     }
 
-    /// The marks of the lines within.
-    pub(super) fn marks(self) -> impl Iterator<Item = String> {
+    /// The marks of these sessions' lines within.
+    pub(super) fn marks(self, sessions: &[i64]) -> Vec<String> {
         let (name, _) = TIMES[self.level];
-        (self.from..self.to).map(move |span| format!("_{name}{span}"))
+        let marks = |session: &i64| {
+            (self.from..self.to).map(|span| of_span(*session, name, span)).collect::<Vec<_>>()
+        };
+        sessions.iter().flat_map(marks).collect()
     }
 
     /// The newer half and the older; `None` where there is nothing to divide.
@@ -70,7 +76,7 @@ mod tests {
     fn ranges_back_in_time_cover_everything_once() {
         let (newest, oldest) = (1_700_000_000_000 << 4, 1_200_000_000_000 << 4);
         let all = Spans::back(newest, oldest);
-        assert!(all.len() <= 4 && all.iter().all(|spans| spans.marks().count() <= 128), "{all:?}");
+        assert!(all.len() < 130 && all.iter().all(|spans| spans.to - spans.from <= 32), "{all:?}");
         let covered: Vec<(i64, i64)> = all.iter().map(|spans| numbers(*spans)).collect();
         assert!(covered[0].0 <= oldest && newest < covered.last().unwrap().1);
         assert!(covered.windows(2).all(|pair| pair[0].1 == pair[1].0), "{covered:?}");
@@ -94,7 +100,7 @@ mod tests {
 
     #[test]
     fn marks_are_those_of_the_lines_within() {
-        let marks: Vec<String> = Spans { level: 1, from: 3, to: 5 }.marks().collect();
-        assert_eq!(marks, ["_d3", "_d4"]);
+        let marks = Spans { level: 1, from: 3, to: 5 }.marks(&[7, 8]);
+        assert_eq!(marks, ["_s7d3", "_s7d4", "_s8d3", "_s8d4"]);
     }
 }

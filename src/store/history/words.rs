@@ -5,8 +5,9 @@
 //! accents; what is neither letter nor digit separates words. Scripts without spaces are cut into their characters and
 //! pairs of them.
 //!
-//! Besides its words a line has marks, which begin with `_` and so are no word: whose it is, who said it, and (for
-//! PostgreSQL, which finds in no order) when. The index itself intersects them with the words.
+//! Besides its words a line has marks, which begin with `_` and so are no word: where it was said, by whom, and in whose
+//! session; for PostgreSQL, which finds in no order, in whose session when. The index itself intersects them with the
+//! words.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -18,22 +19,40 @@ use crate::names::CaseMapping;
 const MOST_WORDS: usize = 400;
 /// Characters of a word that count.
 const LONGEST_WORD: usize = 64;
-/// By how many bits a line's number is shifted for each of its marks of time: about an hour, two days, two months.
+/// By how many bits a line's number is shifted for each of its marks of time: spans of about an hour, two days and two
+/// months.
 pub(super) const TIMES: [(char, u32); 3] = [('h', 26), ('d', 31), ('m', 36)];
 
+/// What of a line makes it findable.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) buffer: i64,
+    pub(super) kind: &'a str,
+    pub(super) sender: &'a str,
+    pub(super) text: &'a str,
+}
+
+impl<'a> Said<'a> {
+    pub(super) fn of(line: &'a HistoryLine) -> Self {
+        Self { buffer: line.buffer, kind: line.kind, sender: &line.sender, text: &line.text }
+    }
+}
+
 /// What the index keeps of a line; `None` for what nobody looks for.
-pub(super) fn document(line: &HistoryLine, session: i64, number: Option<i64>) -> Option<String> {
-    if !matches!(line.kind, "message" | "notice" | "action" | "topic" | "kick") {
+pub(super) fn document(said: &Said<'_>, session: i64, number: Option<i64>) -> Option<String> {
+    if !matches!(said.kind, "message" | "notice" | "action" | "topic" | "kick") {
         return None;
     }
-    let mut document =
-        format!("{} {} {}", of_session(session), of_buffer(line.buffer), of_nick(&line.sender));
-    if let Some(number) = number {
-        for (name, shift) in TIMES {
-            document.push_str(&format!(" _{name}{}", number >> shift));
+    let mut document = format!("{} {}", of_buffer(said.buffer), of_nick(said.sender));
+    match number {
+        None => document.push_str(&format!(" {}", of_session(session))),
+        Some(number) => {
+            for (name, shift) in TIMES {
+                document.push_str(&format!(" {}", of_span(session, name, number >> shift)));
+            }
         }
     }
-    for word in words(&without_codes(&line.text)).into_iter().take(MOST_WORDS) {
+    for word in words(&without_codes(said.text)).into_iter().take(MOST_WORDS) {
         document.push(' ');
         document.push_str(&word);
     }
@@ -43,6 +62,11 @@ pub(super) fn document(line: &HistoryLine, session: i64, number: Option<i64>) ->
 /// The mark of a session's lines.
 pub(super) fn of_session(session: i64) -> String {
     format!("_s{session}")
+}
+
+/// The mark of a session's lines of a span of time.
+pub(super) fn of_span(session: i64, name: char, span: i64) -> String {
+    format!("_s{session}{name}{span}")
 }
 
 /// The mark of a buffer's lines.
@@ -149,7 +173,6 @@ fn without_codes(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Direction;
     use super::*;
     use proptest::prelude::*;
     use rstest::rstest;
@@ -186,30 +209,16 @@ mod tests {
         assert_eq!(without_codes(line), plain);
     }
 
-    fn said(text: &str) -> HistoryLine {
-        HistoryLine {
-            buffer: 7,
-            at: 0,
-            kind: "message",
-            sender: "Bob[x]".into(),
-            account: None,
-            target: None,
-            text: text.into(),
-            msgid: None,
-            event_id: None,
-            direction: Direction::In,
-            replayed: None,
-        }
-    }
+    const SAID: Said<'_> = Said { buffer: 7, kind: "message", sender: "Bob[x]", text: "hi" };
 
     #[test]
     fn a_line_is_kept_with_whose_it_is_and_who_said_it() {
-        let of = |line: &HistoryLine| document(line, 2, None);
-        assert_eq!(of(&said("hi")).unwrap(), "_s2 _b7 _nbob_7b_x_7d_ hi");
+        let of = |said: &Said<'_>| document(said, 2, None);
+        assert_eq!(of(&SAID).unwrap(), "_b7 _nbob_7b_x_7d_ _s2 hi");
         assert_eq!(of_nick("bOB{x}"), "_nbob_7b_x_7d_");
-        assert_eq!(of(&HistoryLine { kind: "join", ..said("hi") }), None);
-        let timed = document(&said("hi"), 2, Some(5 << 36)).unwrap();
-        assert_eq!(timed, "_s2 _b7 _nbob_7b_x_7d_ _h5120 _d160 _m5 hi");
+        assert_eq!(of(&Said { kind: "join", ..SAID }), None);
+        let timed = document(&SAID, 2, Some(5 << 36)).unwrap();
+        assert_eq!(timed, "_b7 _nbob_7b_x_7d_ _s2h5120 _s2d160 _s2m5 hi");
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::{answer, formatted};
 use crate::support::bridge::World;
-use crate::support::homeserver::TestUser;
+use crate::support::homeserver::{LIMIT, TestUser};
 use crate::support::ircd::Person;
 
 /// Alice in `#rust` with Bob and Carol, who have said something.
@@ -18,7 +18,10 @@ struct Scene {
 }
 
 async fn scene() -> Scene {
-    let world = World::start().await;
+    scene_in(World::start().await).await
+}
+
+async fn scene_in(world: World) -> Scene {
     let (bob, carol) = (world.ircd.person("bob"), world.ircd.person("carol"));
     bob.join("#rust");
     carol.join("#rust");
@@ -137,6 +140,8 @@ async fn nobody_finds_reads_or_forgets_what_is_anothers() {
     scene.world.ircd.wait_registered("mallory").await;
     let network = scene.world.homeserver.wait_invite(mallory.id()).await;
     mallory.join(&network).await;
+    // All that the server has to say comes before the answers.
+    scene.world.homeserver.wait_event(&network, |event| event.body().contains("Nothing here is real")).await;
     let ask =
         async |room: &str, text: &str| answer(&scene.world, &mallory, room, text).await.body().to_owned();
     for room in [&control, &network] {
@@ -211,4 +216,61 @@ async fn what_is_forgotten_is_gone_and_counted() {
     assert!(gone.starts_with("Forgotten: 1 line of FakeNet."), "{gone}");
     let rows = "SELECT text FROM history";
     assert_eq!(scene.world.database().texts(rows).await, [""; 0]);
+}
+
+#[rstest]
+#[case::shown("history keep #rust", "What is said in #rust is kept for 90 days.", 5)]
+#[case::shorter("history keep #rust 30d", "What is said in #rust is kept for 30 days from now on.", 5)]
+#[case::longer("history keep rust 365", "kept for 90 days from now on. This bridge keeps nothing longer.", 5)]
+#[case::for_ever(
+    "history keep #rust forever",
+    "kept for 90 days from now on. This bridge keeps nothing longer.",
+    5
+)]
+#[case::off(
+    "HISTORY keep #rust OFF",
+    "Nothing of what is said in #rust is kept from now on. Deleted: 5 lines.",
+    0
+)]
+#[case::no_time("history keep #rust for long", "Type it like this: history keep #channel 30d", 5)]
+#[case::nowhere("history keep 30d", "There is no conversation 30d of yours.", 5)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_says_how_long_a_conversation_is_kept_within_what_the_bridge_allows(
+    #[case] typed: &str,
+    #[case] said: &str,
+    #[case] left: usize,
+) {
+    let scene =
+        scene_in(World::builder().config("    history: 90\nlimits: { history: 10 }\n").start().await).await;
+    let answer = scene.ask(&scene.network, typed).await;
+    assert!(answer.contains(said), "{answer}");
+    let kept = scene.world.database().texts("SELECT text FROM history").await;
+    assert_eq!(kept.len(), left);
+    let here = scene.ask(&scene.room, "!irc history keep").await;
+    assert_eq!(here.contains("is not kept"), left == 0, "{here}");
+    scene.bob.say("#rust", "one more");
+    scene.world.homeserver.wait_message(&scene.room, "one more").await;
+    let kept = scene.world.database().texts("SELECT text FROM history").await;
+    assert_eq!(kept.len(), if left == 0 { 0 } else { left + 1 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_older_than_it_is_kept_goes_at_the_next_start() {
+    let mut scene = scene_in(World::builder().config("    history: 90\n").start().await).await;
+    let ago = "UPDATE history SET id = id - CAST(91 * 16 AS BIGINT) * 86400000 WHERE text LIKE '%borrow%'";
+    scene.world.stop_bridge().await;
+    scene.world.database().execute(ago).await;
+    scene.world.start_bridge().await;
+    scene.world.ircd.wait_joined("#rust", "alice").await;
+    let pruned = async {
+        loop {
+            let texts = scene.world.database().texts("SELECT text FROM history").await;
+            if !texts.iter().any(|text| text.contains("borrow")) {
+                return texts;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let left = tokio::time::timeout(LIMIT, pruned).await.expect("old lines are pruned");
+    assert!(left.contains(&"Nothing, and I like tea".to_owned()), "{left:?}");
 }

@@ -8,7 +8,7 @@ use super::said;
 
 const DAY: i64 = 86_400_000;
 
-fn search(words: &str) -> Search {
+pub(super) fn search(words: &str) -> Search {
     Search { user: 1, scope: SearchScope::All, sender: None, since: None, words: words.into(), limit: 10 }
 }
 
@@ -172,7 +172,7 @@ async fn a_line_that_is_gone_is_not_found_nor_kept_in_the_index() {
     let set = Set::new().await;
     let buffer = set.channel("#a").await;
     set.keep((0..30).map(|number| said(buffer, &format!("word {number}"), NOW - number * DAY))).await;
-    assert!(!set.store.prune_history(NOW - 10 * DAY).await.unwrap());
+    assert_eq!(set.store.prune_history(buffer, NOW - 10 * DAY).await.unwrap(), (19, false));
     let hits = set.store.search(&Search { limit: 100, ..search("word") }).await.unwrap();
     assert_eq!(hits.lines.len(), 11);
     let mut raw = Raw::new(&set.database).await;

@@ -1,0 +1,87 @@
+//! What is done in the background, a few rows at a time, so that nobody waits long for the writer.
+//!
+//! Forgetting what is old: settled rows of the queues after 90 days, history when the configuration or its user no longer
+//! wants it kept. And making lines findable that an older version has stored.
+
+use std::time::Duration;
+
+use super::Bridge;
+use crate::config::History;
+use crate::store::{Retention, StoreError};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+impl Bridge {
+    /// Makes the lines findable that an older version has stored, newest first.
+    pub(super) async fn index_history(self) {
+        while !self.stop.is_cancelled() {
+            match self.store.index_older_lines().await {
+                Ok(true) => tokio::task::yield_now().await,
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "old lines can't be searched yet; the next start goes on with them");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Prunes at the start and once a day.
+    pub(super) async fn prune_daily(self) {
+        loop {
+            if let Err(error) = self.prune().await {
+                tracing::warn!(%error, "old rows could not be pruned");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_hours(24)) => {}
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn prune(&self) -> Result<(), StoreError> {
+        while self.store.prune(self.clock.unix_ms() - 90 * DAY).await? {
+            tokio::task::yield_now().await;
+        }
+        self.store.close_prompts(self.clock.unix_ms() - 7 * DAY).await?;
+        for (buffer, network, wanted) in self.store.retentions().await? {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            self.prune_conversation(buffer, self.retention(&network, wanted)).await?;
+        }
+        Ok(())
+    }
+
+    /// How long history is kept: as long as its user wants, and no longer than the configuration allows.
+    pub fn retention(&self, network: &str, wanted: Option<Retention>) -> Retention {
+        let network = self.config.network(network);
+        let allowed = network.map_or(self.config.limits.history, |network| network.history);
+        match (wanted.unwrap_or(Retention::Forever), allowed) {
+            (Retention::Off, _) => Retention::Off,
+            (Retention::Days(days), History::Keep) | (Retention::Forever, History::Days(days)) => {
+                Retention::Days(days)
+            }
+            (Retention::Days(wanted), History::Days(allowed)) => Retention::Days(wanted.min(allowed)),
+            (Retention::Forever, History::Keep) => Retention::Forever,
+        }
+    }
+
+    /// Forgets the lines of a buffer that are older than they are kept, and says how many.
+    pub async fn prune_conversation(&self, buffer: i64, kept: Retention) -> Result<u64, StoreError> {
+        let before = match kept {
+            Retention::Forever => return Ok(0),
+            Retention::Days(days) => self.clock.unix_ms() - i64::from(days) * DAY,
+            Retention::Off => i64::MAX,
+        };
+        let mut gone = 0;
+        loop {
+            let (pruned, more) = self.store.prune_history(buffer, before).await?;
+            gone += pruned;
+            if !more {
+                return Ok(gone);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}

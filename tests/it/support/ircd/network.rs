@@ -322,9 +322,6 @@ impl Network {
         let Some(client) = self.clients.get_mut(&to) else {
             return;
         };
-        if client.hearing != Hearing::Both {
-            return;
-        }
         if client.out.is_none() {
             client.heard.push(Heard::new(source, line));
             return;
@@ -353,7 +350,8 @@ impl Network {
 
     /// A line to a client's socket.
     pub(super) fn send(&self, to: ClientId, reply: &Reply) {
-        if let Some(out) = self.clients.get(&to).and_then(|client| client.out.as_ref()) {
+        let client = self.clients.get(&to).filter(|client| client.hearing == Hearing::Both);
+        if let Some(out) = client.and_then(|client| client.out.as_ref()) {
             drop(out.send(Out::Bytes(reply.text().into_bytes())));
         }
     }

@@ -15,6 +15,7 @@ mod gaps;
 mod history;
 mod outbox;
 mod poison;
+mod prompts;
 mod upgrade;
 mod writer;
 

@@ -330,6 +330,8 @@ impl Actor {
                 lines.extend(self.outbound.in_flight.remove(&id));
             }
         }
+        // What was to be kept with lines that are not stored yet is not kept either.
+        self.outbound.commit.history.retain(|line| line.event_id.as_deref() != Some(event_id));
         for line in lines {
             self.outbound.commit.refused.push((line.event_id.to_string(), line.part));
             self.settle_one(place, &line.cause);

@@ -1,7 +1,7 @@
 //! Lines that come twice, by themselves and with what was missed.
 
 use rstest::rstest;
-use towline::store::{BufferKind, Direction, Gaps, HistoryLine, Incoming, NewOutbox};
+use towline::store::{BufferKind, Direction, Gaps, HistoryLine, Incoming, NewOutbox, Outgoing, SentLine};
 
 use super::{NOW, Raw, Set, line, message};
 
@@ -75,6 +75,42 @@ async fn a_line_of_ours_takes_one_id_only() {
     set.commit(Incoming { history, ..Incoming::default() }).await;
     let ids = Raw::new(&set.database).await.texts("SELECT msgid FROM history ORDER BY id").await;
     assert_eq!(ids, ["1", "2"]);
+}
+
+/// Lines of ours with the same words are told apart: each that comes back is one of them, the oldest first.
+#[rstest]
+#[case::nobody_told_its_id(None)]
+#[case::an_echo_told_its_id(Some("1"))]
+#[tokio::test]
+async fn invariant_1_what_comes_back_is_known_as_the_line_that_it_is(#[case] echo: Option<&str>) {
+    let set = Set::new().await;
+    let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
+    let sent = |event: &str| HistoryLine { event_id: Some(event.into()), ..out(line(buffer, "ok")) };
+    let history = vec![sent("$1"), at(sent("$2"), NOW + SECOND), at(sent("$3"), NOW + 2 * SECOND)];
+    set.store
+        .commit_outgoing(set.session.id, set.epoch, Outgoing { history, ..Outgoing::default() }, NOW)
+        .await
+        .unwrap();
+    if let Some(msgid) = echo {
+        for event_id in ["$1", "$3"] {
+            // The second of them has the id of another line, and gets none.
+            let line = SentLine { buffer, since: NOW, event_id: event_id.into(), text: "ok".into() };
+            set.store.note_msgid(line, msgid.into()).await.committed().await.unwrap();
+        }
+    }
+    let back = async |line: HistoryLine| {
+        let mut incoming = Incoming::default();
+        incoming.keep(HistoryLine { sender: sent("").sender, ..replayed(line, 0) });
+        let committed =
+            set.store.commit_incoming(set.session.id, set.epoch, "fake", incoming, NOW).await.unwrap();
+        committed.came_back.into_iter().map(|(event_id, _)| event_id).collect::<Vec<_>>()
+    };
+    assert_eq!(back(with_id(buffer, "ok", "1")).await, ["$1"]);
+    assert_eq!(back(with_id(buffer, "ok", "1")).await, ["$1"], "also when it comes again");
+    assert_eq!(back(with_id(buffer, "ok", "2")).await, ["$2"]);
+    assert_eq!(back(with_id(buffer, "what", "3")).await, [""; 0]);
+    // Without an id by its place among those of its time.
+    assert_eq!(back(at(line(buffer, "ok"), NOW + 3 * SECOND)).await, ["$3"]);
 }
 
 #[tokio::test]

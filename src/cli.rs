@@ -1,4 +1,4 @@
-//! The command line: `towline init`, `registration`, `check` and `run`.
+//! The command line: `towline init`, `registration`, `check`, `run` and `history`.
 //!
 //! Thin: it turns arguments into calls. Each command gets its output and its environment passed in. No secret is
 //! accepted as an argument, since everyone on the machine can read a process's arguments.
@@ -6,6 +6,7 @@
 pub mod check;
 pub mod exit;
 mod files;
+pub mod history;
 pub mod init;
 pub mod registration;
 pub mod run;
@@ -37,6 +38,8 @@ enum Command {
     Check(check::Arguments),
     /// Run the bridge
     Run(ConfigArgument),
+    /// Search, export or import what was said
+    History(history::Arguments),
 }
 
 /// Which configuration.
@@ -82,6 +85,7 @@ impl Cli {
                 registration::registration(&arguments, &environment, &mut output)
             }
             Command::Check(arguments) => check::check(&arguments, &environment, &mut output).await,
+            Command::History(arguments) => history::history(&arguments, &environment, &mut output).await,
             Command::Run(arguments) => run::run(Config::load(&arguments.config, &environment)?).await,
         }?;
         output.flush().map_err(|error| CliError::Unexpected(error.into()))

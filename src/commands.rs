@@ -18,6 +18,7 @@ use crate::config::Permission;
 use crate::format::{RichText, may_hold_password};
 
 pub use help::reference;
+pub use history::since;
 
 /// The console of the bridge.
 #[derive(Debug, Clone, Copy, Default)]

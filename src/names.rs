@@ -218,6 +218,33 @@ impl CaseMapping {
     }
 }
 
+/// Whether a nick is one of the usual names of a network's services. What is said with them is never kept.
+pub fn is_service(nick: &str) -> bool {
+    const SERVICES: [&str; 20] = [
+        "nickserv",
+        "chanserv",
+        "memoserv",
+        "operserv",
+        "botserv",
+        "hostserv",
+        "saslserv",
+        "statserv",
+        "authserv",
+        "infoserv",
+        "groupserv",
+        "helpserv",
+        "alis",
+        "global",
+        "userserv",
+        "spamserv",
+        "opserv",
+        "q",
+        "x",
+        "l",
+    ];
+    SERVICES.contains(&nick.to_ascii_lowercase().as_str())
+}
+
 /// A map whose keys are IRC names: equal under the network's casemapping, equal in the map. Iterates in folded order.
 #[derive(Debug, Clone)]
 pub struct CaseMap<V> {

@@ -35,7 +35,9 @@ pub use buffers::{Buffer, BufferKind, NewBuffer, OwnBuffer};
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Departure, Ghost};
-pub use history::{Direction, HistoryLine, Hit, Hits, KeptLine, Retention, Search, SearchScope, SentLine};
+pub use history::{
+    Direction, HistoryLine, Hit, Hits, Imported, KeptLine, Retention, Search, SearchScope, SentLine,
+};
 pub use inbox::{InboxEvent, NewEvent, STRAY};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine};
 pub use look_back::RoomToLookThrough;
@@ -91,6 +93,18 @@ impl Store {
         store.prove_key().await?;
         store.begin_history().await?;
         Ok(store)
+    }
+
+    /// Opens the database to read only, also while another process has it. What is written fails.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; a schema that is older is as wrong as one that is newer, since nothing may be changed.
+    pub async fn open_to_read(options: &StoreOptions) -> Result<Self, OpenError> {
+        let sealer = Sealer::new(&options.key);
+        let readers = pool::open_to_read(&options.url).await?;
+        readers.check_schema().await?;
+        let (writer, keeper, lock) = (Writer::closed(), Arc::default(), InstanceLock::Nothing);
+        Ok(Self { shared: Arc::new(Shared { readers, writer, sealer, keeper, lock }) })
     }
 
     /// Waits until the single-process lock is lost; for ever where it can't be, as with SQLite's file lock.

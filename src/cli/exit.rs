@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::config::secret::SecretKeyError;
+use crate::store::StoreError;
 
 /// An exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,6 +144,12 @@ impl CliError {
             Self::Checks { code, .. } => *code,
             Self::Unexpected(_) => Code::Unexpected,
         }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::Database(error.to_string())
     }
 }
 

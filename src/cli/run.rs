@@ -195,17 +195,31 @@ async fn introduce(config: &Config, client: &Client) -> Result<Homeserver, Clien
     Ok(Homeserver { room_version: client.room_version().await? })
 }
 
-async fn open_store(config: &Config) -> Result<Store, CliError> {
+/// Opens the store and takes the lock that keeps every other process out.
+pub(super) async fn open_store(config: &Config) -> Result<Store, CliError> {
+    Store::open(&store_options(config)?).await.map_err(|error| unopened(error, config))
+}
+
+/// Opens the store to read, also while the bridge runs.
+pub(super) async fn open_store_to_read(config: &Config) -> Result<Store, CliError> {
+    Store::open_to_read(&store_options(config)?).await.map_err(|error| unopened(error, config))
+}
+
+fn store_options(config: &Config) -> Result<StoreOptions, CliError> {
     let key = secret::read_key(&config.secret_key_file)?;
     let url = match &config.database {
         Database::Sqlite { path } => sqlite_url(path).into(),
         Database::Postgres { url } => url.clone(),
     };
-    Store::open(&StoreOptions { url, key: key.into(), lock: None }).await.map_err(|error| match error {
+    Ok(StoreOptions { url, key: key.into(), lock: None })
+}
+
+fn unopened(error: OpenError, config: &Config) -> CliError {
+    match error {
         OpenError::Locked => CliError::Locked(error.to_string()),
         OpenError::SchemaNewer { .. } => CliError::SchemaNewer(error.to_string()),
         error => CliError::Database(format!("{error} (database.url is {})", config.database)),
-    })
+    }
 }
 
 fn start_log(config: &Config) {

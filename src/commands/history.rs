@@ -10,6 +10,7 @@ use crate::bridge::{Outcome, Place, Refusal};
 use crate::format::{RichText, date, history_line, hour};
 use crate::store::{Hit, Hits, KeptLine, OwnBuffer, Retention, Search, SearchScope};
 
+pub use filters::since;
 use filters::{Filters, Where};
 
 /// Lines that a search shows.
@@ -362,6 +363,10 @@ mod tests {
             sender: "bob".into(),
             target: None,
             text: format!("{number} {}", "<".repeat(400)),
+            account: None,
+            msgid: None,
+            event_id: None,
+            direction: "in".into(),
         };
         let lines: Vec<KeptLine> = (0..200).map(line).collect();
         let shown = fitting(&lines);

@@ -76,6 +76,16 @@ pub enum OpenError {
         /// The newest number that this binary knows.
         known: i64,
     },
+    /// The schema is older than this version, which may not change it now.
+    #[error(
+        "the database is of an older towline (schema {found}, this one has {known}); start this one once"
+    )]
+    SchemaOlder {
+        /// The number in the database.
+        found: i64,
+        /// The newest number that this binary knows.
+        known: i64,
+    },
     /// A migration failed.
     #[error("can't upgrade the database's schema: {0}")]
     Migrate(#[source] sqlx::migrate::MigrateError),

@@ -8,9 +8,11 @@
 //! | `search` | newest first, on either engine |
 //! | `read` | lines in their order |
 //! | `retention` | for how long |
+//! | `import` | lines from elsewhere |
 //!
 //! A line and what it is found by are stored in one commit, and many lines in few statements: a netsplit is thousands.
 
+mod import;
 mod number;
 mod read;
 mod reindex;
@@ -22,6 +24,7 @@ mod words;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+pub use self::import::Imported;
 use self::number::{Numberer, Numbers};
 pub use self::read::KeptLine;
 pub use self::retention::Retention;

@@ -28,6 +28,8 @@ pub(super) enum InstanceLock {
     File(Mutex<Option<File>>),
     /// Held until the connection closes.
     Advisory(Mutex<Option<PgConnection>>),
+    /// Whoever only reads keeps nobody out.
+    Nothing,
 }
 
 impl InstanceLock {
@@ -78,7 +80,7 @@ impl InstanceLock {
 
     pub(super) async fn lost(&self) {
         match self {
-            Self::File(_) => std::future::pending().await,
+            Self::File(_) | Self::Nothing => std::future::pending().await,
             Self::Advisory(connection) => {
                 let mut connection = connection.lock().await;
                 let Some(connection) = connection.as_mut() else {
@@ -97,6 +99,7 @@ impl InstanceLock {
     /// Gives the lock up, so that nothing that still holds the store keeps the next instance out.
     pub(super) async fn release(&self) {
         match self {
+            Self::Nothing => {}
             Self::File(file) => drop(file.lock().await.take()),
             Self::Advisory(connection) => {
                 if let Some(mut connection) = connection.lock().await.take() {

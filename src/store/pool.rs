@@ -111,7 +111,48 @@ pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> 
     }
 }
 
+/// Opens a pool for one who only reads, whoever else has the database.
+pub(super) async fn open_to_read(url: &SecretString) -> Result<Pool, OpenError> {
+    let url = url.expose_secret();
+    if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(OpenError::Connect)?
+            .application_name("towline-history")
+            .options([("default_transaction_read_only", "on")]);
+        let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await;
+        pool.map(Pool::Postgres).map_err(OpenError::Connect)
+    } else if url.starts_with("sqlite:") {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(OpenError::Connect)?
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+        pool.map(Pool::Sqlite).map_err(OpenError::Connect)
+    } else {
+        Err(OpenError::Scheme)
+    }
+}
+
 impl Pool {
+    /// Whether the schema is this version's.
+    pub(super) async fn check_schema(&self) -> Result<(), OpenError> {
+        const SQL: &str = "SELECT MAX(version) FROM _sqlx_migrations";
+        let migrator = if matches!(self, Self::Postgres(_)) { &POSTGRES } else { &SQLITE };
+        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let found: sqlx::Result<Option<i64>> = on!(self, |p| sqlx::query_scalar(SQL).fetch_one(p).await);
+        let found = match found {
+            Ok(found) => found.unwrap_or(0),
+            // There is no such table yet.
+            Err(sqlx::Error::Database(_)) => 0,
+            Err(error) => return Err(OpenError::Connect(error)),
+        };
+        match found.cmp(&known) {
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Less => Err(OpenError::SchemaOlder { found, known }),
+            std::cmp::Ordering::Greater => Err(OpenError::SchemaNewer { found, known }),
+        }
+    }
+
     pub(super) async fn migrate(&self) -> Result<(), OpenError> {
         let (migrator, result) = match self {
             Self::Postgres(pool) => (&POSTGRES, POSTGRES.run(pool).await),

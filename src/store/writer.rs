@@ -76,6 +76,12 @@ impl Writer {
         Self { jobs }
     }
 
+    /// One that writes nothing.
+    pub(super) fn closed() -> Self {
+        let (jobs, _) = mpsc::channel(1);
+        Self { jobs }
+    }
+
     pub(super) async fn close(&self) {
         let (closed, wait) = oneshot::channel();
         if self.jobs.send(Job::Close(closed)).await.is_ok() {

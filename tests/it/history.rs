@@ -1,5 +1,6 @@
 //! History: what is kept of a conversation, and what a person finds in it.
 
+mod cli;
 mod commands;
 mod rooms;
 

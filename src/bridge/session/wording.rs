@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub(super) use crate::names::is_service;
 use crate::names::{CaseMapping, Nick};
 
 /// A duration as people say it.
@@ -58,33 +59,6 @@ pub(super) fn mentions(text: &str, nick: &str, mapping: CaseMapping) -> bool {
     text.match_indices(&nick).any(|(start, found)| {
         !text[..start].ends_with(is_nick) && !text[start + found.len()..].starts_with(is_nick)
     })
-}
-
-/// Whether a nick is one of the usual names of a network's services. What is said with them is never kept.
-pub(super) fn is_service(nick: &str) -> bool {
-    const SERVICES: [&str; 20] = [
-        "nickserv",
-        "chanserv",
-        "memoserv",
-        "operserv",
-        "botserv",
-        "hostserv",
-        "saslserv",
-        "statserv",
-        "authserv",
-        "infoserv",
-        "groupserv",
-        "helpserv",
-        "alis",
-        "global",
-        "userserv",
-        "spamserv",
-        "opserv",
-        "q",
-        "x",
-        "l",
-    ];
-    SERVICES.contains(&nick.to_ascii_lowercase().as_str())
 }
 
 /// What to do about a channel that does not let somebody in.

@@ -63,7 +63,7 @@ fn split(text: &str) -> (&str, &str) {
 }
 
 /// A time before now, as `30m`, `12h`, `3d` or `2w`; or the beginning of a day.
-pub(super) fn since(text: &str, now: i64) -> Option<i64> {
+pub fn since(text: &str, now: i64) -> Option<i64> {
     if let Ok(day) = text.parse::<jiff::civil::Date>() {
         return Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond());
     }

@@ -20,16 +20,48 @@ pub struct KeptLine {
     pub target: Option<String>,
     /// The text as it was received or sent.
     pub text: String,
+    /// Their account with the network's services, where the server told.
+    pub account: Option<String>,
+    /// The server's id for it.
+    pub msgid: Option<String>,
+    /// The Matrix event that it came from, or became.
+    pub event_id: Option<String>,
+    /// `in` or `out`.
+    pub direction: String,
+}
+
+macro_rules! line_query {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, at, kind, sender, target, text, account, msgid, event_id, direction FROM history ",
+            $tail
+        )
+    };
 }
 
 impl Store {
     /// The last lines of a buffer, oldest first.
     pub async fn latest_lines(&self, buffer: i64, limit: i64) -> Result<Vec<KeptLine>, StoreError> {
-        const SQL: &str = "SELECT id, at, kind, sender, target, text FROM history
-            WHERE buffer = $1 ORDER BY id DESC LIMIT $2";
+        const SQL: &str = line_query!("WHERE buffer = $1 ORDER BY id DESC LIMIT $2");
         let mut lines: Vec<KeptLine> =
             on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(limit).fetch_all(p).await)?;
         lines.reverse();
         Ok(lines)
+    }
+
+    /// The lines of a buffer behind a number, oldest first.
+    pub async fn lines_after(
+        &self,
+        buffer: i64,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<KeptLine>, StoreError> {
+        const SQL: &str = line_query!("WHERE buffer = $1 AND id > $2 ORDER BY id LIMIT $3");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(buffer)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(p)
+            .await)?)
     }
 }

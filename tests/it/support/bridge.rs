@@ -287,6 +287,13 @@ impl World {
         self.running.take().expect("the bridge runs").done.await.unwrap()
     }
 
+    /// The configuration as a file, for commands beside the bridge.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        let file = self.directory.path().join("beside.yaml");
+        std::fs::write(&file, self.config_text("127.0.0.1:9009")).unwrap();
+        file
+    }
+
     /// Starts the real binary instead, on the same configuration.
     pub(crate) fn start_process(&self) -> BridgeProcess {
         self.start_process_with(&[("TOWLINE_LOG", "trace")])

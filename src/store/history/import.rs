@@ -1,0 +1,86 @@
+//! Lines from elsewhere, such as another program's logs. A buffer that there is not yet is made without a room: it can be
+//! searched, and begins with its last lines once somebody enters it.
+
+use std::sync::Arc;
+
+use super::super::pool::on_tx;
+use super::super::{Store, StoreError};
+use super::{HistoryLine, Kept, keep};
+use crate::names::CaseMapping;
+
+/// What became of lines that were read in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Imported {
+    /// They are kept from now on.
+    pub stored: usize,
+    /// They were there already.
+    pub known: usize,
+    /// Their user wants nothing of that buffer kept.
+    pub unwanted: usize,
+}
+
+impl Store {
+    /// The number of a session's buffer, made where it is missing. It is not joined by that.
+    pub async fn import_buffer(&self, session: i64, name: &str) -> Result<i64, StoreError> {
+        const FIND: &str = "SELECT id, name FROM buffer WHERE session = $1 ORDER BY id";
+        const CHANNEL: &str = "INSERT INTO channel (network, folded, name)
+            SELECT network, CAST($2 AS TEXT), CAST($3 AS TEXT) FROM session WHERE id = $1
+            ON CONFLICT (network, folded) DO UPDATE SET folded = excluded.folded RETURNING id";
+        const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wanted)
+            VALUES ($1, $2, $3, $4, $5, FALSE) RETURNING id";
+        let name = name.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let own: Vec<(i64, String)> =
+                    on_tx!(tx, |c| sqlx::query_as(FIND).bind(session).fetch_all(c).await)?;
+                // The network's own mapping is not known here. This is the one that most have.
+                let mapping = CaseMapping::Rfc1459;
+                if let Some((id, _)) = own.into_iter().find(|(_, own)| mapping.same(own, &name)) {
+                    return Ok(id);
+                }
+                let folded = mapping.fold(&name);
+                let is_channel = name.starts_with(['#', '&', '+', '!']);
+                let channel: Option<i64> = if is_channel {
+                    let made = on_tx!(tx, |c| sqlx::query_scalar(CHANNEL)
+                        .bind(session)
+                        .bind(&folded)
+                        .bind(&name)
+                        .fetch_one(c)
+                        .await)?;
+                    Some(made)
+                } else {
+                    None
+                };
+                let kind = if is_channel { "channel" } else { "query" };
+                Ok(on_tx!(tx, |c| sqlx::query_scalar(MAKE)
+                    .bind(session)
+                    .bind(kind)
+                    .bind(channel)
+                    .bind(&folded)
+                    .bind(&name)
+                    .fetch_one(c)
+                    .await)?)
+            })
+        })
+        .await
+    }
+
+    /// Stores lines of a session that come from elsewhere; what has the id of a line that is there is left out.
+    pub async fn import_lines(
+        &self,
+        session: i64,
+        lines: Vec<HistoryLine>,
+        now: i64,
+    ) -> Result<Imported, StoreError> {
+        let keeper = Arc::clone(self.keeper());
+        let kept = self
+            .write(move |tx| Box::pin(async move { keep(tx, &keeper, session, &lines, now).await }))
+            .await?;
+        let count = |wanted: fn(&Kept) -> bool| kept.iter().filter(|kept| wanted(kept)).count();
+        Ok(Imported {
+            stored: count(|kept| matches!(kept, Kept::As(_))),
+            known: count(|kept| matches!(kept, Kept::Known(_))),
+            unwanted: count(|kept| matches!(kept, Kept::Not)),
+        })
+    }
+}

@@ -4,12 +4,14 @@
 //! An event is marked as done before its command runs: a crash in the middle loses an answer, and the person asks
 //! again; the other way round a line would be sent to IRC twice.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 
 use super::Bridge;
 use super::content::{self, MessageType};
 use crate::config::Permission;
-use crate::format::RichText;
+use crate::format::{RichText, may_hold_password};
 use crate::matrix::ClientError;
 use crate::matrix::event::{Content, Event, Member, Message};
 use crate::store::{InboxEvent, Link, NewRoom, RoomKind, RoomRow, STRAY, StoreError, User};
@@ -19,6 +21,9 @@ use super::ghosts::GhostError;
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 20;
+
+/// A command may be on its way for so long, however little patience there is with messages.
+const SOON: Duration = Duration::from_mins(1);
 
 /// What makes a message in a buffer's room a command.
 const PREFIX: &str = "!irc";
@@ -257,6 +262,22 @@ impl Bridge {
         let (Some(room), true) = (room, is_command) else {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
+        if self.is_older(stored, self.config.limits.stale_after.max(SOON)) {
+            // What was meant for that hour is not done in this one.
+            let text = RichText::plain(
+                "This reached me only now, long after you wrote it. I did nothing; type it again.",
+            );
+            let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
+            let content = content::message(MessageType::Notice, &text, None);
+            let content = content::in_reply_to(content, &event.event_id);
+            let mut rows = vec![content::message_row(room.id, speaker, content, None)];
+            if may_hold_password(&message.body) {
+                rows.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
+            }
+            self.store.answer_event(stored.seq, rows, self.clock.unix_ms()).await?;
+            self.wake_delivery(room.id);
+            return Ok(());
+        }
         let place = match (room.kind()?, room.session, room.buffer) {
             (RoomKind::Network, Some(session), _) => Place::Network(session),
             (_, Some(session), Some(buffer)) => Place::Buffer { session, buffer },
@@ -297,6 +318,12 @@ impl Bridge {
         }
         self.wake_delivery(room.id);
         Ok(())
+    }
+
+    /// Whether an event has waited for so long.
+    pub(super) fn is_older(&self, stored: &InboxEvent, age: Duration) -> bool {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        stored.received_at <= self.clock.unix_ms().saturating_sub(age)
     }
 
     /// The bot can't read an encrypted room. It says so where it can be read: in a room of its own.

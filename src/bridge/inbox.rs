@@ -18,6 +18,7 @@ struct Header<'a> {
     kind: std::borrow::Cow<'a, str>,
     state_key: Option<String>,
     content: Option<Content>,
+    origin_server_ts: Option<Value>,
     unsigned: Option<Unsigned>,
 }
 
@@ -126,7 +127,9 @@ impl Bridge {
                 .is_some_and(|membership| membership == "invite")
             && header.state_key.as_deref().is_some_and(|user| self.is_ours(user));
         let lane = invites_us.then(|| super::desk::lane_of(&header.sender));
-        Some(NewEvent { event_id: header.event_id, room_id: header.room_id, lane, json: json.to_owned() })
+        let said_at = header.origin_server_ts.as_ref().and_then(Value::as_i64);
+        let Header { event_id, room_id, .. } = header;
+        Some(NewEvent { event_id, room_id, lane, json: json.to_owned(), said_at })
     }
 }
 

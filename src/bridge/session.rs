@@ -5,15 +5,17 @@
 //! lanes deliver. So a slow homeserver never delays a PONG.
 //!
 //! One turn of its loop: wait for something (lines, the inbox, a request, a timer), handle it, then `Actor::flush`:
-//! commit what was read, commit what is about to be sent, hand the bytes to the socket.
+//! commit what was read and what is about to be sent, hand the bytes to the socket.
 
 mod buffers;
 mod catch_up;
 mod command;
+mod declined;
 mod gaps;
 mod hourglass;
 mod incoming;
 mod link;
+mod loose;
 mod outgoing;
 mod prompts;
 mod record;
@@ -49,6 +51,8 @@ pub use self::requests::Request;
 const REQUESTS: usize = 32;
 /// Bytes of the server's text that one message holds: a MOTD in few pieces, and no event too large.
 const TOGETHER: usize = 12 * 1024;
+/// Bytes that may wait for a server that does not read: it asks for answers without end.
+const MOST_BACKLOG: usize = 256 * 1024;
 /// Lines of a greeting that wait to be shown together.
 const LONGEST_GREETING: usize = 60;
 /// Ghosts whose ids a session remembers; forgotten when there are more.
@@ -166,7 +170,10 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
             format!("{} has no permission to use the bridge any more", row.user_id)
         };
         tracing::warn!(session = row.id, %reason, "a session does not run");
-        status.send_replace(Status { state: SessionState::Stuck, reason: Some(reason), ..Status::default() });
+        let stuck = Status { state: SessionState::Stuck, reason: Some(reason.clone()), ..Status::default() };
+        status.send_replace(stuck);
+        let lane = format!("session/{}", row.id);
+        bridge.tasks.spawn(declined::decline(bridge.clone(), lane, reason, wake));
         return Ok(handle);
     };
     let store = &bridge.store;
@@ -302,7 +309,11 @@ impl Actor {
         if heard {
             self.hear();
         }
+        let backlog = self.link.as_ref().map_or(0, |link| link.connection.backlog());
         match received {
+            Ok(true) if backlog > MOST_BACKLOG => {
+                self.lose_connection("the server does not read what it is sent").await
+            }
             Ok(true) => Ok(()),
             Ok(false) => self.lose_connection("the server closed the connection").await,
             Err(error) => self.lose_connection(&format!("the connection broke: {error}")).await,
@@ -339,7 +350,7 @@ impl Actor {
         Ok(())
     }
 
-    /// Commits what was read, then what is about to be sent, then hands over the bytes.
+    /// Commits what was read and what is about to be sent, then hands over the bytes.
     async fn flush(&mut self) -> Result<(), StoreError> {
         // A greeting comes in pieces, and is one message.
         let is_greeting = self.link.as_ref().is_some_and(|link| {
@@ -348,7 +359,6 @@ impl Actor {
         if !is_greeting || self.server_text.len() >= LONGEST_GREETING {
             self.flush_server_text();
         }
-        self.commit_incoming().await?;
         self.transmit().await?;
         self.take_more().await
     }

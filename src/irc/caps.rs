@@ -91,12 +91,6 @@ impl Capabilities {
         self.enabled.contains(name)
     }
 
-    /// Whether anything of a vendor's is offered.
-    #[must_use]
-    pub fn offers_vendor(&self, prefix: &str) -> bool {
-        self.offered.keys().any(|name| name.starts_with(prefix))
-    }
-
     /// What the server said of a capability; empty for one without a value, none for one that it lacks.
     #[must_use]
     pub fn offered(&self, name: &str) -> Option<&str> {

@@ -70,6 +70,9 @@ struct Wanted {
     key: Option<Key>,
 }
 
+/// The name under which ZNC itself speaks.
+const ZNC: &str = "irc.znc.in";
+
 /// More wanted channels than any network lets one user enter.
 const MOST_WANTED: usize = 4096;
 
@@ -85,6 +88,8 @@ pub struct Session {
     /// Our user and host as others see them, once a line has shown them.
     identity: (Option<String>, Option<String>),
     server: String,
+    /// The capabilities were offered in ZNC's own name.
+    greeted_by_znc: bool,
     channels: Channels,
     wanted: CaseMap<Wanted>,
     queue: Queue<Outgoing>,
@@ -119,6 +124,7 @@ impl Session {
             nicks: Nicks::new(config.nick.clone()),
             identity: (None, None),
             server: String::new(),
+            greeted_by_znc: false,
             channels: Channels::default(),
             wanted: CaseMap::default(),
             queue: Queue::new(config.flood, now),
@@ -200,7 +206,11 @@ impl Session {
             "TOPIC" => self.on_topic(message, events),
             "INVITE" => self.on_invite(message, events),
             "KILL" => self.on_kill(message, events),
-            "CAP" => self.on_cap(message, now, events),
+            "CAP" => {
+                // Others offer ZNC's capabilities, too.
+                self.greeted_by_znc |= message.source.as_ref().is_some_and(|source| source.nick == ZNC);
+                self.on_cap(message, now, events);
+            }
             "AUTHENTICATE" => self.on_authenticate(message),
             "ERROR" => self.on_error(message, events),
             "FAIL" => self.on_fail(message, context, now, events),
@@ -275,7 +285,7 @@ impl Session {
     /// Whether it is a bouncer that we talk to, which repeats by itself what it kept.
     #[must_use]
     pub fn is_bouncer(&self) -> bool {
-        self.caps.offers_vendor("znc.in/") || self.caps.offers_vendor("soju.im/")
+        self.greeted_by_znc || self.caps.offered("soju.im/bouncer-networks").is_some()
     }
 
     /// The account that we are logged in to.

@@ -9,6 +9,8 @@ use super::{Store, StoreError};
 
 /// How far our clock and the server's may be apart, in milliseconds, for a line of ours to be known again by its text.
 const OWN_SKEW: i64 = 5 * 60 * 1000;
+/// The same for lines of ours where no line has an id, and what was said twice within it counts once.
+const OWN_DELAY: i64 = 60 * 1000;
 /// The same for others' lines: a bouncer stamps a line when it comes and again when it passes it on.
 const REPLAY_SKEW: i64 = 1_000;
 
@@ -79,7 +81,8 @@ pub(super) async fn find_known(
         AND text = $6) RETURNING event_id";
     const ALIKE: &str = "SELECT CASE direction WHEN 'out' THEN event_id END FROM history
         WHERE buffer = $1 AND sender = $2 AND at BETWEEN $3 AND $4 AND text = $5
-        ORDER BY id LIMIT 1 OFFSET $6";
+            AND (direction = 'out' OR at BETWEEN $7 AND $8)
+        ORDER BY CASE WHEN at BETWEEN $7 AND $8 THEN 0 ELSE 1 END, id LIMIT 1 OFFSET $6";
     let known = |found: Option<Option<String>>| found.map(|sent_by| Known { sent_by });
     if let Some(msgid) = &line.msgid {
         let found =
@@ -99,14 +102,17 @@ pub(super) async fn find_known(
             .await)?;
         return Ok(known(found));
     }
-    let (from, to) = (line.at.saturating_sub(REPLAY_SKEW), line.at.saturating_add(REPLAY_SKEW));
+    let around = |skew| (line.at.saturating_sub(skew), line.at.saturating_add(skew));
+    let ((own_from, own_to), (from, to)) = (around(OWN_DELAY), around(REPLAY_SKEW));
     let found = on_tx!(tx, |c| sqlx::query_scalar(ALIKE)
         .bind(line.buffer)
         .bind(&line.sender)
-        .bind(from)
-        .bind(to)
+        .bind(own_from)
+        .bind(own_to)
         .bind(&line.text)
         .bind(i64::from(before))
+        .bind(from)
+        .bind(to)
         .fetch_optional(c)
         .await)?;
     Ok(known(found))

@@ -109,6 +109,9 @@ pub(super) struct Keeper {
     unkept: Unkept,
 }
 
+/// What is sent again was sent before within this time, in milliseconds: older questions are closed.
+const SENT_AGAIN: i64 = 8 * 24 * 60 * 60 * 1000;
+
 /// Rows that one statement inserts: of the largest size that is left, so that few statements are prepared.
 const ROWS: [usize; 3] = [50, 10, 1];
 static LINES: LazyLock<[String; 3]> = LazyLock::new(|| {
@@ -298,6 +301,15 @@ impl Store {
         lines.reverse();
         Ok(lines)
     }
+}
+
+/// Forgets a line of ours that is sent again, unless the server has said how it calls it.
+pub(super) async fn forget_sent(tx: &mut Tx, line: &HistoryLine) -> Result<(), StoreError> {
+    const SQL: &str = "DELETE FROM history WHERE id = (SELECT MAX(id) FROM history
+        WHERE buffer = $1 AND id > $2 AND event_id = $3 AND text = $4 AND direction = 'out' AND msgid IS NULL)";
+    let since = number::first_at(line.at.saturating_sub(SENT_AGAIN));
+    execute!(tx, SQL, line.buffer, since, &line.event_id, &line.text)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub struct NewEvent {
     pub lane: Option<String>,
     /// Its JSON.
     pub json: String,
+    /// When it was said, in milliseconds since 1970, as its homeserver tells.
+    pub said_at: Option<i64>,
 }
 
 /// An event that waits.
@@ -33,7 +35,7 @@ pub struct InboxEvent {
     pub event_id: String,
     /// Its JSON.
     pub json: String,
-    /// Milliseconds since 1970 at which it was accepted.
+    /// Since when it waits, in milliseconds since 1970: the homeserver may have kept it for long.
     pub received_at: i64,
 }
 
@@ -43,6 +45,14 @@ struct Row {
     event_id: String,
     payload: Vec<u8>,
     received_at: i64,
+}
+
+/// How far an event's own time is believed, in milliseconds: enough to know what waited too long.
+const BELIEVED: i64 = 24 * 60 * 60 * 1000;
+
+/// Since when an event waits that is accepted now.
+fn waits_since(event: &NewEvent, now: i64) -> i64 {
+    event.said_at.map_or(now, |said_at| said_at.clamp(now.saturating_sub(BELIEVED), now))
 }
 
 fn row_name(event_id: &str) -> String {
@@ -58,7 +68,8 @@ impl Store {
             Box::pin(async move {
                 let mut lanes: Vec<String> = Vec::new();
                 for event in sealed {
-                    insert(tx, event, now, &mut lanes).await?;
+                    let since = waits_since(&event.0, now);
+                    insert(tx, event, since, &mut lanes).await?;
                 }
                 Ok(lanes)
             })

@@ -1,13 +1,11 @@
 //! Lines on their way to IRC. A line is committed as `sending` before its bytes leave; one that is found so after a
 //! crash is uncertain, and its sender is asked rather than the line sent twice.
 
-use std::sync::Arc;
-
 use sqlx::FromRow;
 
-use super::history::{self, HistoryLine};
+use super::history::{self, HistoryLine, Keeper};
 use super::pool::{Tx, execute, on};
-use super::{Store, StoreError, inbox, prompts, sessions};
+use super::{Store, StoreError, inbox, prompts};
 
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +69,7 @@ pub struct StoredLine {
     pub payload: String,
 }
 
-/// What a session actor has made of the user's events, as one commit.
+/// What a session actor has made of the user's events.
 #[derive(Debug, Default)]
 pub struct Outgoing {
     /// Events that are done.
@@ -82,6 +80,8 @@ pub struct Outgoing {
     pub lines: Vec<NewLine>,
     /// The lines as history keeps them.
     pub history: Vec<HistoryLine>,
+    /// Those of them that were sent before: they stand in the history once, where they were sent last.
+    pub repeated: Vec<HistoryLine>,
     /// Lines stored before whose bytes are about to leave: event and part.
     pub sending: Vec<(String, i64)>,
     /// Lines stored before that can't be sent: event and part.
@@ -116,65 +116,13 @@ fn row_name(event_id: &str, part: i64) -> String {
 }
 
 impl Store {
-    /// Commits what was made of the user's events, before any byte of it leaves.
-    pub async fn commit_outgoing(
-        &self,
-        session: i64,
-        epoch: i64,
-        outgoing: Outgoing,
-        now: i64,
-    ) -> Result<(), StoreError> {
-        const SQL: &str = "INSERT INTO irc_line (session, buffer, event_id, part, state, payload, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (event_id, part) DO NOTHING";
-        let lines: Vec<_> = outgoing
-            .lines
-            .into_iter()
-            .map(|line| {
-                let payload =
-                    self.sealer().seal(line.payload.as_bytes(), &row_name(&line.event_id, line.part));
-                (line, payload)
-            })
-            .collect();
-        let (finished, failed) = (outgoing.finished, outgoing.failed);
-        let (history, sending, refused) = (outgoing.history, outgoing.sending, outgoing.refused);
-        let answered = outgoing.answered;
-        let keeper = Arc::clone(self.keeper());
-        self.write(move |tx| {
-            Box::pin(async move {
-                sessions::check_epoch(tx, session, epoch).await?;
-                for seq in finished {
-                    inbox::finish(tx, seq, None).await?;
-                }
-                for (seq, reason) in failed {
-                    inbox::finish(tx, seq, Some(&reason)).await?;
-                }
-                for (line, payload) in lines {
-                    execute!(
-                        tx,
-                        SQL,
-                        session,
-                        line.buffer,
-                        line.event_id,
-                        line.part,
-                        line.state.as_str(),
-                        payload,
-                        now
-                    )?;
-                }
-                history::keep(tx, &keeper, session, &history, now).await?;
-                for (event_id, part) in sending {
-                    set_state(tx, &event_id, part, LineState::Sending, None).await?;
-                }
-                for (event_id, part) in refused {
-                    set_state(tx, &event_id, part, LineState::Refused, None).await?;
-                }
-                for prompt in answered {
-                    prompts::answer(tx, prompt).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+    /// Seals what lines hold.
+    pub(super) fn seal_lines(&self, lines: Vec<NewLine>) -> Vec<(NewLine, Vec<u8>)> {
+        let seal = |line: NewLine| {
+            let payload = self.sealer().seal(line.payload.as_bytes(), &row_name(&line.event_id, line.part));
+            (line, payload)
+        };
+        lines.into_iter().map(seal).collect()
     }
 
     /// Settles lines; the ticket resolves with the commit.
@@ -214,6 +162,43 @@ impl Store {
             })
             .collect())
     }
+}
+
+/// Stores what was made of the user's events, before any byte of it leaves; `lines` are the sealed ones of `outgoing`.
+pub(super) async fn note(
+    tx: &mut Tx,
+    keeper: &Keeper,
+    session: i64,
+    outgoing: Outgoing,
+    lines: Vec<(NewLine, Vec<u8>)>,
+    now: i64,
+) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO irc_line (session, buffer, event_id, part, state, payload, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (event_id, part) DO NOTHING";
+    for seq in outgoing.finished {
+        inbox::finish(tx, seq, None).await?;
+    }
+    for (seq, reason) in outgoing.failed {
+        inbox::finish(tx, seq, Some(&reason)).await?;
+    }
+    for (line, payload) in lines {
+        let NewLine { buffer, event_id, part, state, .. } = line;
+        execute!(tx, SQL, session, buffer, event_id, part, state.as_str(), payload, now)?;
+    }
+    for line in outgoing.repeated {
+        history::forget_sent(tx, &line).await?;
+    }
+    history::keep(tx, keeper, session, &outgoing.history, now).await?;
+    for (event_id, part) in outgoing.sending {
+        set_state(tx, &event_id, part, LineState::Sending, None).await?;
+    }
+    for (event_id, part) in outgoing.refused {
+        set_state(tx, &event_id, part, LineState::Refused, None).await?;
+    }
+    for prompt in outgoing.answered {
+        prompts::answer(tx, prompt).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn set_state(

@@ -16,7 +16,7 @@ pub use self::fold::{Folded, Folding};
 
 use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
-use super::{Fates, Gaps, Store, StoreError, gaps, ghosts, prompts, sessions};
+use super::{Fates, Gaps, Outgoing, Store, StoreError, gaps, ghosts, lines, prompts, sessions};
 
 /// What is asked of the homeserver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,8 @@ pub struct Outbox {
     pub created_at: i64,
 }
 
-/// What a session actor has read from IRC, as one commit.
+/// What one turn of a session actor came to, as one commit: what it read from IRC, and what it made of the user's
+/// events. They go together, since what is done with an event may be an answer to it.
 #[derive(Debug, Default)]
 pub struct Incoming {
     /// Requests, in order.
@@ -102,6 +103,8 @@ pub struct Incoming {
     pub topics: Vec<(i64, String)>,
     /// What is missing, and what no longer is.
     pub gaps: Gaps,
+    /// What was made of the user's events, before any byte of it leaves.
+    pub outgoing: Outgoing,
     /// What became of the user's messages.
     pub fates: Fates,
     /// Rooms whose first lines are among the requests.
@@ -149,6 +152,7 @@ impl Incoming {
             && self.departures.is_empty()
             && self.topics.is_empty()
             && self.gaps.is_empty()
+            && self.outgoing.is_empty()
             && self.fates.is_empty()
             && self.refilled.is_empty()
     }
@@ -186,8 +190,9 @@ impl Store {
         let (lines, places) = incoming.take_lines();
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
-        let Incoming { departures, topics, gaps, mut fates, folding, refilled, .. } =
+        let Incoming { departures, topics, gaps, mut outgoing, mut fates, folding, refilled, .. } =
             Incoming { outbox: Vec::new(), ..incoming };
+        let said = self.seal_lines(std::mem::take(&mut outgoing.lines));
         let prompts = self.seal_prompts(std::mem::take(&mut fates.prompts));
         let keeper = Arc::clone(self.keeper());
         let mut folder = Folder::new(self.clone(), folding, now);
@@ -220,6 +225,7 @@ impl Store {
                 for room in refilled {
                     execute!(tx, REFILLED, room)?;
                 }
+                lines::note(tx, &keeper, session, outgoing, said, now).await?;
                 prompts::note(tx, fates, prompts, now).await?;
                 gaps::note(tx, session, gaps).await?;
                 let came_back = lines.into_iter().zip(kept).filter_map(|(line, kept)| match kept {

@@ -4,6 +4,8 @@ use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};
 use crate::support::ircd::{self, Person};
 
+mod fetching;
+
 const GAP: &str = "chat.towline.gap";
 
 /// Alice in `#rust` with Bob, and the room.

@@ -8,6 +8,7 @@ use crate::support::homeserver::{Event, TestUser};
 use crate::support::ircd::{self, Person};
 
 mod hourglass;
+mod late;
 
 const YES: &str = "✅";
 

@@ -6,6 +6,8 @@ use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};
 use crate::support::ircd::{self, Person};
 
+mod hostile;
+
 fn says(part: &str) -> impl Fn(&Event) -> bool {
     move |event| event.kind == "m.room.message" && event.body().contains(part)
 }

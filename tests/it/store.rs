@@ -144,7 +144,13 @@ fn message(room: i64, sender: &str, text: &str) -> NewOutbox {
 }
 
 fn event(id: &str, room: &str) -> NewEvent {
-    NewEvent { event_id: id.into(), room_id: room.into(), lane: None, json: format!("the json of {id}") }
+    NewEvent {
+        event_id: id.into(),
+        room_id: room.into(),
+        lane: None,
+        json: format!("the json of {id}"),
+        said_at: None,
+    }
 }
 
 fn line(buffer: i64, text: &str) -> HistoryLine {
@@ -422,14 +428,26 @@ async fn lines_to_irc_are_stored_before_they_leave_and_settled_once() {
         ..Outgoing::default()
     };
     assert!(!outgoing.is_empty());
-    store.commit_outgoing(set.session.id, set.epoch, outgoing, NOW).await.unwrap();
+    store
+        .commit_incoming(set.session.id, set.epoch, "fake", Incoming { outgoing, ..Incoming::default() }, NOW)
+        .await
+        .unwrap();
     assert!(store.waiting_events(STRAY, 0, 10).await.unwrap().is_empty());
     let open: Vec<_> = store.open_lines(set.session.id).await.unwrap();
     let seen: Vec<_> = open.iter().map(|one| (one.part, one.sending, one.payload.as_str())).collect();
     assert_eq!(seen, [(0, true, "part 0"), (1, false, "part 1"), (2, false, "part 2")]);
     let next =
         Outgoing { sending: vec![("$1".into(), 1)], refused: vec![("$1".into(), 2)], ..Outgoing::default() };
-    store.commit_outgoing(set.session.id, set.epoch, next, NOW).await.unwrap();
+    store
+        .commit_incoming(
+            set.session.id,
+            set.epoch,
+            "fake",
+            Incoming { outgoing: next, ..Incoming::default() },
+            NOW,
+        )
+        .await
+        .unwrap();
     let settled = store.settle_lines(vec![("$1".into(), 0)], LineState::Confirmed, Some("note")).await;
     settled.committed().await.unwrap();
     let open = store.open_lines(set.session.id).await.unwrap();
@@ -515,7 +533,10 @@ async fn invariant_5_a_write_of_an_instance_that_was_taken_over_is_refused() {
     let late = set.store.commit_incoming(set.session.id, set.epoch, "fake", incoming, NOW).await;
     assert!(matches!(late, Err(StoreError::Superseded)), "{late:?}");
     let outgoing = Outgoing { finished: vec![1], ..Outgoing::default() };
-    let late = set.store.commit_outgoing(set.session.id, set.epoch, outgoing, NOW).await;
+    let late = set
+        .store
+        .commit_incoming(set.session.id, set.epoch, "fake", Incoming { outgoing, ..Incoming::default() }, NOW)
+        .await;
     assert!(matches!(late, Err(StoreError::Superseded)), "{late:?}");
     assert!(set.waiting().await.is_empty());
 }

@@ -7,23 +7,26 @@
 //!
 //! Spec: `IRCv3` draft "chathistory".
 
-use std::collections::{HashMap, VecDeque};
+mod replay;
+
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
+use self::replay::Replay;
 use super::incoming::Line;
 use super::{Actor, wording};
-use crate::irc::session::{HistoryMark, Target};
+use crate::irc::session::{HistoryMark, Origin, State, Target};
 use crate::names::Nick;
 use crate::store::{BufferKind, StoreError};
 
 /// How long live lines wait for those that were missed.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long one answer may take.
-const ANSWER: Duration = Duration::from_mins(1);
 /// Live lines that may wait for a buffer.
 const MOST_WAITING: usize = 1_000;
 /// Lines that are fetched for a buffer; what is beyond is told of as missing.
 const MOST_MISSED: usize = 10_000;
+/// Buffers that are asked for at a time; the others wait for their turn, since flood control lets few lines go.
+const MOST_ASKED: usize = 4;
 /// Lines are asked for from so much before the last one that is known, by the server's time: those of a moment need
 /// not have come in the order of their times. What is known already is shown once. It is little, since a connection
 /// that breaks again and again must get further each time.
@@ -36,59 +39,41 @@ const PLAYBACK_OVERLAP: i64 = 60 * 1000;
 const MOMENT: i64 = 1_000;
 /// Conversations that are fetched after an absence.
 const MOST_CONVERSATIONS: usize = 100;
+/// Who tells of joins and quits in the history of a server that shows them as talk.
+const HISTORY_SERVICE: &str = "HistServ";
+
+type Waiting = VecDeque<(Line, Option<char>)>;
 
 /// A buffer whose missing lines are being fetched.
 #[derive(Debug)]
-pub(super) struct CatchUp {
+struct CatchUp {
     /// Since when they are missing, in milliseconds since 1970.
     from: i64,
     /// The time of the last line before them that is stored, by the server's clock.
     known: Option<i64>,
-    /// The request under way.
-    request: u64,
-    /// When it has taken too long.
-    gives_up: Instant,
+    /// What was asked for reaches back to that line: nothing is cut off.
+    reaches_back: bool,
+    /// The request under way; none while it waits for its turn.
+    request: Option<u64>,
+    /// The time from which that request asks on.
+    asked_from: i64,
     /// Lines that have come.
     lines: usize,
-    /// Where the next request goes on.
-    last: Option<HistoryMark>,
-    /// The time of the last line that came.
+    /// The time of the first line that came.
+    first_time: Option<i64>,
+    /// The time of the last one …
     last_time: Option<i64>,
+    /// … and its id.
+    last_id: Option<String>,
     /// Live lines that wait, until when.
-    waiting: VecDeque<(Line, Option<char>)>,
+    waiting: Waiting,
     waits_until: Option<Instant>,
+    /// The ids of the live lines that came meanwhile: the answer has them, too.
+    live: HashSet<String>,
+    /// Live lines that waited when the last connection broke. What the server keeps of them comes again.
+    left_over: Waiting,
     /// The heading was said.
     headed: bool,
-}
-
-/// What was repeated just now: lines without an id are told apart by how often they were.
-#[derive(Debug, Default)]
-struct Replay {
-    /// The time of the last line: one that is older begins a new replay.
-    last: i64,
-    /// Time, nick and text of the lines of the last moment.
-    recent: VecDeque<(i64, String, String)>,
-}
-
-impl Replay {
-    /// How many lines like this one came a moment before it.
-    fn count(&mut self, line: &Line) -> u32 {
-        let (Some(time), None) = (line.time, &line.msgid) else { return 0 };
-        if time < self.last {
-            self.recent.clear();
-        }
-        self.last = time;
-        while self.recent.front().is_some_and(|(earlier, ..)| time - earlier > MOMENT)
-            || self.recent.len() >= MOST_WAITING
-        {
-            self.recent.pop_front();
-        }
-        let alike =
-            self.recent.iter().filter(|(_, nick, text)| *nick == line.from.nick && *text == line.text);
-        let count = alike.count();
-        self.recent.push_back((time, line.from.nick.clone(), line.text.clone()));
-        u32::try_from(count).unwrap_or(u32::MAX)
-    }
 }
 
 /// Everything that is being fetched.
@@ -98,11 +83,13 @@ pub(super) struct CatchingUp {
     replays: HashMap<i64, Replay>,
     /// By the number of the buffer.
     buffers: HashMap<i64, CatchUp>,
+    /// Buffers that wait for their turn to be asked for.
+    queue: VecDeque<i64>,
     /// Live lines that waited when the connection broke, by the number of the buffer: the server keeps them, too, but
     /// the next one may not.
-    left_over: HashMap<i64, VecDeque<(Line, Option<char>)>>,
-    /// The conversations of the absence were asked for, until when; since when we were away.
-    conversations: Option<(u64, Instant, i64)>,
+    left_over: HashMap<i64, Waiting>,
+    /// The conversations of the absence were asked for; since when we were away.
+    conversations: Option<(u64, i64)>,
     /// Since when we were away, until the conversations are asked for.
     pub(super) away_from: Option<i64>,
 }
@@ -118,15 +105,24 @@ impl CatchingUp {
         self.conversations.is_some()
     }
 
-    /// When something has to be done.
+    /// The buffers whose missing lines are still to come.
+    pub(super) fn buffers(&self) -> impl Iterator<Item = i64> {
+        self.buffers.keys().copied()
+    }
+
+    /// Whether a buffer's missing lines are still to come.
+    pub(super) fn holds(&self, buffer: i64) -> bool {
+        self.buffers.contains_key(&buffer)
+    }
+
+    /// When live lines have waited long enough. For an answer the session waits.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let buffers = self.buffers.values().flat_map(|one| [Some(one.gives_up), one.waits_until]);
-        buffers.flatten().chain(self.conversations.map(|(_, until, _)| until)).min()
+        self.buffers.values().filter_map(|one| one.waits_until).min()
     }
 
     /// The buffer that a request is about.
     fn buffer_of(&self, request: u64) -> Option<i64> {
-        self.buffers.iter().find(|(_, one)| one.request == request).map(|(buffer, _)| *buffer)
+        self.buffers.iter().find(|(_, one)| one.request == Some(request)).map(|(buffer, _)| *buffer)
     }
 }
 
@@ -134,34 +130,57 @@ impl Actor {
     /// Asks for what is missing in a buffer since this time; `false` where the server can't tell.
     pub(super) async fn catch_up(&mut self, place: usize, from: i64) -> Result<bool, StoreError> {
         let buffer = self.buffers.get(place).row.id;
-        // Lines are stored in order until a gap begins, so that the last one before it is where to go on.
-        let known = self.bridge.store.last_heard_before(buffer, from).await?;
-        let mark = HistoryMark::Time(known.map_or(from - SKEW, |known| known - OVERLAP));
-        let asked = self.ask_for_history(place, mark);
-        // They come again, where they belong; unless nobody else has them.
         let left_over = self.catching_up.left_over.remove(&buffer).unwrap_or_default();
-        let Some(request) = asked else {
+        if !self.link.as_ref().is_some_and(|link| link.session.has_history()) {
+            // They don't come again.
             for (line, status) in left_over {
                 self.show(place, line, status).await?;
             }
             return Ok(false);
-        };
-        let now = self.now();
+        }
+        // Lines are stored in order until a gap begins, so that the last one before it is where to go on.
+        let known = self.bridge.store.last_heard_before(buffer, from).await?;
         let catch_up = CatchUp {
             from,
             known,
-            request,
-            gives_up: now + ANSWER,
+            reaches_back: known.is_none(),
+            request: None,
+            asked_from: known.map_or(from - SKEW, |known| known - OVERLAP),
             lines: 0,
-            last: None,
+            first_time: None,
             last_time: None,
+            last_id: None,
             waiting: VecDeque::new(),
-            waits_until: Some(now + PATIENCE),
+            waits_until: Some(self.now() + PATIENCE),
+            live: HashSet::new(),
+            left_over,
             headed: false,
         };
         self.catching_up.buffers.insert(buffer, catch_up);
+        self.catching_up.queue.push_back(buffer);
         self.incoming.gaps.buffers.push((buffer, Some(from)));
+        self.ask_next().await?;
         Ok(true)
+    }
+
+    /// Asks for the buffers whose turn it is.
+    pub(super) async fn ask_next(&mut self) -> Result<(), StoreError> {
+        while self.link.as_ref().is_some_and(|link| link.session.state() == State::Ready)
+            && self.catching_up.buffers.values().filter(|one| one.request.is_some()).count() < MOST_ASKED
+            && let Some(buffer) = self.catching_up.queue.pop_front()
+        {
+            let Some(place) = self.buffers.find_id(buffer) else { continue };
+            let Some(catch_up) = self.catching_up.buffers.get(&buffer) else { continue };
+            let mark = HistoryMark::Time(catch_up.asked_from);
+            let request = self.ask_for_history(place, mark);
+            if let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) {
+                catch_up.request = request;
+            }
+            if request.is_none() {
+                self.give_up(place, "the server can't be asked for it").await?;
+            }
+        }
+        Ok(())
     }
 
     fn ask_for_history(&mut self, place: usize, mark: HistoryMark) -> Option<u64> {
@@ -182,6 +201,13 @@ impl Actor {
         let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else {
             return Ok(Some((line, status)));
         };
+        // What no server keeps is in nobody's hands but ours, and goes at once.
+        let Some(id) = line.msgid.clone().filter(|_| status.is_none()) else {
+            return Ok(Some((line, status)));
+        };
+        if catch_up.live.len() < MOST_WAITING {
+            catch_up.live.insert(id);
+        }
         if catch_up.waits_until.is_none() {
             return Ok(Some((line, status)));
         }
@@ -192,20 +218,28 @@ impl Actor {
         Ok(None)
     }
 
-    /// A line that was missed has come: how many like it came before it.
-    pub(super) fn on_missed_line(&mut self, place: usize, line: &Line) -> u32 {
+    /// A line that was missed has come: how many like it came before it; `None` where it is not to be shown.
+    pub(super) fn on_missed_line(&mut self, place: usize, line: &Line) -> Option<u32> {
         let buffer = self.buffers.get(place).row.id;
         let before = self.catching_up.replays.entry(buffer).or_default().count(line);
-        let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else { return before };
+        let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else { return Some(before) };
+        if !matches!(line.origin, Origin::History { .. }) {
+            return Some(before);
+        }
         catch_up.lines += 1;
+        catch_up.reaches_back |= catch_up.known.zip(line.time).is_some_and(|(known, time)| time <= known);
+        catch_up.first_time = catch_up.first_time.or(line.time);
         catch_up.last_time = line.time.or(catch_up.last_time);
-        let mark = line.msgid.clone().map(HistoryMark::MessageId);
-        catch_up.last = mark.or(line.time.map(HistoryMark::Time)).or(catch_up.last.take());
+        catch_up.last_id.clone_from(&line.msgid);
+        let is_live = line.msgid.as_ref().is_some_and(|id| catch_up.live.contains(id));
+        if is_live || line.from.nick.eq_ignore_ascii_case(HISTORY_SERVICE) {
+            return None;
+        }
         if catch_up.waits_until.is_none() && !std::mem::replace(&mut catch_up.headed, true) {
             let text = format!("Missed lines, said since {}:", wording::time(catch_up.from));
             self.tell_buffer(place, &text);
         }
-        before
+        Some(before)
     }
 
     /// An answer is complete, or there is none.
@@ -215,7 +249,7 @@ impl Actor {
         lines: usize,
         failed: Option<String>,
     ) -> Result<(), StoreError> {
-        if self.catching_up.conversations.is_some_and(|(asked, ..)| asked == request) {
+        if self.catching_up.conversations.is_some_and(|(asked, _)| asked == request) {
             tracing::debug!(?failed, "the conversations of the absence can't be told");
             self.catching_up.conversations = None;
             return Ok(());
@@ -223,41 +257,76 @@ impl Actor {
         let Some(buffer) = self.catching_up.buffer_of(request) else { return Ok(()) };
         let Some(place) = self.buffers.find_id(buffer) else { return Ok(()) };
         let limit = self.link.as_ref().map_or(0, |link| link.session.history_limit());
-        let Some(catch_up) = self.catching_up.buffers.get(&buffer) else { return Ok(()) };
-        let (from, last_time) = (catch_up.from, catch_up.last_time);
         if let Some(reason) = failed {
-            tracing::info!(%reason, "what was missed can't be fetched");
-            self.tell_gap(place, last_time.unwrap_or(from));
-            return self.end_catch_up(buffer).await;
-        }
-        if lines < limit || lines == 0 {
-            return self.end_catch_up(buffer).await;
-        }
-        let next = if catch_up.lines < MOST_MISSED { catch_up.last.clone() } else { None };
-        let asked = next.and_then(|mark| self.ask_for_history(place, mark));
-        let gives_up = self.now() + ANSWER;
-        match (asked, self.catching_up.buffers.get_mut(&buffer)) {
-            (Some(request), Some(catch_up)) => {
-                (catch_up.request, catch_up.gives_up) = (request, gives_up);
-                catch_up.known = last_time.or(catch_up.known);
-                self.shorten_gap(buffer);
+            self.give_up(place, &reason).await?;
+        } else {
+            let Some(catch_up) = self.catching_up.buffers.get(&buffer) else { return Ok(()) };
+            if !catch_up.reaches_back {
+                // The server has dropped what came right after what is known.
+                let (from, to) = (catch_up.from, catch_up.first_time);
+                self.tell_gap(place, from, to);
             }
-            _ => {
-                self.tell_gap(place, last_time.unwrap_or(from));
+            if lines < limit || lines == 0 {
                 self.end_catch_up(buffer).await?;
+            } else {
+                self.ask_on(place).await?;
             }
         }
+        self.ask_next().await
+    }
+
+    /// There may be more: asks on from the last line that came.
+    async fn ask_on(&mut self, place: usize) -> Result<(), StoreError> {
+        let buffer = self.buffers.get(place).row.id;
+        let finds_ids =
+            self.link.as_ref().is_some_and(|link| link.session.isupport().finds_messages_by("msgid"));
+        let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) else { return Ok(()) };
+        catch_up.reaches_back = true;
+        let id = catch_up.last_id.take().filter(|_| finds_ids);
+        // By time the lines of a moment come again, since the page may have been cut among them.
+        let on = catch_up.last_time.map(|time| time - MOMENT).filter(|on| *on > catch_up.asked_from);
+        let mark = id.map(HistoryMark::MessageId).or(on.map(HistoryMark::Time));
+        let mark = mark.filter(|_| catch_up.lines < MOST_MISSED);
+        catch_up.asked_from = on.unwrap_or(catch_up.asked_from);
+        let request = mark.and_then(|mark| self.ask_for_history(place, mark));
+        if request.is_none() {
+            return self.give_up(place, "there is too much of it").await;
+        }
+        if let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) {
+            catch_up.request = request;
+            catch_up.known = catch_up.last_time.or(catch_up.known);
+        }
+        self.shorten_gap(buffer);
         Ok(())
+    }
+
+    /// What is still missing can't be fetched.
+    async fn give_up(&mut self, place: usize, reason: &str) -> Result<(), StoreError> {
+        let buffer = self.buffers.get(place).row.id;
+        let Some(catch_up) = self.catching_up.buffers.get(&buffer) else { return Ok(()) };
+        tracing::info!(%reason, "what was missed can't be fetched");
+        let from = catch_up.last_time.unwrap_or(catch_up.from);
+        self.tell_gap(place, from, None);
+        self.end_catch_up(buffer).await
     }
 
     /// All that can be fetched has come.
     async fn end_catch_up(&mut self, buffer: i64) -> Result<(), StoreError> {
+        let left_over =
+            self.catching_up.buffers.get_mut(&buffer).map(|one| std::mem::take(&mut one.left_over));
+        if let Some(place) = self.buffers.find_id(buffer) {
+            for (mut line, status) in left_over.into_iter().flatten() {
+                // The server may have told it again just now.
+                line.origin = Origin::Playback;
+                self.show(place, line, status).await?;
+            }
+        }
         self.let_live_lines_go(buffer).await?;
         self.catching_up.buffers.remove(&buffer);
         self.incoming.gaps.buffers.push((buffer, None));
         // What the network did not keep may never have arrived; what it did is known by the commit.
         self.commit_incoming().await?;
-        self.ask_about_uncertain(Some(buffer));
+        self.ask_about_uncertain(|line| line == buffer);
         Ok(())
     }
 
@@ -287,28 +356,14 @@ impl Actor {
         Ok(())
     }
 
-    /// Does what has waited too long.
+    /// Lets live lines go that have waited long enough.
     pub(super) async fn tick_catch_up(&mut self) -> Result<(), StoreError> {
         let now = self.now();
-        if self.catching_up.conversations.is_some_and(|(_, until, _)| until <= now) {
-            self.catching_up.conversations = None;
-        }
-        let due = |at: Instant| at <= now;
         let buffers = &self.catching_up.buffers;
-        let late: Vec<i64> =
-            buffers.iter().filter(|(_, one)| one.waits_until.is_some_and(due)).map(|(id, _)| *id).collect();
+        let is_late = |one: &CatchUp| one.waits_until.is_some_and(|until| until <= now);
+        let late: Vec<i64> = buffers.iter().filter(|(_, one)| is_late(one)).map(|(id, _)| *id).collect();
         for buffer in late {
             self.let_live_lines_go(buffer).await?;
-        }
-        let lost: Vec<u64> = self
-            .catching_up
-            .buffers
-            .values()
-            .filter(|one| due(one.gives_up))
-            .map(|one| one.request)
-            .collect();
-        for request in lost {
-            self.on_history_end(request, 0, Some("the server does not answer".to_owned())).await?;
         }
         Ok(())
     }
@@ -319,11 +374,13 @@ impl Actor {
         for (buffer, catch_up) in std::mem::take(&mut self.catching_up.buffers) {
             if let Some(place) = self.buffers.find_id(buffer) {
                 self.buffers.get_mut(place).gap_from = Some(catch_up.from);
-                self.catching_up.left_over.insert(buffer, catch_up.waiting);
+                let lines = catch_up.left_over.into_iter().chain(catch_up.waiting);
+                self.catching_up.left_over.insert(buffer, lines.take(MOST_WAITING).collect());
             }
         }
+        self.catching_up.queue.clear();
         self.catching_up.replays.clear();
-        if let Some((.., from)) = self.catching_up.conversations.take() {
+        if let Some((_, from)) = self.catching_up.conversations.take() {
             self.catching_up.away_from = Some(from);
         }
     }
@@ -331,13 +388,12 @@ impl Actor {
     /// The network can be spoken to: who spoke to us meanwhile? ZNC tells all that it kept, where it can.
     pub(super) async fn look_for_conversations(&mut self) -> Result<(), StoreError> {
         let away_from = self.catching_up.away_from.take();
-        let until = self.now() + ANSWER;
         let to = self.bridge.clock.unix_ms().saturating_add(SKEW);
         let Some(link) = &mut self.link else { return Ok(()) };
         if let Some(from) = away_from {
             link.session.request_playback(from.saturating_sub(PLAYBACK_OVERLAP) / 1000);
             let asked = link.session.request_history_targets(from - SKEW, to);
-            self.catching_up.conversations = asked.map(|request| (request, until, from));
+            self.catching_up.conversations = asked.map(|request| (request, from));
         }
         // What was broken off the last time.
         for place in 0..self.buffers.len() {
@@ -348,7 +404,8 @@ impl Actor {
                 self.fetch_or_forget(place, from).await?;
             }
         }
-        Ok(())
+        // Channels that we were in before the greeting was over.
+        self.ask_next().await
     }
 
     pub(super) async fn on_history_targets(
@@ -356,25 +413,30 @@ impl Actor {
         request: u64,
         targets: Vec<(String, i64)>,
     ) -> Result<(), StoreError> {
-        let Some((_, _, from)) = self.catching_up.conversations.take_if(|(asked, ..)| *asked == request)
-        else {
+        let Some((_, from)) = self.catching_up.conversations.take_if(|(asked, _)| *asked == request) else {
             return Ok(());
         };
-        for (name, _) in targets.into_iter().take(MOST_CONVERSATIONS) {
-            let is_channel = self.link.as_ref().is_some_and(|link| link.session.isupport().is_channel(&name));
-            if is_channel || wording::is_service(&name) || Nick::new(&name).is_err() {
-                continue;
-            }
+        let nicks = self.nicks_of(targets);
+        for name in nicks {
             let place = match self.buffers.find(&name) {
                 Some(place) => place,
                 None if self.has_room_for_query() => self.open_buffer(BufferKind::Query, &name, None).await?,
                 None => continue,
             };
-            if !self.catching_up.buffers.contains_key(&self.buffers.get(place).row.id) {
+            if !self.catching_up.holds(self.buffers.get(place).row.id) {
                 self.fetch_or_forget(place, from).await?;
             }
         }
         Ok(())
+    }
+
+    /// The conversations among those where something was said.
+    fn nicks_of(&self, targets: Vec<(String, i64)>) -> Vec<String> {
+        let is_nick = |name: &String| {
+            let is_channel = self.link.as_ref().is_some_and(|link| link.session.isupport().is_channel(name));
+            !is_channel && !wording::is_service(name) && Nick::new(name).is_ok()
+        };
+        targets.into_iter().map(|(name, _)| name).filter(is_nick).take(MOST_CONVERSATIONS).collect()
     }
 
     /// In a conversation nothing is missing where the server keeps nothing: who spoke was told that we were away.

@@ -76,16 +76,17 @@ impl Actor {
         self.incoming.gaps.buffers.push((buffer, None));
         // A bouncer repeats what it kept by itself.
         if !self.link.as_ref().is_some_and(|link| link.session.is_bouncer()) {
-            self.tell_gap(place, from);
+            self.tell_gap(place, from, None);
         }
         Ok(())
     }
 
-    /// Says that nothing was seen in a buffer from a time to now.
-    pub(super) fn tell_gap(&mut self, place: usize, from: i64) {
+    /// Says that nothing was seen in a buffer from a time to another, or to now.
+    pub(super) fn tell_gap(&mut self, place: usize, from: i64, to: Option<i64>) {
         let lag = self.link.as_ref().and_then(|link| link.session.lag()).unwrap_or_default();
         let doubt = lag.max(SHORTEST_DOUBT).as_millis() as i64;
-        let (from, to) = (from.saturating_sub(doubt), self.bridge.clock.unix_ms());
+        let from = from.saturating_sub(doubt);
+        let to = to.unwrap_or_else(|| self.bridge.clock.unix_ms()).max(from);
         let text = format!(
             "Nothing was seen here {}: there was no connection to {}.",
             wording::span(from, to),

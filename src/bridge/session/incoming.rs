@@ -149,7 +149,7 @@ impl Actor {
         if keeps_history {
             self.outbound.uncertain.wait_for_history(now);
         } else {
-            self.ask_about_uncertain(None);
+            self.ask_about_uncertain(|_| true);
         }
         self.look_for_conversations().await?;
         self.release_queries().await
@@ -322,7 +322,12 @@ impl Actor {
             return Ok(());
         }
         let is_missed = line.origin != Origin::Live;
-        let replayed = is_missed.then(|| self.on_missed_line(place, &line));
+        let replayed = if is_missed {
+            let Some(before) = self.on_missed_line(place, &line) else { return Ok(()) };
+            Some(before)
+        } else {
+            None
+        };
         let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
         let highlights = !line.own
             && !is_query

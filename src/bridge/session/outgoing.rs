@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::content;
 use super::super::desk::is_room_command;
+use super::loose::Loose;
 use super::prompts::Uncertain;
 use super::{Actor, wording};
 use crate::format::{lines_of, may_hold_password, split_line};
@@ -40,6 +41,8 @@ pub(super) struct LineReference {
     /// The number of the buffer.
     pub(super) buffer: i64,
     pub(super) payload: Payload,
+    /// It has left, and its message was taken back since: nobody is asked about it.
+    pub(super) withdrawn: bool,
 }
 
 /// An event that waits in the inbox for its buffer.
@@ -57,8 +60,11 @@ pub(super) struct Held {
 pub(super) struct Payload {
     pub(super) kind: Kind,
     pub(super) text: String,
-    /// When the event was accepted, in milliseconds since 1970.
+    /// Since when the event waits, in milliseconds since 1970.
     pub(super) at: i64,
+    /// It was sent before, so that the history has it already.
+    #[serde(default)]
+    pub(super) kept: bool,
 }
 
 /// What a message says.
@@ -144,6 +150,8 @@ pub(super) struct Outbound {
     /// Stored lines that wait for a buffer.
     pub(super) resend: HashMap<i64, VecDeque<LineReference>>,
     pub(super) progress: HashMap<i64, VecDeque<Progress>>,
+    /// What was said by commands, until it is known what became of it.
+    pub(super) loose: Vec<Loose>,
     /// Lines that may have left, before their senders are asked.
     pub(super) uncertain: Uncertain,
     /// Hourglasses that stand: message → buffer and the reaction's row.
@@ -171,7 +179,7 @@ impl Actor {
             match serde_json::from_str(&payload) {
                 Ok(payload) => {
                     let cause = Arc::clone(&event_id);
-                    let line = LineReference { event_id, cause, part, buffer, payload };
+                    let line = LineReference { event_id, cause, part, buffer, payload, withdrawn: false };
                     if sending {
                         let why = "towline was stopped while it was being sent";
                         self.outbound.uncertain.add(line, why);
@@ -221,6 +229,10 @@ impl Actor {
 
     /// Reads what has come into the session's lane of the inbox.
     pub(super) async fn read_inbox(&mut self) -> Result<(), StoreError> {
+        if self.must_reload {
+            // What is known of the lines that wait must be whole before one of them is taken back.
+            self.reload().await?;
+        }
         self.outbound.unread = true;
         while !self.is_crowded() {
             let events = self.bridge.store.waiting_events(&self.lane, self.outbound.cursor, AT_ONCE).await?;
@@ -384,7 +396,6 @@ impl Actor {
             return;
         }
         let cause: Arc<str> = stored.event_id.as_str().into();
-        let nick = link.session.nick().to_owned();
         let buffer = self.buffers.get(place).row.id;
         self.set_progress(buffer, &cause, about, pieces.len());
         if pieces.is_empty() {
@@ -392,28 +403,10 @@ impl Actor {
             self.drop_progress(place, &cause);
         }
         for (part, text) in (part..).zip(pieces) {
-            if !kept && !wording::is_service(&name) {
-                self.outbound.commit.history.push(HistoryLine {
-                    buffer,
-                    at: self.bridge.clock.unix_ms(),
-                    kind: match kind {
-                        Kind::Privmsg => "message",
-                        Kind::Notice => "notice",
-                        Kind::Action => "action",
-                    },
-                    sender: nick.clone(),
-                    account: None,
-                    target: None,
-                    text: text.clone(),
-                    msgid: None,
-                    event_id: Some(about.to_string()),
-                    direction: Direction::Out,
-                    replayed: None,
-                });
-            }
-            let payload = Payload { kind, text, at: stored.received_at };
+            let payload = Payload { kind, text, at: stored.received_at, kept };
             let (event_id, cause) = (Arc::clone(about), Arc::clone(&cause));
-            self.queue_line(place, LineReference { event_id, cause, part, buffer, payload }, false);
+            let line = LineReference { event_id, cause, part, buffer, payload, withdrawn: false };
+            self.queue_line(place, line, false);
         }
     }
 
@@ -450,18 +443,17 @@ impl Actor {
         }
     }
 
-    /// Lets go what may go now: committed first, then written.
+    /// Lets go what may go now: committed first, together with what was read, then written.
     pub(super) async fn transmit(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         let transmit = self.link.as_mut().map(|link| link.session.transmit(now)).unwrap_or_default();
-        let mut commit = std::mem::take(&mut self.outbound.commit);
         let new = std::mem::take(&mut self.outbound.new);
         for id in &new {
             let Some(line) = self.outbound.in_flight.get(id) else {
                 continue;
             };
             let leaves = transmit.messages.contains(id);
-            commit.lines.push(NewLine {
+            self.outbound.commit.lines.push(NewLine {
                 buffer: line.buffer,
                 event_id: line.event_id.to_string(),
                 part: line.part,
@@ -473,21 +465,52 @@ impl Actor {
             if !new.contains(id)
                 && let Some(line) = self.outbound.in_flight.get(id)
             {
-                commit.sending.push((line.event_id.to_string(), line.part));
+                self.outbound.commit.sending.push((line.event_id.to_string(), line.part));
             }
+            self.keep_sent(*id);
         }
-        if !commit.is_empty() {
-            let now = self.bridge.clock.unix_ms();
-            self.bridge.store.commit_outgoing(self.row.id, self.epoch, commit, now).await?;
-            failpoint!("line_sending", !transmit.messages.is_empty());
-        }
+        self.incoming.outgoing = std::mem::take(&mut self.outbound.commit);
+        self.commit_incoming().await?;
+        failpoint!("line_sending", !transmit.messages.is_empty());
         if let Some(link) = &mut self.link {
             for line in &transmit.lines {
                 link.connection.queue(line);
             }
         }
-        // What was said about messages meanwhile.
-        self.commit_incoming().await
+        Ok(())
+    }
+
+    /// A line leaves: from now on it is in the history, with this time. What others will see of it has a time near it.
+    fn keep_sent(&mut self, id: MessageId) {
+        let Some(line) = self.outbound.in_flight.get(&id) else {
+            self.outbound.commit.history.extend(self.loose_line(id));
+            return;
+        };
+        let (Some(place), Some(link)) = (self.buffers.find_id(line.buffer), &self.link) else { return };
+        if wording::is_service(&self.buffers.get(place).row.name) {
+            return;
+        }
+        let kept = HistoryLine {
+            buffer: line.buffer,
+            at: self.bridge.clock.unix_ms(),
+            kind: match line.payload.kind {
+                Kind::Privmsg => "message",
+                Kind::Notice => "notice",
+                Kind::Action => "action",
+            },
+            sender: link.session.nick().to_owned(),
+            account: None,
+            target: None,
+            text: line.payload.text.clone(),
+            msgid: None,
+            event_id: Some(line.event_id.to_string()),
+            direction: Direction::Out,
+            replayed: None,
+        };
+        if line.payload.kept {
+            self.outbound.commit.repeated.push(kept.clone());
+        }
+        self.outbound.commit.history.push(kept);
     }
 }
 

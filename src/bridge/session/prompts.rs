@@ -85,11 +85,10 @@ impl Uncertain {
 }
 
 impl Actor {
-    /// Asks about all uncertain lines, or those of one buffer.
-    pub(super) fn ask_about_uncertain(&mut self, buffer: Option<i64>) {
+    /// Asks about the uncertain lines of the buffers for which this holds.
+    pub(super) fn ask_about_uncertain(&mut self, holds: impl Fn(i64) -> bool) {
         let all = std::mem::take(&mut self.outbound.uncertain.lines);
-        let (asked, kept): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|(line, _)| buffer.is_none_or(|buffer| line.buffer == buffer));
+        let (asked, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|(line, _)| holds(line.buffer));
         self.outbound.uncertain.lines = kept;
         let mut asked = asked.into_iter().peekable();
         while let Some((first, why)) = asked.next() {
@@ -115,7 +114,8 @@ impl Actor {
         let Some(first) = lines.first() else { return };
         let Some(place) = self.buffers.find_id(first.buffer) else { return };
         let text: Vec<&str> = lines.iter().map(|line| line.payload.text.as_str()).collect();
-        let missing = Missing { kind: first.payload.kind, text: text.join("\n"), kept: true };
+        let kept = state == LineState::Uncertain || first.payload.kept;
+        let missing = Missing { kind: first.payload.kind, text: text.join("\n"), kept };
         self.ask(place, &first.cause, &first.event_id, what, offer, &missing);
         for line in lines {
             self.settle_one(place, &line.cause);
@@ -306,7 +306,8 @@ impl Actor {
     pub(super) async fn withdraw(&mut self, place: usize, event_id: &str) -> Result<(), StoreError> {
         let buffer = self.buffers.get(place).row.id;
         if !self.incoming.fates.prompts.is_empty() {
-            self.commit_incoming().await?;
+            // All of this turn so far: what is told of an event goes with what is done with it.
+            self.transmit().await?;
         }
         let prompts = self.bridge.store.prompts(buffer, event_id).await?;
         if prompts.iter().any(|prompt| prompt.event_id == event_id) {
@@ -330,8 +331,11 @@ impl Actor {
                 lines.extend(self.outbound.in_flight.remove(&id));
             }
         }
-        // What was to be kept with lines that are not stored yet is not kept either.
-        self.outbound.commit.history.retain(|line| line.event_id.as_deref() != Some(event_id));
+        // What has left can't be held back. Whatever becomes of it, also after a crash, nobody is asked.
+        for line in self.outbound.in_flight.values_mut().filter(|line| &*line.event_id == event_id) {
+            line.withdrawn = true;
+            self.incoming.fates.settled.push((line.event_id.to_string(), line.part, LineState::Uncertain));
+        }
         for line in lines {
             self.outbound.commit.refused.push((line.event_id.to_string(), line.part));
             self.settle_one(place, &line.cause);
@@ -349,7 +353,10 @@ impl Actor {
     /// Does what uncertain lines have waited for.
     pub(super) fn tick_uncertain(&mut self) {
         if self.outbound.uncertain.deadline().is_some_and(|at| at <= self.now()) {
-            self.ask_about_uncertain(None);
+            self.outbound.uncertain.ask_at = None;
+            // Where the network still tells what it kept, the end of that decides.
+            let coming: Vec<i64> = self.catching_up.buffers().collect();
+            self.ask_about_uncertain(|buffer| !coming.contains(&buffer));
         }
     }
 

@@ -1,13 +1,16 @@
 //! What a session can be asked for, by commands.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
+use super::loose::Reply;
 use super::{Actor, SessionHandle};
-use crate::format::{RichText, split_line};
-use crate::irc::session::{MessageKind, State};
+use crate::format::RichText;
+use crate::irc::session::State;
 use crate::irc::wire::Line;
 use crate::names::{Channel, Key, Nick};
 use crate::store::settings::{self, Scope};
@@ -63,6 +66,9 @@ pub enum Request {
     ShowSasl,
 }
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// A request and where its answer goes.
 pub(super) type Envelope = (Request, oneshot::Sender<Outcome>);
 
@@ -76,7 +82,13 @@ impl SessionHandle {
             None => Refusal::Stopping,
         };
         self.requests.send((request, answer)).await.map_err(|_| gone())?;
-        answered.await.unwrap_or_else(|_| Err(gone()))
+        match tokio::time::timeout(PATIENCE, answered).await {
+            Ok(answered) => answered.unwrap_or_else(|_| Err(gone())),
+            // A server that is silent is not waited for: the commands that follow may be about that.
+            Err(_) => Ok(RichText::plain(
+                "It was handed on, and nothing was heard of it so far. Should it fail, the network's room says so.",
+            )),
+        }
     }
 
     /// Opens the room of a conversation.
@@ -89,7 +101,13 @@ impl SessionHandle {
 impl Actor {
     pub(super) async fn on_request(&mut self, (request, answer): Envelope) -> Result<(), StoreError> {
         let closes = matches!(request, Request::Disconnect { .. });
-        let outcome = self.carry_out(request).await;
+        let outcome = match self.carry_out(request).await {
+            Reply::Now(outcome) => outcome,
+            Reply::Later(loose) => {
+                self.await_loose(loose, answer);
+                return Ok(());
+            }
+        };
         let failure = match &outcome {
             Err(Refusal::Store(error)) => Err(error.clone()),
             _ => Ok(()),
@@ -105,41 +123,46 @@ impl Actor {
         }
     }
 
-    async fn carry_out(&mut self, request: Request) -> Outcome {
+    async fn carry_out(&mut self, request: Request) -> Reply {
         match request {
-            Request::Connect => {
-                if let Some(link) = &self.link {
-                    let name = &self.network.name;
-                    return Ok(RichText::plain(match link.session.registered_at() {
-                        Some(_) => format!("You are connected to {name} already."),
-                        None => format!("{name} greets already; its room tells how it goes."),
-                    }));
-                }
-                self.connect().await?;
-                Ok(RichText::plain(format!(
-                    "Connecting to {}; its room tells how it goes.",
-                    self.network.name
-                )))
-            }
-            Request::Disconnect { reason } => {
-                self.disconnect(&reason).await?;
-                let text = format!("Disconnected from {}. To come back, type ", self.network.name);
-                Ok(RichText::plain(text).code("connect").text("."))
-            }
+            Request::Connect => self.connect_now().await.into(),
+            Request::Disconnect { reason } => self.disconnect_now(&reason).await.into(),
             Request::Invite => {
                 let bot = self.bridge.client.bot();
                 self.incoming.outbox.push(content::invite_row(self.network_room, bot, &self.row.user_id));
-                Ok(RichText::new())
+                Reply::Now(Ok(RichText::new()))
             }
-            Request::Join { channel, key } => self.join(&channel, key).await,
-            Request::Part { channel, reason } => self.part(&channel, &reason).await,
-            Request::Nick(nick) => self.nick(nick).await,
+            Request::Join { channel, key } => self.join(&channel, key).await.into(),
+            Request::Part { channel, reason } => self.part(&channel, &reason).await.into(),
+            Request::Nick(nick) => self.nick(nick).await.into(),
             Request::Query { nick, text } => self.query(&nick, text).await,
-            Request::Message { target, text } => self.message(&target, &text),
-            Request::Raw(line) => self.raw(&line),
-            Request::Sasl(login) => self.sasl(login).await,
-            Request::ShowSasl => self.show_sasl().await,
+            Request::Message { target, text } => {
+                let said = format!("Sent to {target}.");
+                self.say_loose(&target, &text, said)
+                    .map_or_else(|refusal| Reply::Now(Err(refusal)), Reply::Later)
+            }
+            Request::Raw(line) => self.raw(&line).into(),
+            Request::Sasl(login) => self.sasl(login).await.into(),
+            Request::ShowSasl => self.show_sasl().await.into(),
         }
+    }
+
+    async fn connect_now(&mut self) -> Outcome {
+        if let Some(link) = &self.link {
+            let name = &self.network.name;
+            return Ok(RichText::plain(match link.session.registered_at() {
+                Some(_) => format!("You are connected to {name} already."),
+                None => format!("{name} greets already; its room tells how it goes."),
+            }));
+        }
+        self.connect().await?;
+        Ok(RichText::plain(format!("Connecting to {}; its room tells how it goes.", self.network.name)))
+    }
+
+    async fn disconnect_now(&mut self, reason: &str) -> Outcome {
+        self.disconnect(reason).await?;
+        let text = format!("Disconnected from {}. To come back, type ", self.network.name);
+        Ok(RichText::plain(text).code("connect").text("."))
     }
 
     async fn join(&mut self, channel: &Channel, key: Option<Key>) -> Outcome {
@@ -236,46 +259,32 @@ impl Actor {
         }
     }
 
-    async fn query(&mut self, nick: &Nick, text: Option<String>) -> Outcome {
-        let place = self.open_buffer(BufferKind::Query, nick.as_str(), None).await?;
+    async fn query(&mut self, nick: &Nick, text: Option<String>) -> Reply {
+        let place = match self.open_buffer(BufferKind::Query, nick.as_str(), None).await {
+            Ok(place) => place,
+            Err(error) => return Reply::Now(Err(error.into())),
+        };
         self.invite_owner(place);
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         match text {
             Some(text) => {
-                self.message(nick.as_str(), &text)?;
+                let said = format!("Said to {nick}; the conversation has a room.");
+                let loose = match self.say_loose(nick.as_str(), &text, said) {
+                    Ok(loose) => loose,
+                    Err(refusal) => return Reply::Now(Err(refusal)),
+                };
                 // What services are told may be a password.
                 if !super::wording::is_service(nick.as_str()) {
                     let quoted = format!("(you) {text}");
                     self.tell_buffer(place, &quoted);
                 }
-                Ok(RichText::plain(format!("Said to {nick}; the conversation has a room.")))
+                Reply::Later(loose)
             }
             None => {
-                Ok(RichText::plain(format!("The conversation with {nick} has a room; see your invitations.")))
+                let text = format!("The conversation with {nick} has a room; see your invitations.");
+                Reply::Now(Ok(RichText::plain(text)))
             }
         }
-    }
-
-    fn message(&mut self, target: &str, text: &str) -> Outcome {
-        let name = self.network.name.clone();
-        if target.contains(',') {
-            return Err(Refusal::asked("Only one at a time: a list of names can't be sent to."));
-        }
-        // What waits for the greeting would be lost with the connection, and the user told that it was sent.
-        let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
-            return Err(not_connected(&name));
-        };
-        let budget = link.session.text_budget(target, MessageKind::Privmsg);
-        for piece in split_line(text, budget) {
-            let line = Line::new("PRIVMSG")
-                .middle(target)
-                .and_then(|line| line.trailing(piece))
-                .map_err(|error| Refusal::asked(format!("{target} or the text can't be sent: {error}.")))?;
-            link.session
-                .command(line)
-                .map_err(|error| Refusal::asked(format!("It was not sent: {error}.")))?;
-        }
-        Ok(RichText::plain(format!("Sent to {target}.")))
     }
 
     fn raw(&mut self, text: &str) -> Outcome {

@@ -18,9 +18,7 @@ impl Actor {
 
     /// The server has shown a line of ours, and perhaps said how it calls it.
     pub(super) async fn on_echoed(&mut self, message: MessageId, msgid: Option<String>) {
-        let line = self.outbound.in_flight.get(&message);
-        // What was sent again stands in the history as what it was first.
-        let line = line.filter(|line| line.cause == line.event_id).map(|line| SentLine {
+        let line = self.outbound.in_flight.get(&message).map(|line| SentLine {
             buffer: line.buffer,
             since: line.payload.at,
             event_id: line.event_id.to_string(),
@@ -50,9 +48,19 @@ impl Actor {
     pub(super) async fn give_back(&mut self, session: &Session) -> Result<(), StoreError> {
         // New lines that were never stored are stored now; none of them has left.
         self.transmit().await?;
+        self.settle_loose(&session.unconfirmed(), Some("may not have arrived: the connection broke."));
+        self.settle_loose(&session.unsent(), Some("was not sent: the connection broke."));
         for id in session.unconfirmed() {
-            if let Some(line) = self.outbound.in_flight.remove(&id) {
-                self.outbound.uncertain.add(line, "the connection broke while it was being sent");
+            match self.outbound.in_flight.remove(&id) {
+                Some(line) if line.withdrawn => {
+                    if let Some(place) = self.buffers.find_id(line.buffer) {
+                        self.settle_one(place, &line.cause);
+                    }
+                }
+                Some(line) => {
+                    self.outbound.uncertain.add(line, "the connection broke while it was being sent");
+                }
+                None => {}
             }
         }
         if session.has_history() {
@@ -60,7 +68,7 @@ impl Actor {
             let now = self.now();
             self.outbound.uncertain.wait_for_connection(now);
         } else {
-            self.ask_about_uncertain(None);
+            self.ask_about_uncertain(|_| true);
         }
         // They were released first, so they go before what still waits for its release.
         for id in session.unsent().into_iter().rev() {
@@ -74,6 +82,7 @@ impl Actor {
 
     /// Settles lines, and tells the senders of their events what that means, once for each event.
     pub(super) async fn settle(&mut self, messages: Vec<MessageId>, state: LineState, fate: Option<&str>) {
+        self.settle_loose(&messages, fate);
         let mut lines = Vec::with_capacity(messages.len());
         for id in messages {
             let Some(LineReference { event_id, cause, part, buffer, .. }) =

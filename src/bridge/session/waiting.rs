@@ -15,6 +15,10 @@ use crate::store::{BufferKind, InboxEvent, LineState, StoreError};
 
 /// Events that may wait for one buffer. Beyond it the sender is told that theirs did not go.
 const MOST_HELD: usize = 500;
+/// Why a message that waited too long was not sent …
+const TOO_LATE: &str = "it waited so long that the conversation has moved on.";
+/// … and what its sender can have done.
+const OFFER: &str = "send it anyway";
 
 impl Actor {
     /// Whether the server takes lines for this buffer, as far as is known.
@@ -79,6 +83,10 @@ impl Actor {
                 let stored = self.bridge.store.waiting_events(&self.lane, held.seq - 1, 1).await?;
                 let stored = stored.first().filter(|stored| stored.seq == held.seq);
                 match stored.map(|stored| (stored, Event::read(&stored.json))) {
+                    // It was found long after it was said, behind one that is younger.
+                    Some((stored, Ok(event))) if self.is_too_old(stored) => {
+                        self.give_up_on(place, &held, &event).await?;
+                    }
                     Some((stored, Ok(event))) => match &event.content {
                         Content::Message(message) => self.speak(place, stored, &event, message),
                         Content::Reaction(reaction) => self.answer_question(place, stored, reaction).await?,
@@ -111,7 +119,7 @@ impl Actor {
 
     /// Whether a message has come too late to be sent unasked.
     pub(super) fn is_too_old(&self, stored: &InboxEvent) -> bool {
-        stored.received_at <= self.bridge.clock.unix_ms().saturating_sub(self.patience())
+        self.bridge.is_older(stored, self.bridge.config.limits.stale_after)
     }
 
     /// Gives up what has waited too long, and asks what to do with it.
@@ -127,8 +135,6 @@ impl Actor {
     }
 
     async fn expire_buffer(&mut self, place: usize) -> Result<(), StoreError> {
-        const WHAT: &str = "it waited so long that the conversation has moved on.";
-        const OFFER: &str = "send it anyway";
         let id = self.buffers.get(place).row.id;
         let last = self.bridge.clock.unix_ms().saturating_sub(self.patience());
         while front(&self.outbound.resend, id).is_some_and(|line| line.payload.at <= last) {
@@ -136,30 +142,39 @@ impl Actor {
             while front(&self.outbound.resend, id).is_some_and(|line| line.cause == lines[0].cause) {
                 lines.extend(pop(&mut self.outbound.resend, id));
             }
-            let what = format!("was not sent, or not all of it: {WHAT}");
+            let what = format!("was not sent, or not all of it: {TOO_LATE}");
             self.ask_about_lines(&lines, LineState::Refused, &what, OFFER);
         }
         while front(&self.outbound.held, id).is_some_and(|held| held.received_at <= last) {
-            let Some(Held { seq, event_id, .. }) = pop(&mut self.outbound.held, id) else { break };
-            let stored = self.bridge.store.waiting_events(&self.lane, seq - 1, 1).await?;
-            let stored = stored.first().filter(|stored| stored.seq == seq);
-            let event = stored.and_then(|stored| Event::read(&stored.json).ok());
-            let what = format!("was not sent: {WHAT}");
-            match event.as_ref().map(|event| &event.content) {
-                Some(Content::Message(message)) => {
-                    if let Some(speech) = Speech::of(message) {
-                        self.ask_about_message(place, &event_id, speech, &what, OFFER);
-                    }
-                }
-                Some(Content::Reaction(reaction)) => {
-                    self.ask_again(place, &event_id, reaction, &what, OFFER).await?;
-                }
-                _ => self.tell_once(place, &event_id, &what),
+            let Some(held) = pop(&mut self.outbound.held, id) else { break };
+            let stored = self.bridge.store.waiting_events(&self.lane, held.seq - 1, 1).await?;
+            let stored = stored.first().filter(|stored| stored.seq == held.seq);
+            match stored.and_then(|stored| Event::read(&stored.json).ok()) {
+                Some(event) => self.give_up_on(place, &held, &event).await?,
+                // It was there and could be read before; where it is not, nothing may wait for it.
+                None => self.settle_one(place, &held.event_id),
             }
-            // In the commit that asks: a crash in between would ask twice, and two answers send twice.
-            self.incoming.fates.finished.push(seq);
-            self.settle_one(place, &event_id);
         }
+        Ok(())
+    }
+
+    /// Asks what to do with an event that waited too long.
+    async fn give_up_on(&mut self, place: usize, held: &Held, event: &Event) -> Result<(), StoreError> {
+        let what = format!("was not sent: {TOO_LATE}");
+        match &event.content {
+            Content::Message(message) => {
+                if let Some(speech) = Speech::of(message) {
+                    self.ask_about_message(place, &held.event_id, speech, &what, OFFER);
+                }
+            }
+            Content::Reaction(reaction) => {
+                self.ask_again(place, &held.event_id, reaction, &what, OFFER).await?;
+            }
+            _ => self.tell_once(place, &held.event_id, &what),
+        }
+        // In the commit that asks: a crash in between would ask twice, and two answers send twice.
+        self.incoming.fates.finished.push(held.seq);
+        self.settle_one(place, &held.event_id);
         Ok(())
     }
 

@@ -29,6 +29,8 @@ pub enum Target {
     Channel(Channel),
     /// A nick.
     Nick(Nick),
+    /// What else a server takes, as it was typed: a channel's members of a status, a user at a server.
+    Other(Box<str>),
 }
 
 impl Target {
@@ -41,12 +43,22 @@ impl Target {
         }
     }
 
+    /// Reads what a user typed, which may be more than a channel or a nick.
+    pub fn typed(text: &str, isupport: &Isupport) -> Result<Self, WireError> {
+        if let Ok(target) = Self::parse(text, isupport) {
+            return Ok(target);
+        }
+        Line::new("PRIVMSG").middle(text)?;
+        Ok(Self::Other(text.into()))
+    }
+
     /// The name as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::Channel(channel) => channel.as_str(),
             Self::Nick(nick) => nick.as_str(),
+            Self::Other(text) => text,
         }
     }
 
@@ -54,6 +66,7 @@ impl Target {
         match self {
             Self::Channel(channel) => line.name(channel),
             Self::Nick(nick) => line.name(nick),
+            Self::Other(text) => line.name_literal(text),
         }
     }
 }

@@ -16,7 +16,7 @@ const PLACES: [(&str, &str, &str, &str); 11] = [
     ("request_marked", "bridge/delivery.rs", "ticket.committed().await?", "}"),
     ("inbox_committed", "bridge/inbox.rs", "self.store.accept(", "self.wake_lane("),
     ("transaction_answered", "matrix/server.rs", ".transaction(", "Json(json!({})).into_response()"),
-    ("line_sending", "bridge/session/outgoing.rs", ".commit_outgoing(", "link.connection.queue("),
+    ("line_sending", "bridge/session/outgoing.rs", ".commit_incoming()", "link.connection.queue("),
     ("line_written", "irc/connection.rs", "poll_flush(", "}"),
     ("line_confirmed", "bridge/session/settlement.rs", "LineState::Confirmed", "}"),
 ];

@@ -112,7 +112,10 @@ async fn what_the_user_said_and_what_happened_is_kept_in_all_its_parts() {
     set.keep([kick]).await;
     let history = vec![HistoryLine { event_id: Some("$e".into()), ..line(buffer, "mine") }];
     let outgoing = Outgoing { finished: vec![1], history, ..Outgoing::default() };
-    set.store.commit_outgoing(set.session.id, set.epoch, outgoing, NOW).await.unwrap();
+    set.store
+        .commit_incoming(set.session.id, set.epoch, "fake", Incoming { outgoing, ..Incoming::default() }, NOW)
+        .await
+        .unwrap();
     let mut raw = Raw::new(&set.database).await;
     let rows = "SELECT kind || ' ' || sender || ' ' || COALESCE(account, '-') || ' ' || COALESCE(target, '-')
         || ' ' || text || ' ' || COALESCE(event_id, '-') FROM history ORDER BY id";

@@ -1,6 +1,6 @@
 //! Rows whose payload does not open: each is set aside alone, and what stands behind it goes on.
 
-use towline::store::{BufferKind, LineState, NewLine, NewOutbox, Outgoing, STRAY};
+use towline::store::{BufferKind, Incoming, LineState, NewLine, NewOutbox, Outgoing, STRAY};
 
 use super::{NOW, Raw, Set, event, message};
 
@@ -69,7 +69,10 @@ async fn a_line_that_does_not_open_is_given_without_its_text_and_those_behind_it
         payload: format!("part {part}"),
     };
     let outgoing = Outgoing { lines: (0..3).map(line).collect(), ..Outgoing::default() };
-    store.commit_outgoing(set.session.id, set.epoch, outgoing, NOW).await.unwrap();
+    store
+        .commit_incoming(set.session.id, set.epoch, "fake", Incoming { outgoing, ..Incoming::default() }, NOW)
+        .await
+        .unwrap();
     let mut raw = Raw::new(&set.database).await;
     raw.execute("UPDATE irc_line SET payload = (SELECT payload FROM irc_line WHERE part = 2) WHERE part = 1")
         .await;

@@ -57,7 +57,10 @@ async fn questions_are_found_by_their_message_and_by_themselves_until_they_are_s
     assert!(store.prompts(other, "$1").await.unwrap().is_empty());
     // One is answered, with the lines of the answer; one is asked anew.
     let outgoing = Outgoing { answered: vec![found[0].id], ..Outgoing::default() };
-    store.commit_outgoing(set.session.id, set.epoch, outgoing, NOW).await.unwrap();
+    store
+        .commit_incoming(set.session.id, set.epoch, "fake", Incoming { outgoing, ..Incoming::default() }, NOW)
+        .await
+        .unwrap();
     set.note(Fates { replaced: vec![found[1].id], ..Fates::default() }).await;
     let found = find("$1").await;
     assert_eq!(seen(&found), [("a", Sent, false), ("b", Sent, false)]);
@@ -98,7 +101,13 @@ async fn an_hourglass_says_whether_anything_of_its_message_is_open() {
     };
     let lines = vec![line("$queued"), line("$sent")];
     store
-        .commit_outgoing(set.session.id, set.epoch, Outgoing { lines, ..Outgoing::default() }, NOW)
+        .commit_incoming(
+            set.session.id,
+            set.epoch,
+            "fake",
+            Incoming { outgoing: Outgoing { lines, ..Outgoing::default() }, ..Incoming::default() },
+            NOW,
+        )
         .await
         .unwrap();
     let events = store.waiting_events(towline::store::STRAY, 0, 10).await.unwrap();

@@ -296,6 +296,11 @@ impl Ircd {
         self.shared.change(|network| network.faults.drops_echoes = drops);
     }
 
+    /// Forgets what was said so far.
+    pub(crate) fn drop_history(&self) {
+        self.shared.change(|network| network.history.clear());
+    }
+
     /// From now on, `CHATHISTORY` gets no answer, not even a label's.
     pub(crate) fn stall_history(&self, stalls: bool) {
         self.shared.change(|network| network.faults.history_stalls = stalls);

@@ -1,0 +1,62 @@
+//! A session that does not run: its network is not configured any more, or its user may not use the bridge. Whoever
+//! speaks through one of its rooms is told so; nothing waits for what will not come.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::super::Bridge;
+use super::super::content::{self, MessageType};
+use crate::format::RichText;
+use crate::matrix::event::{Content, Event};
+use crate::store::{InboxEvent, StoreError};
+
+/// Events that are read at once.
+const AT_ONCE: i64 = 100;
+
+/// Answers what comes into a lane, until the bridge stops.
+pub(super) async fn decline(bridge: Bridge, lane: String, reason: String, wake: Arc<Notify>) {
+    wake.notify_one();
+    loop {
+        tokio::select! {
+            biased;
+            () = bridge.stop.cancelled() => return,
+            () = wake.notified() => {}
+        }
+        if let Err(error) = decline_all(&bridge, &lane, &reason).await {
+            tracing::error!(%error, lane, "what was said through a session that does not run could not be answered");
+        }
+    }
+}
+
+async fn decline_all(bridge: &Bridge, lane: &str, reason: &str) -> Result<(), StoreError> {
+    let mut after = 0;
+    loop {
+        let events = bridge.store.waiting_events(lane, after, AT_ONCE).await?;
+        let Some(last) = events.last() else { return Ok(()) };
+        after = last.seq;
+        for stored in &events {
+            decline_one(bridge, stored, reason).await?;
+        }
+    }
+}
+
+async fn decline_one(bridge: &Bridge, stored: &InboxEvent, reason: &str) -> Result<(), StoreError> {
+    let event = match Event::read(&stored.json) {
+        Ok(event) => event,
+        Err(error) => return bridge.store.finish_event(stored.seq, Some(&error.to_string())).await,
+    };
+    let room = bridge.store.room_by_matrix_id(&event.room_id).await?;
+    let is_speech = matches!(event.content, Content::Message(_) | Content::Encrypted);
+    let room = room.filter(|room| is_speech && room.owner.as_deref() == Some(&event.sender));
+    let Some(room) = room else {
+        return bridge.store.finish_event(stored.seq, None).await;
+    };
+    let text = RichText::plain(format!("Your message was not sent: {reason}."));
+    let content = content::message(MessageType::Text, &text, Some(&event.sender));
+    let content = content::in_reply_to(content, &event.event_id);
+    let row = content::message_row(room.id, &room.creator, content, None);
+    bridge.store.answer_event(stored.seq, vec![row], bridge.clock.unix_ms()).await?;
+    bridge.wake_delivery(room.id);
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! What is said by a command (`msg`, `query`) and not in a room. It has no event that could wait or be answered, so
+//! the command's answer waits for what becomes of it: taken by the server, refused, or not known.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::oneshot;
+
+use super::super::{Outcome, Refusal};
+use super::{Actor, wording};
+use crate::format::{RichText, split_line};
+use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, State, Target};
+use crate::store::{Direction, HistoryLine};
+
+/// Something that was said by a command.
+#[derive(Debug)]
+pub(super) struct Loose {
+    /// Its lines of which nothing is known yet, with their texts.
+    open: Vec<(MessageId, String)>,
+    target: String,
+    /// The answer when all of it was taken.
+    said: String,
+    answer: Option<oneshot::Sender<Outcome>>,
+}
+
+/// What a request comes to.
+pub(super) enum Reply {
+    Now(Outcome),
+    /// When it is known what became of it.
+    Later(Loose),
+}
+
+impl From<Outcome> for Reply {
+    fn from(outcome: Outcome) -> Self {
+        Self::Now(outcome)
+    }
+}
+
+impl Actor {
+    /// Hands what a command says to the session.
+    pub(super) fn say_loose(&mut self, target: &str, text: &str, said: String) -> Result<Loose, Refusal> {
+        let name = &self.network.name;
+        // What waits for the greeting would be lost with the connection.
+        let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
+            return Err(Refusal::asked(format!("You are not connected to {name}. Type connect first.")));
+        };
+        if target.contains(',') {
+            return Err(Refusal::asked("Only one at a time: a list of names can't be sent to."));
+        }
+        let unsendable = |error: &dyn std::fmt::Display| {
+            Refusal::asked(format!("{target} or the text can't be sent: {error}."))
+        };
+        let parsed = Target::typed(target, link.session.isupport()).map_err(|error| unsendable(&error))?;
+        let mut open = Vec::new();
+        for piece in split_line(text, link.session.text_budget(target, MessageKind::Privmsg)) {
+            let id = MessageId(self.outbound.next_id);
+            let message = OutgoingMessage {
+                id,
+                target: parsed.clone(),
+                kind: MessageKind::Privmsg,
+                text: piece.to_owned(),
+            };
+            if let Err(error) = link.session.message(message) {
+                let ours: BTreeSet<MessageId> = open.iter().map(|(id, _)| *id).collect();
+                link.session.withdraw(|id| ours.contains(&id));
+                return Err(unsendable(&error));
+            }
+            self.outbound.next_id += 1;
+            open.push((id, piece.to_owned()));
+        }
+        Ok(Loose { open, target: target.to_owned(), said, answer: None })
+    }
+
+    /// Waits for what becomes of it.
+    pub(super) fn await_loose(&mut self, mut loose: Loose, answer: oneshot::Sender<Outcome>) {
+        loose.answer = Some(answer);
+        self.outbound.loose.push(loose);
+    }
+
+    /// Something is known of these lines: they were taken, or `fate` says what became of them.
+    pub(super) fn settle_loose(&mut self, messages: &[MessageId], fate: Option<&str>) {
+        let mut place = 0;
+        while let Some(loose) = self.outbound.loose.get_mut(place) {
+            let before = loose.open.len();
+            loose.open.retain(|(id, _)| !messages.contains(id));
+            let is_meant = loose.open.len() < before;
+            if is_meant && (fate.is_some() || loose.open.is_empty()) {
+                let loose = self.outbound.loose.swap_remove(place);
+                self.answer_loose(loose, fate);
+            } else {
+                place += 1;
+            }
+        }
+    }
+
+    fn answer_loose(&mut self, loose: Loose, fate: Option<&str>) {
+        let outcome = match fate {
+            None => Ok(RichText::plain(loose.said)),
+            Some(fate) => Err(Refusal::asked(format!("What you said to {} {fate}", loose.target))),
+        };
+        let left = loose.answer.and_then(|answer| answer.send(outcome).err());
+        // Nobody waits for the answer any more; what went wrong must be known all the same.
+        if let Some(Err(refusal)) = left {
+            self.alert(&RichText::plain(refusal.to_string()));
+        }
+    }
+
+    /// A line that leaves, as history keeps it: in the conversation, if there is one.
+    pub(super) fn loose_line(&self, id: MessageId) -> Option<HistoryLine> {
+        let mut lines =
+            self.outbound.loose.iter().flat_map(|loose| loose.open.iter().map(move |line| (loose, line)));
+        let (loose, (_, text)) = lines.find(|(_, (open, _))| *open == id)?;
+        let place = self.buffers.find(&loose.target).filter(|_| !wording::is_service(&loose.target))?;
+        Some(HistoryLine {
+            buffer: self.buffers.get(place).row.id,
+            at: self.bridge.clock.unix_ms(),
+            kind: "message",
+            sender: self.link.as_ref()?.session.nick().to_owned(),
+            account: None,
+            target: None,
+            text: text.clone(),
+            msgid: None,
+            event_id: None,
+            direction: Direction::Out,
+            replayed: None,
+        })
+    }
+}

@@ -70,6 +70,8 @@ pub struct Capabilities {
     asked: VecDeque<Vec<Box<str>>>,
     /// Ask for `sasl` where it is offered.
     want_sasl: bool,
+    /// Not asked for, whoever offers it.
+    left_out: BTreeSet<&'static str>,
 }
 
 impl Capabilities {
@@ -83,6 +85,11 @@ impl Capabilities {
     #[must_use]
     pub fn first_line() -> Line {
         Line::with_text(Line::new("CAP").name_literal("LS"), "302")
+    }
+
+    /// Leaves a capability out: what it promises is not what this server does.
+    pub fn leave_out(&mut self, name: &'static str) {
+        self.left_out.insert(name);
     }
 
     /// Whether the capability is in force.
@@ -189,7 +196,7 @@ impl Capabilities {
             let pending = self.asked.iter().flatten().any(|asked| &**asked == name);
             let is_offered = |name: &str| self.offered.contains_key(name);
             let is_useful = is_offered(name) && needs(name).iter().copied().all(is_offered);
-            if !is_useful || self.enabled.contains(name) || pending {
+            if !is_useful || self.left_out.contains(name) || self.enabled.contains(name) || pending {
                 continue;
             }
             if bytes + name.len() + 1 > REQUEST_BYTES {

@@ -209,6 +209,10 @@ impl Session {
             "CAP" => {
                 // Others offer ZNC's capabilities, too.
                 self.greeted_by_znc |= message.source.as_ref().is_some_and(|source| source.nick == ZNC);
+                if self.greeted_by_znc {
+                    // It shows us our own messages before it sends them on: that confirms nothing.
+                    self.caps.leave_out("echo-message");
+                }
                 self.on_cap(message, now, events);
             }
             "AUTHENTICATE" => self.on_authenticate(message),

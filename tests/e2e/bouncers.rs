@@ -71,3 +71,16 @@ async fn what_is_said_through_znc_from_here_and_from_elsewhere_is_shown_once() {
     let times = |text: &str| said.iter().filter(|body| body.contains(text)).count();
     assert_eq!((times("matrix 0001"), times("from my phone"), times("matrix 0002")), (1, 1, 1), "{said:?}");
 }
+
+/// ZNC answers a PING before the network has answered what was said.
+#[tokio::test]
+async fn what_the_network_refuses_behind_znc_is_told_to_its_sender() {
+    let (scene, _znc) = behind_znc(Buffers::Cleared).await;
+    scene.irene.raw(&format!("MODE {CHANNEL} +m"));
+    scene.town.alice.wait_message(&scene.room, "irene sets +m").await;
+    scene.town.alice.say(&scene.room, "can you hear me?").await;
+    let is_told = |event: &serde_json::Value| {
+        event["content"]["body"].as_str().is_some_and(|body| body.starts_with("Your message did not arrive"))
+    };
+    scene.town.alice.wait_event(&scene.room, is_told).await;
+}

@@ -192,10 +192,9 @@ impl Session {
     pub(super) fn on_pong(&mut self, message: &Message, now: Instant, events: &mut Vec<Event>) {
         // `PONG server :token`; some servers answer with the token alone.
         let token = message.params.last().map_or("", String::as_str);
-        if let Some(messages) = self.fences.pong(token, now)
-            && !messages.is_empty()
-        {
-            events.push(Event::Confirmed { messages });
+        // ZNC's own answer says nothing of the network.
+        if !self.greeted_by_znc {
+            self.pass_fence(token, now, events);
         }
     }
 }

@@ -67,6 +67,12 @@ impl Session {
         let params = message.params.get(1..).unwrap_or_default();
         let first = params.first().map_or("", String::as_str);
         let reason = params.last().map_or("", String::as_str);
+        // 366, or an error as there is no such channel: the network's answer to a fence behind ZNC.
+        if let Some(token) = first.strip_prefix('#').filter(|_| self.greeted_by_znc)
+            && self.pass_fence(token, now, events)
+        {
+            return;
+        }
         // A label says what an error is about: of anything else, nothing can be said from its target.
         if context.label.is_none() && self.refuses_message(code, first, reason, now, events) {
             return;

@@ -17,7 +17,7 @@ use crate::irc::wire::{Line, LineBuilder, WireError, without_controls};
 use crate::names::{Channel, InvalidName, Key, Nick};
 
 use super::echo::Echo;
-use super::event::MessageId;
+use super::event::{Event, MessageId};
 use super::fences::Sent;
 use super::labels::Label;
 use super::{Session, State};
@@ -209,7 +209,7 @@ impl Session {
             self.closing_since = Some(now);
             if self.fences.bare() > 0 {
                 // Nothing is answered after QUIT.
-                out.lines.push(Line::ping(&self.fences.close(now)));
+                out.lines.push(self.fence(now));
             }
         }
         let lowest = self.lowest_class();
@@ -233,10 +233,31 @@ impl Session {
         let more =
             || self.queue.iter(Class::Interactive).any(|item| matches!(item, Outgoing::Message { .. }));
         if self.state == State::Ready && open > 0 && (open >= FENCED || !more()) {
-            out.lines.push(Line::ping(&self.fences.close(now)));
+            out.lines.push(self.fence(now));
             self.queue.spend(now);
         }
         out
+    }
+
+    /// Closes the open fence: the line whose answer says that the server has read all that came before. ZNC answers
+    /// `PING` itself and knows nothing of what the network takes, so that behind it the network is asked who is in a
+    /// channel that nobody is in.
+    pub(super) fn fence(&mut self, now: Instant) -> Line {
+        let token = self.fences.close(now);
+        if self.greeted_by_znc {
+            Line::new("NAMES").name_literal(&format!("#{token}")).finish()
+        } else {
+            Line::ping(&token)
+        }
+    }
+
+    /// The answer to a fence has come; `false` where it is none of ours.
+    pub(super) fn pass_fence(&mut self, token: &str, now: Instant, events: &mut Vec<Event>) -> bool {
+        let Some(messages) = self.fences.pong(token, now) else { return false };
+        if !messages.is_empty() {
+            events.push(Event::Confirmed { messages });
+        }
+        true
     }
 
     /// Notes how a message's answer will be known; returns the line as it goes out.

@@ -96,12 +96,16 @@ impl Session {
             }
             self.keepalive_sent = Some(now);
             // Messages of an open fence have left already, so this PING may confirm them too.
-            let token = self.fences.close(now);
-            self.control(Line::ping(&token));
+            let line = if self.greeted_by_znc && self.fences.bare() == 0 {
+                Line::ping("towline")
+            } else {
+                self.fence(now)
+            };
+            self.control(line);
         }
         if self.fences.impatient_at().is_some_and(|at| at <= now) {
-            let token = self.fences.close(now);
-            self.control(Line::ping(&token));
+            let line = self.fence(now);
+            self.control(line);
         }
         if self.nicks.regain_at().is_some_and(|at| at <= now) {
             self.regain(now);

@@ -259,3 +259,24 @@ fn the_budget_follows_what_is_known_of_us() {
     bench.server(":irc.test 005 alice LINELEN=2048 :are supported");
     assert_eq!(budget(&bench), rest - 3 + 1536);
 }
+
+/// ZNC answers PING itself: what it says of the network is nothing.
+#[rstest]
+#[case::end_of_names(":irc.test 366 alice #towline-1 :End of /NAMES list.")]
+#[case::no_such_channel(":irc.test 403 alice #towline-1 :No such channel")]
+fn behind_znc_the_network_itself_confirms(#[case] answer: &str) {
+    let mut bench = Bench::new(Bench::config());
+    bench.sent();
+    bench.server(":irc.znc.in CAP unknown-nick LS :");
+    for line in [":irc.test 001 alice :Welcome", ":irc.test 422 alice :No MOTD"] {
+        bench.server(line);
+    }
+    bench.sent();
+    bench.say(1, "#rust", "hello");
+    assert_eq!(bench.sent(), ["PRIVMSG #rust :hello", "NAMES #towline-1"]);
+    assert_eq!(bench.server(":irc.znc.in PONG irc.znc.in towline-1"), []);
+    assert_eq!(bench.server(answer), [Event::Confirmed { messages: ids(&[1]) }]);
+    // Without messages the link to ZNC is all that is asked about.
+    let (_, lines) = bench.wait(Duration::from_secs(95));
+    assert_eq!(lines, [(90, "PING :towline".to_owned())]);
+}

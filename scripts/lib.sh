@@ -65,6 +65,16 @@ need_compiler() {
     command -v cc >/dev/null || need_debian gcc libc6-dev
 }
 
+# need_cargo_fuzz: in target/tools, where it is not on the machine.
+need_cargo_fuzz() {
+    PATH="$PATH:$root/target/tools/bin"
+    export PATH
+    if ! command -v cargo-fuzz >/dev/null; then
+        progress "Installing cargo-fuzz into target/tools"
+        quietly cargo install --locked --quiet --root "$root/target/tools" cargo-fuzz
+    fi
+}
+
 # need_synapse: a homeserver in target/venv, for tests/rig.
 need_synapse() {
     local venv="$root/target/venv" wanted='matrix-synapse==1.163.*'

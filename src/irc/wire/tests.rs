@@ -1,107 +1,67 @@
 //! Tests of the wire format: the public vectors, the oracle, and what no line may hold.
 
+mod parser_tests;
+
 use super::*;
 use crate::names::{Channel, Key, Nick};
 use proptest::prelude::*;
 use rstest::rstest;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// A file of <https://github.com/ircdocs/parser-tests> (CC0).
-#[derive(Deserialize)]
-struct Vectors<T> {
-    tests: Vec<T>,
+#[rstest]
+#[case::verb_alone("foo", "", "FOO", &[])]
+#[case::source_and_params(":coolguy foo bar baz asdf", "coolguy", "FOO", &["bar", "baz", "asdf"])]
+#[case::trailing(":coolguy foo bar baz :asdf quux", "coolguy", "FOO", &["bar", "baz", "asdf quux"])]
+#[case::empty_trailing("foo bar baz :", "", "FOO", &["bar", "baz", ""])]
+#[case::a_colon_begins_the_trailing("foo bar baz ::asdf", "", "FOO", &["bar", "baz", ":asdf"])]
+#[case::a_colon_within(":coolguy foo b:r :a : b", "coolguy", "FOO", &["b:r", "a : b"])]
+#[case::a_word_behind_a_colon("foo bar :baz", "", "FOO", &["bar", "baz"])]
+#[case::spaces_between("foo   bar  baz   :  asdf quux ", "", "FOO", &["bar", "baz", "  asdf quux "])]
+#[case::spaces_at_the_end(":irc.test NOTICE me  ", "irc.test", "NOTICE", &["me"])]
+#[case::spaces_behind_the_source(":coolguy   PRIVMSG bar :lol :) ", "coolguy", "PRIVMSG", &["bar", "lol :) "])]
+#[case::a_full_source(":a!b@c.d JOIN #rust", "a!b@c.d", "JOIN", &["#rust"])]
+#[case::codes_in_the_host(":a!b@\x0305host\x0f PART #x", "a!b@\x0305host\x0f", "PART", &["#x"])]
+#[case::a_tab_is_no_space("foo bar\tbaz", "", "FOO", &["bar\tbaz"])]
+#[case::behind_tags("@a=b :src AWAY", "src", "AWAY", &[])]
+#[case::modes(":SomeOp MODE #channel +oo SomeUser :AnotherUser", "SomeOp", "MODE", &["#channel", "+oo", "SomeUser", "AnotherUser"])]
+#[case::a_known_mistake(":gravel.mozilla.org 432  #momo :Erroneous", "gravel.mozilla.org", "432", &["#momo", "Erroneous"])]
+fn a_line_is_split(#[case] line: &str, #[case] source: &str, #[case] verb: &str, #[case] params: &[&str]) {
+    let message = Message::parse(line).unwrap();
+    let found = message.source.as_ref().map(ToString::to_string).unwrap_or_default();
+    assert_eq!((found.as_str(), message.verb.to_string().as_str()), (source, verb));
+    assert_eq!(message.params, params);
 }
 
-#[derive(Deserialize, Default)]
-struct Atoms {
-    #[serde(default)]
-    tags: BTreeMap<String, Option<String>>,
-    source: Option<String>,
-    #[serde(default)]
-    verb: String,
-    #[serde(default)]
-    params: Vec<String>,
+#[rstest]
+#[case::values("@a=b;c=32 foo", &[("a", "b"), ("c", "32")])]
+#[case::without_a_value("@a;b= foo", &[("a", ""), ("b", "")])]
+#[case::escapes(r"@a=\\\:\s\r\nb foo", &[("a", "\\; \r\nb")])]
+#[case::an_unknown_escape(r"@a=\b\1 foo", &[("a", "b1")])]
+#[case::a_lone_backslash_at_the_end(r"@a=b\ foo", &[("a", "b")])]
+#[case::the_last_of_a_name_counts("@a=1;a=2 foo", &[("a", "2")])]
+#[case::vendors_and_clients("@+a/b.c=x;d.e/f=y foo", &[("+a/b.c", "x"), ("d.e/f", "y")])]
+#[case::an_equals_sign_in_a_value("@a=b=c foo", &[("a", "b=c")])]
+fn tags_are_read(#[case] line: &str, #[case] expected: &[(&str, &str)]) {
+    let message = Message::parse(line).unwrap();
+    let tags: BTreeMap<&str, &str> = message.tags.iter().map(|(key, value)| (&**key, &**value)).collect();
+    assert_eq!(tags, expected.iter().copied().collect());
 }
 
-#[test]
-fn lines_split_as_the_parser_tests_say() {
-    #[derive(Deserialize)]
-    struct Split {
-        input: String,
-        atoms: Atoms,
-    }
-    let text = include_str!("../../../tests/it/data/parser-tests/msg-split.yaml");
-    let vectors: Vectors<Split> = serde_yaml::from_str(text).unwrap();
-    assert!(vectors.tests.len() > 30);
-    for Split { input, atoms } in vectors.tests {
-        let message = Message::parse(&input).unwrap_or_else(|| panic!("{input:?}"));
-        assert_eq!(message.verb.to_string(), atoms.verb.to_ascii_uppercase(), "{input:?}");
-        assert_eq!(message.params, atoms.params, "{input:?}");
-        assert_eq!(message.source.as_ref().map(ToString::to_string), atoms.source, "{input:?}");
-        let tags: BTreeMap<_, _> =
-            message.tags.iter().map(|(key, value)| (key.to_string(), Some(value.to_string()))).collect();
-        assert_eq!(tags, atoms.tags, "{input:?}");
-    }
-}
-
-#[test]
-fn lines_join_as_the_parser_tests_say() {
-    #[derive(Deserialize)]
-    struct Join {
-        atoms: Atoms,
-        matches: Vec<String>,
-    }
-    let text = include_str!("../../../tests/it/data/parser-tests/msg-join.yaml");
-    let vectors: Vectors<Join> = serde_yaml::from_str(text).unwrap();
-    let mut joined = 0;
-    for Join { atoms, matches } in vectors.tests {
-        // Clients send neither tags nor a source yet; those cases are read back instead.
-        if atoms.source.is_some() || !atoms.tags.is_empty() {
-            for line in &matches {
-                assert_eq!(Message::parse(line).unwrap().params, atoms.params, "{line:?}");
-            }
-            continue;
-        }
-        let mut line = Line::new(Box::leak(atoms.verb.into_boxed_str()));
-        let found = match atoms.params.split_last() {
-            None => line.finish(),
-            Some((last, middles)) => {
-                for middle in middles {
-                    line = line.middle(middle).unwrap();
-                }
-                match line.clone().middle(last) {
-                    Ok(line) => line.finish(),
-                    Err(_) => line.trailing(last).unwrap(),
-                }
-            }
-        };
-        assert!(matches.iter().any(|line| line == found.as_str()), "{found:?} of {matches:?}");
-        joined += 1;
-    }
-    assert!(joined > 3);
-}
-
-#[test]
-fn sources_split_as_the_parser_tests_say() {
-    #[derive(Deserialize)]
-    struct Userhost {
-        source: String,
-        atoms: Parts,
-    }
-    #[derive(Deserialize)]
-    struct Parts {
-        nick: String,
-        user: Option<String>,
-        host: Option<String>,
-    }
-    let text = include_str!("../../../tests/it/data/parser-tests/userhost-split.yaml");
-    let vectors: Vectors<Userhost> = serde_yaml::from_str(text).unwrap();
-    assert!(vectors.tests.len() > 5);
-    for Userhost { source, atoms } in vectors.tests {
-        let Parts { nick, user, host } = atoms;
-        assert_eq!(Source::parse(&source), Source { nick, user, host });
-    }
+#[rstest]
+#[case::nick("coolguy", "coolguy", None, None)]
+#[case::full("coolguy!ag@127.0.0.1", "coolguy", Some("ag"), Some("127.0.0.1"))]
+#[case::without_a_user("coolguy@127.0.0.1", "coolguy", None, Some("127.0.0.1"))]
+#[case::without_a_host("coolguy!ag", "coolguy", Some("ag"), None)]
+#[case::a_tilde("coolguy!~ag@local", "coolguy", Some("~ag"), Some("local"))]
+#[case::codes("coolguy!ag@net\x035w\x03ork.admin", "coolguy", Some("ag"), Some("net\x035w\x03ork.admin"))]
+fn a_source_is_split(
+    #[case] text: &str,
+    #[case] nick: &str,
+    #[case] user: Option<&str>,
+    #[case] host: Option<&str>,
+) {
+    let (user, host) = (user.map(str::to_owned), host.map(str::to_owned));
+    assert_eq!(Source::parse(text), Source { nick: nick.into(), user, host });
 }
 
 #[rstest]

@@ -1,0 +1,35 @@
+//! Bytes from a socket, cut anywhere, become lines, and lines messages; what a user types becomes one line or none.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use towline::irc::codec::{Codec, LONGEST_LINE};
+use towline::irc::wire::{Line, Message};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&cut, bytes)) = data.split_first() else { return };
+    let mut whole = Codec::new(None);
+    let mut lines = Vec::new();
+    whole.feed(bytes, usize::MAX, &mut lines);
+    assert!(whole.held() <= LONGEST_LINE);
+    let mut pieces = Codec::new(None);
+    let mut again = Vec::new();
+    for piece in bytes.chunks(usize::from(cut) + 1) {
+        pieces.feed(piece, usize::MAX, &mut again);
+    }
+    assert_eq!(lines, again);
+    for line in &lines {
+        assert!(!line.contains(['\r', '\n', '\0']));
+        if let Some(message) = Message::parse(line) {
+            let _ = (message.server_time(), message.msgid(), message.account(), message.batch());
+            assert!(message.params.iter().all(|param| !param.contains(['\r', '\n', '\0'])));
+        }
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        for line in [Line::raw(text), Line::new("PRIVMSG").trailing(text)].into_iter().flatten() {
+            let (inner, end) = line.as_bytes().split_at(line.as_bytes().len() - 2);
+            assert_eq!(end, b"\r\n");
+            assert!(!inner.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+            let _ = (line.verb(), format!("{line:?}"));
+        }
+    }
+});

@@ -29,6 +29,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -180,6 +181,7 @@ impl Bridge {
         self.tasks.spawn(self.clone().index_history());
         self.tasks.spawn(self.clone().prune_daily());
         self.tasks.spawn(self.clone().keep_looking_back());
+        self.tasks.spawn(self.clone().watch_for_suspension());
         Ok(())
     }
 
@@ -241,9 +243,50 @@ impl Bridge {
         if let Some(running) = self.session(row.id) {
             return Ok(running);
         }
-        let handle = session::start(self, row).await?;
+        self.restart_locked(row, 0).await
+    }
+
+    /// Starts a session that has failed.
+    fn restart_session(&self, row: SessionRow, failures: u32) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let _one_at_a_time = self.starting.lock().await;
+            if self.session(row.id).is_none() {
+                self.restart_locked(row, failures).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn restart_locked(&self, row: SessionRow, failures: u32) -> Result<SessionHandle, StoreError> {
+        let handle = session::start(self, row, failures).await?;
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.row.id, handle.clone());
         Ok(handle)
+    }
+
+    /// A session has failed, and is none until it starts anew.
+    fn forget_session(&self, id: i64) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Notices when the machine was suspended: connections may be dead, and their timers have stood still.
+    async fn watch_for_suspension(self) {
+        const EACH: Duration = Duration::from_secs(10);
+        const MOST_DRIFT: i64 = 15_000;
+        let mut last = (self.clock.now(), self.clock.unix_ms());
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(EACH) => {}
+                () = self.stop.cancelled() => return,
+            }
+            let now = (self.clock.now(), self.clock.unix_ms());
+            let awake =
+                i64::try_from(now.0.saturating_duration_since(last.0).as_millis()).unwrap_or(i64::MAX);
+            if now.1.saturating_sub(last.1).saturating_sub(awake) >= MOST_DRIFT {
+                tracing::info!("the machine was suspended, or its clock was set: all connections are tried");
+                self.sessions(None).iter().for_each(SessionHandle::probe);
+            }
+            last = now;
+        }
     }
 
     /// Milliseconds since 1970.

@@ -26,6 +26,9 @@ pub const NAMES: [&str; 11] = [
 /// The environment variable that says where the process ends.
 pub const VARIABLE: &str = "TOWLINE_FAILPOINT";
 
+/// The environment variable with the text at which a session fails, as by a mistake in the code.
+pub const PANIC_VARIABLE: &str = "TOWLINE_PANIC_AT";
+
 /// A place at which a test may kill the process; see the module. With a condition, only passes that meet it count;
 /// with `soon`, the end comes a moment after the pass, when what the place has made is on its way.
 macro_rules! failpoint {
@@ -53,7 +56,7 @@ compile_error!(
 );
 
 #[cfg(feature = "failpoints")]
-pub(crate) use armed::{reached, reached_soon};
+pub(crate) use armed::{panic_at, reached, reached_soon};
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -63,7 +66,7 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    use super::{NAMES, VARIABLE};
+    use super::{NAMES, PANIC_VARIABLE, VARIABLE};
 
     /// Long enough for bytes to leave a loopback socket, short enough to come before what follows is done.
     const SOON: Duration = Duration::from_millis(3);
@@ -118,6 +121,13 @@ mod armed {
                 die();
             });
         }
+    }
+
+    /// Fails where a session reads the text that a test has named.
+    pub(crate) fn panic_at(text: &str) {
+        static TEXT: OnceLock<Option<String>> = OnceLock::new();
+        let wanted = TEXT.get_or_init(|| std::env::var(PANIC_VARIABLE).ok());
+        assert!(wanted.as_deref() != Some(text), "a test wanted this");
     }
 
     fn die() -> ! {

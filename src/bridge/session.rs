@@ -22,6 +22,8 @@ mod record;
 mod refill;
 mod requests;
 mod settlement;
+mod stop;
+mod supervision;
 mod waiting;
 pub(super) mod wording;
 
@@ -154,8 +156,12 @@ enum Woken {
     Timer,
 }
 
-/// Starts the actor of a session.
-pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHandle, StoreError> {
+/// Starts the actor of a session, which has failed so often.
+pub(super) async fn start(
+    bridge: &Bridge,
+    row: SessionRow,
+    failures: u32,
+) -> Result<SessionHandle, StoreError> {
     let slug = Slug::new(&row.network).ok();
     let network = slug.and_then(|slug| bridge.config.networks.get(&slug)).cloned();
     let (requests, mailbox) = mpsc::channel(REQUESTS);
@@ -229,7 +235,7 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
     }
     // The room comes into being with the session, not with its first line.
     bridge.wake_delivery(actor.network_room);
-    bridge.tasks.spawn(actor.run());
+    bridge.tasks.spawn(supervision::supervise(actor, failures));
     Ok(handle)
 }
 
@@ -324,6 +330,8 @@ impl Actor {
         let now = self.now();
         let mut events = Vec::new();
         for message in messages.drain(..) {
+            #[cfg(feature = "failpoints")]
+            crate::failpoint::panic_at(message.params.last().map_or("", String::as_str));
             if let Some(link) = &mut self.link {
                 link.session.handle(&message, now, &mut events);
             }

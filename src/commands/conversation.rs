@@ -1,7 +1,7 @@
 //! Channels and people: join, part, query, msg, raw.
 
 use super::{Context, usage};
-use crate::bridge::{Outcome, Refusal, Request};
+use crate::bridge::{Outcome, Place, Refusal, Request};
 use crate::names::{Channel, Key};
 
 /// `join [NETWORK] #CHANNEL [KEY]`.
@@ -47,6 +47,20 @@ pub(super) async fn message(context: Context<'_>) -> Outcome {
         }
         _ => usage("msg"),
     }
+}
+
+/// `stop [NETWORK] [#CHANNEL | NICK]`.
+pub(super) async fn stop(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let mut name = rest.trim().to_owned();
+    if let (Place::Buffer { buffer, .. }, true) = (context.call.place, name.is_empty()) {
+        let own = context.bridge.store.own_buffers(context.call.user.id).await?;
+        name = own.into_iter().find(|own| own.id == buffer).map(|own| own.name).unwrap_or_default();
+    }
+    if name.is_empty() {
+        return usage("stop");
+    }
+    session.ask(Request::Stop { name }).await
 }
 
 /// `raw [NETWORK] LINE`.

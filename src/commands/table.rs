@@ -84,6 +84,9 @@ commands! {
         => history::history;
     "forget" in "History": "forget #CHANNEL | NICK | NETWORK", "deletes what is kept of a conversation, or of a network",
         "It asks first. What stands in the rooms is the homeserver's and stays there." => history::forget;
+    "stop" in "Channels and people": "stop [NETWORK] [#CHANNEL | NICK]", "drops what you said there and has not left yet",
+        "IRC takes lines slowly: of a long paste, what still waits can be stopped. In a conversation's own room its name \
+         may be left out." => conversation::stop;
     "nick" in "You": "nick [NETWORK] [NICK]", "takes another nick on a network, or shows yours",
         "" => account::nick;
     "sasl" in "You": "sasl [NETWORK] [ACCOUNT PASSWORD | off]", "logs you in with the network's services",

@@ -24,6 +24,9 @@ pub const MOST_MESSAGES: usize = 256;
 /// What is read at once, into a buffer on the stack: a connection that waits holds none.
 const CHUNK: usize = 4096;
 
+/// Bytes that are written and still held.
+const MOST_WRITTEN: usize = 64 * 1024;
+
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -159,6 +162,11 @@ impl Connection {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
+            }
+            // A server that reads slowly never lets the buffer become empty.
+            if self.written >= MOST_WRITTEN {
+                self.outgoing.drain(..self.written);
+                self.written = 0;
             }
             self.dirty = true;
         }

@@ -1,7 +1,6 @@
 //! CTCP: what stands between two 0x01 in a message.
 //!
-//! Only read, never answered: an answer tells strangers about the bouncer, and with many users one channel
-//! message would make many replies. `ACTION` is a message like any other.
+//! Only read; the session answers some of it. `ACTION` is a message like any other.
 //!
 //! Invariant 9: a command word is cut at [`LONGEST_COMMAND`] bytes; the rest is bounded by the line.
 //!

@@ -23,6 +23,7 @@ mod nicks;
 mod numerics;
 mod outgoing;
 mod registration;
+mod replies;
 mod timers;
 mod verdict;
 
@@ -96,6 +97,7 @@ pub struct Session {
     fences: Fences,
     /// How many messages had a label.
     labels: u64,
+    replies: replies::Replies,
     batches: Batches,
     requests: Requests,
     jitter: Jitter,
@@ -130,6 +132,7 @@ impl Session {
             queue: Queue::new(config.flood, now),
             fences: Fences::default(),
             labels: 0,
+            replies: replies::Replies::default(),
             batches: Batches::default(),
             requests: Requests::default(),
             jitter: Jitter::new(config.seed),

@@ -6,6 +6,7 @@ use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};
 use crate::support::ircd::{self, Person};
 
+mod failure;
 mod hostile;
 
 fn says(part: &str) -> impl Fn(&Event) -> bool {

@@ -38,6 +38,16 @@ impl Line {
         let (IncomingKind::Ctcp { command } | IncomingKind::CtcpReply { command }) = &self.kind else {
             return RichText::new();
         };
+        if command == "DCC" && matches!(self.kind, IncomingKind::Ctcp { .. }) {
+            let text = format!(
+                "{} offers you a direct connection ({}), for a file or a chat. That can't be had through a bridge, which \
+                 {} was told.",
+                self.from.nick,
+                strip_irc(&self.text),
+                self.from.nick
+            );
+            return RichText::plain(text);
+        }
         let text = format!("{} sent CTCP {command} {}", self.from.nick, strip_irc(&self.text));
         RichText::plain(text.trim_end())
     }

@@ -60,6 +60,13 @@ pub enum Request {
     },
     /// Send a line as it stands.
     Raw(String),
+    /// Drop what waits for a channel or a conversation.
+    Stop {
+        /// Its name.
+        name: String,
+    },
+    /// See whether the server is still there.
+    Probe,
     /// Log in with SASL from now on, or no more.
     Sasl(Option<(String, SecretString)>),
     /// See how SASL is set.
@@ -89,6 +96,12 @@ impl SessionHandle {
                 "It was handed on, and nothing was heard of it so far. Should it fail, the network's room says so.",
             )),
         }
+    }
+
+    /// Has the session see whether its server is still there. One that has much to do will find out by itself.
+    pub(in crate::bridge) fn probe(&self) {
+        let (answer, _) = oneshot::channel();
+        let _ = self.requests.try_send((Request::Probe, answer));
     }
 
     /// Opens the room of a conversation.
@@ -142,6 +155,14 @@ impl Actor {
                     .map_or_else(|refusal| Reply::Now(Err(refusal)), Reply::Later)
             }
             Request::Raw(line) => self.raw(&line).into(),
+            Request::Stop { name } => self.stop_lines(&name).into(),
+            Request::Probe => {
+                let now = self.now();
+                if let Some(link) = &mut self.link {
+                    link.session.probe(now);
+                }
+                Reply::Now(Ok(RichText::new()))
+            }
             Request::Sasl(login) => self.sasl(login).await.into(),
             Request::ShowSasl => self.show_sasl().await.into(),
         }

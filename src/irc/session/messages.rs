@@ -1,6 +1,6 @@
 //! What people and servers say: PRIVMSG, NOTICE, and the server's own remarks.
 //!
-//! Nothing is answered here, CTCP least of all. Formatting codes stay in the text.
+//! CTCP requests are answered in [`replies`](super::replies). Formatting codes stay in the text.
 //!
 //! Spec: modern IRC docs "Sending Messages", "`STATUSMSG` Parameter"; draft-oakley-irc-ctcp-02.
 
@@ -50,6 +50,12 @@ impl Session {
         }
         if origin != Origin::Live {
             own |= self.was_own(message.param(0), &from, context);
+        }
+        if origin == Origin::Live
+            && !notice
+            && let Some(ctcp) = Ctcp::parse(raw).filter(|ctcp| !ctcp.is_action())
+        {
+            self.answer_ctcp(&from.nick, &ctcp.command, ctcp.params, now);
         }
         let Some(target) = self.message_target(message.param(0), &from, own) else {
             if origin == Origin::Live {

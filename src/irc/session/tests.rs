@@ -7,6 +7,7 @@ mod membership;
 mod messages;
 mod nicks;
 mod registration;
+mod replies;
 mod robustness;
 mod timers;
 

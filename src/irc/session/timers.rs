@@ -89,19 +89,30 @@ impl Session {
         }
     }
 
+    /// The connection may be dead although nothing says so: the server is asked now, and has no longer than usual.
+    pub fn probe(&mut self, now: Instant) {
+        if self.state == State::Ready && self.keepalive_sent.is_none() {
+            self.ask_for_life(now);
+        }
+    }
+
+    fn ask_for_life(&mut self, now: Instant) {
+        self.keepalive_sent = Some(now);
+        // Messages of an open fence have left already, so this PING may confirm them too.
+        let line = if self.greeted_by_znc && self.fences.bare() == 0 {
+            Line::ping("towline")
+        } else {
+            self.fence(now)
+        };
+        self.control(line);
+    }
+
     fn tick_ready(&mut self, now: Instant, events: &mut Vec<Event>) {
         if self.keepalive_at() <= now {
             if self.keepalive_sent.is_some() {
                 return self.disconnect("the server is silent: ping timeout", Verdict::Retry, events);
             }
-            self.keepalive_sent = Some(now);
-            // Messages of an open fence have left already, so this PING may confirm them too.
-            let line = if self.greeted_by_znc && self.fences.bare() == 0 {
-                Line::ping("towline")
-            } else {
-                self.fence(now)
-            };
-            self.control(line);
+            self.ask_for_life(now);
         }
         if self.fences.impatient_at().is_some_and(|at| at <= now) {
             let line = self.fence(now);

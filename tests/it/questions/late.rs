@@ -86,3 +86,28 @@ async fn what_is_said_through_a_session_that_does_not_run_is_answered() {
     let answer = scene.world.homeserver.wait_event(&scene.room, answer_to(&event)).await;
     assert!(answer.body().contains("was not sent: @alice:test.local has no permission"), "{}", answer.body());
 }
+
+/// A paste behind flood control: what has left has left.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_channel_can_be_stopped_and_nothing_else_is() {
+    let mut scene = scene_in(World::start().await).await;
+    scene.world.stop_bridge().await;
+    let mut config = scene.world.config();
+    for network in config.networks.values_mut() {
+        network.flood.burst = 3;
+        network.flood.interval = Duration::from_secs(2);
+    }
+    scene.world.start_bridge_with(config).await;
+    scene.world.ircd.wait_joined("#rust", "alice").await;
+    let paste: Vec<String> = (0..50).map(|number| format!("line {number}")).collect();
+    scene.alice.send_text(&scene.room, &paste.join("\n"));
+    scene.bob.wait_text("line 0").await;
+    scene.alice.send_text(&scene.room, "!irc stop");
+    let is_told = |event: &Event| event.body().starts_with("Stopped: what had not left of one message");
+    scene.world.homeserver.wait_event(&scene.room, is_told).await;
+    let said = scene.said_in_the_end().await;
+    assert!(said.len() < 50 && said[0] == "line 0", "{said:?}");
+    scene.alice.send_text(&scene.room, "!irc stop");
+    let is_told = |event: &Event| event.body() == "Nothing waits to be sent to #rust.";
+    scene.world.homeserver.wait_event(&scene.room, is_told).await;
+}

@@ -38,7 +38,6 @@ fn a_message_has_a_target_and_a_kind(
     let events = bench.server(line);
     let [Event::Message { target, kind, text, own: false, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((target, kind, text.as_str()), (&expected, &as_kind, says));
-    assert_eq!(bench.sent(), [""; 0], "nothing is answered");
 }
 
 #[test]

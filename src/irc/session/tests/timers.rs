@@ -82,3 +82,17 @@ fn no_timer_stays_due_after_quit() {
     let (events, _) = bench.wait(Duration::from_mins(1));
     assert!(disconnected(&events).is_some());
 }
+
+#[test]
+fn after_the_machine_was_suspended_the_server_is_asked_at_once() {
+    let mut bench = Bench::ready();
+    bench.session.probe(bench.now);
+    assert_eq!(bench.sent(), ["PING :towline-1"]);
+    // Once is enough, and an answer is an answer.
+    bench.session.probe(bench.now);
+    assert_eq!(bench.sent(), [""; 0]);
+    bench.server("PONG towline-1");
+    assert_eq!(bench.wait(Duration::from_secs(31)).0, []);
+    bench.session.probe(bench.now);
+    assert_eq!(disconnected(&bench.wait(Duration::from_secs(31)).0), Some(Verdict::Retry));
+}

@@ -39,7 +39,7 @@ use crate::irc::tls::Tls;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
-pub use desk::{Call, Console, Place};
+pub use desk::{Call, Console, MOST_LISTED, PREFIX, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{Request, SessionHandle, SessionState, Status};

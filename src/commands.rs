@@ -44,7 +44,10 @@ impl Console for Commands {
                 let text = format!("I stopped after {MOST_AT_ONCE} lines; send the rest in another message.");
                 answer = answer.line().text(text);
             }
-            if answer.is_empty() { help::unknown("", call.permission, call.place) } else { answer }
+            if answer.is_empty() {
+                answer = help::as_typed_in(help::unknown("", call.permission, call.place), call.place);
+            }
+            answer
         })
     }
 
@@ -91,10 +94,11 @@ fn holds_secret(permission: Permission, line: &str) -> bool {
 async fn run(bridge: &Bridge, call: &Call, line: &str) -> RichText {
     let (name, rest) = name_and_rest(line);
     let Some(command) = find(name, call.permission) else {
-        return help::unknown(name, call.permission, call.place);
+        return help::as_typed_in(help::unknown(name, call.permission, call.place), call.place);
     };
     let context = Context { bridge, call, rest };
-    (command.run)(context).await.unwrap_or_else(|refusal| RichText::plain(refusal.to_string()))
+    let text = (command.run)(context).await.unwrap_or_else(Refusal::into_text);
+    help::as_typed_in(text, call.place)
 }
 
 impl<'a> Context<'a> {
@@ -140,7 +144,7 @@ impl<'a> Context<'a> {
 }
 
 /// The answer to a command whose words don't fit it.
-fn usage(name: &str) -> Outcome {
-    let usage = table::find(name).map_or("", |command| command.usage);
-    Err(Refusal::asked(format!("Type it like this: {usage}")))
+fn usage(context: &Context<'_>, name: &str) -> Outcome {
+    let usage = table::find(name).map(|command| help::usage_in(command, context.call.place));
+    Err(Refusal::Asked(RichText::plain("Type it like this: ").code(usage.unwrap_or_default())))
 }

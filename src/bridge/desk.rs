@@ -22,7 +22,9 @@ use super::ghosts::GhostError;
 const AT_ONCE: i64 = 20;
 
 /// What makes a message in a buffer's room a command.
-const PREFIX: &str = "!irc";
+pub const PREFIX: &str = "!irc";
+/// Lines of the history that one answer lists, at most.
+pub const MOST_LISTED: i64 = 200;
 
 /// Whether a message in a buffer's room is a command, and not for IRC.
 pub(super) fn is_room_command(body: &str) -> bool {

@@ -9,7 +9,7 @@ pub(super) async fn join(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     let mut words = rest.split_whitespace();
     let (Some(name), key, None) = (words.next(), words.next(), words.next()) else {
-        return usage("join");
+        return usage(&context, "join");
     };
     let channel = channel(name)?;
     let key =
@@ -22,7 +22,7 @@ pub(super) async fn part(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     let (name, reason) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     if name.is_empty() {
-        return usage("part");
+        return usage(&context, "part");
     }
     session.ask(Request::Part { channel: channel(name)?, reason: reason.trim().to_owned() }).await
 }
@@ -32,7 +32,7 @@ pub(super) async fn query(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     let (nick, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     if nick.is_empty() {
-        return usage("query");
+        return usage(&context, "query");
     }
     let text = text.trim();
     session.query(nick, (!text.is_empty()).then(|| text.to_owned())).await
@@ -45,7 +45,7 @@ pub(super) async fn message(context: Context<'_>) -> Outcome {
         Some((target, text)) if !text.trim().is_empty() => {
             session.ask(Request::Message { target: target.to_owned(), text: text.trim().to_owned() }).await
         }
-        _ => usage("msg"),
+        _ => usage(&context, "msg"),
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn message(context: Context<'_>) -> Outcome {
 pub(super) async fn raw(context: Context<'_>) -> Outcome {
     let (session, line) = context.session()?;
     if line.is_empty() {
-        return usage("raw");
+        return usage(&context, "raw");
     }
     session.ask(Request::Raw(line.to_owned())).await
 }

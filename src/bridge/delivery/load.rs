@@ -16,9 +16,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::super::Bridge;
+use super::super::desk::{MOST_LISTED, PREFIX};
 use super::super::session::wording;
 use super::merge;
-use crate::format::RichText;
+use crate::format::{RichText, date};
 use crate::store::{Committed, Folded, Folding, Incoming, NewOutbox, OutboxKind, RoomKind, StoreError};
 
 /// How full the rooms are.
@@ -149,10 +150,16 @@ pub(super) fn notice_of(folded: Folded, is_kept: bool) -> RichText {
         (format!("{} lines {span} are", with_commas(lines)), fate)
     };
     let text = RichText::plain(format!("{what} not shown here: the homeserver was away. "));
-    if is_kept {
-        text.text(format!("{} in the history; type ", fate[0])).code("history").text(".")
+    if !is_kept {
+        return text.text(fate[1]);
+    }
+    let text = text.text(format!("{} in the history; ", fate[0]));
+    // It stands in a channel's room, where words without the prefix would be said on IRC.
+    if lines <= MOST_LISTED {
+        text.text("type ").code(format!("{PREFIX} history {MOST_LISTED}")).text(".")
     } else {
-        text.text(fate[1])
+        let day = date(first_at);
+        text.text("to find one, type ").code(format!("{PREFIX} search since {day} WORDS")).text(".")
     }
 }
 
@@ -234,14 +241,14 @@ mod tests {
         1_763_726_865_000,
         true,
         "4,210 lines from 2025-11-21 12:03:10 to 12:07:45 UTC are not shown here: the \
-        homeserver was away. They are in the history; type history."
+        homeserver was away. They are in the history; to find one, type !irc search since 2025-11-21 WORDS."
     )]
     #[case::one(
         1,
         1_763_726_590_000,
         true,
         "1 line of 2025-11-21 12:03:10 UTC is not shown here: the homeserver was away. \
-        It is in the history; type history."
+        It is in the history; type !irc history 200."
     )]
     #[case::of_the_server(
         1_000_000,

@@ -356,5 +356,6 @@ impl Actor {
 }
 
 fn not_connected(network: &str) -> Refusal {
-    Refusal::asked(format!("You are not connected to {network}. Type connect first."))
+    let text = format!("You are not connected to {network}. Type ");
+    Refusal::Asked(RichText::plain(text).code("connect").text(" first."))
 }

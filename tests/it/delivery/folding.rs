@@ -34,7 +34,7 @@ async fn beyond_the_bound_lines_go_to_the_history_and_notices_say_how_many() {
     assert_eq!(talk.world.database().texts(waiting).await, ["102"]);
     talk.world.homeserver.faults().clear();
     talk.world.homeserver.wait_message(&talk.room, "alice: look").await;
-    let is_last = |body: &str| body.starts_with("50 lines ") && body.contains("type history");
+    let is_last = |body: &str| body.starts_with("50 lines ") && body.contains("type !irc history 200");
     talk.world.homeserver.wait_event(&talk.room, |event| is_last(event.body())).await;
     let lines = talk.world.homeserver.timeline_lines(&talk.room);
     let start = lines.iter().position(|line| line == "first").unwrap();

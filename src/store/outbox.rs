@@ -204,7 +204,7 @@ impl Store {
                         Some(Kept::As(line)) => Some(*line),
                         Some(Kept::Not) | None => None,
                     };
-                    if !folder.takes(tx, number, row.room).await? {
+                    if !folder.takes(tx, number, row.room, line.is_some()).await? {
                         insert_row(tx, row, payload, line, now).await?;
                     }
                 }

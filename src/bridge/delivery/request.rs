@@ -187,8 +187,8 @@ fn content_of<'a>(room: &RoomRow, request: &'a Outbox) -> Cow<'a, str> {
     let Ok(folded) = serde_json::from_str::<Folded>(&request.payload) else {
         return Cow::Borrowed(&request.payload);
     };
-    let is_kept = room.kind().is_ok_and(|kind| kind == RoomKind::Private);
-    let text = load::notice_of(folded, is_kept);
+    let is_channel = room.kind().is_ok_and(|kind| kind == RoomKind::Private);
+    let text = load::notice_of(folded, is_channel);
     let mut content = content::message(MessageType::Notice, &text, None);
     content[CONTENT_KEY] = request.txn_id.as_str().into();
     Cow::Owned(content.to_string())

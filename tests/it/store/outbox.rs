@@ -50,7 +50,9 @@ async fn what_a_full_room_has_no_space_for_is_counted_and_told_in_its_place() {
         let incoming = Incoming { outbox: rows(texts), folding, ..Incoming::default() };
         store.commit_incoming(set.session.id, set.epoch, "fake", incoming, NOW).await.unwrap().folded
     };
-    let folded = |lines: i64| format!(r#"{{"folded":{lines},"first_at":{NOW},"last_at":{NOW}}}"#);
+    // None of these has a line of the history.
+    let folded =
+        |lines: i64| format!(r#"{{"folded":{lines},"unkept":{lines},"first_at":{NOW},"last_at":{NOW}}}"#);
     // An estimate that is too low folds nothing that there is space for.
     assert!(commit(&["1", "2"], 0, &[]).await.is_empty());
     assert_eq!(commit(&["3", "4", "5"], 1, &[]).await, [(room, 2)].into());

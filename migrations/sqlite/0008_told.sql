@@ -1,0 +1,4 @@
+-- What is told must be true, and must be told although the process ends before.
+
+-- How many of the folded lines are in no history either.
+ALTER TABLE fold ADD COLUMN unkept INTEGER NOT NULL DEFAULT 0;

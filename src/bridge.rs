@@ -103,8 +103,7 @@ pub struct Shared {
     settled: Mutex<HashMap<i64, (String, String)>>,
     /// What is being sent, to be confirmed by its echo.
     attempts: delivery::Attempts,
-    /// What is to be told about requests that were refused.
-    refusals: delivery::Refusals,
+    /// Who tells about requests that were refused.
     tellers: Lanes<delivery::RefusalKey>,
     /// How full the rooms' outboxes are.
     load: delivery::Load,
@@ -141,7 +140,6 @@ impl Bridge {
             receipts: Lanes::default(),
             settled: Mutex::default(),
             attempts: delivery::Attempts::default(),
-            refusals: delivery::Refusals::default(),
             tellers: Lanes::default(),
             load: delivery::Load::default(),
             unsure: Mutex::default(),
@@ -178,7 +176,7 @@ impl Bridge {
             self.wake_lane(&lane);
         }
         self.tasks.spawn(self.clone().index_history());
-        self.tasks.spawn(self.clone().prune_daily());
+        self.tasks.spawn(self.clone().tidy_daily());
         self.tasks.spawn(self.clone().keep_looking_back());
         Ok(())
     }

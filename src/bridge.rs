@@ -8,6 +8,7 @@
 //! | `delivery` | one lane per room: the outbox, in order | nothing |
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
+//! | `renewal` | rooms that the homeserver no longer has | nothing |
 //!
 //! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
 //! and repeated, since whoever wakes looks into the store.
@@ -20,6 +21,7 @@ mod inbox;
 mod lanes;
 mod look_back;
 mod outcome;
+mod renewal;
 mod rooms;
 mod session;
 mod upkeep;

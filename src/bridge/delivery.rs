@@ -93,7 +93,8 @@ impl Bridge {
 
     async fn try_deliver(&self, room: i64) -> Result<(), StoreError> {
         let Some(row) = self.store.room(room).await? else {
-            return Ok(());
+            // It was gone on the homeserver, and another one was made.
+            return self.store.set_room_aside(room).await;
         };
         let Some(room_id) = self.wait_for_room(&row).await else {
             return Ok(());

@@ -225,7 +225,7 @@ impl Bridge {
         });
         let reason = match (&found, session) {
             _ if permission == Permission::None => "You have no permission to use this bridge.".to_owned(),
-            (Some(ghost), Some(session)) => match session.query(&ghost.nick, None).await {
+            (Some(ghost), Some(session)) => match self.query(&session, &ghost.nick, None).await {
                 Ok(_) => format!(
                     "The conversation with {} has a room of its own; see your invitations.",
                     ghost.nick

@@ -14,7 +14,7 @@ pub(super) async fn join(context: Context<'_>) -> Outcome {
     let channel = channel(name)?;
     let key =
         key.map(Key::new).transpose().map_err(|error| Refusal::asked(format!("That is no key: {error}.")))?;
-    session.ask(Request::Join { channel, key }).await
+    context.bridge.join(&session, channel, key).await
 }
 
 /// `part [NETWORK] #CHANNEL [REASON]`.
@@ -35,7 +35,7 @@ pub(super) async fn query(context: Context<'_>) -> Outcome {
         return usage(&context, "query");
     }
     let text = text.trim();
-    session.query(nick, (!text.is_empty()).then(|| text.to_owned())).await
+    context.bridge.query(&session, nick, (!text.is_empty()).then(|| text.to_owned())).await
 }
 
 /// `msg [NETWORK] NICK TEXT`.

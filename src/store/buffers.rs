@@ -48,6 +48,8 @@ pub struct NewBuffer {
     pub owner: i64,
     /// The queue in which the room's events wait.
     pub lane: String,
+    /// Rooms that the homeserver no longer has: if one of them shows the buffer, it does so no more.
+    pub gone: Vec<i64>,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
@@ -152,7 +154,7 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_all(p).await)?)
     }
 
-    /// The buffer, its room's intent stored where it is new. A channel that is opened is wanted from then on; a key
+    /// The buffer, its room's intent stored where it is new or the one before is gone. A channel that is opened is wanted from then on; a key
     /// that is given replaces the one before.
     pub async fn open_buffer(&self, new: NewBuffer) -> Result<Buffer, StoreError> {
         const CHANNEL: &str = "INSERT INTO channel (network, folded, name) VALUES ($1, $2, $3)
@@ -161,6 +163,8 @@ impl Store {
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (session, kind, folded)
             DO UPDATE SET wanted = excluded.wanted, key = COALESCE(excluded.key, buffer.key) RETURNING id";
+        const GONE: &str = "DELETE FROM link WHERE role = 'private' AND buffer = $1 AND room = $2";
+        const UNFOLD: &str = "DELETE FROM fold WHERE room = $1";
         const FIND: &str = buffer_query!("WHERE buffer.id = $1");
         // What waits in the outbox will be shown; what the history has beyond it was shown in a room that is gone.
         const REFILL: &str = "UPDATE room SET refill = 1 WHERE room_id IS NULL AND refill = 0
@@ -195,6 +199,13 @@ impl Store {
                         .bind(key)
                         .fetch_one(c)
                         .await)?;
+                    for room in new.gone {
+                        if execute!(tx, GONE, id, room)? > 0 {
+                            tracing::info!(room, "a room that the homeserver no longer has is made anew");
+                            // What was folded is in the history, as what the new room begins with.
+                            execute!(tx, UNFOLD, room)?;
+                        }
+                    }
                     let kind = match new.kind {
                         BufferKind::Channel => RoomKind::Private,
                         BufferKind::Query => RoomKind::Query,

@@ -121,6 +121,7 @@ impl Set {
             creator: "@bot:x".into(),
             owner: self.user.id,
             lane: format!("session/{}", self.session.id),
+            gone: Vec::new(),
             created_at: NOW,
         }
     }

@@ -21,6 +21,16 @@ const MOST: usize = 200;
 /// A room and the code of the refusal.
 pub(in crate::bridge) type Key = (i64, String);
 
+/// What to type where a room may be gone: no failed call makes another by itself.
+fn remedy(room: &RoomRow, code: &str) -> Option<String> {
+    let name = room.buffer_name.as_deref().filter(|_| matches!(code, "M_FORBIDDEN" | "M_NOT_FOUND"))?;
+    match room.kind().ok()? {
+        RoomKind::Private => Some(format!("join {name}")),
+        RoomKind::Query => Some(format!("query {name}")),
+        _ => None,
+    }
+}
+
 impl Bridge {
     /// Sets a request aside, with what its user is to be told, in one commit.
     pub(super) async fn set_aside(
@@ -122,12 +132,16 @@ impl Bridge {
         } else {
             format!("{first}, and {} more like it.", count - 1)
         };
-        let session = self.store.room(*room).await?.and_then(|room| room.session);
-        let network_room = match session {
+        let refusing = self.store.room(*room).await?;
+        let network_room = match refusing.as_ref().and_then(|room| room.session) {
             Some(session) => self.store.network_room(session).await?,
             None => None,
         };
-        let content = content::message(MessageType::Notice, &RichText::plain(text), None);
+        let mut text = RichText::plain(text);
+        if let Some(remedy) = refusing.as_ref().and_then(|room| remedy(room, code)) {
+            text = text.text(" If that room is gone, I make another: type ").code(remedy).text(".");
+        }
+        let content = content::message(MessageType::Notice, &text, None);
         let row = network_room.map(|room| content::message_row(room, self.client.bot(), content, None));
         let rows: Vec<_> = row.into_iter().collect();
         self.store.tell_untold(*room, code, last, rows, self.clock.unix_ms()).await?;

@@ -44,6 +44,19 @@ impl Store {
         .await
     }
 
+    /// Sets everything aside that waits for a room which shows nothing any more.
+    pub async fn set_room_aside(&self, room: i64) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE outbox SET state = 'refused', note = 'its room is gone', payload = NULL
+            WHERE room = $1 AND state = 'queued' AND NOT EXISTS (SELECT 1 FROM link WHERE link.room = $1)";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, room)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Rooms and codes of which refusals are still to be told, oldest first.
     pub async fn untold_kinds(&self, limit: i64) -> Result<Vec<(i64, String)>, StoreError> {
         const SQL: &str = "SELECT room, untold FROM outbox WHERE untold IS NOT NULL

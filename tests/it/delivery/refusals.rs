@@ -30,7 +30,8 @@ async fn each_kind_of_refusal_is_told_in_words() {
     faults.fail("PUT", "/state/m.room.topic", refusal("M_FORBIDDEN", "not you"), 1);
     talk.bob.topic("#rust", "new");
     talk.world.homeserver.wait_event(&network, |event| event.body().contains("It was not made.")).await;
-    let second = "The homeserver refused a change of the room in #rust: not you. It was not made.";
+    let second = "The homeserver refused a change of the room in #rust: not you. It was not made. If that room is gone, I \
+        make another: type join #rust.";
     assert_eq!(told(&talk), [first, second]);
 }
 

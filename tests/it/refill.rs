@@ -141,3 +141,42 @@ async fn a_conversations_room_that_is_gone_is_made_anew_with_its_lines_before_th
     alice.send_text(&again, "four");
     bob.wait_text("four").await;
 }
+
+/// Before, a session that had lost its store for a moment forgot that lines were to come.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_could_not_be_stored_come_when_the_store_is_back() {
+    let world = World::builder().config("limits: { refill: 3 }").start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "one");
+    world.homeserver.wait_message(&room, "one").await;
+    world.wait_outbox_empty().await;
+    world.homeserver.purge(&room);
+    let mut raw = Raw::new(&world.database).await;
+    if world.database().bytes().is_some() {
+        raw.execute(
+            "CREATE TRIGGER lose_lines BEFORE INSERT ON outbox WHEN NEW.ts IS NOT NULL
+             BEGIN SELECT RAISE(ABORT, 'lost'); END",
+        )
+        .await;
+    } else {
+        raw.execute(
+            "CREATE FUNCTION lose_lines() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'lost'; END $$;
+             CREATE TRIGGER lose_lines BEFORE INSERT ON outbox FOR EACH ROW WHEN (NEW.ts IS NOT NULL)
+             EXECUTE FUNCTION lose_lines()",
+        )
+        .await;
+    }
+    alice.send_text(&control, "join #rust");
+    world.ircd.wait_gone("alice").await;
+    if world.database().bytes().is_some() {
+        raw.execute("DROP TRIGGER lose_lines").await;
+    } else {
+        raw.execute("DROP TRIGGER lose_lines ON outbox").await;
+    }
+    alice.send_text(&control, "connect");
+    let again = world.homeserver.wait_invite(alice.id()).await;
+    assert_eq!(world.homeserver.timeline_lines(&again), ["one"]);
+}

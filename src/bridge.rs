@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -191,6 +191,11 @@ impl Bridge {
         if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
             tracing::warn!("some work did not end in time; it goes on after the next start");
         }
+    }
+
+    /// Everything begins to stop when this is dropped, at the latest; nobody waits for it.
+    pub fn stop_with(&self) -> DropGuard {
+        self.stop.clone().drop_guard()
     }
 
     /// Asks the homeserver to call, which makes it deliver what it has kept, and says so where it can't.

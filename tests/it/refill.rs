@@ -38,6 +38,7 @@ async fn a_room_that_is_made_again_begins_with_its_last_lines_and_then_its_owner
     let last = place(&|event| event.body() == "four");
     assert!(last < invited, "first the lines, then the invitation");
     alice.join(&again).await;
+    world.ircd.wait_joined("#rust", "alice").await;
     bob.say("#rust", "five");
     world.homeserver.wait_message(&again, "five").await;
     let lines: Vec<String> = world.homeserver.timeline_lines(&again);

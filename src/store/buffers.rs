@@ -3,9 +3,10 @@
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::FromRow;
 
-use super::pool::{execute, on, on_tx};
+use super::pool::{Tx, execute, on, on_tx};
 use super::rooms::{self, NewRoom};
 use super::{Link, RoomKind, Store, StoreError};
+use crate::names::CaseMapping;
 
 /// Channel or query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +190,7 @@ impl Store {
                             .await)?),
                         BufferKind::Query => None,
                     };
+                    adopt(tx, &new, channel).await?;
                     let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
                         .bind(new.session)
                         .bind(new.kind.as_str())
@@ -262,4 +264,31 @@ impl Store {
         let refill = refill == 1;
         Ok(Buffer { id, kind, name, wanted, key, topic, gap_from, refill, room, room_id, creator })
     }
+}
+
+/// Makes a buffer that was only read in from logs the one that is opened. Its name was folded without knowing how the
+/// network does that, and a second buffer would part the conversation from what was said before.
+async fn adopt(tx: &mut Tx, new: &NewBuffer, channel: Option<i64>) -> Result<(), StoreError> {
+    const OWN: &str = "SELECT id FROM buffer WHERE session = $1 AND kind = $2 AND folded = $3";
+    const READ_IN: &str = "SELECT id, name FROM buffer WHERE session = $1 AND kind = $2
+        AND NOT EXISTS (SELECT 1 FROM link WHERE link.buffer = buffer.id) ORDER BY id";
+    const ADOPT: &str = "UPDATE buffer SET folded = $2, name = $3, channel = $4 WHERE id = $1";
+    let kind = new.kind.as_str();
+    let own: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(OWN)
+        .bind(new.session)
+        .bind(kind)
+        .bind(&new.folded)
+        .fetch_optional(c)
+        .await)?;
+    if own.is_some() {
+        return Ok(());
+    }
+    let read_in: Vec<(i64, String)> =
+        on_tx!(tx, |c| sqlx::query_as(READ_IN).bind(new.session).bind(kind).fetch_all(c).await)?;
+    // Whatever the network's mapping is, it takes these for the same.
+    let found = read_in.into_iter().find(|(_, name)| CaseMapping::Ascii.same(name, &new.name));
+    if let Some((id, _)) = found {
+        execute!(tx, ADOPT, id, &new.folded, &new.name, channel)?;
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@
 //! | `delivery` | one lane per room: the outbox, in order | nothing |
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
+//! | `renewal` | rooms that the homeserver no longer has | nothing |
 //!
 //! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
 //! and repeated, since whoever wakes looks into the store.
@@ -20,6 +21,7 @@ mod inbox;
 mod lanes;
 mod look_back;
 mod outcome;
+mod renewal;
 mod rooms;
 mod session;
 mod upkeep;
@@ -31,7 +33,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -40,7 +42,7 @@ use crate::irc::tls::Tls;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
-pub use desk::{Answer, Call, Console, Place};
+pub use desk::{Call, Console, MOST_LISTED, PREFIX, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{Request, SessionHandle, SessionState, Status};
@@ -104,8 +106,7 @@ pub struct Shared {
     settled: Mutex<HashMap<i64, (String, String)>>,
     /// What is being sent, to be confirmed by its echo.
     attempts: delivery::Attempts,
-    /// What is to be told about requests that were refused.
-    refusals: delivery::Refusals,
+    /// Who tells about requests that were refused.
     tellers: Lanes<delivery::RefusalKey>,
     /// How full the rooms' outboxes are.
     load: delivery::Load,
@@ -142,7 +143,6 @@ impl Bridge {
             receipts: Lanes::default(),
             settled: Mutex::default(),
             attempts: delivery::Attempts::default(),
-            refusals: delivery::Refusals::default(),
             tellers: Lanes::default(),
             load: delivery::Load::default(),
             unsure: Mutex::default(),
@@ -179,7 +179,7 @@ impl Bridge {
             self.wake_lane(&lane);
         }
         self.tasks.spawn(self.clone().index_history());
-        self.tasks.spawn(self.clone().prune_daily());
+        self.tasks.spawn(self.clone().tidy_daily());
         self.tasks.spawn(self.clone().keep_looking_back());
         self.tasks.spawn(self.clone().watch_for_suspension());
         Ok(())
@@ -193,6 +193,11 @@ impl Bridge {
         if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
             tracing::warn!("some work did not end in time; it goes on after the next start");
         }
+    }
+
+    /// Everything begins to stop when this is dropped, at the latest; nobody waits for it.
+    pub fn stop_with(&self) -> DropGuard {
+        self.stop.clone().drop_guard()
     }
 
     /// Asks the homeserver to call, which makes it deliver what it has kept, and says so where it can't.

@@ -13,7 +13,7 @@ mod table;
 
 use futures_util::future::BoxFuture;
 
-use crate::bridge::{Answer, Bridge, Call, Console, Outcome, Place, Refusal, SessionHandle};
+use crate::bridge::{Bridge, Call, Console, Outcome, Place, Refusal, SessionHandle};
 use crate::config::Permission;
 use crate::format::{RichText, may_hold_password};
 
@@ -28,21 +28,24 @@ pub struct Commands;
 const MOST_AT_ONCE: usize = 20;
 
 impl Console for Commands {
-    fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, Answer> {
+    fn holds_secret(&self, call: &Call) -> bool {
+        // Also in the lines that are too many: they stand in the room as well.
+        lines_of(&call.text).any(|line| holds_secret(call.permission, line))
+    }
+
+    fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, RichText> {
         Box::pin(async move {
-            let mut answer = Answer::default();
-            let lines: Vec<&str> = call.text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            let mut answer = RichText::new();
+            let lines: Vec<&str> = lines_of(&call.text).collect();
             for line in lines.iter().take(MOST_AT_ONCE) {
-                let one = run(bridge, &call, line).await;
-                answer.text = answer.text.line().then(one.text);
-                answer.redact |= one.redact;
+                answer = answer.line().then(run(bridge, &call, line).await);
             }
             if lines.len() > MOST_AT_ONCE {
                 let text = format!("I stopped after {MOST_AT_ONCE} lines; send the rest in another message.");
-                answer.text = answer.text.line().text(text);
+                answer = answer.line().text(text);
             }
-            if answer.text.is_empty() {
-                answer.text = help::unknown("", call.permission, call.place);
+            if answer.is_empty() {
+                answer = help::as_typed_in(help::unknown("", call.permission, call.place), call.place);
             }
             answer
         })
@@ -61,22 +64,41 @@ pub(crate) struct Context<'a> {
     rest: &'a str,
 }
 
-async fn run(bridge: &Bridge, call: &Call, line: &str) -> Answer {
+/// The lines of a message that say something.
+fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+/// The name of the command on a line, and what stands behind it.
+fn name_and_rest(line: &str) -> (&str, &str) {
     // People who know IRC type a slash, and others the bot's name.
     let line = line.strip_prefix(['/', '!']).unwrap_or(line);
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let Some(command) = table::find(name).filter(|command| call.permission >= command.permission) else {
+    (name, rest.trim())
+}
+
+fn find(name: &str, permission: Permission) -> Option<&'static table::Command> {
+    table::find(name).filter(|command| permission >= command.permission)
+}
+
+/// Whether a line holds a password, as far as its words tell: before anything is done about it.
+fn holds_secret(permission: Permission, line: &str) -> bool {
+    let (name, rest) = name_and_rest(line);
+    match find(name, permission) {
+        Some(command) => command.secret && table::holds_secret(command, rest),
         // A password behind a mistyped command is a password.
-        let redact = !rest.trim().is_empty() && may_hold_password(line);
-        return Answer { text: help::unknown(name, call.permission, call.place), redact };
+        None => !rest.is_empty() && may_hold_password(line.strip_prefix(['/', '!']).unwrap_or(line)),
+    }
+}
+
+async fn run(bridge: &Bridge, call: &Call, line: &str) -> RichText {
+    let (name, rest) = name_and_rest(line);
+    let Some(command) = find(name, call.permission) else {
+        return help::as_typed_in(help::unknown(name, call.permission, call.place), call.place);
     };
-    let rest = rest.trim();
     let context = Context { bridge, call, rest };
-    let text = match (command.run)(context).await {
-        Ok(text) => text,
-        Err(refusal) => RichText::plain(refusal.to_string()),
-    };
-    Answer { text, redact: command.secret && table::holds_secret(command, rest) }
+    let text = (command.run)(context).await.unwrap_or_else(Refusal::into_text);
+    help::as_typed_in(text, call.place)
 }
 
 impl<'a> Context<'a> {
@@ -122,7 +144,7 @@ impl<'a> Context<'a> {
 }
 
 /// The answer to a command whose words don't fit it.
-fn usage(name: &str) -> Outcome {
-    let usage = table::find(name).map_or("", |command| command.usage);
-    Err(Refusal::asked(format!("Type it like this: {usage}")))
+fn usage(context: &Context<'_>, name: &str) -> Outcome {
+    let usage = table::find(name).map(|command| help::usage_in(command, context.call.place));
+    Err(Refusal::Asked(RichText::plain("Type it like this: ").code(usage.unwrap_or_default())))
 }

@@ -1,6 +1,7 @@
 //! The `towline` binary: parses the command line and turns the outcome into an exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use towline::cli::{Cli, CliError};
@@ -24,5 +25,8 @@ fn start(cli: Cli) -> Result<(), CliError> {
         .enable_all()
         .build()
         .map_err(|error| CliError::Unexpected(error.into()))?;
-    runtime.block_on(cli.execute())
+    let result = runtime.block_on(cli.execute());
+    // A name that is being looked up keeps nobody here.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
 }

@@ -41,7 +41,7 @@ pub use history::{
 pub use inbox::{InboxEvent, NewEvent, STRAY};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine};
 pub use look_back::RoomToLookThrough;
-pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, OutboxKind};
+pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, OutboxKind, Refused, Untold};
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
 pub use seal::SecretKey;

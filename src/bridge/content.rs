@@ -121,6 +121,12 @@ pub(crate) fn invite_row(room: i64, sender: &str, user_id: &str) -> NewOutbox {
     row(room, sender, OutboxKind::Invite, unique(), &json!({ "user_id": user_id }), None)
 }
 
+/// The row for an invitation to a conversation of two.
+pub(crate) fn direct_invite_row(room: i64, sender: &str, user_id: &str) -> NewOutbox {
+    let arguments = json!({ "user_id": user_id, "is_direct": true });
+    row(room, sender, OutboxKind::Invite, unique(), &arguments, None)
+}
+
 fn row(
     room: i64,
     sender: &str,

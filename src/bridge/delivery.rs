@@ -25,11 +25,10 @@ use std::sync::PoisonError;
 pub(super) use self::attempts::Attempts;
 pub(super) use self::load::Load;
 use self::merge::Planned;
-pub(super) use self::refusals::{Key as RefusalKey, Refusals};
-use self::request::{Outcome, has_key, takes_back_anothers};
+pub(super) use self::refusals::Key as RefusalKey;
+use self::request::{Outcome, has_key};
+use super::Bridge;
 use super::ghosts::GhostError;
-use super::{Bridge, content};
-use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::event::CONTENT_KEY;
 use crate::store::{Outbox, OutboxKind, RoomRow, STRAY, StoreError, Ticket};
@@ -94,7 +93,8 @@ impl Bridge {
 
     async fn try_deliver(&self, room: i64) -> Result<(), StoreError> {
         let Some(row) = self.store.room(room).await? else {
-            return Ok(());
+            // It was gone on the homeserver, and another one was made.
+            return self.store.set_room_aside(room).await;
         };
         let Some(room_id) = self.wait_for_room(&row).await else {
             return Ok(());
@@ -257,28 +257,6 @@ impl Bridge {
             }
             attempt += 1;
         }
-    }
-
-    async fn set_aside(
-        &self,
-        room: &RoomRow,
-        request: &Outbox,
-        reason: &ClientError,
-    ) -> Result<(), StoreError> {
-        tracing::warn!(room = room.id, kind = ?request.kind, %reason, "the homeserver refuses a request for good");
-        self.store.request_refused(request.seq, &reason.to_string()).await?;
-        self.tell_refusal(room, request, reason).await?;
-        if takes_back_anothers(request) {
-            // It held a secret, and the person believes it gone.
-            let text = RichText::plain(
-                "I am not allowed to remove your message with the password from this room. Please remove it yourself.",
-            );
-            let alert = content::message(content::MessageType::Text, &text, room.owner.as_deref());
-            // Whoever was refused is in the room: the bot, or a query's ghost.
-            let row = content::message_row(room.id, &request.sender, alert, None);
-            self.store.enqueue(vec![row], self.clock.unix_ms()).await?;
-        }
-        Ok(())
     }
 
     /// Who can see a room that this user has made: a control room was made by its owner, and there the bot looks.

@@ -2,7 +2,8 @@
 //! order; what a command does is the [`Console`]'s affair.
 //!
 //! An event is marked as done before its command runs: a crash in the middle loses an answer, and the person asks
-//! again; the other way round a line would be sent to IRC twice.
+//! again; the other way round a line would be sent to IRC twice. That a password goes from the room is stored with that
+//! mark (invariant 10): nobody would look at the event again.
 
 use std::time::Duration;
 
@@ -26,7 +27,9 @@ const AT_ONCE: i64 = 20;
 const SOON: Duration = Duration::from_mins(1);
 
 /// What makes a message in a buffer's room a command.
-const PREFIX: &str = "!irc";
+pub const PREFIX: &str = "!irc";
+/// Lines of the history that one answer lists, at most.
+pub const MOST_LISTED: i64 = 200;
 
 /// Whether a message in a buffer's room is a command, and not for IRC.
 pub(super) fn is_room_command(body: &str) -> bool {
@@ -74,19 +77,13 @@ pub struct Call {
     pub text: String,
 }
 
-/// What a command comes to.
-#[derive(Debug, Clone, Default)]
-pub struct Answer {
-    /// What the person reads.
-    pub text: RichText,
-    /// The command held a secret: its message must go.
-    pub redact: bool,
-}
-
 /// Whoever understands commands.
 pub trait Console: Send + Sync {
+    /// Whether a command holds a secret: then its message must go, whatever the command comes to.
+    fn holds_secret(&self, call: &Call) -> bool;
+
     /// Carries a command out and answers it. There is always an answer.
-    fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, Answer>;
+    fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, RichText>;
 
     /// What the bot says when somebody has invited it.
     fn greeting(&self, permission: Permission) -> RichText;
@@ -233,7 +230,7 @@ impl Bridge {
         });
         let reason = match (&found, session) {
             _ if permission == Permission::None => "You have no permission to use this bridge.".to_owned(),
-            (Some(ghost), Some(session)) => match session.query(&ghost.nick, None).await {
+            (Some(ghost), Some(session)) => match self.query(&session, &ghost.nick, None).await {
                 Ok(_) => format!(
                     "The conversation with {} has a room of its own; see your invitations.",
                     ghost.nick
@@ -292,25 +289,23 @@ impl Bridge {
         };
         let permission = self.config.permissions.of(&event.sender);
         let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
-        self.store.finish_event(stored.seq, None).await?;
-        // From here on nothing is done twice.
-        let answer = if permission == Permission::None {
-            Answer {
-                text: RichText::plain("You have no permission to use this bridge any more."),
-                redact: false,
-            }
-        } else {
-            let call = Call { user, permission, place, text };
-            self.console.answer(self, call).await
-        };
+        let call = Call { user, permission, place, text };
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.
         let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
-        let mut rows = Vec::new();
-        if answer.redact {
-            rows.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
+        let mut taken_back = Vec::new();
+        if self.console.holds_secret(&call) {
+            taken_back.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
         }
-        let text = content::message(MessageType::Notice, &answer.text, None);
-        rows.push(content::message_row(room.id, speaker, text, None));
+        self.store.answer_event(stored.seq, taken_back, self.clock.unix_ms()).await?;
+        self.wake_delivery(room.id);
+        // From here on nothing is done twice.
+        let answer = if permission == Permission::None {
+            RichText::plain("You have no permission to use this bridge any more.")
+        } else {
+            self.console.answer(self, call).await
+        };
+        let text = content::message(MessageType::Notice, &answer, None);
+        let rows = vec![content::message_row(room.id, speaker, text, None)];
         let answered =
             self.insist(|| async { Ok(self.store.enqueue(rows.clone(), self.clock.unix_ms()).await?) }).await;
         if let Some(Err(error)) = answered {

@@ -26,6 +26,11 @@ impl<K> Default for Lanes<K> {
 }
 
 impl<K: Clone + Eq + Hash + Send + 'static> Lanes<K> {
+    /// How many workers there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Runs `work` for this key, now or once more after the run that is under way.
     pub(super) fn wake<F>(
         &self,

@@ -10,8 +10,8 @@ pub type Outcome = Result<RichText, Refusal>;
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// What was asked can't be done; the text says why and what to do.
-    #[error("{0}")]
-    Asked(String),
+    #[error("{}", .0.to_plain())]
+    Asked(RichText),
     /// The bridge failed.
     #[error("towline could not store this: {0}. Nothing was changed; try again, and tell the administrator")]
     Store(#[from] StoreError),
@@ -22,7 +22,15 @@ pub enum Refusal {
 
 impl Refusal {
     /// A refusal that explains itself.
-    pub fn asked(text: impl Into<String>) -> Self {
-        Self::Asked(text.into())
+    pub fn asked(text: impl AsRef<str>) -> Self {
+        Self::Asked(RichText::plain(text))
+    }
+
+    /// What the person reads.
+    pub fn into_text(self) -> RichText {
+        match self {
+            Self::Asked(text) => text,
+            other => RichText::plain(other.to_string()),
+        }
     }
 }

@@ -252,8 +252,8 @@ impl Bridge {
         let domain = &self.config.homeserver.domain;
         let is_local =
             owner.is_none_or(|owner| owner.split_once(':').is_some_and(|(_, server)| server == domain));
-        // Where a channel's room begins with what was said before, its owner is invited after that.
-        let invited = owner.filter(|_| kind == RoomKind::Query || !room.is_refilled());
+        // Where a room begins with what was said before, its owner is invited after that.
+        let invited = owner.filter(|_| !room.is_refilled());
         let mut creation_content = json!({ ROOM_MARKER: room.marker });
         if is_local {
             creation_content["m.federate"] = false.into();

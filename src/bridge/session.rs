@@ -497,6 +497,9 @@ impl Actor {
         let away_from = self.bridge.store.seen_at(self.row.id).await?;
         self.catching_up = CatchingUp::since(away_from);
         self.take_up_lines().await?;
+        for place in 0..self.buffers.len() {
+            self.refill(place).await?;
+        }
         self.must_reload = false;
         self.wake.notify_one();
         if let Some(reason) = &self.last_reason {

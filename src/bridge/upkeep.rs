@@ -26,9 +26,10 @@ impl Bridge {
         }
     }
 
-    /// Prunes at the start and once a day.
-    pub(super) async fn prune_daily(self) {
+    /// At the start and once a day: has told what is still to be told of refusals, and prunes.
+    pub(super) async fn tidy_daily(self) {
         loop {
+            self.take_up_refusals().await;
             if let Err(error) = self.prune().await {
                 tracing::warn!(%error, "old rows could not be pruned");
             }

@@ -49,7 +49,7 @@ pub async fn run(config: Config) -> Result<(), CliError> {
         }
         Err(error) => Err(error),
     };
-    store.close().await;
+    close(&store).await;
     listening.abort();
     result
 }
@@ -73,8 +73,17 @@ pub async fn serve(
 ) -> Result<(), CliError> {
     let store = open_store(&config).await?;
     let result = serve_from(config, listener, &store, clock, stop).await;
-    store.close().await;
+    close(&store).await;
     result
+}
+
+/// Closes the store. A database that does not answer keeps the process no longer than this: what could not be committed
+/// was promised to nobody, and where the lock is lost another process may run already.
+async fn close(store: &Store) {
+    const LIMIT: Duration = Duration::from_secs(5);
+    if tokio::time::timeout(LIMIT, store.close()).await.is_err() {
+        tracing::warn!("the database could not be closed in time");
+    }
 }
 
 async fn serve_from(
@@ -85,6 +94,7 @@ async fn serve_from(
     stop: impl Future<Output = ()>,
 ) -> Result<(), CliError> {
     tokio::pin!(stop);
+    // With what loses this race the bridge stops at once: another process may have its sessions already.
     tokio::select! {
         result = serve_with(config, listener, store, clock, &mut stop) => result,
         () = store.lock_lost() => Err(CliError::Database(
@@ -118,6 +128,7 @@ async fn serve_with(
         clock,
         console: Arc::new(Commands),
     });
+    let _stops_with_this = bridge.stop_with();
     let address = listener.local_addr().map_err(anyhow::Error::from)?;
     // Sessions first: a command that came before them would find none, or open one twice. Calls wait at the port.
     bridge.start().await.map_err(|error| CliError::Database(error.to_string()))?;

@@ -23,7 +23,7 @@ pub(super) async fn sasl(context: Context<'_>) -> Outcome {
         Some((account, password)) if !password.trim().is_empty() => {
             Some((account.to_owned(), password.trim().to_owned().into()))
         }
-        _ => return usage("sasl"),
+        _ => return usage(&context, "sasl"),
     };
     session.ask(Request::Sasl(login)).await
 }

@@ -9,12 +9,12 @@ pub(super) async fn join(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     let mut words = rest.split_whitespace();
     let (Some(name), key, None) = (words.next(), words.next(), words.next()) else {
-        return usage("join");
+        return usage(&context, "join");
     };
     let channel = channel(name)?;
     let key =
         key.map(Key::new).transpose().map_err(|error| Refusal::asked(format!("That is no key: {error}.")))?;
-    session.ask(Request::Join { channel, key }).await
+    context.bridge.join(&session, channel, key).await
 }
 
 /// `part [NETWORK] #CHANNEL [REASON]`.
@@ -22,7 +22,7 @@ pub(super) async fn part(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     let (name, reason) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     if name.is_empty() {
-        return usage("part");
+        return usage(&context, "part");
     }
     session.ask(Request::Part { channel: channel(name)?, reason: reason.trim().to_owned() }).await
 }
@@ -32,10 +32,10 @@ pub(super) async fn query(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     let (nick, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     if nick.is_empty() {
-        return usage("query");
+        return usage(&context, "query");
     }
     let text = text.trim();
-    session.query(nick, (!text.is_empty()).then(|| text.to_owned())).await
+    context.bridge.query(&session, nick, (!text.is_empty()).then(|| text.to_owned())).await
 }
 
 /// `msg [NETWORK] NICK TEXT`.
@@ -45,7 +45,7 @@ pub(super) async fn message(context: Context<'_>) -> Outcome {
         Some((target, text)) if !text.trim().is_empty() => {
             session.ask(Request::Message { target: target.to_owned(), text: text.trim().to_owned() }).await
         }
-        _ => usage("msg"),
+        _ => usage(&context, "msg"),
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn stop(context: Context<'_>) -> Outcome {
         name = own.into_iter().find(|own| own.id == buffer).map(|own| own.name).unwrap_or_default();
     }
     if name.is_empty() {
-        return usage("stop");
+        return usage(&context, "stop");
     }
     session.ask(Request::Stop { name }).await
 }
@@ -67,7 +67,7 @@ pub(super) async fn stop(context: Context<'_>) -> Outcome {
 pub(super) async fn raw(context: Context<'_>) -> Outcome {
     let (session, line) = context.session()?;
     if line.is_empty() {
-        return usage("raw");
+        return usage(&context, "raw");
     }
     session.ask(Request::Raw(line.to_owned())).await
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::table::{self, COMMANDS, Command};
-use crate::bridge::{Outcome, Place};
+use crate::bridge::{Outcome, PREFIX, Place};
 use crate::config::Permission;
 use crate::format::RichText;
 
@@ -78,13 +78,22 @@ fn in_full(command: &Command, place: Place) -> RichText {
 }
 
 /// In a network's room nobody has to name it.
-fn usage_in(command: &Command, place: Place) -> String {
+pub(super) fn usage_in(command: &Command, place: Place) -> String {
     let without_network = || command.usage.replacen("[NETWORK] ", "", 1).replacen(" [NETWORK]", "", 1);
     match place {
         Place::Control => command.usage.to_owned(),
         Place::Network(_) => without_network(),
-        Place::Buffer { .. } => format!("!irc {}", without_network()),
+        Place::Buffer { .. } => format!("{PREFIX} {}", without_network()),
     }
+}
+
+/// What the answer tells to type, so that it can be typed where it is read: without the prefix, it would be said on IRC.
+pub(super) fn as_typed_in(answer: RichText, place: Place) -> RichText {
+    let Place::Buffer { .. } = place else { return answer };
+    answer.map_code(|code| {
+        let name = code.split_whitespace().next()?;
+        table::find(name).map(|_| format!("{PREFIX} {code}"))
+    })
 }
 
 /// The answer to what is no command.

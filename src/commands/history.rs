@@ -6,7 +6,7 @@
 mod filters;
 
 use super::{Context, usage};
-use crate::bridge::{Outcome, Place, Refusal};
+use crate::bridge::{MOST_LISTED, Outcome, Place, Refusal};
 use crate::format::{RichText, date, history_line, hour};
 use crate::store::{Hit, Hits, KeptLine, OwnBuffer, Retention, Search, SearchScope};
 
@@ -17,9 +17,8 @@ use filters::{Filters, Where};
 const FOUND: usize = 10;
 /// Characters of a line that a search shows.
 const EXCERPT: usize = 300;
-/// Lines that `history` shows where nobody says how many, and at most.
+/// Lines that `history` shows where nobody says how many.
 const LINES: i64 = 20;
-const MOST_LINES: i64 = 200;
 /// Bytes of one message: its body, and the same with style.
 const LONGEST_BODY: usize = 20 * 1024;
 const LONGEST_HTML: usize = 30 * 1024;
@@ -37,7 +36,7 @@ pub(super) async fn search(context: Context<'_>) -> Outcome {
         limit: FOUND,
     };
     if search.is_empty() {
-        return usage("search");
+        return usage(&context, "search");
     }
     let hits = context.bridge.store.search(&search).await?;
     Ok(show_hits(&context, &search, &shown, &hits))
@@ -64,10 +63,11 @@ async fn scope(context: &Context<'_>, place: Option<&Where<'_>>) -> Result<(Sear
     }
     match network(context, name) {
         Some((session, shown)) => Ok((SearchScope::Session(session), shown)),
-        None => Err(Refusal::asked(format!(
-            "There is no {name} of yours to search in. If it is one of the words, write: search -- {}",
-            context.rest
-        ))),
+        None => {
+            let text =
+                format!("There is no {name} of yours to search in. If it is one of the words, write: ");
+            Err(Refusal::Asked(RichText::plain(text).code(format!("search -- {}", context.rest))))
+        }
     }
 }
 
@@ -211,8 +211,8 @@ pub(super) async fn history(context: Context<'_>) -> Outcome {
     let count = match rest.trim() {
         "" => LINES,
         rest => match rest.parse::<i64>() {
-            Ok(count) if count > 0 => count.min(MOST_LINES),
-            _ => return usage("history"),
+            Ok(count) if count > 0 => count.min(MOST_LISTED),
+            _ => return usage(&context, "history"),
         },
     };
     let lines = context.bridge.store.latest_lines(buffer.id, count).await?;
@@ -255,7 +255,8 @@ async fn keep(context: Context<'_>) -> Outcome {
         }));
     }
     let Some(wanted) = Retention::read(rest.trim()) else {
-        return Err(Refusal::asked("Type it like this: history keep #channel 30d, or forever, or off."));
+        let text = RichText::plain("Type it like this: ").code("history keep #channel 30d");
+        return Err(Refusal::Asked(text.text(", or forever, or off.")));
     };
     bridge.store.set_retention(buffer.id, wanted).await?;
     let kept = bridge.retention(&buffer.network, Some(wanted));
@@ -318,7 +319,7 @@ pub(super) async fn forget(context: Context<'_>) -> Outcome {
         None => {
             let (buffer, rest) = conversation(&context).await?;
             if !rest.trim().is_empty() {
-                return usage("forget");
+                return usage(&context, "forget");
             }
             (vec![buffer.id], buffer.name)
         }

@@ -21,7 +21,7 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
     let bridge = context.bridge;
     let (name, rest) = context.word();
     if name.is_empty() || !rest.is_empty() {
-        return usage("open");
+        return usage(&context, "open");
     }
     let Some(network) = bridge.config.network(name) else {
         let nearest = bridge.config.nearest_network(name);
@@ -69,15 +69,15 @@ pub(super) async fn status(context: Context<'_>) -> Outcome {
             .config
             .network(&session.row.network)
             .map_or(session.row.network.as_str(), |n| &n.name);
-        text.line().bold(name).text(format!(": {}", describe(&session.status(), now)))
+        text.line().bold(name).text(": ").then(describe(&session.status(), now))
     }))
 }
 
-fn describe(status: &Status, now: i64) -> String {
+fn describe(status: &Status, now: i64) -> RichText {
     let Status { state, nick, since, lag, channels, waiting, reason } = status;
     let mut text = match state {
-        SessionState::Idle => "not connected; type connect to change that".to_owned(),
-        SessionState::Connecting => "connecting".to_owned(),
+        SessionState::Idle => RichText::plain("not connected; type ").code("connect").text(" to change that"),
+        SessionState::Connecting => RichText::plain("connecting"),
         SessionState::Connected => {
             let minutes = since.map_or(0, |since| (now - since).max(0) / 60_000);
             let time = match minutes {
@@ -85,19 +85,19 @@ fn describe(status: &Status, now: i64) -> String {
                 1..120 => format!("for {minutes} minutes"),
                 _ => format!("for {} hours", minutes / 60),
             };
-            format!("connected {time} as {nick}, in {channels} channels")
+            RichText::plain(format!("connected {time} as {nick}, in {channels} channels"))
         }
-        SessionState::Waiting => "not connected; I keep trying".to_owned(),
-        SessionState::Stuck => "not connected, and needs you".to_owned(),
+        SessionState::Waiting => RichText::plain("not connected; I keep trying"),
+        SessionState::Stuck => RichText::plain("not connected, and needs you"),
     };
     if let Some(lag) = lag {
-        text.push_str(&format!(", lag {} ms", lag.as_millis()));
+        text = text.text(format!(", lag {} ms", lag.as_millis()));
     }
     if *waiting > 0 {
-        text.push_str(&format!(", {waiting} of your messages wait"));
+        text = text.text(format!(", {waiting} of your messages wait"));
     }
     if let Some(reason) = reason {
-        text.push_str(&format!(" ({reason})"));
+        text = text.text(format!(" ({reason})"));
     }
     text
 }
@@ -106,7 +106,7 @@ fn describe(status: &Status, now: i64) -> String {
 pub(super) async fn connect(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     if !rest.is_empty() {
-        return usage("connect");
+        return usage(&context, "connect");
     }
     session.ask(Request::Connect).await
 }

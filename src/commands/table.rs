@@ -71,6 +71,9 @@ commands! {
     "msg" in "Channels and people": "msg [NETWORK] NICK TEXT", "says something to somebody without making a room",
         "For services, too: msg NickServ help. The answer comes in the network's room. A password in it is removed \
          from the room.", secret true => conversation::message;
+    "stop" in "Channels and people": "stop [NETWORK] [#CHANNEL | NICK]", "drops what you said there and has not left yet",
+        "IRC takes lines slowly: of a long paste, what still waits can be stopped. In a conversation's own room its name \
+         may be left out." => conversation::stop;
     "search" / "find" in "History": "search [in WHERE] [from NICK] [since WHEN] WORDS",
         "finds lines that hold all the words, newest first",
         "Where: a channel, a nick or a network of yours, or * for everything; without it, where you type. When: 3d, 12h, \
@@ -84,9 +87,6 @@ commands! {
         => history::history;
     "forget" in "History": "forget #CHANNEL | NICK | NETWORK", "deletes what is kept of a conversation, or of a network",
         "It asks first. What stands in the rooms is the homeserver's and stays there." => history::forget;
-    "stop" in "Channels and people": "stop [NETWORK] [#CHANNEL | NICK]", "drops what you said there and has not left yet",
-        "IRC takes lines slowly: of a long paste, what still waits can be stopped. In a conversation's own room its name \
-         may be left out." => conversation::stop;
     "nick" in "You": "nick [NETWORK] [NICK]", "takes another nick on a network, or shows yours",
         "" => account::nick;
     "sasl" in "You": "sasl [NETWORK] [ACCOUNT PASSWORD | off]", "logs you in with the network's services",

@@ -97,6 +97,17 @@ impl RichText {
         self
     }
 
+    /// Puts other text in the place of what stands in a fixed-width font.
+    #[must_use]
+    pub fn map_code(mut self, replaced: impl Fn(&str) -> Option<String>) -> Self {
+        for span in self.spans.iter_mut().filter(|span| span.style.monospace && span.link.is_none()) {
+            if let Some(text) = replaced(&span.text) {
+                span.text = text;
+            }
+        }
+        self
+    }
+
     /// Begins a new line, unless nothing stands before it.
     #[must_use]
     pub fn line(mut self) -> Self {

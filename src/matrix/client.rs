@@ -367,6 +367,12 @@ impl Client {
         Ok(response.joined_rooms.into_iter().map(Into::into).collect())
     }
 
+    /// `GET /rooms/{room}/joined_members`, for whether the sender may ask that at all.
+    pub async fn look_into(&self, sender: &str, room: &str) -> Result<(), ClientError> {
+        use client::membership::joined_members::v3::Request;
+        self.call(sender, Request::new(room_id(room)?)).await.map(drop)
+    }
+
     /// `PUT /directory/room/{alias}`.
     pub async fn set_alias(&self, alias: &str, room: &str) -> Result<(), ClientError> {
         let alias = ruma::RoomAliasId::parse(alias)

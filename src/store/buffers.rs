@@ -3,9 +3,10 @@
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::FromRow;
 
-use super::pool::{execute, on, on_tx};
+use super::pool::{Tx, execute, on, on_tx};
 use super::rooms::{self, NewRoom};
 use super::{Link, RoomKind, Store, StoreError};
+use crate::names::CaseMapping;
 
 /// Channel or query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct NewBuffer {
     pub owner: i64,
     /// The queue in which the room's events wait.
     pub lane: String,
+    /// Rooms that the homeserver no longer has: if one of them shows the buffer, it does so no more.
+    pub gone: Vec<i64>,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
@@ -152,7 +155,7 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_all(p).await)?)
     }
 
-    /// The buffer, its room's intent stored where it is new. A channel that is opened is wanted from then on; a key
+    /// The buffer, its room's intent stored where it is new or the one before is gone. A channel that is opened is wanted from then on; a key
     /// that is given replaces the one before.
     pub async fn open_buffer(&self, new: NewBuffer) -> Result<Buffer, StoreError> {
         const CHANNEL: &str = "INSERT INTO channel (network, folded, name) VALUES ($1, $2, $3)
@@ -161,6 +164,8 @@ impl Store {
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (session, kind, folded)
             DO UPDATE SET wanted = excluded.wanted, key = COALESCE(excluded.key, buffer.key) RETURNING id";
+        const GONE: &str = "DELETE FROM link WHERE role = 'private' AND buffer = $1 AND room = $2";
+        const UNFOLD: &str = "DELETE FROM fold WHERE room = $1";
         const FIND: &str = buffer_query!("WHERE buffer.id = $1");
         // What waits in the outbox will be shown; what the history has beyond it was shown in a room that is gone.
         const REFILL: &str = "UPDATE room SET refill = 1 WHERE room_id IS NULL AND refill = 0
@@ -185,6 +190,7 @@ impl Store {
                             .await)?),
                         BufferKind::Query => None,
                     };
+                    adopt(tx, &new, channel).await?;
                     let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
                         .bind(new.session)
                         .bind(new.kind.as_str())
@@ -195,6 +201,13 @@ impl Store {
                         .bind(key)
                         .fetch_one(c)
                         .await)?;
+                    for room in new.gone {
+                        if execute!(tx, GONE, id, room)? > 0 {
+                            tracing::info!(room, "a room that the homeserver no longer has is made anew");
+                            // What was folded is in the history, as what the new room begins with.
+                            execute!(tx, UNFOLD, room)?;
+                        }
+                    }
                     let kind = match new.kind {
                         BufferKind::Channel => RoomKind::Private,
                         BufferKind::Query => RoomKind::Query,
@@ -251,4 +264,31 @@ impl Store {
         let refill = refill == 1;
         Ok(Buffer { id, kind, name, wanted, key, topic, gap_from, refill, room, room_id, creator })
     }
+}
+
+/// Makes a buffer that was only read in from logs the one that is opened. Its name was folded without knowing how the
+/// network does that, and a second buffer would part the conversation from what was said before.
+async fn adopt(tx: &mut Tx, new: &NewBuffer, channel: Option<i64>) -> Result<(), StoreError> {
+    const OWN: &str = "SELECT id FROM buffer WHERE session = $1 AND kind = $2 AND folded = $3";
+    const READ_IN: &str = "SELECT id, name FROM buffer WHERE session = $1 AND kind = $2
+        AND NOT EXISTS (SELECT 1 FROM link WHERE link.buffer = buffer.id) ORDER BY id";
+    const ADOPT: &str = "UPDATE buffer SET folded = $2, name = $3, channel = $4 WHERE id = $1";
+    let kind = new.kind.as_str();
+    let own: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(OWN)
+        .bind(new.session)
+        .bind(kind)
+        .bind(&new.folded)
+        .fetch_optional(c)
+        .await)?;
+    if own.is_some() {
+        return Ok(());
+    }
+    let read_in: Vec<(i64, String)> =
+        on_tx!(tx, |c| sqlx::query_as(READ_IN).bind(new.session).bind(kind).fetch_all(c).await)?;
+    // Whatever the network's mapping is, it takes these for the same.
+    let found = read_in.into_iter().find(|(_, name)| CaseMapping::Ascii.same(name, &new.name));
+    if let Some((id, _)) = found {
+        execute!(tx, ADOPT, id, &new.folded, &new.name, channel)?;
+    }
+    Ok(())
 }

@@ -82,8 +82,8 @@ impl InstanceLock {
         match self {
             Self::File(_) | Self::Nothing => std::future::pending().await,
             Self::Advisory(connection) => {
-                let mut connection = connection.lock().await;
-                let Some(connection) = connection.as_mut() else {
+                let mut held = connection.lock().await;
+                let Some(connection) = held.as_mut() else {
                     return;
                 };
                 while tokio::time::timeout(PROOF_INTERVAL, connection.ping())
@@ -92,6 +92,8 @@ impl InstanceLock {
                 {
                     tokio::time::sleep(PROOF_INTERVAL).await;
                 }
+                // There is nothing left to give up, and nobody to ask for it.
+                held.take();
             }
         }
     }

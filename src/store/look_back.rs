@@ -30,6 +30,7 @@ impl Store {
                 room.looked_at_event
             FROM room JOIN "user" ON "user".id = room.owner
             WHERE room.room_id IS NOT NULL AND room.kind IN ('control', 'network', 'private', 'query')
+                AND EXISTS (SELECT 1 FROM link WHERE link.room = room.id)
             ORDER BY room.id"#;
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }

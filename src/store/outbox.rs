@@ -5,6 +5,7 @@
 //! event's content, so that the event can be found again when the answer was lost.
 
 mod fold;
+mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use sqlx::FromRow;
 
 use self::fold::Folder;
 pub use self::fold::{Folded, Folding};
+pub use self::refused::{Refused, Untold};
 
 use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
@@ -209,7 +211,7 @@ impl Store {
                         Some(Kept::As(line)) => Some(*line),
                         Some(Kept::Not) | None => None,
                     };
-                    if !folder.takes(tx, number, row.room).await? {
+                    if !folder.takes(tx, number, row.room, line.is_some()).await? {
                         insert_row(tx, row, payload, line, now).await?;
                     }
                 }
@@ -290,7 +292,8 @@ impl Store {
                     Ok(request) => requests.push(request),
                     Err(error) => {
                         tracing::error!(room, %txn_id, %error, "a request is set aside");
-                        self.request_refused(seq, &error.to_string()).await?;
+                        let refused = Refused { note: error.to_string(), ..Refused::default() };
+                        self.set_aside(seq, refused, 0).await?;
                     }
                 }
             }
@@ -371,19 +374,6 @@ impl Store {
         let found: Option<Option<String>> =
             on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(txn_id).fetch_optional(p).await)?;
         Ok(found.flatten())
-    }
-
-    /// Sets a request aside that the homeserver refuses for good.
-    pub async fn request_refused(&self, seq: i64, reason: &str) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE outbox SET state = 'refused', note = $2, payload = NULL WHERE seq = $1";
-        let reason = reason.to_owned();
-        self.write(move |tx| {
-            Box::pin(async move {
-                execute!(tx, SQL, seq, reason)?;
-                Ok(())
-            })
-        })
-        .await
     }
 
     /// How many requests wait and how many were refused.

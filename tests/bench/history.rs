@@ -129,6 +129,7 @@ async fn open(store: &Store, number: usize) -> Open {
             creator: "@bot:bench.local".to_owned(),
             owner: user.id,
             lane: format!("session/{}", session.id),
+            gone: Vec::new(),
             created_at: 0,
         };
         buffers.push(store.open_buffer(buffer).await.unwrap().id);

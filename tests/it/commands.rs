@@ -292,6 +292,26 @@ async fn invariant_10_a_password_is_redacted_wherever_it_is_typed() {
     }
 }
 
+/// Before, the redaction was stored with the answer, and what kept the answer away kept the password in the room.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_password_goes_from_the_room_although_its_command_is_never_answered() {
+    let world = World::start().await;
+    let (alice, control, _) = connected(&world).await;
+    world.wait_outbox_empty().await;
+    let lose_answers = if world.database().bytes().is_some() {
+        "CREATE TRIGGER lose_answers BEFORE INSERT ON outbox WHEN NEW.kind = 'message'
+         BEGIN SELECT RAISE(ABORT, 'lost'); END"
+    } else {
+        "CREATE FUNCTION lose_answers() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE EXCEPTION 'lost'; END $$;
+         CREATE TRIGGER lose_answers BEFORE INSERT ON outbox FOR EACH ROW WHEN (NEW.kind = 'message')
+         EXECUTE FUNCTION lose_answers()"
+    };
+    world.database().execute(lose_answers).await;
+    let event = alice.send_text(&control, "sasl alice hunter2");
+    world.homeserver.wait_event(&control, |one| one.redacts.as_ref() == Some(&event)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_no_permission_any_more_is_told_so() {
     let mut world = World::start().await;

@@ -1,7 +1,14 @@
 //! A room that is made again begins with what was said before.
 
+use serde_json::json;
+
 use crate::store::Raw;
 use crate::support::bridge::World;
+use crate::support::homeserver::{Event, Fault};
+
+fn is_invite(user: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.state_key.as_deref() == Some(user) && event.membership() == "invite"
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_is_made_again_begins_with_its_last_lines_and_then_its_owner_is_invited() {
@@ -25,13 +32,13 @@ async fn a_room_that_is_made_again_begins_with_its_last_lines_and_then_its_owner
     let again = world.homeserver.wait_invite(alice.id()).await;
     assert_ne!(again, room);
     let events = world.homeserver.events(&again);
-    let place =
-        |wanted: &dyn Fn(&crate::support::homeserver::Event) -> bool| events.iter().position(wanted).unwrap();
+    let place = |wanted: &dyn Fn(&Event) -> bool| events.iter().position(wanted).unwrap();
     let invited =
         place(&|event| event.state_key.as_deref() == Some(alice.id()) && event.membership() == "invite");
     let last = place(&|event| event.body() == "four");
     assert!(last < invited, "first the lines, then the invitation");
     alice.join(&again).await;
+    world.ircd.wait_joined("#rust", "alice").await;
     bob.say("#rust", "five");
     world.homeserver.wait_message(&again, "five").await;
     let lines: Vec<String> = world.homeserver.timeline_lines(&again);
@@ -47,4 +54,130 @@ async fn a_room_that_is_made_again_begins_with_its_last_lines_and_then_its_owner
     world.homeserver.wait_message(&again, "six").await;
     let lines = world.homeserver.timeline_lines(&again);
     assert_eq!(lines.iter().filter(|line| *line == "three").count(), 1, "{lines:?}");
+}
+
+/// Before, a room that was purged swallowed its channel for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channels_room_that_is_gone_is_made_anew_when_its_user_asks_and_not_before() {
+    let mut world = World::builder().config("limits: { refill: 3 }").start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.wait_room_named("FakeNet").await;
+    bob.topic("#rust", "tea");
+    bob.say("#rust", "seen");
+    world.homeserver.wait_message(&room, "seen").await;
+    world.wait_outbox_empty().await;
+    world.homeserver.purge(&room);
+    let rooms = world.homeserver.rooms().len();
+    bob.say("#rust", "refused");
+    let told =
+        world.homeserver.wait_event(&network, |event| event.body().contains("refused a message")).await;
+    assert!(
+        told.body().ends_with("If that room is gone, I make another: type join #rust."),
+        "{}",
+        told.body()
+    );
+    // While the homeserver's answer is not final, nothing is made.
+    let failure = Fault::Status(502, json!("<html>502 Bad Gateway</html>"));
+    world.homeserver.faults().fail("GET", "/joined_rooms", failure, 1);
+    alice.send_text(&control, "join #rust");
+    world.homeserver.wait_event(&control, |event| event.body().contains("You are in #rust already")).await;
+    assert_eq!(world.homeserver.rooms().len(), rooms);
+    alice.send_text(&control, "join #rust");
+    world.homeserver.wait_event(&control, |event| event.body().contains("The room of #rust was gone")).await;
+    let again = world.homeserver.wait_room_named("#rust (FakeNet)").await;
+    assert_ne!(again, room);
+    world.homeserver.wait_event(&again, is_invite(alice.id())).await;
+    assert_eq!(world.homeserver.timeline_lines(&again), ["seen", "refused"]);
+    assert_eq!(world.homeserver.state(&again, "m.room.topic", "")["topic"], "tea");
+    alice.join(&again).await;
+    bob.say("#rust", "five");
+    world.homeserver.wait_message(&again, "five").await;
+    alice.send_text(&again, "six");
+    bob.wait_text("six").await;
+    world.wait_outbox_empty().await;
+    // It is the channel's from now on.
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.say("#rust", "seven");
+    world.homeserver.wait_message(&again, "seven").await;
+    alice.send_text(&control, "join #rust");
+    world.homeserver.wait_event(&control, |event| event.body().contains("invited to its room again")).await;
+    assert_eq!(world.homeserver.rooms_named("#rust (FakeNet)"), [again]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversations_room_that_is_gone_is_made_anew_with_its_lines_before_the_invitation() {
+    let world = World::builder().config("limits: { refill: 3 }").start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, control, _) = world.connected_user("alice").await;
+    bob.say("alice", "one");
+    let room = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&room).await;
+    alice.send_text(&room, "two");
+    bob.wait_text("two").await;
+    world.wait_outbox_empty().await;
+    // Whoever asks for a room that is there gets no other.
+    alice.send_text(&control, "query bob");
+    world.homeserver.wait_event(&control, |event| event.body().contains("see your invitations")).await;
+    world.wait_outbox_empty().await;
+    world.homeserver.purge(&room);
+    alice.send_text(&control, "query bob");
+    let again = world.homeserver.wait_invite(alice.id()).await;
+    let events = world.homeserver.events(&again);
+    let place = |wanted: &dyn Fn(&Event) -> bool| events.iter().position(wanted).unwrap();
+    let invited = place(&is_invite(alice.id()));
+    assert!(
+        place(&|event| event.body().contains("(you) two")) < invited,
+        "first the lines, then the invitation"
+    );
+    assert_eq!(events[invited].content["is_direct"], true);
+    alice.join(&again).await;
+    assert_eq!(world.homeserver.timeline_lines(&again), ["one", "(you) two"]);
+    assert_eq!(world.homeserver.members(&again, "join").len(), 2);
+    bob.say("alice", "three");
+    world.homeserver.wait_message(&again, "three").await;
+    alice.send_text(&again, "four");
+    bob.wait_text("four").await;
+}
+
+/// Before, a session that had lost its store for a moment forgot that lines were to come.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_could_not_be_stored_come_when_the_store_is_back() {
+    let world = World::builder().config("limits: { refill: 3 }").start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "one");
+    world.homeserver.wait_message(&room, "one").await;
+    world.wait_outbox_empty().await;
+    world.homeserver.purge(&room);
+    let mut raw = Raw::new(&world.database).await;
+    if world.database().bytes().is_some() {
+        raw.execute(
+            "CREATE TRIGGER lose_lines BEFORE INSERT ON outbox WHEN NEW.ts IS NOT NULL
+             BEGIN SELECT RAISE(ABORT, 'lost'); END",
+        )
+        .await;
+    } else {
+        raw.execute(
+            "CREATE FUNCTION lose_lines() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'lost'; END $$;
+             CREATE TRIGGER lose_lines BEFORE INSERT ON outbox FOR EACH ROW WHEN (NEW.ts IS NOT NULL)
+             EXECUTE FUNCTION lose_lines()",
+        )
+        .await;
+    }
+    alice.send_text(&control, "join #rust");
+    world.ircd.wait_gone("alice").await;
+    if world.database().bytes().is_some() {
+        raw.execute("DROP TRIGGER lose_lines").await;
+    } else {
+        raw.execute("DROP TRIGGER lose_lines ON outbox").await;
+    }
+    alice.send_text(&control, "connect");
+    let again = world.homeserver.wait_invite(alice.id()).await;
+    assert_eq!(world.homeserver.timeline_lines(&again), ["one"]);
 }

@@ -1,6 +1,10 @@
 //! How the bridge stops and comes back.
 
+use towline::cli::CliError;
+
+use crate::store::Raw;
 use crate::support::bridge::World;
+use crate::support::homeserver::LIMIT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_what_irc_said_before_it_took_the_quit_arrives() {
@@ -42,4 +46,28 @@ async fn a_line_that_the_server_took_before_the_quit_is_not_called_uncertain() {
     assert_eq!(said, 20, "each once: {:?}", bob.messages("#rust"));
     let told = world.homeserver.timeline_bodies(&room);
     assert!(!told.iter().any(|body| body.contains("may not have arrived")), "{told:?}");
+}
+
+/// Before, it waited for the database that it had lost, with its sessions connected, while another had the lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_that_has_lost_its_lock_ends_although_the_database_answers_nothing() {
+    let mut world = World::start().await;
+    if world.database().bytes().is_some() {
+        // SQLite's file lock can't be lost.
+        return;
+    }
+    let (alice, control, _) = world.connected_user("alice").await;
+    world.wait_outbox_empty().await;
+    let (mut holding, mut raw) = (Raw::new(&world.database).await, Raw::new(&world.database).await);
+    holding.execute("BEGIN; LOCK TABLE inbox, outbox, session, history IN ACCESS EXCLUSIVE MODE").await;
+    // A write that never ends.
+    alice.send_text(&control, "networks");
+    raw.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'towline-lock'",
+    )
+    .await;
+    let ended = tokio::time::timeout(LIMIT, world.wait_bridge_ended()).await.expect("it ends");
+    assert!(matches!(ended, Err(CliError::Database(_))), "{ended:?}");
+    world.ircd.wait_gone("alice").await;
 }

@@ -16,9 +16,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use super::super::Bridge;
+use super::super::desk::{MOST_LISTED, PREFIX};
 use super::super::session::wording;
 use super::merge;
-use crate::format::RichText;
+use crate::format::{RichText, date};
 use crate::store::{Committed, Folded, Folding, Incoming, NewOutbox, OutboxKind, RoomKind, StoreError};
 
 /// How full the rooms are.
@@ -135,24 +136,33 @@ fn is_foldable(row: &NewOutbox) -> bool {
     merge::is_known(&content) && mentions_nobody
 }
 
-/// What is said in place of lines that are not shown.
-pub(super) fn notice_of(folded: Folded, is_kept: bool) -> RichText {
-    let Folded { lines, first_at, last_at } = folded;
-    let (what, fate) = if lines == 1 {
-        (
-            format!("1 line of {} is", wording::time(first_at)),
-            ["It is", "It was the server's, and is not kept."],
-        )
+/// What is said in place of lines that are not shown: of a channel's, or of the server's.
+pub(super) fn notice_of(folded: Folded, is_channel: bool) -> RichText {
+    let Folded { lines, unkept, first_at, last_at } = folded;
+    let kept = lines.saturating_sub(unkept);
+    let (what, they_are) = if lines == 1 {
+        (format!("1 line of {} is", wording::time(first_at)), "It is")
     } else {
-        let span = wording::span(first_at, last_at);
-        let fate = ["They are", "They were the server's, and are not kept."];
-        (format!("{} lines {span} are", with_commas(lines)), fate)
+        (format!("{} lines {} are", with_commas(lines), wording::span(first_at, last_at)), "They are")
     };
     let text = RichText::plain(format!("{what} not shown here: the homeserver was away. "));
-    if is_kept {
-        text.text(format!("{} in the history; type ", fate[0])).code("history").text(".")
+    if !is_channel {
+        return text.text(match lines {
+            1 => "It was the server's, and is not kept.",
+            _ => "They were the server's, and are not kept.",
+        });
+    }
+    let text = match (kept, unkept) {
+        (..=0, _) => return text.text(format!("{they_are} not in the history either.")),
+        (_, ..=0) => text.text(format!("{they_are} in the history; ")),
+        _ => text.text(format!("{} of them are in the history, the others are not; ", with_commas(kept))),
+    };
+    // It stands in a channel's room, where words without the prefix would be said on IRC.
+    if lines <= MOST_LISTED {
+        text.text("type ").code(format!("{PREFIX} history {MOST_LISTED}")).text(".")
     } else {
-        text.text(fate[1])
+        let day = date(first_at);
+        text.text("to find one, type ").code(format!("{PREFIX} search since {day} WORDS")).text(".")
     }
 }
 
@@ -228,36 +238,52 @@ mod tests {
         assert_eq!(is_foldable(&row), foldable);
     }
 
+    const FIRST: i64 = 1_763_726_590_000;
+    const DAY: &str = "from 2025-11-21 12:03:10 to 12:07:45 UTC";
+    const LAST: i64 = 1_763_726_865_000;
+
     #[rstest]
     #[case::many(
-        4_210,
-        1_763_726_865_000,
-        true,
-        "4,210 lines from 2025-11-21 12:03:10 to 12:07:45 UTC are not shown here: the \
-        homeserver was away. They are in the history; type history."
+        (4_210, 0), LAST, true,
+        &format!("4,210 lines {DAY} are not shown here: the homeserver was away. They are in the history; to find one, \
+            type !irc search since 2025-11-21 WORDS."),
+    )]
+    #[case::few(
+        (200, 0), LAST, true,
+        &format!("200 lines {DAY} are not shown here: the homeserver was away. They are in the history; type !irc history \
+            200."),
     )]
     #[case::one(
-        1,
-        1_763_726_590_000,
-        true,
+        (1, 0), FIRST, true,
         "1 line of 2025-11-21 12:03:10 UTC is not shown here: the homeserver was away. \
-        It is in the history; type history."
+        It is in the history; type !irc history 200.",
+    )]
+    #[case::not_kept(
+        (50, 50), LAST, true,
+        &format!("50 lines {DAY} are not shown here: the homeserver was away. They are not in the history either."),
+    )]
+    #[case::one_not_kept(
+        (1, 1), FIRST, true,
+        "1 line of 2025-11-21 12:03:10 UTC is not shown here: the homeserver was away. It is not in the history either.",
+    )]
+    #[case::some_kept(
+        (50, 20), LAST, true,
+        &format!("50 lines {DAY} are not shown here: the homeserver was away. 30 of them are in the history, the others \
+            are not; type !irc history 200."),
     )]
     #[case::of_the_server(
-        1_000_000,
-        1_763_726_865_000,
-        false,
-        "1,000,000 lines from 2025-11-21 12:03:10 to 12:07:45 UTC \
-        are not shown here: the homeserver was away. They were the server's, and are not kept."
+        (1_000_000, 1_000_000), LAST, false,
+        &format!("1,000,000 lines {DAY} are not shown here: the homeserver was away. They were the server's, and are \
+            not kept."),
     )]
     fn the_notice_says_how_many_and_where_they_are(
-        #[case] lines: i64,
+        #[case] (lines, unkept): (i64, i64),
         #[case] last_at: i64,
-        #[case] is_kept: bool,
+        #[case] is_channel: bool,
         #[case] wanted: &str,
     ) {
-        let folded = Folded { lines, first_at: 1_763_726_590_000, last_at };
-        assert_eq!(notice_of(folded, is_kept).to_plain(), wanted);
+        let folded = Folded { lines, unkept, first_at: FIRST, last_at };
+        assert_eq!(notice_of(folded, is_channel).to_plain(), wanted);
     }
 
     #[test]

@@ -55,6 +55,8 @@ enum Reference {
 #[derive(Deserialize)]
 struct InviteArguments {
     user_id: String,
+    #[serde(default)]
+    is_direct: bool,
 }
 
 impl Bridge {
@@ -132,8 +134,16 @@ impl Bridge {
                 self.client.send(sender, room_id, "m.reaction", txn_id, &content, None).await.map(Some)
             }
             OutboxKind::Invite => {
-                let InviteArguments { user_id } = read(payload)?;
-                match self.client.invite(sender, room_id, &user_id).await {
+                let InviteArguments { user_id, is_direct } = read(payload)?;
+                let invited = if is_direct {
+                    // `POST …/invite` can't say so, and clients would show the conversation as another room.
+                    let content = serde_json::json!({ "membership": "invite", "is_direct": true });
+                    let sent = self.client.send_state(sender, room_id, "m.room.member", &user_id, &content);
+                    sent.await.map(drop)
+                } else {
+                    self.client.invite(sender, room_id, &user_id).await
+                };
+                match invited {
                     // Who is there already needs no invitation.
                     Err(error) if !error.is_final() => Err(error),
                     Ok(()) | Err(_) => Ok(None),
@@ -187,8 +197,8 @@ fn content_of<'a>(room: &RoomRow, request: &'a Outbox) -> Cow<'a, str> {
     let Ok(folded) = serde_json::from_str::<Folded>(&request.payload) else {
         return Cow::Borrowed(&request.payload);
     };
-    let is_kept = room.kind().is_ok_and(|kind| kind == RoomKind::Private);
-    let text = load::notice_of(folded, is_kept);
+    let is_channel = room.kind().is_ok_and(|kind| kind == RoomKind::Private);
+    let text = load::notice_of(folded, is_channel);
     let mut content = content::message(MessageType::Notice, &text, None);
     content[CONTENT_KEY] = request.txn_id.as_str().into();
     Cow::Owned(content.to_string())

@@ -53,6 +53,12 @@ impl Buffers {
     /// Adds a buffer, or refreshes the one with its number, and gives its place.
     pub(super) fn add(&mut self, row: Buffer) -> usize {
         if let Some(place) = self.list.iter().position(|buffer| buffer.row.id == row.id) {
+            if self.list[place].row.room != row.room {
+                // Another room is shown in: nobody is in it yet, and the one before is nobody's.
+                self.by_room_id.retain(|_, shown| *shown != place);
+                self.list[place].speakers = CaseMap::new(self.by_name.mapping());
+                self.list[place].invited = row.room_id.is_none();
+            }
             self.list[place].row = row;
             return place;
         }

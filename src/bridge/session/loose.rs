@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 use super::super::{Outcome, Refusal};
+use super::requests::not_connected;
 use super::{Actor, wording};
 use crate::format::{RichText, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, State, Target};
@@ -41,7 +42,7 @@ impl Actor {
         let name = &self.network.name;
         // What waits for the greeting would be lost with the connection.
         let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
-            return Err(Refusal::asked(format!("You are not connected to {name}. Type connect first.")));
+            return Err(not_connected(name));
         };
         if target.contains(',') {
             return Err(Refusal::asked("Only one at a time: a list of names can't be sent to."));

@@ -1,7 +1,7 @@
 //! A room that is made again, since its first one is gone or what it shows was read in from elsewhere, begins with the
 //! last lines of its history.
 //!
-//! They have their own times, and they are notices, so that they notify nobody. A channel's owner is invited after them.
+//! They have their own times, and they are notices, so that they notify nobody. The owner is invited after them.
 //! That they are to come is stored with the room's intent, and that they have come with their rows: they come once.
 
 use super::super::content::{self, MessageType};
@@ -10,31 +10,46 @@ use crate::format::{RichText, read_irc};
 use crate::store::{BufferKind, KeptLine, NewOutbox, StoreError};
 
 impl Actor {
-    /// Puts the last lines into a buffer's new room, where there are such.
+    /// Puts the last lines into a buffer's new room, where there are such: all of them, or none while the store fails.
     pub(super) async fn refill(&mut self, place: usize) -> Result<(), StoreError> {
-        let buffer = self.buffers.get_mut(place);
-        if !std::mem::take(&mut buffer.row.refill) {
+        let row = &self.buffers.get(place).row;
+        if !row.refill {
             return Ok(());
         }
-        let (buffer, room) = (buffer.row.id, buffer.row.room);
+        let (buffer, room, kind, creator) = (row.id, row.room, row.kind, row.creator.clone());
         let most = i64::from(self.bridge.config.limits.refill);
-        for line in self.bridge.store.latest_lines(buffer, most).await? {
-            self.refill_line(place, &line).await?;
+        let lines = self.bridge.store.latest_lines(buffer, most).await?;
+        let mut rows = Vec::with_capacity(lines.len() + 1);
+        let mut speakers = Vec::with_capacity(lines.len());
+        for line in &lines {
+            if let Some(row) = self.refill_row(place, line).await? {
+                rows.push(row);
+                speakers.push(&line.sender);
+            }
         }
-        let row = &self.buffers.get(place).row;
-        if row.kind == BufferKind::Channel {
-            self.incoming.outbox.push(content::invite_row(room, &row.creator, &self.row.user_id));
+        rows.push(match kind {
+            BufferKind::Channel => content::invite_row(room, &creator, &self.row.user_id),
+            BufferKind::Query => content::direct_invite_row(room, &creator, &self.row.user_id),
+        });
+        let buffer = self.buffers.get_mut(place);
+        buffer.row.refill = false;
+        if kind == BufferKind::Channel {
+            // Who is there no more leaves again with the list of names.
+            for speaker in speakers {
+                buffer.speakers.insert(speaker, ());
+            }
         }
+        self.incoming.outbox.extend(rows);
         self.incoming.refilled.push(room);
         Ok(())
     }
 
-    async fn refill_line(&mut self, place: usize, line: &KeptLine) -> Result<(), StoreError> {
+    async fn refill_row(&mut self, place: usize, line: &KeptLine) -> Result<Option<NewOutbox>, StoreError> {
         let text = match line.kind.as_str() {
             "message" | "notice" => read_irc(&line.text),
             "action" => RichText::plain("* ").then(read_irc(&line.text)),
             // Who came and went is in the history.
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
         let row = &self.buffers.get(place).row;
         let (room, creator, kind) = (row.room, row.creator.clone(), row.kind);
@@ -45,13 +60,8 @@ impl Actor {
             // Two members: what the user said is told by the other.
             BufferKind::Query => (creator, RichText::plain("(you) ").then(text)),
         };
-        if kind == BufferKind::Channel {
-            // Who is there no more leaves again with the list of names.
-            self.buffers.get_mut(place).speakers.insert(&line.sender, ());
-        }
         let content = content::message(MessageType::Notice, &text, None);
         let row = content::message_row(room, &sender, content, None);
-        self.incoming.outbox.push(NewOutbox { ts: Some(line.at), ..row });
-        Ok(())
+        Ok(Some(NewOutbox { ts: Some(line.at), ..row }))
     }
 }

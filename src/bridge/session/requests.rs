@@ -34,6 +34,8 @@ pub enum Request {
         channel: Channel,
         /// Its key.
         key: Option<Key>,
+        /// Rooms that the homeserver no longer has; if one of them is the channel's, there will be another.
+        gone: Vec<i64>,
     },
     /// Leave a channel, and stay out of it.
     Part {
@@ -50,6 +52,8 @@ pub enum Request {
         nick: Nick,
         /// What to say first.
         text: Option<String>,
+        /// Rooms that the homeserver no longer has; if one of them is the conversation's, there will be another.
+        gone: Vec<i64>,
     },
     /// Say something without a room.
     Message {
@@ -103,12 +107,6 @@ impl SessionHandle {
         let (answer, _) = oneshot::channel();
         let _ = self.requests.try_send((Request::Probe, answer));
     }
-
-    /// Opens the room of a conversation.
-    pub async fn query(&self, nick: &str, text: Option<String>) -> Outcome {
-        let nick = Nick::new(nick).map_err(|error| Refusal::asked(format!("{nick} is no nick: {error}.")))?;
-        self.ask(Request::Query { nick, text }).await
-    }
 }
 
 impl Actor {
@@ -145,10 +143,10 @@ impl Actor {
                 self.incoming.outbox.push(content::invite_row(self.network_room, bot, &self.row.user_id));
                 Reply::Now(Ok(RichText::new()))
             }
-            Request::Join { channel, key } => self.join(&channel, key).await.into(),
+            Request::Join { channel, key, gone } => self.join(&channel, key, gone).await.into(),
             Request::Part { channel, reason } => self.part(&channel, &reason).await.into(),
             Request::Nick(nick) => self.nick(nick).await.into(),
-            Request::Query { nick, text } => self.query(&nick, text).await,
+            Request::Query { nick, text, gone } => self.query(&nick, text, gone).await,
             Request::Message { target, text } => {
                 let said = format!("Sent to {target}.");
                 self.say_loose(&target, &text, said)
@@ -186,7 +184,7 @@ impl Actor {
         Ok(RichText::plain(text).code("connect").text("."))
     }
 
-    async fn join(&mut self, channel: &Channel, key: Option<Key>) -> Outcome {
+    async fn join(&mut self, channel: &Channel, key: Option<Key>, gone: Vec<i64>) -> Outcome {
         let most = self.bridge.config.limits.channels_per_session as usize;
         let known = self.buffers.find(channel.as_str());
         let is_wanted = known.is_some_and(|place| self.buffers.get(place).row.wanted);
@@ -205,7 +203,9 @@ impl Actor {
                 self.network.name
             )));
         }
-        let place = self.open_buffer(BufferKind::Channel, channel.as_str(), key.as_ref()).await?;
+        let before = known.map(|place| self.buffers.get(place).row.room);
+        let place = self.open_anew(BufferKind::Channel, channel.as_str(), key.as_ref(), gone).await?;
+        let is_anew = before.is_some_and(|room| room != self.buffers.get(place).row.room);
         self.invite_owner(place);
         self.buffers.get_mut(place).refused = None;
         let name = &self.network.name;
@@ -215,6 +215,8 @@ impl Actor {
         };
         if link.session.channel(channel.as_str()).is_none() {
             self.enter(place);
+        } else if is_anew {
+            return Ok(RichText::plain(format!("The room of {channel} was gone; it gets a new one.")));
         } else if !self.buffers.get(place).parting {
             return Ok(RichText::plain(format!(
                 "You are in {channel} already; you are invited to its room again."
@@ -280,8 +282,8 @@ impl Actor {
         }
     }
 
-    async fn query(&mut self, nick: &Nick, text: Option<String>) -> Reply {
-        let place = match self.open_buffer(BufferKind::Query, nick.as_str(), None).await {
+    async fn query(&mut self, nick: &Nick, text: Option<String>, gone: Vec<i64>) -> Reply {
+        let place = match self.open_anew(BufferKind::Query, nick.as_str(), None, gone).await {
             Ok(place) => place,
             Err(error) => return Reply::Now(Err(error.into())),
         };
@@ -361,6 +363,17 @@ impl Actor {
         name: &str,
         key: Option<&Key>,
     ) -> Result<usize, StoreError> {
+        self.open_anew(kind, name, key, Vec::new()).await
+    }
+
+    /// As [`Self::open_buffer`]; if its room is one of those that are gone, it gets another.
+    async fn open_anew(
+        &mut self,
+        kind: BufferKind,
+        name: &str,
+        key: Option<&Key>,
+        gone: Vec<i64>,
+    ) -> Result<usize, StoreError> {
         let creator = match kind {
             BufferKind::Channel => self.bridge.client.bot().to_owned(),
             BufferKind::Query => self.ghost(name).await?.to_string(),
@@ -376,15 +389,33 @@ impl Actor {
             creator,
             owner: self.row.user,
             lane: self.lane.clone(),
+            gone,
             created_at: self.bridge.clock.unix_ms(),
         };
         let row = self.bridge.store.open_buffer(new).await?;
+        let known = self.buffers.find_id(row.id).map(|place| self.buffers.get(place).row.room);
         let place = self.buffers.add(row);
+        if let Some(gone) = known.filter(|room| *room != self.buffers.get(place).row.room) {
+            self.show_topic_anew(place);
+            // What waits for the one before is set aside.
+            self.bridge.wake_delivery(gone);
+            self.bridge.wake_delivery(self.buffers.get(place).row.room);
+        }
         self.refill(place).await?;
         Ok(place)
     }
+
+    /// A room that is made in the place of another has no topic yet.
+    fn show_topic_anew(&mut self, place: usize) {
+        let row = &self.buffers.get(place).row;
+        if let Some(topic) = row.topic.as_deref().filter(|topic| !topic.is_empty()) {
+            let content = serde_json::json!({ "topic": topic });
+            self.incoming.outbox.push(content::state_row(row.room, &row.creator, "m.room.topic", &content));
+        }
+    }
 }
 
-fn not_connected(network: &str) -> Refusal {
-    Refusal::asked(format!("You are not connected to {network}. Type connect first."))
+pub(super) fn not_connected(network: &str) -> Refusal {
+    let text = format!("You are not connected to {network}. Type ");
+    Refusal::Asked(RichText::plain(text).code("connect").text(" first."))
 }

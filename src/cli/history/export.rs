@@ -1,5 +1,6 @@
 //! `towline history export`: a page of lines at a time, so that a million lines need no more memory than a thousand.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -62,7 +63,7 @@ pub(super) async fn export(
     let scene = Scene::to_read(whose, environment).await?;
     let buffers = scene.buffers(buffer.as_deref()).await?;
     let mut target = match path {
-        Some(folder) if is_folder => Target::Folder(folder.clone(), None),
+        Some(folder) if is_folder => Target::Folder(Folder::new(folder.clone())),
         Some(file) => Target::File(create(file)?),
         None => Target::Output(output),
     };
@@ -70,7 +71,9 @@ pub(super) async fn export(
     if *format == Format::Html {
         target.write(&html::begin(&scene.session.user_id, &scene.session.network))?;
     }
+    let mut names = HashSet::new();
     for buffer in &buffers {
+        let name = own_name(*format, buffer, &mut names);
         let mut day = String::new();
         let mut after = i64::MIN;
         loop {
@@ -89,7 +92,7 @@ pub(super) async fn export(
                     Format::Znc => znc::write(line, timezone),
                 };
                 if is_folder {
-                    target.enter(&file_of(*format, buffer, line, timezone))?;
+                    target.enter(&file_of(*format, buffer, &name, line, timezone))?;
                 }
                 target.write(&text)?;
             }
@@ -104,14 +107,27 @@ pub(super) async fn export(
     Ok(())
 }
 
+/// What a buffer is called in the folder: names that files can't tell apart get a number.
+fn own_name(format: Format, buffer: &OwnBuffer, names: &mut HashSet<String>) -> String {
+    let name_of = |buffer: &str| match format {
+        Format::Znc => znc::folder_of(buffer),
+        _ => weechat::file_of("", buffer),
+    };
+    let name = (1..).map(|number| match number {
+        1 => buffer.name.clone(),
+        number => format!("{}~{number}", buffer.name),
+    });
+    name.into_iter().find(|name| names.insert(name_of(name))).unwrap_or_default()
+}
+
 /// The file that a line belongs into, within the folder.
-fn file_of(format: Format, buffer: &OwnBuffer, line: &KeptLine, zone: &Zone) -> PathBuf {
+fn file_of(format: Format, buffer: &OwnBuffer, name: &str, line: &KeptLine, zone: &Zone) -> PathBuf {
     match format {
         Format::Znc => {
             let day = zone.local(line.at).strftime("%Y-%m-%d.log").to_string();
-            [buffer.network.as_str(), &znc::folder_of(&buffer.name), &day].iter().collect()
+            [buffer.network.as_str(), &znc::folder_of(name), &day].iter().collect()
         }
-        _ => weechat::file_of(&buffer.network, &buffer.name).into(),
+        _ => weechat::file_of(&buffer.network, name).into(),
     }
 }
 
@@ -119,31 +135,60 @@ fn file_of(format: Format, buffer: &OwnBuffer, line: &KeptLine, zone: &Zone) -> 
 enum Target<'a> {
     Output(&'a mut (dyn Write + Send)),
     File(BufWriter<File>),
-    /// A folder, and the file in it that is written to.
-    Folder(PathBuf, Option<(PathBuf, BufWriter<File>)>),
+    Folder(Folder),
+}
+
+/// A folder for files of this run: what was there before is not touched.
+struct Folder {
+    path: PathBuf,
+    /// The file that is written to.
+    open: Option<(PathBuf, BufWriter<File>)>,
+    /// Files that this run has made. Times may go back over midnight, and a file be written to again.
+    made: HashSet<PathBuf>,
+}
+
+impl Folder {
+    fn new(path: PathBuf) -> Self {
+        Self { path, open: None, made: HashSet::new() }
+    }
+
+    /// From now on what is written goes into this file.
+    fn enter(&mut self, file: &Path) -> Result<(), CliError> {
+        if self.open.as_ref().is_some_and(|(current, _)| current == file) {
+            return Ok(());
+        }
+        if let Some((_, mut written)) = self.open.take() {
+            written.flush().map_err(unwritten)?;
+        }
+        let path = self.path.join(file);
+        let opened = if self.made.insert(file.to_owned()) {
+            files::make_folder(path.parent().unwrap_or(&self.path))?;
+            create(&path)?
+        } else {
+            let opened = OpenOptions::new().append(true).open(&path);
+            BufWriter::new(opened.map_err(|source| CliError::Write { file: path, source })?)
+        };
+        self.open = Some((file.to_owned(), opened));
+        Ok(())
+    }
 }
 
 impl Target<'_> {
-    /// From now on what is written goes into this file of the folder.
+    /// From now on what is written goes into this file, where it goes into a folder.
     fn enter(&mut self, file: &Path) -> Result<(), CliError> {
-        let Self::Folder(folder, open) = self else { return Ok(()) };
-        if open.as_ref().is_some_and(|(current, _)| current == file) {
-            return Ok(());
+        match self {
+            Self::Folder(folder) => folder.enter(file),
+            Self::Output(_) | Self::File(_) => Ok(()),
         }
-        if let Some((_, mut written)) = open.take() {
-            written.flush().map_err(unwritten)?;
-        }
-        let path = folder.join(file);
-        files::make_folder(path.parent().unwrap_or(folder))?;
-        *open = Some((file.to_owned(), create(&path)?));
-        Ok(())
     }
 
     fn write(&mut self, text: &str) -> Result<(), CliError> {
         let written = match self {
             Self::Output(output) => output.write_all(text.as_bytes()),
-            Self::File(file) | Self::Folder(_, Some((_, file))) => file.write_all(text.as_bytes()),
-            Self::Folder(_, None) => Ok(()),
+            Self::File(file) | Self::Folder(Folder { open: Some((_, file)), .. }) => {
+                file.write_all(text.as_bytes())
+            }
+            Self::Folder(_) => Ok(()),
         };
         written.map_err(unwritten)
     }
@@ -151,8 +196,8 @@ impl Target<'_> {
     fn end(self) -> Result<(), CliError> {
         match self {
             Self::Output(output) => output.flush(),
-            Self::File(mut file) | Self::Folder(_, Some((_, mut file))) => file.flush(),
-            Self::Folder(_, None) => Ok(()),
+            Self::File(mut file) | Self::Folder(Folder { open: Some((_, mut file)), .. }) => file.flush(),
+            Self::Folder(_) => Ok(()),
         }
         .map_err(unwritten)
     }

@@ -1,7 +1,7 @@
 //! `towline history import`: logs of WeeChat or ZNC, some lines in each commit.
 //!
 //! A line gets an id that is made of its time and what it says, so that a log that is read in again, perhaps longer by
-//! now, adds only what is new.
+//! now, adds only what is new. What was heard here at the same time is not added either.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -155,7 +155,11 @@ async fn read_conversation(
     Ok(tally)
 }
 
-async fn store_lines(scene: &Scene, lines: Vec<HistoryLine>, tally: &mut Tally) -> Result<(), CliError> {
+async fn store_lines(
+    scene: &Scene,
+    lines: Vec<(HistoryLine, u32)>,
+    tally: &mut Tally,
+) -> Result<(), CliError> {
     let now = SystemClock.unix_ms();
     let imported = scene.store.import_lines(scene.session.id, lines, now).await?;
     tally.imported.stored += imported.stored;
@@ -197,16 +201,18 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn line(&mut self, at: i64, line: LogLine) -> HistoryLine {
+    /// The line, and how many of its kind came before it at its time.
+    fn line(&mut self, at: i64, line: LogLine) -> (HistoryLine, u32) {
         if self.at != Some(at) {
             self.at = Some(at);
             self.alike.clear();
         }
         let alike = self.alike.entry(line.clone()).or_default();
-        let msgid = id_of(at, &line, *alike);
+        let before = *alike;
+        let msgid = id_of(at, &line, before);
         *alike += 1;
         let LogLine { kind, sender, target, text } = line;
-        HistoryLine {
+        let line = HistoryLine {
             buffer: self.buffer,
             at,
             kind,
@@ -219,7 +225,8 @@ impl Reader<'_> {
             event_id: None,
             direction: Direction::In,
             replayed: None,
-        }
+        };
+        (line, before)
     }
 }
 

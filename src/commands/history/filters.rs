@@ -2,6 +2,7 @@
 //! or `--`, is what is searched for.
 
 use crate::bridge::Refusal;
+use crate::format::RichText;
 
 const HOUR: i64 = 60 * 60 * 1000;
 
@@ -44,10 +45,11 @@ pub(super) fn read(text: &str, now: i64) -> Result<Filters<'_>, Refusal> {
             "from" if filters.sender.is_none() => filters.sender = Some(value),
             "since" if filters.since.is_none() => {
                 let since = since(value, now).ok_or_else(|| {
-                    Refusal::asked(format!(
+                    let remedy = format!(
                         "{value} is no time: write since 3d, 12h or 2w, or a day as 2026-11-01. If it is one of the \
-                         words, write: search -- {text}"
-                    ))
+                         words, write: "
+                    );
+                    Refusal::Asked(RichText::plain(remedy).code(format!("search -- {text}")))
                 })?;
                 filters.since = Some(since);
             }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::super::pool::on_tx;
+use super::super::pool::{Tx, on_tx};
 use super::super::{Store, StoreError};
 use super::{HistoryLine, Kept, keep};
 use crate::names::CaseMapping;
@@ -65,22 +65,56 @@ impl Store {
         .await
     }
 
-    /// Stores lines of a session that come from elsewhere; what has the id of a line that is there is left out.
+    /// Stores lines of a session that come from elsewhere, with whole seconds as their times, and each with how many
+    /// that are alike came before it in its second. What has the id of a line that is there is left out, and so is
+    /// what was heard here: the log of another program has it, too.
     pub async fn import_lines(
         &self,
         session: i64,
-        lines: Vec<HistoryLine>,
+        lines: Vec<(HistoryLine, u32)>,
         now: i64,
     ) -> Result<Imported, StoreError> {
         let keeper = Arc::clone(self.keeper());
-        let kept = self
-            .write(move |tx| Box::pin(async move { keep(tx, &keeper, session, &lines, now).await }))
+        let (kept, heard) = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let mut unheard = Vec::with_capacity(lines.len());
+                    let all = lines.len();
+                    for (line, alike) in lines {
+                        if !was_heard(tx, &line, alike).await? {
+                            unheard.push(line);
+                        }
+                    }
+                    let heard = all - unheard.len();
+                    Ok((keep(tx, &keeper, session, &unheard, now).await?, heard))
+                })
+            })
             .await?;
         let count = |wanted: fn(&Kept) -> bool| kept.iter().filter(|kept| wanted(kept)).count();
         Ok(Imported {
             stored: count(|kept| matches!(kept, Kept::As(_))),
-            known: count(|kept| matches!(kept, Kept::Known(_))),
+            known: heard + count(|kept| matches!(kept, Kept::Known(_))),
             unwanted: count(|kept| matches!(kept, Kept::Not)),
         })
     }
+}
+
+/// Whether the history has a line that did not come from a log and is the so-many-th of its kind in its second.
+async fn was_heard(tx: &mut Tx, line: &HistoryLine, alike: u32) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT id FROM history
+        WHERE buffer = $1 AND at BETWEEN $2 AND $3 AND kind = $4 AND sender = $5 AND text = $6
+            AND COALESCE(target, '') = $7 AND (msgid IS NULL OR msgid NOT LIKE 'log:%')
+        ORDER BY id LIMIT 1 OFFSET $8";
+    let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL)
+        .bind(line.buffer)
+        .bind(line.at)
+        .bind(line.at.saturating_add(999))
+        .bind(line.kind)
+        .bind(&line.sender)
+        .bind(&line.text)
+        .bind(line.target.as_deref().unwrap_or_default())
+        .bind(i64::from(alike))
+        .fetch_optional(c)
+        .await)?;
+    Ok(found.is_some())
 }

@@ -1,4 +1,5 @@
-//! Folding: what a room's outbox has no space for goes to history only, and one event stands for it.
+//! Folding: what a room's outbox has no space for goes to history only, and one event stands for it. What is in no
+//! history, since its user wants nothing kept, is counted apart: the event must not say that it can be read there.
 //!
 //! A row of `fold` counts the lines of a room that will not be shown. Whatever is never folded closes it first, and so
 //! does the room's lane when it has nothing left to send: the count becomes a row of the outbox, in its place among the
@@ -30,10 +31,20 @@ pub struct Folded {
     /// How many they were.
     #[serde(rename = "folded")]
     pub lines: i64,
+    /// How many of them are in no history either.
+    #[serde(default)]
+    pub unkept: i64,
     /// When the first of them was read, in milliseconds since 1970.
     pub first_at: i64,
     /// When the last of them was read.
     pub last_at: i64,
+}
+
+/// Lines that are folded.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    lines: i64,
+    unkept: i64,
 }
 
 /// A commit under way.
@@ -43,7 +54,7 @@ pub(super) struct Folder {
     now: i64,
     open: BTreeMap<i64, bool>,
     /// How many lines of each room are counted, but not yet in the table.
-    counted: BTreeMap<i64, i64>,
+    counted: BTreeMap<i64, Count>,
     folded: BTreeMap<i64, i64>,
 }
 
@@ -52,8 +63,14 @@ impl Folder {
         Self { store, folding, now, open: BTreeMap::new(), counted: BTreeMap::new(), folded: BTreeMap::new() }
     }
 
-    /// Whether the row at this place, of this room, is counted instead of sent.
-    pub(super) async fn takes(&mut self, tx: &mut Tx, place: usize, room: i64) -> Result<bool, StoreError> {
+    /// Whether the row at this place, of this room, is counted instead of sent; and whether the history has it.
+    pub(super) async fn takes(
+        &mut self,
+        tx: &mut Tx,
+        place: usize,
+        room: i64,
+        is_kept: bool,
+    ) -> Result<bool, StoreError> {
         let Some(left) = self.folding.left.get_mut(&room) else { return Ok(false) };
         let is_open = match self.open.get(&room) {
             Some(is_open) => *is_open,
@@ -65,15 +82,17 @@ impl Folder {
             *left = self.folding.limit - waiting(tx, room).await?;
         }
         if is_foldable && (is_open || *left <= 0) {
-            *self.counted.entry(room).or_default() += 1;
+            let count = self.counted.entry(room).or_default();
+            count.lines += 1;
+            count.unkept += i64::from(!is_kept);
             *self.folded.entry(room).or_default() += 1;
             self.open.insert(room, true);
             return Ok(true);
         }
         *left -= 1;
         if is_open {
-            if let Some(lines) = self.counted.remove(&room) {
-                add(tx, room, lines, self.now).await?;
+            if let Some(count) = self.counted.remove(&room) {
+                add(tx, room, count, self.now).await?;
             }
             close(tx, &self.store, room, self.now).await?;
         }
@@ -83,8 +102,8 @@ impl Folder {
 
     /// Stores what was counted; how many lines of each room were folded.
     pub(super) async fn finish(self, tx: &mut Tx) -> Result<BTreeMap<i64, i64>, StoreError> {
-        for (room, lines) in self.counted {
-            add(tx, room, lines, self.now).await?;
+        for (room, count) in self.counted {
+            add(tx, room, count, self.now).await?;
         }
         Ok(self.folded)
     }
@@ -122,19 +141,20 @@ async fn waiting(tx: &mut Tx, room: i64) -> Result<i64, StoreError> {
     Ok(on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(room).fetch_one(c).await)?)
 }
 
-async fn add(tx: &mut Tx, room: i64, lines: i64, now: i64) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO fold (room, lines, first_at, last_at) VALUES ($1, $2, $3, $3)
-        ON CONFLICT (room) DO UPDATE SET lines = fold.lines + excluded.lines, last_at = excluded.last_at";
-    execute!(tx, SQL, room, lines, now)?;
+async fn add(tx: &mut Tx, room: i64, count: Count, now: i64) -> Result<(), StoreError> {
+    const SQL: &str = "INSERT INTO fold (room, lines, unkept, first_at, last_at) VALUES ($1, $2, $3, $4, $4)
+        ON CONFLICT (room) DO UPDATE SET lines = fold.lines + excluded.lines,
+            unkept = fold.unkept + excluded.unkept, last_at = excluded.last_at";
+    execute!(tx, SQL, room, count.lines, count.unkept, now)?;
     Ok(())
 }
 
 pub(super) async fn close(tx: &mut Tx, store: &Store, room: i64, now: i64) -> Result<bool, StoreError> {
-    const TAKE: &str = "DELETE FROM fold WHERE room = $1 RETURNING lines, first_at, last_at";
+    const TAKE: &str = "DELETE FROM fold WHERE room = $1 RETURNING lines, unkept, first_at, last_at";
     const CREATOR: &str = "SELECT creator FROM room WHERE id = $1";
-    let taken: Option<(i64, i64, i64)> =
+    let taken: Option<(i64, i64, i64, i64)> =
         on_tx!(tx, |c| sqlx::query_as(TAKE).bind(room).fetch_optional(c).await)?;
-    let Some((lines, first_at, last_at)) = taken else { return Ok(false) };
+    let Some((lines, unkept, first_at, last_at)) = taken else { return Ok(false) };
     let mut unique = [0; 16];
     crate::clock::random_bytes(&mut unique).expect("the system has randomness");
     let row = NewOutbox {
@@ -143,7 +163,7 @@ pub(super) async fn close(tx: &mut Tx, store: &Store, room: i64, now: i64) -> Re
         // Only a query is not the bot's, and there nothing is folded.
         sender: on_tx!(tx, |c| sqlx::query_scalar(CREATOR).bind(room).fetch_one(c).await)?,
         kind: OutboxKind::Message,
-        payload: serde_json::to_string(&Folded { lines, first_at, last_at }).unwrap_or_default(),
+        payload: serde_json::to_string(&Folded { lines, unkept, first_at, last_at }).unwrap_or_default(),
         ts: None,
         history: None,
     };

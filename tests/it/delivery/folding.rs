@@ -34,7 +34,7 @@ async fn beyond_the_bound_lines_go_to_the_history_and_notices_say_how_many() {
     assert_eq!(talk.world.database().texts(waiting).await, ["102"]);
     talk.world.homeserver.faults().clear();
     talk.world.homeserver.wait_message(&talk.room, "alice: look").await;
-    let is_last = |body: &str| body.starts_with("50 lines ") && body.contains("type history");
+    let is_last = |body: &str| body.starts_with("50 lines ") && body.contains("type !irc history 200");
     talk.world.homeserver.wait_event(&talk.room, |event| is_last(event.body())).await;
     let lines = talk.world.homeserver.timeline_lines(&talk.room);
     let start = lines.iter().position(|line| line == "first").unwrap();
@@ -55,6 +55,29 @@ async fn beyond_the_bound_lines_go_to_the_history_and_notices_say_how_many() {
     assert_eq!(talk.world.database().texts(kept).await, said);
     talk.bob.say("#rust", "and now");
     talk.world.homeserver.wait_message(&talk.room, "and now").await;
+}
+
+/// Before, the notice sent people to a history that did not have the lines.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_are_folded_and_not_kept_are_not_said_to_be_in_the_history() {
+    let talk = small_talk().await;
+    talk.alice.send_text(&talk.room, "!irc history keep off");
+    let is_answer = |body: &str| body.contains("is kept from now on");
+    talk.world.homeserver.wait_event(&talk.room, |event| is_answer(event.body())).await;
+    talk.hold_back("first", || talk.say("line", 150)).await;
+    talk.world.homeserver.faults().clear();
+    let notice =
+        talk.world.homeserver.wait_event(&talk.room, |event| event.body().contains("not shown")).await;
+    let told = notice.body();
+    assert!(told.starts_with("51 lines ") && told.ends_with("They are not in the history either."), "{told}");
+    // From here on they are kept again, and of those the notice tells where they are.
+    talk.alice.send_text(&talk.room, "!irc history keep forever");
+    let is_answer = |body: &str| body.contains("is kept for ever from now on");
+    talk.world.homeserver.wait_event(&talk.room, |event| is_answer(event.body())).await;
+    talk.hold_back("second", || talk.say("more", 150)).await;
+    talk.world.homeserver.faults().clear();
+    let is_second = |body: &str| body.starts_with("51 lines ") && body.contains("They are in the history");
+    talk.world.homeserver.wait_event(&talk.room, |event| is_second(event.body())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

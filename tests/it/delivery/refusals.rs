@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{SEND, Talk};
-use crate::support::homeserver::Fault;
+use crate::support::bridge::World;
+use crate::support::homeserver::{Fault, LIMIT};
 
 fn refusal(code: &str, words: &str) -> Fault {
     Fault::Status(400, json!({ "errcode": code, "error": words }))
@@ -29,12 +30,13 @@ async fn each_kind_of_refusal_is_told_in_words() {
     faults.fail("PUT", "/state/m.room.topic", refusal("M_FORBIDDEN", "not you"), 1);
     talk.bob.topic("#rust", "new");
     talk.world.homeserver.wait_event(&network, |event| event.body().contains("It was not made.")).await;
-    let second = "The homeserver refused a change of the room in #rust: not you. It was not made.";
+    let second = "The homeserver refused a change of the room in #rust: not you. It was not made. If that room is gone, I \
+        make another: type join #rust.";
     assert_eq!(told(&talk), [first, second]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_of_one_kind_are_told_together_at_the_latest_when_the_bridge_stops() {
+async fn refusals_of_one_kind_are_told_together_at_the_latest_after_the_next_start() {
     let mut talk = Talk::begin().await;
     talk.hold_back("refused", || talk.say("line", 3)).await;
     let faults = talk.world.homeserver.faults();
@@ -53,4 +55,37 @@ async fn refusals_of_one_kind_are_told_together_at_the_latest_when_the_bridge_st
     assert_eq!(told(&talk), [text]);
     let refused = "SELECT CAST(COUNT(*) AS TEXT) FROM outbox WHERE state = 'refused'";
     assert_eq!(talk.world.database().texts(refused).await, ["4"]);
+}
+
+/// Before, only the process knew what was still to be told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_a_refusal_and_its_telling_silences_nothing() {
+    let world = World::builder().without_bridge().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let process = world.start_process();
+    let (_, _, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.wait_room_named("FakeNet").await;
+    bob.say("#rust", "hello");
+    world.homeserver.wait_message(&room, "hello").await;
+    let faults = world.homeserver.faults();
+    faults.fail("PUT", SEND, refusal("M_BAD_JSON", "no"), 1);
+    bob.say("#rust", "refused");
+    let is_refused =
+        "SELECT CAST(COUNT(*) AS TEXT) FROM outbox WHERE state = 'refused' AND untold IS NOT NULL";
+    let stored = async {
+        while world.database().texts(is_refused).await != ["1"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, stored).await.expect("the refusal is stored");
+    process.kill().await;
+    world.ircd.wait_gone("alice").await;
+    let process = world.start_process();
+    let told = |body: &str| body.starts_with("The homeserver refused a message by bob in #rust: no.");
+    world.homeserver.wait_event(&network, |event| told(event.body())).await;
+    world.wait_outbox_empty().await;
+    let lines = world.homeserver.timeline_lines(&network);
+    assert_eq!(lines.iter().filter(|line| told(line)).count(), 1, "{lines:?}");
+    assert_eq!(process.stop().await, Some(0));
 }

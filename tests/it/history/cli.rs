@@ -260,3 +260,63 @@ async fn logs_that_dont_say_whose_they_are_are_not_read() {
     let said = scene.import(&["--format", "znc", "--buffer", "#y", text(&other)]).await;
     assert_eq!(said, "#y: 1 lines read in\n");
 }
+
+/// Before, each line that the bridge had heard itself was doubled by another program's log of it.
+#[rstest]
+#[case::weechat("weechat")]
+#[case::znc("znc")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_what_was_heard_here_adds_nothing(#[case] format: &str) {
+    let mut scene = scene().await;
+    let before = lines(&scene.export(&["--format", "json"]).await);
+    let logs = scene.folder("logs");
+    scene.export(&["--format", format, "--output", text(&logs)]).await;
+    scene.world.stop_bridge().await;
+    let said = scene.import(&["--format", format, text(&logs)]).await;
+    assert_eq!(said, "#rust: 0 lines read in, 13 were there\nrob: 0 lines read in, 1 were there\n");
+    assert_eq!(lines(&scene.export(&["--format", "json"]).await), before);
+}
+
+/// Before, the second of such lines ended the export: its file was there already.
+#[rstest]
+#[case::weechat("weechat")]
+#[case::znc("znc")]
+#[tokio::test(flavor = "multi_thread")]
+async fn times_that_go_back_over_midnight_and_names_that_become_one_are_written(#[case] format: &str) {
+    let scene = scene().await;
+    let database = scene.world.database();
+    database
+        .execute("UPDATE history SET at = at - 172800000 WHERE text = 'waves' OR text = '+v alice'")
+        .await;
+    // Two names that are one as a file's.
+    database
+        .execute(
+            "INSERT INTO buffer (session, kind, folded, name, wanted)
+                SELECT MIN(id), 'query', 'other', '#RUST', FALSE FROM session;
+            INSERT INTO history (id, buffer, at, kind, sender, text, direction)
+                SELECT 16, MAX(id), 1, 'message', 'bob', 'elsewhere', 'in' FROM buffer",
+        )
+        .await;
+    let logs = scene.folder("logs");
+    scene.export(&["--format", format, "--output", text(&logs)]).await;
+    let mut written = Vec::new();
+    let mut folders = vec![logs.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                written.push((text(&path).to_owned(), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let count = written.iter().map(|(_, text)| text.lines().count()).sum::<usize>();
+    assert_eq!(count, 15, "{written:?}");
+    let elsewhere: Vec<_> = written.iter().filter(|(_, text)| text.contains("elsewhere")).collect();
+    assert!(elsewhere.len() == 1 && elsewhere[0].0.contains("#rust~2"), "{elsewhere:?}");
+    assert_eq!(elsewhere[0].1.lines().count(), 1);
+    // Once more, it is not overwritten.
+    let (code, _, error) = scene.of_alice("export", &["--format", format, "--output", text(&logs)]).await;
+    assert_eq!((code, error.contains("is not overwritten")), (11, true), "{error}");
+}

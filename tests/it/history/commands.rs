@@ -206,7 +206,7 @@ async fn what_is_forgotten_is_gone_and_counted() {
     scene.alice.join(&query).await;
     scene.world.homeserver.wait_message(&query, "borrow this").await;
     let asked = scene.ask(&scene.room, "!irc forget").await;
-    assert!(asked.ends_with("To do it, type forget confirm."), "{asked}");
+    assert!(asked.ends_with("To do it, type !irc forget confirm."), "{asked}");
     assert_eq!(found(&scene.ask(&scene.control, "search borrow").await).len(), 3);
     let gone = scene.ask(&scene.room, "!irc forget confirm").await;
     assert!(gone.starts_with("Forgotten: 5 lines of #rust."), "{gone}");

@@ -62,9 +62,45 @@ async fn a_command_is_answered_without_a_connection_and_before_what_waits() {
     alice.send_text(&room, "this waits");
     world.homeserver.wait_event(&room, |event| event.body().contains("waits: there is no connection")).await;
     let said = answer(&world, &alice, &room, "!irc status").await;
-    assert!(said.body().contains("not connected; type connect"), "{}", said.body());
+    assert!(said.body().contains("not connected; type !irc connect"), "{}", said.body());
     let bob = world.ircd.person("bob");
     bob.join("#rust");
     answer(&world, &alice, &room, "!irc connect").await;
     bob.wait_text("this waits").await;
+}
+
+/// What is told to be typed there, without the prefix, would be said on IRC.
+#[rstest::rstest]
+#[case::forget("forget", "To do it, type !irc forget confirm.")]
+#[case::forget_with_a_name("forget #rust", "To do it, type !irc forget #rust confirm.")]
+#[case::usage("join", "Type it like this: !irc join #CHANNEL [KEY]")]
+#[case::usage_of_search("search", "Type it like this: !irc search [in WHERE]")]
+#[case::no_time("search since yesterday tea", "write: !irc search -- since yesterday tea")]
+#[case::no_place("search in #tea cup", "write: !irc search -- in #tea cup")]
+#[case::how_long("history keep long", "Type it like this: !irc history keep #channel 30d")]
+#[case::unknown("frobnicate", "Type !irc help to see all.")]
+#[case::nearest("histroy", "Did you mean !irc history [#CHANNEL")]
+#[case::nothing("", "Type !irc help to see all.")]
+#[case::login("sasl", "To do so, type !irc sasl ACCOUNT PASSWORD.")]
+#[case::disconnected("disconnect", "To come back, type !irc connect.")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_in_a_channels_room_tells_to_type_can_be_typed_there(
+    #[case] command: &str,
+    #[case] told: &str,
+) {
+    let world = World::start().await;
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    let said = answer(&world, &alice, &room, &format!("!irc {command}")).await;
+    assert!(said.body().contains(told), "{}", said.body());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_connection_the_command_that_makes_one_can_be_typed_in_the_channels_room() {
+    let world = World::start().await;
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    answer(&world, &alice, &room, "!irc disconnect").await;
+    for command in ["status", "msg bob hi", "raw MOTD"] {
+        let said = answer(&world, &alice, &room, &format!("!irc {command}")).await;
+        assert!(said.body().to_lowercase().contains("type !irc connect "), "{}", said.body());
+    }
 }

@@ -3,7 +3,7 @@
 mod keeping;
 mod search;
 
-use towline::store::{BufferKind, HistoryLine, Incoming, Outgoing};
+use towline::store::{BufferKind, HistoryLine, Incoming, NewBuffer, Outgoing};
 
 use super::upgrade::first_version;
 use super::{NOW, Raw, Set, line, message};
@@ -143,4 +143,47 @@ async fn the_lines_of_the_first_version_get_numbers_that_tell_their_time() {
     assert_eq!(raw.texts(numbers).await, ["zero 0", "one 16", "also one 17", "nine 144"]);
     let shown = "SELECT h.text FROM outbox o JOIN history h ON h.id = o.history";
     assert_eq!(raw.texts(shown).await, ["also one"]);
+}
+
+/// Before, the logs of `bob[m]` stayed in a buffer of their own where the network folds as ASCII does.
+#[tokio::test]
+async fn a_buffer_that_was_read_in_is_the_one_that_is_opened_whatever_the_networks_casemapping() {
+    let set = Set::new().await;
+    for (kind, typed, read_in) in
+        [(BufferKind::Query, "Bob[m]", "bob[m]"), (BufferKind::Channel, "#C++[x]", "#c++[X]")]
+    {
+        let imported = set.store.import_buffer(set.session.id, read_in).await.unwrap();
+        // The network folds as ASCII does.
+        let new = NewBuffer { folded: typed.to_ascii_lowercase(), ..set.buffer(kind, typed) };
+        let opened = set.store.open_buffer(new.clone()).await.unwrap();
+        assert_eq!((opened.id, opened.name.as_str()), (imported, typed));
+        let marker = "again".to_owned();
+        assert_eq!(set.store.open_buffer(NewBuffer { marker, ..new }).await.unwrap().id, imported);
+        // Others are others.
+        let other = set.buffer(kind, &typed.replace(['[', ']'], "-"));
+        assert_ne!(set.store.open_buffer(other).await.unwrap().id, imported);
+    }
+}
+
+#[tokio::test]
+async fn a_line_of_a_log_that_was_heard_here_is_known_and_counted_among_those_that_are_alike() {
+    const AGO: i64 = NOW - 3_600_000;
+    let set = Set::new().await;
+    let buffer = set.channel("#rust").await;
+    set.keep([said(buffer, "ha", AGO + 250), said(buffer, "ha", AGO + 999), said(buffer, "ha", AGO + 1_000)])
+        .await;
+    let log = |text: &str, alike: u32| {
+        let msgid = Some(format!("log:{text}{alike}"));
+        (HistoryLine { msgid, ..said(buffer, text, AGO) }, alike)
+    };
+    let all = vec![log("ha", 0), log("ha", 1), log("ha", 2), log("ho", 0)];
+    let imported = set.store.import_lines(set.session.id, all.clone(), NOW).await.unwrap();
+    assert_eq!((imported.stored, imported.known), (2, 2), "two were heard, and one is new");
+    let imported = set.store.import_lines(set.session.id, all, NOW).await.unwrap();
+    assert_eq!((imported.stored, imported.known), (0, 4));
+    assert_eq!(
+        set.texts(buffer).await,
+        ["ha", "ho", "ha", "ha", "ha"],
+        "a log tells no more than the second"
+    );
 }

@@ -1,6 +1,6 @@
 //! The outbox: rows that become one event.
 
-use towline::store::{Folding, Incoming};
+use towline::store::{Folding, Incoming, Refused};
 
 use super::{NOW, Set, message};
 
@@ -50,7 +50,9 @@ async fn what_a_full_room_has_no_space_for_is_counted_and_told_in_its_place() {
         let incoming = Incoming { outbox: rows(texts), folding, ..Incoming::default() };
         store.commit_incoming(set.session.id, set.epoch, "fake", incoming, NOW).await.unwrap().folded
     };
-    let folded = |lines: i64| format!(r#"{{"folded":{lines},"first_at":{NOW},"last_at":{NOW}}}"#);
+    // None of these has a line of the history.
+    let folded =
+        |lines: i64| format!(r#"{{"folded":{lines},"unkept":{lines},"first_at":{NOW},"last_at":{NOW}}}"#);
     // An estimate that is too low folds nothing that there is space for.
     assert!(commit(&["1", "2"], 0, &[]).await.is_empty());
     assert_eq!(commit(&["3", "4", "5"], 1, &[]).await, [(room, 2)].into());
@@ -69,4 +71,35 @@ async fn what_a_full_room_has_no_space_for_is_counted_and_told_in_its_place() {
     assert!(!store.close_fold(room, NOW).await.unwrap());
     assert_eq!(set.waiting().await[7..], [folded(2)]);
     assert!(store.rooms_with_folds().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_refusals_is_stored_with_that_they_are_told() {
+    let set = with(&["0", "1", "2", "3"]).await;
+    let (store, room) = (&set.store, set.room.id);
+    let seqs: Vec<i64> =
+        store.waiting_requests(room, 0, 10).await.unwrap().iter().map(|row| row.seq).collect();
+    let refused = |note: &str, code: Option<&str>| Refused {
+        note: note.to_owned(),
+        untold: code.map(str::to_owned),
+        follow_up: Vec::new(),
+    };
+    store.set_aside(seqs[0], refused("one", Some("M_A")), NOW).await.unwrap();
+    store.set_aside(seqs[1], refused("two", Some("M_A")), NOW).await.unwrap();
+    let follow_up = vec![message(room, "@g:x", "a warning")];
+    store.set_aside(seqs[2], Refused { follow_up, ..refused("three", None) }, NOW).await.unwrap();
+    assert_eq!(set.waiting().await, ["3", "a warning"]);
+    assert_eq!(store.untold_kinds(10).await.unwrap(), [(room, "M_A".to_owned())]);
+    let untold = store.untold(room, "M_A").await.unwrap().unwrap();
+    assert_eq!((untold.first.as_str(), untold.count, untold.last), ("one", 2, seqs[1]));
+    // What is refused meanwhile is still to be told.
+    store.set_aside(seqs[3], refused("four", Some("M_A")), NOW).await.unwrap();
+    let telling = vec![message(room, "@g:x", "two were refused")];
+    store.tell_untold(room, "M_A", untold.last, telling, NOW).await.unwrap();
+    assert_eq!(set.waiting().await, ["a warning", "two were refused"]);
+    let untold = store.untold(room, "M_A").await.unwrap().unwrap();
+    assert_eq!((untold.first.as_str(), untold.count), ("four", 1));
+    store.tell_untold(room, "M_A", untold.last, Vec::new(), NOW).await.unwrap();
+    assert_eq!(store.untold(room, "M_A").await.unwrap(), None);
+    assert!(store.untold_kinds(10).await.unwrap().is_empty());
 }

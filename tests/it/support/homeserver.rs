@@ -222,6 +222,11 @@ impl Homeserver {
         self.shared.change(|core| core.held = held);
     }
 
+    /// Has a room no more, as when an administrator has purged it.
+    pub(crate) fn purge(&self, room: &str) {
+        self.shared.change(|core| drop(core.rooms.remove(room)));
+    }
+
     /// From now on the application service does not hear of what it has said itself.
     pub(crate) fn lose_echoes(&self) {
         self.shared.change(|core| core.echoes_lost = true);

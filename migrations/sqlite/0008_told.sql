@@ -1,0 +1,8 @@
+-- What is told must be true, and must be told although the process ends before.
+
+-- How many of the folded lines are in no history either.
+ALTER TABLE fold ADD COLUMN unkept INTEGER NOT NULL DEFAULT 0;
+
+-- Requests that were refused for good, and whose user is still to be told: under which code of the homeserver's.
+ALTER TABLE outbox ADD COLUMN untold TEXT;
+CREATE INDEX outbox_untold ON outbox (room, untold) WHERE untold IS NOT NULL;

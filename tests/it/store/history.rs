@@ -1,5 +1,6 @@
 //! History in the store: numbers that tell the time, lines that are kept once and in their order.
 
+mod forget;
 mod keeping;
 mod search;
 
@@ -178,5 +179,9 @@ async fn a_line_of_a_log_that_was_heard_here_is_known_and_counted_among_those_th
     assert_eq!((imported.stored, imported.known), (2, 2), "two were heard, and one is new");
     let imported = set.store.import_lines(set.session.id, all, NOW).await.unwrap();
     assert_eq!((imported.stored, imported.known), (0, 4));
-    assert_eq!(set.texts(buffer).await, ["ha", "ho", "ha", "ha", "ha"], "a log tells no more than the second");
+    assert_eq!(
+        set.texts(buffer).await,
+        ["ha", "ho", "ha", "ha", "ha"],
+        "a log tells no more than the second"
+    );
 }

@@ -179,6 +179,7 @@ impl Bridge {
             self.wake_lane(&lane);
         }
         self.tasks.spawn(self.clone().index_history());
+        self.scrub_history();
         self.tasks.spawn(self.clone().tidy_daily());
         self.tasks.spawn(self.clone().keep_looking_back());
         self.tasks.spawn(self.clone().watch_for_suspension());

@@ -30,11 +30,16 @@ pub const VARIABLE: &str = "TOWLINE_FAILPOINT";
 pub const PANIC_VARIABLE: &str = "TOWLINE_PANIC_AT";
 
 /// A place at which a test may kill the process; see the module. With a condition, only passes that meet it count;
-/// with `soon`, the end comes a moment after the pass, when what the place has made is on its way.
+/// with `soon`, the end comes a moment after the pass, when what the place has made is on its way. With `fails_at`, only
+/// the task fails, where the text is the one that a test has named.
 macro_rules! failpoint {
     ($name:literal) => {
         #[cfg(feature = "failpoints")]
         $crate::failpoint::reached($name);
+    };
+    (fails_at $text:expr) => {
+        #[cfg(feature = "failpoints")]
+        $crate::failpoint::panic_at($text);
     };
     ($name:literal, soon) => {
         #[cfg(feature = "failpoints")]

@@ -330,8 +330,7 @@ impl Actor {
         let now = self.now();
         let mut events = Vec::new();
         for message in messages.drain(..) {
-            #[cfg(feature = "failpoints")]
-            crate::failpoint::panic_at(message.params.last().map_or("", String::as_str));
+            failpoint!(fails_at message.params.last().map_or("", String::as_str));
             if let Some(link) = &mut self.link {
                 link.session.handle(&message, now, &mut events);
             }

@@ -26,6 +26,23 @@ impl Bridge {
         }
     }
 
+    /// Has the index of the history freed of what was forgotten, in the background.
+    pub fn scrub_history(&self) {
+        let bridge = self.clone();
+        self.tasks.spawn(async move {
+            while !bridge.stop.is_cancelled() {
+                match bridge.store.scrub_words().await {
+                    Ok(true) => tokio::task::yield_now().await,
+                    Ok(false) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, "words of what was forgotten are left; the next start goes on");
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
     /// At the start and once a day: has told what is still to be told of refusals, and prunes.
     pub(super) async fn tidy_daily(self) {
         loop {

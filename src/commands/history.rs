@@ -335,8 +335,9 @@ pub(super) async fn forget(context: Context<'_>) -> Outcome {
     }
     let mut gone = 0;
     for buffer in buffers {
-        gone += store.forget_history(user, buffer).await?;
+        gone += store.forget_history(user, buffer, context.bridge.unix_ms()).await?;
     }
+    context.bridge.scrub_history();
     Ok(RichText::plain(format!(
         "Forgotten: {} of {name}. What stands in the rooms is the homeserver's and stays there.",
         lines(gone)

@@ -9,9 +9,11 @@
 //! | `read` | lines in their order |
 //! | `retention` | for how long |
 //! | `import` | lines from elsewhere |
+//! | `forget` | nothing is left, and nothing comes back |
 //!
 //! A line and what it is found by are stored in one commit, and many lines in few statements: a netsplit is thousands.
 
+mod forget;
 mod import;
 mod number;
 mod read;
@@ -168,6 +170,10 @@ pub(super) async fn keep(
             continue;
         }
         if let Some(before) = line.replayed {
+            if forget::was_forgotten(tx, line).await? {
+                *place = Kept::Known(None);
+                continue;
+            }
             // It may be one of those before it.
             let may_be = |(_, earlier): &(i64, &HistoryLine)| {
                 earlier.replayed.is_none() || (earlier.sender == line.sender && earlier.text == line.text)
@@ -257,25 +263,6 @@ impl Store {
         let last: Option<i64> = on!(self.readers(), |p| sqlx::query_scalar(LAST).fetch_one(p).await)?;
         self.keeper().numbers.begin(last.unwrap_or(0));
         self.begin_retention().await
-    }
-
-    /// Forgets all lines of a buffer of this user's, and says how many they were.
-    pub async fn forget_history(&self, user: i64, buffer: i64) -> Result<u64, StoreError> {
-        const BATCH: i64 = 1_000;
-        const SQL: &str = r#"DELETE FROM history WHERE id IN
-            (SELECT history.id FROM history JOIN buffer ON buffer.id = history.buffer
-             JOIN session ON session.id = buffer.session
-             WHERE history.buffer = $1 AND session."user" = $2 ORDER BY history.id LIMIT $3)"#;
-        let mut gone = 0;
-        loop {
-            let batch = self
-                .write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, buffer, user, BATCH)?) }))
-                .await?;
-            gone += batch;
-            if batch < BATCH as u64 {
-                return Ok(gone);
-            }
-        }
     }
 
     /// Keeps the server's id of a line that went out from an event, so that the line is known when it comes again.

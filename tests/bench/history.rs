@@ -3,7 +3,8 @@
 //!
 //! The lines are of a year, of one busy user and many others, in commits as a session makes them. Words are drawn as in
 //! speech: few are common. What is looked for: a word of one line in 200,000, a word of every second line, and that
-//! word in a small channel, the busy user's and another's; of each the ten newest, with the count that goes with them.
+//! word in a small channel, the busy user's and another's, and in the busy user's largest, which has a third of all lines;
+//! of each the ten newest, with the count that goes with them.
 //! Beside them, with no target: a word of every line until half a year ago and of none since, two common words that
 //! never meet, a word that nobody says, and a beginning.
 
@@ -79,11 +80,14 @@ pub(crate) async fn measure(database: &str, lines: usize, searches: usize) -> Fi
     let all = SearchScope::All;
     let small = || SearchScope::Buffers(vec![busy.buffers[CHANNELS - 1]]);
     let few = || SearchScope::Buffers(vec![sessions[1].buffers[0]]);
-    let wanted: [(&str, &Open, SearchScope, &str, &str); 8] = [
+    let large = || SearchScope::Buffers(vec![busy.buffers[0]]);
+    let wanted: [(&str, &Open, SearchScope, &str, &str); 10] = [
         ("a rare word", busy, all.clone(), "rarity", "50 ms"),
         ("a common word", busy, all.clone(), "the", "50 ms"),
         ("a common word, small channel", busy, small(), "the", "50 ms"),
         ("a common word, small user", &sessions[1], few(), "the", "50 ms"),
+        ("a common word, large channel", busy, large(), "the", "50 ms"),
+        ("a rare word, large channel", busy, large(), "rarity", "50 ms"),
         ("a common word of long ago", busy, all.clone(), "longago", ""),
         ("common words that never meet", busy, all.clone(), "longago newer", ""),
         ("a word that nobody says", busy, all.clone(), "nowhere", ""),
@@ -152,7 +156,7 @@ async fn fill(store: &Store, sessions: &[Open], lines: usize) -> f64 {
             let share = done as f64 / lines as f64;
             let now = END - YEAR + (share * YEAR as f64) as i64;
             for _ in 0..BATCH {
-                incoming.keep(line(&mut dice, &sessions[owner], done, share, now));
+                incoming.keep(line(&mut dice, &sessions[owner], owner == 0, done, share, now));
                 done += 1;
             }
             commits.push((owner, incoming, now));
@@ -173,7 +177,7 @@ async fn fill(store: &Store, sessions: &[Open], lines: usize) -> f64 {
     done as f64 / spent.as_secs_f64()
 }
 
-fn line(dice: &mut Dice, open: &Open, number: usize, share: f64, now: i64) -> HistoryLine {
+fn line(dice: &mut Dice, open: &Open, is_busy: bool, number: usize, share: f64, now: i64) -> HistoryLine {
     let words: Vec<String> = (0..8).map(|_| format!("word{} ", dice.word())).collect();
     let mut text = words.concat();
     if number.is_multiple_of(2) {
@@ -183,8 +187,12 @@ fn line(dice: &mut Dice, open: &Open, number: usize, share: f64, now: i64) -> Hi
         text.push_str("rarity ");
     }
     text.push_str(if share < 0.5 { "longago" } else { "newer" });
-    // The last channel is small.
-    let channel = if dice.below(500) == 0 { CHANNELS - 1 } else { dice.below(CHANNELS - 1) };
+    // The last channel is small, and the first one of the busy user large.
+    let channel = match dice.below(500) {
+        0 => CHANNELS - 1,
+        1..350 if is_busy => 0,
+        _ => dice.below(CHANNELS - 1),
+    };
     HistoryLine {
         buffer: open.buffers[channel],
         at: now,

@@ -1,9 +1,11 @@
 //! Making lines findable that were stored by a version which knew no words, or others: from the newest line to the oldest,
 //! some at a time. How far that is stands in the store, so that a restart goes on where the last run ended.
 
+use std::collections::HashSet;
+
 use sqlx::FromRow;
 
-use super::super::pool::{Tx, execute, on};
+use super::super::pool::{Tx, execute, on, on_tx};
 use super::super::{Store, StoreError};
 use super::words::Said;
 
@@ -60,11 +62,19 @@ impl Store {
 
 async fn index(tx: &mut Tx, rows: &[Row]) -> Result<(), StoreError> {
     const FORGET: &str = "DELETE FROM history_search WHERE rowid = $1";
+    const THERE: &str = "SELECT id FROM history WHERE id BETWEEN $1 AND $2";
     for row in rows {
         execute!(tx, FORGET, row.id)?;
     }
-    let said = rows.iter().map(|Row { id, buffer, kind, sender, text, session }| {
-        (*id, *session, Said { buffer: *buffer, kind, sender, text })
-    });
+    let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else { return Ok(()) };
+    // They were read before this write, and may have been forgotten meanwhile.
+    let there: Vec<i64> =
+        on_tx!(tx, |c| sqlx::query_scalar(THERE).bind(oldest.id).bind(newest.id).fetch_all(c).await)?;
+    let there: HashSet<i64> = there.into_iter().collect();
+    let said = rows.iter().filter(|row| there.contains(&row.id)).map(
+        |Row { id, buffer, kind, sender, text, session }| {
+            (*id, *session, Said { buffer: *buffer, kind, sender, text })
+        },
+    );
     super::index(tx, said).await
 }

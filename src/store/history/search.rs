@@ -237,7 +237,10 @@ async fn on_sqlite(
 async fn on_postgres(pool: &sqlx::PgPool, search: &Search, sessions: &[i64]) -> Result<Vec<i64>, StoreError> {
     // The planner believes that what is common everywhere is common here, and reads everything backwards; and what it
     // gains with several processes or by compiling is less than either takes to begin.
-    const PLAN: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off;
+    const PLAN: &str = "SET LOCAL enable_bitmapscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = off;
+        SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL statement_timeout = '20s'";
+    // Few lines are counted, which a bitmap of all lines of a large channel would be too much for.
+    const PLAN_TO_COUNT: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
         SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL statement_timeout = '20s'";
     const ENDS: &str = "SELECT (SELECT rowid FROM history_search ORDER BY rowid LIMIT 1),
         (SELECT rowid FROM history_search ORDER BY rowid DESC LIMIT 1)";
@@ -251,18 +254,23 @@ async fn on_postgres(pool: &sqlx::PgPool, search: &Search, sessions: &[i64]) -> 
     let ends: (Option<i64>, Option<i64>) = sqlx::query_as(ENDS).fetch_one(pool).await?;
     let (Some(oldest), Some(newest)) = ends else { return Ok(Vec::new()) };
     let mut tx = pool.begin().await?;
-    sqlx::raw_sql(PLAN).execute(&mut *tx).await?;
     let since = since(search);
+    let mut is_small = false;
     if let SearchScope::Buffers(buffers) = &search.scope {
+        sqlx::raw_sql(PLAN_TO_COUNT).execute(&mut *tx).await?;
         let lines: i64 = sqlx::query_scalar(COUNT).bind(buffers).bind(SMALL + 1).fetch_one(&mut *tx).await?;
-        if lines <= SMALL {
-            let query = search.query(marks_of(buffers), &TSQUERY);
-            let limit = counted(search) as i64 + 1;
-            let found =
-                sqlx::query_scalar(NEWEST).bind(query).bind(since).bind(limit).fetch_all(&mut *tx).await?;
-            tx.commit().await?;
-            return Ok(found);
-        }
+        is_small = lines <= SMALL;
+    }
+    sqlx::raw_sql(PLAN).execute(&mut *tx).await?;
+    if let SearchScope::Buffers(buffers) = &search.scope
+        && is_small
+    {
+        let query = search.query(marks_of(buffers), &TSQUERY);
+        let limit = counted(search) as i64 + 1;
+        let found =
+            sqlx::query_scalar(NEWEST).bind(query).bind(since).bind(limit).fetch_all(&mut *tx).await?;
+        tx.commit().await?;
+        return Ok(found);
     }
     let mut numbers = Vec::new();
     // Newest last.

@@ -1,5 +1,6 @@
 //! History in the store: numbers that tell the time, lines that are kept once and in their order.
 
+mod forget;
 mod keeping;
 mod search;
 

@@ -14,6 +14,8 @@ mod gaps;
 mod hourglass;
 mod incoming;
 mod link;
+mod netsplit;
+mod nick;
 mod outgoing;
 mod prompts;
 mod record;
@@ -32,13 +34,14 @@ use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
 use self::gaps::Heard;
 use self::link::{Dialing, Link};
+use self::netsplit::Netsplits;
 use self::outgoing::Outbound;
 use super::Bridge;
 use super::content::{self, MessageType, unique};
 use crate::config::{Network, Permission};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
-use crate::irc::session::{Event, Session, State};
+use crate::irc::session::{Event, Session, Standing, State};
 use crate::irc::wire::Message;
 use crate::names::{CaseMap, Slug};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
@@ -83,6 +86,8 @@ pub struct Status {
     pub lag: Option<Duration>,
     /// How many channels it is in.
     pub channels: usize,
+    /// How many of those that it should be in it is kept out of.
+    pub closed: usize,
     /// How many of the user's lines wait.
     pub waiting: usize,
     /// Why it is not connected.
@@ -133,6 +138,9 @@ struct Actor {
     incoming: Incoming,
     heard: Heard,
     catching_up: CatchingUp,
+    netsplits: Netsplits,
+    /// How often the nick was taken from us since the user asked for it.
+    nick_losses: u32,
     server_text: Vec<RichText>,
     outbound: Outbound,
     requests: mpsc::Receiver<requests::Envelope>,
@@ -208,6 +216,8 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
         incoming: Incoming::default(),
         heard: Heard::default(),
         catching_up: CatchingUp::since(away_from),
+        netsplits: Netsplits::default(),
+        nick_losses: 0,
         server_text: Vec::new(),
         outbound: Outbound::default(),
         requests: mailbox,
@@ -283,6 +293,7 @@ impl Actor {
             self.next_hourglass(),
             self.outbound.uncertain.deadline(),
             self.catching_up.deadline(),
+            self.netsplits.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -333,6 +344,7 @@ impl Actor {
         self.turn_hourglasses();
         self.tick_uncertain();
         self.tick_catch_up().await?;
+        self.tick_netsplits();
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial();
         }
@@ -429,6 +441,7 @@ impl Actor {
             since: self.link.as_ref().and_then(|link| link.since),
             lag: session.and_then(Session::lag),
             channels: session.map_or(0, |session| session.channels().count()),
+            closed: session.map_or(0, closed),
             waiting: self.outbound.waiting(),
             reason: if state == SessionState::Connected { None } else { self.last_reason.clone() },
         };
@@ -487,6 +500,11 @@ impl Actor {
         }
         Ok(())
     }
+}
+
+/// How many channels keep us out.
+fn closed(session: &Session) -> usize {
+    session.wishes().filter(|(_, standing)| matches!(standing, Standing::Blocked(_))).count()
 }
 
 async fn until(deadline: Option<Instant>, now: Instant) {

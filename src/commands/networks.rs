@@ -74,7 +74,7 @@ pub(super) async fn status(context: Context<'_>) -> Outcome {
 }
 
 fn describe(status: &Status, now: i64) -> String {
-    let Status { state, nick, since, lag, channels, waiting, reason } = status;
+    let Status { state, nick, since, lag, channels, closed, waiting, reason } = status;
     let mut text = match state {
         SessionState::Idle => "not connected; type connect to change that".to_owned(),
         SessionState::Connecting => "connecting".to_owned(),
@@ -92,6 +92,9 @@ fn describe(status: &Status, now: i64) -> String {
     };
     if let Some(lag) = lag {
         text.push_str(&format!(", lag {} ms", lag.as_millis()));
+    }
+    if *closed > 0 {
+        text.push_str(&format!(", kept out of {closed} (type channels to see why)"));
     }
     if *waiting > 0 {
         text.push_str(&format!(", {waiting} of your messages wait"));

@@ -22,19 +22,22 @@ mod modes;
 mod nicks;
 mod numerics;
 mod outgoing;
+mod regain;
 mod registration;
 mod timers;
 mod verdict;
+mod wishes;
 
 pub use config::SessionConfig;
 pub use event::{Event, IncomingKind, MessageId, MessageTarget, Origin, ServerMessageKind, Verdict};
 pub use history::HistoryMark;
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use verdict::classify;
+pub use wishes::{Obstacle, Retry, Standing, Trigger};
 
 use std::time::{Duration, Instant};
 
-use crate::names::{CaseMap, Channel, Key};
+use crate::names::{Channel, Key};
 
 use super::caps::Capabilities;
 use super::channels::{ChannelState, Channels};
@@ -49,6 +52,7 @@ use labels::Label;
 use nicks::Nicks;
 use outgoing::Outgoing;
 use registration::Login;
+use wishes::Wishes;
 
 /// How far a connection is. It only ever goes forward.
 ///
@@ -63,16 +67,6 @@ pub enum State {
     Closing,
 }
 
-/// A channel that the user wants to be in.
-#[derive(Debug, Clone)]
-struct Wanted {
-    channel: Channel,
-    key: Option<Key>,
-}
-
-/// More wanted channels than any network lets one user enter.
-const MOST_WANTED: usize = 4096;
-
 /// One connection's state.
 #[derive(Debug)]
 pub struct Session {
@@ -86,7 +80,7 @@ pub struct Session {
     identity: (Option<String>, Option<String>),
     server: String,
     channels: Channels,
-    wanted: CaseMap<Wanted>,
+    wishes: Wishes,
     queue: Queue<Outgoing>,
     fences: Fences,
     /// How many messages had a label.
@@ -116,11 +110,11 @@ impl Session {
             isupport: Isupport::default(),
             caps: Capabilities::new(config.sasl.is_some()),
             login: Login::default(),
-            nicks: Nicks::new(config.nick.clone()),
+            nicks: Nicks::new(&config),
             identity: (None, None),
             server: String::new(),
-            channels: Channels::default(),
-            wanted: CaseMap::default(),
+            channels: Channels::new(config.pool.clone()),
+            wishes: Wishes::default(),
             queue: Queue::new(config.flood, now),
             fences: Fences::default(),
             labels: 0,
@@ -138,7 +132,7 @@ impl Session {
         };
         session.channels.apply_isupport(&session.isupport);
         for (channel, key) in std::mem::take(&mut session.config.channels) {
-            session.want(channel, key);
+            session.wishes.want(channel, key);
         }
         session.begin_registration();
         session
@@ -162,7 +156,11 @@ impl Session {
         }
         let is_told = context.label.is_some_and(|label| self.on_labelled(label, message, now, events));
         if !is_told {
+            let before = events.len();
             self.on_live(message, context, now, events);
+            if events[before..].iter().any(|event| matches!(event, Event::LoggedIn { .. })) {
+                self.on_login(now);
+            }
         }
         // The label of a batch is done when the batch ends.
         let is_batch = message.verb == Verb::Word("BATCH".into());
@@ -190,15 +188,18 @@ impl Session {
         match word {
             "PING" => self.control(Line::pong(message.params.last().map_or("", String::as_str))),
             "PONG" => self.on_pong(message, now, events),
-            "PRIVMSG" | "NOTICE" => self.on_message(message, context, now, events),
+            "PRIVMSG" | "NOTICE" => {
+                self.hear_services(message, now);
+                self.on_message(message, context, now, events);
+            }
             "JOIN" => self.on_join(message, events),
-            "PART" => self.on_part(message, events),
-            "KICK" => self.on_kick(message, events),
-            "QUIT" => self.on_quit(message, events),
+            "PART" => self.on_part(message, now, events),
+            "KICK" => self.on_kick(message, now, events),
+            "QUIT" => self.on_quit(message, context, now, events),
             "NICK" => self.on_nick(message, now, events),
             "MODE" => self.on_mode(message, events),
             "TOPIC" => self.on_topic(message, events),
-            "INVITE" => self.on_invite(message, events),
+            "INVITE" => self.on_invite(message, now, events),
             "KILL" => self.on_kill(message, events),
             "CAP" => self.on_cap(message, now, events),
             "AUTHENTICATE" => self.on_authenticate(message),
@@ -219,19 +220,25 @@ impl Session {
     /// Wants to be in these channels: at once, or when the session is ready.
     pub fn join(&mut self, channels: &[(Channel, Option<Key>)]) {
         for (channel, key) in channels {
-            self.want(channel.clone(), key.clone());
+            self.wishes.want(channel.clone(), key.clone());
         }
         if self.state == State::Ready {
-            self.queue_joins(channels.iter().map(|(channel, key)| (channel, key.as_ref())).collect());
+            let names = channels.iter().map(|(channel, _)| channel.clone()).collect();
+            self.enter(names, Class::Interactive, self.last_received);
         }
     }
 
     /// Leaves a channel, and no longer wants to be in it.
     pub fn part(&mut self, channel: &Channel, reason: &str) {
-        self.wanted.remove(channel.as_str());
-        if self.state == State::Ready {
+        self.wishes.forget(channel.as_str());
+        if self.state == State::Ready && self.channels.contains(channel.as_str()) {
             self.queue_line(Class::Interactive, Line::part(channel, reason));
         }
+    }
+
+    /// The channels that the user wants to be in, by name, and how we stand with each.
+    pub fn wishes(&self) -> impl Iterator<Item = (&Channel, Standing<'_>)> {
+        self.wishes.standings(|name| self.channels.contains(name))
     }
 
     /// Closes the connection: `QUIT` goes before all that waits, and nothing after it.
@@ -305,13 +312,6 @@ impl Session {
     #[must_use]
     pub fn registered_at(&self) -> Option<Instant> {
         self.registered_at
-    }
-
-    fn want(&mut self, channel: Channel, key: Option<Key>) {
-        if self.wanted.len() < MOST_WANTED || self.wanted.contains(channel.as_str()) {
-            let name = channel.as_str().to_owned();
-            self.wanted.insert(&name, Wanted { channel, key });
-        }
     }
 
     /// A failure that `new` could not tell.

@@ -12,6 +12,7 @@ mod delivery;
 mod gaps;
 mod history;
 mod lifecycle;
+mod memory;
 mod messages;
 mod queries;
 mod questions;

@@ -273,7 +273,8 @@ impl<V> CaseMap<V> {
         if mapping != self.mapping {
             self.mapping = mapping;
             let old = std::mem::take(&mut self.entries);
-            self.entries = old.into_iter().map(|(name, value)| (mapping.fold(&name).into(), value)).collect();
+            self.entries =
+                old.into_values().map(|(name, value)| (mapping.fold(&name).into(), (name, value))).collect();
         }
     }
 
@@ -414,5 +415,13 @@ mod tests {
         // The default mapping is in force until the server names another: nothing may be lost by that.
         map.set_mapping(CaseMapping::Ascii);
         assert!(map.contains("a{") && !map.contains("a["));
+    }
+
+    #[test]
+    fn invariant_4_a_narrower_mapping_tells_apart_what_the_wider_one_would_merge() {
+        let mut map = CaseMap::new(CaseMapping::Rfc1459);
+        map.insert("A[b]", 1);
+        map.set_mapping(CaseMapping::Ascii);
+        assert!(map.contains("a[B]") && !map.contains("a{b}"));
     }
 }

@@ -273,3 +273,6 @@ impl Actor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod check;
 mod conversations;
 mod crash;
 mod logins;
+mod nicks;
 mod restarts;
 mod scene;
 mod servers;

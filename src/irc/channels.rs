@@ -27,6 +27,9 @@ use member::{Member, Members};
 /// More channels than any network lets one user enter.
 const MOST_CHANNELS: usize = 4096;
 
+/// All lists of a session together. With a hundred channels of the largest networks it is a tenth of this.
+const MOST_MEMBERSHIPS: usize = 1_000_000;
+
 #[derive(Debug, Default)]
 struct Data {
     name: String,
@@ -150,8 +153,17 @@ impl Channels {
         self.map.values().map(|data| ChannelState::new(data, self))
     }
 
+    /// Whether the lists are as long as they may be.
+    fn is_full(&self) -> bool {
+        let count = |data: &Data| data.members.len() + data.collecting.as_ref().map_or(0, Members::len);
+        self.map.values().map(count).sum::<usize>() >= MOST_MEMBERSHIPS
+    }
+
     /// Somebody entered.
     pub fn add(&mut self, channel: &str, nick: &str) {
+        if self.is_full() {
+            return;
+        }
         let mut nicks = self.pool.lock(self.map.mapping());
         if let Some(data) = self.map.get_mut(channel) {
             data.lists().for_each(|list| list.insert(&mut nicks, nick, 0));
@@ -223,6 +235,9 @@ impl Channels {
 
     /// One 353: names with their prefixes and perhaps `!user@host`.
     pub fn collect_names(&mut self, channel: &str, names: &str) {
+        if self.is_full() {
+            return;
+        }
         let mut nicks = self.pool.lock(self.map.mapping());
         let Some(data) = self.map.get_mut(channel) else {
             return;

@@ -142,7 +142,7 @@ pub(super) fn after_kick(channel: &str, back_in: Option<Duration>) -> RichText {
             .text(" in the network's room; to go back now, ")
             .then(join)
             .text("."),
-        None => RichText::plain("I don't go back by myself. To return, type ")
+        None => RichText::plain("I don't go back by myself while this connection lasts. To return, type ")
             .then(join)
             .text(" in the network's room."),
     }

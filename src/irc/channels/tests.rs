@@ -152,6 +152,22 @@ fn invariant_9_names_without_end_are_cut() {
     assert_eq!(channels.get("#big").unwrap().member_count(), MOST_MEMBERS);
 }
 
+#[test]
+fn invariant_9_many_large_channels_are_cut_too() {
+    let (mut channels, _) = of(&[]);
+    let names: Vec<_> = (0..50_000).map(|n| format!("n{n}")).collect();
+    let names = names.join(" ");
+    for number in 0..30 {
+        let channel = format!("#c{number}");
+        channels.enter(&channel);
+        channels.collect_names(&channel, &names);
+        channels.finish_names(&channel);
+    }
+    channels.add("#c29", "late");
+    let all: usize = channels.iter().map(|view| view.member_count()).sum();
+    assert_eq!(all, MOST_MEMBERSHIPS);
+}
+
 fn sharing(pool: &NickPool, names: &str) -> Channels {
     let mut isupport = Isupport::default();
     isupport.apply(["PREFIX=(ov)@+"]);

@@ -126,22 +126,30 @@ impl Session {
                 self.end_batch(&batch, events);
             }
         } else if let Some(reference) = text.strip_prefix('+') {
-            let batch = self.begin_batch(reference, message, around);
+            let target = self.batches.target(around).map(Into::into);
+            // What ends by that is over before the new one begins: it may have been the same request's.
             if let Some(gone) = self.batches.make_room(reference) {
                 self.end_batch(&gone, events);
             }
+            let batch = self.begin_batch(reference, message, around, target);
             self.batches.open.push(batch);
         }
     }
 
-    fn begin_batch(&mut self, reference: &str, message: &Message, around: Context) -> Batch {
+    fn begin_batch(
+        &mut self,
+        reference: &str,
+        message: &Message,
+        around: Context,
+        of: Option<Box<str>>,
+    ) -> Batch {
         let (kind, target) = (message.param(1), message.param(2));
         let mut batch = Batch {
             reference: reference.into(),
             origin: around.origin,
             label: around.label,
             ends: Label::of(message).map_or(Ends::Nothing, Ends::Answer),
-            target: self.batches.target(around).map(Into::into),
+            target: of,
             split: None,
         };
         // What is within the past is of the same past.

@@ -30,6 +30,7 @@ impl Session {
         let mut wanted = Vec::new();
         for channel in channels {
             if self.channels.contains(channel.as_str()) {
+                self.wishes.joined(channel.as_str());
                 continue;
             }
             let key = self.wishes.get(channel.as_str()).and_then(|wish| wish.key.clone());
@@ -233,19 +234,23 @@ impl Session {
         events.push(Event::Invited { channel, nick, by: self.source(message) });
     }
 
-    /// A numeric that says that we are not let in. `params` come without our nick.
+    /// A numeric that says that we are not let in. `params` come without our nick. Returns whether it says that of a
+    /// channel that we are not in.
     pub(super) fn on_join_failed(
         &mut self,
         code: u16,
         params: &[String],
         now: Instant,
         events: &mut Vec<Event>,
-    ) {
+    ) -> bool {
         let reason = params.last().cloned().unwrap_or_default();
         let (channel, forward) = match code {
             ERR_LINKCHANNEL => self.forward(params),
             _ => (params.first().cloned().unwrap_or_default(), None),
         };
+        if self.channels.contains(&channel) {
+            return false;
+        }
         // A channel of IRCnet's kind dies with its last member; another of that name may be there.
         if code == ERR_NOSUCHCHANNEL
             && let Some(short) = short_name(&channel)
@@ -254,12 +259,14 @@ impl Session {
         {
             self.wishes.rename(&channel, short.clone());
             events.push(Event::ChannelNamed { asked: channel, channel: short.as_str().to_owned() });
-            return self.enter(vec![short], Class::Join, now);
+            self.enter(vec![short], Class::Join, now);
+            return true;
         }
         let (retry, is_news) = self.wishes.refused(&channel, (code, &reason), now, &mut self.jitter);
         if is_news {
             events.push(Event::JoinFailed { channel, code, reason, forward, retry });
         }
+        true
     }
 
     /// 470 <channel> <other> :text, or `UnrealIRCd`'s `470 :[Link] <channel> has become full, so you are …

@@ -129,10 +129,7 @@ impl Session {
                 true
             }
             ERR_LINKCHANNEL | ERR_TOOMANYCHANNELS | ERR_CHANNELISFULL | ERR_INVITEONLYCHAN
-            | ERR_BANNEDFROMCHAN | ERR_BADCHANNELKEY => {
-                self.on_join_failed(code, params, now, events);
-                true
-            }
+            | ERR_BANNEDFROMCHAN | ERR_BADCHANNELKEY => self.on_join_failed(code, params, now, events),
             ERR_NOSUCHCHANNEL | ERR_BADCHANMASK | ERR_NEEDREGGEDNICK | ERR_BADCHANNAME | ERR_THROTTLE
             | ERR_SECUREONLYCHAN | ERR_OPERONLY | ERR_DELAYREJOIN | ERR_TOOMANYTARGETS => {
                 self.refuses_join(code, params, now, events)
@@ -166,12 +163,8 @@ impl Session {
         let channel = params.first().map_or("", String::as_str);
         // A `+` channel has no modes, and RFC 2812 says so with the number by which others ask for a login.
         let is_about_modes = code == ERR_NEEDREGGEDNICK && channel.starts_with('+');
-        let about_join =
-            self.wishes.get(channel).is_some() && !self.channels.contains(channel) && !is_about_modes;
-        if about_join {
-            self.on_join_failed(code, params, now, events);
-        }
-        about_join
+        let about_join = self.wishes.get(channel).is_some() && !is_about_modes;
+        about_join && self.on_join_failed(code, params, now, events)
     }
 
     fn on_isupport(&mut self, params: &[String], events: &mut Vec<Event>) {

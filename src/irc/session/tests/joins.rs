@@ -391,3 +391,15 @@ fn invariant_4_a_new_casemapping_is_told() {
     assert_eq!(events, [Event::CasemappingChanged]);
     assert_eq!(bench.server(":irc.test 005 alice CASEMAPPING=ascii :are supported"), []);
 }
+
+/// Found by the property test with random lines: the time for another try stayed due, which made the owner's loop spin.
+#[test]
+fn a_refusal_of_a_channel_that_we_are_in_is_no_refusal() {
+    let mut bench = Bench::in_channel("bob");
+    for code in [403, 470, 471, 477] {
+        let events = bench.server(&format!(":s {code} alice #rust :Cannot join channel"));
+        assert!(matches!(&events[..], [Event::Numeric { .. }]), "{events:?}");
+    }
+    assert_eq!(bench.standing("#rust"), "joined");
+    assert_eq!(bench.see(Duration::from_hours(2), "JOIN"), [0; 0]);
+}

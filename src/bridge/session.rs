@@ -41,7 +41,7 @@ use super::content::{self, MessageType, unique};
 use crate::config::{Network, Permission};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
-use crate::irc::session::{Event, Session, Standing, State};
+use crate::irc::session::{Event, Session, State};
 use crate::irc::wire::Message;
 use crate::names::{CaseMap, Slug};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
@@ -441,7 +441,7 @@ impl Actor {
             since: self.link.as_ref().and_then(|link| link.since),
             lag: session.and_then(Session::lag),
             channels: session.map_or(0, |session| session.channels().count()),
-            closed: session.map_or(0, closed),
+            closed: session.map_or(0, Session::kept_out),
             waiting: self.outbound.waiting(),
             reason: if state == SessionState::Connected { None } else { self.last_reason.clone() },
         };
@@ -500,11 +500,6 @@ impl Actor {
         }
         Ok(())
     }
-}
-
-/// How many channels keep us out.
-fn closed(session: &Session) -> usize {
-    session.wishes().filter(|(_, standing)| matches!(standing, Standing::Blocked(_))).count()
 }
 
 async fn until(deadline: Option<Instant>, now: Instant) {

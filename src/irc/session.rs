@@ -32,6 +32,7 @@ pub use config::SessionConfig;
 pub use event::{Event, IncomingKind, MessageId, MessageTarget, Origin, ServerMessageKind, Verdict};
 pub use history::HistoryMark;
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
+pub use regain::MOST_LOSSES;
 pub use verdict::classify;
 pub use wishes::{Obstacle, Retry, Standing, Trigger};
 
@@ -230,8 +231,8 @@ impl Session {
 
     /// Leaves a channel, and no longer wants to be in it.
     pub fn part(&mut self, channel: &Channel, reason: &str) {
-        self.wishes.forget(channel.as_str());
-        if self.state == State::Ready && self.channels.contains(channel.as_str()) {
+        let is_coming = self.wishes.forget(channel.as_str());
+        if self.state == State::Ready && (is_coming || self.channels.contains(channel.as_str())) {
             self.queue_line(Class::Interactive, Line::part(channel, reason));
         }
     }
@@ -239,6 +240,12 @@ impl Session {
     /// The channels that the user wants to be in, by name, and how we stand with each.
     pub fn wishes(&self) -> impl Iterator<Item = (&Channel, Standing<'_>)> {
         self.wishes.standings(|name| self.channels.contains(name))
+    }
+
+    /// How many of the channels that the user wants to be in keep us out.
+    #[must_use]
+    pub fn kept_out(&self) -> usize {
+        self.wishes.blocked()
     }
 
     /// Closes the connection: `QUIT` goes before all that waits, and nothing after it.

@@ -13,6 +13,7 @@ mod nicks;
 mod restarts;
 mod scene;
 mod servers;
+mod wishes;
 
 #[path = "../rig/rig.rs"]
 #[expect(dead_code, reason = "the demo and these tests share the rig; neither uses all of it")]

@@ -100,3 +100,19 @@ async fn a_nick_that_is_taken_away_twice_is_left_alone() {
     let lines = world.ircd.lines();
     assert!(!lines[mark..].iter().any(|one| one.line().starts_with("NICK")), "{lines:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_ghosted_with_the_connection_twice_is_told_that_it_is_left_at_that() {
+    let world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    for round in 1..=2 {
+        let killed = format!("Closing Link: h (Killed (services (GHOST command used by bob{round})))");
+        world.ircd.error("alice", &killed);
+        world.homeserver.wait_event(&network, says(&format!("bob{round}"))).await;
+        world.clock.advance(Duration::from_mins(30));
+        alice.send_text(&control, "channels");
+        world.ircd.wait_registered("alice").await;
+    }
+    let told = world.homeserver.wait_event(&network, says("alice was taken away from you again")).await;
+    assert_eq!(told.content["msgtype"], "m.text");
+}

@@ -6,7 +6,7 @@ use super::super::content::{self, MessageType};
 use super::record::Happening;
 use super::{Actor, wording};
 use crate::format::{RichText, read_irc, strip_irc};
-use crate::irc::session::{Event, IncomingKind, MessageTarget, Origin, ServerMessageKind};
+use crate::irc::session::{Event, IncomingKind, MOST_LOSSES, MessageTarget, Origin, ServerMessageKind};
 use crate::irc::wire::Source;
 use crate::store::{BufferKind, Direction, HistoryLine, NewOutbox, StoreError};
 
@@ -141,10 +141,8 @@ impl Actor {
                 self.on_join_failed(&channel, code, text);
             }
             Event::NickGivenUp { nick } => {
-                let text = format!(
-                    "{nick} was taken away from you again. I don't fight for it; to ask for it, type "
-                );
-                self.alert(&RichText::plain(text).code(format!("nick {nick}")).text("."));
+                self.nick_losses = MOST_LOSSES;
+                self.tell_given_up(&nick);
             }
             Event::NickRefused { nick, reason, .. } => {
                 self.alert(&RichText::plain(format!("You can't be {nick}: {reason}")));

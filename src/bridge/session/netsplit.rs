@@ -27,6 +27,8 @@ const RETURNING: Duration = Duration::from_secs(30);
 const FORGOTTEN: Duration = Duration::from_hours(1);
 /// More people are not remembered: they have left at once.
 const MOST_GONE: usize = 50_000;
+/// Splits that are told apart in one channel.
+const MOST_AT_ONCE: usize = 8;
 /// So many are named in a line.
 const MOST_NAMED: usize = 5;
 
@@ -122,6 +124,8 @@ impl Netsplits {
         for channel in channels {
             *self.missing.entry(channel, || 0) += 1;
             let crowds = self.leaving.entry(channel, BTreeMap::new);
+            // A server that makes up names all the time gets them together.
+            let servers = if crowds.len() < MOST_AT_ONCE { servers } else { "" };
             crowds.entry(servers.to_owned()).or_insert_with(|| Crowd::new(servers, now)).add(nick, now);
         }
         let gone = Gone { nick: nick.to_owned(), channels: channels.to_vec(), since: now };
@@ -249,10 +253,13 @@ impl Netsplits {
 }
 
 fn leaving_line(crowd: &Crowd) -> String {
-    let servers = crowd.servers.replacen(' ', " and ", 1);
+    let servers = match crowd.servers.split_once(' ') {
+        Some((one, other)) => format!("the servers {one} and {other}"),
+        None => "some servers".to_owned(),
+    };
     let mut line = format!(
-        "Netsplit: the servers {servers} have lost each other, and {} gone with that. They stay in this room until \
-         they come back, for an hour at most.",
+        "Netsplit: {servers} have lost each other, and {} gone with that. They stay in this room until they come \
+         back, for an hour at most.",
         crowd.are()
     );
     if crowd.services {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::outcome::Outcome;
 use super::Actor;
 use crate::format::RichText;
-use crate::irc::session::Session;
+use crate::irc::session::{MOST_LOSSES, Session};
 use crate::names::Nick;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
@@ -33,6 +33,16 @@ impl Actor {
         if lasted.is_some_and(|lasted| lasted >= PEACE) {
             self.nick_losses = self.nick_losses.saturating_sub(before);
         }
+        if before < MOST_LOSSES && self.nick_losses >= MOST_LOSSES && session.nick_losses() > before {
+            self.tell_given_up(session.wanted_nick());
+        }
+    }
+
+    /// The nick is left to whoever takes it.
+    pub(super) fn tell_given_up(&mut self, nick: &str) {
+        let text =
+            format!("{nick} was taken away from you again. I don't fight for it; to ask for it, type ");
+        self.alert(&RichText::plain(text).code(format!("nick {nick}")).text("."));
     }
 
     pub(super) async fn nick(&mut self, nick: Option<Nick>) -> Outcome {

@@ -40,7 +40,7 @@ const SERVICES_ANSWER: Duration = Duration::from_secs(30);
 /// How often services are asked on one connection.
 const MOST_REQUESTS: u32 = 3;
 /// How often the nick may be taken from us.
-const MOST_LOSSES: u32 = 2;
+pub const MOST_LOSSES: u32 = 2;
 /// How long a nick that went in a netsplit is left to its owner.
 const SPLIT: Duration = Duration::from_mins(10);
 

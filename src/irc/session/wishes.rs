@@ -31,6 +31,9 @@ use crate::names::{CaseMap, CaseMapping, Channel, Key};
 /// More wanted channels than any network lets one user enter.
 const MOST_WISHES: usize = 4096;
 
+/// Bytes of a reason that are kept; no server's own words are longer than its lines.
+const LONGEST_REASON: usize = 400;
+
 /// Raw joins with keys that may be under way.
 const MOST_NOTED: usize = 64;
 
@@ -196,8 +199,14 @@ impl Wishes {
         );
     }
 
-    pub(super) fn forget(&mut self, channel: &str) {
-        self.map.remove(channel);
+    /// The user no longer wants it. Returns whether a JOIN for it is on its way.
+    pub(super) fn forget(&mut self, channel: &str) -> bool {
+        self.map.remove(channel).is_some_and(|wish| wish.unanswered > 0)
+    }
+
+    /// How many channels keep us out.
+    pub(super) fn blocked(&self) -> usize {
+        self.map.values().filter(|wish| wish.obstacle.is_some()).count()
     }
 
     pub(super) fn get(&self, channel: &str) -> Option<&Wish> {
@@ -291,8 +300,7 @@ impl Wishes {
         wish.unanswered = 0;
         wish.retry_at = after.map(|after| now + after);
         let since = same.as_ref().map_or(now, |obstacle| obstacle.since);
-        let obstacle =
-            Obstacle { code, reason: reason.to_owned(), since, retry_at: wish.retry_at, retry_on: on };
+        let obstacle = Obstacle { code, reason: brief(reason), since, retry_at: wish.retry_at, retry_on: on };
         wish.obstacle = Some(obstacle);
         (Retry { after, on }, same.is_none())
     }
@@ -313,7 +321,7 @@ impl Wishes {
         wish.tries = 0;
         wish.obstacle = Some(Obstacle {
             code: 0,
-            reason: reason.to_owned(),
+            reason: brief(reason),
             since: now,
             retry_at: wish.retry_at,
             retry_on: &[Trigger::Invitation],
@@ -340,6 +348,11 @@ impl Wishes {
         };
         self.map.values().find(fits).map(|wish| wish.channel.clone())
     }
+}
+
+/// As much of a reason as is kept for as long as it holds.
+fn brief(reason: &str) -> String {
+    reason[..reason.floor_char_boundary(LONGEST_REASON)].to_owned()
 }
 
 /// What follows the five characters that a server puts behind the `!` of a channel.

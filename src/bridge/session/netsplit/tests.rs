@@ -161,6 +161,20 @@ fn two_splits_at_a_time_are_two_lines() {
 }
 
 #[test]
+fn invariant_9_a_server_that_makes_up_splits_gets_few_lines() {
+    let mut bench = Bench::new();
+    for n in 0..1_000 {
+        let servers = format!("a{n}.net b{n}.net");
+        assert!(bench.splits.leave(&format!("n{n}"), &servers, &["#rust".to_owned()], bench.now));
+    }
+    let (lines, _) = bench.wait(60);
+    assert_eq!(lines.len(), MOST_AT_ONCE + 1);
+    assert!(
+        lines.iter().any(|(_, _, line)| line.starts_with("Netsplit: some servers have lost each other, and"))
+    );
+}
+
+#[test]
 fn services_on_the_other_side_are_named() {
     let mut bench = Bench::new();
     bench.leave("bob", &["#rust"]);

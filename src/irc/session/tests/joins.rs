@@ -139,6 +139,7 @@ fn an_invitation_to_a_wanted_channel_is_followed() {
     let events = bench.server(":bob!b@h INVITE alice #NEW");
     assert!(matches!(&events[..], [Event::Invited { nick, .. }] if nick == "alice"));
     assert_eq!(bench.sent(), ["JOIN #new sesame"]);
+    bench.server(":s 473 alice #new :Cannot join channel (+i)");
     bench.session.part(&channel("#new"), "");
     assert_eq!(bench.sent(), [""; 0], "we are not in it");
     bench.server(":bob!b@h INVITE alice #new");
@@ -223,6 +224,14 @@ fn who_has_enough_stays_out_after_a_kick() {
     bench.session.part(&channel("#rust"), "");
     assert_eq!(bench.see(Duration::from_hours(2), "JOIN"), [0; 0]);
     assert_eq!(bench.standing("#rust"), "not wanted");
+}
+
+#[test]
+fn who_leaves_before_the_server_has_let_them_in_leaves() {
+    let mut bench = asking();
+    bench.session.part(&channel("#new"), "never mind");
+    assert_eq!(bench.sent(), ["PART #new :never mind"]);
+    assert_eq!(bench.standing("#new"), "not wanted");
 }
 
 #[test]

@@ -38,6 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::irc::channels::NickPool;
 use crate::irc::tls::Tls;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
@@ -92,6 +93,8 @@ pub struct Shared {
     homeserver: Homeserver,
     console: Arc<dyn Console>,
     tls: Mutex<HashMap<crate::config::Server, Arc<Tls>>>,
+    /// The nicks of each network, which its sessions share.
+    nicks: Mutex<HashMap<String, NickPool>>,
     ghosts: Ghosts,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,
@@ -132,6 +135,7 @@ impl Bridge {
             homeserver,
             console,
             tls: Mutex::default(),
+            nicks: Mutex::default(),
             ghosts: Ghosts::default(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
@@ -303,6 +307,12 @@ impl Bridge {
     /// The name that people see of a network.
     pub(crate) fn network_name(&self, slug: &str) -> String {
         self.config.network(slug).map_or_else(|| slug.to_owned(), |network| network.name.clone())
+    }
+
+    /// Where the nicks of a network's channels are kept.
+    fn nick_pool(&self, network: &str) -> NickPool {
+        let mut pools = self.nicks.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.entry(network.to_owned()).or_default().clone()
     }
 
     fn wake_delivery(&self, room: i64) {

@@ -10,6 +10,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// Why a text is no name of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
@@ -180,15 +182,23 @@ pub enum CaseMapping {
     Rfc1459,
     /// As [`CaseMapping::Rfc1459`], without `~` to `^`.
     Rfc1459Strict,
+    /// Letters of all scripts: the case, the width and the composition of characters do not matter (`PRECIS`'
+    /// `UsernameCaseMapped`, RFC 8265 and before it RFC 7613).
+    Precis,
 }
 
 impl CaseMapping {
-    /// Reads the value of the `CASEMAPPING` token; an unknown one counts as `ascii`, the mapping that merges least.
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ascii, Self::Rfc1459, Self::Rfc1459Strict, Self::Precis];
+
+    /// Reads the value of the `CASEMAPPING` or `UTF8MAPPING` token; an unknown one counts as `ascii`, the mapping
+    /// that merges least.
     #[must_use]
     pub fn from_token(token: &str) -> Self {
         match token.to_ascii_lowercase().as_str() {
             "rfc1459" => Self::Rfc1459,
             "rfc1459-strict" | "strict-rfc1459" => Self::Rfc1459Strict,
+            "rfc7613" | "rfc8265" | "precis" | "utf-8" | "utf8" => Self::Precis,
             _ => Self::Ascii,
         }
     }
@@ -196,12 +206,24 @@ impl CaseMapping {
     /// The form under which equal names are the same text.
     #[must_use]
     pub fn fold(self, name: &str) -> String {
+        if self == Self::Precis && !name.is_ascii() {
+            // Only full-width and half-width forms are written otherwise for their width.
+            let widths = name.chars().flat_map(|c| {
+                let wide = matches!(c, '\u{FF00}'..='\u{FFEF}');
+                let (kept, mapped) = ((!wide).then_some(c), wide.then(|| std::iter::once(c).nfkc()));
+                kept.into_iter().chain(mapped.into_iter().flatten())
+            });
+            return widths.flat_map(char::to_lowercase).nfc().collect();
+        }
         name.chars().map(|c| self.fold_char(c)).collect()
     }
 
-    /// Whether two names mean the same on this network, without allocating.
+    /// Whether two names mean the same on this network; without allocating but for names in other scripts.
     #[must_use]
     pub fn same(self, left: &str, right: &str) -> bool {
+        if self == Self::Precis && !(left.is_ascii() && right.is_ascii()) {
+            return self.fold(left) == self.fold(right);
+        }
         left.len() == right.len()
             && left.chars().map(|c| self.fold_char(c)).eq(right.chars().map(|c| self.fold_char(c)))
     }
@@ -278,7 +300,8 @@ impl<V> CaseMap<V> {
         if mapping != self.mapping {
             self.mapping = mapping;
             let old = std::mem::take(&mut self.entries);
-            self.entries = old.into_iter().map(|(name, value)| (mapping.fold(&name).into(), value)).collect();
+            self.entries =
+                old.into_values().map(|(name, value)| (mapping.fold(&name).into(), (name, value))).collect();
         }
     }
 
@@ -358,6 +381,11 @@ mod tests {
     #[case::brackets_equal_in_rfc1459(CaseMapping::Rfc1459, "A[b]\\~", "a{B}|^", true)]
     #[case::tilde_differs_in_strict(CaseMapping::Rfc1459Strict, "a~", "a^", false)]
     #[case::other_letters_are_not_folded(CaseMapping::Rfc1459, "É", "é", false)]
+    #[case::letters_of_all_scripts_in_precis(CaseMapping::Precis, "ÉCOLE-Ж", "école-ж", true)]
+    #[case::composed_or_not_in_precis(CaseMapping::Precis, "e\u{301}", "É", true)]
+    #[case::full_width_in_precis(CaseMapping::Precis, "Ａlice", "alice", true)]
+    #[case::brackets_differ_in_precis(CaseMapping::Precis, "a[", "a{", false)]
+    #[case::ligatures_stay_in_precis(CaseMapping::Precis, "ﬁ", "fi", false)]
     fn names_are_compared_by_the_networks_casemapping(
         #[case] mapping: CaseMapping,
         #[case] left: &str,
@@ -366,6 +394,19 @@ mod tests {
     ) {
         assert_eq!(mapping.same(left, right), equal);
         assert_eq!(mapping.fold(left) == mapping.fold(right), equal);
+    }
+
+    #[rstest]
+    #[case::ascii("ascii", CaseMapping::Ascii)]
+    #[case::rfc1459("rfc1459", CaseMapping::Rfc1459)]
+    #[case::strict("rfc1459-strict", CaseMapping::Rfc1459Strict)]
+    #[case::strict_the_other_way_round("strict-rfc1459", CaseMapping::Rfc1459Strict)]
+    #[case::rfc7613("rfc7613", CaseMapping::Precis)]
+    #[case::rfc8265("RFC8265", CaseMapping::Precis)]
+    #[case::utf_8("utf-8", CaseMapping::Precis)]
+    #[case::unknown("bulgarian", CaseMapping::Ascii)]
+    fn a_casemapping_is_known_by_its_token(#[case] token: &str, #[case] mapping: CaseMapping) {
+        assert_eq!(CaseMapping::from_token(token), mapping);
     }
 
     #[rstest]
@@ -401,5 +442,13 @@ mod tests {
         // The default mapping is in force until the server names another: nothing may be lost by that.
         map.set_mapping(CaseMapping::Ascii);
         assert!(map.contains("a{") && !map.contains("a["));
+    }
+
+    #[test]
+    fn invariant_4_a_narrower_mapping_tells_apart_what_the_wider_one_would_merge() {
+        let mut map = CaseMap::new(CaseMapping::Rfc1459);
+        map.insert("A[b]", 1);
+        map.set_mapping(CaseMapping::Ascii);
+        assert!(map.contains("a[B]") && !map.contains("a{b}"));
     }
 }

@@ -16,6 +16,8 @@ mod hourglass;
 mod incoming;
 mod link;
 mod loose;
+mod netsplit;
+mod nick;
 mod outgoing;
 mod prompts;
 mod record;
@@ -36,6 +38,7 @@ use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
 use self::gaps::Heard;
 use self::link::{Dialing, Link};
+use self::netsplit::Netsplits;
 use self::outgoing::Outbound;
 use super::Bridge;
 use super::content::{self, MessageType, unique};
@@ -89,6 +92,8 @@ pub struct Status {
     pub lag: Option<Duration>,
     /// How many channels it is in.
     pub channels: usize,
+    /// How many of those that it should be in it is kept out of.
+    pub closed: usize,
     /// How many of the user's lines wait.
     pub waiting: usize,
     /// Why it is not connected.
@@ -139,6 +144,9 @@ struct Actor {
     incoming: Incoming,
     heard: Heard,
     catching_up: CatchingUp,
+    netsplits: Netsplits,
+    /// How often the nick was taken from us since the user asked for it.
+    nick_losses: u32,
     server_text: Vec<RichText>,
     outbound: Outbound,
     requests: mpsc::Receiver<requests::Envelope>,
@@ -221,6 +229,8 @@ pub(super) async fn start(
         incoming: Incoming::default(),
         heard: Heard::default(),
         catching_up: CatchingUp::since(away_from),
+        netsplits: Netsplits::default(),
+        nick_losses: 0,
         server_text: Vec::new(),
         outbound: Outbound::default(),
         requests: mailbox,
@@ -296,6 +306,7 @@ impl Actor {
             self.next_hourglass(),
             self.outbound.uncertain.deadline(),
             self.catching_up.deadline(),
+            self.netsplits.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -351,6 +362,7 @@ impl Actor {
         self.turn_hourglasses();
         self.tick_uncertain();
         self.tick_catch_up().await?;
+        self.tick_netsplits();
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial();
         }
@@ -446,6 +458,7 @@ impl Actor {
             since: self.link.as_ref().and_then(|link| link.since),
             lag: session.and_then(Session::lag),
             channels: session.map_or(0, |session| session.channels().count()),
+            closed: session.map_or(0, Session::kept_out),
             waiting: self.outbound.waiting(),
             reason: if state == SessionState::Connected { None } else { self.last_reason.clone() },
         };

@@ -14,6 +14,28 @@ pub(super) async fn nick(context: Context<'_>) -> Outcome {
     session.ask(Request::Nick(Some(nick))).await
 }
 
+/// More would only make a refusal slow.
+const MOST_ALTERNATIVES: usize = 8;
+
+/// `nicks [NETWORK] [NICK… | off]`.
+pub(super) async fn nicks(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    if rest.is_empty() {
+        return session.ask(Request::Alternatives(None)).await;
+    }
+    let words: Vec<&str> = rest.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    if words.len() > MOST_ALTERNATIVES {
+        return Err(Refusal::asked(format!("{MOST_ALTERNATIVES} nicks are enough.")));
+    }
+    if rest.eq_ignore_ascii_case("off") {
+        return session.ask(Request::Alternatives(Some(Vec::new()))).await;
+    }
+    let nick =
+        |word: &&str| Nick::new(word).map_err(|error| Refusal::asked(format!("{word} is no nick: {error}.")));
+    let nicks = words.iter().map(nick).collect::<Result<_, _>>()?;
+    session.ask(Request::Alternatives(Some(nicks))).await
+}
+
 /// `sasl [NETWORK] [ACCOUNT PASSWORD | off]`.
 pub(super) async fn sasl(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;

@@ -27,6 +27,15 @@ pub(super) async fn part(context: Context<'_>) -> Outcome {
     session.ask(Request::Part { channel: channel(name)?, reason: reason.trim().to_owned() }).await
 }
 
+/// `channels [NETWORK]`.
+pub(super) async fn channels(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    if !rest.is_empty() {
+        return usage("channels");
+    }
+    session.ask(Request::Channels).await
+}
+
 /// `query [NETWORK] NICK [TEXT]`.
 pub(super) async fn query(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;

@@ -74,7 +74,7 @@ pub(super) async fn status(context: Context<'_>) -> Outcome {
 }
 
 fn describe(status: &Status, now: i64) -> RichText {
-    let Status { state, nick, since, lag, channels, waiting, reason } = status;
+    let Status { state, nick, since, lag, channels, closed, waiting, reason } = status;
     let mut text = match state {
         SessionState::Idle => RichText::plain("not connected; type ").code("connect").text(" to change that"),
         SessionState::Connecting => RichText::plain("connecting"),
@@ -92,6 +92,9 @@ fn describe(status: &Status, now: i64) -> RichText {
     };
     if let Some(lag) = lag {
         text = text.text(format!(", lag {} ms", lag.as_millis()));
+    }
+    if *closed > 0 {
+        text = text.text(format!(", kept out of {closed} (type ")).code("channels").text(" to see why)");
     }
     if *waiting > 0 {
         text = text.text(format!(", {waiting} of your messages wait"));

@@ -66,6 +66,8 @@ commands! {
         => conversation::join;
     "part" / "leave" in "Channels and people": "part [NETWORK] #CHANNEL [REASON]", "leaves a channel",
         "" => conversation::part;
+    "channels" in "Channels and people": "channels [NETWORK]", "shows your channels, and why you are not in some of them",
+        "With each that you are kept out of stands what the server says, and when I try again." => conversation::channels;
     "query" in "Channels and people": "query [NETWORK] NICK [TEXT]", "makes a room for a conversation with somebody",
         "", secret true => conversation::query;
     "msg" in "Channels and people": "msg [NETWORK] NICK TEXT", "says something to somebody without making a room",
@@ -89,6 +91,8 @@ commands! {
         "It asks first. What stands in the rooms is the homeserver's and stays there." => history::forget;
     "nick" in "You": "nick [NETWORK] [NICK]", "takes another nick on a network, or shows yours",
         "" => account::nick;
+    "nicks" in "You": "nicks [NETWORK] [NICK... | off]", "sets the nicks to take while yours is in use, or shows them",
+        "The first that is free is taken. I go back to your own nick when it is free again." => account::nicks;
     "sasl" in "You": "sasl [NETWORK] [ACCOUNT PASSWORD | off]", "logs you in with the network's services",
         "Your message is removed from the room, and the password is stored encrypted. It is used from the next \
          connection on.", secret true => account::sasl;

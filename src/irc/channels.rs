@@ -1,16 +1,19 @@
 //! The channels that we are in: members, topic, modes.
 //!
-//! Not what the user wants to be in, and no events; the session tells what changed. A member costs eight bytes:
-//! the number of an interned nick and the bits of its prefixes. A nick is kept once, however many channels share it.
+//! Not what the user wants to be in, and no events; the session tells what changed. A member costs four bytes: the
+//! number of a nick that the network's sessions share, and the bits of its prefixes. The lists are each session's
+//! own, for in a netsplit sessions see different truths.
 //!
-//! Invariant 4: channels and nicks are keys only through [`CaseMap`]. Invariant 5: one session owns it all.
-//! Invariant 9: channels and members are bounded, against a server that sends names without end.
+//! Invariant 4: channels and nicks are keys only through [`CaseMap`]. Invariant 5: one session owns it all but the
+//! strings. Invariant 9: channels and members are bounded, against a server that sends names without end.
 //!
 //! Spec: modern IRC docs "`RPL_NAMREPLY`", "Channel Membership Prefixes".
 
 mod interner;
+mod member;
 mod view;
 
+pub use interner::NickPool;
 pub use view::ChannelState;
 
 use std::collections::BTreeMap;
@@ -19,21 +22,13 @@ use crate::names::{CaseMap, CaseMapping};
 
 use super::isupport::{Isupport, ModeKind};
 use super::modes::ModeChanges;
-use interner::Interner;
+use member::{Member, Members};
 
 /// More channels than any network lets one user enter.
 const MOST_CHANNELS: usize = 4096;
 
-/// The largest channels of the largest networks have some thousands.
-const MOST_MEMBERS: usize = 200_000;
-
-/// A member: eight bytes, since the list of a session in large channels is most of its memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Member {
-    nick: u32,
-    /// Bit `n` is the nth of `PREFIX`, so that the lowest bit is the highest status.
-    prefixes: u8,
-}
+/// All lists of a session together. With a hundred channels of the largest networks it is a tenth of this.
+const MOST_MEMBERSHIPS: usize = 1_000_000;
 
 #[derive(Debug, Default)]
 struct Data {
@@ -41,22 +36,43 @@ struct Data {
     topic: Option<String>,
     key: Option<String>,
     modes: BTreeMap<char, Option<String>>,
-    /// Sorted by nick number.
-    members: Vec<Member>,
+    members: Members,
     /// The names that 353 has told since the last 366.
-    collecting: Option<Vec<Member>>,
+    collecting: Option<Members>,
+}
+
+impl Data {
+    fn lists(&mut self) -> impl Iterator<Item = &mut Members> {
+        [Some(&mut self.members), self.collecting.as_mut()].into_iter().flatten()
+    }
 }
 
 /// All channels of a session.
 #[derive(Debug, Default)]
 pub struct Channels {
     map: CaseMap<Data>,
-    nicks: Interner,
+    pool: NickPool,
     /// The `PREFIX` by which the bits are to be read.
     prefixes: Vec<(char, char)>,
 }
 
+impl Drop for Channels {
+    /// The claims on nicks are given back: others live on with the pool.
+    fn drop(&mut self) {
+        let mut nicks = self.pool.lock(self.map.mapping());
+        for list in self.map.values_mut().flat_map(Data::lists) {
+            list.clear(&mut nicks);
+        }
+    }
+}
+
 impl Channels {
+    /// No channels yet, in a network whose sessions share this pool.
+    #[must_use]
+    pub fn new(pool: NickPool) -> Self {
+        Self { map: CaseMap::default(), pool, prefixes: Vec::new() }
+    }
+
     /// Follows `ISUPPORT`: everything is folded anew, and the bits of members move with their letters.
     pub fn apply_isupport(&mut self, isupport: &Isupport) {
         self.set_mapping(isupport.casemapping());
@@ -72,39 +88,34 @@ impl Channels {
                 .filter_map(|letter| new.iter().position(|pair| pair.0 == letter))
                 .fold(0_u8, |bits, bit| bits | (1 << bit))
         };
-        for data in self.map.values_mut() {
-            for member in data.members.iter_mut().chain(data.collecting.iter_mut().flatten()) {
-                member.prefixes = moved(member.prefixes);
-            }
+        for list in self.map.values_mut().flat_map(Data::lists) {
+            list.change_prefixes(moved);
         }
     }
 
     fn set_mapping(&mut self, mapping: CaseMapping) {
-        if mapping == self.map.mapping() {
+        let before = self.map.mapping();
+        if mapping == before {
             return;
         }
-        // From the names as they were written: the old keys are folded by the old mapping and cannot be unfolded.
+        // From the names as they were written: what is folded by the old mapping cannot be unfolded. Two nicks that
+        // were different may be one now.
         let mut old = std::mem::replace(&mut self.map, CaseMap::new(mapping));
-        for data in old.values_mut().map(std::mem::take) {
-            let name = data.name.clone();
-            // Where two channels become one, the list of the first gives its claims on nicks back.
-            if let Some(gone) = self.map.insert(&name, data) {
-                self.release(gone);
+        for data in old.values_mut() {
+            for list in data.lists() {
+                let mut moved = Members::default();
+                for Member { nick, prefixes } in list.iter() {
+                    let name = self.pool.lock(before).name(nick);
+                    moved.insert(&mut self.pool.lock(mapping), &name, prefixes);
+                }
+                list.clear(&mut self.pool.lock(before));
+                *list = moved;
             }
-        }
-        // Two nicks that were different may be one now; the list would name it twice.
-        let merged = self.nicks.set_mapping(mapping);
-        if merged.is_empty() {
-            return;
-        }
-        for data in self.map.values_mut() {
-            for members in [Some(&mut data.members), data.collecting.as_mut()].into_iter().flatten() {
-                for member in members.iter_mut() {
-                    member.nick = merged.get(&member.nick).copied().unwrap_or(member.nick);
-                }
-                for gone in unite(members) {
-                    self.nicks.release(gone);
-                }
+            let data = std::mem::take(data);
+            let name = data.name.clone();
+            if let Some(mut gone) = self.map.insert(&name, data) {
+                let mut nicks = self.pool.lock(mapping);
+                gone.lists().for_each(|list| list.clear(&mut nicks));
             }
         }
     }
@@ -119,14 +130,9 @@ impl Channels {
 
     /// We are no longer in a channel.
     pub fn leave(&mut self, name: &str) {
-        if let Some(data) = self.map.remove(name) {
-            self.release(data);
-        }
-    }
-
-    fn release(&mut self, data: Data) {
-        for member in data.members.into_iter().chain(data.collecting.into_iter().flatten()) {
-            self.nicks.release(member.nick);
+        if let Some(mut data) = self.map.remove(name) {
+            let mut nicks = self.pool.lock(self.map.mapping());
+            data.lists().for_each(|list| list.clear(&mut nicks));
         }
     }
 
@@ -147,25 +153,32 @@ impl Channels {
         self.map.values().map(|data| ChannelState::new(data, self))
     }
 
+    /// Whether the lists are as long as they may be.
+    fn is_full(&self) -> bool {
+        let count = |data: &Data| data.members.len() + data.collecting.as_ref().map_or(0, Members::len);
+        self.map.values().map(count).sum::<usize>() >= MOST_MEMBERSHIPS
+    }
+
     /// Somebody entered.
     pub fn add(&mut self, channel: &str, nick: &str) {
-        let Some(data) = self.map.get_mut(channel) else {
+        if self.is_full() {
             return;
-        };
-        for members in [Some(&mut data.members), data.collecting.as_mut()].into_iter().flatten() {
-            insert(members, &mut self.nicks, nick, 0);
+        }
+        let mut nicks = self.pool.lock(self.map.mapping());
+        if let Some(data) = self.map.get_mut(channel) {
+            data.lists().for_each(|list| list.insert(&mut nicks, nick, 0));
         }
     }
 
     /// Somebody left. Returns whether they were known to be there.
     pub fn remove(&mut self, channel: &str, nick: &str) -> bool {
-        let (Some(data), Some(number)) = (self.map.get_mut(channel), self.nicks.find(nick)) else {
+        let mut nicks = self.pool.lock(self.map.mapping());
+        let (Some(data), Some(number)) = (self.map.get_mut(channel), nicks.find(nick)) else {
             return false;
         };
-        let found = remove(&mut data.members, number);
-        let collected = data.collecting.as_mut().is_some_and(|members| remove(members, number));
-        for _ in 0..(usize::from(found) + usize::from(collected)) {
-            self.nicks.release(number);
+        let found = data.members.remove(&mut nicks, number).is_some();
+        if let Some(collecting) = &mut data.collecting {
+            collecting.remove(&mut nicks, number);
         }
         found
     }
@@ -182,36 +195,50 @@ impl Channels {
     /// The channels that we share with a nick.
     #[must_use]
     pub fn of(&self, nick: &str) -> Vec<String> {
-        let Some(number) = self.nicks.find(nick) else {
+        let Some(number) = self.pool.lock(self.map.mapping()).find(nick) else {
             return Vec::new();
         };
         self.map
             .values()
-            .filter(|data| find(&data.members, number).is_ok())
+            .filter(|data| data.members.get(number).is_some())
             .map(|data| data.name.clone())
             .collect()
     }
 
-    /// Somebody has another nick; returns the channels in which they are.
+    /// Somebody has another nick; returns the channels in which they are. Where somebody of that nick was thought to
+    /// be, one of the two is left of a missed QUIT: they are one now.
     pub fn rename(&mut self, from: &str, to: &str) -> Vec<String> {
+        let mapping = self.map.mapping();
         let names = self.of(from);
-        if let Some(freed) = self.nicks.rename(from, to) {
-            // Somebody of that nick was thought to be there still: one of the two is a ghost of a missed QUIT.
-            for data in self.map.values_mut() {
-                for members in [Some(&mut data.members), data.collecting.as_mut()].into_iter().flatten() {
-                    if let Ok(at) = find(members, freed.old) {
-                        let member = members.remove(at);
-                        self.nicks.release(freed.old);
-                        insert_number(members, &mut self.nicks, freed.new, member.prefixes);
-                    }
-                }
+        let mut nicks = self.pool.lock(mapping);
+        if mapping.same(from, to) {
+            if !names.is_empty() {
+                nicks.respell(to);
+            }
+            return names;
+        }
+        let Some(old) = nicks.find(from) else {
+            return names;
+        };
+        let Some(new) = nicks.intern(to) else {
+            return names;
+        };
+        for list in self.map.values_mut().flat_map(Data::lists) {
+            if let Some(prefixes) = list.remove(&mut nicks, old) {
+                list.insert_number(&mut nicks, new, prefixes);
             }
         }
+        // The lists hold their own claims now.
+        nicks.release(new);
         names
     }
 
     /// One 353: names with their prefixes and perhaps `!user@host`.
     pub fn collect_names(&mut self, channel: &str, names: &str) {
+        if self.is_full() {
+            return;
+        }
+        let mut nicks = self.pool.lock(self.map.mapping());
         let Some(data) = self.map.get_mut(channel) else {
             return;
         };
@@ -226,20 +253,19 @@ impl Channels {
                 rest = &rest[first.len_utf8()..];
             }
             let nick = rest.split('!').next().unwrap_or(rest);
-            insert(collecting, &mut self.nicks, nick, prefixes);
+            collecting.insert(&mut nicks, nick, prefixes);
         }
     }
 
     /// 366: what was collected is the list.
     pub fn finish_names(&mut self, channel: &str) -> bool {
+        let mut nicks = self.pool.lock(self.map.mapping());
         let Some(data) = self.map.get_mut(channel) else {
             return false;
         };
         if let Some(mut new) = data.collecting.take() {
             new.shrink_to_fit();
-            for member in std::mem::replace(&mut data.members, new) {
-                self.nicks.release(member.nick);
-            }
+            std::mem::replace(&mut data.members, new).clear(&mut nicks);
         }
         true
     }
@@ -253,6 +279,7 @@ impl Channels {
 
     /// Applies what a `MODE` line surely says.
     pub fn apply_modes(&mut self, channel: &str, changes: &ModeChanges) {
+        let nicks = self.pool.lock(self.map.mapping());
         let Some(data) = self.map.get_mut(channel) else {
             return;
         };
@@ -260,15 +287,10 @@ impl Channels {
             match (change.kind, &change.argument) {
                 (ModeKind::Member, Some(nick)) => {
                     let bit = self.prefixes.iter().position(|pair| pair.0 == change.letter);
-                    if let (Some(bit), Some(number)) = (bit, self.nicks.find(nick)) {
-                        for members in
-                            [Some(&mut data.members), data.collecting.as_mut()].into_iter().flatten()
-                        {
-                            if let Ok(at) = find(members, number) {
-                                let bits = &mut members[at].prefixes;
-                                *bits = if change.set { *bits | (1 << bit) } else { *bits & !(1 << bit) };
-                            }
-                        }
+                    if let (Some(bit), Some(number)) = (bit, nicks.find(nick)) {
+                        let changed =
+                            |bits: u8| if change.set { bits | (1 << bit) } else { bits & !(1 << bit) };
+                        data.lists().for_each(|list| list.change(number, changed));
                     }
                 }
                 (ModeKind::Member | ModeKind::List, _) => {}
@@ -295,50 +317,6 @@ impl Channels {
             data.key = None;
         }
     }
-}
-
-fn find(members: &[Member], number: u32) -> Result<usize, usize> {
-    members.binary_search_by_key(&number, |member| member.nick)
-}
-
-fn insert(members: &mut Vec<Member>, nicks: &mut Interner, nick: &str, prefixes: u8) {
-    if members.len() >= MOST_MEMBERS {
-        return;
-    }
-    if let Some(number) = nicks.intern(nick) {
-        insert_number(members, nicks, number, prefixes);
-        // The list holds its own claim now.
-        nicks.release(number);
-    }
-}
-
-fn insert_number(members: &mut Vec<Member>, nicks: &mut Interner, nick: u32, prefixes: u8) {
-    match find(members, nick) {
-        Ok(at) => members[at].prefixes |= prefixes,
-        Err(at) => {
-            nicks.claim(nick);
-            members.insert(at, Member { nick, prefixes });
-        }
-    }
-}
-
-fn remove(members: &mut Vec<Member>, number: u32) -> bool {
-    find(members, number).map(|at| members.remove(at)).is_ok()
-}
-
-/// Sorts a list and makes equal entries one; returns the numbers that went.
-fn unite(members: &mut Vec<Member>) -> Vec<u32> {
-    let mut gone = Vec::new();
-    members.sort_by_key(|member| member.nick);
-    members.dedup_by(|later, first| {
-        let equal = later.nick == first.nick;
-        if equal {
-            first.prefixes |= later.prefixes;
-            gone.push(later.nick);
-        }
-        equal
-    });
-    gone
 }
 
 impl Channels {

@@ -208,9 +208,32 @@ impl Isupport {
         self.get("BOT")?.chars().next()
     }
 
+    /// Whether `WHO` can be asked for single fields.
+    #[must_use]
+    pub fn has_whox(&self) -> bool {
+        self.get("WHOX").is_some()
+    }
+
+    /// Whether the server takes nothing but UTF-8.
+    #[must_use]
+    pub fn is_utf8_only(&self) -> bool {
+        self.get("UTF8ONLY").is_some()
+    }
+
+    /// How many nicks can be watched with `MONITOR`, where the server has that.
+    #[must_use]
+    pub fn monitor_limit(&self) -> Option<usize> {
+        // Without a number there is no limit.
+        self.get("MONITOR").map(|limit| limit.parse().unwrap_or(usize::MAX))
+    }
+
     /// Recomputes what is asked on every line.
     fn derive(&mut self) {
-        self.casemapping = self.get("CASEMAPPING").map_or(CaseMapping::Rfc1459, CaseMapping::from_token);
+        // Ergo keeps `CASEMAPPING=ascii` for clients that know no other, and tells the true one beside it.
+        self.casemapping = match self.get("UTF8MAPPING").map(CaseMapping::from_token) {
+            Some(CaseMapping::Precis) => CaseMapping::Precis,
+            _ => self.get("CASEMAPPING").map_or(CaseMapping::Rfc1459, CaseMapping::from_token),
+        };
         self.channel_types = self.get("CHANTYPES").unwrap_or("#&").into();
         // `PREFIX=` with no value means that there are none.
         let prefix = self.get("PREFIX").unwrap_or("(ov)@+");
@@ -287,6 +310,74 @@ mod tests {
         #[case] kind: Option<ModeKind>,
     ) {
         assert_eq!(of(&format!("CHANMODES={chanmodes}")).mode_kind(letter), kind);
+    }
+
+    #[rstest]
+    #[case::silent("NETWORK=x", CaseMapping::Rfc1459)]
+    #[case::ascii("CASEMAPPING=ascii", CaseMapping::Ascii)]
+    #[case::strict("CASEMAPPING=rfc1459-strict", CaseMapping::Rfc1459Strict)]
+    #[case::precis("CASEMAPPING=rfc7613", CaseMapping::Precis)]
+    #[case::ergo("CASEMAPPING=ascii UTF8MAPPING=rfc8265", CaseMapping::Precis)]
+    #[case::unknown_utf8_mapping("CASEMAPPING=ascii UTF8MAPPING=x", CaseMapping::Ascii)]
+    #[case::the_last_word_counts("CASEMAPPING=ascii CASEMAPPING=rfc1459", CaseMapping::Rfc1459)]
+    #[case::taken_back("CASEMAPPING=ascii -CASEMAPPING", CaseMapping::Rfc1459)]
+    fn invariant_4_the_casemapping_is_the_servers(#[case] tokens: &str, #[case] mapping: CaseMapping) {
+        assert_eq!(of(tokens).casemapping(), mapping);
+    }
+
+    #[rstest]
+    #[case::usual("PREFIX=(ov)@+", &[('o', '@'), ('v', '+')])]
+    #[case::five("PREFIX=(qaohv)~&@%+", &[('q', '~'), ('a', '&'), ('o', '@'), ('h', '%'), ('v', '+')])]
+    #[case::none_at_all("PREFIX=", &[])]
+    #[case::letters_without_symbols("PREFIX=(ov)@", &[('o', '@')])]
+    #[case::broken("PREFIX=ov@+", &[])]
+    fn statuses_are_the_servers(#[case] token: &str, #[case] expected: &[(char, char)]) {
+        assert_eq!(of(token).prefixes(), expected);
+    }
+
+    #[rstest]
+    #[case::silent("NETWORK=x", Some(3))]
+    #[case::four("MODES=4", Some(4))]
+    #[case::as_many_as_fit("MODES=", None)]
+    #[case::as_many_as_fit_without_a_value("MODES", None)]
+    fn mode_changes_are_counted(#[case] token: &str, #[case] expected: Option<usize>) {
+        assert_eq!(of(token).modes_per_line(), expected);
+    }
+
+    #[rstest]
+    #[case::silent("NETWORK=x", 512)]
+    #[case::longer("LINELEN=2048", 2048)]
+    #[case::too_short("LINELEN=100", 512)]
+    #[case::too_long("LINELEN=1000000", 8191)]
+    #[case::nonsense("LINELEN=long", 512)]
+    fn a_line_is_as_long_as_the_server_says(#[case] token: &str, #[case] expected: usize) {
+        assert_eq!(of(token).line_length(), expected);
+    }
+
+    #[rstest]
+    #[case::irc_net("CHANTYPES=#&!+", &["#a", "&a", "!a", "+a"], &["a"])]
+    #[case::hash_only("CHANTYPES=#", &["#a"], &["&a", "+a", "!a"])]
+    #[case::none("CHANTYPES=", &[], &["#a"])]
+    #[case::silent("NETWORK=x", &["#a", "&a"], &["+a", "!a"])]
+    fn channels_begin_as_the_server_says(#[case] token: &str, #[case] yes: &[&str], #[case] no: &[&str]) {
+        let isupport = of(token);
+        assert!(yes.iter().all(|name| isupport.is_channel(name)));
+        assert!(!no.iter().any(|name| isupport.is_channel(name)));
+    }
+
+    #[rstest]
+    #[case::silent("NETWORK=x", (None, false, false, None))]
+    #[case::all("BOT=B WHOX UTF8ONLY MONITOR=100", (Some('B'), true, true, Some(100)))]
+    #[case::no_limit("MONITOR", (None, false, false, Some(usize::MAX)))]
+    #[case::taken_back("BOT=B WHOX UTF8ONLY MONITOR=100 -BOT -WHOX -UTF8ONLY -MONITOR", (None, false, false, None))]
+    fn what_a_server_can_do_is_known(
+        #[case] tokens: &str,
+        #[case] expected: (Option<char>, bool, bool, Option<usize>),
+    ) {
+        let isupport = of(tokens);
+        let known =
+            (isupport.bot_mode(), isupport.has_whox(), isupport.is_utf8_only(), isupport.monitor_limit());
+        assert_eq!(known, expected);
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl ModeChanges {
 }
 
 impl fmt::Display for ModeChanges {
-    /// `+o alice -v bob +n`: each letter with its argument.
+    /// `+o alice -v bob +n`: each letter with its argument, but for a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut last = None;
         for (index, change) in self.changes.iter().enumerate() {
@@ -92,8 +92,13 @@ impl fmt::Display for ModeChanges {
                 f.write_str(if change.set { "+" } else { "-" })?;
             }
             write!(f, "{}", change.letter)?;
-            if let Some(argument) = &change.argument {
-                write!(f, " {argument}")?;
+            match &change.argument {
+                // A secret among the channel's members, and the text is shown and kept (invariant 10).
+                Some(_) if change.letter == 'k' && change.kind == ModeKind::Always => {
+                    f.write_str(" (key)")?;
+                }
+                Some(argument) => write!(f, " {argument}")?,
+                None => {}
             }
             // Only letters without arguments are written together.
             last = change.argument.is_none().then_some(change.set);
@@ -125,6 +130,7 @@ mod tests {
     #[case::forward_then_status("+fo #other alice", "+f #other +o alice", false)]
     #[case::throttle_then_status("+jo 3:5 alice", "+j 3:5 +o alice", false)]
     #[case::type_c_takes_nothing_when_unset("-lo+v alice bob", "-l -o alice +v bob", false)]
+    #[case::a_key_is_not_shown("+nk sesame", "+n +k (key)", false)]
     #[case::list_question("+b", "+b", false)]
     #[case::key_taken_without_naming_it("-k", "-k", false)]
     #[case::unknown_letter_with_nothing_to_pair("+nX", "+nX", false)]

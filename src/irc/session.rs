@@ -22,20 +22,24 @@ mod modes;
 mod nicks;
 mod numerics;
 mod outgoing;
+mod regain;
 mod registration;
 mod replies;
 mod timers;
 mod verdict;
+mod wishes;
 
 pub use config::SessionConfig;
 pub use event::{Event, IncomingKind, MessageId, MessageTarget, Origin, ServerMessageKind, Verdict};
 pub use history::HistoryMark;
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
+pub use regain::MOST_LOSSES;
 pub use verdict::classify;
+pub use wishes::{Obstacle, Retry, Standing, Trigger};
 
 use std::time::{Duration, Instant};
 
-use crate::names::{CaseMap, Channel, Key};
+use crate::names::{Channel, Key};
 
 use super::caps::Capabilities;
 use super::channels::{ChannelState, Channels};
@@ -50,6 +54,7 @@ use labels::Label;
 use nicks::Nicks;
 use outgoing::Outgoing;
 use registration::Login;
+use wishes::Wishes;
 
 /// How far a connection is. It only ever goes forward.
 ///
@@ -64,18 +69,8 @@ pub enum State {
     Closing,
 }
 
-/// A channel that the user wants to be in.
-#[derive(Debug, Clone)]
-struct Wanted {
-    channel: Channel,
-    key: Option<Key>,
-}
-
 /// The name under which ZNC itself speaks.
 const ZNC: &str = "irc.znc.in";
-
-/// More wanted channels than any network lets one user enter.
-const MOST_WANTED: usize = 4096;
 
 /// One connection's state.
 #[derive(Debug)]
@@ -92,7 +87,7 @@ pub struct Session {
     /// The capabilities were offered in ZNC's own name.
     greeted_by_znc: bool,
     channels: Channels,
-    wanted: CaseMap<Wanted>,
+    wishes: Wishes,
     queue: Queue<Outgoing>,
     fences: Fences,
     /// How many messages had a label.
@@ -123,12 +118,12 @@ impl Session {
             isupport: Isupport::default(),
             caps: Capabilities::new(config.sasl.is_some()),
             login: Login::default(),
-            nicks: Nicks::new(config.nick.clone()),
+            nicks: Nicks::new(&config),
             identity: (None, None),
             server: String::new(),
             greeted_by_znc: false,
-            channels: Channels::default(),
-            wanted: CaseMap::default(),
+            channels: Channels::new(config.pool.clone()),
+            wishes: Wishes::default(),
             queue: Queue::new(config.flood, now),
             fences: Fences::default(),
             labels: 0,
@@ -147,7 +142,7 @@ impl Session {
         };
         session.channels.apply_isupport(&session.isupport);
         for (channel, key) in std::mem::take(&mut session.config.channels) {
-            session.want(channel, key);
+            session.wishes.want(channel, key);
         }
         session.begin_registration();
         session
@@ -171,7 +166,11 @@ impl Session {
         }
         let is_told = context.label.is_some_and(|label| self.on_labelled(label, message, now, events));
         if !is_told {
+            let before = events.len();
             self.on_live(message, context, now, events);
+            if events[before..].iter().any(|event| matches!(event, Event::LoggedIn { .. })) {
+                self.on_login(now);
+            }
         }
         // The label of a batch is done when the batch ends.
         let is_batch = message.verb == Verb::Word("BATCH".into());
@@ -199,15 +198,18 @@ impl Session {
         match word {
             "PING" => self.control(Line::pong(message.params.last().map_or("", String::as_str))),
             "PONG" => self.on_pong(message, now, events),
-            "PRIVMSG" | "NOTICE" => self.on_message(message, context, now, events),
+            "PRIVMSG" | "NOTICE" => {
+                self.hear_services(message, now);
+                self.on_message(message, context, now, events);
+            }
             "JOIN" => self.on_join(message, events),
-            "PART" => self.on_part(message, events),
-            "KICK" => self.on_kick(message, events),
-            "QUIT" => self.on_quit(message, events),
+            "PART" => self.on_part(message, now, events),
+            "KICK" => self.on_kick(message, now, events),
+            "QUIT" => self.on_quit(message, context, now, events),
             "NICK" => self.on_nick(message, now, events),
             "MODE" => self.on_mode(message, events),
             "TOPIC" => self.on_topic(message, events),
-            "INVITE" => self.on_invite(message, events),
+            "INVITE" => self.on_invite(message, now, events),
             "KILL" => self.on_kill(message, events),
             "CAP" => {
                 // Others offer ZNC's capabilities, too.
@@ -236,19 +238,31 @@ impl Session {
     /// Wants to be in these channels: at once, or when the session is ready.
     pub fn join(&mut self, channels: &[(Channel, Option<Key>)]) {
         for (channel, key) in channels {
-            self.want(channel.clone(), key.clone());
+            self.wishes.want(channel.clone(), key.clone());
         }
         if self.state == State::Ready {
-            self.queue_joins(channels.iter().map(|(channel, key)| (channel, key.as_ref())).collect());
+            let names = channels.iter().map(|(channel, _)| channel.clone()).collect();
+            self.enter(names, Class::Interactive, self.last_received);
         }
     }
 
     /// Leaves a channel, and no longer wants to be in it.
     pub fn part(&mut self, channel: &Channel, reason: &str) {
-        self.wanted.remove(channel.as_str());
-        if self.state == State::Ready {
+        let is_coming = self.wishes.forget(channel.as_str());
+        if self.state == State::Ready && (is_coming || self.channels.contains(channel.as_str())) {
             self.queue_line(Class::Interactive, Line::part(channel, reason));
         }
+    }
+
+    /// The channels that the user wants to be in, by name, and how we stand with each.
+    pub fn wishes(&self) -> impl Iterator<Item = (&Channel, Standing<'_>)> {
+        self.wishes.standings(|name| self.channels.contains(name))
+    }
+
+    /// How many of the channels that the user wants to be in keep us out.
+    #[must_use]
+    pub fn kept_out(&self) -> usize {
+        self.wishes.blocked()
     }
 
     /// Closes the connection: `QUIT` goes before all that waits, and nothing after it.
@@ -322,13 +336,6 @@ impl Session {
     #[must_use]
     pub fn registered_at(&self) -> Option<Instant> {
         self.registered_at
-    }
-
-    fn want(&mut self, channel: Channel, key: Option<Key>) {
-        if self.wanted.len() < MOST_WANTED || self.wanted.contains(channel.as_str()) {
-            let name = channel.as_str().to_owned();
-            self.wanted.insert(&name, Wanted { channel, key });
-        }
     }
 
     /// A failure that `new` could not tell.

@@ -247,6 +247,43 @@ impl Store {
         .await
     }
 
+    /// A channel is known by another name from now on. What belongs to it stays with it.
+    pub async fn rename_buffer(&self, buffer: i64, name: &str, folded: &str) -> Result<(), StoreError> {
+        const FIND: &str = "SELECT buffer.session, buffer.folded, buffer.key, session.network
+            FROM buffer JOIN session ON session.id = buffer.session WHERE buffer.id = $1";
+        const CHANNEL: &str = "INSERT INTO channel (network, folded, name) VALUES ($1, $2, $3)
+            ON CONFLICT (network, folded) DO UPDATE SET folded = excluded.folded RETURNING id";
+        const RENAME: &str = "UPDATE buffer SET channel = $2, folded = $3, name = $4, key = $5 WHERE id = $1";
+        let (name, folded) = (name.to_owned(), folded.to_owned());
+        let old: Option<(i64, String, Option<Vec<u8>>, String)> =
+            on!(self.readers(), |p| sqlx::query_as(FIND).bind(buffer).fetch_optional(p).await)?;
+        let Some((session, before, key, network)) = old else { return Ok(()) };
+        // A key is sealed for its place.
+        let key = key.map(|sealed| self.sealer().open(&sealed, &key_row(session, &before))).transpose()?;
+        let key = key.map(|key| self.sealer().seal(&key, &key_row(session, &folded)));
+        self.write(move |tx| {
+            Box::pin(async move {
+                let channel: i64 = on_tx!(tx, |c| sqlx::query_scalar(CHANNEL)
+                    .bind(&network)
+                    .bind(&folded)
+                    .bind(&name)
+                    .fetch_one(c)
+                    .await)?;
+                execute!(tx, RENAME, buffer, channel, folded, name, key)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// When something was last said in each channel of a session, in milliseconds since 1970.
+    pub async fn last_said(&self, session: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+        const SQL: &str =
+            "SELECT buffer.id, COALESCE((SELECT MAX(at) FROM history WHERE history.buffer = buffer.id), 0)
+            FROM buffer WHERE buffer.session = $1 AND buffer.kind = 'channel'";
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?)
+    }
+
     fn read_buffer(&self, row: Row, session: i64, folded: &str) -> Result<Buffer, StoreError> {
         let key = match row.key {
             Some(sealed) => {

@@ -73,6 +73,11 @@ settings! {
         key: "nick", meaning: "the nick to use on IRC; by default from the template",
         scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
     };
+    /// What a session takes while that nick is in use.
+    NICK_ALTERNATIVES = {
+        key: "nick-alternatives", meaning: "the nicks to use while yours is in use, the best first",
+        scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
+    };
     /// The user name of a session.
     USERNAME = {
         key: "username", meaning: "the user name (ident) to give; by default from the Matrix id",

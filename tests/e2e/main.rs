@@ -9,9 +9,11 @@ mod check;
 mod conversations;
 mod crash;
 mod logins;
+mod nicks;
 mod restarts;
 mod scene;
 mod servers;
+mod wishes;
 
 #[path = "../rig/rig.rs"]
 #[expect(dead_code, reason = "the demo and these tests share the rig; neither uses all of it")]

@@ -12,7 +12,10 @@ mod delivery;
 mod gaps;
 mod history;
 mod lifecycle;
+mod memory;
 mod messages;
+mod netsplits;
+mod nicks;
 mod queries;
 mod questions;
 mod reconnect;
@@ -25,3 +28,4 @@ mod stopping;
 mod store;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;
+mod wishes;

@@ -140,7 +140,7 @@ async fn a_nick_in_use_is_given_another_and_the_room_says_which() {
     alice.send_text(&control, "open fake");
     let network = world.homeserver.wait_invite(alice.id()).await;
     alice.join(&network).await;
-    world.homeserver.wait_event(&network, says("as alice_.")).await;
+    world.homeserver.wait_event(&network, says("as alice_, since the server does not give you alice.")).await;
     world.ircd.wait_registered("alice_").await;
 }
 

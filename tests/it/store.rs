@@ -11,6 +11,7 @@ use towline::store::{
 
 use crate::support::database::TestDatabase;
 
+mod buffers;
 mod gaps;
 mod history;
 mod outbox;

@@ -1,8 +1,13 @@
 //! A session's buffers, found by name under the network's casemapping, by number and by room.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use crate::names::{CaseMap, CaseMapping};
+use serde_json::json;
+
+use super::super::content;
+use super::Actor;
+use crate::names::{CaseMap, CaseMapping, Channel, Key};
 use crate::store::{Buffer, BufferKind, Store, StoreError};
 
 /// A buffer with what only the running session knows of it.
@@ -115,6 +120,13 @@ impl Buffers {
         Some(place)
     }
 
+    /// A buffer has another name from now on.
+    pub(super) fn rename(&mut self, place: usize, name: &str) {
+        let old = std::mem::replace(&mut self.list[place].row.name, name.to_owned());
+        self.by_name.remove(&old);
+        self.by_name.insert(name, place);
+    }
+
     pub(super) fn get(&self, place: usize) -> &OpenBuffer {
         &self.list[place]
     }
@@ -143,5 +155,71 @@ impl Buffers {
     /// How many channels should be joined.
     pub(super) fn wanted_channels(&self) -> usize {
         self.list.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted).count()
+    }
+}
+
+impl Actor {
+    /// Follows the casemapping of the server.
+    pub(super) fn follow_casemapping(&mut self) {
+        let Some(link) = &self.link else { return };
+        let mapping = link.session.isupport().casemapping();
+        self.buffers.set_mapping(mapping);
+        self.netsplits.set_mapping(mapping);
+        // An id belongs to a folded nick: under another folding it must be looked up anew.
+        if self.ghosts.mapping() != mapping {
+            self.ghosts = CaseMap::new(mapping);
+        }
+    }
+
+    /// The channels that the user wants to be in, those first where something was said last, with their keys.
+    pub(super) async fn channels_to_enter(&mut self) -> Result<Vec<(Channel, Option<Key>)>, StoreError> {
+        use secrecy::ExposeSecret as _;
+        let said: HashMap<i64, i64> = self.bridge.store.last_said(self.row.id).await?.into_iter().collect();
+        let wanted = |buffer: &&OpenBuffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted;
+        let mut buffers: Vec<&OpenBuffer> = self.buffers.iter().filter(wanted).collect();
+        buffers.sort_by_key(|buffer| Reverse(said.get(&buffer.row.id).copied()));
+        let channels = buffers.into_iter().filter_map(|buffer| {
+            let key = buffer.row.key.as_ref().and_then(|key| Key::new(key.expose_secret()).ok());
+            Some((Channel::new(&buffer.row.name).ok()?, key))
+        });
+        Ok(channels.collect())
+    }
+
+    /// Whether a buffer has a room that people see.
+    pub(super) fn is_shown(&self, place: usize) -> bool {
+        self.buffers.get(place).row.room_id.is_some()
+    }
+
+    /// A channel's key is another: the next connection comes in with it.
+    pub(super) async fn keep_key(&mut self, channel: &str, key: &Key) -> Result<(), StoreError> {
+        let place = self.buffers.find(channel).filter(|&place| self.buffers.get(place).row.wanted);
+        if place.is_some() {
+            self.open_buffer(BufferKind::Channel, channel, Some(key)).await?;
+        }
+        Ok(())
+    }
+
+    /// The server has its own name for a channel that the user asked for: the buffer and its room go on under that.
+    /// Where there is a buffer of that name already, it is the one, and the other waits for nothing any more.
+    pub(super) async fn rename_channel(&mut self, asked: &str, channel: &str) -> Result<(), StoreError> {
+        let Some(place) = self.buffers.find(asked) else {
+            return Ok(());
+        };
+        let id = self.buffers.get(place).row.id;
+        if self.buffers.find(channel).is_some_and(|other| other != place) {
+            self.buffers.get_mut(place).row.wanted = false;
+            return self.bridge.store.set_wanted(id, false).await;
+        }
+        let folded = self.buffers.mapping().fold(channel);
+        self.bridge.store.rename_buffer(id, channel, &folded).await?;
+        self.buffers.rename(place, channel);
+        if self.is_shown(place) {
+            let room = self.buffers.get(place).row.room;
+            let name = json!({ "name": format!("{channel} ({})", self.network.name) });
+            let row = content::state_row(room, self.bridge.client.bot(), "m.room.name", &name);
+            self.incoming.outbox.push(row);
+            self.tell_buffer(place, &format!("{asked} is {channel} now."));
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use super::super::content::{self, MessageType};
 use super::record::Happening;
 use super::{Actor, wording};
 use crate::format::{RichText, read_irc, strip_irc};
-use crate::irc::session::{Event, IncomingKind, MessageTarget, Origin, ServerMessageKind};
+use crate::irc::session::{Event, IncomingKind, MOST_LOSSES, MessageTarget, Origin, ServerMessageKind};
 use crate::irc::wire::Source;
 use crate::store::{BufferKind, Direction, HistoryLine, NewOutbox, StoreError};
 
@@ -64,7 +64,7 @@ impl Actor {
                 self.last_reason = None;
                 self.told.clear();
                 self.keep_gaps();
-                self.say(RichText::plain(format!("Connected to {server} as {nick}.")));
+                self.say(RichText::plain(self.connected_text(&server, &nick)));
             }
             Event::Ready { .. } => self.on_ready().await?,
             Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
@@ -75,24 +75,28 @@ impl Actor {
                 self.on_message(target, line).await?;
             }
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
-            Event::Joined { .. } | Event::Quit { own: true, .. } => {}
+            Event::Joined { channel, who, .. } => {
+                self.netsplits.enter(&who.nick, &channel, self.bridge.clock.now());
+            }
+            Event::Quit { own: true, .. } => {}
+            Event::ChannelNamed { asked, channel } => self.rename_channel(&asked, &channel).await?,
+            Event::KeyLearnt { channel, key } => self.keep_key(&channel, &key).await?,
+            Event::CasemappingChanged => self.follow_casemapping(),
             Event::Names { channel } => self.on_names(&channel),
             Event::Parted { channel, own: true, reason, .. } => self.on_own_part(&channel, &reason).await?,
             Event::Parted { channel, who, reason, .. } => self.depart(&channel, &who.nick, &reason, None),
-            Event::Kicked { channel, by, reason, own: true, .. } => {
+            Event::Kicked { channel, by, reason, own: true, back_in, .. } => {
+                self.netsplits.forget_channel(&channel);
                 let text = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
-                self.alert_channel(
-                    &channel,
-                    &RichText::plain(format!(
-                        "{text} To return, type join {channel} in the \
-                     network's room."
-                    )),
-                );
+                let text = RichText::plain(format!("{text} ")).then(wording::after_kick(&channel, back_in));
+                self.alert_channel(&channel, &text);
             }
             Event::Kicked { channel, nick, by, reason, .. } => {
                 self.depart(&channel, &nick, &reason, Some(&by.nick));
             }
-            Event::Quit { who, reason, channels, own: false } => {
+            Event::Quit { who, channels, own: false, split: Some(servers), .. }
+                if self.netsplits.leave(&who.nick, &servers, &channels, self.bridge.clock.now()) => {}
+            Event::Quit { who, reason, channels, own: false, .. } => {
                 for channel in channels {
                     self.depart(&channel, &who.nick, &with_reason("Quit", &reason), None);
                 }
@@ -128,13 +132,27 @@ impl Actor {
                 self.tell_channel(&target, &format!("{} sets {changes}", by.nick));
             }
             Event::Invited { channel, nick, by } => self.on_invited(&channel, &nick, &by.nick),
-            Event::JoinFailed { channel, code, reason, forward } => {
+            Event::JoinFailed { channel, code, reason, forward, retry } => {
+                let reason = strip_irc(&reason);
+                let reason = reason.trim_end_matches('.');
                 let text = RichText::new().bold(format!("Not in {channel}")).text(format!(": {reason}. "));
-                let text = match forward {
-                    Some(forward) => text.text(format!("The channel sends you to {forward} instead.")),
-                    None => text.text(wording::join_remedy(code)),
+                let text = match &forward {
+                    Some(forward) => text.text(format!(
+                        "The channel sends you to {forward} instead, which has a room of its own."
+                    )),
+                    None => text.text(wording::join_remedy(code, reason)),
                 };
+                let text = text.text(wording::retry(retry));
+                if forward.is_some() && self.buffers.find(&channel).is_some_and(|place| self.is_shown(place))
+                {
+                    // Where the talk was so far, it says where it goes on.
+                    self.alert_channel(&channel, &text);
+                }
                 self.on_join_failed(&channel, code, text);
+            }
+            Event::NickGivenUp { nick } => {
+                self.nick_losses = MOST_LOSSES;
+                self.tell_given_up(&nick);
             }
             Event::NickRefused { nick, reason, .. } => {
                 self.alert(&RichText::plain(format!("You can't be {nick}: {reason}")));
@@ -146,13 +164,7 @@ impl Actor {
     }
 
     async fn on_ready(&mut self) -> Result<(), StoreError> {
-        let Some(link) = &self.link else { return Ok(()) };
-        let mapping = link.session.isupport().casemapping();
-        self.buffers.set_mapping(mapping);
-        // An id belongs to a folded nick: under another folding it must be looked up anew.
-        if self.ghosts.mapping() != mapping {
-            self.ghosts = crate::names::CaseMap::new(mapping);
-        }
+        self.follow_casemapping();
         self.buffers.iter_mut().for_each(|buffer| buffer.parting = false);
         let keeps_history = self.link.as_ref().is_some_and(|link| link.session.has_history());
         let now = self.now();
@@ -213,6 +225,7 @@ impl Actor {
         let Some(place) = self.buffers.find(channel) else {
             return Ok(());
         };
+        self.netsplits.forget_channel(channel);
         let buffer = self.buffers.get_mut(place);
         let parting = std::mem::take(&mut buffer.parting);
         if !buffer.row.wanted {
@@ -237,7 +250,14 @@ impl Actor {
             return;
         };
         let speakers = self.buffers.get(place).speakers.iter().map(|(nick, ())| nick.to_owned());
-        let gone: Vec<String> = speakers.filter(|nick| !state.has(nick)).collect();
+        let mut gone = Vec::new();
+        for nick in speakers {
+            if state.has(&nick) {
+                self.netsplits.take_back(&nick, channel);
+            } else if !self.netsplits.misses(&nick, channel) {
+                gone.push(nick);
+            }
+        }
         for nick in gone {
             self.depart(channel, &nick, "", None);
         }
@@ -404,7 +424,7 @@ impl Actor {
     }
 
     /// Somebody is no longer in a channel: their ghost leaves the room, if it ever came.
-    fn depart(&mut self, channel: &str, nick: &str, reason: &str, kicker: Option<&str>) {
+    pub(super) fn depart(&mut self, channel: &str, nick: &str, reason: &str, kicker: Option<&str>) {
         let mapping = self.buffers.mapping();
         let Some(place) = self.buffers.find(channel) else {
             return;
@@ -468,7 +488,7 @@ impl Actor {
     }
 
     /// Says something in a channel's room, as the bot and as routine; in the network room where there is none.
-    fn tell_channel(&mut self, channel: &str, text: &str) {
+    pub(super) fn tell_channel(&mut self, channel: &str, text: &str) {
         match self.buffers.find(channel) {
             Some(place) => self.tell_buffer(place, text),
             None => self.say(RichText::plain(format!("{channel}: {text}"))),
@@ -482,7 +502,7 @@ impl Actor {
         self.incoming.outbox.push(content::message_row(buffer.room, &buffer.creator, content, None));
     }
 
-    fn alert_channel(&mut self, channel: &str, text: &RichText) {
+    pub(super) fn alert_channel(&mut self, channel: &str, text: &RichText) {
         let Some(place) = self.buffers.find(channel) else {
             return self.alert(text);
         };

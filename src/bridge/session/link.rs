@@ -23,9 +23,9 @@ use crate::irc::sasl::SaslPlain;
 use crate::irc::session::{Event, Session, SessionConfig, Verdict};
 use crate::irc::tls::{Tls, TlsSettings};
 use crate::irc::wire::Message;
-use crate::names::{Channel, Key, Nick};
+use crate::names::Nick;
+use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
-use crate::store::{BufferKind, StoreError};
 
 pub(super) type Dialed = Result<Connection, DialError>;
 pub(super) type Dialing = BoxFuture<'static, Dialed>;
@@ -128,6 +128,8 @@ impl Actor {
         let text = |value: Option<settings::Value>| value.map(|value| value.text().to_owned());
         let nick = text(wanted(&settings::NICK).await?).and_then(|nick| Nick::new(&nick).ok());
         let nick = nick.unwrap_or_else(|| self.default_nick());
+        let alternatives = text(wanted(&settings::NICK_ALTERNATIVES).await?).unwrap_or_default();
+        let alternatives = alternatives.split(' ').filter_map(|nick| Nick::new(nick).ok()).collect();
         let username = text(wanted(&settings::USERNAME).await?).unwrap_or_else(|| self.default_username());
         let realname = text(wanted(&settings::REALNAME).await?).unwrap_or_else(|| nick.as_str().to_owned());
         let account = text(wanted(&settings::SASL_ACCOUNT).await?);
@@ -135,24 +137,21 @@ impl Actor {
         let sasl = account
             .zip(password)
             .map(|(account, password)| SaslPlain { account, password: password.into_secret() });
-        let channels =
-            self.buffers.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted);
-        let channels = channels.filter_map(|buffer| {
-            use secrecy::ExposeSecret as _;
-            let key = buffer.row.key.as_ref().and_then(|key| Key::new(key.expose_secret()).ok());
-            Some((Channel::new(&buffer.row.name).ok()?, key))
-        });
+        let channels = self.channels_to_enter().await?;
         let mut seed = [0; 8];
         let _ = crate::clock::random_bytes(&mut seed);
         Ok(SessionConfig {
             nick,
+            alternatives,
+            nick_losses: self.nick_losses,
             username,
             realname,
             server_password: self.network.password.clone(),
             sasl,
             sasl_required: true,
             secure: self.server().is_trusted() || self.network.plaintext_credentials,
-            channels: channels.collect(),
+            channels,
+            pool: self.bridge.nick_pool(&self.row.network),
             flood: FloodLimits { burst: self.network.flood.burst, interval: self.network.flood.interval },
             seed: u64::from_ne_bytes(seed),
             started_at_ms: self.bridge.clock.unix_ms(),
@@ -211,6 +210,7 @@ impl Actor {
         } else {
             self.next_server += 1;
         }
+        self.note_nick_losses(&link.session);
         self.break_off_catch_up();
         self.begin_gaps(&link.session);
         self.give_back(&link.session).await?;
@@ -270,6 +270,7 @@ impl Actor {
         self.row.connect = true;
         self.bridge.store.set_connect(self.row.id, true).await?;
         self.last_reason = None;
+        self.nick_losses = 0;
         self.told.clear();
         self.dial();
         Ok(())

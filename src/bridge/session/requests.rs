@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
 use super::loose::Reply;
-use super::{Actor, SessionHandle};
+use super::{Actor, SessionHandle, wording};
 use crate::format::RichText;
 use crate::irc::session::State;
 use crate::irc::wire::Line;
@@ -44,8 +44,12 @@ pub enum Request {
         /// What the others read.
         reason: String,
     },
+    /// See the channels, and how each stands.
+    Channels,
     /// Take another nick, now and from now on; `None` to see it.
     Nick(Option<Nick>),
+    /// Take one of these while that one is in use; `None` to see them.
+    Alternatives(Option<Vec<Nick>>),
     /// Open the room of a conversation.
     Query {
         /// With whom.
@@ -145,6 +149,8 @@ impl Actor {
             }
             Request::Join { channel, key, gone } => self.join(&channel, key, gone).await.into(),
             Request::Part { channel, reason } => self.part(&channel, &reason).await.into(),
+            Request::Channels => Reply::Now(Ok(self.channels())),
+            Request::Alternatives(nicks) => self.alternatives(nicks).await.into(),
             Request::Nick(nick) => self.nick(nick).await.into(),
             Request::Query { nick, text, gone } => self.query(&nick, text, gone).await,
             Request::Message { target, text } => {
@@ -258,28 +264,29 @@ impl Actor {
         Ok(RichText::plain(format!("Leaving {channel}. Its room stays; leave it when you like.")))
     }
 
-    async fn nick(&mut self, nick: Option<Nick>) -> Outcome {
-        let Some(nick) = nick else {
-            let now = match &self.link {
-                Some(link) => format!("You are {}.", link.session.nick()),
-                None => "You are not connected.".to_owned(),
-            };
-            let wanted = self.bridge.store.setting(&settings::NICK, Scope::Session, self.row.id).await?;
-            let wanted = match &wanted {
-                Some(value) => value.text().to_owned(),
-                None => self.default_nick().as_str().to_owned(),
-            };
-            return Ok(RichText::plain(format!("{now} Your nick for {} is {wanted}.", self.network.name)));
+    /// The channels that the user wants to be in, and how each stands.
+    fn channels(&self) -> RichText {
+        let name = &self.network.name;
+        let Some(link) = self.link.as_ref().filter(|link| link.session.state() == State::Ready) else {
+            let wanted = self.buffers.wanted_channels();
+            return RichText::plain(format!(
+                "You are not connected to {name}. When you are, you will be in {wanted} channels."
+            ));
         };
-        let store = &self.bridge.store;
-        store.set_setting(&settings::NICK, Scope::Session, self.row.id, Some(nick.as_str())).await?;
-        match &mut self.link {
-            Some(link) => {
-                link.session.set_nick(nick.clone());
-                Ok(RichText::plain(format!("Asking the server for the nick {nick}.")))
-            }
-            None => Ok(RichText::plain(format!("Your nick will be {nick}."))),
+        let now = self.now();
+        let lines: Vec<RichText> = link
+            .session
+            .wishes()
+            .map(|(channel, standing)| {
+                RichText::new().bold(channel.as_str()).text(format!(": {}", wording::standing(standing, now)))
+            })
+            .collect();
+        if lines.is_empty() {
+            return RichText::plain(format!("You are in no channel of {name}. Type "))
+                .code("join #channel")
+                .text(".");
         }
+        lines.into_iter().fold(RichText::new(), |text, line| text.line().then(line))
     }
 
     async fn query(&mut self, nick: &Nick, text: Option<String>, gone: Vec<i64>) -> Reply {
@@ -297,7 +304,7 @@ impl Actor {
                     Err(refusal) => return Reply::Now(Err(refusal)),
                 };
                 // What services are told may be a password.
-                if !super::wording::is_service(nick.as_str()) {
+                if !wording::is_service(nick.as_str()) {
                     let quoted = format!("(you) {text}");
                     self.tell_buffer(place, &quoted);
                 }

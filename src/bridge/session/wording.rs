@@ -1,8 +1,10 @@
 //! Small words: durations, nicks made of names, and what IRC's refusals mean to a person.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) use crate::names::is_service;
+use crate::format::RichText;
+use crate::irc::session::{Obstacle, Retry, Standing, Trigger};
 use crate::names::{CaseMapping, Nick};
 
 /// A duration as people say it.
@@ -61,19 +63,79 @@ pub(super) fn mentions(text: &str, nick: &str, mapping: CaseMapping) -> bool {
     })
 }
 
-/// What to do about a channel that does not let somebody in.
-pub(super) fn join_remedy(code: u16) -> &'static str {
+/// What to do about a channel that does not let somebody in. Some numerics mean two things: the server's words tell.
+pub(super) fn join_remedy(code: u16, reason: &str) -> &'static str {
+    let says = |word: &str| reason.to_ascii_lowercase().contains(word);
     match code {
-        403 => "Is the name right?",
+        403 | 476 | 479 => "Is the name right?",
         405 => "You are in as many channels as the network allows: leave one first.",
-        471 => "The channel is full: try again later.",
+        407 => "Several channels have that short name: join one by its full name.",
+        437 => "The network lets nobody use that name for now.",
+        471 => "The channel is full.",
         473 => "It is for invited people only: ask one of its operators for an invitation.",
         474 => "You are banned there: ask one of its operators.",
         475 => "It needs a key: join #channel KEY",
         477 => "It is for people who are logged in: type sasl ACCOUNT PASSWORD, then connect again.",
-        489 | 520 => "It is only for people who are connected with TLS.",
+        489 => "It is only for people who are connected with TLS.",
+        480 | 520 if says("ssl") || says("tls") || says("secure") => {
+            "It is only for people who are connected with TLS."
+        }
+        480 => "Too many people came in a short time.",
+        495 => "Who was thrown out must wait before they come back.",
+        520 => "It is only for the network's operators.",
         _ => "The server says no more about it.",
     }
+}
+
+/// When a channel is tried again, as a sentence with a space before it; nothing where only the user can help.
+pub(super) fn retry(retry: Retry) -> String {
+    let on: Vec<&str> = retry.on.iter().map(|trigger| trigger_text(*trigger)).collect();
+    match (retry.after, on.join(" or ")) {
+        (None, on) if on.is_empty() => String::new(),
+        (None, on) => format!(" I try again {on}."),
+        (Some(after), on) if on.is_empty() => format!(" I try again in {}.", duration(after)),
+        (Some(after), on) => format!(" I try again {on}, or in {}.", duration(after)),
+    }
+}
+
+fn trigger_text(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::Invitation => "when you are invited",
+        Trigger::Login => "when you are logged in",
+        Trigger::Key => "with another key",
+        Trigger::Place => "when you leave another channel",
+    }
+}
+
+/// What comes after a KICK.
+pub(super) fn after_kick(channel: &str, back_in: Option<Duration>) -> RichText {
+    let join = RichText::new().code(format!("join {channel}"));
+    match back_in {
+        Some(wait) => RichText::plain(format!("I go back once, in {}. To stay out, type ", duration(wait)))
+            .code(format!("part {channel}"))
+            .text(" in the network's room; to go back now, ")
+            .then(join)
+            .text("."),
+        None => RichText::plain("I don't go back by myself while this connection lasts. To return, type ")
+            .then(join)
+            .text(" in the network's room."),
+    }
+}
+
+/// How we stand with a channel, as `channels` says it.
+pub(super) fn standing(standing: Standing<'_>, now: Instant) -> String {
+    let obstacle = match standing {
+        Standing::Joined => return "you are in it".to_owned(),
+        Standing::Asked => return "the server was asked, and has not answered".to_owned(),
+        Standing::Blocked(obstacle) => obstacle,
+    };
+    let Obstacle { code, reason, since, retry_at, retry_on } = obstacle;
+    let after = retry_at.map(|at| at.saturating_duration_since(now));
+    let since = duration(now.saturating_duration_since(*since));
+    let reason = crate::format::strip_irc(reason);
+    let reason = reason.trim_end_matches('.');
+    let why = if *code == 0 { format!("kicked out: {reason}") } else { format!("{reason} ({code})") };
+    format!("not in it for {since}: {why}.{}", retry(Retry { after, on: retry_on }))
 }
 
 /// Why a message was refused, and what to do; nothing where the server's own words say it all, as those of `FAIL` do.

@@ -1,39 +1,78 @@
 //! Nicks as numbers: each kept once, with a count of who uses it.
 //!
-//! Not a list of users: a nick is here only while a member list names it.
+//! Not a list of users: a nick is here only while a member list names it. The sessions of a network share one
+//! [`NickPool`], since they are in the same channels: what is shared are the strings and nothing else. Who is where
+//! each session says for itself, because in a netsplit they see different truths. So a number never becomes another
+//! nick's: somebody's change of nick is a change of the lists, in each session when that session sees it.
 //!
-//! Invariants 4 and 9: keys are folded by the network's casemapping; a number without a user is given again, so
-//! that nothing grows with uptime.
+//! The pool has a lock, held for as long as it takes to read one line of names. It is taken when somebody comes,
+//! goes or changes nick or status, and never on the way of a message.
+//!
+//! Invariants 4 and 9: keys are folded by the network's casemapping, and there are as many tables as casemappings,
+//! for a session that has not heard its server's yet; a number without a user is given again, so that nothing grows
+//! with uptime.
 
-use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::names::{CaseMap, CaseMapping};
 
 /// Names longer than any server's are noise, or an attack on the memory.
 const LONGEST_NICK: usize = 400;
 
-#[derive(Debug, Default)]
+/// More nicks than the largest networks ever had at once; it must stay below 2^24, for numbers have so many bits.
+const MOST_NICKS: usize = 1 << 20;
+
+/// The nicks of one network's sessions. Clones share it.
+#[derive(Debug, Clone)]
+pub struct NickPool(Arc<[Mutex<Interner>; CaseMapping::ALL.len()]>);
+
+impl Default for NickPool {
+    fn default() -> Self {
+        Self(Arc::new(CaseMapping::ALL.map(|mapping| Mutex::new(Interner::new(mapping)))))
+    }
+}
+
+impl NickPool {
+    /// The table of a casemapping.
+    pub(super) fn lock(&self, mapping: CaseMapping) -> MutexGuard<'_, Interner> {
+        // A session that panicked here was about to count: at worst a nick stays.
+        self.0[mapping as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many nicks are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        CaseMapping::ALL.iter().map(|mapping| self.lock(*mapping).numbers.len()).sum()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The nicks under one casemapping.
+#[derive(Debug)]
 pub(super) struct Interner {
     numbers: CaseMap<u32>,
     entries: Vec<Entry>,
     free: Vec<u32>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entry {
-    name: Box<str>,
+    name: Arc<str>,
     uses: u32,
 }
 
-/// A rename onto a nick that had a number already.
-#[derive(Debug)]
-pub(super) struct Merged {
-    pub(super) old: u32,
-    pub(super) new: u32,
-}
-
 impl Interner {
-    /// The number of a nick, with one claim on it that the caller must give back. `None` for what is no nick.
+    fn new(mapping: CaseMapping) -> Self {
+        Self { numbers: CaseMap::new(mapping), entries: Vec::new(), free: Vec::new() }
+    }
+
+    /// The number of a nick, with one claim on it that the caller must give back. `None` for what is no nick, and
+    /// where there is no room for one more.
     pub(super) fn intern(&mut self, nick: &str) -> Option<u32> {
         if nick.is_empty() || nick.len() > LONGEST_NICK {
             return None;
@@ -46,9 +85,11 @@ impl Interner {
         let number = if let Some(number) = self.free.pop() {
             self.entries[number as usize] = entry;
             number
-        } else {
+        } else if self.entries.len() < MOST_NICKS {
             self.entries.push(entry);
             (self.entries.len() - 1) as u32
+        } else {
+            return None;
         };
         self.numbers.insert(nick, number);
         Some(number)
@@ -58,8 +99,8 @@ impl Interner {
         self.numbers.get(nick).copied()
     }
 
-    pub(super) fn name(&self, number: u32) -> &str {
-        self.entries.get(number as usize).map_or("", |entry| &entry.name)
+    pub(super) fn name(&self, number: u32) -> Arc<str> {
+        self.entries.get(number as usize).map_or_else(|| "".into(), |entry| Arc::clone(&entry.name))
     }
 
     pub(super) fn claim(&mut self, number: u32) {
@@ -75,58 +116,19 @@ impl Interner {
         };
         entry.uses -= 1;
         if entry.uses == 0 {
-            let name = std::mem::take(&mut entry.name);
-            if self.numbers.get(&name) == Some(&number) {
-                self.numbers.remove(&name);
-            }
+            let name = std::mem::replace(&mut entry.name, "".into());
+            self.numbers.remove(&name);
             self.free.push(number);
         }
     }
 
-    /// Gives a nick's number to another nick. Where that one has a number of its own, nothing changes and both
-    /// are returned.
-    pub(super) fn rename(&mut self, from: &str, to: &str) -> Option<Merged> {
-        let old = self.find(from)?;
-        if to.is_empty() || to.len() > LONGEST_NICK {
-            return None;
-        }
-        if let Some(new) = self.find(to)
-            && new != old
+    /// A nick is written in another case from now on, for all who know it.
+    pub(super) fn respell(&mut self, nick: &str) {
+        if let Some(number) = self.find(nick)
+            && let Some(entry) = self.entries.get_mut(number as usize)
         {
-            return Some(Merged { old, new });
+            entry.name = nick.into();
         }
-        self.numbers.remove(from);
-        self.numbers.insert(to, old);
-        self.entries[old as usize].name = to.into();
-        None
-    }
-
-    /// Folds all nicks anew. Returns the numbers that gave way to another, with that other.
-    pub(super) fn set_mapping(&mut self, mapping: CaseMapping) -> BTreeMap<u32, u32> {
-        let mut merged = BTreeMap::new();
-        let mut numbers = CaseMap::new(mapping);
-        for number in 0..self.entries.len() as u32 {
-            let Entry { name, uses } = &self.entries[number as usize];
-            if *uses == 0 {
-                continue;
-            }
-            let kept = *numbers.entry(name, || number);
-            if kept != number {
-                let uses = std::mem::take(&mut self.entries[number as usize].uses);
-                self.entries[number as usize].name = "".into();
-                self.entries[kept as usize].uses += uses;
-                self.free.push(number);
-                merged.insert(number, kept);
-            }
-        }
-        self.numbers = numbers;
-        merged
-    }
-
-    /// How many nicks are kept.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.numbers.len()
     }
 
     /// How many numbers were ever given at once.

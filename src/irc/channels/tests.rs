@@ -1,5 +1,6 @@
 //! Tests of the member lists.
 
+use super::member::MOST_MEMBERS;
 use super::*;
 use proptest::prelude::*;
 
@@ -28,11 +29,6 @@ fn members(channels: &Channels, channel: &str) -> Vec<String> {
 
 fn modes(line: &str, isupport: &Isupport) -> ModeChanges {
     ModeChanges::parse(&line.split(' ').map(str::to_owned).collect::<Vec<_>>(), isupport)
-}
-
-#[test]
-fn a_member_costs_eight_bytes() {
-    assert_eq!(size_of::<Member>(), 8);
 }
 
 #[test]
@@ -68,7 +64,7 @@ fn invariant_4_all_is_folded_anew_when_the_casemapping_changes() {
     assert_eq!(channels.of("X{"), ["#A{", "#b"].map(str::to_owned));
     channels.leave("#a{");
     channels.leave("#b");
-    assert_eq!(channels.nicks.len(), 0);
+    assert_eq!(channels.pool.len(), 0);
 }
 
 #[test]
@@ -128,7 +124,7 @@ fn a_rename_onto_a_nick_that_was_thought_present_leaves_one() {
     assert_eq!(channels.rename("bob", "BOB"), ["#rust"]);
     assert_eq!(members(&channels, "#rust"), ["@+BOB"]);
     channels.leave("#rust");
-    assert_eq!(channels.nicks.len(), 0);
+    assert_eq!(channels.pool.len(), 0);
 }
 
 #[test]
@@ -140,7 +136,7 @@ fn invariant_9_nothing_is_left_of_those_who_left() {
         channels.rename(&nick, &format!("{nick}_"));
         assert_eq!(channels.remove_everywhere(&format!("{nick}_")), ["#rust"]);
     }
-    assert_eq!((channels.nicks.len(), channels.nicks.capacity()), (1, 2));
+    assert_eq!((channels.pool.len(), channels.pool.lock(CaseMapping::Rfc1459).capacity()), (1, 3));
 }
 
 #[test]
@@ -154,6 +150,67 @@ fn invariant_9_names_without_end_are_cut() {
     channels.collect_names("#big", &"x".repeat(5000));
     channels.finish_names("#big");
     assert_eq!(channels.get("#big").unwrap().member_count(), MOST_MEMBERS);
+}
+
+#[test]
+fn invariant_9_many_large_channels_are_cut_too() {
+    let (mut channels, _) = of(&[]);
+    let names: Vec<_> = (0..50_000).map(|n| format!("n{n}")).collect();
+    let names = names.join(" ");
+    for number in 0..30 {
+        let channel = format!("#c{number}");
+        channels.enter(&channel);
+        channels.collect_names(&channel, &names);
+        channels.finish_names(&channel);
+    }
+    channels.add("#c29", "late");
+    let all: usize = channels.iter().map(|view| view.member_count()).sum();
+    assert_eq!(all, MOST_MEMBERSHIPS);
+}
+
+fn sharing(pool: &NickPool, names: &str) -> Channels {
+    let mut isupport = Isupport::default();
+    isupport.apply(["PREFIX=(ov)@+"]);
+    let mut channels = Channels::new(pool.clone());
+    channels.apply_isupport(&isupport);
+    channels.enter("#rust");
+    channels.collect_names("#rust", names);
+    channels.finish_names("#rust");
+    channels
+}
+
+#[test]
+fn invariant_5_sessions_share_strings_and_nothing_else() {
+    let pool = NickPool::default();
+    let (mut one, mut other) = (sharing(&pool, "alice @bob carol"), sharing(&pool, "alice +bob carol"));
+    assert_eq!(pool.len(), 3);
+    // In a split each sees something else.
+    one.rename("bob", "robert");
+    other.remove_everywhere("carol");
+    other.add("#rust", "dave");
+    assert_eq!(members(&one, "#rust"), ["@robert", "alice", "carol"]);
+    assert_eq!(members(&other, "#rust"), ["+bob", "alice", "dave"]);
+    assert_eq!(pool.len(), 5);
+    drop(one);
+    assert_eq!(members(&other, "#rust"), ["+bob", "alice", "dave"]);
+    assert_eq!(pool.len(), 3);
+    drop(other);
+    assert!(pool.is_empty());
+}
+
+#[test]
+fn invariant_4_sessions_of_servers_with_other_casemappings_share_a_pool() {
+    let pool = NickPool::default();
+    let (one, mut other) = (sharing(&pool, "a[ A{"), sharing(&pool, "a[ A{"));
+    let mut isupport = Isupport::default();
+    isupport.apply(["CASEMAPPING=ascii"]);
+    other.apply_isupport(&isupport);
+    assert_eq!(one.get("#rust").unwrap().member_count(), 1);
+    other.collect_names("#rust", "a[ A{");
+    other.finish_names("#rust");
+    assert_eq!(members(&other, "#rust"), ["A{", "a["]);
+    drop((one, other));
+    assert!(pool.is_empty());
 }
 
 proptest! {
@@ -179,17 +236,17 @@ proptest! {
                 }
             }
             for data in channels.map.values() {
-                prop_assert!(data.members.is_sorted_by(|a, b| a.nick < b.nick));
+                prop_assert!(data.members.iter().is_sorted_by(|a, b| a.nick < b.nick));
             }
             for view in channels.iter() {
-                                for (nick, _) in view.members() {
-                    prop_assert!(view.has(nick), "{nick}");
+                for (nick, _) in view.members() {
+                    prop_assert!(view.has(&nick), "{nick}");
                 }
             }
         }
         for channel in names {
             channels.leave(channel);
         }
-        prop_assert_eq!(channels.nicks.len(), 0);
+        prop_assert_eq!(channels.pool.len(), 0);
     }
 }

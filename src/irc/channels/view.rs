@@ -2,7 +2,9 @@
 //!
 //! Borrowed from the session for as long as it is looked at; nothing can be changed through it.
 
-use super::{Channels, Data, Member, find};
+use std::sync::Arc;
+
+use super::{Channels, Data};
 
 /// A view of one channel.
 #[derive(Debug, Clone, Copy)]
@@ -40,12 +42,12 @@ impl<'a> ChannelState<'a> {
     }
 
     /// Nicks with their prefixes, highest first ("@+"), in no order that means anything.
-    pub fn members(&self) -> impl Iterator<Item = (&'a str, String)> + use<'a> {
+    pub fn members(&self) -> impl Iterator<Item = (Arc<str>, String)> + use<'a> {
         let channels = self.channels;
-        self.data
-            .members
-            .iter()
-            .map(|member| (channels.nicks.name(member.nick), channels.symbols(member.prefixes)))
+        self.data.members.iter().map(|member| {
+            let name = channels.pool.lock(channels.map.mapping()).name(member.nick);
+            (name, channels.symbols(member.prefixes))
+        })
     }
 
     /// How many are in the channel, ourselves included.
@@ -54,9 +56,9 @@ impl<'a> ChannelState<'a> {
         self.data.members.len()
     }
 
-    fn member(&self, nick: &str) -> Option<Member> {
-        let number = self.channels.nicks.find(nick)?;
-        find(&self.data.members, number).ok().map(|at| self.data.members[at])
+    fn member(&self, nick: &str) -> Option<u8> {
+        let number = self.channels.pool.lock(self.channels.map.mapping()).find(nick)?;
+        self.data.members.get(number)
     }
 
     /// Whether the nick is in the channel.
@@ -68,6 +70,6 @@ impl<'a> ChannelState<'a> {
     /// The prefixes of one member.
     #[must_use]
     pub fn prefixes(&self, nick: &str) -> Option<String> {
-        self.member(nick).map(|member| self.channels.symbols(member.prefixes))
+        self.member(nick).map(|prefixes| self.channels.symbols(prefixes))
     }
 }

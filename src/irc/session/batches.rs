@@ -7,7 +7,7 @@
 //! Invariant 9: so many batches may be open ([`MOST_OPEN`]); one more ends the oldest, which the server has
 //! forgotten to end.
 //!
-//! Spec: `IRCv3` "batch", "chathistory batch type", "chathistory"; ZNC's `znc.in/playback`.
+//! Spec: `IRCv3` "batch", "chathistory batch type", "netsplit and netjoin batch types", "chathistory"; ZNC's `znc.in/playback`.
 
 use crate::irc::wire::Message;
 
@@ -36,6 +36,8 @@ pub(super) struct Batch {
     ends: Ends,
     /// Whose history it is.
     target: Option<Box<str>>,
+    /// The servers of a netsplit.
+    split: Option<Box<str>>,
 }
 
 /// What a line is told to be by the batch around it.
@@ -72,6 +74,11 @@ impl Batches {
     /// Whose history the line is of.
     pub(super) fn target(&self, context: Context) -> Option<&str> {
         self.open.get(context.batch?)?.target.as_deref()
+    }
+
+    /// The servers of the netsplit that the line is part of.
+    pub(super) fn split(&self, context: Context) -> Option<&str> {
+        self.open.get(context.batch?)?.split.as_deref()
     }
 
     /// The request that the batch around the line answers.
@@ -119,22 +126,31 @@ impl Session {
                 self.end_batch(&batch, events);
             }
         } else if let Some(reference) = text.strip_prefix('+') {
-            let batch = self.begin_batch(reference, message, around);
+            let target = self.batches.target(around).map(Into::into);
+            // What ends by that is over before the new one begins: it may have been the same request's.
             if let Some(gone) = self.batches.make_room(reference) {
                 self.end_batch(&gone, events);
             }
+            let batch = self.begin_batch(reference, message, around, target);
             self.batches.open.push(batch);
         }
     }
 
-    fn begin_batch(&mut self, reference: &str, message: &Message, around: Context) -> Batch {
+    fn begin_batch(
+        &mut self,
+        reference: &str,
+        message: &Message,
+        around: Context,
+        of: Option<Box<str>>,
+    ) -> Batch {
         let (kind, target) = (message.param(1), message.param(2));
         let mut batch = Batch {
             reference: reference.into(),
             origin: around.origin,
             label: around.label,
             ends: Label::of(message).map_or(Ends::Nothing, Ends::Answer),
-            target: self.batches.target(around).map(Into::into),
+            target: of,
+            split: None,
         };
         // What is within the past is of the same past.
         if around.origin != Origin::Live {
@@ -150,6 +166,10 @@ impl Session {
             "znc.in/playback" | "playback" => {
                 batch.origin = Origin::Playback;
                 batch.target = Some(target.into());
+            }
+            "netsplit" => {
+                let servers = message.params.get(2..).unwrap_or_default();
+                batch.split = Some(servers.join(" ").into());
             }
             "draft/chathistory-targets" | "chathistory-targets" => {
                 if let Some(request) = self.requests.listed_by(around.label) {

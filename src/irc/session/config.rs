@@ -4,6 +4,7 @@
 
 use secrecy::SecretString;
 
+use crate::irc::channels::NickPool;
 use crate::irc::queue::FloodLimits;
 use crate::irc::sasl::SaslPlain;
 use crate::names::{Channel, Key, Nick};
@@ -13,6 +14,11 @@ use crate::names::{Channel, Key, Nick};
 pub struct SessionConfig {
     /// The nick that the user wants; a fallback never takes its place here.
     pub nick: Nick,
+    /// The nicks to take while that one is in use, the best first.
+    pub alternatives: Vec<Nick>,
+    /// How often somebody took that nick away from us on the connections before this one: after two we don't ask
+    /// for it by ourselves.
+    pub nick_losses: u32,
     /// The user name ("ident").
     pub username: String,
     /// The real name, which anybody can read.
@@ -25,8 +31,10 @@ pub struct SessionConfig {
     pub sasl_required: bool,
     /// The connection may carry credentials: verified TLS, or plaintext that the operator allowed for them.
     pub secure: bool,
-    /// The channels to enter once ready.
+    /// The channels to enter once ready, in the order in which they are asked for.
     pub channels: Vec<(Channel, Option<Key>)>,
+    /// Where the nicks of the network's channels are kept.
+    pub pool: NickPool,
     /// How fast lines may leave.
     pub flood: FloodLimits,
     /// For jitter.
@@ -43,11 +51,14 @@ impl SessionConfig {
             username: nick.as_str().to_owned(),
             realname: nick.as_str().to_owned(),
             nick,
+            alternatives: Vec::new(),
+            nick_losses: 0,
             server_password: None,
             sasl: None,
             sasl_required: true,
             secure: false,
             channels: Vec::new(),
+            pool: NickPool::default(),
             flood: FloodLimits::default(),
             seed: 0,
             started_at_ms: 0,

@@ -6,6 +6,9 @@
 use std::time::Duration;
 
 use crate::irc::wire::Source;
+use crate::names::Key;
+
+use super::wishes::Retry;
 
 /// The owner's number for a message that it asked to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,6 +179,8 @@ pub enum Event {
         reason: String,
         /// It is us.
         own: bool,
+        /// It is us, and in so long we go back by ourselves.
+        back_in: Option<Duration>,
     },
     /// Somebody left the network.
     Quit {
@@ -187,6 +192,8 @@ pub enum Event {
         channels: Vec<String>,
         /// It is us.
         own: bool,
+        /// The two servers whose connection broke, if it was for that.
+        split: Option<String>,
     },
     /// Somebody has another nick.
     NickChanged {
@@ -243,6 +250,29 @@ pub enum Event {
         reason: String,
         /// Where the server sends us instead.
         forward: Option<String>,
+        /// When it is tried again.
+        retry: Retry,
+    },
+    /// A channel that we asked for has another name: `!name` is `!ABCDEname`, for which we are told of a join next.
+    ChannelNamed {
+        /// As we asked.
+        asked: String,
+        /// As the server says.
+        channel: String,
+    },
+    /// A channel's key is another than the one that we know.
+    KeyLearnt {
+        /// The channel.
+        channel: String,
+        /// The key.
+        key: Key,
+    },
+    /// Names are compared in another way from now on.
+    CasemappingChanged,
+    /// The wanted nick was taken away from us more than once: we no longer ask for it by ourselves.
+    NickGivenUp {
+        /// The nick.
+        nick: String,
     },
     /// A change of nick was refused, after registration.
     NickRefused {

@@ -1,12 +1,13 @@
 //! `MODE` and 324, read into the channels' state and told on.
 //!
 //! The pairing of letters and arguments is in [`modes`](crate::irc::modes). Where it is ambiguous, the members are
-//! asked for again rather than guessed (invariant 4).
+//! asked for again rather than guessed (invariant 4). A new key of a channel that the user wants to be in is remembered.
 //!
 //! Spec: modern IRC docs "MODE message", `RPL_CHANNELMODEIS`.
 
 use crate::irc::modes::ModeChanges;
 use crate::irc::wire::Message;
+use crate::names::Key;
 
 use super::Session;
 use super::event::Event;
@@ -23,6 +24,7 @@ impl Session {
         if !own {
             let parsed = ModeChanges::parse(params, &self.isupport);
             self.channels.apply_modes(&target, &parsed);
+            self.learn_key(&target, events);
             if parsed.ambiguous {
                 self.ask_names(&target);
             } else {
@@ -33,13 +35,23 @@ impl Session {
     }
 
     /// 324 <channel> <modes> [arguments]: all flags of a channel. `params` come without our nick.
-    pub(super) fn on_channel_modes(&mut self, params: &[String]) {
+    pub(super) fn on_channel_modes(&mut self, params: &[String], events: &mut Vec<Event>) {
         let Some((channel, modes)) = params.split_first() else {
             return;
         };
         if self.channels.contains(channel) {
             self.channels.clear_modes(channel);
             self.channels.apply_modes(channel, &ModeChanges::parse(modes, &self.isupport));
+            self.learn_key(channel, events);
+        }
+    }
+
+    /// The channel has a key: with it we come in again. Some servers have a mark in its place for some people.
+    fn learn_key(&mut self, channel: &str, events: &mut Vec<Event>) {
+        let known = self.channels.get(channel).and_then(|state| state.key());
+        let key = known.filter(|key| *key != "*" && !key.starts_with('<')).and_then(|key| Key::new(key).ok());
+        if let Some(key) = key.filter(|key| self.wishes.learn_key(channel, key)) {
+            events.push(Event::KeyLearnt { channel: channel.to_owned(), key });
         }
     }
 }

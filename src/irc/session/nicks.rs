@@ -1,57 +1,57 @@
-//! The nick that is wanted, the one that we have, and the way from this to that.
+//! The nick that is wanted, the one that we have, and what the server says to both.
 //!
 //! Three names that must not be mixed up: `wanted` is the user's, and only the user changes it; `current` is what
-//! the server calls us; a fallback is `wanted` with something behind it, so it never grows from one connection to
-//! the next. Before 001 a refusal means to try the next fallback; after it, it is an answer to somebody.
+//! the server calls us; a fallback is one of the user's alternatives, or `wanted` with something behind it, so it
+//! never grows from one connection to the next. Before 001 a refusal means to try the next fallback; after it, it is
+//! an answer to somebody. The way back to the wanted nick is in [`regain`](super::regain).
 //!
-//! Invariant 4: compared by the network's casemapping. Invariant 7: jitter is seeded.
+//! Invariant 4: compared by the network's casemapping.
 //!
 //! Spec: modern IRC docs "NICK message", `ERR_NICKNAMEINUSE`; RFC 2812 `ERR_UNAVAILRESOURCE`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::irc::numerics::{ERR_ERRONEUSNICKNAME, ERR_NICKNAMEINUSE};
+use crate::irc::numerics::ERR_ERRONEUSNICKNAME;
 use crate::irc::queue::Class;
 use crate::irc::wire::{Line, Message};
 use crate::names::Nick;
 
+use super::config::SessionConfig;
 use super::event::{Event, Verdict};
+use super::regain::Regain;
 use super::{Session, State};
 
-/// Fallbacks to try before registration.
-const MOST_TRIES: usize = 5;
-
-const FIRST_REGAIN: Duration = Duration::from_secs(30);
-const LAST_REGAIN: Duration = Duration::from_mins(10);
+/// Underscores to try before registration, after the user's alternatives.
+const MOST_UNDERSCORES: usize = 5;
 
 /// The nicks of a session.
 #[derive(Debug)]
 pub(super) struct Nicks {
-    wanted: Nick,
+    pub(super) wanted: Nick,
+    alternatives: Vec<Nick>,
     current: String,
     /// Fallbacks tried before registration.
     tries: usize,
-    /// The longest nick, learnt from a refusal that named a cut one.
+    /// The longest nick, learnt from a server that cuts them.
     limit: Option<usize>,
+    /// The server does not take the wanted nick from anybody.
+    pub(super) erroneous: bool,
     /// The user asked for this one, and the answer is not there.
-    asked: Option<Nick>,
-    /// We asked for the wanted one by ourselves.
-    regaining: bool,
-    regains: u32,
-    regain_at: Option<Instant>,
+    pub(super) asked: Option<Nick>,
+    pub(super) regain: Regain,
 }
 
 impl Nicks {
-    pub(super) fn new(wanted: Nick) -> Self {
+    pub(super) fn new(config: &SessionConfig) -> Self {
         Self {
-            current: wanted.as_str().to_owned(),
-            wanted,
+            current: config.nick.as_str().to_owned(),
+            wanted: config.nick.clone(),
+            alternatives: config.alternatives.clone(),
             tries: 0,
             limit: None,
+            erroneous: false,
             asked: None,
-            regaining: false,
-            regains: 0,
-            regain_at: None,
+            regain: Regain::new(config.nick_losses),
         }
     }
 
@@ -68,39 +68,64 @@ impl Nicks {
     /// The user asks for a nick.
     pub(super) fn ask(&mut self, nick: Nick) {
         self.asked = Some(nick);
+        self.regain.forgive();
     }
 
     /// 001 tells what the server calls us, perhaps cut.
     pub(super) fn registered(&mut self, nick: &str) {
         if !nick.is_empty() && nick != "*" {
+            self.learn_limit(nick);
             nick.clone_into(&mut self.current);
         }
     }
 
-    pub(super) fn regain_at(&self) -> Option<Instant> {
-        self.regain_at
+    /// A server that names a beginning of the nick that we gave cuts nicks there.
+    fn learn_limit(&mut self, named: &str) {
+        if named.len() < self.current.len() && !named.is_empty() && self.current.starts_with(named) {
+            self.limit = Some(named.len());
+        }
     }
 
-    /// The next fallback after a refusal of `refused`: the wanted nick and as many underscores as tries, within
-    /// the length that the server takes.
-    fn next_fallback(&mut self, refused: &str) -> Option<Nick> {
-        if refused.len() < self.current.len() && !refused.is_empty() && self.current.starts_with(refused) {
-            self.limit = Some(refused.len());
-        }
-        self.tries += 1;
-        if self.tries > MOST_TRIES {
-            return None;
-        }
-        let wanted = self.wanted.as_str();
-        let limit = self.limit.unwrap_or(usize::MAX).saturating_sub(self.tries).max(1);
-        let mut end = wanted.len().min(limit);
-        while !wanted.is_char_boundary(end) {
-            end -= 1;
-        }
-        let nick = Nick::new(&format!("{}{}", &wanted[..end], "_".repeat(self.tries))).ok()?;
-        nick.as_str().clone_into(&mut self.current);
-        Some(nick)
+    pub(super) fn limit(&self) -> Option<usize> {
+        self.limit
     }
+
+    /// The next fallback after a refusal of `refused`, within the length that the server takes.
+    fn next_fallback(&mut self, refused: &str) -> Option<Nick> {
+        self.learn_limit(refused);
+        loop {
+            let number = self.tries;
+            self.tries += 1;
+            let limit = self.limit.unwrap_or(usize::MAX);
+            let text = match self.alternatives.get(number) {
+                Some(nick) => cut(nick.as_str(), limit).to_owned(),
+                // Underscores don't mend what the server takes from nobody.
+                None if self.erroneous => return None,
+                None => {
+                    let count = number - self.alternatives.len() + 1;
+                    if count > MOST_UNDERSCORES {
+                        return None;
+                    }
+                    let start = cut(self.wanted.as_str(), limit.saturating_sub(count).max(1));
+                    format!("{start}{}", "_".repeat(count))
+                }
+            };
+            if let Some(nick) = Nick::new(&text).ok().filter(|nick| nick.as_str() != self.current) {
+                nick.as_str().clone_into(&mut self.current);
+                return Some(nick);
+            }
+        }
+    }
+
+    /// Whether the one that was refused last is our own make.
+    fn has_underscores(&self) -> bool {
+        self.tries > self.alternatives.len()
+    }
+}
+
+/// The beginning of a text, of at most so many bytes.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
 }
 
 impl Session {
@@ -111,10 +136,20 @@ impl Session {
                 self.queue_line(Class::Interactive, Line::nick(&nick));
                 self.nicks.ask(nick);
             }
-            // The greeting is not over: the timer asks for it when it is.
-            State::Registering => self.nicks.wanted = nick,
+            // The greeting is not over: it is asked for when it is.
+            State::Registering => {
+                self.nicks.wanted = nick;
+                self.nicks.erroneous = false;
+                self.nicks.regain.forgive();
+            }
             State::Closing => {}
         }
+    }
+
+    /// The nick that the user wants.
+    #[must_use]
+    pub fn wanted_nick(&self) -> &str {
+        self.nicks.wanted.as_str()
     }
 
     /// Somebody changed their nick.
@@ -126,83 +161,74 @@ impl Session {
         let own = self.is_own(&from.nick);
         let channels = self.channels.rename(&from.nick, &to);
         if own {
+            let had_wanted = self.has_goal();
             self.nicks.current.clone_from(&to);
-            self.nicks.regaining = false;
-            if let Some(asked) =
-                self.nicks.asked.take_if(|asked| self.isupport.casemapping().same(asked.as_str(), &to))
-            {
+            let mapping = self.isupport.casemapping();
+            if let Some(asked) = self.nicks.asked.take_if(|asked| mapping.same(asked.as_str(), &to)) {
+                self.unwatch();
                 self.nicks.wanted = asked;
+                self.nicks.erroneous = false;
+            } else if had_wanted && !self.has_goal() {
+                self.lose_nick(events);
             }
-            self.plan_regain(now);
+            self.after_change(now);
         } else {
             self.on_nick_freed(&from.nick, now);
+            self.on_nick_seen(&to);
         }
         events.push(Event::NickChanged { from, to, channels, own });
     }
 
-    /// A nick is free now; if it is the wanted one, take it.
-    pub(super) fn on_nick_freed(&mut self, nick: &str, now: Instant) {
-        if self.nicks.regain_at.is_some()
-            && self.isupport.casemapping().same(nick, self.nicks.wanted.as_str())
-        {
-            self.regain(now);
-        }
-    }
-
-    /// Whether the wanted nick is another than ours, and one that this server can give.
-    fn lacks_wanted(&self) -> bool {
-        let wanted = self.nicks.wanted.as_str();
-        let limit = self.isupport.nick_length().or(self.nicks.limit);
-        !self.is_own(wanted) && limit.is_none_or(|most| wanted.len() <= most)
-    }
-
-    /// Sets or clears the timer for the wanted nick.
-    pub(super) fn plan_regain(&mut self, now: Instant) {
-        self.nicks.regain_at = (self.state == State::Ready && self.lacks_wanted()).then(|| {
-            let wait = FIRST_REGAIN.saturating_mul(1 << self.nicks.regains.min(8)).min(LAST_REGAIN);
-            now + self.jitter.around(wait)
-        });
-    }
-
-    /// Asks for the wanted nick; the answer is not shown if it is a refusal.
-    pub(super) fn regain(&mut self, now: Instant) {
-        if self.nicks.asked.is_none() {
-            self.nicks.regaining = true;
-            self.queue_line(Class::Interactive, Line::nick(&self.nicks.wanted.clone()));
-        }
-        // Never back to short waits within a connection: services that force us off a nick would be raced.
-        self.nicks.regains += 1;
-        self.plan_regain(now);
-    }
-
     /// 431 to 438, 447: a nick was refused. `params` come without our own nick.
-    pub(super) fn on_nick_refused(&mut self, code: u16, params: &[String], events: &mut Vec<Event>) {
+    pub(super) fn on_nick_refused(
+        &mut self,
+        code: u16,
+        params: &[String],
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
         let refused = if params.len() > 1 { params[0].as_str() } else { "" };
         let reason = params.last().cloned().unwrap_or_default();
         if self.registered_at.is_none() {
-            // Of a fallback it may mean only that it is too long.
-            if code == ERR_ERRONEUSNICKNAME && self.nicks.tries > 0 {
-                self.nicks.limit = Some(self.nicks.current.len() - 1);
-            } else if code == ERR_ERRONEUSNICKNAME {
-                let nick = if refused.is_empty() { &self.nicks.current } else { refused };
-                let reason = format!("the network does not allow the nick {nick}: {reason}");
-                return self.disconnect(reason, Verdict::NeedUser, events);
-            }
-            match self.nicks.next_fallback(refused) {
-                Some(nick) => self.control(Line::nick(&nick)),
-                None => self.disconnect("no nick was free", Verdict::Retry, events),
-            }
-            return;
+            return self.on_refused_before_welcome(code, refused, &reason, events);
         }
         let mapping = self.isupport.casemapping();
-        let names = |nick: &Nick| refused.is_empty() || mapping.same(nick.as_str(), refused);
-        if let Some(asked) = self.nicks.asked.take_if(|asked| names(asked)) {
+        let names = |nick: &str| refused.is_empty() || mapping.same(nick, refused);
+        if let Some(asked) = self.nicks.asked.take_if(|asked| names(asked.as_str())) {
             let nick = asked.as_str().to_owned();
             events.push(Event::NickRefused { nick, code, reason });
-        } else if self.nicks.regaining && (names(&self.nicks.wanted) || code != ERR_NICKNAMEINUSE) {
-            self.nicks.regaining = false;
+            self.after_change(now);
+        } else if self.nicks.regain.asking {
+            self.nicks.regain.asking = false;
+            // No wait makes a nick good that the server takes from nobody.
+            if code == ERR_ERRONEUSNICKNAME {
+                self.nicks.erroneous = true;
+                self.after_change(now);
+                let nick = self.nicks.wanted.as_str().to_owned();
+                events.push(Event::NickRefused { nick, code, reason });
+            }
         } else {
             events.push(Event::NickRefused { nick: refused.to_owned(), code, reason });
+        }
+    }
+
+    fn on_refused_before_welcome(&mut self, code: u16, refused: &str, reason: &str, events: &mut Vec<Event>) {
+        if code == ERR_ERRONEUSNICKNAME {
+            if self.nicks.has_underscores() {
+                // It may mean only that it is too long.
+                self.nicks.limit = Some(self.nicks.current.len().saturating_sub(1));
+            } else if self.nicks.tries == 0 {
+                self.nicks.erroneous = true;
+            }
+        }
+        match self.nicks.next_fallback(refused) {
+            Some(nick) => self.control(Line::nick(&nick)),
+            None if self.nicks.erroneous => {
+                let nick = &self.nicks.wanted;
+                let reason = format!("the network does not allow the nick {nick}: {reason}");
+                self.disconnect(reason, Verdict::NeedUser, events);
+            }
+            None => self.disconnect("no nick was free", Verdict::Retry, events),
         }
     }
 }

@@ -10,19 +10,18 @@ use std::time::Instant;
 use crate::irc::numerics::{
     ERR_BADCHANMASK, ERR_BADCHANNAME, ERR_BADCHANNELKEY, ERR_BADMASK, ERR_BADPING, ERR_BANNEDFROMCHAN,
     ERR_BANNICKCHANGE, ERR_CANNOTSENDTOCHAN, ERR_CANNOTSENDTOUSER, ERR_CANTSENDTOUSER, ERR_CHANNELISFULL,
-    ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVITEONLYCHAN, ERR_LINKCHANNEL, ERR_NEEDMOREPARAMS,
-    ERR_NEEDREGGEDNICK, ERR_NICKCOLLISION, ERR_NICKNAMEINUSE, ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN,
-    ERR_NOCTCPSALLOWED, ERR_NOMOTD, ERR_NONICKCHANGE, ERR_NONONREG, ERR_NOPERMFORHOST, ERR_NORECIPIENT,
-    ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOSUCHSERVER, ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL, ERR_NOTOPLEVEL,
-    ERR_OPERONLY, ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN, ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE,
-    ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS, ERR_UNAVAILRESOURCE, ERR_UNKNOWNCOMMAND, ERR_WASNOSUCHNICK,
-    ERR_WILDTOPLEVEL, ERR_YOUREBANNEDCREEP, RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN,
-    RPL_ISUPPORT, RPL_LOGGEDIN, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS, RPL_TOPIC, RPL_TOPICWHOTIME,
+    ERR_DELAYREJOIN, ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVITEONLYCHAN, ERR_LINKCHANNEL,
+    ERR_MONLISTFULL, ERR_NEEDMOREPARAMS, ERR_NEEDREGGEDNICK, ERR_NICKCOLLISION, ERR_NICKNAMEINUSE,
+    ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN, ERR_NOCTCPSALLOWED, ERR_NOMOTD, ERR_NONICKCHANGE, ERR_NONONREG,
+    ERR_NOPERMFORHOST, ERR_NORECIPIENT, ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOSUCHSERVER,
+    ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL, ERR_NOTOPLEVEL, ERR_OPERONLY, ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN,
+    ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE, ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS,
+    ERR_UNAVAILRESOURCE, ERR_UNKNOWNCOMMAND, ERR_WASNOSUCHNICK, ERR_WILDTOPLEVEL, ERR_YOUREBANNEDCREEP,
+    RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN, RPL_ISON, RPL_ISUPPORT, RPL_LOGGEDIN,
+    RPL_MONOFFLINE, RPL_MONONLINE, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS, RPL_TOPIC, RPL_TOPICWHOTIME,
     RPL_WELCOME,
 };
 use crate::irc::wire::{Line, Message, Source};
-
-use crate::names::CaseMap;
 
 use super::batches::Context;
 use super::event::{Event, Verdict};
@@ -84,7 +83,7 @@ impl Session {
             }
             RPL_ISUPPORT => {
                 // 010, with the same number on old servers, has other words; so does a 005 with nothing in it.
-                self.on_isupport(params);
+                self.on_isupport(params, events);
                 true
             }
             RPL_ENDOFMOTD | ERR_NOMOTD if self.state == State::Registering => {
@@ -101,7 +100,7 @@ impl Session {
             }
             RPL_TOPICWHOTIME => self.channels.contains(first),
             RPL_CHANNELMODEIS => {
-                self.on_channel_modes(params);
+                self.on_channel_modes(params, events);
                 false
             }
             RPL_HOSTHIDDEN => {
@@ -109,16 +108,22 @@ impl Session {
                 false
             }
             RPL_LOGGEDIN..=RPL_SASLMECHS => self.on_login_numeric(code, params, events),
-            ERR_UNAVAILRESOURCE if self.isupport.is_channel(first) => self.refuses_join(code, params, events),
+            ERR_UNAVAILRESOURCE if self.isupport.is_channel(first) => {
+                self.refuses_join(code, params, now, events)
+            }
             ERR_ERRONEUSNICKNAME | ERR_NICKNAMEINUSE | ERR_BANNICKCHANGE | ERR_NICKCOLLISION
             | ERR_UNAVAILRESOURCE | ERR_NICKTOOFAST | ERR_NONICKCHANGE => {
-                self.on_nick_refused(code, params, events);
+                self.on_nick_refused(code, params, now, events);
                 true
             }
             ERR_PASSWDMISMATCH | ERR_NOPERMFORHOST | ERR_YOUREBANNEDCREEP => {
                 self.on_not_welcome(code, reason, events);
                 true
             }
+            RPL_ISON => self.on_ison(reason, now),
+            RPL_MONONLINE | RPL_MONOFFLINE | ERR_MONLISTFULL => self.on_monitor(code, params, now),
+            ERR_NOSUCHNICK => self.lacks_services(first, now),
+            ERR_UNKNOWNCOMMAND if self.lacks_command(first, now) => true,
             ERR_UNKNOWNCOMMAND | ERR_NEEDMOREPARAMS if first.eq_ignore_ascii_case("CHATHISTORY") => {
                 self.refuse_request(&[], reason, events)
             }
@@ -130,12 +135,11 @@ impl Session {
                 true
             }
             ERR_LINKCHANNEL | ERR_TOOMANYCHANNELS | ERR_CHANNELISFULL | ERR_INVITEONLYCHAN
-            | ERR_BANNEDFROMCHAN | ERR_BADCHANNELKEY => {
-                self.on_join_failed(code, params, code == ERR_LINKCHANNEL, events);
-                true
-            }
+            | ERR_BANNEDFROMCHAN | ERR_BADCHANNELKEY => self.on_join_failed(code, params, now, events),
             ERR_NOSUCHCHANNEL | ERR_BADCHANMASK | ERR_NEEDREGGEDNICK | ERR_BADCHANNAME | ERR_THROTTLE
-            | ERR_SECUREONLYCHAN | ERR_OPERONLY => self.refuses_join(code, params, events),
+            | ERR_SECUREONLYCHAN | ERR_OPERONLY | ERR_DELAYREJOIN | ERR_TOOMANYTARGETS => {
+                self.refuses_join(code, params, now, events)
+            }
             _ => false,
         };
         if !consumed && !self.ended {
@@ -161,26 +165,24 @@ impl Session {
     }
 
     /// Errors that other commands get too are about JOIN only for a channel that we want and are not in.
-    fn refuses_join(&mut self, code: u16, params: &[String], events: &mut Vec<Event>) -> bool {
+    fn refuses_join(&mut self, code: u16, params: &[String], now: Instant, events: &mut Vec<Event>) -> bool {
         let channel = params.first().map_or("", String::as_str);
-        let about_join = self.wanted.contains(channel) && !self.channels.contains(channel);
-        if about_join {
-            self.on_join_failed(code, params, false, events);
-        }
-        about_join
+        // A `+` channel has no modes, and RFC 2812 says so with the number by which others ask for a login.
+        let is_about_modes = code == ERR_NEEDREGGEDNICK && channel.starts_with('+');
+        let about_join = self.wishes.get(channel).is_some() && !is_about_modes;
+        about_join && self.on_join_failed(code, params, now, events)
     }
 
-    fn on_isupport(&mut self, params: &[String]) {
+    fn on_isupport(&mut self, params: &[String], events: &mut Vec<Event>) {
         // The last parameter is a remark.
         let tokens = &params[..params.len().saturating_sub(1)];
         self.isupport.apply(tokens.iter().map(String::as_str));
         self.channels.apply_isupport(&self.isupport);
         let mapping = self.isupport.casemapping();
-        if mapping != self.wanted.mapping() {
-            // Folded keys cannot be unfolded, so the map is made anew from the names as they were written.
-            let old = std::mem::replace(&mut self.wanted, CaseMap::new(mapping));
-            for wanted in old.values() {
-                self.wanted.insert(wanted.channel.as_str(), wanted.clone());
+        if mapping != self.wishes.mapping() {
+            self.wishes.set_mapping(mapping);
+            if self.state == State::Ready {
+                events.push(Event::CasemappingChanged);
             }
         }
     }

@@ -193,6 +193,7 @@ impl Session {
                     self.nicks.ask(nick);
                 }
             }
+            "JOIN" => self.note_keys(&line),
             _ => {}
         }
         self.queue.push(Class::Interactive, Outgoing::Line(line))
@@ -339,45 +340,37 @@ impl Session {
             let _ = self.queue.push(Class::Background, Outgoing::Line(line));
         }
     }
-
-    /// Queues as many JOIN lines as the channels need, those with keys first: keys are paired by position.
-    pub(super) fn queue_joins(&mut self, mut channels: Vec<(&Channel, Option<&Key>)>) {
-        channels.retain(|(channel, _)| !self.channels.contains(channel.as_str()));
-        for line in join_lines(channels, self.isupport.targets("JOIN")) {
-            let _ = self.queue.push(Class::Join, Outgoing::Line(line));
-        }
-    }
 }
 
-/// Packs channels into JOIN lines of at most 512 bytes and `most` channels.
-fn join_lines(mut channels: Vec<(&Channel, Option<&Key>)>, most: Option<usize>) -> Vec<Line> {
-    channels.sort_by_key(|(_, key)| key.is_none());
-    let mut lines = Vec::new();
-    let (mut names, mut keys, mut count) = (String::new(), String::new(), 0);
-    let line = |names: &str, keys: &str| Line::new("JOIN").name_literal(names).name_literal(keys).finish();
+/// Packs channels into JOIN lines of at most `length` bytes and `most` channels, in their order. Within a line those
+/// with keys stand first: keys are paired by position.
+pub(super) fn join_lines(
+    channels: Vec<(Channel, Option<Key>)>,
+    length: usize,
+    most: Option<usize>,
+) -> Vec<Line> {
+    let mut lines: Vec<Vec<(Channel, Option<Key>)>> = Vec::new();
+    let mut bytes = 0;
     for (channel, key) in channels {
-        let key = key.map_or("", Key::as_str);
-        let bytes = "JOIN  \r\n,,".len() + names.len() + keys.len() + channel.as_str().len() + key.len();
-        if count > 0 && (bytes > LINE || most.is_some_and(|most| count >= most)) {
-            lines.push(line(&names, &keys));
-            (names, keys, count) = (String::new(), String::new(), 0);
-        }
-        if count > 0 {
-            names.push(',');
-        }
-        names.push_str(channel.as_str());
-        if !key.is_empty() {
-            if !keys.is_empty() {
-                keys.push(',');
+        let more = channel.as_str().len() + 1 + key.as_ref().map_or(0, |key| key.as_str().len() + 1);
+        match lines.last_mut() {
+            Some(line) if bytes + more <= length && most.is_none_or(|most| line.len() < most) => {
+                bytes += more;
+                line.push((channel, key));
             }
-            keys.push_str(key);
+            _ => {
+                bytes = "JOIN  \r\n".len() + more;
+                lines.push(vec![(channel, key)]);
+            }
         }
-        count += 1;
     }
-    if count > 0 {
-        lines.push(line(&names, &keys));
-    }
-    lines
+    let line = |mut channels: Vec<(Channel, Option<Key>)>| {
+        channels.sort_by_key(|(_, key)| key.is_none());
+        let names: Vec<&str> = channels.iter().map(|(channel, _)| channel.as_str()).collect();
+        let keys: Vec<&str> = channels.iter().filter_map(|(_, key)| key.as_ref()).map(Key::as_str).collect();
+        Line::new("JOIN").name_literal(&names.join(",")).name_literal(&keys.join(",")).finish()
+    };
+    lines.into_iter().map(line).collect()
 }
 
 /// A user name that can stand in `USER`: what cannot is left out.

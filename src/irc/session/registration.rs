@@ -14,6 +14,7 @@ use secrecy::ExposeSecret;
 
 use crate::irc::caps::{CapStep, Capabilities};
 use crate::irc::numerics::{RPL_LOGGEDIN, RPL_LOGGEDOUT, RPL_SASLMECHS};
+use crate::irc::queue::Class;
 use crate::irc::sasl::{self, SaslResult};
 use crate::irc::wire::{Line, Message};
 
@@ -276,8 +277,7 @@ impl Session {
         }
         self.state = State::Ready;
         events.push(Event::Ready { network: self.isupport.network().map(str::to_owned) });
-        let wanted: Vec<_> = self.wanted.values().cloned().collect();
-        self.queue_joins(wanted.iter().map(|wanted| (&wanted.channel, wanted.key.as_ref())).collect());
-        self.plan_regain(now);
+        self.enter(self.wishes.names(|_| true), Class::Join, now);
+        self.begin_regain(now);
     }
 }

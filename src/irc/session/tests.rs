@@ -3,9 +3,12 @@
 mod delivery;
 mod echoes;
 mod history;
+mod joins;
 mod membership;
 mod messages;
+mod netsplits;
 mod nicks;
+mod regain;
 mod registration;
 mod replies;
 mod robustness;

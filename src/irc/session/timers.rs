@@ -45,7 +45,8 @@ impl Session {
             self.fences.oldest().map(|at| at + FENCE),
             self.fences.impatient_at().filter(|_| self.state == State::Ready),
             self.requests.deadline(),
-            self.nicks.regain_at().filter(|_| self.state == State::Ready),
+            self.nicks.next_step().filter(|_| self.state == State::Ready),
+            self.wishes.next_try().filter(|_| self.state == State::Ready),
             self.closing_since.map(|at| at + CLOSING),
         ]
         .into_iter()
@@ -118,8 +119,7 @@ impl Session {
             let line = self.fence(now);
             self.control(line);
         }
-        if self.nicks.regain_at().is_some_and(|at| at <= now) {
-            self.regain(now);
-        }
+        self.tick_regain(now);
+        self.retry_joins(now);
     }
 }

@@ -12,6 +12,7 @@ mod history;
 mod labels;
 mod network;
 mod person;
+mod watching;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -35,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) accounts: Vec<(String, String)>,
     /// The server's own password.
     pub(crate) password: Option<String>,
+    /// Whether there is a `NICKSERV` that knows REGAIN.
+    pub(crate) services: bool,
     /// Whether each line is remembered for [`Ircd::lines_from`]; a benchmark turns it off.
     pub(crate) record_lines: bool,
 }
@@ -50,6 +53,7 @@ impl Default for Options {
             ),
             accounts: Vec::new(),
             password: None,
+            services: false,
             record_lines: true,
         }
     }
@@ -281,6 +285,11 @@ impl Ircd {
         self.shared.change(|network| network.channel_entry(channel).refuse_joins = Some(numeric));
     }
 
+    /// Ends [`Self::ban_joins`].
+    pub(crate) fn allow_joins(&self, channel: &str) {
+        self.shared.change(|network| network.channel_entry(channel).refuse_joins = None);
+    }
+
     /// Joining this channel takes a key.
     pub(crate) fn set_key(&self, channel: &str, key: &str) {
         self.shared.change(|network| network.channel_entry(channel).key = Some(key.into()));
@@ -333,6 +342,11 @@ impl Ircd {
             network.out(nick, Out::Close);
             network.quit_nick(nick, text);
         });
+    }
+
+    /// A server goes, and these people with it: nobody is told why but by the two servers' names.
+    pub(crate) fn split(&self, nicks: &[&str], servers: &str) {
+        self.shared.change(|network| nicks.iter().for_each(|nick| network.quit_nick(nick, servers)));
     }
 
     /// The connection is reset.

@@ -127,7 +127,8 @@ fn people_go_before_joins_and_joins_before_the_rest() {
     let mut bench = Bench::ready_with(config, "TARGMAX=JOIN:1");
     bench.wait(Duration::from_secs(5));
     bench.session.ask_names("#rust");
-    bench.session.join(&[(channel("#a"), None), (channel("#b"), None)]);
+    let now = bench.now;
+    bench.session.enter(vec![channel("#a"), channel("#b")], Class::Join, now);
     bench.session.command(Line::raw("WHOIS bob").unwrap()).unwrap();
     let lines: Vec<_> = bench.wait(Duration::from_secs(5)).1.into_iter().map(|(_, line)| line).collect();
     assert_eq!(lines, ["WHOIS bob", "JOIN #a", "JOIN #b", "NAMES #rust"]);
@@ -163,10 +164,10 @@ fn two_hundred_channels_need_few_lines_that_all_fit() {
     let out = bench.transmit();
     assert!(out.lines.len() >= 8 && out.lines.len() <= 10, "{}", out.lines.len());
     assert!(out.lines.iter().all(|line| line.len() <= 512));
-    let first = out.lines[0].as_str();
-    assert!(
-        first.starts_with("JOIN #channel-number-150,#channel-number-199,") && first.ends_with(" sesame,open")
-    );
+    let with_key = |key: &str| out.lines.iter().map(Line::as_str).find(|line| line.ends_with(key)).unwrap();
+    assert!(with_key(" sesame").starts_with("JOIN #channel-number-150,#channel-number-"));
+    assert!(with_key(" open").starts_with("JOIN #channel-number-199"));
+    assert!(out.lines[0].as_str().starts_with("JOIN #channel-number-000,#channel-number-001,"));
     let joined: std::collections::BTreeSet<_> =
         out.lines.iter().flat_map(|line| line.as_str().split(' ').nth(1).unwrap().split(',')).collect();
     assert_eq!(joined.len(), 200);

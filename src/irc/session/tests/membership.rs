@@ -1,8 +1,6 @@
 //! Channels and who is in them.
 
 use super::*;
-use crate::names::Key;
-use rstest::rstest;
 
 fn members(bench: &Bench, channel: &str) -> Vec<String> {
     let state = bench.session.channel(channel).unwrap();
@@ -36,28 +34,11 @@ fn members_are_followed_through_join_part_kick_quit_and_nick() {
     let events = bench.server(":bob!b@h NICK [bob]");
     assert!(matches!(&events[..], [Event::NickChanged { channels, .. }] if channels == &["#rust"]));
     assert_eq!(members(&bench, "#rust"), ["@[bob]", "alice", "dave"]);
-    let events = bench.server(":{BOB}!b@h QUIT :irc.a irc.b");
-    assert!(matches!(&events[..], [Event::Quit { channels, own: false, .. }] if channels == &["#rust"]));
+    let events = bench.server(":{BOB}!b@h QUIT :bye");
+    assert!(
+        matches!(&events[..], [Event::Quit { channels, own: false, split: None, .. }] if channels == &["#rust"])
+    );
     assert_eq!(members(&bench, "#rust"), ["alice", "dave"]);
-}
-
-#[test]
-fn a_channel_is_left_when_the_server_says_that_we_left() {
-    for (line, kind) in [(":Alice!al@h PART #rust", "part"), (":bob!b@h KICK #RUST ALICE :out", "kick")] {
-        let mut bench = Bench::in_channel("bob");
-        bench.session.join(&[(channel("#rust"), None)]);
-        let events = bench.server(line);
-        let own = match &events[..] {
-            [Event::Parted { own, .. }] => kind == "part" && *own,
-            [Event::Kicked { own, .. }] => kind == "kick" && *own,
-            _ => false,
-        };
-        assert!(own, "{events:?}");
-        assert!(bench.session.channel("#rust").is_none());
-        assert_eq!(bench.sent(), [""; 0], "it is not entered again by itself");
-        bench.server(":bob!b@h INVITE alice #rust");
-        assert_eq!(bench.sent(), [""; 0], "nor by an invitation, as it is no longer wanted");
-    }
 }
 
 #[test]
@@ -122,48 +103,11 @@ fn invariant_4_a_new_casemapping_holds_for_all_that_is_known() {
     assert_eq!(members(&bench, "#rust"), ["alice"]);
 }
 
-#[rstest]
-#[case::full(":s 471 alice #new :Cannot join channel (+l)", 471, None)]
-#[case::invite_only(":s 473 alice #new :Cannot join channel (+i)", 473, None)]
-#[case::banned(":s 474 alice #new :Cannot join channel (+b)", 474, None)]
-#[case::key(":s 475 alice #new :Cannot join channel (+k)", 475, None)]
-#[case::registered_only(":s 477 alice #new :You need to be identified", 477, None)]
-#[case::no_such_channel(":s 403 alice #new :No such channel", 403, None)]
-#[case::forward(":s 470 alice #new ##new :Forwarding to another channel", 470, Some("##new"))]
-#[case::link_without_a_channel(":s 470 alice #new :Linked", 470, None)]
-fn a_channel_that_does_not_let_us_in_is_told(
-    #[case] line: &str,
-    #[case] expected: u16,
-    #[case] to: Option<&str>,
-) {
-    let mut bench = Bench::ready();
-    bench.session.join(&[(channel("#new"), None)]);
-    bench.sent();
-    let events = bench.server(line);
-    let [Event::JoinFailed { channel, code, forward, .. }] = &events[..] else { panic!("{events:?}") };
-    assert_eq!((channel.as_str(), *code, forward.as_deref()), ("#new", expected, to));
-}
-
 #[test]
 fn an_error_that_joins_share_with_other_commands_is_a_numeric_where_nothing_is_joined() {
     let mut bench = Bench::ready();
     let events = bench.server(":s 403 alice #other :No such channel");
     assert!(matches!(events[..], [Event::Numeric { code: 403, .. }]));
-}
-
-#[test]
-fn an_invitation_to_a_wanted_channel_is_followed() {
-    let mut bench = Bench::ready();
-    bench.session.join(&[(channel("#new"), Some(Key::new("sesame").unwrap()))]);
-    bench.sent();
-    bench.server(":s 473 alice #new :Cannot join channel (+i)");
-    let events = bench.server(":bob!b@h INVITE alice #NEW");
-    assert!(matches!(&events[..], [Event::Invited { nick, .. }] if nick == "alice"));
-    assert_eq!(bench.sent(), ["JOIN #new sesame"]);
-    bench.session.part(&channel("#new"), "");
-    bench.sent();
-    bench.server(":bob!b@h INVITE alice #new");
-    assert_eq!(bench.sent(), [""; 0]);
 }
 
 #[test]

@@ -1,22 +1,18 @@
-//! The wanted nick, fallbacks, and the way back.
+//! The wanted nick and its fallbacks.
 
 use super::*;
+use rstest::rstest;
 
-/// Registered as `alice_`, since `alice` was in use.
-fn with_fallback() -> Bench {
-    let mut bench = Bench::new(Bench::config());
-    bench.server(":s 433 * alice :Nickname is already in use");
-    assert_eq!(bench.sent().last().unwrap(), "NICK alice_");
-    bench.server(":s 001 alice_ :Welcome");
-    bench.server(":s 005 alice_ NICKLEN=16 :are supported");
-    bench.server(":s 422 alice_ :No MOTD");
+fn with(nick_text: &str, alternatives: &[&str]) -> Bench {
+    let alternatives = alternatives.iter().map(|text| nick(text)).collect();
+    let mut bench = Bench::new(SessionConfig { nick: nick(nick_text), alternatives, ..Bench::config() });
+    bench.sent();
     bench
 }
 
 #[test]
 fn fallbacks_are_tried_five_times() {
-    let mut bench = Bench::new(Bench::config());
-    bench.sent();
+    let mut bench = with("alice", &[]);
     let mut refused = "alice".to_owned();
     for tries in 1..=5 {
         bench.server(&format!(":s 433 * {refused} :in use"));
@@ -26,55 +22,58 @@ fn fallbacks_are_tried_five_times() {
     assert_eq!(disconnected(&bench.server(&format!(":s 433 * {refused} :in use"))), Some(Verdict::Retry));
 }
 
+#[rstest]
+#[case::in_use(":s 433 * {} :Nickname is already in use")]
+#[case::collision(":s 436 * {} :Nickname collision KILL")]
+#[case::held_by_services(":s 437 * {} :Nick/channel is temporarily unavailable")]
+#[case::not_allowed(":s 432 * {} :Erroneous nickname")]
+fn the_users_alternatives_come_first(#[case] refusal: &str) {
+    let mut bench = with("alice", &["alys", "alice", "lice"]);
+    bench.server(&refusal.replace("{}", "alice"));
+    assert_eq!(bench.sent(), ["NICK alys"]);
+    // The one that is wanted anyway has been refused.
+    let events = bench.server(&refusal.replace("{}", "alys"));
+    assert_eq!((bench.sent(), events), (vec!["NICK alice".to_owned()], vec![]));
+}
+
+#[rstest]
+#[case::in_use(433, true)]
+#[case::collision(436, true)]
+#[case::held_by_services(437, true)]
+#[case::not_allowed(432, false)]
+fn underscores_follow_unless_the_server_takes_the_nick_from_nobody(#[case] code: u16, #[case] goes_on: bool) {
+    let mut bench = with("alice", &["alys"]);
+    bench.server(&format!(":s {code} * alice :no"));
+    assert_eq!(bench.sent(), ["NICK alys"]);
+    let events = bench.server(":s 433 * alys :in use");
+    if goes_on {
+        assert_eq!(bench.sent(), ["NICK alice_"]);
+    } else {
+        assert_eq!(disconnected(&events), Some(Verdict::NeedUser));
+    }
+}
+
+#[test]
+fn a_nick_that_is_not_allowed_needs_the_user_who_has_named_no_other() {
+    let mut bench = with("alice", &[]);
+    let events = bench.server(":s 432 * alice :Erroneous nickname");
+    let [Event::Disconnect { reason, verdict: Verdict::NeedUser }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(reason, "the network does not allow the nick alice: Erroneous nickname");
+}
+
 #[test]
 fn a_server_that_cuts_nicks_gets_fallbacks_that_fit() {
-    let mut bench = Bench::new(SessionConfig { nick: nick("alexandria"), ..Bench::config() });
-    bench.sent();
+    let mut bench = with("alexandria", &["alexander-the-great"]);
     bench.server(":s 433 * alexandr :in use");
+    assert_eq!(bench.sent(), ["NICK alexande"]);
+    bench.server(":s 433 * alexande :in use");
     assert_eq!(bench.sent(), ["NICK alexand_"]);
     bench.server(":s 437 * alexand_ :Nick is unavailable");
     assert_eq!(bench.sent(), ["NICK alexan__"]);
     bench.server(":s 432 * alexan__ :Erroneous nickname");
     assert_eq!(bench.sent(), ["NICK alex___"]);
-}
-
-#[test]
-fn the_wanted_nick_is_asked_for_with_growing_waits_and_its_refusals_are_not_shown() {
-    let mut bench = with_fallback();
-    let mut at = Vec::new();
-    for second in 0..3600 {
-        let (events, lines) = bench.wait(Duration::from_secs(1));
-        assert_eq!(events, []);
-        if lines.iter().any(|(_, line)| line == "NICK alice") {
-            at.push(second);
-            assert_eq!(bench.server(":s 433 alice_ alice :Nickname is already in use"), []);
-        }
-        for (_, line) in lines.iter().filter(|(_, line)| line.starts_with("PING")) {
-            bench.server(&format!(":s PONG s {}", &line["PING ".len()..]));
-        }
-    }
-    let waits: Vec<_> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!((22..=38).contains(&at[0]), "{at:?}");
-    assert!(
-        waits.iter().zip([60, 120, 240, 480, 600]).all(|(&wait, step)| {
-            let step = f64::from(step);
-            f64::from(wait) >= step * 0.74 && f64::from(wait) <= step * 1.26
-        }),
-        "{waits:?}"
-    );
-}
-
-#[test]
-fn the_wanted_nick_is_taken_at_once_when_its_user_goes() {
-    for line in [":ALICE!x@y QUIT :bye", ":alice!x@y NICK bob"] {
-        let mut bench = with_fallback();
-        bench.server(line);
-        assert_eq!(bench.sent(), ["NICK alice"]);
-        let events = bench.server(":alice_!al@h NICK :alice");
-        assert!(matches!(&events[..], [Event::NickChanged { to, own: true, .. }] if to == "alice"));
-        assert_eq!((bench.session.nick(), bench.session.is_own("ALICE")), ("alice", true));
-        assert!(bench.wait(Duration::from_secs(80)).1.is_empty());
-    }
 }
 
 #[test]
@@ -89,32 +88,38 @@ fn a_nick_that_the_user_asks_for_is_the_wanted_one_only_when_given() {
     bench.session.command(Line::raw("NICK carol").unwrap()).unwrap();
     bench.sent();
     bench.server(":alice!al@h NICK carol");
-    assert_eq!(bench.session.nick(), "carol");
+    assert_eq!((bench.session.nick(), bench.session.wanted_nick()), ("carol", "carol"));
     assert!(bench.wait(Duration::from_secs(80)).1.is_empty());
 }
 
-#[test]
-fn services_that_force_another_nick_are_not_raced() {
+#[rstest]
+#[case::none_given(":s 431 alice :No nickname given", 431, "")]
+#[case::not_allowed(":s 432 alice b@d :Erroneous nickname", 432, "b@d")]
+#[case::in_use(":s 433 alice bob :Nickname is already in use", 433, "bob")]
+#[case::banned_in_a_channel(":s 435 alice bob #rust :Cannot change nickname while banned", 435, "bob")]
+#[case::collision(":s 436 alice bob :Nickname collision", 436, "bob")]
+#[case::unavailable(":s 437 alice bob :Nick/channel is temporarily unavailable", 437, "bob")]
+#[case::too_fast(":s 438 alice bob :Nick change too fast", 438, "bob")]
+#[case::not_in_this_channel(":s 447 alice :Cannot change nickname while on #rust", 447, "")]
+fn a_refusal_after_the_welcome_is_told_and_changes_nothing(
+    #[case] line: &str,
+    #[case] code: u16,
+    #[case] named: &str,
+) {
     let mut bench = Bench::ready();
-    let mut asked = Vec::new();
-    bench.server(":alice!al@h NICK Guest123");
-    for second in 0..1200 {
-        for (_, line) in bench.wait(Duration::from_secs(1)).1 {
-            if line == "NICK alice" {
-                asked.push(second);
-                bench.server(":Guest123!al@h NICK alice");
-                bench.server(":alice!al@h NICK Guest123");
-            } else if let Some(token) = line.strip_prefix("PING ") {
-                bench.server(&format!(":irc.test PONG irc.test {token}"));
-            }
-        }
+    let events = bench.server(line);
+    match &events[..] {
+        [Event::NickRefused { nick, code: told, .. }] => assert_eq!((nick.as_str(), *told), (named, code)),
+        [Event::Numeric { code: told, .. }] => assert_eq!((*told, code), (431, 431)),
+        other => panic!("{other:?}"),
     }
-    assert!(asked.len() <= 6, "{asked:?}");
+    assert_eq!(bench.sent(), [""; 0]);
+    assert_eq!(bench.session.nick(), "alice");
 }
 
 #[test]
-fn a_wanted_nick_that_is_too_long_for_the_server_is_not_asked_for_again() {
-    let mut bench = Bench::new(SessionConfig { nick: nick("alexandria"), ..Bench::config() });
+fn a_wanted_nick_that_is_too_long_is_had_as_far_as_the_server_takes_it() {
+    let mut bench = with("alexandria", &[]);
     bench.server(":s 001 alexandr :Welcome");
     bench.server(":s 005 alexandr NICKLEN=8 :are supported");
     bench.server(":s 422 alexandr :No MOTD");
@@ -125,12 +130,14 @@ fn a_wanted_nick_that_is_too_long_for_the_server_is_not_asked_for_again() {
 
 #[test]
 fn a_nick_set_during_registration_is_asked_for_when_ready() {
-    let mut bench = Bench::new(Bench::config());
+    let mut bench = with("alice", &[]);
     bench.session.set_nick(nick("bob"));
     bench.server(":s 001 alice :Welcome");
     bench.server(":s 422 alice :No MOTD");
     bench.sent();
-    assert!(bench.wait(Duration::from_secs(40)).1.iter().any(|(_, line)| line == "NICK bob"));
+    assert!(bench.wait(Duration::from_secs(40)).1.iter().any(|(_, line)| line == "ISON bob"));
+    bench.server(":s 303 alice :");
+    assert_eq!(bench.sent(), ["NICK bob"]);
 }
 
 #[test]

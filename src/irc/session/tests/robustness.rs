@@ -5,7 +5,7 @@ use crate::irc::sasl::SaslPlain;
 use proptest::prelude::*;
 
 /// Lines that mean something to the session, to be mutated.
-const LINES: [&str; 64] = [
+const LINES: [&str; 88] = [
     "CAP * LS :sasl=PLAIN cap-notify",
     "CAP * LS * :",
     "CAP * ACK :cap-notify sasl",
@@ -70,6 +70,30 @@ const LINES: [&str; 64] = [
     "@label=m2 ACK",
     "@label=m1 :s 404 alice #rust :no",
     "FAIL CHATHISTORY X AFTER #rust :no",
+    ":s 303 alice_ :",
+    ":s 303 alice :alice bob",
+    ":s 730 alice_ :alice!a@b,bob",
+    ":s 731 alice_ :alice",
+    ":s 734 alice_ 1 alice :full",
+    ":s 401 alice_ NickServ :no",
+    ":s 421 alice_ NICKSERV :unknown",
+    ":s 421 alice_ ISON :unknown",
+    ":NickServ!s@services NOTICE alice_ :Invalid command.",
+    ":s 432 * alice :no",
+    ":s 433 * alice :in use",
+    ":s 436 * alice :collision",
+    ":alice_!a@b NICK alice",
+    ":s 403 alice !12ABCchan :no",
+    ":s 405 alice #rust :too many",
+    ":s 471 alice #rust :full",
+    ":s 477 alice #rust :registered only",
+    ":s 480 alice #rust :throttle exceeded",
+    ":alice!a@b JOIN !12ABCchan",
+    ":s 005 alice CHANTYPES=#&!+ MONITOR=10 NICKLEN=5 CASEMAPPING=rfc7613 :ok",
+    ":s 324 alice #rust +k sesame",
+    ":bob!b@h QUIT :irc.a.net hub.b.net",
+    "BATCH +n netsplit irc.a.net hub.b.net",
+    "@batch=n :bob!b@h QUIT :x",
 ];
 
 fn line() -> impl Strategy<Value = String> {
@@ -106,7 +130,8 @@ proptest! {
             sasl: sasl.then_some(credentials),
             sasl_required: required,
             secure: true,
-            channels: vec![(channel("#rust"), None), (channel("#b"), None)],
+            channels: vec![(channel("#rust"), None), (channel("#b"), None), (channel("!12ABCchan"), None)],
+            alternatives: vec![nick("alys"), nick("[]\\`_^{|}")],
             ..Bench::config()
         };
         let mut bench = Bench::new(config);
@@ -209,4 +234,20 @@ fn invariant_9_a_message_to_nobody_who_answers_is_kept_no_longer_than_its_fence(
         bench.server(&format!("PONG {}", &ping["PING ".len()..]));
     }
     assert_eq!((bench.session.unconfirmed().len(), bench.session.fences.oldest()), (0, None));
+}
+
+/// Found by the property test with random lines: the first batch of a name ended the request that the second one had
+/// been taken for the answer to.
+#[test]
+fn a_batch_that_begins_twice_ends_what_the_first_was_about() {
+    let caps = "batch message-tags server-time echo-message labeled-response draft/chathistory";
+    let mut bench = Bench::ready_with_caps(caps, "CHATHISTORY=50");
+    let target = Target::Channel(channel("#rust"));
+    let request = bench.session.request_history(&target, HistoryMark::Latest).unwrap();
+    bench.sent();
+    bench.server(&format!("@label=h{request} BATCH +x"));
+    let events = bench.server("BATCH +x chathistory #rust");
+    assert!(matches!(&events[..], [Event::HistoryEnd { .. }]), "{events:?}");
+    let events = bench.server("@batch=x :bob!b@h PRIVMSG #rust :hello");
+    assert!(matches!(&events[..], [Event::Message { origin: Origin::Playback, .. }]), "{events:?}");
 }

@@ -115,6 +115,15 @@ impl Network {
             return self.numeric(id, 403, &format!("{name} :No such channel"));
         }
         let nick = self.clients[&id].nick().to_owned();
+        // A channel that is safe from netsplits has a longer name (RFC 2811, 3).
+        let long;
+        let name = match name.strip_prefix('!') {
+            Some(short) if !short.starts_with("FAKE1") => {
+                long = format!("!FAKE1{}", short.trim_start_matches('!'));
+                &long
+            }
+            _ => name,
+        };
         let channel = self.channel_entry(name);
         if channel.members.contains_key(&id) {
             return;

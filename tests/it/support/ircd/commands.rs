@@ -123,6 +123,11 @@ impl Network {
             "WHO" => self.who(id, first),
             "WHOIS" => self.whois(id, line.params.last().copied().unwrap_or_default()),
             "MOTD" => self.motd(id),
+            "ISON" => self.ison(id, &line.params),
+            "MONITOR" if self.isupport("MONITOR").is_some() => {
+                self.monitor(id, first, param(1).unwrap_or_default());
+            }
+            "NICKSERV" if self.options.services => self.nickserv(id, &line.params),
             "LIST" => {
                 let list: Vec<String> = self
                     .channels

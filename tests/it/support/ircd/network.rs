@@ -108,6 +108,8 @@ pub(super) struct Network {
     pub(super) answer: Option<Answer>,
     pub(super) batches: u64,
     pub(super) faults: Faults,
+    /// Who is told when a nick comes or goes.
+    pub(super) monitors: BTreeMap<String, BTreeSet<ClientId>>,
 }
 
 impl Network {
@@ -125,6 +127,7 @@ impl Network {
             answer: None,
             batches: 0,
             faults: Faults::default(),
+            monitors: BTreeMap::new(),
         }
     }
 
@@ -222,9 +225,11 @@ impl Network {
     pub(super) fn rename(&mut self, id: ClientId, nick: &str) {
         if let Some(old) = self.clients[&id].nick.clone() {
             self.nicks.remove(&self.fold(&old));
+            self.tell_watchers(&old);
         }
         self.nicks.insert(self.fold(nick), id);
         self.client(id).nick = Some(nick.into());
+        self.tell_watchers(nick);
     }
 
     /// A client goes; those who share a channel with it are told.
@@ -234,6 +239,7 @@ impl Network {
         };
         let source = client.source();
         let nick = client.nick.clone();
+        let gone = nick.clone();
         let told = self.neighbours(id);
         for other in told {
             self.deliver(other, &source, "", &format!("QUIT :{reason}"));
@@ -249,6 +255,13 @@ impl Network {
             }
         }
         self.clients.remove(&id);
+        if let Some(nick) = gone {
+            self.tell_watchers(&nick);
+        }
+    }
+
+    pub(super) fn is_person(&self, id: ClientId) -> bool {
+        self.clients[&id].out.is_none()
     }
 
     pub(super) fn quit_nick(&mut self, nick: &str, reason: &str) {

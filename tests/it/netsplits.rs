@@ -1,0 +1,67 @@
+//! Netsplits: one line, and the ghosts stay.
+
+use std::time::Duration;
+
+use crate::support::bridge::World;
+use crate::support::homeserver::Event;
+
+const SERVERS: &str = "irc.a.net hub.b.net";
+const BOB: &str = "@irc_fake_bob:test.local";
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_8_a_netsplit_is_a_line_and_moves_no_ghost_until_an_hour_has_passed() {
+    let world = World::start().await;
+    let nicks: Vec<String> = (0..30).map(|n| format!("user{n:02}")).chain(["bob".into()]).collect();
+    let nicks: Vec<&str> = nicks.iter().map(String::as_str).collect();
+    let people: Vec<_> = nicks.iter().map(|nick| world.ircd.person(nick)).collect();
+    people.iter().for_each(|person| person.join("#rust"));
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let say = |text: &str| people.iter().for_each(|person| person.say("#rust", text));
+    say("hello");
+    for person in ["bob", "user00", "user29"] {
+        world.homeserver.wait_member(&room, &format!("@irc_fake_{person}:test.local"), "join").await;
+    }
+    world.homeserver.wait_delivered().await;
+    world.wait_outbox_empty().await;
+    let memberships = || {
+        let events = world.homeserver.events(&room).into_iter();
+        events.filter(|event| event.kind == "m.room.member").count()
+    };
+    let before = memberships();
+    // What is asked of the session wakes it: only the bridge's clock is put forward.
+    let pass = |time: Duration| {
+        world.clock.advance(time);
+        alice.send_text(&control, "channels");
+    };
+
+    world.ircd.split(&nicks, SERVERS);
+    world.ircd.wait_gone("bob").await;
+    alice.send_text(&control, "raw PING :seen-the-split");
+    world.ircd.wait_line(|_, line| line == "PING :seen-the-split").await;
+    pass(Duration::from_secs(15));
+    let told = world.homeserver.wait_event(&room, says("have lost each other")).await;
+    assert!(told.body().contains("and 26 others are gone"), "{}", told.body());
+    assert_eq!(told.content["msgtype"], "m.notice");
+    assert_eq!(memberships(), before);
+
+    let people: Vec<_> = nicks.iter().map(|nick| world.ircd.person(nick)).collect();
+    people.iter().for_each(|person| person.join("#rust"));
+    let told = world.homeserver.wait_event(&room, says("are back")).await;
+    assert!(told.body().ends_with("Everybody is here again."), "{}", told.body());
+    people.last().unwrap().say("#rust", "here I am");
+    world.homeserver.wait_message(&room, "here I am").await;
+    assert_eq!(memberships(), before);
+
+    world.ircd.split(&["bob"], SERVERS);
+    alice.send_text(&control, "raw PING :seen-it-again");
+    world.ircd.wait_line(|_, line| line == "PING :seen-it-again").await;
+    pass(Duration::from_mins(50));
+    world.homeserver.wait_event(&room, says("bob is gone")).await;
+    assert_eq!(memberships(), before);
+    pass(Duration::from_mins(11));
+    world.homeserver.wait_member(&room, BOB, "leave").await;
+}

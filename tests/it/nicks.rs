@@ -1,0 +1,118 @@
+//! The nick that a user wants, and the ways back to it.
+
+use std::time::Duration;
+
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, TestUser};
+use crate::support::ircd;
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+/// Alice's network room and control room, while another has her nick.
+async fn in_use(options: ircd::Options) -> (World, ircd::Person, TestUser, String, String) {
+    let world = World::builder().ircd(options).start().await;
+    let other = world.ircd.person("alice");
+    let (alice, control) = world.user_with_control_room("alice").await;
+    alice.send_text(&control, "open fake");
+    let network = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&network).await;
+    world.homeserver.wait_event(&network, says("as alice_, since")).await;
+    (world, other, alice, control, network)
+}
+
+fn with(token: &str) -> ircd::Options {
+    let mut options = ircd::Options::default();
+    options.isupport.push(token.to_owned());
+    options
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn monitor_tells_that_the_nick_is_free_and_it_is_taken() {
+    let (world, other, _, _, network) = in_use(with("MONITOR=100")).await;
+    world.ircd.wait_line(|_, line| line == "MONITOR + alice").await;
+    other.quit("gone");
+    world.homeserver.wait_event(&network, says("You are now alice.")).await;
+    world.ircd.wait_line(|_, line| line == "MONITOR - alice").await;
+    assert_eq!(
+        world.homeserver.timeline_bodies(&network).iter().filter(|body| body.contains("ISON")).count(),
+        0
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_monitor_it_is_looked_for_quietly() {
+    let (world, other, alice, control, network) = in_use(ircd::Options::default()).await;
+    world.clock.advance(Duration::from_secs(20));
+    alice.send_text(&control, "channels");
+    world.ircd.wait_line(|nick, line| nick == "alice_" && line == "ISON alice").await;
+    other.quit("gone");
+    world.clock.advance(Duration::from_mins(1));
+    alice.send_text(&control, "channels");
+    world.homeserver.wait_event(&network, says("You are now alice.")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_give_the_nick_back_to_who_is_logged_in() {
+    let accounts = vec![("alice".to_owned(), "looking-glass".to_owned())];
+    let options = ircd::Options { accounts, services: true, ..ircd::Options::default() };
+    let (world, _other, alice, control, network) = in_use(options).await;
+    alice.send_text(&control, "sasl alice looking-glass\ndisconnect\nconnect");
+    world.homeserver.wait_event(&network, says("Logged in as alice.")).await;
+    // By itself, in some seconds.
+    world.homeserver.wait_event(&network, says("You are now alice.")).await;
+    let asked = world.ircd.lines().iter().filter(|one| one.line() == "NICKSERV REGAIN alice").count();
+    assert_eq!(asked, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_alternatives_are_taken_in_their_order() {
+    let (world, _other, alice, control, network) = in_use(ircd::Options::default()).await;
+    let _second = world.ircd.person("alys");
+    alice.send_text(&control, "nicks alys, lice");
+    world.homeserver.wait_event(&control, says("the first of these that is not: alys lice.")).await;
+    alice.send_text(&control, "disconnect\nconnect");
+    world.homeserver.wait_event(&network, says("as lice, since the server does not give you alice.")).await;
+    alice.send_text(&control, "nicks");
+    world.homeserver.wait_event(&control, says("one of: alys lice.")).await;
+    alice.send_text(&control, "nicks off");
+    world.homeserver.wait_event(&control, says("you will have an underscore behind it")).await;
+    alice.send_text(&control, "nicks not#a/nick!");
+    world.homeserver.wait_event(&control, says("is no nick")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nick_that_is_taken_away_twice_is_left_alone() {
+    let (world, other, alice, control, network) = in_use(with("MONITOR=100")).await;
+    other.quit("gone");
+    world.homeserver.wait_event(&network, says("You are now alice.")).await;
+    world.ircd.send_raw("alice", b":alice!~alice@localhost NICK :Guest1\r\n");
+    world.homeserver.wait_event(&network, says("You are now Guest1.")).await;
+    world.ircd.send_raw("alice", b":Guest1!~alice@localhost NICK :alice\r\n");
+    world.ircd.send_raw("alice", b":alice!~alice@localhost NICK :Guest2\r\n");
+    let told = world.homeserver.wait_event(&network, says("taken away from you again")).await;
+    assert!(told.body().contains("nick alice"), "{}", told.body());
+    let mark = world.ircd.mark();
+    world.clock.advance(Duration::from_hours(1));
+    alice.send_text(&control, "channels\nraw PING :behind-it");
+    world.ircd.wait_line_after(mark, |_, line| line == "PING :behind-it").await;
+    let lines = world.ircd.lines();
+    assert!(!lines[mark..].iter().any(|one| one.line().starts_with("NICK")), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_ghosted_with_the_connection_twice_is_told_that_it_is_left_at_that() {
+    let world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    for round in 1..=2 {
+        let killed = format!("Closing Link: h (Killed (services (GHOST command used by bob{round})))");
+        world.ircd.error("alice", &killed);
+        world.homeserver.wait_event(&network, says(&format!("bob{round}"))).await;
+        world.clock.advance(Duration::from_mins(30));
+        alice.send_text(&control, "channels");
+        world.ircd.wait_registered("alice").await;
+    }
+    let told = world.homeserver.wait_event(&network, says("alice was taken away from you again")).await;
+    assert_eq!(told.content["msgtype"], "m.text");
+}

@@ -1,0 +1,51 @@
+//! Channels under another name, and in which something was said last.
+
+use secrecy::ExposeSecret as _;
+use towline::store::{BufferKind, HistoryLine, Incoming, NewBuffer, NewOutbox};
+
+use super::{NOW, Raw, Set, line, message};
+
+#[tokio::test]
+async fn a_channel_that_is_renamed_keeps_its_room_its_history_and_its_key() {
+    let set = Set::new().await;
+    let new = NewBuffer { key: Some("sesame".to_owned().into()), ..set.buffer(BufferKind::Channel, "!tea") };
+    let made = set.store.open_buffer(new).await.unwrap();
+    let row = NewOutbox { history: Some(line(made.id, "hello")), ..message(made.room, "@g:x", "hello") };
+    set.commit(Incoming { outbox: vec![row], ..Incoming::default() }).await;
+    set.store.rename_buffer(made.id, "!ABCDEtea", "!abcdetea").await.unwrap();
+    let buffers = set.store.buffers(set.session.id).await.unwrap();
+    let [buffer] = &buffers[..] else { panic!("{buffers:?}") };
+    assert_eq!((buffer.id, buffer.room, buffer.name.as_str()), (made.id, made.room, "!ABCDEtea"));
+    assert_eq!(buffer.key.as_ref().unwrap().expose_secret(), "sesame");
+    let again = set.store.open_buffer(set.buffer(BufferKind::Channel, "!ABCDEtea")).await.unwrap();
+    assert_eq!(again.id, made.id, "it is found by its new name");
+    let another = NewBuffer { marker: "another".into(), ..set.buffer(BufferKind::Channel, "!tea") };
+    let other = set.store.open_buffer(another).await.unwrap();
+    assert_ne!(other.id, made.id);
+    let mut raw = Raw::new(&set.database).await;
+    let channels =
+        "SELECT channel.name FROM buffer JOIN channel ON channel.id = buffer.channel ORDER BY channel.name";
+    assert_eq!(raw.texts(channels).await, ["!ABCDEtea", "!tea"]);
+    let history = "SELECT COUNT(*) FROM history JOIN buffer ON buffer.id = history.buffer WHERE buffer.name = '!ABCDEtea'";
+    assert_eq!(raw.count(history).await, 1);
+    // One that is gone is no failure.
+    set.store.rename_buffer(999, "#x", "#x").await.unwrap();
+}
+
+#[tokio::test]
+async fn it_is_known_when_something_was_last_said() {
+    let set = Set::new().await;
+    let mut ids = Vec::new();
+    for name in ["#a", "#b", "#silent"] {
+        ids.push(set.store.open_buffer(set.buffer(BufferKind::Channel, name)).await.unwrap().id);
+    }
+    set.store.open_buffer(set.buffer(BufferKind::Query, "bob")).await.unwrap();
+    for (buffer, at) in [(ids[0], NOW), (ids[1], NOW + 5), (ids[0], NOW + 2)] {
+        let history = Some(HistoryLine { at, ..line(buffer, "hello") });
+        let row = NewOutbox { history, ..message(set.room.id, "@g:x", "hello") };
+        set.commit(Incoming { outbox: vec![row], ..Incoming::default() }).await;
+    }
+    let mut said = set.store.last_said(set.session.id).await.unwrap();
+    said.sort_unstable();
+    assert_eq!(said, [(ids[0], NOW + 2), (ids[1], NOW + 5), (ids[2], 0)]);
+}

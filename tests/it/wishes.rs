@@ -1,0 +1,151 @@
+//! Channels that a user wants to be in: why they are not, and when they are again.
+
+use std::time::Duration;
+
+use crate::support::bridge::World;
+use crate::support::homeserver::Event;
+use crate::support::ircd;
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_and_status_say_which_keep_the_user_out_and_why() {
+    let world = World::start().await;
+    world.ircd.ban_joins("#closed", 473);
+    let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    alice.send_text(&control, "join #closed");
+    let told = world.homeserver.wait_event(&network, says("Not in #closed")).await;
+    assert!(told.body().contains("I try again when you are invited, or in "), "{}", told.body());
+    alice.send_text(&control, "channels");
+    let answer = world.homeserver.wait_event(&control, says("#rust: you are in it")).await;
+    let line = answer.body().lines().find(|line| line.starts_with("#closed: ")).unwrap().to_owned();
+    assert!(line.contains("Cannot join channel (473). I try again when you are invited"), "{line}");
+    alice.send_text(&control, "status");
+    world
+        .homeserver
+        .wait_event(&control, says("in 1 channels, kept out of 1 (type channels to see why)"))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_channel_is_tried_again_and_entered() {
+    let world = World::start().await;
+    world.ircd.ban_joins("#full", 471);
+    let (alice, control, network) = world.connected_user("alice").await;
+    alice.send_text(&control, "join #full");
+    world.homeserver.wait_event(&network, says("The channel is full. I try again in ")).await;
+    world.ircd.allow_joins("#full");
+    world.clock.advance(Duration::from_mins(2));
+    alice.send_text(&control, "channels");
+    world.ircd.wait_joined("#full", "alice").await;
+    world.homeserver.wait_room_named("#full (FakeNet)").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_opens_the_channel_that_was_closed() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#closed");
+    bob.mode("#closed", "+i");
+    let (alice, control, network) = world.connected_user("alice").await;
+    alice.send_text(&control, "join #closed");
+    world.homeserver.wait_event(&network, says("Not in #closed")).await;
+    bob.raw_line("INVITE alice #closed");
+    world.ircd.wait_joined("#closed", "alice").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_kicked_comes_back_once_after_a_pause() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    bob.kick("#rust", "alice", "off topic");
+    world.homeserver.wait_event(&room, says("I go back once, in ")).await;
+    assert!(world.ircd.names("#rust").iter().all(|nick| nick != "alice"), "not at once");
+    world.clock.advance(Duration::from_mins(2));
+    alice.send_text(&control, "channels");
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.kick("#rust", "alice", "I said off topic");
+    world.homeserver.wait_event(&room, says("I don't go back by myself")).await;
+    let mark = world.ircd.mark();
+    world.clock.advance(Duration::from_hours(5));
+    alice.send_text(&control, "channels\nraw PING :behind-it");
+    world.ircd.wait_line_after(mark, |_, line| line == "PING :behind-it").await;
+    assert!(!world.ircd.lines()[mark..].iter().any(|one| one.line().starts_with("JOIN")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_key_that_is_set_later_opens_the_channel_after_a_restart_and_is_not_in_clear() {
+    let mut world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#vault");
+    let (_alice, _, room) = world.user_in_channel("alice", "#vault").await;
+    bob.mode("#vault", "+k s3same");
+    world.homeserver.wait_event(&room, says("bob sets +k (key)")).await;
+    world.stop_bridge().await;
+    world.ircd.wait_parted("#vault", "alice").await;
+    if let Some(bytes) = world.database().bytes() {
+        assert!(!bytes.windows(6).any(|window| window == b"s3same"), "the key is stored in clear");
+    }
+    world.start_bridge().await;
+    world.ircd.wait_joined("#vault", "alice").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_of_ircnet_has_one_room_under_its_full_name() {
+    let mut options = ircd::Options::default();
+    options.isupport.retain(|token| !token.starts_with("CHANTYPES"));
+    options.isupport.push("CHANTYPES=#&!+".into());
+    let mut world = World::builder().ircd(options).start().await;
+    let (alice, control, _) = world.connected_user("alice").await;
+    alice.send_text(&control, "join !tea");
+    world.ircd.wait_joined("!FAKE1tea", "alice").await;
+    let room = world.homeserver.wait_room_named("!FAKE1tea (FakeNet)").await;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("!FAKE1tea", "alice").await;
+    let bob = world.ircd.person("bob");
+    bob.join("!FAKE1tea");
+    bob.say("!FAKE1tea", "two lumps");
+    world.homeserver.wait_message(&room, "two lumps").await;
+    assert!(world.homeserver.rooms_named("!tea (FakeNet)").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_channel_that_was_last_talked_in_is_entered_first() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, control, _) = world.user_in_channel("alice", "#a").await;
+    for channel in ["#b", "#c"] {
+        alice.send_text(&control, &format!("join {channel}"));
+        world.ircd.wait_joined(channel, "alice").await;
+    }
+    let room = world.homeserver.wait_room_named("#b (FakeNet)").await;
+    bob.join("#b");
+    // Its time must be later than that of the joins, which the history keeps, too.
+    world.clock.advance(Duration::from_secs(5));
+    bob.say("#b", "lively");
+    world.homeserver.wait_message(&room, "lively").await;
+    let mark = world.ircd.mark();
+    alice.send_text(&control, "disconnect\nconnect");
+    let joins = world.ircd.wait_line_after(mark, |_, line| line.starts_with("JOIN")).await;
+    assert!(joins.line().starts_with("JOIN #b,"), "{}", joins.line());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_operators_are_told_stands_in_the_channels_room_with_a_mark() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    bob.mode("#rust", "+o alice");
+    world.homeserver.wait_event(&room, says("+o alice")).await;
+    bob.say("@#rust", "between us");
+    world.homeserver.wait_event(&room, says("[to @] between us")).await;
+    alice.send_text(&control, "msg @#rust aye");
+    bob.wait_text("aye").await;
+}

@@ -6,6 +6,7 @@
 //! | `session` | one actor per user and network | its IRC session, connection, buffers |
 //! | `desk` | one lane per user: invitations, commands | nothing |
 //! | `delivery` | one lane per room: the outbox, in order | nothing |
+//! | `turns` | one queue per network: who may connect when | its governor |
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //!
@@ -22,6 +23,7 @@ mod look_back;
 mod outcome;
 mod rooms;
 mod session;
+mod turns;
 mod upkeep;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -39,6 +41,7 @@ use crate::irc::tls::Tls;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
+pub use crate::irc::governor::InQueue;
 pub use desk::{Answer, Call, Console, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
@@ -89,6 +92,7 @@ pub struct Shared {
     homeserver: Homeserver,
     console: Arc<dyn Console>,
     tls: Mutex<HashMap<crate::config::Server, Arc<Tls>>>,
+    gates: turns::Gates,
     ghosts: Ghosts,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,
@@ -130,6 +134,7 @@ impl Bridge {
             homeserver,
             console,
             tls: Mutex::default(),
+            gates: turns::Gates::default(),
             ghosts: Ghosts::default(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),

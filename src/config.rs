@@ -145,6 +145,8 @@ pub struct Network {
     pub charset: &'static encoding_rs::Encoding,
     /// How fast lines may go.
     pub flood: Flood,
+    /// How fast connections may follow each other.
+    pub connections: Connections,
     /// Whether passwords may go over a connection without verified TLS.
     pub plaintext_credentials: bool,
     /// Whether it is one of the built-in networks.
@@ -182,6 +184,17 @@ pub struct Flood {
     pub burst: u32,
     /// The time between lines after that.
     pub interval: Duration,
+}
+
+/// How fast the connections of all users to a network may follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// How many may be on their way at once.
+    pub parallel: u32,
+    /// The time between two, to begin with.
+    pub interval: Duration,
+    /// How short it may become; no longer than `interval`.
+    pub fastest: Duration,
 }
 
 /// What things are called.

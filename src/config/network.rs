@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::problem::{child, item};
 use super::resolve::Resolver;
-use super::{Flood, History, Network, Server, Template, presets, raw};
+use super::{Connections, Flood, History, Network, Server, Template, presets, raw};
 use crate::names::Slug;
 
 /// The short name that `towline check` uses to see whether another bridge holds Towline's namespaces.
@@ -117,9 +117,26 @@ fn one(
             burst: raw.flood.burst.unwrap_or_default(),
             interval: Duration::from_millis(raw.flood.interval_ms.unwrap_or_default()),
         },
+        connections: connections(resolver, &raw.connections, &child(path, "connections")),
         plaintext_credentials,
         history: raw.history.map_or(history, History::of_days),
         slug,
+    }
+}
+
+fn connections(resolver: &mut Resolver<'_>, raw: &raw::Connections, path: &str) -> Connections {
+    const INTERVAL: Duration = Duration::from_secs(3);
+    const FASTEST: Duration = Duration::from_secs(1);
+    let given = raw.interval.map(Duration::from_secs);
+    let interval = given.unwrap_or(INTERVAL);
+    let fastest = raw.fastest.map(Duration::from_secs);
+    if fastest.is_some_and(|fastest| fastest > interval) {
+        resolver.report.add(&child(path, "fastest"), "it must not be longer than `interval`");
+    }
+    Connections {
+        parallel: raw.parallel.unwrap_or_default(),
+        interval,
+        fastest: fastest.or(given).unwrap_or(FASTEST),
     }
 }
 

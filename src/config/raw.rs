@@ -65,6 +65,7 @@ pub(super) struct Network {
     pub(super) password_file: Option<String>,
     pub(super) charset: Option<String>,
     pub(super) flood: Flood,
+    pub(super) connections: Connections,
     pub(super) plaintext_credentials: Option<bool>,
     /// Days; 0 for `keep`.
     pub(super) history: Option<u32>,
@@ -85,6 +86,16 @@ pub(super) struct Server {
 pub(super) struct Flood {
     pub(super) burst: Option<u32>,
     pub(super) interval_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Connections {
+    pub(super) parallel: Option<u32>,
+    /// Seconds.
+    pub(super) interval: Option<u64>,
+    /// Seconds.
+    pub(super) fastest: Option<u64>,
 }
 
 #[derive(Deserialize)]

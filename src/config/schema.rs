@@ -299,6 +299,31 @@ pub const KEYS: &[Key] = &[
         Default::Is("2000"),
         "The milliseconds between lines once the burst is spent; 0 for a server that does not limit.",
     ),
+    section(
+        "networks.*.connections",
+        "How fast connections to this network may follow each other, all users together. A network that refuses us for \
+         their number makes it slower by itself.",
+    ),
+    key(
+        "networks.*.connections.parallel",
+        Kind::Integer(1, 1_000),
+        Default::Is("4"),
+        "How many may be on their way at once, until the server has taken them.",
+    ),
+    key(
+        "networks.*.connections.interval",
+        Kind::Duration(0, 3_600),
+        Default::Note(
+            "`3s`; with the preset `ircnet`, which bans for ten connections in half a minute, `5s`",
+        ),
+        "The time between two connections to begin with, a quarter more or less; 0 for a network that does not mind.",
+    ),
+    key(
+        "networks.*.connections.fastest",
+        Kind::Duration(0, 3_600),
+        Default::Note("`1s`, or `interval` where only that is given"),
+        "How short this time may become, little by little, while the network takes every connection.",
+    ),
     key(
         "networks.*.plaintext_credentials",
         Kind::Boolean,

@@ -3,21 +3,23 @@
 //! | state | `link` | `dialing` | `retry_at` | `stuck` |
 //! |---|---|---|---|---|
 //! | idle: the user wants no connection | – | – | – | no |
-//! | dialling | – | yes | – | no |
+//! | waiting for its turn, or dialling | – | yes | – | no |
 //! | registering or connected | yes | – | – | no |
 //! | waiting for the next attempt | – | – | yes | no |
 //! | needs the user (a wrong password, a forbidden nick) | – | – | – | yes |
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
+use super::super::turns::Turn;
 use super::{Actor, wording};
 use crate::config;
 use crate::format::RichText;
 use crate::irc::connection::Connection;
 use crate::irc::dial::{self, DialError, Timeouts};
+use crate::irc::governor::Urgency;
 use crate::irc::queue::FloodLimits;
 use crate::irc::sasl::SaslPlain;
 use crate::irc::session::{Event, Session, SessionConfig, Verdict};
@@ -27,13 +29,16 @@ use crate::names::{Channel, Key, Nick};
 use crate::store::settings::{self, Scope};
 use crate::store::{BufferKind, StoreError};
 
-pub(super) type Dialed = Result<Connection, DialError>;
+/// The connection, and the turn that it was made in, which lasts until the server has taken us.
+pub(super) type Dialed = Result<(Connection, Turn), DialError>;
 pub(super) type Dialing = BoxFuture<'static, Dialed>;
 
 /// How long the last bytes of a session may take.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// Reasons that are remembered as told.
 const MOST_REASONS: usize = 8;
+/// How long after its user was last there a session goes before others.
+const ACTIVE: Duration = Duration::from_hours(1);
 
 /// A connection and the protocol on it.
 pub(super) struct Link {
@@ -41,6 +46,28 @@ pub(super) struct Link {
     pub(super) connection: Connection,
     /// Since when it has been on the network, in milliseconds since 1970.
     pub(super) since: Option<i64>,
+    /// Until it is on the network.
+    turn: Option<Turn>,
+}
+
+/// How much the session wants to be connected.
+pub(super) struct Wish {
+    /// Since when.
+    since: Instant,
+    /// When the network refused it in words that may mean all of us.
+    refused_at: Option<Instant>,
+    /// When its user last wrote something.
+    active_at: Option<Instant>,
+    /// How far the inbox was then.
+    cursor: i64,
+    /// Its user asked for it.
+    asked: bool,
+}
+
+impl Wish {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { since: now, refused_at: None, active_at: None, cursor: 0, asked: false }
+    }
 }
 
 /// Waits for the dialler, for ever where nobody dials.
@@ -65,9 +92,10 @@ impl Actor {
         self.network.servers[self.next_server % self.network.servers.len()].clone()
     }
 
-    /// Dials the server whose turn it is. The link, if there is one, stays as it is.
+    /// Dials the server whose turn it is, when it is ours. The link, if there is one, stays as it is.
     pub(super) fn dial(&mut self) {
         self.retry_at = None;
+        self.wish.refused_at = None;
         self.stuck = false;
         if self.link.is_some() || self.dialing.is_some() {
             return;
@@ -80,10 +108,51 @@ impl Actor {
         let tls = self.tls(&server);
         let charset = self.network.charset;
         let private = self.network.allow_private;
+        let gate = self.bridge.gate(&self.network);
+        let (session, urgency, since) = (self.row.id, self.urgency(), self.wish.since);
         self.dialing = Some(Box::pin(async move {
+            let turn = gate.turn(session, urgency, since).await;
             let address = dial::Server { host: server.host, port: server.port, tls: server.tls, private };
-            dial::dial(&address, &tls, Timeouts::default(), Some(charset)).await
+            let connection = dial::dial(&address, &tls, Timeouts::default(), Some(charset)).await?;
+            Ok((connection, turn))
         }));
+    }
+
+    fn urgency(&self) -> Urgency {
+        let now = self.now();
+        let is_active = self.wish.active_at.is_some_and(|at| now < at + ACTIVE);
+        if self.wish.asked {
+            Urgency::Asked
+        } else if is_active || self.outbound.waiting() > 0 {
+            Urgency::Active
+        } else {
+            Urgency::Ordinary
+        }
+    }
+
+    /// Looks, after it was woken, whether it is needed more than it was, and whether it still has to wait.
+    pub(super) fn look_at_gate(&mut self) {
+        let now = self.now();
+        if std::mem::replace(&mut self.wish.cursor, self.outbound.cursor) != self.outbound.cursor {
+            self.wish.active_at = Some(now);
+        }
+        let urgency = self.urgency();
+        if self.dialing.is_some() && urgency > Urgency::Ordinary {
+            self.bridge.gate(&self.network).raise(self.row.id, urgency);
+        }
+        if self.wish.refused_at.is_some_and(|at| self.bridge.gate(&self.network).opened_after(at)) {
+            self.wish.refused_at = None;
+            self.retry_at = self.retry_at.map(|at| at.min(now));
+        }
+    }
+
+    /// The server has taken us: the next one may go, and whoever waits for the network to open.
+    pub(super) fn on_taken(&mut self) {
+        self.wish.asked = false;
+        let turn = self.link.as_mut().and_then(|link| link.turn.take());
+        if turn.is_some_and(Turn::registered) {
+            self.bridge.wake_sessions_of(&self.row.network);
+        }
     }
 
     /// The TLS set-up for a server, which all sessions share: roots are read once.
@@ -97,13 +166,13 @@ impl Actor {
     pub(super) async fn on_dialed(&mut self, dialed: Dialed) -> Result<(), StoreError> {
         self.dialing = None;
         match dialed {
-            Ok(connection) => {
+            Ok((connection, turn)) => {
                 if self.must_reload {
                     self.reload().await?;
                 }
                 let config = self.session_config().await?;
                 let session = Session::new(config, self.now());
-                self.link = Some(Link { session, connection, since: None });
+                self.link = Some(Link { session, connection, since: None, turn: Some(turn) });
                 Ok(())
             }
             Err(error) => {
@@ -178,12 +247,19 @@ impl Actor {
 
     /// Ends the link and does what the verdict says.
     pub(super) async fn end_link(&mut self, reason: &str, verdict: Verdict) -> Result<(), StoreError> {
+        if self.link.is_some() {
+            self.bridge.gate(&self.network).refused(self.row.id, verdict);
+        }
         if !self.close_link().await? {
             return Ok(());
         }
         match verdict {
             Verdict::Retry => self.retry(reason, None),
             Verdict::Hold(pause) => self.retry(reason, Some(pause)),
+            Verdict::Throttled(pause) | Verdict::Banned(pause) => {
+                self.retry(reason, Some(pause));
+                self.wish.refused_at = Some(self.now());
+            }
             Verdict::NeedUser => {
                 self.stuck = true;
                 self.last_reason = Some(reason.to_owned());
@@ -207,7 +283,9 @@ impl Actor {
         // Only what was committed as leaving is written: the lines that wait go with the next connection.
         let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
         if let Some(registered_at) = link.session.registered_at() {
-            self.backoff.reset_after(self.now().saturating_duration_since(registered_at));
+            let now = self.now();
+            self.backoff.reset_after(now.saturating_duration_since(registered_at));
+            self.wish.since = now;
         } else {
             self.next_server += 1;
         }
@@ -271,6 +349,13 @@ impl Actor {
         self.bridge.store.set_connect(self.row.id, true).await?;
         self.last_reason = None;
         self.told.clear();
+        self.wish.asked = true;
+        if self.dialing.is_none() && self.retry_at.is_none() {
+            self.wish.since = self.now();
+        }
+        if self.dialing.is_some() {
+            self.bridge.gate(&self.network).raise(self.row.id, Urgency::Asked);
+        }
         self.dial();
         Ok(())
     }
@@ -280,6 +365,7 @@ impl Actor {
         self.row.connect = false;
         self.bridge.store.set_connect(self.row.id, false).await?;
         (self.retry_at, self.dialing, self.stuck, self.last_reason) = (None, None, false, None);
+        self.wish = Wish::new(self.now());
         self.told.clear();
         self.say_goodbye(reason).await?;
         self.close_link().await?;

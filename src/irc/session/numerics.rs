@@ -10,15 +10,15 @@ use std::time::Instant;
 use crate::irc::numerics::{
     ERR_BADCHANMASK, ERR_BADCHANNAME, ERR_BADCHANNELKEY, ERR_BADMASK, ERR_BADPING, ERR_BANNEDFROMCHAN,
     ERR_BANNICKCHANGE, ERR_CANNOTSENDTOCHAN, ERR_CANNOTSENDTOUSER, ERR_CANTSENDTOUSER, ERR_CHANNELISFULL,
-    ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVITEONLYCHAN, ERR_LINKCHANNEL, ERR_NEEDMOREPARAMS,
-    ERR_NEEDREGGEDNICK, ERR_NICKCOLLISION, ERR_NICKNAMEINUSE, ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN,
-    ERR_NOCTCPSALLOWED, ERR_NOMOTD, ERR_NONICKCHANGE, ERR_NONONREG, ERR_NOPERMFORHOST, ERR_NORECIPIENT,
-    ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOSUCHSERVER, ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL, ERR_NOTOPLEVEL,
-    ERR_OPERONLY, ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN, ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE,
-    ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS, ERR_UNAVAILRESOURCE, ERR_UNKNOWNCOMMAND, ERR_WASNOSUCHNICK,
-    ERR_WILDTOPLEVEL, ERR_YOUREBANNEDCREEP, RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN,
-    RPL_ISUPPORT, RPL_LOGGEDIN, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS, RPL_TOPIC, RPL_TOPICWHOTIME,
-    RPL_WELCOME,
+    ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVALIDUSERNAME, ERR_INVITEONLYCHAN, ERR_LINKCHANNEL,
+    ERR_NEEDMOREPARAMS, ERR_NEEDREGGEDNICK, ERR_NICKCOLLISION, ERR_NICKNAMEINUSE, ERR_NICKTOOFAST,
+    ERR_NOCOLORSONCHAN, ERR_NOCTCPSALLOWED, ERR_NOMOTD, ERR_NONICKCHANGE, ERR_NONONREG, ERR_NOPERMFORHOST,
+    ERR_NORECIPIENT, ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOSUCHSERVER, ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL,
+    ERR_NOTOPLEVEL, ERR_OPERONLY, ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN, ERR_TARGETTOOFAST, ERR_TARGUMODEG,
+    ERR_THROTTLE, ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS, ERR_UNAVAILRESOURCE, ERR_UNKNOWNCOMMAND,
+    ERR_WASNOSUCHNICK, ERR_WILDTOPLEVEL, ERR_YOUREBANNEDCREEP, ERR_YOUWILLBEBANNED, RPL_CHANNELMODEIS,
+    RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN, RPL_ISUPPORT, RPL_LOGGEDIN, RPL_NAMREPLY, RPL_NOTOPIC,
+    RPL_SASLMECHS, RPL_TOPIC, RPL_TOPICWHOTIME, RPL_WELCOME,
 };
 use crate::irc::wire::{Line, Message, Source};
 
@@ -109,7 +109,12 @@ impl Session {
                 self.on_nick_refused(code, params, events);
                 true
             }
-            ERR_PASSWDMISMATCH | ERR_NOPERMFORHOST | ERR_YOUREBANNEDCREEP => {
+            ERR_YOUREBANNEDCREEP | ERR_YOUWILLBEBANNED => {
+                self.on_not_welcome(code, reason, events);
+                true
+            }
+            // Later, 464 is about `OPER`, say, which ends nothing.
+            ERR_PASSWDMISMATCH | ERR_NOPERMFORHOST | ERR_INVALIDUSERNAME if self.registered_at.is_none() => {
                 self.on_not_welcome(code, reason, events);
                 true
             }
@@ -188,16 +193,14 @@ impl Session {
         }
     }
 
-    /// 463, 464, 465: the server will not have us.
+    /// 463 to 466 and 468: the server will not have us.
     fn on_not_welcome(&mut self, code: u16, reason: &str, events: &mut Vec<Event>) {
         let verdict = match code {
-            ERR_PASSWDMISMATCH => Verdict::NeedUser,
-            _ => match super::classify(reason) {
-                // 465 is a ban, whatever it says.
-                Verdict::Retry => Verdict::Hold(std::time::Duration::from_hours(1)),
-                verdict => verdict,
-            },
+            ERR_PASSWDMISMATCH | ERR_INVALIDUSERNAME => Verdict::NeedUser,
+            _ => super::verdict::classify_ban(reason),
         };
+        // 466 needs no text.
+        let reason = if reason.is_empty() { "the server is about to ban us" } else { reason };
         self.disconnect(reason, verdict, events);
     }
 }

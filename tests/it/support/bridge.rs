@@ -49,6 +49,7 @@ pub(crate) struct Builder {
     /// Networks as the configuration has them.
     raw_networks: String,
     flood: String,
+    connections: String,
     stale_after: Option<Duration>,
     extra: String,
     irc_server: Option<SocketAddr>,
@@ -87,6 +88,12 @@ impl Builder {
     /// The flood control of the networks; off where nothing is said.
     pub(crate) fn flood(mut self, yaml: &str) -> Self {
         yaml.clone_into(&mut self.flood);
+        self
+    }
+
+    /// How fast the networks' connections follow each other; as fast as they can where nothing is said.
+    pub(crate) fn connections(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.connections);
         self
     }
 
@@ -132,11 +139,11 @@ impl Builder {
             proxy = Some(Arc::new(between));
         }
         let port = server.port();
-        let flood = &self.flood;
+        let (flood, connections) = (&self.flood, &self.connections);
         let network = |(slug, name): &(String, String)| {
             format!(
                 "  {slug}:\n    name: {name}\n    allow_private: true\n    plaintext_credentials: true\n    \
-                 flood: {flood}\n    \
+                 flood: {flood}\n    connections: {connections}\n    \
                  servers: [ {{ host: 127.0.0.1, port: {port}, tls: false }} ]\n"
             )
         };
@@ -165,6 +172,7 @@ impl World {
             networks: vec![("fake".to_owned(), "FakeNet".to_owned())],
             raw_networks: String::new(),
             flood: "{ burst: 100, interval_ms: 0 }".to_owned(),
+            connections: "{ parallel: 1000, interval: 0 }".to_owned(),
             stale_after: None,
             extra: String::new(),
             irc_server: None,

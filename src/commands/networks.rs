@@ -84,6 +84,9 @@ fn describe(status: &Status, place: Option<InQueue>, now: i64) -> String {
                     .to_owned()
             }
             Some(InQueue { before: 0, .. }) => "waiting to connect: you are next".to_owned(),
+            Some(InQueue { before: 1, .. }) => {
+                "waiting to connect: one of this bridge's users goes before you".to_owned()
+            }
             Some(InQueue { before, .. }) => format!("waiting to connect: {before} of this bridge's users go before you"),
             None => "connecting".to_owned(),
         },

@@ -10,6 +10,7 @@ mod conversation;
 mod crash;
 mod delivery;
 mod gaps;
+mod governor;
 mod history;
 mod lifecycle;
 mod messages;

@@ -37,6 +37,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::irc::ident::Ident;
 use crate::irc::tls::Tls;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
@@ -93,6 +94,8 @@ pub struct Shared {
     console: Arc<dyn Console>,
     tls: Mutex<HashMap<crate::config::Server, Arc<Tls>>>,
     gates: turns::Gates,
+    /// Which IRC connection is whose.
+    ident: Ident,
     ghosts: Ghosts,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,
@@ -135,6 +138,7 @@ impl Bridge {
             console,
             tls: Mutex::default(),
             gates: turns::Gates::default(),
+            ident: Ident::default(),
             ghosts: Ghosts::default(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
@@ -211,6 +215,12 @@ impl Bridge {
                 }
             }
         });
+    }
+
+    /// Answers IRC servers that ask whose connection it is, until the bridge stops.
+    pub fn answer_ident(&self, listener: tokio::net::TcpListener) {
+        let serving = self.ident.clone().serve(listener);
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(serving));
     }
 
     /// Resolves when the bridge begins to stop.

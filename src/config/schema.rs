@@ -274,6 +274,37 @@ pub const KEYS: &[Key] = &[
         Default::Is("false"),
         "Whether the servers may be at addresses that the internet does not route: your own network, this machine.",
     ),
+    key(
+        "networks.*.bind",
+        Kind::List,
+        Default::Note("any address of this machine"),
+        "The addresses to dial from, at most one of each family; only families that stand here are used. An IPv6 prefix \
+         of /32 to /96 gives each person an address of their own, which stays the same.",
+    ),
+    key(
+        "networks.*.bind[]",
+        Kind::Text,
+        Default::Required,
+        "An address, such as `192.0.2.7`, or a prefix, such as `2001:db8:1::/64`.",
+    ),
+    section(
+        "networks.*.proxy",
+        "A SOCKS5 proxy to reach the network through, such as Tor. It resolves the names.",
+    ),
+    key(
+        "networks.*.proxy.address",
+        Kind::Text,
+        Default::Note("no proxy"),
+        "Its host and port, such as `127.0.0.1:9050`.",
+    ),
+    key(
+        "networks.*.proxy.user",
+        Kind::Text,
+        Default::Note("one for each session"),
+        "The user name that the proxy wants. Without it each session shows one of its own, so that Tor does not mix them.",
+    ),
+    secret("networks.*.proxy.password", Default::Note("one for each session"), "The password to `user`."),
+    secret_file("networks.*.proxy.password_file", "A file that holds `password`."),
     secret(
         "networks.*.password",
         Default::Note("none"),
@@ -426,6 +457,16 @@ pub const KEYS: &[Key] = &[
         Default::Is("keep"),
         "How long the history is kept, where a network does not say otherwise. People can have it kept shorter, or not \
          at all, for each of their conversations.",
+    ),
+    section(
+        "ident",
+        "The answer to servers that ask whose connection it is (RFC 1413): the person's user name on IRC.",
+    ),
+    key(
+        "ident.listen",
+        Kind::Text,
+        Default::Note("not answered"),
+        "The address and port to answer on, such as `0.0.0.0:113`. Sockets that systemd hands over are used without it.",
     ),
     section("log", "What Towline writes to standard error."),
     key(

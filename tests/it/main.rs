@@ -12,6 +12,7 @@ mod delivery;
 mod gaps;
 mod governor;
 mod history;
+mod ident;
 mod lifecycle;
 mod messages;
 mod queries;

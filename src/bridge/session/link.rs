@@ -13,13 +13,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
+use super::super::Bridge;
 use super::super::turns::Turn;
 use super::{Actor, wording};
 use crate::config;
 use crate::format::RichText;
 use crate::irc::connection::Connection;
-use crate::irc::dial::{self, DialError, Timeouts};
+use crate::irc::dial::{self, Dial, DialError, Proxy, Route};
 use crate::irc::governor::Urgency;
+use crate::irc::ident::Entry;
 use crate::irc::queue::FloodLimits;
 use crate::irc::sasl::SaslPlain;
 use crate::irc::session::{Event, Session, SessionConfig, Verdict};
@@ -27,10 +29,10 @@ use crate::irc::tls::{Tls, TlsSettings};
 use crate::irc::wire::Message;
 use crate::names::{Channel, Key, Nick};
 use crate::store::settings::{self, Scope};
-use crate::store::{BufferKind, StoreError};
+use crate::store::{BufferKind, SessionRow, StoreError};
 
 /// The connection, and the turn that it was made in, which lasts until the server has taken us.
-pub(super) type Dialed = Result<(Connection, Turn), DialError>;
+pub(super) type Dialed = Result<(dial::Dialed, Turn), DialError>;
 pub(super) type Dialing = BoxFuture<'static, Dialed>;
 
 /// How long the last bytes of a session may take.
@@ -48,6 +50,8 @@ pub(super) struct Link {
     pub(super) since: Option<i64>,
     /// Until it is on the network.
     turn: Option<Turn>,
+    /// Lets the server ask who this is.
+    _ident: Option<Entry>,
 }
 
 /// How much the session wants to be connected.
@@ -86,6 +90,22 @@ pub(super) async fn receive(link: Option<&mut Link>, messages: &mut Vec<Message>
     }
 }
 
+/// The user name on IRC that somebody has set, here or for all their sessions.
+async fn username(bridge: &Bridge, row: &SessionRow) -> Result<Option<String>, StoreError> {
+    let mut value = bridge.store.setting(&settings::USERNAME, Scope::Session, row.id).await?;
+    if value.is_none() && settings::USERNAME.scopes.contains(&Scope::User) {
+        value = bridge.store.setting(&settings::USERNAME, Scope::User, row.user).await?;
+    }
+    Ok(value.map(|value| value.text().to_owned()))
+}
+
+/// For jitter, which without randomness is still jitter.
+fn seed() -> u64 {
+    let mut seed = [0; 8];
+    let _ = crate::clock::random_bytes(&mut seed);
+    u64::from_ne_bytes(seed)
+}
+
 impl Actor {
     /// The server whose turn it is.
     fn server(&self) -> config::Server {
@@ -106,16 +126,42 @@ impl Actor {
             self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
         }
         let tls = self.tls(&server);
-        let charset = self.network.charset;
         let private = self.network.allow_private;
-        let gate = self.bridge.gate(&self.network);
+        let (gate, route) = (self.bridge.gate(&self.network), self.route());
         let (session, urgency, since) = (self.row.id, self.urgency(), self.wish.since);
+        let (charset, seed) = (self.network.charset, seed());
+        let (bridge, row, default_username) =
+            (self.bridge.clone(), self.row.clone(), self.default_username());
         self.dialing = Some(Box::pin(async move {
             let turn = gate.turn(session, urgency, since).await;
             let address = dial::Server { host: server.host, port: server.port, tls: server.tls, private };
-            let connection = dial::dial(&address, &tls, Timeouts::default(), Some(charset)).await?;
-            Ok((connection, turn))
+            // A store that fails is told by what comes next.
+            let username = username(&bridge, &row).await.ok().flatten().unwrap_or(default_username);
+            let how = Dial {
+                limit: route.limit(),
+                route,
+                fallback: Some(charset),
+                seed,
+                ident: Some((bridge.ident.clone(), username)),
+            };
+            Ok((dial::dial(&address, &tls, &how).await?, turn))
         }));
+    }
+
+    /// The way to the network. Through a proxy each session shows another login, unless the proxy wants a certain one.
+    fn route(&self) -> Route {
+        match &self.network.proxy {
+            Some(proxy) => {
+                let of_session = || {
+                    let session = format!("session-{}", self.row.id);
+                    ("towline".to_owned(), session.into())
+                };
+                let (user, password) = proxy.login.clone().unwrap_or_else(of_session);
+                Route::Through(Proxy { host: proxy.host.clone(), port: proxy.port, user, password })
+            }
+            None if self.network.bind.is_empty() => Route::Direct,
+            None => Route::From(self.network.bind.iter().map(|bind| bind.address(self.row.user)).collect()),
+        }
     }
 
     fn urgency(&self) -> Urgency {
@@ -166,13 +212,13 @@ impl Actor {
     pub(super) async fn on_dialed(&mut self, dialed: Dialed) -> Result<(), StoreError> {
         self.dialing = None;
         match dialed {
-            Ok((connection, turn)) => {
+            Ok((dial::Dialed { connection, ident }, turn)) => {
                 if self.must_reload {
                     self.reload().await?;
                 }
                 let config = self.session_config().await?;
                 let session = Session::new(config, self.now());
-                self.link = Some(Link { session, connection, since: None, turn: Some(turn) });
+                self.link = Some(Link { session, connection, since: None, turn: Some(turn), _ident: ident });
                 Ok(())
             }
             Err(error) => {
@@ -197,7 +243,7 @@ impl Actor {
         let text = |value: Option<settings::Value>| value.map(|value| value.text().to_owned());
         let nick = text(wanted(&settings::NICK).await?).and_then(|nick| Nick::new(&nick).ok());
         let nick = nick.unwrap_or_else(|| self.default_nick());
-        let username = text(wanted(&settings::USERNAME).await?).unwrap_or_else(|| self.default_username());
+        let username = username(&self.bridge, &self.row).await?.unwrap_or_else(|| self.default_username());
         let realname = text(wanted(&settings::REALNAME).await?).unwrap_or_else(|| nick.as_str().to_owned());
         let account = text(wanted(&settings::SASL_ACCOUNT).await?);
         let password = wanted(&settings::SASL_PASSWORD).await?;
@@ -211,8 +257,6 @@ impl Actor {
             let key = buffer.row.key.as_ref().and_then(|key| Key::new(key.expose_secret()).ok());
             Some((Channel::new(&buffer.row.name).ok()?, key))
         });
-        let mut seed = [0; 8];
-        let _ = crate::clock::random_bytes(&mut seed);
         Ok(SessionConfig {
             nick,
             username,
@@ -223,7 +267,7 @@ impl Actor {
             secure: self.server().is_trusted() || self.network.plaintext_credentials,
             channels: channels.collect(),
             flood: FloodLimits { burst: self.network.flood.burst, interval: self.network.flood.interval },
-            seed: u64::from_ne_bytes(seed),
+            seed: seed(),
             started_at_ms: self.bridge.clock.unix_ms(),
         })
     }

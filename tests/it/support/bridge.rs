@@ -302,6 +302,22 @@ impl World {
 
     /// As [`Self::start_process`], with these environment variables.
     pub(crate) fn start_process_with(&self, environment: &[(&str, &str)]) -> BridgeProcess {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_towline"));
+        command.env_clear().envs(environment.iter().copied());
+        self.start_command(command)
+    }
+
+    /// As [`Self::start_process`], with an open socket handed over as systemd does.
+    pub(crate) fn start_process_with_socket(&self, socket: std::net::TcpListener) -> BridgeProcess {
+        // The number of the process that is to take it is known only within that process.
+        let script = r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&0 </dev/null"#;
+        let mut command = tokio::process::Command::new("/bin/sh");
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_towline")]).env_clear();
+        command.stdin(std::process::Stdio::from(std::os::fd::OwnedFd::from(socket)));
+        self.start_command(command)
+    }
+
+    fn start_command(&self, mut command: tokio::process::Command) -> BridgeProcess {
         // Nobody else takes the port meanwhile: the system gives each out once in a long while.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let file = self.directory.path().join("config.yaml");
@@ -309,16 +325,8 @@ impl World {
         self.set_appservice_url(format!("http://127.0.0.1:{port}"));
         let log = self.directory.path().join("log");
         let output = std::fs::File::options().create(true).append(true).open(&log).unwrap();
-        let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_towline"))
-            .args(["run", "--config"])
-            .arg(&file)
-            .env_clear()
-            .envs(environment.iter().copied())
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        BridgeProcess { child, log }
+        command.args(["run", "--config"]).arg(&file).stderr(output).kill_on_drop(true);
+        BridgeProcess { child: command.spawn().unwrap(), log }
     }
 
     /// A user who has a chat with the bot, and its room.

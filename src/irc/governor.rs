@@ -8,8 +8,8 @@
 //! |---|---|
 //! | parallel | so many dial or register at once |
 //! | pace | from [`Limits::interval`] towards [`Limits::fastest`], a little with each connection that succeeds |
-//! | a refusal for their number | half the pace, and for an hour not again up to where it was |
-//! | refusals of two users in a row | it is about all of us: closed; one tries again when the server's time is over |
+//! | a user who is refused for our number | half the pace, and for an hour not again up to where it was |
+//! | two in a row who are refused or banned | it is about all of us: closed, half the pace; one tries again when the server's time is over |
 //! | fairness | who waits longest; before them who is needed now, but every fourth goes to who waits longest |
 //!
 //! One user alone is never taken for all of us, so that nobody who earns a ban of their own closes the network to the
@@ -197,8 +197,11 @@ impl Governor {
             return;
         };
         self.under_way.remove(&session);
-        self.slow_down(now);
-        self.refused.insert(session);
+        // A ban, or one user's second refusal, says nothing about the pace of the others.
+        let is_news = self.refused.insert(session);
+        if is_news && matches!(verdict, Verdict::Throttled(_)) {
+            self.slow_down(now);
+        }
         match &mut self.closed {
             // Connections that were under way, or stood, bear the same news.
             Some(closed) if now < closed.until => {
@@ -209,6 +212,7 @@ impl Governor {
                 *closed = Closed { until: now + pause, refused: now, pause };
             }
             None if self.refused.len() >= ALL_OF_US => {
+                self.slow_down(now);
                 self.closed = Some(Closed { until: now + pause, refused: now, pause });
             }
             None => {}

@@ -70,6 +70,15 @@ struct Wanted {
     key: Option<Key>,
 }
 
+/// Why the server will not have us.
+#[derive(Debug, Clone)]
+struct Expelled {
+    reason: String,
+    verdict: Verdict,
+    /// Since when.
+    at: Instant,
+}
+
 /// More wanted channels than any network lets one user enter.
 const MOST_WANTED: usize = 4096;
 
@@ -102,6 +111,8 @@ pub struct Session {
     closing_since: Option<Instant>,
     /// A failure found before there was anybody to tell.
     refused: Option<&'static str>,
+    /// The server has said that it will not have us, and mostly says more before it closes.
+    expelled: Option<Expelled>,
     /// `Disconnect` was told: nothing more is read, told or sent.
     ended: bool,
 }
@@ -133,6 +144,7 @@ impl Session {
             keepalive_sent: None,
             closing_since: None,
             refused: None,
+            expelled: None,
             ended: false,
             config,
         };
@@ -305,6 +317,12 @@ impl Session {
     #[must_use]
     pub fn registered_at(&self) -> Option<Instant> {
         self.registered_at
+    }
+
+    /// Why the server will not have us, if it has said so and not yet how it ends: for an owner who sees it close.
+    #[must_use]
+    pub fn expelled(&self) -> Option<(&str, Verdict)> {
+        self.expelled.as_ref().map(|expelled| (expelled.reason.as_str(), expelled.verdict))
     }
 
     fn want(&mut self, channel: Channel, key: Option<Key>) {

@@ -72,6 +72,22 @@ async fn a_ban_of_all_is_not_hammered_at_and_the_first_who_is_taken_brings_the_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ban_counts_although_the_connection_ends_without_a_word_more() {
+    let world = World::start().await;
+    let (_, _, network) = world.connected_user("alice").await;
+    world.ircd.send_line("alice", "465 alice :You are banned for 45 minutes");
+    world.ircd.send_line("alice", "NOTICE alice :and now it has read that");
+    world.homeserver.wait_event(&network, says("it has read that")).await;
+    world.ircd.cut("alice");
+    let told = world.homeserver.wait_event(&network, says("Not connected: ")).await;
+    assert!(
+        told.body().contains("You are banned for 45 minutes. Trying again in 45 minutes"),
+        "{}",
+        told.body()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_users_come_back_after_a_restart_and_after_a_cut_and_nothing_is_lost() {
     const USERS: usize = 200;
     const PARALLEL: usize = 8;

@@ -286,7 +286,10 @@ impl Actor {
 
     /// The connection is gone, or has to go.
     pub(super) async fn lose_connection(&mut self, reason: &str) -> Result<(), StoreError> {
-        self.end_link(reason, Verdict::Retry).await
+        let expelled = self.link.as_ref().and_then(|link| link.session.expelled());
+        let (reason, verdict) = expelled
+            .map_or((reason.to_owned(), Verdict::Retry), |(reason, verdict)| (reason.to_owned(), verdict));
+        self.end_link(&reason, verdict).await
     }
 
     /// Ends the link and does what the verdict says.

@@ -14,7 +14,7 @@ use crate::irc::wire::{Line, Message};
 use crate::names::Channel;
 
 use super::event::{Event, ServerMessageKind, Verdict};
-use super::{Session, State};
+use super::{Expelled, Session, State};
 
 impl Session {
     pub(super) fn on_join(&mut self, message: &Message, events: &mut Vec<Event>) {
@@ -173,7 +173,17 @@ impl Session {
         let verdict = if self.state == State::Closing { Verdict::Retry } else { super::classify(&text) };
         let from = self.source(message);
         events.push(Event::ServerMessage { from, kind: ServerMessageKind::Error, text: text.clone() });
-        self.disconnect(text, verdict, events);
+        match self.expelled.take() {
+            Some(Expelled { reason, verdict: before, .. }) => {
+                // The one that says more about it decides: mostly the `ERROR`, unless that only says that it closes.
+                let verdict = match verdict {
+                    Verdict::Retry | Verdict::Hold(_) => before,
+                    verdict => verdict,
+                };
+                self.disconnect(format!("{reason}: {text}"), verdict, events);
+            }
+            None => self.disconnect(text, verdict, events),
+        }
     }
 
     pub(super) fn on_chghost(&mut self, message: &Message) {

@@ -26,7 +26,7 @@ use crate::names::CaseMap;
 
 use super::batches::Context;
 use super::event::{Event, Verdict};
-use super::{Session, State};
+use super::{Expelled, Session, State};
 
 /// Whether a labelled numeric says that the line did not work.
 pub(super) fn is_error(code: u16) -> bool {
@@ -110,12 +110,16 @@ impl Session {
                 true
             }
             ERR_YOUREBANNEDCREEP | ERR_YOUWILLBEBANNED => {
-                self.on_not_welcome(code, reason, events);
+                self.on_banned(reason, now);
+                true
+            }
+            ERR_NOPERMFORHOST if self.registered_at.is_none() => {
+                self.on_banned(reason, now);
                 true
             }
             // Later, 464 is about `OPER`, say, which ends nothing.
-            ERR_PASSWDMISMATCH | ERR_NOPERMFORHOST | ERR_INVALIDUSERNAME if self.registered_at.is_none() => {
-                self.on_not_welcome(code, reason, events);
+            ERR_PASSWDMISMATCH | ERR_INVALIDUSERNAME if self.registered_at.is_none() => {
+                self.disconnect(reason, Verdict::NeedUser, events);
                 true
             }
             ERR_UNKNOWNCOMMAND | ERR_NEEDMOREPARAMS if first.eq_ignore_ascii_case("CHATHISTORY") => {
@@ -193,15 +197,12 @@ impl Session {
         }
     }
 
-    /// 463 to 466 and 468: the server will not have us.
-    fn on_not_welcome(&mut self, code: u16, reason: &str, events: &mut Vec<Event>) {
-        let verdict = match code {
-            ERR_PASSWDMISMATCH | ERR_INVALIDUSERNAME => Verdict::NeedUser,
-            _ => super::verdict::classify_ban(reason),
-        };
+    /// 463, 465, 466: a ban. What it is for and how long mostly stands in the `ERROR` that follows.
+    fn on_banned(&mut self, reason: &str, now: Instant) {
         // 466 needs no text.
         let reason = if reason.is_empty() { "the server is about to ban us" } else { reason };
-        self.disconnect(reason, verdict, events);
+        let verdict = super::verdict::classify_ban(reason);
+        self.expelled = Some(Expelled { reason: reason.to_owned(), verdict, at: now });
     }
 }
 

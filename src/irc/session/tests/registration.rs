@@ -186,8 +186,30 @@ fn invariant_10_a_session_shows_no_password() {
 #[case::bad_nick(":s 432 * alice :Erroneous nickname", Verdict::NeedUser)]
 fn a_server_that_will_not_have_us_is_believed(#[case] line: &str, #[case] verdict: Verdict) {
     let mut bench = Bench::new(Bench::config());
-    assert_eq!(disconnected(&bench.server(line)), Some(verdict));
+    let mut events = bench.server(line);
+    events.extend(bench.server("ERROR :Closing Link: h (Connection closed)"));
+    assert_eq!(disconnected(&events), Some(verdict));
     assert_eq!(bench.server("ERROR :Closing Link: h (Ping timeout)"), []);
+}
+
+/// InspIRCd's 465 says what its configuration says; what for and how long is in its `ERROR`.
+#[test]
+fn a_ban_is_told_with_all_that_the_server_says_about_it() {
+    let mut bench = Bench::new(Bench::config());
+    assert_eq!(bench.server(":s 465 alice :You're banned!"), []);
+    assert!(bench.session.expelled().is_some());
+    let events = bench.server("ERROR :Closing link: (~a@h) [K-lined for 2 hours: too loud]");
+    let Some(Event::Disconnect { reason, verdict }) = events.last() else { panic!("{events:?}") };
+    assert_eq!(reason, "You're banned!: Closing link: (~a@h) [K-lined for 2 hours: too loud]");
+    assert_eq!(*verdict, Verdict::Banned(Duration::from_hours(2)));
+}
+
+#[test]
+fn a_server_that_bans_and_says_nothing_more_is_not_waited_for_long() {
+    let mut bench = Bench::new(Bench::config());
+    bench.server(":s 465 alice :You are banned for 30 minutes");
+    let (events, _) = bench.wait(Duration::from_secs(6));
+    assert_eq!(disconnected(&events), Some(Verdict::Banned(Duration::from_mins(30))));
 }
 
 #[test]

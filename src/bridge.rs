@@ -6,6 +6,7 @@
 //! | `session` | one actor per user and network | its IRC session, connection, buffers |
 //! | `desk` | one lane per user: invitations, commands | nothing |
 //! | `delivery` | one lane per room: the outbox, in order | nothing |
+//! | `turns` | one queue per network: who may connect when | its governor |
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `renewal` | rooms that the homeserver no longer has | nothing |
@@ -24,6 +25,7 @@ mod outcome;
 mod renewal;
 mod rooms;
 mod session;
+mod turns;
 mod upkeep;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -39,10 +41,12 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::irc::channels::NickPool;
+use crate::irc::ident::Ident;
 use crate::irc::tls::Tls;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
+pub use crate::irc::governor::InQueue;
 pub use desk::{Call, Console, MOST_LISTED, PREFIX, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
@@ -95,6 +99,9 @@ pub struct Shared {
     tls: Mutex<HashMap<crate::config::Server, Arc<Tls>>>,
     /// The nicks of each network, which its sessions share.
     nicks: Mutex<HashMap<String, NickPool>>,
+    gates: turns::Gates,
+    /// Which IRC connection is whose.
+    ident: Ident,
     ghosts: Ghosts,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,
@@ -136,6 +143,8 @@ impl Bridge {
             console,
             tls: Mutex::default(),
             nicks: Mutex::default(),
+            gates: turns::Gates::default(),
+            ident: Ident::default(),
             ghosts: Ghosts::default(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
@@ -218,6 +227,12 @@ impl Bridge {
                 }
             }
         });
+    }
+
+    /// Answers IRC servers that ask whose connection it is, until the bridge stops.
+    pub fn answer_ident(&self, listener: tokio::net::TcpListener) {
+        let serving = self.ident.clone().serve(listener);
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(serving));
     }
 
     /// Resolves when the bridge begins to stop.

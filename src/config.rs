@@ -12,8 +12,10 @@
 //! | [`secret`] | key, file or environment variable |
 //! | [`template`] | names and ids, and the proof that ids can't collide |
 //! | [`permissions`], [`presets`] | who may, and where to |
+//! | [`bind`] | addresses to dial from |
 //! | `lines`, [`problem`] | where in the file, and what to say |
 
+pub mod bind;
 mod lines;
 mod load;
 pub mod network;
@@ -34,6 +36,7 @@ use std::{fmt, fs};
 
 use secrecy::SecretString;
 
+pub use self::bind::Bind;
 pub use self::permissions::{Permission, Permissions};
 pub use self::problem::{ConfigError, Problem};
 pub use self::secret::Environment;
@@ -61,6 +64,8 @@ pub struct Config {
     pub templates: Templates,
     /// How much Towline takes on.
     pub limits: Limits,
+    /// Where to answer servers that ask whose connection it is.
+    pub ident: Option<SocketAddr>,
     /// What it writes.
     pub log: Log,
 }
@@ -139,12 +144,18 @@ pub struct Network {
     pub avatar: Option<String>,
     /// Whether its servers may be at private addresses.
     pub allow_private: bool,
+    /// The addresses to dial from, at most one of each family; none: any.
+    pub bind: Vec<Bind>,
+    /// The way, if it is not straight.
+    pub proxy: Option<Proxy>,
     /// The server's password.
     pub password: Option<SecretString>,
     /// How lines that are not UTF-8 are read.
     pub charset: &'static encoding_rs::Encoding,
     /// How fast lines may go.
     pub flood: Flood,
+    /// How fast connections may follow each other.
+    pub connections: Connections,
     /// Whether passwords may go over a connection without verified TLS.
     pub plaintext_credentials: bool,
     /// Whether it is one of the built-in networks.
@@ -182,6 +193,28 @@ pub struct Flood {
     pub burst: u32,
     /// The time between lines after that.
     pub interval: Duration,
+}
+
+/// A SOCKS5 proxy.
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    /// A host's name or an address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The user name and password that it wants.
+    pub login: Option<(String, SecretString)>,
+}
+
+/// How fast the connections of all users to a network may follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// How many may be on their way at once.
+    pub parallel: u32,
+    /// The time between two, to begin with.
+    pub interval: Duration,
+    /// How short it may become; no longer than `interval`.
+    pub fastest: Duration,
 }
 
 /// What things are called.

@@ -19,6 +19,8 @@ pub mod codec;
 pub mod connection;
 pub mod ctcp;
 pub mod dial;
+pub mod governor;
+pub mod ident;
 pub mod isupport;
 pub mod modes;
 pub mod numerics;

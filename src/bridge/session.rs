@@ -37,7 +37,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
 use self::gaps::Heard;
-use self::link::{Dialing, Link};
+use self::link::{Dialing, Link, Wish};
 use self::netsplit::Netsplits;
 use self::outgoing::Outbound;
 use super::Bridge;
@@ -132,6 +132,7 @@ struct Actor {
     ghosts: CaseMap<Arc<str>>,
     link: Option<Link>,
     dialing: Option<Dialing>,
+    wish: Wish,
     backoff: Backoff,
     retry_at: Option<Instant>,
     next_server: usize,
@@ -219,6 +220,7 @@ pub(super) async fn start(
         ghosts: CaseMap::default(),
         link: None,
         dialing: None,
+        wish: Wish::new(bridge.clock.now()),
         backoff: Backoff::new(u64::from_ne_bytes(seed)),
         retry_at: row.connect.then(|| bridge.clock.now()),
         next_server: 0,
@@ -272,7 +274,11 @@ impl Actor {
                 Woken::Request(Some(envelope)) => self.on_request(envelope).await,
                 Woken::Dialed(dialed) => self.on_dialed(dialed).await,
                 Woken::Received(received) => self.on_received(received, &mut messages).await,
-                Woken::Inbox => self.read_inbox().await,
+                Woken::Inbox => {
+                    let read = self.read_inbox().await;
+                    self.look_at_gate();
+                    read
+                }
                 Woken::Timer => self.on_timer().await,
             };
             let result = match result {
@@ -522,7 +528,7 @@ impl Actor {
     }
 }
 
-async fn until(deadline: Option<Instant>, now: Instant) {
+pub(super) async fn until(deadline: Option<Instant>, now: Instant) {
     match deadline {
         Some(deadline) => tokio::time::sleep(deadline.saturating_duration_since(now)).await,
         None => std::future::pending().await,

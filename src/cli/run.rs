@@ -38,6 +38,8 @@ pub async fn run(config: Config) -> Result<(), CliError> {
         }
         std::process::exit(i32::from(super::Code::Unexpected.number()));
     });
+    // Before anything else: it takes what it finds out of the environment.
+    let handed_over = handed_over()?;
     // The lock comes before the port: where another towline runs, that is what there is to say.
     let store = open_store(&config).await?;
     let result = match listen(config.appservice.listen).await {
@@ -45,13 +47,48 @@ pub async fn run(config: Config) -> Result<(), CliError> {
             let stop = async {
                 let _ = stop.await;
             };
-            serve_from(config, listener, &store, Arc::new(SystemClock), stop).await
+            let ports = Ports { homeserver: listener, ident: handed_over };
+            serve_from(config, ports, &store, Arc::new(SystemClock), stop).await
         }
         Err(error) => Err(error),
     };
     close(&store).await;
     listening.abort();
     result
+}
+
+/// The open ports.
+struct Ports {
+    /// Where the homeserver calls.
+    homeserver: TcpListener,
+    /// Where IRC servers ask, beside `ident.listen`.
+    ident: Vec<TcpListener>,
+}
+
+/// The sockets that systemd has opened for us, which may have ports that we may not open: those for `ident`.
+fn handed_over() -> Result<Vec<TcpListener>, CliError> {
+    let mut sockets = listenfd::ListenFd::from_env();
+    let mut listeners = Vec::new();
+    for index in 0..sockets.len() {
+        let unfit = |error: std::io::Error| {
+            CliError::Unexpected(anyhow::anyhow!("socket {index} of LISTEN_FDS can't be used: {error}"))
+        };
+        if let Some(listener) = sockets.take_tcp_listener(index).map_err(unfit)? {
+            listener.set_nonblocking(true).map_err(unfit)?;
+            listeners.push(TcpListener::from_std(listener).map_err(unfit)?);
+        }
+    }
+    Ok(listeners)
+}
+
+/// Opens the port on which IRC servers ask whose connection it is.
+async fn listen_for_ident(address: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        CliError::Unexpected(anyhow::anyhow!(
+            "can't listen on {address}: {error}. It is ident.listen in the configuration; for a port below 1024 see \
+             docs/operations.md"
+        ))
+    })
 }
 
 /// Opens the port on which the homeserver calls.
@@ -72,7 +109,8 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), CliError> {
     let store = open_store(&config).await?;
-    let result = serve_from(config, listener, &store, clock, stop).await;
+    let ports = Ports { homeserver: listener, ident: Vec::new() };
+    let result = serve_from(config, ports, &store, clock, stop).await;
     close(&store).await;
     result
 }
@@ -88,7 +126,7 @@ async fn close(store: &Store) {
 
 async fn serve_from(
     config: Config,
-    listener: TcpListener,
+    ports: Ports,
     store: &Store,
     clock: Arc<dyn Clock>,
     stop: impl Future<Output = ()>,
@@ -96,7 +134,7 @@ async fn serve_from(
     tokio::pin!(stop);
     // With what loses this race the bridge stops at once: another process may have its sessions already.
     tokio::select! {
-        result = serve_with(config, listener, store, clock, &mut stop) => result,
+        result = serve_with(config, ports, store, clock, &mut stop) => result,
         () = store.lock_lost() => Err(CliError::Database(
             "the database is gone, and with it the lock that keeps other instances out".to_owned(),
         )),
@@ -105,11 +143,14 @@ async fn serve_from(
 
 async fn serve_with(
     config: Config,
-    listener: TcpListener,
+    mut ports: Ports,
     store: &Store,
     clock: Arc<dyn Clock>,
     stop: &mut (impl Future<Output = ()> + Unpin),
 ) -> Result<(), CliError> {
+    if let Some(address) = config.ident {
+        ports.ident.push(listen_for_ident(address).await?);
+    }
     let http = matrix::http::client().map_err(anyhow::Error::from)?;
     let token = config.appservice.as_token.clone();
     let client = Client::new(http, &config.homeserver.url, token, &config.bot_id())
@@ -129,7 +170,9 @@ async fn serve_with(
         console: Arc::new(Commands),
     });
     let _stops_with_this = bridge.stop_with();
+    let Ports { homeserver: listener, ident } = ports;
     let address = listener.local_addr().map_err(anyhow::Error::from)?;
+    ident.into_iter().for_each(|listener| bridge.answer_ident(listener));
     // Sessions first: a command that came before them would find none, or open one twice. Calls wait at the port.
     bridge.start().await.map_err(|error| CliError::Database(error.to_string()))?;
     let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));

@@ -31,7 +31,7 @@ pub(super) async fn part(context: Context<'_>) -> Outcome {
 pub(super) async fn channels(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     if !rest.is_empty() {
-        return usage("channels");
+        return usage(&context, "channels");
     }
     session.ask(Request::Channels).await
 }

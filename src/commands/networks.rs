@@ -1,7 +1,7 @@
 //! Networks: which there are, open, status, connect, disconnect.
 
 use super::{Context, usage};
-use crate::bridge::{Outcome, Refusal, Request, SessionState, Status};
+use crate::bridge::{InQueue, Outcome, Refusal, Request, SessionState, Status};
 use crate::format::RichText;
 
 /// `networks`.
@@ -69,15 +69,27 @@ pub(super) async fn status(context: Context<'_>) -> Outcome {
             .config
             .network(&session.row.network)
             .map_or(session.row.network.as_str(), |n| &n.name);
-        text.line().bold(name).text(": ").then(describe(&session.status(), now))
+        let place = context.bridge.place(&session.row.network, session.row.id);
+        text.line().bold(name).text(": ").then(describe(&session.status(), place, now))
     }))
 }
 
-fn describe(status: &Status, now: i64) -> RichText {
+fn describe(status: &Status, place: Option<InQueue>, now: i64) -> RichText {
     let Status { state, nick, since, lag, channels, closed, waiting, reason } = status;
     let mut text = match state {
         SessionState::Idle => RichText::plain("not connected; type ").code("connect").text(" to change that"),
-        SessionState::Connecting => RichText::plain("connecting"),
+        SessionState::Connecting => RichText::plain(match place {
+            Some(InQueue { closed: true, .. }) => {
+                "waiting to connect: the network refuses this bridge for now, and I look again from time to time"
+                    .to_owned()
+            }
+            Some(InQueue { before: 0, .. }) => "waiting to connect: you are next".to_owned(),
+            Some(InQueue { before: 1, .. }) => {
+                "waiting to connect: one of this bridge's users goes before you".to_owned()
+            }
+            Some(InQueue { before, .. }) => format!("waiting to connect: {before} of this bridge's users go before you"),
+            None => "connecting".to_owned(),
+        }),
         SessionState::Connected => {
             let minutes = since.map_or(0, |since| (now - since).max(0) / 60_000);
             let time = match minutes {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+
 use super::problem::{child, item};
 use super::resolve::Resolver;
-use super::{Flood, History, Network, Server, Template, presets, raw};
+use super::{Bind, Connections, Flood, History, Network, Proxy, Server, Template, presets, raw};
 use crate::names::Slug;
 
 /// The short name that `towline check` uses to see whether another bridge holds Towline's namespaces.
@@ -104,7 +106,16 @@ fn one(
             .report
             .add(&child(path, "avatar"), "it must be an mxc:// address, as mxc://example.org/AbCdEf");
     }
+    let proxy = proxy(resolver, raw.proxy, &child(path, "proxy"));
+    let bind = bind(resolver, raw.bind.unwrap_or_default(), &child(path, "bind"));
+    if proxy.is_some() && !bind.is_empty() {
+        resolver
+            .report
+            .add(&child(path, "bind"), "it is of no use with a proxy, which dials from its own address");
+    }
     Network {
+        bind,
+        proxy,
         avatar: raw.avatar,
         preset: presets::find(slug.as_str()).is_some(),
         name,
@@ -117,9 +128,83 @@ fn one(
             burst: raw.flood.burst.unwrap_or_default(),
             interval: Duration::from_millis(raw.flood.interval_ms.unwrap_or_default()),
         },
+        connections: connections(resolver, &raw.connections, &child(path, "connections")),
         plaintext_credentials,
         history: raw.history.map_or(history, History::of_days),
         slug,
+    }
+}
+
+/// The addresses to dial from.
+fn bind(resolver: &mut Resolver<'_>, texts: Vec<String>, path: &str) -> Vec<Bind> {
+    let mut binds: Vec<Bind> = Vec::new();
+    for (index, text) in (0..).zip(texts) {
+        let path = item(path, index);
+        match Bind::parse(&text) {
+            Ok(bind) if binds.iter().any(|other| other.is_ipv6() == bind.is_ipv6()) => {
+                resolver.report.add(&path, "there may be only one of each family, IPv4 and IPv6");
+            }
+            Ok(bind) => binds.push(bind),
+            Err(problem) if !resolver.report.knows(&path) => resolver.report.add(&path, problem),
+            Err(_) => {}
+        }
+    }
+    binds
+}
+
+fn proxy(resolver: &mut Resolver<'_>, raw: raw::Proxy, path: &str) -> Option<Proxy> {
+    let password = resolver.secret(&child(path, "password"), raw.password, raw.password_file);
+    let Some(address) = raw.address else {
+        if raw.user.is_some() || password.is_some() {
+            resolver.report.add(path, "it has no `address`");
+        }
+        return None;
+    };
+    let login = match (raw.user, password) {
+        (Some(user), Some(password)) => Some((user, password)),
+        (None, None) => None,
+        (user, _) => {
+            // A password that could not be read has been told.
+            let known =
+                ["password", "password_file"].iter().any(|key| resolver.report.knows(&child(path, key)));
+            if user.is_none() || !known {
+                resolver.report.add(path, "`user` and `password` go together");
+            }
+            None
+        }
+    };
+    let fits = |text: &str| (1..=255).contains(&text.len());
+    if login.as_ref().is_some_and(|(user, password)| !fits(user) || !fits(password.expose_secret())) {
+        resolver.report.add(path, "`user` and `password` must have 1 to 255 bytes each");
+    }
+    let parts = address.rsplit_once(':').and_then(|(host, port)| {
+        let port = port.parse::<u16>().ok().filter(|port| *port != 0)?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_right =
+            bare.map_or(!host.contains(':') && is_host(host), |host| host.parse::<IpAddr>().is_ok());
+        is_right.then(|| (bare.unwrap_or(host).to_owned(), port))
+    });
+    let Some((host, port)) = parts else {
+        let problem = "it must be a host and a port, such as 127.0.0.1:9050 or [::1]:9050";
+        resolver.report.add(&child(path, "address"), problem);
+        return None;
+    };
+    Some(Proxy { host, port, login })
+}
+
+fn connections(resolver: &mut Resolver<'_>, raw: &raw::Connections, path: &str) -> Connections {
+    const INTERVAL: Duration = Duration::from_secs(3);
+    const FASTEST: Duration = Duration::from_secs(1);
+    let given = raw.interval.map(Duration::from_secs);
+    let interval = given.unwrap_or(INTERVAL);
+    let fastest = raw.fastest.map(Duration::from_secs);
+    if fastest.is_some_and(|fastest| fastest > interval) {
+        resolver.report.add(&child(path, "fastest"), "it must not be longer than `interval`");
+    }
+    Connections {
+        parallel: raw.parallel.unwrap_or_default(),
+        interval,
+        fastest: fastest.or(given).unwrap_or(FASTEST),
     }
 }
 
@@ -134,7 +219,6 @@ fn is_media(text: &str) -> bool {
 }
 
 fn fits_a_line(password: &secrecy::SecretString) -> bool {
-    use secrecy::ExposeSecret as _;
     !password.expose_secret().contains(['\r', '\n', '\0'])
 }
 

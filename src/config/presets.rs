@@ -14,6 +14,8 @@ pub struct Preset {
     pub name: &'static str,
     /// Its servers, tried in turn.
     pub servers: &'static [PresetServer],
+    /// The seconds between two connections, where the network is known to mind.
+    pub interval: Option<u64>,
 }
 
 /// One of its servers.
@@ -53,7 +55,11 @@ const fn plain(host: &'static str) -> PresetServer {
 }
 
 const fn preset(slug: &'static str, name: &'static str, servers: &'static [PresetServer]) -> Preset {
-    Preset { slug, name, servers }
+    Preset { slug, name, servers, interval: None }
+}
+
+const fn with_interval(preset: Preset, seconds: u64) -> Preset {
+    Preset { interval: Some(seconds), ..preset }
 }
 
 /// All presets.
@@ -64,7 +70,8 @@ pub const PRESETS: &[Preset] = &[
     // The servers of both names are run by different people, with certificates of their own names or their own making.
     preset("efnet", "EFnet", &[unverified("ssl.efnet.org", 9999), unverified("irc.efnet.org", 6697)]),
     // Only some servers speak TLS; they share a name of their own. No accounts here, so no password to lose.
-    preset("ircnet", "IRCnet", &[tls("ssl.ircnet.ovh", 6697), plain("open.ircnet.net")]),
+    // Ten connections within half a minute earn a K-line.
+    with_interval(preset("ircnet", "IRCnet", &[tls("ssl.ircnet.ovh", 6697), plain("open.ircnet.net")]), 5),
     preset("rizon", "Rizon", &[tls("irc.rizon.net", 6697)]),
     preset("snoonet", "Snoonet", &[tls("irc.snoonet.org", 6697)]),
     preset("tilde", "tilde.chat", &[tls("irc.tilde.chat", 6697)]),
@@ -92,5 +99,10 @@ pub(super) fn section(preset: &Preset) -> Mapping {
     let mut map = Mapping::new();
     map.insert("name".into(), preset.name.into());
     map.insert("servers".into(), Value::Sequence(servers.collect()));
+    if let Some(seconds) = preset.interval {
+        let mut connections = Mapping::new();
+        connections.insert("interval".into(), seconds.into());
+        map.insert("connections".into(), Value::Mapping(connections));
+    }
     map
 }

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) networks: Option<BTreeMap<String, Network>>,
     pub(super) templates: Templates,
     pub(super) limits: Limits,
+    pub(super) ident: Ident,
     pub(super) log: Log,
 }
 
@@ -61,10 +62,13 @@ pub(super) struct Network {
     pub(super) nick: Option<String>,
     pub(super) avatar: Option<String>,
     pub(super) allow_private: Option<bool>,
+    pub(super) bind: Option<Vec<String>>,
+    pub(super) proxy: Proxy,
     pub(super) password: Option<String>,
     pub(super) password_file: Option<String>,
     pub(super) charset: Option<String>,
     pub(super) flood: Flood,
+    pub(super) connections: Connections,
     pub(super) plaintext_credentials: Option<bool>,
     /// Days; 0 for `keep`.
     pub(super) history: Option<u32>,
@@ -85,6 +89,31 @@ pub(super) struct Server {
 pub(super) struct Flood {
     pub(super) burst: Option<u32>,
     pub(super) interval_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Proxy {
+    pub(super) address: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) password_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ident {
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Connections {
+    pub(super) parallel: Option<u32>,
+    /// Seconds.
+    pub(super) interval: Option<u64>,
+    /// Seconds.
+    pub(super) fastest: Option<u64>,
 }
 
 #[derive(Deserialize)]

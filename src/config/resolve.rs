@@ -59,6 +59,7 @@ pub(super) fn resolve(
             limits.history,
         ),
         limits,
+        ident: resolver.ident(raw.ident),
         log: log(&raw.log),
         homeserver,
         appservice,
@@ -164,6 +165,15 @@ impl Resolver<'_> {
         let hs_token = self.secret("appservice.hs_token", raw.hs_token, raw.hs_token_file);
         let (as_token, hs_token) = self.tokens(as_token, hs_token, &registration_file, tokens);
         AppService { id, bot, listen, url, as_token, hs_token, registration_file }
+    }
+
+    /// Where to answer who a connection is.
+    fn ident(&mut self, raw: raw::Ident) -> Option<SocketAddr> {
+        let address = raw.listen?.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+        if address.is_none() && !self.report.knows("ident.listen") {
+            self.report.add("ident.listen", "it must be an IP address and a port, such as 0.0.0.0:113");
+        }
+        address
     }
 
     fn addresses(&mut self, listen: Option<String>, url: Option<String>) -> (SocketAddr, String) {

@@ -274,6 +274,37 @@ pub const KEYS: &[Key] = &[
         Default::Is("false"),
         "Whether the servers may be at addresses that the internet does not route: your own network, this machine.",
     ),
+    key(
+        "networks.*.bind",
+        Kind::List,
+        Default::Note("any address of this machine"),
+        "The addresses to dial from, at most one of each family; only families that stand here are used. An IPv6 prefix \
+         of /32 to /96 gives each person an address of their own, which stays the same.",
+    ),
+    key(
+        "networks.*.bind[]",
+        Kind::Text,
+        Default::Required,
+        "An address, such as `192.0.2.7`, or a prefix, such as `2001:db8:1::/64`.",
+    ),
+    section(
+        "networks.*.proxy",
+        "A SOCKS5 proxy to reach the network through, such as Tor. It resolves the names.",
+    ),
+    key(
+        "networks.*.proxy.address",
+        Kind::Text,
+        Default::Note("no proxy"),
+        "Its host and port, such as `127.0.0.1:9050`.",
+    ),
+    key(
+        "networks.*.proxy.user",
+        Kind::Text,
+        Default::Note("one for each session"),
+        "The user name that the proxy wants. Without it each session shows one of its own, so that Tor does not mix them.",
+    ),
+    secret("networks.*.proxy.password", Default::Note("one for each session"), "The password to `user`."),
+    secret_file("networks.*.proxy.password_file", "A file that holds `password`."),
     secret(
         "networks.*.password",
         Default::Note("none"),
@@ -298,6 +329,31 @@ pub const KEYS: &[Key] = &[
         Kind::Integer(0, 60_000),
         Default::Is("2000"),
         "The milliseconds between lines once the burst is spent; 0 for a server that does not limit.",
+    ),
+    section(
+        "networks.*.connections",
+        "How fast connections to this network may follow each other, all users together. A network that refuses us for \
+         their number makes it slower by itself.",
+    ),
+    key(
+        "networks.*.connections.parallel",
+        Kind::Integer(1, 1_000),
+        Default::Is("4"),
+        "How many may be on their way at once, until the server has taken them.",
+    ),
+    key(
+        "networks.*.connections.interval",
+        Kind::Duration(0, 3_600),
+        Default::Note(
+            "`3s`; with the preset `ircnet`, which bans for ten connections in half a minute, `5s`",
+        ),
+        "The time between two connections to begin with, a quarter more or less; 0 for a network that does not mind.",
+    ),
+    key(
+        "networks.*.connections.fastest",
+        Kind::Duration(0, 3_600),
+        Default::Note("`1s`, or `interval` where only that is given"),
+        "How short this time may become, little by little, while the network takes every connection.",
     ),
     key(
         "networks.*.plaintext_credentials",
@@ -401,6 +457,16 @@ pub const KEYS: &[Key] = &[
         Default::Is("keep"),
         "How long the history is kept, where a network does not say otherwise. People can have it kept shorter, or not \
          at all, for each of their conversations.",
+    ),
+    section(
+        "ident",
+        "The answer to servers that ask whose connection it is (RFC 1413): the person's user name on IRC.",
+    ),
+    key(
+        "ident.listen",
+        Kind::Text,
+        Default::Note("not answered"),
+        "The address and port to answer on, such as `0.0.0.0:113`. Sockets that systemd hands over are used without it.",
     ),
     section("log", "What Towline writes to standard error."),
     key(

@@ -1,20 +1,36 @@
 //! From a server's name to a connection: resolve, connect, greet by TLS.
 //!
-//! Not a policy of when to dial or which server comes next; one call is one attempt. Each step has its own limit,
-//! so that one address that swallows packets does not hold up the others for long.
+//! Not a policy of when to dial or which server comes next; one call is one attempt, with one limit for all its
+//! steps. Errors are sentences that the user can act on, since they are shown as they are.
 //!
-//! Errors are sentences that the user can act on, since they are shown as they are.
+//! | part | what it does |
+//! |---|---|
+//! | `private` | which addresses are not on the internet |
+//! | `proxy` | SOCKS5 |
+//! | `race` | the addresses of a name, in which order and how long each |
+//!
+//! Invariant: a host that users may name is checked after it is resolved, so that no name can point the bridge at what
+//! only its own machine may reach. Through a proxy nothing is resolved here, and the proxy has that duty.
+
+mod private;
+mod proxy;
+mod race;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use encoding_rs::Encoding;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 
+pub use proxy::Proxy;
+
 use super::connection::Connection;
+use super::ident::{Entry, Ident};
+use super::random::Jitter;
 use super::tls::{Tls, TlsError};
+use private::{is_local_name, is_private};
 
 /// Where to connect to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,19 +56,51 @@ impl std::fmt::Display for Server {
     }
 }
 
-/// How long each step may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Resolving the name, and each address.
-    pub connect: Duration,
-    /// The TLS handshake.
-    pub handshake: Duration,
+/// Which way to go.
+#[derive(Debug, Clone)]
+pub enum Route {
+    /// From any address of this machine.
+    Direct,
+    /// From these addresses, at most one of each family; a family that has none is not used.
+    From(Vec<IpAddr>),
+    /// Through a proxy.
+    Through(Proxy),
 }
 
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { connect: Duration::from_secs(10), handshake: Duration::from_secs(15) }
+impl Route {
+    /// How long an attempt may take on this way: resolving, connecting and TLS together.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        match self {
+            Self::Direct | Self::From(_) => Duration::from_secs(15),
+            // Tor builds a circuit first.
+            Self::Through(_) => Duration::from_secs(45),
+        }
     }
+}
+
+/// How to dial.
+#[derive(Debug, Clone)]
+pub struct Dial {
+    /// The way.
+    pub route: Route,
+    /// How long it may take; mostly [`Route::limit`].
+    pub limit: Duration,
+    /// The encoding of lines that are not UTF-8.
+    pub fallback: Option<&'static Encoding>,
+    /// For the order of addresses.
+    pub seed: u64,
+    /// Who asks for our user by RFC 1413 is told this name.
+    pub ident: Option<(Ident, String)>,
+}
+
+/// An open connection, ready for registration's first line.
+#[derive(Debug)]
+pub struct Dialed {
+    /// The connection.
+    pub connection: Connection,
+    /// While it is kept, the server can ask who this is.
+    pub ident: Option<Entry>,
 }
 
 /// Why there is no connection.
@@ -88,6 +136,39 @@ pub enum DialError {
         /// What the system says.
         source: io::Error,
     },
+    /// The names of onion services mean nothing to a resolver, and must not be shown to it (RFC 7686).
+    #[error("{server} is an onion service: it can be reached only through a proxy (Tor)")]
+    Onion {
+        /// The server.
+        server: Server,
+    },
+    /// It has no address of a family that we dial from.
+    #[error("{server} has only {} addresses, and `bind` names none of that kind to dial from", family(*.address))]
+    Family {
+        /// The server.
+        server: Server,
+        /// One of its addresses.
+        address: IpAddr,
+    },
+    /// The address to dial from is not ours.
+    #[error(
+        "nothing can be dialled from {address}, which is no address of this machine: `bind` in the configuration \
+         names it, and docs/operations.md tells how to make it one"
+    )]
+    NotOurs {
+        /// The address.
+        address: IpAddr,
+    },
+    /// The proxy did not connect us.
+    #[error("{server} was not reached through the proxy {proxy}: {reason}")]
+    Proxy {
+        /// The server.
+        server: Server,
+        /// The proxy.
+        proxy: Server,
+        /// What it answered.
+        reason: String,
+    },
     /// All its addresses are private, and it may not have such.
     #[error("{server} is at a private address, {address}; where that is meant, set allow_private: true")]
     Private {
@@ -106,87 +187,110 @@ pub enum DialError {
     },
 }
 
-/// More addresses of one name are not tried: the attempt would take minutes.
-const MOST_ADDRESSES: usize = 6;
+fn family(address: IpAddr) -> &'static str {
+    if address.is_ipv6() { "IPv6" } else { "IPv4" }
+}
 
 /// Connects to a server, ready for registration's first line.
-pub async fn dial(
-    server: &Server,
-    tls: &Tls,
-    timeouts: Timeouts,
-    fallback: Option<&'static Encoding>,
-) -> Result<Connection, DialError> {
-    let stream = connect(server, timeouts.connect).await?;
+pub async fn dial(server: &Server, tls: &Tls, how: &Dial) -> Result<Dialed, DialError> {
+    let attempt = timeout(how.limit, attempt(server, tls, how)).await;
+    attempt.unwrap_or_else(|_| Err(DialError::TimedOut { server: server.clone(), after: how.limit }))
+}
+
+async fn attempt(server: &Server, tls: &Tls, how: &Dial) -> Result<Dialed, DialError> {
+    let mut jitter = Jitter::new(how.seed);
+    let stream = match &how.route {
+        Route::Direct => connect(server, &[], &mut jitter).await?,
+        Route::From(addresses) => connect(server, addresses, &mut jitter).await?,
+        Route::Through(proxy) => connect_through(server, proxy, &mut jitter).await?,
+    };
     // Lines are small, and people wait for them.
     let _ = stream.set_nodelay(true);
+    // Before TLS: many servers ask while they greet.
+    let ident = match &how.route {
+        Route::Through(_) => None,
+        _ => how.ident.as_ref().and_then(|(ident, name)| {
+            Some(ident.register(stream.local_addr().ok()?, stream.peer_addr().ok()?, name))
+        }),
+    };
     if !server.tls {
-        return Ok(Connection::new(stream, fallback));
+        return Ok(Dialed { connection: Connection::new(stream, how.fallback), ident });
     }
-    match timeout(timeouts.handshake, tls.connect(&server.host, stream)).await {
-        Ok(Ok(stream)) => Ok(Connection::new(stream, fallback)),
-        Ok(Err(source)) => Err(DialError::Tls { server: server.clone(), source }),
-        Err(_) => Err(DialError::TimedOut { server: server.clone(), after: timeouts.handshake }),
+    match tls.connect(&server.host, stream).await {
+        Ok(stream) => Ok(Dialed { connection: Connection::new(stream, how.fallback), ident }),
+        Err(source) => Err(DialError::Tls { server: server.clone(), source }),
     }
 }
 
-async fn connect(server: &Server, limit: Duration) -> Result<TcpStream, DialError> {
-    let timed_out = || DialError::TimedOut { server: server.clone(), after: limit };
+async fn connect(server: &Server, from: &[IpAddr], jitter: &mut Jitter) -> Result<TcpStream, DialError> {
+    if is_onion(server) {
+        return Err(DialError::Onion { server: server.clone() });
+    }
     let not_found = |reason: String| DialError::NotFound { server: server.clone(), reason };
-    let found =
-        timeout(limit, lookup_host((server.host.as_str(), server.port))).await.map_err(|_| timed_out())?;
+    let found = lookup_host((server.host.as_str(), server.port)).await;
     let mut addresses: Vec<SocketAddr> = found.map_err(|error| not_found(error.to_string()))?.collect();
-    if !server.private
-        && let Some(first) = addresses.first().map(SocketAddr::ip)
-    {
+    let Some(first) = addresses.first().map(SocketAddr::ip) else {
+        return Err(not_found("it has no address".to_owned()));
+    };
+    if !server.private {
         addresses.retain(|address| !is_private(address.ip()));
         if addresses.is_empty() {
             return Err(DialError::Private { server: server.clone(), address: first });
         }
     }
-    let mut last = not_found("it has no address".to_owned());
-    for address in addresses.into_iter().take(MOST_ADDRESSES) {
-        last = match timeout(limit, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                DialError::Refused { server: server.clone() }
-            }
-            Ok(Err(source)) => DialError::Unreachable { server: server.clone(), source },
-            Err(_) => timed_out(),
-        };
+    let source = |to: &SocketAddr| from.iter().copied().find(|from| from.is_ipv6() == to.is_ipv6());
+    if !from.is_empty() {
+        let first = addresses[0].ip();
+        addresses.retain(|address| source(address).is_some());
+        if addresses.is_empty() {
+            return Err(DialError::Family { server: server.clone(), address: first });
+        }
     }
-    Err(last)
+    let attempt = |address: SocketAddr| connect_to(server, source(&address), address);
+    let connected = race::race(race::order(addresses, jitter), attempt).await;
+    connected.unwrap_or_else(|| Err(not_found("it has no address".to_owned())))
 }
 
-/// Whether an address is one that the internet does not route: loopback, private, link-local, shared, unique local,
-/// documentation, multicast, or one of these written as IPv6.
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_loopback()
-                || v4.is_private()
-                || v4.is_link_local()
-                || v4.is_documentation()
-                || v4.is_multicast()
-                || a == 0
-                || a >= 240
-                // Carriers' own (RFC 6598) and benchmarks (RFC 2544).
-                || (a == 100 && (64..128).contains(&b))
-                || (a == 198 && (18..20).contains(&b))
-        }
-        IpAddr::V6(v6) => {
-            let [first, second, ..] = v6.segments();
-            v6.is_loopback()
-                || v6.is_unspecified()
-                || v6.is_multicast()
-                || v6.is_unique_local()
-                || v6.is_unicast_link_local()
-                // NAT64 and 6to4 lead to IPv4 addresses of somebody's choice; documentation.
-                || (first == 0x64 && second == 0xff9b)
-                || first == 0x2002
-                || (first == 0x2001 && second == 0xdb8)
-        }
+async fn connect_to(server: &Server, from: Option<IpAddr>, to: SocketAddr) -> Result<TcpStream, DialError> {
+    let socket = if to.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() };
+    let unreachable = |source| DialError::Unreachable { server: server.clone(), source };
+    let socket = socket.map_err(unreachable)?;
+    if let Some(address) = from {
+        socket.bind(SocketAddr::new(address, 0)).map_err(|source| match source.kind() {
+            io::ErrorKind::AddrNotAvailable => DialError::NotOurs { address },
+            _ => unreachable(source),
+        })?;
     }
+    socket.connect(to).await.map_err(|source| match source.kind() {
+        io::ErrorKind::ConnectionRefused => DialError::Refused { server: server.clone() },
+        _ => unreachable(source),
+    })
+}
+
+async fn connect_through(
+    server: &Server,
+    proxy: &Proxy,
+    jitter: &mut Jitter,
+) -> Result<TcpStream, DialError> {
+    // The proxy resolves names; an address that stands there as such needs nobody to.
+    let literal = server.host.parse::<IpAddr>().ok();
+    let local = is_local_name(&server.host).then_some(IpAddr::from([127, 0, 0, 1]));
+    if !server.private
+        && let Some(address) = literal.filter(|address| is_private(*address)).or(local)
+    {
+        return Err(DialError::Private { server: server.clone(), address });
+    }
+    let failed = |error: DialError| DialError::Proxy {
+        server: server.clone(),
+        proxy: proxy.server(),
+        reason: error.to_string(),
+    };
+    let stream = connect(&proxy.server(), &[], jitter).await.map_err(failed)?;
+    proxy::connect(stream, proxy, server).await
+}
+
+fn is_onion(server: &Server) -> bool {
+    server.host.trim_end_matches('.').to_ascii_lowercase().ends_with(".onion")
 }
 
 #[cfg(test)]

@@ -28,4 +28,12 @@ impl Jitter {
         let fraction = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         duration.mul_f64(0.75 + fraction / 2.0)
     }
+
+    /// Puts what is in a slice into another order (Fisher and Yates).
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for end in (1..items.len()).rev() {
+            // So few items that the remainder's bias is none.
+            items.swap(end, (self.next() % (end as u64 + 1)) as usize);
+        }
+    }
 }

@@ -72,6 +72,15 @@ pub enum State {
 /// The name under which ZNC itself speaks.
 const ZNC: &str = "irc.znc.in";
 
+/// Why the server will not have us.
+#[derive(Debug, Clone)]
+struct Expelled {
+    reason: String,
+    verdict: Verdict,
+    /// Since when.
+    at: Instant,
+}
+
 /// One connection's state.
 #[derive(Debug)]
 pub struct Session {
@@ -104,6 +113,8 @@ pub struct Session {
     closing_since: Option<Instant>,
     /// A failure found before there was anybody to tell.
     refused: Option<&'static str>,
+    /// The server has said that it will not have us, and mostly says more before it closes.
+    expelled: Option<Expelled>,
     /// `Disconnect` was told: nothing more is read, told or sent.
     ended: bool,
 }
@@ -137,6 +148,7 @@ impl Session {
             keepalive_sent: None,
             closing_since: None,
             refused: None,
+            expelled: None,
             ended: false,
             config,
         };
@@ -336,6 +348,12 @@ impl Session {
     #[must_use]
     pub fn registered_at(&self) -> Option<Instant> {
         self.registered_at
+    }
+
+    /// Why the server will not have us, if it has said so and not yet how it ends: for an owner who sees it close.
+    #[must_use]
+    pub fn expelled(&self) -> Option<(&str, Verdict)> {
+        self.expelled.as_ref().map(|expelled| (expelled.reason.as_str(), expelled.verdict))
     }
 
     /// A failure that `new` could not tell.

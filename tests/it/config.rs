@@ -242,6 +242,47 @@ fn the_smallest_file_is_complete_with_the_defaults() {
     "line 3: networks.a.password: it would never be sent: no server has verified TLS, and `plaintext_credentials` is \
      not set"
 )]
+#[case::bind_to_a_name(
+    "networks:\n  oftc:\n    bind: [ eth0 ]\n",
+    "line 3: networks.oftc.bind[0]: it must be an IP address, such as 192.0.2.7, or an IPv6 prefix, such as \
+     2001:db8:1::/64"
+)]
+#[case::bind_to_a_prefixs_address(
+    "networks:\n  oftc:\n    bind:\n      - 2001:db8::1/64\n",
+    "line 4: networks.oftc.bind[0]: the bits after its length must be zero, as in 2001:db8:1::/64"
+)]
+#[case::bind_twice(
+    "networks:\n  oftc:\n    bind:\n      - 192.0.2.1\n      - 192.0.2.2\n",
+    "line 5: networks.oftc.bind[1]: there may be only one of each family, IPv4 and IPv6"
+)]
+#[case::bind_to_a_number(
+    "networks:\n  oftc:\n    bind: [ 1 ]\n",
+    "networks.oftc.bind[0]: it must be text; put quotes around it"
+)]
+#[case::bind_and_proxy(
+    "networks:\n  oftc:\n    bind: [ 192.0.2.1 ]\n    proxy: { address: \"tor:9050\" }\n",
+    "line 3: networks.oftc.bind: it is of no use with a proxy, which dials from its own address"
+)]
+#[case::proxy_without_port(
+    "networks:\n  oftc:\n    proxy:\n      address: tor\n",
+    "line 4: networks.oftc.proxy.address: it must be a host and a port, such as 127.0.0.1:9050 or [::1]:9050"
+)]
+#[case::proxy_without_address(
+    "networks:\n  oftc:\n    proxy:\n      user: towline\n",
+    "line 3: networks.oftc.proxy: it has no `address`"
+)]
+#[case::proxy_with_half_a_login(
+    "networks:\n  oftc:\n    proxy:\n      address: tor:9050\n      user: towline\n",
+    "line 3: networks.oftc.proxy: `user` and `password` go together"
+)]
+#[case::slower_than_to_begin_with(
+    "networks:\n  oftc:\n    connections:\n      interval: 2\n      fastest: 3\n",
+    "line 5: networks.oftc.connections.fastest: it must not be longer than `interval`"
+)]
+#[case::ident_without_port(
+    "ident:\n  listen: 0.0.0.0\n",
+    "line 2: ident.listen: it must be an IP address and a port, such as 0.0.0.0:113"
+)]
 #[case::charset(
     "networks:\n  libera:\n    charset: utf-16\n",
     "line 3: networks.libera.charset: it must be the label of an encoding that contains ASCII, such as utf-8, \
@@ -350,6 +391,47 @@ fn a_file_replaces_single_keys_of_a_preset() {
         (1, "my.oftc.net", 6697)
     );
     assert!(config.network("hackint").is_some());
+}
+
+#[rstest]
+#[case::default("oftc", "", 4, 3, 1)]
+#[case::a_presets_own("ircnet", "", 4, 5, 5)]
+#[case::as_the_file_says("oftc", "parallel: 2, interval: 1m, fastest: 30s", 2, 60, 30)]
+#[case::an_interval_is_a_limit("oftc", "interval: 10", 4, 10, 10)]
+#[case::as_fast_as_can_be("oftc", "interval: 0", 4, 0, 0)]
+fn connections_follow_each_other_as_the_network_bears(
+    #[case] network: &str,
+    #[case] connections: &str,
+    #[case] parallel: u32,
+    #[case] interval: u64,
+    #[case] fastest: u64,
+) {
+    let more = match connections {
+        "" => String::new(),
+        connections => format!("networks: {{ {network}: {{ connections: {{ {connections} }} }} }}\n"),
+    };
+    let config = parse(&plus(&more)).unwrap();
+    let found = config.network(network).unwrap().connections;
+    let found = (found.parallel, found.interval.as_secs(), found.fastest.as_secs());
+    assert_eq!(found, (parallel, interval, fastest));
+}
+
+#[test]
+fn a_network_may_be_reached_through_a_proxy_or_from_certain_addresses() {
+    let config = parse(&plus(
+        "networks:\n  oftc: { proxy: { address: \"[::1]:9050\" } }\n  hackint:\n    proxy: { address: tor:9050, \
+         user: u, password: hunter2 }\n  libera: { bind: [ 192.0.2.1, \"2001:db8::/64\" ] }\n\
+         ident: { listen: \"[::]:113\" }\n",
+    ))
+    .unwrap();
+    let proxy = |name: &str| config.network(name).unwrap().proxy.clone().unwrap();
+    assert_eq!((proxy("oftc").host.as_str(), proxy("oftc").port), ("::1", 9050));
+    assert!(proxy("oftc").login.is_none() && proxy("hackint").login.is_some());
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let bind = &config.network("libera").unwrap().bind;
+    let addresses: Vec<String> = bind.iter().map(|bind| bind.address(1).to_string()).collect();
+    assert_eq!(addresses, ["192.0.2.1", "2001:db8::101"]);
+    assert_eq!(config.ident.unwrap().port(), 113);
 }
 
 #[rstest]

@@ -78,7 +78,7 @@ impl Towline {
             // The rig's server minds no flood, and its people are in a hurry.
             let entry = format!(
                 "  {slug}:\n    name: {name}\n    servers:\n      - {server}\n    allow_private: true\n    \
-                 flood: {{ burst: 100, interval_ms: 1 }}\n{more}"
+                 flood: {{ burst: 100, interval_ms: 1 }}\n    connections: {{ interval: 0 }}\n{more}"
             );
             text.push_str(&entry);
         }

@@ -61,6 +61,7 @@ impl Actor {
                 if let Some(link) = &mut self.link {
                     link.since = Some(self.bridge.clock.unix_ms());
                 }
+                self.on_taken();
                 self.last_reason = None;
                 self.told.clear();
                 self.keep_gaps();

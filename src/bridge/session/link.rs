@@ -3,37 +3,45 @@
 //! | state | `link` | `dialing` | `retry_at` | `stuck` |
 //! |---|---|---|---|---|
 //! | idle: the user wants no connection | – | – | – | no |
-//! | dialling | – | yes | – | no |
+//! | waiting for its turn, or dialling | – | yes | – | no |
 //! | registering or connected | yes | – | – | no |
 //! | waiting for the next attempt | – | – | yes | no |
 //! | needs the user (a wrong password, a forbidden nick) | – | – | – | yes |
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
+use super::super::Bridge;
+use super::super::turns::Turn;
 use super::{Actor, wording};
 use crate::config;
 use crate::format::RichText;
 use crate::irc::connection::Connection;
-use crate::irc::dial::{self, DialError, Timeouts};
+use crate::irc::dial::{self, Dial, DialError, Proxy, Route};
+use crate::irc::governor::Urgency;
+use crate::irc::ident::Entry;
 use crate::irc::queue::FloodLimits;
 use crate::irc::sasl::SaslPlain;
 use crate::irc::session::{Event, Session, SessionConfig, Verdict};
 use crate::irc::tls::{Tls, TlsSettings};
 use crate::irc::wire::Message;
 use crate::names::Nick;
+use crate::store::SessionRow;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
 
-pub(super) type Dialed = Result<Connection, DialError>;
+/// The connection, and the turn that it was made in, which lasts until the server has taken us.
+pub(super) type Dialed = Result<(dial::Dialed, Turn), DialError>;
 pub(super) type Dialing = BoxFuture<'static, Dialed>;
 
 /// How long the last bytes of a session may take.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// Reasons that are remembered as told.
 const MOST_REASONS: usize = 8;
+/// How long after its user was last there a session goes before others.
+const ACTIVE: Duration = Duration::from_hours(1);
 
 /// A connection and the protocol on it.
 pub(super) struct Link {
@@ -41,6 +49,30 @@ pub(super) struct Link {
     pub(super) connection: Connection,
     /// Since when it has been on the network, in milliseconds since 1970.
     pub(super) since: Option<i64>,
+    /// Until it is on the network.
+    turn: Option<Turn>,
+    /// Lets the server ask who this is.
+    _ident: Option<Entry>,
+}
+
+/// How much the session wants to be connected.
+pub(super) struct Wish {
+    /// Since when.
+    since: Instant,
+    /// When the network refused it in words that may mean all of us.
+    refused_at: Option<Instant>,
+    /// When its user last wrote something.
+    active_at: Option<Instant>,
+    /// How far the inbox was then.
+    cursor: i64,
+    /// Its user asked for it.
+    asked: bool,
+}
+
+impl Wish {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { since: now, refused_at: None, active_at: None, cursor: 0, asked: false }
+    }
 }
 
 /// Waits for the dialler, for ever where nobody dials.
@@ -59,15 +91,32 @@ pub(super) async fn receive(link: Option<&mut Link>, messages: &mut Vec<Message>
     }
 }
 
+/// The user name on IRC that somebody has set, here or for all their sessions.
+async fn username(bridge: &Bridge, row: &SessionRow) -> Result<Option<String>, StoreError> {
+    let mut value = bridge.store.setting(&settings::USERNAME, Scope::Session, row.id).await?;
+    if value.is_none() && settings::USERNAME.scopes.contains(&Scope::User) {
+        value = bridge.store.setting(&settings::USERNAME, Scope::User, row.user).await?;
+    }
+    Ok(value.map(|value| value.text().to_owned()))
+}
+
+/// For jitter, which without randomness is still jitter.
+fn seed() -> u64 {
+    let mut seed = [0; 8];
+    let _ = crate::clock::random_bytes(&mut seed);
+    u64::from_ne_bytes(seed)
+}
+
 impl Actor {
     /// The server whose turn it is.
     fn server(&self) -> config::Server {
         self.network.servers[self.next_server % self.network.servers.len()].clone()
     }
 
-    /// Dials the server whose turn it is. The link, if there is one, stays as it is.
+    /// Dials the server whose turn it is, when it is ours. The link, if there is one, stays as it is.
     pub(super) fn dial(&mut self) {
         self.retry_at = None;
+        self.wish.refused_at = None;
         self.stuck = false;
         if self.link.is_some() || self.dialing.is_some() {
             return;
@@ -78,12 +127,79 @@ impl Actor {
             self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
         }
         let tls = self.tls(&server);
-        let charset = self.network.charset;
         let private = self.network.allow_private;
+        let (gate, route) = (self.bridge.gate(&self.network), self.route());
+        let (session, urgency, since) = (self.row.id, self.urgency(), self.wish.since);
+        let (charset, seed) = (self.network.charset, seed());
+        let (bridge, row, default_username) =
+            (self.bridge.clone(), self.row.clone(), self.default_username());
         self.dialing = Some(Box::pin(async move {
+            let turn = gate.turn(session, urgency, since).await;
             let address = dial::Server { host: server.host, port: server.port, tls: server.tls, private };
-            dial::dial(&address, &tls, Timeouts::default(), Some(charset)).await
+            // A store that fails is told by what comes next.
+            let username = username(&bridge, &row).await.ok().flatten().unwrap_or(default_username);
+            let how = Dial {
+                limit: route.limit(),
+                route,
+                fallback: Some(charset),
+                seed,
+                ident: Some((bridge.ident.clone(), username)),
+            };
+            Ok((dial::dial(&address, &tls, &how).await?, turn))
         }));
+    }
+
+    /// The way to the network. Through a proxy each session shows another login, unless the proxy wants a certain one.
+    fn route(&self) -> Route {
+        match &self.network.proxy {
+            Some(proxy) => {
+                let of_session = || {
+                    let session = format!("session-{}", self.row.id);
+                    ("towline".to_owned(), session.into())
+                };
+                let (user, password) = proxy.login.clone().unwrap_or_else(of_session);
+                Route::Through(Proxy { host: proxy.host.clone(), port: proxy.port, user, password })
+            }
+            None if self.network.bind.is_empty() => Route::Direct,
+            None => Route::From(self.network.bind.iter().map(|bind| bind.address(self.row.user)).collect()),
+        }
+    }
+
+    fn urgency(&self) -> Urgency {
+        let now = self.now();
+        let is_active = self.wish.active_at.is_some_and(|at| now < at + ACTIVE);
+        if self.wish.asked {
+            Urgency::Asked
+        } else if is_active || self.outbound.waiting() > 0 {
+            Urgency::Active
+        } else {
+            Urgency::Ordinary
+        }
+    }
+
+    /// Looks, after it was woken, whether it is needed more than it was, and whether it still has to wait.
+    pub(super) fn look_at_gate(&mut self) {
+        let now = self.now();
+        if std::mem::replace(&mut self.wish.cursor, self.outbound.cursor) != self.outbound.cursor {
+            self.wish.active_at = Some(now);
+        }
+        let urgency = self.urgency();
+        if self.dialing.is_some() && urgency > Urgency::Ordinary {
+            self.bridge.gate(&self.network).raise(self.row.id, urgency);
+        }
+        if self.wish.refused_at.is_some_and(|at| self.bridge.gate(&self.network).opened_after(at)) {
+            self.wish.refused_at = None;
+            self.retry_at = self.retry_at.map(|at| at.min(now));
+        }
+    }
+
+    /// The server has taken us: the next one may go, and whoever waits for the network to open.
+    pub(super) fn on_taken(&mut self) {
+        self.wish.asked = false;
+        let turn = self.link.as_mut().and_then(|link| link.turn.take());
+        if turn.is_some_and(Turn::registered) {
+            self.bridge.wake_sessions_of(&self.row.network);
+        }
     }
 
     /// The TLS set-up for a server, which all sessions share: roots are read once.
@@ -97,13 +213,13 @@ impl Actor {
     pub(super) async fn on_dialed(&mut self, dialed: Dialed) -> Result<(), StoreError> {
         self.dialing = None;
         match dialed {
-            Ok(connection) => {
+            Ok((dial::Dialed { connection, ident }, turn)) => {
                 if self.must_reload {
                     self.reload().await?;
                 }
                 let config = self.session_config().await?;
                 let session = Session::new(config, self.now());
-                self.link = Some(Link { session, connection, since: None });
+                self.link = Some(Link { session, connection, since: None, turn: Some(turn), _ident: ident });
                 Ok(())
             }
             Err(error) => {
@@ -130,7 +246,7 @@ impl Actor {
         let nick = nick.unwrap_or_else(|| self.default_nick());
         let alternatives = text(wanted(&settings::NICK_ALTERNATIVES).await?).unwrap_or_default();
         let alternatives = alternatives.split(' ').filter_map(|nick| Nick::new(nick).ok()).collect();
-        let username = text(wanted(&settings::USERNAME).await?).unwrap_or_else(|| self.default_username());
+        let username = username(&self.bridge, &self.row).await?.unwrap_or_else(|| self.default_username());
         let realname = text(wanted(&settings::REALNAME).await?).unwrap_or_else(|| nick.as_str().to_owned());
         let account = text(wanted(&settings::SASL_ACCOUNT).await?);
         let password = wanted(&settings::SASL_PASSWORD).await?;
@@ -138,8 +254,6 @@ impl Actor {
             .zip(password)
             .map(|(account, password)| SaslPlain { account, password: password.into_secret() });
         let channels = self.channels_to_enter().await?;
-        let mut seed = [0; 8];
-        let _ = crate::clock::random_bytes(&mut seed);
         Ok(SessionConfig {
             nick,
             alternatives,
@@ -153,7 +267,7 @@ impl Actor {
             channels,
             pool: self.bridge.nick_pool(&self.row.network),
             flood: FloodLimits { burst: self.network.flood.burst, interval: self.network.flood.interval },
-            seed: u64::from_ne_bytes(seed),
+            seed: seed(),
             started_at_ms: self.bridge.clock.unix_ms(),
         })
     }
@@ -172,17 +286,27 @@ impl Actor {
 
     /// The connection is gone, or has to go.
     pub(super) async fn lose_connection(&mut self, reason: &str) -> Result<(), StoreError> {
-        self.end_link(reason, Verdict::Retry).await
+        let expelled = self.link.as_ref().and_then(|link| link.session.expelled());
+        let (reason, verdict) = expelled
+            .map_or((reason.to_owned(), Verdict::Retry), |(reason, verdict)| (reason.to_owned(), verdict));
+        self.end_link(&reason, verdict).await
     }
 
     /// Ends the link and does what the verdict says.
     pub(super) async fn end_link(&mut self, reason: &str, verdict: Verdict) -> Result<(), StoreError> {
+        if self.link.is_some() {
+            self.bridge.gate(&self.network).refused(self.row.id, verdict);
+        }
         if !self.close_link().await? {
             return Ok(());
         }
         match verdict {
             Verdict::Retry => self.retry(reason, None),
             Verdict::Hold(pause) => self.retry(reason, Some(pause)),
+            Verdict::Throttled(pause) | Verdict::Banned(pause) => {
+                self.retry(reason, Some(pause));
+                self.wish.refused_at = Some(self.now());
+            }
             Verdict::NeedUser => {
                 self.stuck = true;
                 self.last_reason = Some(reason.to_owned());
@@ -206,7 +330,9 @@ impl Actor {
         // Only what was committed as leaving is written: the lines that wait go with the next connection.
         let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
         if let Some(registered_at) = link.session.registered_at() {
-            self.backoff.reset_after(self.now().saturating_duration_since(registered_at));
+            let now = self.now();
+            self.backoff.reset_after(now.saturating_duration_since(registered_at));
+            self.wish.since = now;
         } else {
             self.next_server += 1;
         }
@@ -272,6 +398,13 @@ impl Actor {
         self.last_reason = None;
         self.nick_losses = 0;
         self.told.clear();
+        self.wish.asked = true;
+        if self.dialing.is_none() && self.retry_at.is_none() {
+            self.wish.since = self.now();
+        }
+        if self.dialing.is_some() {
+            self.bridge.gate(&self.network).raise(self.row.id, Urgency::Asked);
+        }
         self.dial();
         Ok(())
     }
@@ -281,6 +414,7 @@ impl Actor {
         self.row.connect = false;
         self.bridge.store.set_connect(self.row.id, false).await?;
         (self.retry_at, self.dialing, self.stuck, self.last_reason) = (None, None, false, None);
+        self.wish = Wish::new(self.now());
         self.told.clear();
         self.say_goodbye(reason).await?;
         self.close_link().await?;

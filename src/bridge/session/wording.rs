@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-pub(super) use crate::names::is_service;
 use crate::format::RichText;
 use crate::irc::session::{Obstacle, Retry, Standing, Trigger};
+pub(super) use crate::names::is_service;
 use crate::names::{CaseMapping, Nick};
 
 /// A duration as people say it.

@@ -89,8 +89,12 @@ pub enum ServerMessageKind {
 pub enum Verdict {
     /// Connect again, after the usual backoff.
     Retry,
-    /// Not before this time has gone.
+    /// Not before this time has gone: somebody wanted this connection to end.
     Hold(Duration),
+    /// Not before this time has gone: too many connections, or too fast. All who connect from here may be meant.
+    Throttled(Duration),
+    /// Not before this time has gone: a ban, perhaps of all who connect from here.
+    Banned(Duration),
     /// Only when the user has changed something.
     NeedUser,
 }

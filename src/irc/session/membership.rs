@@ -19,7 +19,7 @@ use super::batches::Context;
 use super::event::{Event, ServerMessageKind, Verdict};
 use super::outgoing::join_lines;
 use super::wishes::{Trigger, short_name};
-use super::{Session, State};
+use super::{Expelled, Session, State};
 
 impl Session {
     /// Queues as many JOIN lines as these channels need, those first that stand first.
@@ -296,7 +296,17 @@ impl Session {
         }
         let from = self.source(message);
         events.push(Event::ServerMessage { from, kind: ServerMessageKind::Error, text: text.clone() });
-        self.disconnect(text, verdict, events);
+        match self.expelled.take() {
+            Some(Expelled { reason, verdict: before, .. }) => {
+                // The one that says more about it decides: mostly the `ERROR`, unless that only says that it closes.
+                let verdict = match verdict {
+                    Verdict::Retry | Verdict::Hold(_) => before,
+                    verdict => verdict,
+                };
+                self.disconnect(format!("{reason}: {text}"), verdict, events);
+            }
+            None => self.disconnect(text, verdict, events),
+        }
     }
 
     pub(super) fn on_chghost(&mut self, message: &Message) {

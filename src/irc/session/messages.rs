@@ -143,6 +143,10 @@ impl Session {
         now: Instant,
         events: &mut Vec<Event>,
     ) {
+        if self.registered_at.is_none() && message.param(1).starts_with("ACCOUNT_REQUIRED") {
+            let reason = message.params.last().cloned().unwrap_or_default();
+            return self.disconnect(reason, super::Verdict::NeedUser, events);
+        }
         let command = message.param(0).to_ascii_uppercase();
         let (contexts, reason) = match &message.params[..] {
             [_, _, contexts @ .., reason] => (contexts, Some(reason)),

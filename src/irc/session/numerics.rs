@@ -10,22 +10,22 @@ use std::time::Instant;
 use crate::irc::numerics::{
     ERR_BADCHANMASK, ERR_BADCHANNAME, ERR_BADCHANNELKEY, ERR_BADMASK, ERR_BADPING, ERR_BANNEDFROMCHAN,
     ERR_BANNICKCHANGE, ERR_CANNOTSENDTOCHAN, ERR_CANNOTSENDTOUSER, ERR_CANTSENDTOUSER, ERR_CHANNELISFULL,
-    ERR_DELAYREJOIN, ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVITEONLYCHAN, ERR_LINKCHANNEL,
-    ERR_MONLISTFULL, ERR_NEEDMOREPARAMS, ERR_NEEDREGGEDNICK, ERR_NICKCOLLISION, ERR_NICKNAMEINUSE,
-    ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN, ERR_NOCTCPSALLOWED, ERR_NOMOTD, ERR_NONICKCHANGE, ERR_NONONREG,
-    ERR_NOPERMFORHOST, ERR_NORECIPIENT, ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOSUCHSERVER,
+    ERR_DELAYREJOIN, ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVALIDUSERNAME, ERR_INVITEONLYCHAN,
+    ERR_LINKCHANNEL, ERR_MONLISTFULL, ERR_NEEDMOREPARAMS, ERR_NEEDREGGEDNICK, ERR_NICKCOLLISION,
+    ERR_NICKNAMEINUSE, ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN, ERR_NOCTCPSALLOWED, ERR_NOMOTD, ERR_NONICKCHANGE,
+    ERR_NONONREG, ERR_NOPERMFORHOST, ERR_NORECIPIENT, ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOSUCHSERVER,
     ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL, ERR_NOTOPLEVEL, ERR_OPERONLY, ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN,
     ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE, ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS,
     ERR_UNAVAILRESOURCE, ERR_UNKNOWNCOMMAND, ERR_WASNOSUCHNICK, ERR_WILDTOPLEVEL, ERR_YOUREBANNEDCREEP,
-    RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN, RPL_ISON, RPL_ISUPPORT, RPL_LOGGEDIN,
-    RPL_MONOFFLINE, RPL_MONONLINE, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS, RPL_TOPIC, RPL_TOPICWHOTIME,
-    RPL_WELCOME,
+    ERR_YOUWILLBEBANNED, RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN, RPL_ISON,
+    RPL_ISUPPORT, RPL_LOGGEDIN, RPL_MONOFFLINE, RPL_MONONLINE, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS,
+    RPL_TOPIC, RPL_TOPICWHOTIME, RPL_WELCOME,
 };
 use crate::irc::wire::{Line, Message, Source};
 
 use super::batches::Context;
 use super::event::{Event, Verdict};
-use super::{Session, State};
+use super::{Expelled, Session, State};
 
 /// Whether a labelled numeric says that the line did not work.
 pub(super) fn is_error(code: u16) -> bool {
@@ -116,8 +116,17 @@ impl Session {
                 self.on_nick_refused(code, params, now, events);
                 true
             }
-            ERR_PASSWDMISMATCH | ERR_NOPERMFORHOST | ERR_YOUREBANNEDCREEP => {
-                self.on_not_welcome(code, reason, events);
+            ERR_YOUREBANNEDCREEP | ERR_YOUWILLBEBANNED => {
+                self.on_banned(reason, now);
+                true
+            }
+            ERR_NOPERMFORHOST if self.registered_at.is_none() => {
+                self.on_banned(reason, now);
+                true
+            }
+            // Later, 464 is about `OPER`, say, which ends nothing.
+            ERR_PASSWDMISMATCH | ERR_INVALIDUSERNAME if self.registered_at.is_none() => {
+                self.disconnect(reason, Verdict::NeedUser, events);
                 true
             }
             RPL_ISON => self.on_ison(reason, now),
@@ -196,17 +205,12 @@ impl Session {
         }
     }
 
-    /// 463, 464, 465: the server will not have us.
-    fn on_not_welcome(&mut self, code: u16, reason: &str, events: &mut Vec<Event>) {
-        let verdict = match code {
-            ERR_PASSWDMISMATCH => Verdict::NeedUser,
-            _ => match super::classify(reason) {
-                // 465 is a ban, whatever it says.
-                Verdict::Retry => Verdict::Hold(std::time::Duration::from_hours(1)),
-                verdict => verdict,
-            },
-        };
-        self.disconnect(reason, verdict, events);
+    /// 463, 465, 466: a ban. What it is for and how long mostly stands in the `ERROR` that follows.
+    fn on_banned(&mut self, reason: &str, now: Instant) {
+        // 466 needs no text.
+        let reason = if reason.is_empty() { "the server is about to ban us" } else { reason };
+        let verdict = super::verdict::classify_ban(reason);
+        self.expelled = Some(Expelled { reason: reason.to_owned(), verdict, at: now });
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::irc::wire::Line;
 
 use super::event::{Event, Verdict};
-use super::{Session, State};
+use super::{Expelled, Session, State};
 
 /// From the connection to 001.
 const REGISTRATION: Duration = Duration::from_mins(1);
@@ -22,6 +22,8 @@ const IDLE: Duration = Duration::from_secs(90);
 const ANSWER: Duration = Duration::from_secs(30);
 /// A server that talks but does not answer PING.
 const FENCE: Duration = Duration::from_mins(2);
+/// From the news that we are banned to the end of the connection.
+const EXPULSION: Duration = Duration::from_secs(5);
 /// From QUIT to the end of the connection.
 const CLOSING: Duration = Duration::from_secs(10);
 
@@ -48,6 +50,7 @@ impl Session {
             self.nicks.next_step().filter(|_| self.state == State::Ready),
             self.wishes.next_try().filter(|_| self.state == State::Ready),
             self.closing_since.map(|at| at + CLOSING),
+            self.expelled.as_ref().map(|expelled| expelled.at + EXPULSION),
         ]
         .into_iter()
         .flatten()
@@ -80,6 +83,9 @@ impl Session {
             },
             State::Ready => self.tick_ready(now, events),
             State::Closing => {}
+        }
+        if let Some(Expelled { reason, verdict, .. }) = self.expelled.take_if(|it| it.at + EXPULSION <= now) {
+            self.disconnect(reason, verdict, events);
         }
         self.time_out_requests(now, events);
         if self.fences.oldest().is_some_and(|at| at + FENCE <= now) {

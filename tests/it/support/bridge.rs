@@ -49,6 +49,7 @@ pub(crate) struct Builder {
     /// Networks as the configuration has them.
     raw_networks: String,
     flood: String,
+    connections: String,
     stale_after: Option<Duration>,
     extra: String,
     irc_server: Option<SocketAddr>,
@@ -87,6 +88,12 @@ impl Builder {
     /// The flood control of the networks; off where nothing is said.
     pub(crate) fn flood(mut self, yaml: &str) -> Self {
         yaml.clone_into(&mut self.flood);
+        self
+    }
+
+    /// How fast the networks' connections follow each other; as fast as they can where nothing is said.
+    pub(crate) fn connections(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.connections);
         self
     }
 
@@ -132,11 +139,11 @@ impl Builder {
             proxy = Some(Arc::new(between));
         }
         let port = server.port();
-        let flood = &self.flood;
+        let (flood, connections) = (&self.flood, &self.connections);
         let network = |(slug, name): &(String, String)| {
             format!(
                 "  {slug}:\n    name: {name}\n    allow_private: true\n    plaintext_credentials: true\n    \
-                 flood: {flood}\n    \
+                 flood: {flood}\n    connections: {connections}\n    \
                  servers: [ {{ host: 127.0.0.1, port: {port}, tls: false }} ]\n"
             )
         };
@@ -165,6 +172,7 @@ impl World {
             networks: vec![("fake".to_owned(), "FakeNet".to_owned())],
             raw_networks: String::new(),
             flood: "{ burst: 100, interval_ms: 0 }".to_owned(),
+            connections: "{ parallel: 1000, interval: 0 }".to_owned(),
             stale_after: None,
             extra: String::new(),
             irc_server: None,
@@ -301,6 +309,22 @@ impl World {
 
     /// As [`Self::start_process`], with these environment variables.
     pub(crate) fn start_process_with(&self, environment: &[(&str, &str)]) -> BridgeProcess {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_towline"));
+        command.env_clear().envs(environment.iter().copied());
+        self.start_command(command)
+    }
+
+    /// As [`Self::start_process`], with an open socket handed over as systemd does.
+    pub(crate) fn start_process_with_socket(&self, socket: std::net::TcpListener) -> BridgeProcess {
+        // The number of the process that is to take it is known only within that process.
+        let script = r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&0 </dev/null"#;
+        let mut command = tokio::process::Command::new("/bin/sh");
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_towline")]).env_clear();
+        command.stdin(std::process::Stdio::from(std::os::fd::OwnedFd::from(socket)));
+        self.start_command(command)
+    }
+
+    fn start_command(&self, mut command: tokio::process::Command) -> BridgeProcess {
         // Nobody else takes the port meanwhile: the system gives each out once in a long while.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let file = self.directory.path().join("config.yaml");
@@ -308,16 +332,8 @@ impl World {
         self.set_appservice_url(format!("http://127.0.0.1:{port}"));
         let log = self.directory.path().join("log");
         let output = std::fs::File::options().create(true).append(true).open(&log).unwrap();
-        let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_towline"))
-            .args(["run", "--config"])
-            .arg(&file)
-            .env_clear()
-            .envs(environment.iter().copied())
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        BridgeProcess { child, log }
+        command.args(["run", "--config"]).arg(&file).stderr(output).kill_on_drop(true);
+        BridgeProcess { child: command.spawn().unwrap(), log }
     }
 
     /// A user who has a chat with the bot, and its room.

@@ -210,6 +210,11 @@ impl Ircd {
         self.shared.read().connections
     }
 
+    /// The most clients that have been connected at once without being registered.
+    pub(crate) fn most_greeting(&self) -> usize {
+        self.shared.read().most_greeting
+    }
+
     /// The nicks on the server now, sorted.
     pub(crate) fn nicks(&self) -> Vec<String> {
         self.shared.read().nicks()
@@ -253,6 +258,12 @@ impl Ircd {
     pub(crate) async fn wait_gone(&self, nick: &str) {
         let look = |network: &Network| (!network.registered(nick)).then_some(());
         self.shared.wait(&format!("{nick} to be gone"), look).await;
+    }
+
+    /// Waits until so many clients are registered.
+    pub(crate) async fn wait_clients(&self, count: usize) {
+        let look = |network: &Network| (network.nicks().len() == count).then_some(());
+        self.shared.wait(&format!("{count} clients"), look).await;
     }
 
     /// Waits until a nick is in a channel.
@@ -359,7 +370,8 @@ impl Ircd {
 
     /// All clients' connections are reset.
     pub(crate) fn cut_all(&self) {
-        for nick in self.shared.read().connected() {
+        let nicks = self.shared.read().connected();
+        for nick in nicks {
             self.cut(&nick);
         }
     }
@@ -386,8 +398,14 @@ impl Ircd {
         *self.shared.door.lock().unwrap() = Door::Silent;
     }
 
-    /// Ends [`Self::refuse`] and [`Self::hang`].
+    /// New connections get an `ERROR` with these words.
+    pub(crate) fn turn_away(&self, words: &str) {
+        self.shared.change(|network| network.faults.turns_away = Some(words.to_owned()));
+    }
+
+    /// Ends [`Self::refuse`], [`Self::hang`] and [`Self::turn_away`].
     pub(crate) async fn welcome(&self) {
+        self.shared.change(|network| network.faults.turns_away = None);
         *self.shared.door.lock().unwrap() = Door::Open;
         if self.listening.lock().unwrap().is_some() {
             return;

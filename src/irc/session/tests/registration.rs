@@ -170,16 +170,52 @@ fn invariant_10_a_session_shows_no_password() {
 }
 
 #[rstest]
-#[case::banned(":s 465 alice :You are banned from this server", Verdict::Hold(Duration::from_hours(1)))]
-#[case::banned_in_other_words(":s 465 alice :Go away", Verdict::Hold(Duration::from_hours(1)))]
-#[case::throttled(":s 465 alice :Throttled", Verdict::Hold(Duration::from_mins(2)))]
+#[case::banned(":s 465 alice :You are banned from this server", Verdict::Banned(Duration::from_hours(1)))]
+#[case::banned_in_other_words(":s 465 alice :Go away", Verdict::Banned(Duration::from_hours(1)))]
+#[case::banned_for_a_time(":s 465 alice :Go away for 30 minutes", Verdict::Banned(Duration::from_mins(30)))]
+#[case::throttled(":s 465 alice :Throttled", Verdict::Throttled(Duration::from_mins(2)))]
+#[case::host_not_allowed(
+    ":s 463 alice :Your host isn't among the privileged",
+    Verdict::Banned(Duration::from_hours(1))
+)]
+#[case::will_be_banned(":s 466 alice", Verdict::Banned(Duration::from_hours(1)))]
 #[case::wrong_server_password(":s 464 alice :Password incorrect", Verdict::NeedUser)]
-#[case::error("ERROR :Closing Link: h (K-Lined)", Verdict::Hold(Duration::from_hours(1)))]
+#[case::error("ERROR :Closing Link: h (K-Lined)", Verdict::Banned(Duration::from_hours(1)))]
+#[case::bad_username(":s 468 alice :Your username is not valid", Verdict::NeedUser)]
+#[case::account_required("FAIL * ACCOUNT_REQUIRED_TO_CONNECT :Log in to connect", Verdict::NeedUser)]
 #[case::bad_nick(":s 432 * alice :Erroneous nickname", Verdict::NeedUser)]
 fn a_server_that_will_not_have_us_is_believed(#[case] line: &str, #[case] verdict: Verdict) {
     let mut bench = Bench::new(Bench::config());
-    assert_eq!(disconnected(&bench.server(line)), Some(verdict));
+    let mut events = bench.server(line);
+    events.extend(bench.server("ERROR :Closing Link: h (Connection closed)"));
+    assert_eq!(disconnected(&events), Some(verdict));
     assert_eq!(bench.server("ERROR :Closing Link: h (Ping timeout)"), []);
+}
+
+/// InspIRCd's 465 says what its configuration says; what for and how long is in its `ERROR`.
+#[test]
+fn a_ban_is_told_with_all_that_the_server_says_about_it() {
+    let mut bench = Bench::new(Bench::config());
+    assert_eq!(bench.server(":s 465 alice :You're banned!"), []);
+    assert!(bench.session.expelled().is_some());
+    let events = bench.server("ERROR :Closing link: (~a@h) [K-lined for 2 hours: too loud]");
+    let Some(Event::Disconnect { reason, verdict }) = events.last() else { panic!("{events:?}") };
+    assert_eq!(reason, "You're banned!: Closing link: (~a@h) [K-lined for 2 hours: too loud]");
+    assert_eq!(*verdict, Verdict::Banned(Duration::from_hours(2)));
+}
+
+#[test]
+fn a_server_that_bans_and_says_nothing_more_is_not_waited_for_long() {
+    let mut bench = Bench::new(Bench::config());
+    bench.server(":s 465 alice :You are banned for 30 minutes");
+    let (events, _) = bench.wait(Duration::from_secs(6));
+    assert_eq!(disconnected(&events), Some(Verdict::Banned(Duration::from_mins(30))));
+}
+
+#[test]
+fn a_wrong_password_for_something_else_ends_nothing() {
+    let mut bench = Bench::ready();
+    assert_eq!(disconnected(&bench.server(":s 464 alice :Password incorrect")), None);
 }
 
 #[test]

@@ -89,6 +89,8 @@ pub(super) struct Faults {
     pub(super) drops_echoes: bool,
     /// `CHATHISTORY` gets no answer at all.
     pub(super) history_stalls: bool,
+    /// A new connection gets this as its `ERROR`, and ends.
+    pub(super) turns_away: Option<String>,
 }
 
 /// Everything the server remembers.
@@ -99,6 +101,8 @@ pub(super) struct Network {
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) received: Vec<Received>,
     pub(super) connections: usize,
+    /// The most clients that were there at once without being registered.
+    pub(super) most_greeting: usize,
     next: ClientId,
     messages: u64,
     /// What was said, by channel or by both nicks.
@@ -121,6 +125,7 @@ impl Network {
             channels: BTreeMap::new(),
             received: Vec::new(),
             connections: 0,
+            most_greeting: 0,
             next: 1,
             messages: 0,
             history: BTreeMap::new(),
@@ -176,7 +181,22 @@ impl Network {
             heard: Vec::new(),
         };
         self.clients.insert(id, client);
+        self.turn_away(id);
+        let greeting = self.clients.values().filter(|client| client.out.is_some() && !client.registered);
+        self.most_greeting = self.most_greeting.max(greeting.count());
         id
+    }
+
+    fn turn_away(&mut self, id: ClientId) {
+        let Some(words) = &self.faults.turns_away else { return };
+        let line = format!("ERROR :{words}\r\n");
+        let client = self.clients.get_mut(&id).expect("a client that just connected");
+        if let Some(out) = &client.out {
+            client.hearing = Hearing::None;
+            for piece in [Out::Bytes(line.into_bytes()), Out::Close] {
+                drop(out.send(piece));
+            }
+        }
     }
 
     /// A line from a client's socket.

@@ -1,0 +1,300 @@
+//! Who may connect to a network, and when: one governor for each network, shared by all its users.
+//!
+//! Sans-IO: the owner asks for a place in the queue ([`Governor::ask`]), takes who may dial now ([`Governor::next`]),
+//! and says what came of it. Not a backoff of one session, which is [`backoff`](super::backoff), and no judge of a
+//! server's words, which is [`Verdict`].
+//!
+//! | what | how |
+//! |---|---|
+//! | parallel | so many dial or register at once |
+//! | pace | from [`Limits::interval`] towards [`Limits::fastest`], a little with each connection that succeeds |
+//! | a user who is refused for our number | half the pace, and for an hour not again up to where it was |
+//! | two in a row who are refused or banned | it is about all of us: closed, half the pace; one tries again when the server's time is over |
+//! | fairness | who waits longest; before them who is needed now, but every fourth goes to who waits longest |
+//!
+//! One user alone is never taken for all of us, so that nobody who earns a ban of their own closes the network to the
+//! others: the gate closes only on refusals of several with no success in between, and any success opens it.
+//!
+//! Invariant 7: the time and the seed are passed in. Invariant 9: a session waits once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::random::Jitter;
+use super::session::Verdict;
+
+/// What the network is asked to bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many may be on their way to being registered at once.
+    pub parallel: usize,
+    /// The time between two connections to begin with; zero for none.
+    pub interval: Duration,
+    /// How short it may become while the network takes them all.
+    pub fastest: Duration,
+}
+
+/// How much a session is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Nobody has looked for a while.
+    Ordinary,
+    /// Its user is there, or their messages wait.
+    Active,
+    /// Its user has just asked for it.
+    Asked,
+}
+
+/// A session's place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InQueue {
+    /// How many go before it.
+    pub before: usize,
+    /// Nobody connects for now but to see whether the network takes us again.
+    pub closed: bool,
+}
+
+/// Between two connections after a network without limits has named one.
+const FLOOR: Duration = Duration::from_secs(1);
+/// The slowest pace.
+const SLOWEST: Duration = Duration::from_mins(2);
+/// From the first pace to one that is faster by as much, in successes.
+const STEPS: f64 = 100.0;
+/// How long a pace that was refused is not tried again.
+const MEMORY: Duration = Duration::from_hours(1);
+/// Refusals within this time answer the same pace.
+const EPOCH: Duration = Duration::from_secs(15);
+/// Refusals in a row by so many make it all of us.
+const ALL_OF_US: usize = 2;
+/// Whoever waits longest gets one of so many turns, whatever is urgent.
+const TURNS: u64 = 4;
+/// How long a user who asks must let a network be that is closed.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// The longest time between two looks at a network that is closed.
+const LONGEST: Duration = Duration::from_hours(6);
+/// The next look, where the last one found nobody at home.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    urgency: Urgency,
+    since: Instant,
+}
+
+/// The network has refused all of us.
+#[derive(Debug, Clone, Copy)]
+struct Closed {
+    /// When somebody may look.
+    until: Instant,
+    /// When it was refused last.
+    refused: Instant,
+    /// The time that passed, or has to, before this look.
+    pause: Duration,
+}
+
+/// The queue before one network. Sessions are known by their numbers.
+#[derive(Debug)]
+pub struct Governor {
+    limits: Limits,
+    jitter: Jitter,
+    waiting: BTreeMap<i64, Claim>,
+    /// Who dials or registers.
+    under_way: BTreeSet<i64>,
+    /// Connections in a second; `None` where there is no limit.
+    rate: Option<f64>,
+    /// The rate that was refused, and until when it is not tried again.
+    refused_rate: Option<(f64, Instant)>,
+    slowed_at: Option<Instant>,
+    next_at: Option<Instant>,
+    turns: u64,
+    /// Who was refused since anybody was taken.
+    refused: BTreeSet<i64>,
+    closed: Option<Closed>,
+    opened_at: Option<Instant>,
+}
+
+impl Governor {
+    /// A queue in which nobody waits.
+    #[must_use]
+    pub fn new(limits: Limits, seed: u64) -> Self {
+        Self {
+            limits: Limits { parallel: limits.parallel.max(1), ..limits },
+            jitter: Jitter::new(seed),
+            waiting: BTreeMap::new(),
+            under_way: BTreeSet::new(),
+            rate: (!limits.interval.is_zero()).then(|| rate(limits.interval)),
+            refused_rate: None,
+            slowed_at: None,
+            next_at: None,
+            turns: 0,
+            refused: BTreeSet::new(),
+            closed: None,
+            opened_at: None,
+        }
+    }
+
+    /// A session wants to connect; `since` is when it was last connected, or began to want it.
+    pub fn ask(&mut self, session: i64, urgency: Urgency, since: Instant) {
+        self.waiting.insert(session, Claim { urgency, since });
+    }
+
+    /// A session that waits is needed more than it was.
+    pub fn raise(&mut self, session: i64, urgency: Urgency) {
+        if let Some(claim) = self.waiting.get_mut(&session) {
+            claim.urgency = claim.urgency.max(urgency);
+        }
+    }
+
+    /// A session does not wait any more.
+    pub fn withdraw(&mut self, session: i64) {
+        self.waiting.remove(&session);
+    }
+
+    /// Who may dial now. Whoever gets a turn gives it back: [`Self::registered`], [`Self::refused`], [`Self::failed`].
+    pub fn next(&mut self, now: Instant) -> Option<i64> {
+        if !self.has_room() || self.ready_at().is_some_and(|at| at > now) {
+            return None;
+        }
+        let session = self.pick()?;
+        self.waiting.remove(&session);
+        self.under_way.insert(session);
+        self.turns += 1;
+        self.next_at = self.interval().map(|interval| now + self.jitter.around(interval));
+        Some(session)
+    }
+
+    /// When [`Self::next`] has somebody; `None`: not before something is told.
+    #[must_use]
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        (self.has_room() && !self.waiting.is_empty()).then(|| self.ready_at().unwrap_or(now))
+    }
+
+    /// The server has taken a session; returns whether this opens a network that was closed.
+    pub fn registered(&mut self, session: i64, now: Instant) -> bool {
+        self.refused.clear();
+        if self.under_way.remove(&session) {
+            self.quicken(now);
+        }
+        let opens = self.closed.take().is_some();
+        if opens {
+            self.opened_at = Some(now);
+        }
+        opens
+    }
+
+    /// A session's connection came to nothing, which says nothing about the next one.
+    pub fn failed(&mut self, session: i64, now: Instant) {
+        if self.under_way.remove(&session)
+            && let Some(closed) = &mut self.closed
+        {
+            closed.until = closed.until.max(now + LOOK_AGAIN);
+        }
+    }
+
+    /// A connection, new or old, has ended with this verdict.
+    pub fn refused(&mut self, session: i64, verdict: Verdict, now: Instant) {
+        let (Verdict::Throttled(pause) | Verdict::Banned(pause)) = verdict else {
+            return;
+        };
+        self.under_way.remove(&session);
+        // A ban, or one user's second refusal, says nothing about the pace of the others.
+        let is_news = self.refused.insert(session);
+        if is_news && matches!(verdict, Verdict::Throttled(_)) {
+            self.slow_down(now);
+        }
+        match &mut self.closed {
+            // Connections that were under way, or stood, bear the same news.
+            Some(closed) if now < closed.until => {
+                (closed.refused, closed.until) = (now, closed.until.max(now + pause));
+            }
+            Some(closed) => {
+                let pause = pause.max(closed.pause.saturating_mul(2)).min(LONGEST);
+                *closed = Closed { until: now + pause, refused: now, pause };
+            }
+            None if self.refused.len() >= ALL_OF_US => {
+                self.slow_down(now);
+                self.closed = Some(Closed { until: now + pause, refused: now, pause });
+            }
+            None => {}
+        }
+    }
+
+    /// How many go before a session that waits.
+    #[must_use]
+    pub fn place(&self, session: i64) -> Option<InQueue> {
+        let own = self.waiting.get(&session)?;
+        let goes_before = |(id, claim): &(&i64, &Claim)| {
+            (claim.urgency, own.since, session) > (own.urgency, claim.since, **id)
+        };
+        Some(InQueue {
+            before: self.waiting.iter().filter(goes_before).count(),
+            closed: self.closed.is_some(),
+        })
+    }
+
+    /// Whether the network has taken us again since this time, after it had refused all of us.
+    #[must_use]
+    pub fn opened_after(&self, then: Instant) -> bool {
+        self.opened_at.is_some_and(|at| at > then)
+    }
+
+    /// Whether one more may be on their way.
+    fn has_room(&self) -> bool {
+        let parallel = if self.closed.is_some() { 1 } else { self.limits.parallel };
+        self.under_way.len() < parallel
+    }
+
+    /// When the next one may go; `None`: at once.
+    fn ready_at(&self) -> Option<Instant> {
+        let look_at = self.closed.map(|closed| {
+            let asked = self.waiting.values().any(|claim| claim.urgency == Urgency::Asked);
+            if asked { closed.until.min(closed.refused + PATIENCE) } else { closed.until }
+        });
+        self.next_at.max(look_at)
+    }
+
+    fn pick(&self) -> Option<i64> {
+        // To see whether the network takes us, somebody is sent whom it has not refused.
+        let is_fresh = |id: &i64| self.closed.is_none() || !self.refused.contains(id);
+        let by_urgency = !(self.turns + 1).is_multiple_of(TURNS);
+        let order = |(id, claim): &(&i64, &Claim)| {
+            let urgency = if by_urgency { claim.urgency } else { Urgency::Ordinary };
+            let is_asked = self.closed.is_some() && claim.urgency == Urgency::Asked;
+            (!is_asked, !is_fresh(id), std::cmp::Reverse(urgency), claim.since, **id)
+        };
+        self.waiting.iter().min_by_key(order).map(|(id, _)| *id)
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        self.rate.map(|rate| Duration::from_secs_f64(1.0 / rate))
+    }
+
+    /// Additive increase.
+    fn quicken(&mut self, now: Instant) {
+        let Some(current) = self.rate else { return };
+        let step = rate(self.limits.interval.max(FLOOR)) / STEPS;
+        let known = self.refused_rate.filter(|(_, until)| now < *until).map(|(rate, _)| rate * 0.8);
+        let most = rate(self.limits.fastest.max(Duration::from_millis(1)));
+        // What it is already stays: only a refusal slows down.
+        self.rate = Some((current + step).min(most.min(known.unwrap_or(most))).max(current));
+    }
+
+    /// Multiplicative decrease.
+    fn slow_down(&mut self, now: Instant) {
+        if self.slowed_at.is_some_and(|at| now < at + EPOCH) {
+            return;
+        }
+        self.slowed_at = Some(now);
+        self.refused_rate = self.rate.map(|rate| (rate, now + MEMORY));
+        let half = self.rate.map_or(rate(FLOOR), |current| current / 2.0);
+        self.rate = Some(half.max(rate(SLOWEST)));
+        self.next_at = self.next_at.max(self.interval().map(|interval| now + interval));
+    }
+}
+
+fn rate(interval: Duration) -> f64 {
+    1.0 / interval.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests;

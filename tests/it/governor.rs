@@ -1,0 +1,147 @@
+//! Many users and one network: who may connect when, and what they are told.
+//!
+//! The rules are tested on a time of their own, beside the governor; here the bridge follows them.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::support::bridge::World;
+use crate::support::clock::now;
+use crate::support::homeserver::{Event, TestUser};
+
+const K_LINE: &str = "Closing Link: bridge (K-Lined for 30 minutes: too many)";
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+/// Asks until the status says this.
+async fn wait_status(world: &World, user: &TestUser, control: &str, part: &str) {
+    user.send_text(control, "status");
+    world.homeserver.wait_event(control, says(part)).await;
+}
+
+/// A user who has asked to connect, and their control room.
+async fn opening(world: &World, name: &str) -> (TestUser, String) {
+    let (user, control) = world.user_with_control_room(name).await;
+    user.send_text(&control, "open fake");
+    world.homeserver.wait_event(&control, says("You are invited")).await;
+    (user, control)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_the_network_is_told_their_place_and_who_asks_goes_before() {
+    let world = World::builder().connections("{ parallel: 1, interval: 0 }").start().await;
+    world.ircd.hang();
+    let (alice, alices) = opening(&world, "alice").await;
+    world.ircd.wait_connections(1).await;
+    let (bob, bobs) = opening(&world, "bob").await;
+    wait_status(&world, &bob, &bobs, "waiting to connect: you are next").await;
+    let (carol, carols) = opening(&world, "carol").await;
+    wait_status(&world, &carol, &carols, "one of this bridge's users goes before you").await;
+    carol.send_text(&carols, "connect");
+    wait_status(&world, &carol, &carols, "waiting to connect: you are next").await;
+    world.ircd.welcome().await;
+    alice.send_text(&alices, "disconnect");
+    world.ircd.wait_registered("carol").await;
+    world.ircd.wait_registered("bob").await;
+    assert_eq!(world.ircd.nicks(), ["bob", "carol"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_of_all_is_not_hammered_at_and_the_first_who_is_taken_brings_the_others() {
+    let world = World::start().await;
+    world.ircd.turn_away(K_LINE);
+    for name in ["alice", "bob"] {
+        let (user, control) = opening(&world, name).await;
+        let network = world.homeserver.wait_invite(user.id()).await;
+        world.homeserver.wait_event(&network, says("Trying again in 30 minutes")).await;
+        wait_status(&world, &user, &control, "K-Lined").await;
+    }
+    let (carol, carols) = opening(&world, "carol").await;
+    wait_status(&world, &carol, &carols, "the network refuses this bridge for now").await;
+    assert_eq!(world.ircd.connections(), 2, "carol does not dial");
+    world.ircd.welcome().await;
+    world.clock.advance(Duration::from_mins(5));
+    carol.send_text(&carols, "connect");
+    for name in ["carol", "alice", "bob"] {
+        world.ircd.wait_registered(name).await;
+    }
+    assert_eq!(world.ircd.connections(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_counts_although_the_connection_ends_without_a_word_more() {
+    let world = World::start().await;
+    let (_, _, network) = world.connected_user("alice").await;
+    world.ircd.send_line("alice", "465 alice :You are banned for 45 minutes");
+    world.ircd.send_line("alice", "NOTICE alice :and now it has read that");
+    world.homeserver.wait_event(&network, says("it has read that")).await;
+    world.ircd.cut("alice");
+    let told = world.homeserver.wait_event(&network, says("Not connected: ")).await;
+    assert!(
+        told.body().contains("You are banned for 45 minutes. Trying again in 45 minutes"),
+        "{}",
+        told.body()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_users_come_back_after_a_restart_and_after_a_cut_and_nothing_is_lost() {
+    const USERS: usize = 200;
+    const PARALLEL: usize = 8;
+    let connections = format!("{{ parallel: {PARALLEL}, interval: 0 }}");
+    let mut world = World::builder().connections(&connections).start().await;
+    let town = world.ircd.person("town");
+    let begun = now();
+    let users = join_all((0..USERS).map(|number| {
+        let world = &world;
+        async move {
+            let name = format!("user{number}");
+            let (user, control, network) = world.connected_user(&name).await;
+            user.send_text(&control, "query town");
+            let room = world.homeserver.wait_invite(user.id()).await;
+            user.join(&room).await;
+            (user, network, room)
+        }
+    }))
+    .await;
+    println!("{USERS} users connected after {} ms", now() - begun);
+    for (round, what) in ["restart", "cut"].into_iter().enumerate() {
+        if what == "restart" {
+            world.stop_bridge().await;
+        } else {
+            world.ircd.cut_all();
+            // A line to a connection that is cut may have left, so its sender would be asked.
+            join_all(
+                users
+                    .iter()
+                    .map(|(_, network, _)| world.homeserver.wait_event(network, says("Not connected: "))),
+            )
+            .await;
+        }
+        for (number, (user, _, room)) in users.iter().enumerate() {
+            user.send_text(room, &format!("message {round}-{number}"));
+        }
+        let begun = now();
+        if what == "restart" {
+            world.start_bridge().await;
+        }
+        world.ircd.wait_clients(USERS + 1).await;
+        println!("{what}: {USERS} users back after {} ms", now() - begun);
+        for number in 0..USERS {
+            town.wait_text(&format!("message {round}-{number}")).await;
+        }
+    }
+    let heard = town.messages("town");
+    for number in 0..USERS {
+        for round in 0..2 {
+            let text = format!("message {round}-{number}");
+            assert_eq!(heard.iter().filter(|(_, heard)| *heard == text).count(), 1, "{text}");
+        }
+    }
+    let most = world.ircd.most_greeting();
+    println!("at most {most} were on their way at once");
+    assert!(most <= PARALLEL, "{most}");
+}

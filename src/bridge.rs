@@ -35,14 +35,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::irc::tls::Tls;
+use crate::irc::tls::{Tls, TlsSettings};
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
 pub use desk::{Answer, Call, Console, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
-pub use session::{Request, SessionHandle, SessionState, Status};
+pub use session::{
+    CertificateRequest, LoginMethod, LoginRequest, Request, ServiceAddress, SessionHandle, SessionState,
+    Status,
+};
 
 use ghosts::Ghosts;
 use lanes::Lanes;
@@ -88,7 +91,7 @@ pub struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     homeserver: Homeserver,
     console: Arc<dyn Console>,
-    tls: Mutex<HashMap<crate::config::Server, Arc<Tls>>>,
+    tls: Mutex<HashMap<TlsSettings, Arc<Tls>>>,
     ghosts: Ghosts,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,

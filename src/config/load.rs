@@ -239,10 +239,12 @@ fn list(key: &Key, items: Vec<Value>, path: &str, report: &mut Report) -> Vec<Va
     };
     let numbered = (0..).zip(items);
     // An item that is wrong is kept as one that says nothing, so that the others keep their numbers.
+    let nothing = || match each.kind {
+        Kind::Section => Value::Mapping(Mapping::new()),
+        _ => Value::from(""),
+    };
     numbered
-        .map(|(index, value)| {
-            walk(each, value, &item(path, index), report).unwrap_or_else(|| Value::Mapping(Mapping::new()))
-        })
+        .map(|(index, value)| walk(each, value, &item(path, index), report).unwrap_or_else(nothing))
         .collect()
 }
 

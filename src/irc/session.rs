@@ -16,19 +16,24 @@ mod event;
 mod fences;
 mod history;
 mod labels;
+mod login;
 mod membership;
 mod messages;
 mod modes;
 mod nicks;
+mod nickserv;
 mod numerics;
 mod outgoing;
 mod registration;
+mod sts;
 mod timers;
 mod verdict;
 
 pub use config::SessionConfig;
 pub use event::{Event, IncomingKind, MessageId, MessageTarget, Origin, ServerMessageKind, Verdict};
 pub use history::HistoryMark;
+pub use login::NonceSeed;
+pub use nickserv::{LoginMethod, ServiceAddress};
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use verdict::classify;
 
@@ -46,9 +51,9 @@ use batches::{Batches, Context};
 use fences::Fences;
 use history::Requests;
 use labels::Label;
+use login::Login;
 use nicks::Nicks;
 use outgoing::Outgoing;
-use registration::Login;
 
 /// How far a connection is. It only ever goes forward.
 ///
@@ -81,6 +86,10 @@ pub struct Session {
     isupport: Isupport,
     caps: Capabilities,
     login: Login,
+    /// `CAP END` was sent.
+    negotiated: bool,
+    /// What the server wants of connections to come, as it was told.
+    sts: Option<Duration>,
     nicks: Nicks,
     /// Our user and host as others see them, once a line has shown them.
     identity: (Option<String>, Option<String>),
@@ -114,8 +123,10 @@ impl Session {
         let mut session = Self {
             state: State::Registering,
             isupport: Isupport::default(),
-            caps: Capabilities::new(config.sasl.is_some()),
+            caps: Capabilities::new(config.uses_sasl()),
             login: Login::default(),
+            negotiated: false,
+            sts: None,
             nicks: Nicks::new(config.nick.clone()),
             identity: (None, None),
             server: String::new(),
@@ -196,19 +207,20 @@ impl Session {
             "KICK" => self.on_kick(message, events),
             "QUIT" => self.on_quit(message, events),
             "NICK" => self.on_nick(message, now, events),
-            "MODE" => self.on_mode(message, events),
+            "MODE" => self.on_mode(message, now, events),
             "TOPIC" => self.on_topic(message, events),
             "INVITE" => self.on_invite(message, events),
             "KILL" => self.on_kill(message, events),
             "CAP" => self.on_cap(message, now, events),
-            "AUTHENTICATE" => self.on_authenticate(message),
+            "AUTHENTICATE" => self.on_authenticate(message, events),
+            "ACCOUNT" => self.on_account(message, now, events),
             "ERROR" => self.on_error(message, events),
             "FAIL" => self.on_fail(message, context, now, events),
             "BATCH" => self.on_batch(message, context, events),
             "CHATHISTORY" => self.on_history_target(message, context, now),
             "CHGHOST" => self.on_chghost(message),
             // Not shown yet; an `ACK` is its label.
-            "AWAY" | "ACCOUNT" | "SETNAME" | "TAGMSG" | "ACK" => {}
+            "AWAY" | "SETNAME" | "TAGMSG" | "ACK" => {}
             "WALLOPS" => self.on_server_message(message, ServerMessageKind::Wallops, events),
             "WARN" => self.on_server_message(message, ServerMessageKind::Warn, events),
             "NOTE" => self.on_server_message(message, ServerMessageKind::Note, events),

@@ -51,15 +51,14 @@ impl Actor {
                 if let Some(link) = &mut self.link {
                     link.since = Some(self.bridge.clock.unix_ms());
                 }
-                self.last_reason = None;
-                self.told.clear();
                 self.keep_gaps();
                 self.say(RichText::plain(format!("Connected to {server} as {nick}.")));
             }
             Event::Ready { .. } => self.on_ready().await?,
+            Event::StrictTransport { duration } => self.on_strict_transport(duration).await?,
             Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
-            Event::SaslFailed { permanent, reason } => self.on_login_failed(permanent, &reason),
+            Event::SaslFailed { permanent, ends, reason } => self.on_login_failed(permanent, ends, &reason),
             Event::Message { from, target, kind, text, time, msgid, account, own, origin } => {
                 let line = Line { from, kind, text, time, msgid, account, own, origin };
                 self.on_message(target, line).await?;
@@ -136,6 +135,9 @@ impl Actor {
     }
 
     async fn on_ready(&mut self) -> Result<(), StoreError> {
+        // Until now the login may have failed, as it did before.
+        self.last_reason = None;
+        self.told.clear();
         let Some(link) = &self.link else { return Ok(()) };
         let mapping = link.session.isupport().casemapping();
         self.buffers.set_mapping(mapping);
@@ -156,9 +158,8 @@ impl Actor {
     }
 
     /// Who tries again tells why once; a login that can't work needs the user.
-    fn on_login_failed(&mut self, permanent: bool, reason: &str) {
-        let is_connected = self.link.as_ref().is_some_and(|link| link.session.registered_at().is_some());
-        if !permanent && !is_connected {
+    fn on_login_failed(&mut self, permanent: bool, ends: bool, reason: &str) {
+        if !permanent && ends {
             return;
         }
         let text = RichText::new().bold("The login failed").text(format!(": {reason}. Set it right with "));

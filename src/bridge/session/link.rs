@@ -8,26 +8,25 @@
 //! | waiting for the next attempt | – | – | yes | no |
 //! | needs the user (a wrong password, a forbidden nick) | – | – | – | yes |
 
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::approach::{Approach, NotReached, Reached, by_tls};
+use super::credentials::{OFF, login_method};
 use super::{Actor, wording};
 use crate::config;
 use crate::format::RichText;
 use crate::irc::connection::Connection;
-use crate::irc::dial::{self, DialError, Timeouts};
 use crate::irc::queue::FloodLimits;
-use crate::irc::sasl::SaslPlain;
-use crate::irc::session::{Event, Session, SessionConfig, Verdict};
-use crate::irc::tls::{Tls, TlsSettings};
+use crate::irc::sasl::Credentials;
+use crate::irc::session::{Event, NonceSeed, Session, SessionConfig, Verdict};
 use crate::irc::wire::Message;
 use crate::names::{Channel, Key, Nick};
 use crate::store::settings::{self, Scope};
 use crate::store::{BufferKind, StoreError};
 
-pub(super) type Dialed = Result<Connection, DialError>;
+pub(super) type Dialed = Result<Reached, NotReached>;
 pub(super) type Dialing = BoxFuture<'static, Dialed>;
 
 /// How long the last bytes of a session may take.
@@ -39,6 +38,10 @@ const MOST_REASONS: usize = 8;
 pub(super) struct Link {
     pub(super) session: Session,
     pub(super) connection: Connection,
+    /// The server at its other end.
+    pub(super) server: config::Server,
+    /// For how long that wants to be talked to by TLS only, if it said so.
+    pub(super) strict_for: Option<Duration>,
     /// Since when it has been on the network, in milliseconds since 1970.
     pub(super) since: Option<i64>,
 }
@@ -72,38 +75,32 @@ impl Actor {
         if self.link.is_some() || self.dialing.is_some() {
             return;
         }
-        let server = self.server();
+        let server = self.upgrade.take().unwrap_or_else(|| self.server());
         if self.told.is_empty() {
             let how = if server.tls { "with TLS" } else { "without TLS" };
             self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
         }
-        let tls = self.tls(&server);
-        let charset = self.network.charset;
-        let private = self.network.allow_private;
-        self.dialing = Some(Box::pin(async move {
-            let address = dial::Server { host: server.host, port: server.port, tls: server.tls, private };
-            dial::dial(&address, &tls, Timeouts::default(), Some(charset)).await
-        }));
-    }
-
-    /// The TLS set-up for a server, which all sessions share: roots are read once.
-    fn tls(&self, server: &config::Server) -> Arc<Tls> {
-        let mut known = self.bridge.tls.lock().unwrap_or_else(PoisonError::into_inner);
-        let make =
-            || Arc::new(Tls::new(&TlsSettings { ca_file: server.ca_file.clone(), verify: server.verify }));
-        Arc::clone(known.entry(server.clone()).or_insert_with(make))
+        let approach = Approach {
+            bridge: self.bridge.clone(),
+            session: self.row.id,
+            server,
+            private: self.network.allow_private,
+            charset: self.network.charset,
+        };
+        self.dialing = Some(Box::pin(approach.make()));
     }
 
     pub(super) async fn on_dialed(&mut self, dialed: Dialed) -> Result<(), StoreError> {
         self.dialing = None;
         match dialed {
-            Ok(connection) => {
+            Ok(Reached { connection, server, certificate_ends_at }) => {
                 if self.must_reload {
                     self.reload().await?;
                 }
-                let config = self.session_config().await?;
+                let config = self.session_config(&server, certificate_ends_at.is_some()).await?;
                 let session = Session::new(config, self.now());
-                self.link = Some(Link { session, connection, since: None });
+                self.link = Some(Link { session, connection, server, strict_for: None, since: None });
+                self.warn_of_certificate(certificate_ends_at);
                 Ok(())
             }
             Err(error) => {
@@ -115,7 +112,11 @@ impl Actor {
     }
 
     /// What the user wants of the session, from the settings and the buffers.
-    async fn session_config(&mut self) -> Result<SessionConfig, StoreError> {
+    async fn session_config(
+        &mut self,
+        server: &config::Server,
+        certificate: bool,
+    ) -> Result<SessionConfig, StoreError> {
         let store = &self.bridge.store;
         let (session, user) = (self.row.id, self.row.user);
         let wanted = async |setting: &settings::Setting| {
@@ -132,9 +133,10 @@ impl Actor {
         let realname = text(wanted(&settings::REALNAME).await?).unwrap_or_else(|| nick.as_str().to_owned());
         let account = text(wanted(&settings::SASL_ACCOUNT).await?);
         let password = wanted(&settings::SASL_PASSWORD).await?;
-        let sasl = account
-            .zip(password)
-            .map(|(account, password)| SaslPlain { account, password: password.into_secret() });
+        let password = password.map(settings::Value::into_secret);
+        let sasl = account.map(|account| Credentials { account, password, certificate });
+        let login = text(wanted(&settings::LOGIN_METHOD).await?).unwrap_or_default();
+        let required = text(wanted(&settings::LOGIN_REQUIRED).await?);
         let channels =
             self.buffers.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted);
         let channels = channels.filter_map(|buffer| {
@@ -144,14 +146,20 @@ impl Actor {
         });
         let mut seed = [0; 8];
         let _ = crate::clock::random_bytes(&mut seed);
+        let mut nonce_seed = [0; 32];
+        crate::clock::random_bytes(&mut nonce_seed)
+            .expect("the system has randomness, or nothing could be sealed");
         Ok(SessionConfig {
             nick,
             username,
             realname,
             server_password: self.network.password.clone(),
             sasl,
-            sasl_required: true,
-            secure: self.server().is_trusted() || self.network.plaintext_credentials,
+            login: login_method(&login),
+            nonce_seed: NonceSeed::new(nonce_seed),
+            sasl_required: required.as_deref() != Some(OFF),
+            secure: server.is_trusted() || self.network.plaintext_credentials,
+            tls: server.tls,
             channels: channels.collect(),
             flood: FloodLimits { burst: self.network.flood.burst, interval: self.network.flood.interval },
             seed: u64::from_ne_bytes(seed),
@@ -178,12 +186,22 @@ impl Actor {
 
     /// Ends the link and does what the verdict says.
     pub(super) async fn end_link(&mut self, reason: &str, verdict: Verdict) -> Result<(), StoreError> {
+        let (server, turn) = (self.link.as_ref().map(|link| link.server.clone()), self.next_server);
         if !self.close_link().await? {
             return Ok(());
+        }
+        if self.told.iter().any(|told| told == reason) {
+            // The greeting of a server that goes on to refuse us is no news either.
+            self.server_text.clear();
         }
         match verdict {
             Verdict::Retry => self.retry(reason, None),
             Verdict::Hold(pause) => self.retry(reason, Some(pause)),
+            Verdict::UseTls(port) => {
+                self.next_server = turn;
+                self.upgrade = server.map(|server| by_tls(&server, port));
+                self.dial();
+            }
             Verdict::NeedUser => {
                 self.stuck = true;
                 self.last_reason = Some(reason.to_owned());
@@ -201,6 +219,7 @@ impl Actor {
 
     /// Closes the connection and keeps what did not leave on it; `false` where there was none.
     async fn close_link(&mut self) -> Result<bool, StoreError> {
+        self.remember_strict_transport().await?;
         let Some(mut link) = self.link.take() else {
             return Ok(false);
         };

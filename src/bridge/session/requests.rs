@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
+use super::credentials::{CertificateRequest, LoginRequest};
 use super::{Actor, SessionHandle};
 use crate::format::{RichText, split_line};
 use crate::irc::session::{MessageKind, State};
@@ -57,10 +58,12 @@ pub enum Request {
     },
     /// Send a line as it stands.
     Raw(String),
-    /// Log in with SASL from now on, or no more.
-    Sasl(Option<(String, SecretString)>),
-    /// See how SASL is set.
-    ShowSasl,
+    /// Log in from now on, with a password or by the certificate alone, or no more.
+    Sasl(Option<(String, Option<SecretString>)>),
+    /// See or change how that is done.
+    Login(LoginRequest),
+    /// See, make, take or forget the certificate to log in with.
+    Certificate(CertificateRequest),
 }
 
 /// A request and where its answer goes.
@@ -138,7 +141,8 @@ impl Actor {
             Request::Message { target, text } => self.message(&target, &text),
             Request::Raw(line) => self.raw(&line),
             Request::Sasl(login) => self.sasl(login).await,
-            Request::ShowSasl => self.show_sasl().await,
+            Request::Login(request) => self.login(request).await,
+            Request::Certificate(request) => self.certificate(request).await,
         }
     }
 
@@ -287,41 +291,6 @@ impl Actor {
             Line::raw(text).map_err(|error| Refusal::asked(format!("The line can't be sent: {error}.")))?;
         link.session.command(line).map_err(|error| Refusal::asked(format!("It was not sent: {error}.")))?;
         Ok(RichText::plain(format!("Sent. What {name} answers stands in its room.")))
-    }
-
-    async fn sasl(&mut self, login: Option<(String, SecretString)>) -> Outcome {
-        use secrecy::ExposeSecret as _;
-        let store = &self.bridge.store;
-        let (account, password) = login.unzip();
-        let password = password.as_ref().map(SecretString::expose_secret);
-        store.set_setting(&settings::SASL_PASSWORD, Scope::Session, self.row.id, password).await?;
-        store.set_setting(&settings::SASL_ACCOUNT, Scope::Session, self.row.id, account.as_deref()).await?;
-        let name = &self.network.name;
-        Ok(match account {
-            Some(account) => {
-                let text = format!(
-                    "From the next connection to {name} on you are logged in as {account}. The password \
-                     is stored encrypted. To connect anew, type "
-                );
-                RichText::plain(text).code("disconnect").text(" and ").code("connect").text(".")
-            }
-            None => RichText::plain(format!(
-                "You will not be logged in to {name} any more. The password is deleted."
-            )),
-        })
-    }
-
-    async fn show_sasl(&mut self) -> Outcome {
-        let account = self.bridge.store.setting(&settings::SASL_ACCOUNT, Scope::Session, self.row.id).await?;
-        let name = &self.network.name;
-        Ok(match account {
-            Some(account) => {
-                RichText::plain(format!("You log in to {name} as {} (SASL PLAIN).", account.text()))
-            }
-            None => RichText::plain(format!("You don't log in to {name}. To do so, type "))
-                .code("sasl ACCOUNT PASSWORD")
-                .text("."),
-        })
     }
 
     /// The buffer of this name, opened where it is new; a channel is wanted from then on.

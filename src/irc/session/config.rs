@@ -5,8 +5,11 @@
 use secrecy::SecretString;
 
 use crate::irc::queue::FloodLimits;
-use crate::irc::sasl::SaslPlain;
+use crate::irc::sasl::Credentials;
 use crate::names::{Channel, Key, Nick};
+
+use super::login::NonceSeed;
+use super::nickserv::LoginMethod;
 
 /// The wishes of one user on one network.
 #[derive(Debug, Clone)]
@@ -20,11 +23,17 @@ pub struct SessionConfig {
     /// The server's password (`PASS`).
     pub server_password: Option<SecretString>,
     /// The account with the network's services.
-    pub sasl: Option<SaslPlain>,
+    pub sasl: Option<Credentials>,
+    /// How that account is logged in to.
+    pub login: LoginMethod,
+    /// For the nonces of the login.
+    pub nonce_seed: NonceSeed,
     /// Without a login there is no connection, so that nobody appears without their cloak.
     pub sasl_required: bool,
     /// The connection may carry credentials: verified TLS, or plaintext that the operator allowed for them.
     pub secure: bool,
+    /// The connection is by TLS.
+    pub tls: bool,
     /// The channels to enter once ready.
     pub channels: Vec<(Channel, Option<Key>)>,
     /// How fast lines may leave.
@@ -45,12 +54,20 @@ impl SessionConfig {
             nick,
             server_password: None,
             sasl: None,
+            login: LoginMethod::default(),
+            nonce_seed: NonceSeed::new([0; 32]),
             sasl_required: true,
             secure: false,
+            tls: false,
             channels: Vec::new(),
             flood: FloodLimits::default(),
             seed: 0,
             started_at_ms: 0,
         }
+    }
+
+    /// Whether the account is logged in to by SASL where there is SASL.
+    pub(super) fn uses_sasl(&self) -> bool {
+        self.sasl.is_some() && self.login == LoginMethod::Sasl
     }
 }

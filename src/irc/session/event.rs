@@ -88,6 +88,8 @@ pub enum Verdict {
     Retry,
     /// Not before this time has gone.
     Hold(Duration),
+    /// At once, by TLS on this port: the server wants it so.
+    UseTls(u16),
     /// Only when the user has changed something.
     NeedUser,
 }
@@ -114,10 +116,18 @@ pub enum Event {
     },
     /// We are no longer logged in.
     LoggedOut,
+    /// For so long, from the end of this connection on, the server wants to be talked to by TLS only; zero takes that
+    /// back.
+    StrictTransport {
+        /// How long.
+        duration: Duration,
+    },
     /// The login did not work.
     SaslFailed {
         /// It will not work next time either.
         permanent: bool,
+        /// The connection ends over it.
+        ends: bool,
         /// Why, in a sentence.
         reason: String,
     },

@@ -67,6 +67,9 @@ impl Session {
         let params = message.params.get(1..).unwrap_or_default();
         let first = params.first().map_or("", String::as_str);
         let reason = params.last().map_or("", String::as_str);
+        if self.on_nickserv_numeric(code, params, now, events) {
+            return;
+        }
         // A label says what an error is about: of anything else, nothing can be said from its target.
         if context.label.is_none() && self.refuses_message(code, first, reason, now, events) {
             return;
@@ -102,7 +105,7 @@ impl Session {
                 self.on_host_changed(first);
                 false
             }
-            RPL_LOGGEDIN..=RPL_SASLMECHS => self.on_login_numeric(code, params, events),
+            RPL_LOGGEDIN..=RPL_SASLMECHS => self.on_login_numeric(code, params, now, events),
             ERR_UNAVAILRESOURCE if self.isupport.is_channel(first) => self.refuses_join(code, params, events),
             ERR_ERRONEUSNICKNAME | ERR_NICKNAMEINUSE | ERR_BANNICKCHANGE | ERR_NICKCOLLISION
             | ERR_UNAVAILRESOURCE | ERR_NICKTOOFAST | ERR_NONICKCHANGE => {

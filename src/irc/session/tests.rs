@@ -3,9 +3,11 @@
 mod delivery;
 mod echoes;
 mod history;
+mod login;
 mod membership;
 mod messages;
 mod nicks;
+mod nickserv;
 mod registration;
 mod robustness;
 mod timers;

@@ -1,7 +1,7 @@
 //! Whatever the server sends: no panic, no endless work, nothing unbounded.
 
 use super::*;
-use crate::irc::sasl::SaslPlain;
+use crate::irc::sasl::Credentials;
 use proptest::prelude::*;
 
 /// Lines that mean something to the session, to be mutated.
@@ -101,7 +101,8 @@ proptest! {
         sasl in any::<bool>(),
         required in any::<bool>(),
     ) {
-        let credentials = SaslPlain { account: "alice".into(), password: "sesame".into() };
+        let credentials =
+            Credentials { account: "alice".into(), password: Some("sesame".into()), certificate: required };
         let config = SessionConfig {
             sasl: sasl.then_some(credentials),
             sasl_required: required,

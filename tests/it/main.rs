@@ -12,6 +12,7 @@ mod delivery;
 mod gaps;
 mod history;
 mod lifecycle;
+mod logins;
 mod messages;
 mod queries;
 mod questions;

@@ -16,6 +16,7 @@ mod history;
 mod outbox;
 mod poison;
 mod prompts;
+mod sts;
 mod upgrade;
 mod writer;
 

@@ -49,6 +49,7 @@ pub(crate) struct Builder {
     /// Networks as the configuration has them.
     raw_networks: String,
     flood: String,
+    server: String,
     stale_after: Option<Duration>,
     extra: String,
     irc_server: Option<SocketAddr>,
@@ -87,6 +88,13 @@ impl Builder {
     /// The flood control of the networks; off where nothing is said.
     pub(crate) fn flood(mut self, yaml: &str) -> Self {
         yaml.clone_into(&mut self.flood);
+        self
+    }
+
+    /// How the networks' server is reached: by its PORT, or by TLS at its `TLS_PORT`, with its certificate in CA and its
+    /// FINGERPRINT. Credentials pass by TLS only then.
+    pub(crate) fn server(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.server);
         self
     }
 
@@ -131,13 +139,21 @@ impl Builder {
             server = between.address();
             proxy = Some(Arc::new(between));
         }
-        let port = server.port();
+        let directory = TempDir::with_prefix("towline-it-").unwrap();
+        let ca = directory.path().join("ca.pem");
+        ircd.write_certificate(&ca);
+        let plaintext = self.server.contains("tls: false");
+        let server = self
+            .server
+            .replace("TLS_PORT", &ircd.tls_address().port().to_string())
+            .replace("PORT", &server.port().to_string())
+            .replace("CA", ca.to_str().unwrap())
+            .replace("FINGERPRINT", ircd.fingerprint());
         let flood = &self.flood;
         let network = |(slug, name): &(String, String)| {
             format!(
-                "  {slug}:\n    name: {name}\n    allow_private: true\n    plaintext_credentials: true\n    \
-                 flood: {flood}\n    \
-                 servers: [ {{ host: 127.0.0.1, port: {port}, tls: false }} ]\n"
+                "  {slug}:\n    name: {name}\n    allow_private: true\n    \
+                 plaintext_credentials: {plaintext}\n    flood: {flood}\n    servers: [ {server} ]\n"
             )
         };
         World {
@@ -146,7 +162,7 @@ impl Builder {
             proxy,
             networks: self.networks.iter().map(network).collect::<String>() + &self.raw_networks,
             database: TestDatabase::new().await,
-            directory: TempDir::with_prefix("towline-it-").unwrap(),
+            directory,
             stale_after: self.stale_after,
             forbidden: String::new(),
             extra: self.extra,
@@ -164,6 +180,7 @@ impl World {
             ircd: ircd::Options::default(),
             networks: vec![("fake".to_owned(), "FakeNet".to_owned())],
             raw_networks: String::new(),
+            server: "{ host: 127.0.0.1, port: PORT, tls: false }".to_owned(),
             flood: "{ burst: 100, interval_ms: 0 }".to_owned(),
             stale_after: None,
             extra: String::new(),

@@ -12,6 +12,7 @@ use super::channels::Channel;
 use super::connection::Out;
 use super::history::Said;
 use super::labels::{Answer, Reply};
+use super::login::Exchange;
 use super::{Heard, Options, Received};
 
 pub(super) type ClientId = u64;
@@ -42,7 +43,11 @@ pub(super) struct Client {
     pub(super) negotiating: bool,
     pub(super) registered: bool,
     /// What has come of a SASL exchange.
-    pub(super) sasl: Option<String>,
+    pub(super) sasl: Option<Exchange>,
+    /// The fingerprint of the certificate that its connection has shown.
+    pub(super) certificate: Option<String>,
+    /// It came by TLS.
+    pub(super) by_tls: bool,
     out: Option<UnboundedSender<Out>>,
     hearing: Hearing,
     pub(super) heard: Vec<Heard>,
@@ -89,6 +94,8 @@ pub(super) struct Faults {
     pub(super) drops_echoes: bool,
     /// `CHATHISTORY` gets no answer at all.
     pub(super) history_stalls: bool,
+    /// In SCRAM the server cannot prove that it knows passwords.
+    pub(super) forgot_passwords: bool,
 }
 
 /// Everything the server remembers.
@@ -99,6 +106,8 @@ pub(super) struct Network {
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) received: Vec<Received>,
     pub(super) connections: usize,
+    /// Which accounts certificates belong to, by their SHA-256.
+    pub(super) certificates: BTreeMap<String, String>,
     next: ClientId,
     messages: u64,
     /// What was said, by channel or by both nicks.
@@ -119,6 +128,7 @@ impl Network {
             channels: BTreeMap::new(),
             received: Vec::new(),
             connections: 0,
+            certificates: BTreeMap::new(),
             next: 1,
             messages: 0,
             history: BTreeMap::new(),
@@ -168,6 +178,8 @@ impl Network {
             negotiating: false,
             registered: false,
             sasl: None,
+            certificate: None,
+            by_tls: false,
             out,
             hearing: Hearing::Both,
             heard: Vec::new(),

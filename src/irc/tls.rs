@@ -177,3 +177,6 @@ fn describe(error: &std::io::Error) -> TlsError {
         None => TlsError::Handshake(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

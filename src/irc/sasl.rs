@@ -99,7 +99,9 @@ pub enum SaslError {
     #[error("the server's answer belongs to another login")]
     Nonce,
     /// So few that the proof would give the password away, or so many that they would keep this machine busy.
-    #[error("the server wants the password hashed {0} times, which is out of all proportion")]
+    #[error(
+        "the server wants the password hashed {0} times, which is out of all proportion; a certificate would do"
+    )]
     Iterations(u32),
     /// The server does not know what it would have to know.
     #[error(

@@ -156,7 +156,9 @@ fn read_words(text: &str) -> Words {
 /// Whether the text of 310 or 313 is that of a network's service, and not of an operator.
 fn names_service(text: &str) -> bool {
     let text = text.to_lowercase();
-    text.contains("network service") || text.starts_with("is a services on ")
+    // InspIRCd writes the type that services give themselves, as operators.
+    let types = ["is a service on ", "is a services on "];
+    text.contains("network service") || types.iter().any(|one| text.starts_with(one))
 }
 
 impl Session {

@@ -122,3 +122,11 @@ fn invariant_10_an_exchange_shows_neither_password_nor_proof() {
     let shown = format!("{scram:?}");
     assert!(!shown.contains("pencil") && !shown.contains("6rri"), "{shown}");
 }
+
+#[test]
+fn the_longer_hash_is_repeated_less_often() {
+    let challenge = |iterations: u32| format!("r={BOTH},s={SALT},i={iterations}");
+    let answer = identified(Hash::Sha512).answer(challenge(210_001).as_bytes(), &user());
+    assert_eq!(answer, Err(SaslError::Iterations(210_001)));
+    assert!(identified(Hash::Sha512).answer(challenge(210_000).as_bytes(), &user()).is_ok());
+}

@@ -104,6 +104,7 @@ fn invariant_10_who_is_not_the_networks_service_is_told_nothing(#[case] lines: &
 #[case::solanum(":s 313 alice NickServ :is a Network Service")]
 #[case::unreal(":s 313 alice NickServ :is a Network Service on TestNet")]
 #[case::inspircd(":s 310 alice NickServ :is a Network Service on TestNet")]
+#[case::inspircd_with_atheme(":s 313 alice NickServ :is a Service on TestNet")]
 #[case::inspircd_with_services_that_are_operators(":s 313 alice NickServ :is a Services on TestNet")]
 fn a_service_is_known_by_the_words_of_its_server(#[case] line: &str) {
     let mut bench = greeted(with_sasl(true));

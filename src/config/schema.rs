@@ -254,7 +254,8 @@ pub const KEYS: &[Key] = &[
         "networks.*.servers[].verify",
         Kind::Boolean,
         Default::Is("true"),
-        "Whether the server's certificate must be valid. Without it, passwords are not sent to the server.",
+        "Whether the server's certificate must be valid. Without it, and without a `fingerprint`, passwords are not sent to \
+         the server.",
     ),
     key(
         "networks.*.servers[].fingerprint",

@@ -223,3 +223,17 @@ async fn a_server_that_wants_tls_gets_it_at_once_and_from_then_on() {
     world.homeserver.wait_event(&network, says("its certificate is not valid")).await;
     assert_eq!(world.ircd.connections(), 3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_certificate_is_told_when_it_is_near() {
+    let world = World::builder().server(BY_TLS).start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 31);
+    let certificate = params.self_signed(&key).unwrap().pem();
+    alice.send_text(&control, &format!("certfp set\n{certificate}{}", key.serialize_pem()));
+    world.homeserver.wait_event(&control, says("ends on 2020-01-31")).await;
+    alice.send_text(&control, "disconnect\nconnect");
+    world.homeserver.wait_event(&network, says("Your certificate has ended. For a new one, type")).await;
+}

@@ -58,7 +58,7 @@ impl Actor {
             Event::StrictTransport { duration } => self.on_strict_transport(duration).await?,
             Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
-            Event::SaslFailed { permanent, ends, reason } => self.on_login_failed(permanent, ends, &reason),
+            Event::LoginFailed { permanent, ends, reason } => self.on_login_failed(permanent, ends, &reason),
             Event::Message { from, target, kind, text, time, msgid, account, own, origin } => {
                 let line = Line { from, kind, text, time, msgid, account, own, origin };
                 self.on_message(target, line).await?;

@@ -157,7 +157,7 @@ impl Actor {
             sasl,
             login: login_method(&login),
             nonce_seed: NonceSeed::new(nonce_seed),
-            sasl_required: required.as_deref() != Some(OFF),
+            login_required: required.as_deref() != Some(OFF),
             secure: server.is_trusted() || self.network.plaintext_credentials,
             tls: server.tls,
             channels: channels.collect(),

@@ -29,7 +29,7 @@ pub struct SessionConfig {
     /// For the nonces of the login.
     pub nonce_seed: NonceSeed,
     /// Without a login there is no connection, so that nobody appears without their cloak.
-    pub sasl_required: bool,
+    pub login_required: bool,
     /// The connection may carry credentials: verified TLS, or plaintext that the operator allowed for them.
     pub secure: bool,
     /// The connection is by TLS.
@@ -56,7 +56,7 @@ impl SessionConfig {
             sasl: None,
             login: LoginMethod::default(),
             nonce_seed: NonceSeed::new([0; 32]),
-            sasl_required: true,
+            login_required: true,
             secure: false,
             tls: false,
             channels: Vec::new(),

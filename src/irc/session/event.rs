@@ -123,7 +123,7 @@ pub enum Event {
         duration: Duration,
     },
     /// The login did not work.
-    SaslFailed {
+    LoginFailed {
         /// It will not work next time either.
         permanent: bool,
         /// The connection ends over it.

@@ -321,16 +321,21 @@ impl Session {
 
     fn on_account_lost(&mut self, events: &mut Vec<Event>) {
         // Another login replaces this one without telling more.
-        if self.login.account.take().is_some() {
-            events.push(Event::LoggedOut);
+        if self.login.account.take().is_none() {
+            return;
+        }
+        events.push(Event::LoggedOut);
+        // Channels are entered next, and would be without it.
+        if self.state == State::Registering && matches!(self.login.stage, Stage::Done) {
+            self.login_failed(false, "the network has logged us out again", events);
         }
     }
 
     /// The login did not work: registration goes on only if it may do without.
     pub(super) fn login_failed(&mut self, permanent: bool, reason: &str, events: &mut Vec<Event>) {
         self.login.stage = Stage::Failed;
-        let ends = self.config.sasl_required && self.state == State::Registering;
-        events.push(Event::SaslFailed { permanent, ends, reason: reason.to_owned() });
+        let ends = self.config.login_required && self.state == State::Registering;
+        events.push(Event::LoginFailed { permanent, ends, reason: reason.to_owned() });
         if ends {
             let verdict = if permanent { Verdict::NeedUser } else { Verdict::Retry };
             self.disconnect(reason, verdict, events);

@@ -13,7 +13,7 @@ pub(super) fn credentials() -> Credentials {
 pub(super) fn with_sasl(required: bool) -> SessionConfig {
     SessionConfig {
         sasl: Some(credentials()),
-        sasl_required: required,
+        login_required: required,
         secure: true,
         tls: true,
         channels: vec![(channel("#rust"), None)],
@@ -83,7 +83,7 @@ fn a_failed_login_that_is_required_ends_the_connection(
 ) {
     let mut bench = authenticating(true);
     let events = bench.server(answer);
-    assert!(matches!(&events[0], Event::SaslFailed { permanent: p, .. } if *p == permanent), "{events:?}");
+    assert!(matches!(&events[0], Event::LoginFailed { permanent: p, .. } if *p == permanent), "{events:?}");
     assert_eq!(disconnected(&events), Some(verdict));
     // Nothing more leaves, whatever the server says: above all no JOIN.
     assert_eq!(bench.server(":s 001 alice :Welcome"), []);
@@ -107,7 +107,7 @@ fn a_network_with_other_mechanisms_only_needs_the_user() {
     bench.server(":s 908 alice EXTERNAL,ECDSA :are available SASL mechanisms");
     let events = bench.server(":s 904 alice :failed");
     assert!(
-        matches!(&events[0], Event::SaslFailed { permanent: true, reason, .. }
+        matches!(&events[0], Event::LoginFailed { permanent: true, reason, .. }
         if reason.ends_with("but EXTERNAL,ECDSA")),
         "{events:?}"
     );
@@ -117,7 +117,7 @@ fn a_network_with_other_mechanisms_only_needs_the_user() {
 fn an_optional_login_that_fails_lets_the_registration_go_on() {
     let mut bench = authenticating(false);
     let events = bench.server(":s 904 alice :failed");
-    assert!(matches!(events[..], [Event::SaslFailed { permanent: true, .. }]), "{events:?}");
+    assert!(matches!(events[..], [Event::LoginFailed { permanent: true, .. }]), "{events:?}");
     assert_eq!(bench.sent(), ["CAP END"]);
     bench.server(":s 001 alice :Welcome");
     bench.server(":s 422 alice :No MOTD");
@@ -131,7 +131,7 @@ fn services_that_do_not_answer_are_given_twenty_seconds() {
     assert_eq!(disconnected(&bench.wait(Duration::from_secs(2)).0), Some(Verdict::Retry));
     let mut bench = authenticating(false);
     let (events, lines) = bench.wait(Duration::from_secs(21));
-    assert!(matches!(events[..], [Event::SaslFailed { permanent: false, .. }]));
+    assert!(matches!(events[..], [Event::LoginFailed { permanent: false, .. }]));
     assert_eq!(lines, [(20, "AUTHENTICATE *".to_owned()), (20, "CAP END".to_owned())]);
 }
 
@@ -201,7 +201,7 @@ fn a_certificate_that_the_services_do_not_know_is_followed_by_the_password_or_to
     bench.server("AUTHENTICATE +");
     let events = bench.server(":s 904 alice :failed");
     assert!(
-        matches!(&events[0], Event::SaslFailed { permanent: true, reason, .. } if reason.contains("certfp show"))
+        matches!(&events[0], Event::LoginFailed { permanent: true, reason, .. } if reason.contains("certfp show"))
     );
     assert_eq!(disconnected(&events), Some(Verdict::NeedUser));
 }
@@ -220,7 +220,7 @@ fn a_proof_that_was_refused_is_a_wrong_password_and_nothing_else_is_tried() {
     let mut bench = proving(true);
     let events = bench.server(":s 904 alice :failed");
     assert!(
-        matches!(&events[0], Event::SaslFailed { permanent: true, reason, .. } if reason.contains("password"))
+        matches!(&events[0], Event::LoginFailed { permanent: true, reason, .. } if reason.contains("password"))
     );
     assert_eq!((disconnected(&events), bench.sent()), (Some(Verdict::NeedUser), vec![]));
     let mut bench = proving(true);
@@ -232,7 +232,7 @@ fn a_proof_that_was_refused_is_a_wrong_password_and_nothing_else_is_tried() {
 fn services_that_refuse_before_anything_was_said_do_not_know_the_password() {
     let mut bench = offered(with_sasl(true), "sasl=PLAIN");
     let events = bench.server(":s 904 alice :failed");
-    assert!(matches!(events[0], Event::SaslFailed { permanent: false, .. }), "{events:?}");
+    assert!(matches!(events[0], Event::LoginFailed { permanent: false, .. }), "{events:?}");
     assert_eq!(disconnected(&events), Some(Verdict::Retry));
 }
 
@@ -248,7 +248,7 @@ fn a_server_that_cannot_prove_itself_never_counts_as_a_login(#[case] last: Optio
         }
         events.extend(bench.server(":s 903 alice :SASL authentication successful"));
         assert!(
-            matches!(&events[0], Event::SaslFailed { permanent: true, reason, .. } if reason.contains("prove"))
+            matches!(&events[0], Event::LoginFailed { permanent: true, reason, .. } if reason.contains("prove"))
         );
         assert_eq!(disconnected(&events), required.then_some(Verdict::NeedUser));
         assert_eq!(bench.session.account(), None);
@@ -293,4 +293,17 @@ fn account_notify_tells_of_a_login_once() {
     assert_eq!(bench.server(":s 900 alice alice!a@b al :You are now logged in"), []);
     assert_eq!(bench.server(":bob!a@b ACCOUNT bob"), []);
     assert_eq!(bench.server(":alice!a@b ACCOUNT *"), [Event::LoggedOut]);
+}
+
+/// Found by the property test with random lines: channels were entered without the login.
+#[test]
+fn a_login_that_is_lost_before_channels_are_entered_has_failed() {
+    let mut bench = authenticating(true);
+    bench.server(":s 900 alice alice!a@b alice :ok");
+    bench.server(":s 903 alice :ok");
+    bench.server(":s 001 alice :Welcome");
+    assert_eq!(
+        disconnected(&bench.server(":s 901 alice alice!a@b :You are now logged out")),
+        Some(Verdict::Retry)
+    );
 }

@@ -91,7 +91,7 @@ fn invariant_10_who_is_not_the_networks_service_is_told_nothing(#[case] lines: &
         bench.sent();
         let events: Vec<Event> = lines.iter().flat_map(|line| bench.server(line)).collect();
         assert!(
-            events.iter().any(|one| matches!(one, Event::SaslFailed { permanent: false, .. })),
+            events.iter().any(|one| matches!(one, Event::LoginFailed { permanent: false, .. })),
             "{events:?}"
         );
         assert_eq!(disconnected(&events), required.then_some(Verdict::Retry));

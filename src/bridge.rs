@@ -42,7 +42,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::irc::channels::NickPool;
 use crate::irc::ident::Ident;
-use crate::irc::tls::Tls;
+use crate::irc::tls::{Tls, TlsSettings};
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
@@ -50,7 +50,10 @@ pub use crate::irc::governor::InQueue;
 pub use desk::{Call, Console, MOST_LISTED, PREFIX, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
-pub use session::{Request, SessionHandle, SessionState, Status};
+pub use session::{
+    CertificateRequest, LoginMethod, LoginRequest, Request, ServiceAddress, SessionHandle, SessionState,
+    Status,
+};
 
 use ghosts::Ghosts;
 use lanes::Lanes;
@@ -96,7 +99,7 @@ pub struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     homeserver: Homeserver,
     console: Arc<dyn Console>,
-    tls: Mutex<HashMap<crate::config::Server, Arc<Tls>>>,
+    tls: Mutex<HashMap<TlsSettings, Arc<Tls>>>,
     /// The nicks of each network, which its sessions share.
     nicks: Mutex<HashMap<String, NickPool>>,
     gates: turns::Gates,

@@ -36,7 +36,7 @@ impl Console for Commands {
     fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, RichText> {
         Box::pin(async move {
             let mut answer = RichText::new();
-            let lines: Vec<&str> = lines_of(&call.text).collect();
+            let lines = commands_in(&call.text);
             for line in lines.iter().take(MOST_AT_ONCE) {
                 answer = answer.line().then(run(bridge, &call, line).await);
             }
@@ -54,6 +54,29 @@ impl Console for Commands {
     fn greeting(&self, permission: Permission) -> RichText {
         help::greeting(permission)
     }
+}
+
+/// The commands of a message: one on each line, and what is pasted as PEM belongs to the one before it.
+fn commands_in(text: &str) -> Vec<String> {
+    let holds_pem = text.contains("-----BEGIN ");
+    let mut commands: Vec<String> = Vec::new();
+    let mut in_pem = false;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if holds_pem && line.starts_with("```") {
+            continue;
+        }
+        let belongs = in_pem || line.starts_with("-----BEGIN ");
+        in_pem |= line.contains("-----BEGIN ");
+        match commands.last_mut().filter(|_| belongs) {
+            Some(command) => {
+                command.push('\n');
+                command.push_str(line);
+            }
+            None => commands.push(line.to_owned()),
+        }
+        in_pem &= !line.contains("-----END ");
+    }
+    commands
 }
 
 /// A command under way.
@@ -147,4 +170,27 @@ impl<'a> Context<'a> {
 fn usage(context: &Context<'_>, name: &str) -> Outcome {
     let usage = table::find(name).map(|command| help::usage_in(command, context.call.place));
     Err(Refusal::Asked(RichText::plain("Type it like this: ").code(usage.unwrap_or_default())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::one("help", &["help"])]
+    #[case::several(" help \n\n status", &["help", "status"])]
+    #[case::pem("certfp set\n-----BEGIN A-----\nx\n-----END A-----\n-----BEGIN B-----\ny\n-----END B-----\nstatus",
+        &["certfp set\n-----BEGIN A-----\nx\n-----END A-----\n-----BEGIN B-----\ny\n-----END B-----", "status"])]
+    #[case::on_the_commands_line("certfp set -----BEGIN A-----\nx\n-----END A-----", &["certfp set -----BEGIN A-----\nx\n-----END A-----"])]
+    #[case::after_another("status\ncertfp set -----BEGIN A-----\nx\n-----END A-----", &["status", "certfp set -----BEGIN A-----\nx\n-----END A-----"])]
+    #[case::as_code("certfp set\n```\n-----BEGIN A-----\nx\n-----END A-----\n```", &["certfp set\n-----BEGIN A-----\nx\n-----END A-----"])]
+    #[case::without_end("certfp set\n-----BEGIN A-----\nx\nstatus", &["certfp set\n-----BEGIN A-----\nx\nstatus"])]
+    #[case::alone("-----BEGIN A-----\nx\n-----END A-----", &["-----BEGIN A-----\nx\n-----END A-----"])]
+    fn a_command_stands_on_each_line_and_pem_belongs_to_the_one_before(
+        #[case] text: &str,
+        #[case] commands: &[&str],
+    ) {
+        assert_eq!(commands_in(text), commands);
+    }
 }

@@ -24,6 +24,7 @@ mod rooms;
 mod seal;
 mod sessions;
 pub mod settings;
+mod sts;
 mod writer;
 
 use std::path::PathBuf;

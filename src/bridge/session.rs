@@ -7,9 +7,11 @@
 //! One turn of its loop: wait for something (lines, the inbox, a request, a timer), handle it, then `Actor::flush`:
 //! commit what was read and what is about to be sent, hand the bytes to the socket.
 
+mod approach;
 mod buffers;
 mod catch_up;
 mod command;
+mod credentials;
 mod declined;
 mod gaps;
 mod hourglass;
@@ -42,7 +44,7 @@ use self::netsplit::Netsplits;
 use self::outgoing::Outbound;
 use super::Bridge;
 use super::content::{self, MessageType, unique};
-use crate::config::{Network, Permission};
+use crate::config::{Network, Permission, Server};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
 use crate::irc::session::{Event, Session, State};
@@ -50,6 +52,7 @@ use crate::irc::wire::Message;
 use crate::names::{CaseMap, Slug};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
 
+pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
 pub use self::requests::Request;
 
 /// Requests that may wait for a session.
@@ -136,6 +139,8 @@ struct Actor {
     backoff: Backoff,
     retry_at: Option<Instant>,
     next_server: usize,
+    /// What to dial next, before the server whose turn it is.
+    upgrade: Option<Server>,
     last_reason: Option<String>,
     /// Why it is not connected, as the user was told since it last was.
     told: Vec<String>,
@@ -224,6 +229,7 @@ pub(super) async fn start(
         backoff: Backoff::new(u64::from_ne_bytes(seed)),
         retry_at: row.connect.then(|| bridge.clock.now()),
         next_server: 0,
+        upgrade: None,
         last_reason: None,
         told: Vec::new(),
         stuck: false,

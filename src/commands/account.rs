@@ -1,7 +1,9 @@
-//! Who one is on a network: nick and login.
+//! Who one is on a network: nick, login and certificate.
 
 use super::{Context, usage};
-use crate::bridge::{Outcome, Refusal, Request};
+use crate::bridge::{
+    CertificateRequest, LoginMethod, LoginRequest, Outcome, Refusal, Request, ServiceAddress,
+};
 use crate::names::Nick;
 
 /// `nick [NETWORK] [NICK]`.
@@ -36,16 +38,51 @@ pub(super) async fn nicks(context: Context<'_>) -> Outcome {
     session.ask(Request::Alternatives(Some(nicks))).await
 }
 
-/// `sasl [NETWORK] [ACCOUNT PASSWORD | off]`.
+/// `sasl [NETWORK] [ACCOUNT [PASSWORD] | off]`.
 pub(super) async fn sasl(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     let login = match rest.split_once(char::is_whitespace) {
-        None if rest.is_empty() => return session.ask(Request::ShowSasl).await,
+        None if rest.is_empty() => return session.ask(Request::Login(LoginRequest::Show)).await,
         None if rest.eq_ignore_ascii_case("off") => None,
-        Some((account, password)) if !password.trim().is_empty() => {
-            Some((account.to_owned(), password.trim().to_owned().into()))
-        }
-        _ => return usage(&context, "sasl"),
+        None => Some((rest.to_owned(), None)),
+        Some((account, password)) => Some((account.to_owned(), Some(password.trim().to_owned().into()))),
     };
     session.ask(Request::Sasl(login)).await
+}
+
+/// `login [NETWORK] [required | optional | sasl | nickserv [NickServ@HOST]]`.
+pub(super) async fn login(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let (word, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let request = match (word.to_ascii_lowercase().as_str(), more.trim()) {
+        ("", _) => LoginRequest::Show,
+        ("required", "") => LoginRequest::Required(true),
+        ("optional", "") => LoginRequest::Required(false),
+        ("sasl", "") => LoginRequest::Method(LoginMethod::Sasl),
+        ("nickserv", "") => LoginRequest::Method(LoginMethod::NickServ(None)),
+        ("nickserv", address) => match ServiceAddress::parse(address) {
+            Some(address) => LoginRequest::Method(LoginMethod::NickServ(Some(address))),
+            None => {
+                return Err(Refusal::asked(format!(
+                    "{address} is no full address of a service, as NickServ@services.example.org is."
+                )));
+            }
+        },
+        _ => return usage(&context, "login"),
+    };
+    session.ask(Request::Login(request)).await
+}
+
+/// `certfp [NETWORK] [generate | set PEM | show | remove]`.
+pub(super) async fn certfp(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let (word, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let request = match (word.to_ascii_lowercase().as_str(), more.trim()) {
+        ("generate", "") => CertificateRequest::Generate,
+        ("show" | "", "") => CertificateRequest::Show,
+        ("remove", "") => CertificateRequest::Remove,
+        ("set", pem) if !pem.is_empty() => CertificateRequest::Set(pem.to_owned().into()),
+        _ => return usage(&context, "certfp"),
+    };
+    session.ask(Request::Certificate(request)).await
 }

@@ -93,9 +93,19 @@ commands! {
         "" => account::nick;
     "nicks" in "You": "nicks [NETWORK] [NICK... | off]", "sets the nicks to take while yours is in use, or shows them",
         "The first that is free is taken. I go back to your own nick when it is free again." => account::nicks;
-    "sasl" in "You": "sasl [NETWORK] [ACCOUNT PASSWORD | off]", "logs you in with the network's services",
+    "sasl" in "You": "sasl [NETWORK] [ACCOUNT [PASSWORD] | off]", "logs you in with the network's services",
         "Your message is removed from the room, and the password is stored encrypted. It is used from the next \
-         connection on.", secret true => account::sasl;
+         connection on. With a certificate (certfp) the password may be left out.", secret true => account::sasl;
+    "login" in "You": "login [NETWORK] [required | optional | sasl | nickserv [NickServ@HOST]]",
+        "shows how you log in, or changes it",
+        "With required, as it is unless you say otherwise, there is no connection without a login, so that nobody sees \
+         your host. With nickserv the password goes to NickServ after connecting; without its full address only where \
+         the server shows it as a service of the network. That is also what happens where a network has no SASL."
+        => account::login;
+    "certfp" / "cert" in "You": "certfp [NETWORK] [generate | set PEM | show | remove]",
+        "makes or shows the certificate by which services know you",
+        "It is stored encrypted and shown to this network only. With set, paste the certificate and its key behind the \
+         word; your message is removed from the room.", secret true => account::certfp;
     "raw" / "quote" in "You": "raw [NETWORK] LINE", "sends a line to the server as it stands",
         "", secret true => conversation::raw;
 }
@@ -134,6 +144,9 @@ mod tests {
     #[case::sasl("sasl", "account password", true)]
     #[case::sasl_of_a_network("sasl", "libera account password", true)]
     #[case::sasl_off("sasl", "off", false)]
+    #[case::certificate("certfp", "set -----BEGIN PRIVATE KEY-----", true)]
+    #[case::certificate_of_a_network("certfp", "libera set -----BEGIN EC PRIVATE KEY-----", true)]
+    #[case::certificate_shown("certfp", "show", false)]
     #[case::nickserv("msg", "NickServ IDENTIFY hunter2", true)]
     #[case::nickserv_by_query("query", "NickServ identify hunter2", true)]
     #[case::talk("msg", "bob hello there", false)]

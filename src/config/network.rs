@@ -236,13 +236,36 @@ fn server(resolver: &mut Resolver<'_>, raw: raw::Server, path: &str) -> Server {
     if raw.ca_file.is_some() && !(tls && verify) {
         resolver.report.add(&child(path, "ca_file"), "it is of no use without `tls` and `verify`");
     }
+    let fingerprint_path = child(path, "fingerprint");
+    let fingerprints = raw.fingerprint.unwrap_or_default();
+    if !fingerprints.is_empty() && !tls {
+        resolver.report.add(&fingerprint_path, "it is of no use without `tls`");
+    }
+    let numbered = (0..).zip(fingerprints);
+    let read = |(index, text): (usize, String)| {
+        let fingerprint = fingerprint(&text);
+        let here = item(&fingerprint_path, index);
+        if fingerprint.is_none() && !resolver.report.knows(&here) {
+            resolver.report.add(&here, "it must be a SHA-256 or SHA-512 in hexadecimal, of 64 or 128 digits");
+        }
+        fingerprint
+    };
+    let fingerprints = numbered.filter_map(read).collect();
     Server {
+        fingerprints,
         host,
         port: raw.port.unwrap_or(if tls { 6697 } else { 6667 }),
         tls,
         ca_file: raw.ca_file.map(|file| resolver.folder.join(file)),
         verify,
     }
+}
+
+/// Hexadecimal as any tool writes it, with colons or without, in the form in which it is compared.
+fn fingerprint(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
+    let is_whole = matches!(digits.len(), 64 | 128) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_whole.then(|| digits.to_ascii_lowercase())
 }
 
 fn is_host(host: &str) -> bool {

@@ -82,6 +82,7 @@ pub(super) struct Server {
     pub(super) tls: Option<bool>,
     pub(super) ca_file: Option<String>,
     pub(super) verify: Option<bool>,
+    pub(super) fingerprint: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

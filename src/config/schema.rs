@@ -254,8 +254,17 @@ pub const KEYS: &[Key] = &[
         "networks.*.servers[].verify",
         Kind::Boolean,
         Default::Is("true"),
-        "Whether the server's certificate must be valid. Without it, passwords are not sent to the server.",
+        "Whether the server's certificate must be valid. Without it, and without a `fingerprint`, passwords are not sent to \
+         the server.",
     ),
+    key(
+        "networks.*.servers[].fingerprint",
+        Kind::List,
+        Default::Note("none"),
+        "The SHA-256 or SHA-512 of the server's certificate, or of its public key, in hexadecimal. With any here, one of \
+         them decides, and neither `verify` nor `ca_file` nor the certificate's age.",
+    ),
+    key("networks.*.servers[].fingerprint[]", Kind::Text, Default::Note(""), "One fingerprint."),
     key(
         "networks.*.nick",
         Kind::Text,
@@ -536,7 +545,7 @@ fn below(section: &str) -> Vec<&'static Key> {
 
 fn rows(text: &mut String, keys: &[&Key]) {
     text.push_str("\n| Key | Value | Default | |\n|---|---|---|---|\n");
-    for key in keys.iter().filter(|key| key.kind != Kind::Section) {
+    for key in keys.iter().filter(|key| key.kind != Kind::Section && !key.path.ends_with("[]")) {
         let default = match key.default {
             Default::Required => "required".to_owned(),
             Default::Is(value) => format!("`{value}`"),

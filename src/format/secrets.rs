@@ -18,7 +18,9 @@ pub fn may_hold_password(text: &str) -> bool {
         "authenticate",
         "sasl",
     ];
-    text.to_lowercase().split_whitespace().any(|word| TELLING.contains(&word.trim_start_matches(':')))
+    let is_key = text.contains("-----BEGIN ");
+    is_key
+        || text.to_lowercase().split_whitespace().any(|word| TELLING.contains(&word.trim_start_matches(':')))
 }
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ mod tests {
     #[rstest]
     #[case::services("IDENTIFY hunter2", true)]
     #[case::raw("PRIVMSG NickServ :identify hunter2", true)]
+    #[case::private_key("-----BEGIN PRIVATE KEY-----", true)]
     #[case::part_of_a_word("reset the identifying passage", false)]
     #[case::talk("hello there", false)]
     fn a_word_tells_that_a_password_follows(#[case] text: &str, #[case] expected: bool) {

@@ -16,15 +16,18 @@ mod event;
 mod fences;
 mod history;
 mod labels;
+mod login;
 mod membership;
 mod messages;
 mod modes;
 mod nicks;
+mod nickserv;
 mod numerics;
 mod outgoing;
 mod regain;
 mod registration;
 mod replies;
+mod sts;
 mod timers;
 mod verdict;
 mod wishes;
@@ -32,6 +35,8 @@ mod wishes;
 pub use config::SessionConfig;
 pub use event::{Event, IncomingKind, MessageId, MessageTarget, Origin, ServerMessageKind, Verdict};
 pub use history::HistoryMark;
+pub use login::NonceSeed;
+pub use nickserv::{LoginMethod, ServiceAddress};
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use regain::MOST_LOSSES;
 pub use verdict::classify;
@@ -51,9 +56,9 @@ use batches::{Batches, Context};
 use fences::Fences;
 use history::Requests;
 use labels::Label;
+use login::Login;
 use nicks::Nicks;
 use outgoing::Outgoing;
-use registration::Login;
 use wishes::Wishes;
 
 /// How far a connection is. It only ever goes forward.
@@ -89,6 +94,10 @@ pub struct Session {
     isupport: Isupport,
     caps: Capabilities,
     login: Login,
+    /// `CAP END` was sent.
+    negotiated: bool,
+    /// What the server wants of connections to come, as it was told.
+    sts: Option<Duration>,
     nicks: Nicks,
     /// Our user and host as others see them, once a line has shown them.
     identity: (Option<String>, Option<String>),
@@ -127,8 +136,10 @@ impl Session {
         let mut session = Self {
             state: State::Registering,
             isupport: Isupport::default(),
-            caps: Capabilities::new(config.sasl.is_some()),
+            caps: Capabilities::new(config.uses_sasl()),
             login: Login::default(),
+            negotiated: false,
+            sts: None,
             nicks: Nicks::new(&config),
             identity: (None, None),
             server: String::new(),
@@ -219,7 +230,7 @@ impl Session {
             "KICK" => self.on_kick(message, now, events),
             "QUIT" => self.on_quit(message, context, now, events),
             "NICK" => self.on_nick(message, now, events),
-            "MODE" => self.on_mode(message, events),
+            "MODE" => self.on_mode(message, now, events),
             "TOPIC" => self.on_topic(message, events),
             "INVITE" => self.on_invite(message, now, events),
             "KILL" => self.on_kill(message, events),
@@ -232,14 +243,15 @@ impl Session {
                 }
                 self.on_cap(message, now, events);
             }
-            "AUTHENTICATE" => self.on_authenticate(message),
+            "AUTHENTICATE" => self.on_authenticate(message, events),
+            "ACCOUNT" => self.on_account(message, now, events),
             "ERROR" => self.on_error(message, events),
             "FAIL" => self.on_fail(message, context, now, events),
             "BATCH" => self.on_batch(message, context, events),
             "CHATHISTORY" => self.on_history_target(message, context, now),
             "CHGHOST" => self.on_chghost(message),
             // Not shown yet; an `ACK` is its label.
-            "AWAY" | "ACCOUNT" | "SETNAME" | "TAGMSG" | "ACK" => {}
+            "AWAY" | "SETNAME" | "TAGMSG" | "ACK" => {}
             "WALLOPS" => self.on_server_message(message, ServerMessageKind::Wallops, events),
             "WARN" => self.on_server_message(message, ServerMessageKind::Warn, events),
             "NOTE" => self.on_server_message(message, ServerMessageKind::Note, events),

@@ -1,38 +1,55 @@
-//! TLS towards IRC servers; the only file that names rustls.
+//! TLS towards IRC servers; the only module that names rustls.
 //!
-//! Certificates are verified against the host's CA store and, where given, further roots from a file. Verification
-//! can be turned off for one network by its settings; even then the server must prove that it has the key of the
-//! certificate it shows. The provider is passed explicitly: a process-wide default would be somebody else's choice.
+//! Which server is the right one is decided in `tls/verify.rs`: by the host's CA store and further roots from a file, or
+//! by fingerprints alone. Verification can be turned off for one server by its settings; even then, and with a
+//! fingerprint, the server must prove that it has the key of the certificate it shows. The provider is passed
+//! explicitly: a process-wide default would be somebody else's choice. What a user shows of themselves is a
+//! [`ClientCertificate`], on their own connections only.
 //!
-//! TLS 1.2 and 1.3 only; a server with nothing newer than TLS 1.1 cannot be reached.
+//! No session is ever resumed: resumed handshakes show no certificate, so that a fingerprint could not be checked, and
+//! one user's ticket would tell the server that another is on the same bridge.
 //!
-//! Spec: RFC 7194 (port 6697); modern IRC docs "Connecting with TLS".
+//! TLS 1.2 and 1.3 only; a server with nothing newer than TLS 1.1 cannot be reached. The host goes as SNI, and `irc`
+//! as ALPN.
+//!
+//! Spec: RFC 7194 (port 6697); modern IRC docs "Connecting with TLS"; IANA's ALPN registry (`irc`).
+
+mod certificate;
+mod verify;
+mod x509;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
-use rustls_platform_verifier::Verifier;
+use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
+use rustls::sign::SingleCertAndKey;
+use rustls::{CertificateError, ClientConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+pub use certificate::{CertificateProblem, ClientCertificate};
+
+use verify::Rejected;
+
 /// How servers are verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TlsSettings {
     /// A PEM file with roots to trust beside the host's own.
     pub ca_file: Option<PathBuf>,
     /// Turned off, any certificate will do.
     pub verify: bool,
+    /// Where there are any, one of them decides and nothing else: SHA-256 or SHA-512 of the certificate or of its public
+    /// key, in lower-case hexadecimal.
+    pub fingerprints: Vec<String>,
 }
 
 impl Default for TlsSettings {
     fn default() -> Self {
-        Self { ca_file: None, verify: true }
+        Self { ca_file: None, verify: true, fingerprints: Vec::new() }
     }
 }
 
@@ -66,9 +83,15 @@ pub enum TlsError {
     Handshake(String),
 }
 
-/// TLS as configured, made once and shared by all connections of a network.
+/// TLS as configured, made once and shared by all connections to a server.
 #[derive(Clone)]
-pub struct Tls(Result<TlsConnector, TlsError>);
+pub struct Tls(Result<Ready, TlsError>);
+
+#[derive(Clone)]
+struct Ready {
+    verifier: Arc<dyn ServerCertVerifier>,
+    connector: TlsConnector,
+}
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,7 +103,23 @@ impl Tls {
     /// Reads roots. A failure is kept and told by each connection that needs TLS; [`Tls::problem`] tells it at once.
     #[must_use]
     pub fn new(settings: &TlsSettings) -> Self {
-        Self(configure(settings).map(|config| TlsConnector::from(Arc::new(config))))
+        let ready = || {
+            let verifier = verify::verifier(settings)?;
+            let connector = connector(&verifier, None)?;
+            Ok(Ready { verifier, connector })
+        };
+        Self(ready())
+    }
+
+    /// The same for one user's connection, which shows this certificate to a server that asks for one.
+    #[must_use]
+    pub fn showing(&self, certificate: &ClientCertificate) -> Self {
+        let ready = |ready: &Ready| {
+            let verifier = Arc::clone(&ready.verifier);
+            let connector = connector(&verifier, Some(certificate))?;
+            Ok(Ready { verifier, connector })
+        };
+        Self(self.0.as_ref().map_err(Clone::clone).and_then(ready))
     }
 
     /// Why connections by TLS cannot work.
@@ -95,7 +134,7 @@ impl Tls {
         host: &str,
         stream: TcpStream,
     ) -> Result<TlsStream<TcpStream>, TlsError> {
-        let connector = self.0.as_ref().map_err(Clone::clone)?;
+        let Ready { connector, .. } = self.0.as_ref().map_err(Clone::clone)?;
         // A name with its root dot is the same host, but no certificate is for it.
         let name = ServerName::try_from(host.trim_end_matches('.').to_owned())
             .map_err(|_| TlsError::Host(host.to_owned()))?;
@@ -103,57 +142,34 @@ impl Tls {
     }
 }
 
-fn configure(settings: &TlsSettings) -> Result<ClientConfig, TlsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = if settings.verify {
-        let roots = match &settings.ca_file {
-            Some(path) => read_roots(path)?,
-            None => Vec::new(),
-        };
-        let extra = !roots.is_empty();
-        Arc::new(Verifier::new_with_extra_roots(roots, provider.clone()).map_err(|error| {
-            match &settings.ca_file {
-                Some(path) if extra => TlsError::CaFile { path: path.clone(), reason: error.to_string() },
-                _ => TlsError::NoRoots,
-            }
-        })?)
-    } else {
-        Arc::new(AnyCertificate(provider.clone()))
-    };
-    let config = ClientConfig::builder_with_provider(provider)
+fn connector(
+    verifier: &Arc<dyn ServerCertVerifier>,
+    certificate: Option<&ClientCertificate>,
+) -> Result<TlsConnector, TlsError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsError::Setup(error.to_string()))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    Ok(config)
-}
-
-fn read_roots(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let unusable = |reason: String| TlsError::CaFile { path: path.clone(), reason };
-    let roots = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unusable(error.to_string()))?;
-    if roots.is_empty() { Err(unusable("it holds no certificate".to_owned())) } else { Ok(roots) }
+        .with_custom_certificate_verifier(Arc::clone(verifier));
+    let mut config = match certificate {
+        Some(certificate) => {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certificate.certified())))
+        }
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"irc".to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// What a failed handshake means to the user.
 fn describe(error: &std::io::Error) -> TlsError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(reason)) => TlsError::Certificate(match reason {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "it has expired".to_owned()
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "it is not valid yet, or this host's clock is wrong".to_owned()
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "it is for another host".to_owned()
-            }
-            CertificateError::UnknownIssuer => "nobody whom this host trusts has signed it".to_owned(),
-            CertificateError::Revoked => "it was revoked".to_owned(),
-            other => other.to_string(),
-        }),
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) => {
+            let rejected = other.0.downcast_ref::<Rejected>();
+            TlsError::Certificate(rejected.map_or_else(|| other.to_string(), ToString::to_string))
+        }
+        Some(rustls::Error::InvalidCertificate(other)) => TlsError::Certificate(other.to_string()),
         Some(rustls::Error::InvalidMessage(_)) => {
             TlsError::Handshake("the server does not speak TLS on this port".to_owned())
         }
@@ -162,41 +178,5 @@ fn describe(error: &std::io::Error) -> TlsError {
     }
 }
 
-/// Takes any certificate, but checks that the server has its key: otherwise even a recorded handshake would do.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -93,6 +93,22 @@ settings! {
         key: "sasl-account", meaning: "the account with the network's services",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
     };
+    /// Whether there is a connection without a login.
+    LOGIN_REQUIRED = {
+        key: "login-required", meaning: "whether there is no connection without a login: on, unless it says off",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
+    /// How the account is logged in to.
+    LOGIN_METHOD = {
+        key: "login-method",
+        meaning: "sasl, or nickserv, perhaps with its full address; by default sasl, and nickserv where there is none",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
+    /// The certificate that the connection shows, with its key.
+    CERTIFICATE = {
+        key: "certificate", meaning: "the client certificate and its key, as PEM",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
+    };
     /// How long history is kept.
     HISTORY = {
         key: "history", meaning: "how long what is said is kept; by default as the configuration says",

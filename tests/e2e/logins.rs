@@ -1,4 +1,7 @@
-//! SASL through Atheme, on TLS that the rig's own authority vouches for.
+//! SASL and NickServ through Atheme, on TLS that the rig's own authority vouches for.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -22,6 +25,25 @@ async fn town_with_services() -> (Town, Atheme, String) {
     let network = town.open_network().await;
     town.alice.wait_message(&network, "Connected to").await;
     (town, atheme, network)
+}
+
+/// Alice's connection ends and begins anew.
+async fn reconnect(town: &Town, network: &str) {
+    town.alice.say(network, "disconnect").await;
+    town.alice.say(network, "connect").await;
+}
+
+/// Waits until something was said so often in the network's room; the last time of it.
+async fn wait_times(town: &Town, network: &str, times: usize, part: &str) -> Value {
+    let seen = RefCell::new(HashSet::new());
+    let said = |event: &Value| {
+        let body = event["content"]["body"].as_str().unwrap_or_default();
+        body.contains(part) && {
+            seen.borrow_mut().insert(event["event_id"].to_string());
+            seen.borrow().len() >= times
+        }
+    };
+    town.alice.wait_event(network, said).await
 }
 
 #[tokio::test]
@@ -97,4 +119,70 @@ async fn a_wrong_password_joins_nothing_and_says_so() {
     town.alice.say(&network, "sasl alice looking-glass").await;
     town.alice.say(&network, "connect").await;
     town.wait_alice_in(&irene, CHANNEL, mark).await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_nickserv_was_told_logs_in_by_sasl_external() {
+    let (town, _atheme, network) = town_with_services().await;
+    town.alice.say(&network, "certfp generate").await;
+    let told = town.alice.wait_message(&network, "SHA-256: ").await;
+    let body = told["content"]["body"].as_str().unwrap();
+    let sha256 = body.split("SHA-256: ").nth(1).unwrap()[..64].to_owned();
+    // It is shown, but of no use before the services know it: the password comes after it.
+    town.alice.say(&network, "sasl alice looking-glass").await;
+    reconnect(&town, &network).await;
+    town.alice.wait_message(&network, "Logged in as alice").await;
+    wait_times(&town, &network, 2, "Connected to").await;
+    town.alice.say(&network, &format!("msg NickServ CERT ADD {sha256}")).await;
+    town.alice.wait_message(&network, &format!("Added fingerprint {sha256}")).await;
+
+    town.alice.say(&network, "sasl off").await;
+    town.alice.say(&network, "sasl alice").await;
+    town.alice.wait_message(&network, "Your certificate stands for the password").await;
+    reconnect(&town, &network).await;
+    wait_times(&town, &network, 2, "Logged in as alice").await;
+    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
+    irene.raw("WHOIS alice");
+    irene.wait_line(|line| line.contains(" 330 irene alice alice ")).await;
+    irene.wait_line(|line| line.contains(" 276 irene alice ") && line.contains(&sha256)).await;
+}
+
+#[tokio::test]
+async fn nickserv_is_known_as_the_networks_service_and_channels_wait_for_the_login() {
+    let (town, atheme, network) = town_with_services().await;
+    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
+    irene.join(CHANNEL).await;
+    town.join_channel(&network, CHANNEL).await;
+    town.wait_alice_in(&irene, CHANNEL, 0).await;
+    town.alice.say(&network, "sasl alice looking-glass").await;
+    for (times, command) in
+        ["login nickserv", "login nickserv NickServ@services.test.local"].iter().enumerate()
+    {
+        town.alice.say(&network, command).await;
+        let mark = irene.mark();
+        reconnect(&town, &network).await;
+        wait_times(&town, &network, times + 1, "Logged in as alice").await;
+        irene.wait_line_after(mark, |line| line.starts_with(":alice!") && line.contains(" JOIN ")).await;
+    }
+    let said = town.alice.messages(&network);
+    assert!(said.iter().all(|(_, text)| !text.contains("IDENTIFY looking-glass")), "{said:?}");
+
+    // With the services gone, somebody takes the name: nothing is said to them, and no channel is entered.
+    drop(atheme);
+    let thief = loop {
+        if !irene.is_online("NickServ").await {
+            break IrcPerson::connect(town.inspircd.address(), "NickServ").await;
+        }
+    };
+    town.alice.say(&network, "login nickserv").await;
+    let mark = irene.mark();
+    reconnect(&town, &network).await;
+    town.alice.wait_message(&network, "does not show NickServ as a service").await;
+    assert!(
+        !irene.lines_after(mark).iter().any(|line| line.starts_with(":alice!") && line.contains(" JOIN "))
+    );
+    town.alice.say(&network, "login nickserv NickServ@services.test.local").await;
+    town.alice.say(&network, "connect").await;
+    town.alice.wait_message(&network, "offers no login at the moment").await;
+    assert_eq!(thief.messages("NickServ"), []);
 }

@@ -237,6 +237,18 @@ fn the_smallest_file_is_complete_with_the_defaults() {
     "networks:\n  a:\n    servers:\n      - host: b\n        tls: false\n        ca_file: ca.pem\n",
     "line 6: networks.a.servers[0].ca_file: it is of no use without `tls` and `verify`"
 )]
+#[case::useless_fingerprint(
+    "networks:\n  a:\n    servers:\n      - host: b\n        tls: false\n        fingerprint: [ \"AB:CD\" ]\n",
+    "line 6: networks.a.servers[0].fingerprint: it is of no use without `tls`"
+)]
+#[case::bad_fingerprint(
+    "networks:\n  a:\n    servers:\n      - host: b\n        fingerprint:\n          - \"AB:CD\"\n",
+    "line 6: networks.a.servers[0].fingerprint[0]: it must be a SHA-256 or SHA-512 in hexadecimal, of 64 or 128 digits"
+)]
+#[case::fingerprint_of_another_kind(
+    "networks:\n  a:\n    servers:\n      - host: b\n        fingerprint:\n          - 12\n",
+    "line 6: networks.a.servers[0].fingerprint[0]: it must be text; put quotes around it"
+)]
 #[case::password_without_tls(
     "networks:\n  a:\n    password: hunter2\n    servers:\n      - { host: b, tls: false }\n",
     "line 3: networks.a.password: it would never be sent: no server has verified TLS, and `plaintext_credentials` is \

@@ -14,6 +14,7 @@ mod governor;
 mod history;
 mod ident;
 mod lifecycle;
+mod logins;
 mod memory;
 mod messages;
 mod netsplits;

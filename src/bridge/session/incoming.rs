@@ -62,15 +62,14 @@ impl Actor {
                     link.since = Some(self.bridge.clock.unix_ms());
                 }
                 self.on_taken();
-                self.last_reason = None;
-                self.told.clear();
                 self.keep_gaps();
                 self.say(RichText::plain(self.connected_text(&server, &nick)));
             }
             Event::Ready { .. } => self.on_ready().await?,
+            Event::StrictTransport { duration } => self.on_strict_transport(duration).await?,
             Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
-            Event::SaslFailed { permanent, reason } => self.on_login_failed(permanent, &reason),
+            Event::LoginFailed { permanent, ends, reason } => self.on_login_failed(permanent, ends, &reason),
             Event::Message { from, target, kind, text, time, msgid, account, own, origin } => {
                 let line = Line { from, kind, text, time, msgid, account, own, origin };
                 self.on_message(target, line).await?;
@@ -165,6 +164,9 @@ impl Actor {
     }
 
     async fn on_ready(&mut self) -> Result<(), StoreError> {
+        // Until now the login may have failed, as it did before.
+        self.last_reason = None;
+        self.told.clear();
         self.follow_casemapping();
         self.buffers.iter_mut().for_each(|buffer| buffer.parting = false);
         let keeps_history = self.link.as_ref().is_some_and(|link| link.session.has_history());
@@ -179,9 +181,8 @@ impl Actor {
     }
 
     /// Who tries again tells why once; a login that can't work needs the user.
-    fn on_login_failed(&mut self, permanent: bool, reason: &str) {
-        let is_connected = self.link.as_ref().is_some_and(|link| link.session.registered_at().is_some());
-        if !permanent && !is_connected {
+    fn on_login_failed(&mut self, permanent: bool, ends: bool, reason: &str) {
+        if !permanent && ends {
             return;
         }
         let text = RichText::new().bold("The login failed").text(format!(": {reason}. Set it right with "));

@@ -8,24 +8,24 @@
 //! | waiting for the next attempt | – | – | yes | no |
 //! | needs the user (a wrong password, a forbidden nick) | – | – | – | yes |
 
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
 use super::super::Bridge;
 use super::super::turns::Turn;
+use super::approach::{Approach, NotReached, Reached, by_tls};
+use super::credentials::{OFF, login_method};
 use super::{Actor, wording};
 use crate::config;
 use crate::format::RichText;
 use crate::irc::connection::Connection;
-use crate::irc::dial::{self, Dial, DialError, Proxy, Route};
+use crate::irc::dial::{Proxy, Route};
 use crate::irc::governor::Urgency;
 use crate::irc::ident::Entry;
 use crate::irc::queue::FloodLimits;
-use crate::irc::sasl::SaslPlain;
-use crate::irc::session::{Event, Session, SessionConfig, Verdict};
-use crate::irc::tls::{Tls, TlsSettings};
+use crate::irc::sasl::Credentials;
+use crate::irc::session::{Event, NonceSeed, Session, SessionConfig, Verdict};
 use crate::irc::wire::Message;
 use crate::names::Nick;
 use crate::store::SessionRow;
@@ -33,7 +33,7 @@ use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
 
 /// The connection, and the turn that it was made in, which lasts until the server has taken us.
-pub(super) type Dialed = Result<(dial::Dialed, Turn), DialError>;
+pub(super) type Dialed = Result<(Reached, Turn), NotReached>;
 pub(super) type Dialing = BoxFuture<'static, Dialed>;
 
 /// How long the last bytes of a session may take.
@@ -47,6 +47,10 @@ const ACTIVE: Duration = Duration::from_hours(1);
 pub(super) struct Link {
     pub(super) session: Session,
     pub(super) connection: Connection,
+    /// The server at its other end.
+    pub(super) server: config::Server,
+    /// For how long that wants to be talked to by TLS only, if it said so.
+    pub(super) strict_for: Option<Duration>,
     /// Since when it has been on the network, in milliseconds since 1970.
     pub(super) since: Option<i64>,
     /// Until it is on the network.
@@ -92,7 +96,7 @@ pub(super) async fn receive(link: Option<&mut Link>, messages: &mut Vec<Message>
 }
 
 /// The user name on IRC that somebody has set, here or for all their sessions.
-async fn username(bridge: &Bridge, row: &SessionRow) -> Result<Option<String>, StoreError> {
+pub(super) async fn username(bridge: &Bridge, row: &SessionRow) -> Result<Option<String>, StoreError> {
     let mut value = bridge.store.setting(&settings::USERNAME, Scope::Session, row.id).await?;
     if value.is_none() && settings::USERNAME.scopes.contains(&Scope::User) {
         value = bridge.store.setting(&settings::USERNAME, Scope::User, row.user).await?;
@@ -121,31 +125,26 @@ impl Actor {
         if self.link.is_some() || self.dialing.is_some() {
             return;
         }
-        let server = self.server();
+        let server = self.upgrade.take().unwrap_or_else(|| self.server());
         if self.told.is_empty() {
             let how = if server.tls { "with TLS" } else { "without TLS" };
             self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
         }
-        let tls = self.tls(&server);
-        let private = self.network.allow_private;
         let (gate, route) = (self.bridge.gate(&self.network), self.route());
         let (session, urgency, since) = (self.row.id, self.urgency(), self.wish.since);
-        let (charset, seed) = (self.network.charset, seed());
-        let (bridge, row, default_username) =
-            (self.bridge.clone(), self.row.clone(), self.default_username());
+        let approach = Approach {
+            bridge: self.bridge.clone(),
+            row: self.row.clone(),
+            default_username: self.default_username(),
+            server,
+            private: self.network.allow_private,
+            charset: self.network.charset,
+            route,
+            seed: seed(),
+        };
         self.dialing = Some(Box::pin(async move {
             let turn = gate.turn(session, urgency, since).await;
-            let address = dial::Server { host: server.host, port: server.port, tls: server.tls, private };
-            // A store that fails is told by what comes next.
-            let username = username(&bridge, &row).await.ok().flatten().unwrap_or(default_username);
-            let how = Dial {
-                limit: route.limit(),
-                route,
-                fallback: Some(charset),
-                seed,
-                ident: Some((bridge.ident.clone(), username)),
-            };
-            Ok((dial::dial(&address, &tls, &how).await?, turn))
+            Ok((approach.make().await?, turn))
         }));
     }
 
@@ -202,24 +201,25 @@ impl Actor {
         }
     }
 
-    /// The TLS set-up for a server, which all sessions share: roots are read once.
-    fn tls(&self, server: &config::Server) -> Arc<Tls> {
-        let mut known = self.bridge.tls.lock().unwrap_or_else(PoisonError::into_inner);
-        let make =
-            || Arc::new(Tls::new(&TlsSettings { ca_file: server.ca_file.clone(), verify: server.verify }));
-        Arc::clone(known.entry(server.clone()).or_insert_with(make))
-    }
-
     pub(super) async fn on_dialed(&mut self, dialed: Dialed) -> Result<(), StoreError> {
         self.dialing = None;
         match dialed {
-            Ok((dial::Dialed { connection, ident }, turn)) => {
+            Ok((Reached { connection, server, certificate_ends_at, ident }, turn)) => {
                 if self.must_reload {
                     self.reload().await?;
                 }
-                let config = self.session_config().await?;
+                let config = self.session_config(&server, certificate_ends_at.is_some()).await?;
                 let session = Session::new(config, self.now());
-                self.link = Some(Link { session, connection, since: None, turn: Some(turn), _ident: ident });
+                self.link = Some(Link {
+                    session,
+                    connection,
+                    server,
+                    strict_for: None,
+                    since: None,
+                    turn: Some(turn),
+                    _ident: ident,
+                });
+                self.warn_of_certificate(certificate_ends_at);
                 Ok(())
             }
             Err(error) => {
@@ -231,7 +231,11 @@ impl Actor {
     }
 
     /// What the user wants of the session, from the settings and the buffers.
-    async fn session_config(&mut self) -> Result<SessionConfig, StoreError> {
+    async fn session_config(
+        &mut self,
+        server: &config::Server,
+        certificate: bool,
+    ) -> Result<SessionConfig, StoreError> {
         let store = &self.bridge.store;
         let (session, user) = (self.row.id, self.row.user);
         let wanted = async |setting: &settings::Setting| {
@@ -250,10 +254,14 @@ impl Actor {
         let realname = text(wanted(&settings::REALNAME).await?).unwrap_or_else(|| nick.as_str().to_owned());
         let account = text(wanted(&settings::SASL_ACCOUNT).await?);
         let password = wanted(&settings::SASL_PASSWORD).await?;
-        let sasl = account
-            .zip(password)
-            .map(|(account, password)| SaslPlain { account, password: password.into_secret() });
+        let password = password.map(settings::Value::into_secret);
+        let sasl = account.map(|account| Credentials { account, password, certificate });
+        let login = text(wanted(&settings::LOGIN_METHOD).await?).unwrap_or_default();
+        let required = text(wanted(&settings::LOGIN_REQUIRED).await?);
         let channels = self.channels_to_enter().await?;
+        let mut nonce_seed = [0; 32];
+        crate::clock::random_bytes(&mut nonce_seed)
+            .expect("the system has randomness, or nothing could be sealed");
         Ok(SessionConfig {
             nick,
             alternatives,
@@ -262,8 +270,11 @@ impl Actor {
             realname,
             server_password: self.network.password.clone(),
             sasl,
-            sasl_required: true,
-            secure: self.server().is_trusted() || self.network.plaintext_credentials,
+            login: login_method(&login),
+            nonce_seed: NonceSeed::new(nonce_seed),
+            login_required: required.as_deref() != Some(OFF),
+            secure: server.is_trusted() || self.network.plaintext_credentials,
+            tls: server.tls,
             channels,
             pool: self.bridge.nick_pool(&self.row.network),
             flood: FloodLimits { burst: self.network.flood.burst, interval: self.network.flood.interval },
@@ -294,11 +305,16 @@ impl Actor {
 
     /// Ends the link and does what the verdict says.
     pub(super) async fn end_link(&mut self, reason: &str, verdict: Verdict) -> Result<(), StoreError> {
+        let (server, turn) = (self.link.as_ref().map(|link| link.server.clone()), self.next_server);
         if self.link.is_some() {
             self.bridge.gate(&self.network).refused(self.row.id, verdict);
         }
         if !self.close_link().await? {
             return Ok(());
+        }
+        if self.told.iter().any(|told| told == reason) {
+            // The greeting of a server that goes on to refuse us is no news either.
+            self.server_text.clear();
         }
         match verdict {
             Verdict::Retry => self.retry(reason, None),
@@ -306,6 +322,11 @@ impl Actor {
             Verdict::Throttled(pause) | Verdict::Banned(pause) => {
                 self.retry(reason, Some(pause));
                 self.wish.refused_at = Some(self.now());
+            }
+            Verdict::UseTls(port) => {
+                self.next_server = turn;
+                self.upgrade = server.map(|server| by_tls(&server, port));
+                self.dial();
             }
             Verdict::NeedUser => {
                 self.stuck = true;
@@ -324,6 +345,7 @@ impl Actor {
 
     /// Closes the connection and keeps what did not leave on it; `false` where there was none.
     async fn close_link(&mut self) -> Result<bool, StoreError> {
+        self.remember_strict_transport().await?;
         let Some(mut link) = self.link.take() else {
             return Ok(false);
         };

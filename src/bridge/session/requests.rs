@@ -7,13 +7,13 @@ use tokio::sync::oneshot;
 
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
+use super::credentials::{CertificateRequest, LoginRequest};
 use super::loose::Reply;
 use super::{Actor, SessionHandle, wording};
 use crate::format::RichText;
 use crate::irc::session::State;
 use crate::irc::wire::Line;
 use crate::names::{Channel, Key, Nick};
-use crate::store::settings::{self, Scope};
 use crate::store::{BufferKind, NewBuffer, StoreError};
 
 /// Something that a user asks of a session.
@@ -75,10 +75,12 @@ pub enum Request {
     },
     /// See whether the server is still there.
     Probe,
-    /// Log in with SASL from now on, or no more.
-    Sasl(Option<(String, SecretString)>),
-    /// See how SASL is set.
-    ShowSasl,
+    /// Log in from now on, with a password or by the certificate alone, or no more.
+    Sasl(Option<(String, Option<SecretString>)>),
+    /// See or change how that is done.
+    Login(LoginRequest),
+    /// See, make, take or forget the certificate to log in with.
+    Certificate(CertificateRequest),
 }
 
 /// How long an answer may take.
@@ -168,7 +170,8 @@ impl Actor {
                 Reply::Now(Ok(RichText::new()))
             }
             Request::Sasl(login) => self.sasl(login).await.into(),
-            Request::ShowSasl => self.show_sasl().await.into(),
+            Request::Login(request) => self.login(request).await.into(),
+            Request::Certificate(request) => self.certificate(request).await.into(),
         }
     }
 
@@ -326,41 +329,6 @@ impl Actor {
             Line::raw(text).map_err(|error| Refusal::asked(format!("The line can't be sent: {error}.")))?;
         link.session.command(line).map_err(|error| Refusal::asked(format!("It was not sent: {error}.")))?;
         Ok(RichText::plain(format!("Sent. What {name} answers stands in its room.")))
-    }
-
-    async fn sasl(&mut self, login: Option<(String, SecretString)>) -> Outcome {
-        use secrecy::ExposeSecret as _;
-        let store = &self.bridge.store;
-        let (account, password) = login.unzip();
-        let password = password.as_ref().map(SecretString::expose_secret);
-        store.set_setting(&settings::SASL_PASSWORD, Scope::Session, self.row.id, password).await?;
-        store.set_setting(&settings::SASL_ACCOUNT, Scope::Session, self.row.id, account.as_deref()).await?;
-        let name = &self.network.name;
-        Ok(match account {
-            Some(account) => {
-                let text = format!(
-                    "From the next connection to {name} on you are logged in as {account}. The password \
-                     is stored encrypted. To connect anew, type "
-                );
-                RichText::plain(text).code("disconnect").text(" and ").code("connect").text(".")
-            }
-            None => RichText::plain(format!(
-                "You will not be logged in to {name} any more. The password is deleted."
-            )),
-        })
-    }
-
-    async fn show_sasl(&mut self) -> Outcome {
-        let account = self.bridge.store.setting(&settings::SASL_ACCOUNT, Scope::Session, self.row.id).await?;
-        let name = &self.network.name;
-        Ok(match account {
-            Some(account) => {
-                RichText::plain(format!("You log in to {name} as {} (SASL PLAIN).", account.text()))
-            }
-            None => RichText::plain(format!("You don't log in to {name}. To do so, type "))
-                .code("sasl ACCOUNT PASSWORD")
-                .text("."),
-        })
     }
 
     /// The buffer of this name, opened where it is new; a channel is wanted from then on.

@@ -6,8 +6,11 @@ use secrecy::SecretString;
 
 use crate::irc::channels::NickPool;
 use crate::irc::queue::FloodLimits;
-use crate::irc::sasl::SaslPlain;
+use crate::irc::sasl::Credentials;
 use crate::names::{Channel, Key, Nick};
+
+use super::login::NonceSeed;
+use super::nickserv::LoginMethod;
 
 /// The wishes of one user on one network.
 #[derive(Debug, Clone)]
@@ -26,11 +29,17 @@ pub struct SessionConfig {
     /// The server's password (`PASS`).
     pub server_password: Option<SecretString>,
     /// The account with the network's services.
-    pub sasl: Option<SaslPlain>,
+    pub sasl: Option<Credentials>,
+    /// How that account is logged in to.
+    pub login: LoginMethod,
+    /// For the nonces of the login.
+    pub nonce_seed: NonceSeed,
     /// Without a login there is no connection, so that nobody appears without their cloak.
-    pub sasl_required: bool,
+    pub login_required: bool,
     /// The connection may carry credentials: verified TLS, or plaintext that the operator allowed for them.
     pub secure: bool,
+    /// The connection is by TLS.
+    pub tls: bool,
     /// The channels to enter once ready, in the order in which they are asked for.
     pub channels: Vec<(Channel, Option<Key>)>,
     /// Where the nicks of the network's channels are kept.
@@ -55,13 +64,21 @@ impl SessionConfig {
             nick_losses: 0,
             server_password: None,
             sasl: None,
-            sasl_required: true,
+            login: LoginMethod::default(),
+            nonce_seed: NonceSeed::new([0; 32]),
+            login_required: true,
             secure: false,
+            tls: false,
             channels: Vec::new(),
             pool: NickPool::default(),
             flood: FloodLimits::default(),
             seed: 0,
             started_at_ms: 0,
         }
+    }
+
+    /// Whether the account is logged in to by SASL where there is SASL.
+    pub(super) fn uses_sasl(&self) -> bool {
+        self.sasl.is_some() && self.login == LoginMethod::Sasl
     }
 }

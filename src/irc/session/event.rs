@@ -95,6 +95,8 @@ pub enum Verdict {
     Throttled(Duration),
     /// Not before this time has gone: a ban, perhaps of all who connect from here.
     Banned(Duration),
+    /// At once, by TLS on this port: the server wants it so.
+    UseTls(u16),
     /// Only when the user has changed something.
     NeedUser,
 }
@@ -121,10 +123,18 @@ pub enum Event {
     },
     /// We are no longer logged in.
     LoggedOut,
+    /// For so long, from the end of this connection on, the server wants to be talked to by TLS only; zero takes that
+    /// back.
+    StrictTransport {
+        /// How long.
+        duration: Duration,
+    },
     /// The login did not work.
-    SaslFailed {
+    LoginFailed {
         /// It will not work next time either.
         permanent: bool,
+        /// The connection ends over it.
+        ends: bool,
         /// Why, in a sentence.
         reason: String,
     },

@@ -27,7 +27,7 @@ impl Session {
         events: &mut Vec<Event>,
     ) {
         let from = self.source(message);
-        if is_bracket(&from) {
+        if is_bracket(&from) || self.is_login_echo(message) {
             return;
         }
         let notice = message.verb == Verb::Word("NOTICE".into());
@@ -71,6 +71,8 @@ impl Session {
             None if notice => (IncomingKind::Notice, raw),
             None => (IncomingKind::Privmsg, raw),
         };
+        let words = (notice && target == MessageTarget::Own && origin == Origin::Live)
+            .then(|| (from.clone(), text.to_owned()));
         events.push(Event::Message {
             from,
             target,
@@ -82,6 +84,9 @@ impl Session {
             own,
             origin,
         });
+        if let Some((from, text)) = words {
+            self.on_service_notice(&from, &text, now, events);
+        }
     }
 
     /// Whether the server dates a line well before this connection.

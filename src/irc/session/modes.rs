@@ -5,6 +5,8 @@
 //!
 //! Spec: modern IRC docs "MODE message", `RPL_CHANNELMODEIS`.
 
+use std::time::Instant;
+
 use crate::irc::modes::ModeChanges;
 use crate::irc::wire::Message;
 use crate::names::Key;
@@ -13,7 +15,7 @@ use super::Session;
 use super::event::Event;
 
 impl Session {
-    pub(super) fn on_mode(&mut self, message: &Message, events: &mut Vec<Event>) {
+    pub(super) fn on_mode(&mut self, message: &Message, now: Instant, events: &mut Vec<Event>) {
         let target = message.param(0).to_owned();
         let own = self.is_own(&target);
         if message.params.len() < 2 || !(own || self.channels.contains(&target)) {
@@ -31,7 +33,11 @@ impl Session {
                 changes = parsed.to_string();
             }
         }
+        let is_registered = own && adds(&changes, 'r');
         events.push(Event::ModeChanged { target, by: self.source(message), changes, own });
+        if is_registered {
+            self.on_registered_mode(now, events);
+        }
     }
 
     /// 324 <channel> <modes> [arguments]: all flags of a channel. `params` come without our nick.
@@ -54,4 +60,13 @@ impl Session {
             events.push(Event::KeyLearnt { channel: channel.to_owned(), key });
         }
     }
+}
+
+/// Whether changes of modes without arguments add this one.
+fn adds(changes: &str, mode: char) -> bool {
+    let mut adding = true;
+    changes.chars().any(|c| {
+        adding = if matches!(c, '+' | '-') { c == '+' } else { adding };
+        adding && c == mode
+    })
 }

@@ -72,6 +72,9 @@ impl Session {
         {
             return;
         }
+        if self.on_nickserv_numeric(code, params, now, events) {
+            return;
+        }
         // A label says what an error is about: of anything else, nothing can be said from its target.
         if context.label.is_none() && self.refuses_message(code, first, reason, now, events) {
             return;
@@ -107,7 +110,7 @@ impl Session {
                 self.on_host_changed(first);
                 false
             }
-            RPL_LOGGEDIN..=RPL_SASLMECHS => self.on_login_numeric(code, params, events),
+            RPL_LOGGEDIN..=RPL_SASLMECHS => self.on_login_numeric(code, params, now, events),
             ERR_UNAVAILRESOURCE if self.isupport.is_channel(first) => {
                 self.refuses_join(code, params, now, events)
             }

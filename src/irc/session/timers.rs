@@ -41,7 +41,7 @@ impl Session {
         [
             self.queue.ready_at(self.lowest_class()),
             (registering && self.registered_at.is_none()).then_some(self.started + REGISTRATION),
-            registering.then_some(self.registered_at).flatten().map(|at| at + GREETING),
+            self.greeting_ends_at(),
             self.login.deadline(),
             Some(self.keepalive_at()).filter(|_| self.state == State::Ready),
             self.fences.oldest().map(|at| at + FENCE),
@@ -55,6 +55,12 @@ impl Session {
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// When a greeting without an end is over.
+    fn greeting_ends_at(&self) -> Option<Instant> {
+        let waits = self.state == State::Registering && !self.login.greeted;
+        waits.then_some(self.registered_at).flatten().map(|at| at + GREETING)
     }
 
     /// The next step of the keepalive: to ask, or to give up.
@@ -71,14 +77,14 @@ impl Session {
             return;
         }
         if self.login.deadline().is_some_and(|at| at <= now) {
-            self.login_timed_out(events);
+            self.tick_login(now, events);
         }
         match self.state {
             State::Registering => match self.registered_at {
                 None if self.started + REGISTRATION <= now => {
                     self.disconnect("the server did not complete the registration", Verdict::Retry, events);
                 }
-                Some(at) if at + GREETING <= now => self.become_ready(now, events),
+                _ if self.greeting_ends_at().is_some_and(|at| at <= now) => self.become_ready(now, events),
                 _ => {}
             },
             State::Ready => self.tick_ready(now, events),

@@ -50,6 +50,7 @@ pub(crate) struct Builder {
     raw_networks: String,
     flood: String,
     connections: String,
+    server: String,
     stale_after: Option<Duration>,
     extra: String,
     irc_server: Option<SocketAddr>,
@@ -97,6 +98,13 @@ impl Builder {
         self
     }
 
+    /// How the networks' server is reached: by its PORT, or by TLS at its `TLS_PORT`, with its certificate in CA and its
+    /// FINGERPRINT. Credentials pass by TLS only then.
+    pub(crate) fn server(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.server);
+        self
+    }
+
     /// How long messages wait; a file may not ask for so short a time.
     pub(crate) fn stale_after(mut self, time: Duration) -> Self {
         self.stale_after = Some(time);
@@ -138,13 +146,21 @@ impl Builder {
             server = between.address();
             proxy = Some(Arc::new(between));
         }
-        let port = server.port();
+        let directory = TempDir::with_prefix("towline-it-").unwrap();
+        let ca = directory.path().join("ca.pem");
+        ircd.write_certificate(&ca);
+        let plaintext = self.server.contains("tls: false");
+        let server = self
+            .server
+            .replace("TLS_PORT", &ircd.tls_address().port().to_string())
+            .replace("PORT", &server.port().to_string())
+            .replace("CA", ca.to_str().unwrap())
+            .replace("FINGERPRINT", ircd.fingerprint());
         let (flood, connections) = (&self.flood, &self.connections);
         let network = |(slug, name): &(String, String)| {
             format!(
-                "  {slug}:\n    name: {name}\n    allow_private: true\n    plaintext_credentials: true\n    \
-                 flood: {flood}\n    connections: {connections}\n    \
-                 servers: [ {{ host: 127.0.0.1, port: {port}, tls: false }} ]\n"
+                "  {slug}:\n    name: {name}\n    allow_private: true\n    \
+                 plaintext_credentials: {plaintext}\n    flood: {flood}\n    connections: {connections}\n    servers: [ {server} ]\n"
             )
         };
         World {
@@ -153,7 +169,7 @@ impl Builder {
             proxy,
             networks: self.networks.iter().map(network).collect::<String>() + &self.raw_networks,
             database: TestDatabase::new().await,
-            directory: TempDir::with_prefix("towline-it-").unwrap(),
+            directory,
             stale_after: self.stale_after,
             forbidden: String::new(),
             extra: self.extra,
@@ -171,6 +187,7 @@ impl World {
             ircd: ircd::Options::default(),
             networks: vec![("fake".to_owned(), "FakeNet".to_owned())],
             raw_networks: String::new(),
+            server: "{ host: 127.0.0.1, port: PORT, tls: false }".to_owned(),
             flood: "{ burst: 100, interval_ms: 0 }".to_owned(),
             connections: "{ parallel: 1000, interval: 0 }".to_owned(),
             stale_after: None,

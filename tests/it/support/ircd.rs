@@ -1,6 +1,6 @@
 //! A fake ircd: a small correct server for many clients at once, people without a socket, and faults.
 //!
-//! It follows the Modern IRC Client Protocol and IRCv3's capability negotiation, SASL PLAIN, message-tags,
+//! It follows the Modern IRC Client Protocol and IRCv3's capability negotiation, SASL, message-tags,
 //! server-time, echo-message, labeled-response, chathistory, multi-prefix, extended-join and account-tag; of these
 //! it offers what its [`Options`] say. It has one server, no operators and no flood control; like real ones it cuts relayed lines at 512 bytes and answers unknown commands with 421.
 //! People ([`Person`]) are clients whose lines come from the test: the same code handles them.
@@ -10,8 +10,10 @@ mod commands;
 mod connection;
 mod history;
 mod labels;
+mod login;
 mod network;
 mod person;
+mod tls;
 mod watching;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -32,8 +34,10 @@ pub(crate) struct Options {
     pub(crate) capabilities: Vec<String>,
     /// The tokens of 005.
     pub(crate) isupport: Vec<String>,
-    /// SASL PLAIN: (account, password).
+    /// (account, password).
     pub(crate) accounts: Vec<(String, String)>,
+    /// Whether there is a NickServ.
+    pub(crate) services: bool,
     /// The server's own password.
     pub(crate) password: Option<String>,
     /// Whether there is a `NICKSERV` that knows REGAIN.
@@ -52,6 +56,7 @@ impl Default for Options {
                  NICKLEN=31 CHANNELLEN=64 TOPICLEN=307 KICKLEN=255 AWAYLEN=200 MODES=20 STATUSMSG=@%+",
             ),
             accounts: Vec::new(),
+            services: false,
             password: None,
             services: false,
             record_lines: true,
@@ -140,6 +145,8 @@ impl Shared {
 pub(crate) struct Ircd {
     shared: Arc<Shared>,
     address: std::net::SocketAddr,
+    tls_address: std::net::SocketAddr,
+    tls: tls::Tls,
     /// Ends the listener.
     listening: Mutex<Option<CancellationToken>>,
     /// Ends everything.
@@ -156,8 +163,11 @@ impl Ircd {
     /// Starts on a random loopback port.
     pub(crate) async fn start(options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let by_tls = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ircd = Self {
             address: listener.local_addr().unwrap(),
+            tls_address: by_tls.local_addr().unwrap(),
+            tls: tls::Tls::new(),
             shared: Arc::new(Shared {
                 network: Mutex::new(Network::new(options)),
                 changed: watch::Sender::new(0),
@@ -167,12 +177,15 @@ impl Ircd {
             running: CancellationToken::new(),
         };
         ircd.listen(listener);
+        let acceptor = Some(ircd.tls.acceptor.clone());
+        let accept = connection::accept(by_tls, ircd.shared.clone(), acceptor, ircd.running.clone());
+        tokio::spawn(ircd.running.clone().run_until_cancelled_owned(accept));
         ircd
     }
 
     fn listen(&self, listener: TcpListener) {
         let listening = self.running.child_token();
-        let accept = connection::accept(listener, self.shared.clone(), self.running.clone());
+        let accept = connection::accept(listener, self.shared.clone(), None, self.running.clone());
         tokio::spawn(listening.clone().run_until_cancelled_owned(accept));
         *self.listening.lock().unwrap() = Some(listening);
     }
@@ -180,6 +193,21 @@ impl Ircd {
     /// Where it listens.
     pub(crate) fn address(&self) -> std::net::SocketAddr {
         self.address
+    }
+
+    /// Where it listens by TLS.
+    pub(crate) fn tls_address(&self) -> std::net::SocketAddr {
+        self.tls_address
+    }
+
+    /// Writes its certificate where a `ca_file` can name it.
+    pub(crate) fn write_certificate(&self, file: &std::path::Path) {
+        self.tls.write(file);
+    }
+
+    /// The SHA-256 of its certificate.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.tls.sha256
     }
 
     /// A person without a socket, registered and ready.
@@ -213,6 +241,13 @@ impl Ircd {
     /// The most clients that have been connected at once without being registered.
     pub(crate) fn most_greeting(&self) -> usize {
         self.shared.read().most_greeting
+    }
+
+    /// Whether a nick came by TLS, and the fingerprint of the certificate that it has shown.
+    pub(crate) fn tls_of(&self, nick: &str) -> Option<(bool, Option<String>)> {
+        let network = self.shared.read();
+        let client = &network.clients[&network.find(nick)?];
+        Some((client.by_tls, client.certificate.clone()))
     }
 
     /// The nicks on the server now, sorted.
@@ -319,6 +354,21 @@ impl Ircd {
     /// Forgets what was said so far.
     pub(crate) fn drop_history(&self) {
         self.shared.change(|network| network.history.clear());
+    }
+
+    /// From now on, this certificate logs in to this account.
+    pub(crate) fn add_certificate(&self, sha256: &str, account: &str) {
+        self.shared.change(|network| network.certificates.insert(sha256.to_owned(), account.to_owned()));
+    }
+
+    /// From now on, the server can't prove that it knows passwords.
+    pub(crate) fn forget_passwords(&self) {
+        self.shared.change(|network| network.faults.forgot_passwords = true);
+    }
+
+    /// This capability is offered to connections to come.
+    pub(crate) fn offer_capability(&self, capability: &str) {
+        self.shared.change(|network| network.options.capabilities.push(capability.to_owned()));
     }
 
     /// From now on, `CHATHISTORY` gets no answer, not even a label's.

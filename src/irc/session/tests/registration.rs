@@ -1,29 +1,8 @@
-//! Registration and login.
+//! Registration, and servers that want TLS.
 
+use super::login::with_sasl;
 use super::*;
-use crate::irc::sasl::SaslPlain;
 use rstest::rstest;
-
-fn with_sasl(required: bool) -> SessionConfig {
-    let sasl = Some(SaslPlain { account: "alice".into(), password: "sesame".into() });
-    SessionConfig {
-        sasl,
-        sasl_required: required,
-        secure: true,
-        channels: vec![(channel("#rust"), None)],
-        ..Bench::config()
-    }
-}
-
-/// Up to the server's `AUTHENTICATE +`.
-fn authenticating(required: bool) -> Bench {
-    let mut bench = Bench::new(with_sasl(required));
-    bench.server("CAP * LS :sasl=PLAIN,EXTERNAL cap-notify");
-    bench.server("CAP * ACK :cap-notify sasl");
-    bench.server("AUTHENTICATE +");
-    assert_eq!(bench.sent().last().unwrap(), "AUTHENTICATE AGFsaWNlAHNlc2FtZQ==");
-    bench
-}
 
 #[test]
 fn a_whole_registration_with_a_login() {
@@ -60,95 +39,6 @@ fn a_whole_registration_with_a_login() {
     assert!(matches!(bench.server(":irc.test 376 alice :End")[..], [Event::Numeric { code: 376, .. }]));
 }
 
-#[rstest]
-#[case::wrong_password(":s 904 alice :SASL authentication failed", true, Verdict::NeedUser)]
-#[case::account_frozen(":s 902 alice :Account frozen", true, Verdict::NeedUser)]
-#[case::too_long(":s 905 alice :SASL message too long", true, Verdict::NeedUser)]
-#[case::aborted(":s 906 alice :SASL authentication aborted", false, Verdict::Retry)]
-fn a_failed_login_that_is_required_ends_the_connection(
-    #[case] answer: &str,
-    #[case] permanent: bool,
-    #[case] verdict: Verdict,
-) {
-    let mut bench = authenticating(true);
-    let events = bench.server(answer);
-    assert!(matches!(&events[0], Event::SaslFailed { permanent: p, .. } if *p == permanent), "{events:?}");
-    assert_eq!(disconnected(&events), Some(verdict));
-    // Nothing more leaves, whatever the server says: above all no JOIN.
-    assert_eq!(bench.server(":s 001 alice :Welcome"), []);
-    assert_eq!((bench.sent(), bench.session.deadline()), (vec![], None));
-}
-
-#[test]
-fn a_refusal_while_services_went_away_is_no_wrong_password() {
-    let mut bench = authenticating(true);
-    bench.server(":s CAP alice DEL :sasl");
-    assert_eq!(disconnected(&bench.server(":s 904 alice :failed")), Some(Verdict::Retry));
-}
-
-#[test]
-fn a_refusal_of_the_mechanism_needs_the_user() {
-    let mut bench = Bench::new(with_sasl(true));
-    bench.server("CAP * LS :sasl=EXTERNAL");
-    let events = bench.server("CAP * ACK :sasl");
-    assert_eq!(disconnected(&events), Some(Verdict::NeedUser));
-    let mut bench = authenticating(true);
-    bench.server(":s 908 alice EXTERNAL :are available SASL mechanisms");
-    let events = bench.server(":s 904 alice :failed");
-    assert!(matches!(&events[0], Event::SaslFailed { reason, .. } if reason.contains("PLAIN")), "{events:?}");
-}
-
-#[rstest]
-#[case::not_offered("CAP * LS :multi-prefix")]
-#[case::no_capabilities(":s 001 alice :Welcome")]
-fn without_a_login_on_offer_it_is_tried_again_later(#[case] line: &str) {
-    let mut bench = Bench::new(with_sasl(true));
-    let events = [bench.server(line), bench.server("CAP * ACK :multi-prefix")].concat();
-    assert!(matches!(events[0], Event::SaslFailed { permanent: false, .. }), "{events:?}");
-    assert_eq!(disconnected(&events), Some(Verdict::Retry));
-    assert_eq!((bench.sent(), bench.session.deadline()), (vec![], None));
-}
-
-#[test]
-fn an_optional_login_that_fails_lets_the_registration_go_on() {
-    let mut bench = authenticating(false);
-    let events = bench.server(":s 904 alice :failed");
-    assert!(matches!(events[..], [Event::SaslFailed { permanent: true, .. }]), "{events:?}");
-    assert_eq!(bench.sent(), ["CAP END"]);
-    bench.server(":s 001 alice :Welcome");
-    bench.server(":s 422 alice :No MOTD");
-    assert_eq!(bench.sent(), ["JOIN #rust"]);
-}
-
-#[test]
-fn services_that_do_not_answer_are_given_twenty_seconds() {
-    let mut bench = authenticating(true);
-    assert_eq!(bench.wait(Duration::from_secs(19)).0, []);
-    assert_eq!(disconnected(&bench.wait(Duration::from_secs(2)).0), Some(Verdict::Retry));
-    let mut bench = authenticating(false);
-    let (events, lines) = bench.wait(Duration::from_secs(21));
-    assert!(matches!(events[..], [Event::SaslFailed { permanent: false, .. }]));
-    assert_eq!(lines, [(20, "AUTHENTICATE *".to_owned()), (20, "CAP END".to_owned())]);
-}
-
-#[test]
-fn services_that_come_back_are_used_after_registration() {
-    let mut bench = Bench::new(with_sasl(false));
-    bench.server("CAP * LS :cap-notify");
-    bench.server("CAP * ACK :cap-notify");
-    bench.server(":s 001 alice :Welcome");
-    bench.server(":s 422 alice :No MOTD");
-    bench.sent();
-    bench.server(":s CAP alice NEW :sasl=PLAIN");
-    assert_eq!(bench.sent(), ["CAP REQ :sasl"]);
-    bench.server(":s CAP alice ACK :sasl");
-    bench.server("AUTHENTICATE +");
-    assert_eq!(bench.sent(), ["AUTHENTICATE PLAIN", "AUTHENTICATE AGFsaWNlAHNlc2FtZQ=="]);
-    assert_eq!(bench.server(":s 903 alice :ok"), [Event::LoggedIn { account: "alice".into() }]);
-    assert_eq!(bench.sent(), [""; 0]);
-    assert_eq!(bench.server(":s 901 alice alice!a@b :You are now logged out"), [Event::LoggedOut]);
-}
-
 #[test]
 fn invariant_10_no_password_is_sent_over_an_insecure_connection() {
     for config in [
@@ -160,13 +50,6 @@ fn invariant_10_no_password_is_sent_over_an_insecure_connection() {
         let (events, lines) = bench.wait(Duration::from_secs(1));
         assert_eq!((disconnected(&events), lines.len()), (Some(Verdict::NeedUser), 0));
     }
-}
-
-#[test]
-fn invariant_10_a_session_shows_no_password() {
-    let bench = authenticating(true);
-    let shown = format!("{:?}", bench.session);
-    assert!(!shown.contains("sesame") && !shown.contains("AGFs"), "{shown}");
 }
 
 #[rstest]
@@ -232,4 +115,42 @@ fn without_the_end_of_a_motd_it_is_ready_after_ten_seconds() {
     bench.server(":s 001 alice :Welcome");
     let (events, _) = bench.wait(Duration::from_secs(11));
     assert_eq!(events, [Event::Ready { network: None }]);
+}
+
+#[test]
+fn a_server_that_wants_tls_hears_nothing_more_and_is_left_for_its_port() {
+    for line in
+        ["CAP * LS * :sts=port=6697,duration=300 batch", "CAP * LS :batch", "CAP * NEW :sts=port=6697"]
+    {
+        let mut bench = Bench::new(Bench::config());
+        bench.sent();
+        let events = [bench.server(line), bench.server("CAP * NEW :sts=port=6697")].concat();
+        assert_eq!(disconnected(&events), Some(Verdict::UseTls(6697)), "{line}");
+        assert_eq!(bench.sent(), [""; 0]);
+    }
+}
+
+#[rstest]
+#[case::by_tls(true, "sts=duration=300,port=7000", Some(300))]
+#[case::no_longer(true, "sts=duration=0", Some(0))]
+#[case::without_duration(true, "sts=port=6697", None)]
+#[case::without_port(false, "sts=duration=300", None)]
+#[case::no_port(false, "sts=port=0", None)]
+fn how_long_tls_is_wanted_is_believed_by_tls_only(
+    #[case] tls: bool,
+    #[case] capability: &str,
+    #[case] seconds: Option<u64>,
+) {
+    let mut bench = Bench::new(SessionConfig { tls, ..Bench::config() });
+    bench.sent();
+    let events = bench.server(&format!("CAP * LS :{capability}"));
+    let expected: Vec<Event> = seconds
+        .map(|seconds| Event::StrictTransport { duration: Duration::from_secs(seconds) })
+        .into_iter()
+        .collect();
+    assert_eq!(events, expected);
+    // The server may say so again, and it is no news; it can't take it back by not offering it.
+    assert_eq!(bench.server(&format!("CAP * NEW :{capability}")), []);
+    assert_eq!(bench.server("CAP * DEL :sts"), []);
+    assert_eq!(bench.sent(), ["CAP END"]);
 }

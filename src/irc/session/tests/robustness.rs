@@ -1,11 +1,11 @@
 //! Whatever the server sends: no panic, no endless work, nothing unbounded.
 
 use super::*;
-use crate::irc::sasl::SaslPlain;
+use crate::irc::sasl::Credentials;
 use proptest::prelude::*;
 
 /// Lines that mean something to the session, to be mutated.
-const LINES: [&str; 88] = [
+const LINES: [&str; 108] = [
     "CAP * LS :sasl=PLAIN cap-notify",
     "CAP * LS * :",
     "CAP * ACK :cap-notify sasl",
@@ -13,6 +13,26 @@ const LINES: [&str; 88] = [
     "CAP * NEW :sasl",
     "CAP * DEL :sasl",
     "AUTHENTICATE +",
+    "CAP * LS :sasl=SCRAM-SHA-256,EXTERNAL,PLAIN cap-notify",
+    "CAP * NEW :sasl=SCRAM-SHA-512 sts=duration=10",
+    "CAP * LS :sts=port=6697",
+    "AUTHENTICATE cj0scz1RVUpELGk9NDA5Ng==",
+    "AUTHENTICATE dj02cnJpVFJCaTIzV3BSUi93dHVwK21NaFVaVW4vZEI1bkxUSlJzamw5NUc0PQ==",
+    "AUTHENTICATE ZT1pbnZhbGlkLXByb29m",
+    ":s 908 alice PLAIN :ok",
+    ":s 901 alice alice!a@b :out",
+    ":alice!a@b ACCOUNT alice",
+    ":alice!a@b ACCOUNT *",
+    ":s 311 alice NickServ n services.test * :n",
+    ":s 313 alice NickServ :is a Network Service",
+    ":s 318 alice NickServ :End",
+    ":s 401 alice NickServ :no",
+    ":s 307 alice alice :registered",
+    ":s 330 alice alice acc :is",
+    ":s 318 alice alice :End",
+    ":NickServ!n@services.test NOTICE alice :You are now identified",
+    ":NickServ!n@services.test NOTICE alice :Invalid password",
+    ":s MODE alice +r",
     ":s 900 alice alice!a@b alice :ok",
     ":s 903 alice :ok",
     ":s 904 alice :no",
@@ -124,18 +144,23 @@ proptest! {
         steps in prop::collection::vec((line(), 0_u8..15, 0_u64..200), 1..120),
         sasl in any::<bool>(),
         required in any::<bool>(),
+        tls in any::<bool>(),
+        by_nickserv in any::<bool>(),
     ) {
-        let credentials = SaslPlain { account: "alice".into(), password: "sesame".into() };
+        let credentials =
+            Credentials { account: "alice".into(), password: Some("sesame".into()), certificate: required };
         let config = SessionConfig {
             sasl: sasl.then_some(credentials),
-            sasl_required: required,
+            login_required: required,
+            login: if by_nickserv { LoginMethod::NickServ(None) } else { LoginMethod::Sasl },
             secure: true,
+            tls,
             channels: vec![(channel("#rust"), None), (channel("#b"), None), (channel("!12ABCchan"), None)],
             alternatives: vec![nick("alys"), nick("[]\\`_^{|}")],
             ..Bench::config()
         };
         let mut bench = Bench::new(config);
-        let mut ended = false;
+        let (mut ended, mut logged_in) = (false, false);
         let mut told = std::collections::BTreeSet::new();
         let (mut echoed, mut asked) = (told.clone(), std::collections::BTreeSet::new());
         for (id, (text, action, wait)) in steps.into_iter().enumerate() {
@@ -159,6 +184,10 @@ proptest! {
                 _ => _ = bench.sent(),
             }
             prop_assert!(!ended || events.is_empty(), "after the end: {events:?}");
+            if sasl && required && bench.session.account().is_none() && !logged_in {
+                prop_assert!(bench.session.state() != State::Ready, "ready without a login");
+            }
+            logged_in |= bench.session.state() == State::Ready;
             ended |= disconnected(&events).is_some();
             for event in events {
                 match event {

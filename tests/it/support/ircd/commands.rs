@@ -1,7 +1,4 @@
-//! What clients say: registration, capabilities, SASL, messages, questions.
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+//! What clients say: registration, capabilities, messages, questions.
 
 use super::network::{ClientId, Network};
 
@@ -197,49 +194,6 @@ impl Network {
         }
     }
 
-    /// SASL PLAIN (IRCv3, "sasl").
-    fn authenticate(&mut self, id: ClientId, chunk: &str) {
-        if !self.clients[&id].has("sasl") {
-            return self.numeric(id, 904, ":SASL authentication failed");
-        }
-        let Some(mut so_far) = self.client(id).sasl.take() else {
-            if chunk.eq_ignore_ascii_case("PLAIN") {
-                self.client(id).sasl = Some(String::new());
-                return self.deliver(id, "fake.irc", "", "AUTHENTICATE +");
-            }
-            self.numeric(id, 908, "PLAIN :are available SASL mechanisms");
-            return self.numeric(id, 904, ":SASL authentication failed");
-        };
-        match chunk {
-            "*" => return self.numeric(id, 906, ":SASL authentication aborted"),
-            "+" => {}
-            chunk => so_far.push_str(chunk),
-        }
-        // A chunk of 400 announces another.
-        if chunk.len() == 400 {
-            self.client(id).sasl = Some(so_far);
-            return;
-        }
-        let decoded = STANDARD.decode(&so_far).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let parts: Vec<&str> = decoded.as_deref().unwrap_or_default().split('\0').collect();
-        let account = match parts.as_slice() {
-            [_, name, password] => {
-                let known = |one: &&(String, String)| one.0.eq_ignore_ascii_case(name) && one.1 == *password;
-                self.options.accounts.iter().find(known).map(|(name, _)| name.clone())
-            }
-            _ => None,
-        };
-        match account {
-            Some(account) => {
-                let source = self.clients[&id].source();
-                self.client(id).account = Some(account.clone());
-                self.numeric(id, 900, &format!("{source} {account} :You are now logged in as {account}"));
-                self.numeric(id, 903, ":SASL authentication successful");
-            }
-            None => self.numeric(id, 904, ":SASL authentication failed"),
-        }
-    }
-
     fn change_nick(&mut self, id: ClientId, nick: Option<&str>) {
         let Some(nick) = nick else {
             return self.numeric(id, 431, ":No nickname given");
@@ -302,6 +256,16 @@ impl Network {
         }
         for target in targets.split(',') {
             let head = format!("{} {target}", line.command);
+            if let (true, Some(text)) =
+                (self.options.services && target.eq_ignore_ascii_case("NickServ"), text)
+            {
+                let source = self.clients[&id].source();
+                self.nickserv(id, text);
+                if self.clients[&id].has("echo-message") {
+                    self.deliver(id, &source, "", &format!("{} {target} :{text}", line.command));
+                }
+                continue;
+            }
             let said = text.map_or_else(|| head.clone(), |text| format!("{head} :{text}"));
             self.relay(id, target, line, &said);
         }
@@ -385,6 +349,9 @@ impl Network {
     }
 
     fn whois(&mut self, id: ClientId, nick: &str) {
+        if self.options.services && nick.eq_ignore_ascii_case("NickServ") {
+            return self.whois_nickserv(id);
+        }
         if let Some(other) = self.find(nick) {
             let client = &self.clients[&other];
             let (user, host) = (client.user.clone().unwrap_or_default(), client.host.clone());

@@ -12,6 +12,7 @@ use super::channels::Channel;
 use super::connection::Out;
 use super::history::Said;
 use super::labels::{Answer, Reply};
+use super::login::Exchange;
 use super::{Heard, Options, Received};
 
 pub(super) type ClientId = u64;
@@ -42,7 +43,11 @@ pub(super) struct Client {
     pub(super) negotiating: bool,
     pub(super) registered: bool,
     /// What has come of a SASL exchange.
-    pub(super) sasl: Option<String>,
+    pub(super) sasl: Option<Exchange>,
+    /// The fingerprint of the certificate that its connection has shown.
+    pub(super) certificate: Option<String>,
+    /// It came by TLS.
+    pub(super) by_tls: bool,
     out: Option<UnboundedSender<Out>>,
     hearing: Hearing,
     pub(super) heard: Vec<Heard>,
@@ -91,6 +96,8 @@ pub(super) struct Faults {
     pub(super) history_stalls: bool,
     /// A new connection gets this as its `ERROR`, and ends.
     pub(super) turns_away: Option<String>,
+    /// In SCRAM the server cannot prove that it knows passwords.
+    pub(super) forgot_passwords: bool,
 }
 
 /// Everything the server remembers.
@@ -103,6 +110,8 @@ pub(super) struct Network {
     pub(super) connections: usize,
     /// The most clients that were there at once without being registered.
     pub(super) most_greeting: usize,
+    /// Which accounts certificates belong to, by their SHA-256.
+    pub(super) certificates: BTreeMap<String, String>,
     next: ClientId,
     messages: u64,
     /// What was said, by channel or by both nicks.
@@ -126,6 +135,7 @@ impl Network {
             received: Vec::new(),
             connections: 0,
             most_greeting: 0,
+            certificates: BTreeMap::new(),
             next: 1,
             messages: 0,
             history: BTreeMap::new(),
@@ -176,6 +186,8 @@ impl Network {
             negotiating: false,
             registered: false,
             sasl: None,
+            certificate: None,
+            by_tls: false,
             out,
             hearing: Hearing::Both,
             heard: Vec::new(),

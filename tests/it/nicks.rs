@@ -43,13 +43,11 @@ async fn monitor_tells_that_the_nick_is_free_and_it_is_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_monitor_it_is_looked_for_quietly() {
-    let (world, other, alice, control, network) = in_use(ircd::Options::default()).await;
-    world.clock.advance(Duration::from_secs(20));
-    alice.send_text(&control, "channels");
+    let (world, other, _, _, network) = in_use(ircd::Options::default()).await;
+    world.pass("alice_", Duration::from_secs(20)).await;
     world.ircd.wait_line(|nick, line| nick == "alice_" && line == "ISON alice").await;
     other.quit("gone");
-    world.clock.advance(Duration::from_mins(1));
-    alice.send_text(&control, "channels");
+    world.pass("alice_", Duration::from_mins(1)).await;
     world.homeserver.wait_event(&network, says("You are now alice.")).await;
 }
 
@@ -84,7 +82,7 @@ async fn the_users_alternatives_are_taken_in_their_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nick_that_is_taken_away_twice_is_left_alone() {
-    let (world, other, alice, control, network) = in_use(with("MONITOR=100")).await;
+    let (world, other, _, _, network) = in_use(with("MONITOR=100")).await;
     other.quit("gone");
     world.homeserver.wait_event(&network, says("You are now alice.")).await;
     world.ircd.send_raw("alice", b":alice!~alice@localhost NICK :Guest1\r\n");
@@ -94,9 +92,7 @@ async fn a_nick_that_is_taken_away_twice_is_left_alone() {
     let told = world.homeserver.wait_event(&network, says("taken away from you again")).await;
     assert!(told.body().contains("nick alice"), "{}", told.body());
     let mark = world.ircd.mark();
-    world.clock.advance(Duration::from_hours(1));
-    alice.send_text(&control, "channels\nraw PING :behind-it");
-    world.ircd.wait_line_after(mark, |_, line| line == "PING :behind-it").await;
+    world.pass("alice", Duration::from_hours(1)).await;
     let lines = world.ircd.lines();
     assert!(!lines[mark..].iter().any(|one| one.line().starts_with("NICK")), "{lines:?}");
 }
@@ -104,13 +100,15 @@ async fn a_nick_that_is_taken_away_twice_is_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_ghosted_with_the_connection_twice_is_told_that_it_is_left_at_that() {
     let world = World::start().await;
-    let (alice, control, network) = world.connected_user("alice").await;
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
     for round in 1..=2 {
         let killed = format!("Closing Link: h (Killed (services (GHOST command used by bob{round})))");
         world.ircd.error("alice", &killed);
         world.homeserver.wait_event(&network, says(&format!("bob{round}"))).await;
         world.clock.advance(Duration::from_mins(30));
-        alice.send_text(&control, "channels");
+        // What is said in a channel's room wakes the session.
+        alice.send_text(&room, "still there?");
         world.ircd.wait_registered("alice").await;
     }
     let told = world.homeserver.wait_event(&network, says("alice was taken away from you again")).await;

@@ -251,6 +251,18 @@ impl World {
         *self.url.lock().unwrap() = url;
     }
 
+    /// Lets time go by for a session: puts the clock forward, and waits until the session has done what is due. The
+    /// server wakes it; a command would come from long before.
+    pub(crate) async fn pass(&self, nick: &str, time: Duration) {
+        self.clock.advance(time);
+        for round in 0..2 {
+            let mark = self.ircd.mark();
+            self.ircd.send_raw(nick, format!("PING :passed-{round}\r\n").as_bytes());
+            let answer = format!("PONG :passed-{round}");
+            self.ircd.wait_line_after(mark, |_, line| line == answer).await;
+        }
+    }
+
     /// The database, to look into.
     pub(crate) fn database(&self) -> &TestDatabase {
         &self.database

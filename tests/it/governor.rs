@@ -88,7 +88,7 @@ async fn a_ban_counts_although_the_connection_ends_without_a_word_more() {
 }
 
 /// Someone who is connected, and their rooms.
-struct User {
+struct Citizen {
     user: TestUser,
     network: String,
     /// The conversation with `town`, of those who talk.
@@ -96,7 +96,7 @@ struct User {
 }
 
 /// Connects users, a group at a time, so that none has to wait long; one in each ten of them talks.
-async fn crowd(world: &World, count: usize) -> Vec<User> {
+async fn crowd(world: &World, count: usize) -> Vec<Citizen> {
     const TOGETHER: usize = 20;
     let mut users = Vec::new();
     for first in (0..count).step_by(TOGETHER) {
@@ -111,7 +111,7 @@ async fn crowd(world: &World, count: usize) -> Vec<User> {
                 user.join(&room).await;
                 talk = Some(room);
             }
-            User { user, network, talk }
+            Citizen { user, network, talk }
         });
         users.extend(join_all(group).await);
     }
@@ -136,7 +136,7 @@ async fn two_hundred_users_come_back_after_a_restart_and_after_a_cut_and_nothing
         } else {
             world.ircd.cut_all();
         }
-        for User { user, network, talk } in &users {
+        for Citizen { user, network, talk } in &users {
             let Some(room) = talk else { continue };
             if what == "cut" {
                 // A line to a connection that is cut may have left, so its sender would be asked.

@@ -165,7 +165,7 @@ enum Woken {
     Stop,
     Request(Option<requests::Envelope>),
     Received(std::io::Result<bool>),
-    Dialed(link::Dialed),
+    Dialed(Box<link::Dialed>),
     Inbox,
     Timer,
 }
@@ -270,7 +270,7 @@ impl Actor {
                 biased;
                 () = self.bridge.stop.cancelled() => Woken::Stop,
                 request = self.requests.recv() => Woken::Request(request),
-                dialed = link::dialed(&mut self.dialing) => Woken::Dialed(dialed),
+                dialed = link::dialed(&mut self.dialing) => Woken::Dialed(Box::new(dialed)),
                 received = link::receive(self.link.as_mut(), &mut messages) => Woken::Received(received),
                 () = self.wake.notified() => Woken::Inbox,
                 () = until(deadline, clock.now()) => Woken::Timer,
@@ -278,7 +278,7 @@ impl Actor {
             let result = match woken {
                 Woken::Stop | Woken::Request(None) => break,
                 Woken::Request(Some(envelope)) => self.on_request(envelope).await,
-                Woken::Dialed(dialed) => self.on_dialed(dialed).await,
+                Woken::Dialed(dialed) => self.on_dialed(*dialed).await,
                 Woken::Received(received) => self.on_received(received, &mut messages).await,
                 Woken::Inbox => {
                     let read = self.read_inbox().await;
@@ -302,7 +302,7 @@ impl Actor {
                 Err(error) => self.on_store_failure(&error),
             }
         }
-        self.quit().await;
+        Box::pin(self.quit()).await;
     }
 
     fn now(&self) -> Instant {

@@ -287,7 +287,7 @@ async fn proxy(reply: u8, to: u16) -> (Proxy, tokio::task::JoinHandle<Asked>) {
 async fn a_proxy_gets_the_name_and_carries_tls() {
     let (port, pem, task) = tls_server(&["irc.example.org"]).await;
     let (_folder, path) = ca_file(&pem);
-    let tls = Tls::new(&TlsSettings { ca_file: Some(path), verify: true });
+    let tls = Tls::new(&TlsSettings { ca_file: Some(path), ..TlsSettings::default() });
     let (proxy, asked) = proxy(0, port).await;
     // No resolver knows the name, and it need not be allowed a private address.
     let server = Server { host: "irc.example.org".into(), port: 6697, tls: true, private: false };

@@ -36,12 +36,10 @@ pub(crate) struct Options {
     pub(crate) isupport: Vec<String>,
     /// (account, password).
     pub(crate) accounts: Vec<(String, String)>,
-    /// Whether there is a NickServ.
+    /// Whether there is a NickServ, which knows IDENTIFY and, as a command, REGAIN.
     pub(crate) services: bool,
     /// The server's own password.
     pub(crate) password: Option<String>,
-    /// Whether there is a `NICKSERV` that knows REGAIN.
-    pub(crate) services: bool,
     /// Whether each line is remembered for [`Ircd::lines_from`]; a benchmark turns it off.
     pub(crate) record_lines: bool,
 }
@@ -58,7 +56,6 @@ impl Default for Options {
             accounts: Vec::new(),
             services: false,
             password: None,
-            services: false,
             record_lines: true,
         }
     }

@@ -124,7 +124,7 @@ impl Network {
             "MONITOR" if self.isupport("MONITOR").is_some() => {
                 self.monitor(id, first, param(1).unwrap_or_default());
             }
-            "NICKSERV" if self.options.services => self.nickserv(id, &line.params),
+            "NICKSERV" if self.options.services => self.nickserv_command(id, &line.params),
             "LIST" => {
                 let list: Vec<String> = self
                     .channels

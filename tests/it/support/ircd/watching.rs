@@ -41,7 +41,7 @@ impl Network {
     }
 
     /// Services end whoever has the nick, and give it to who is logged in.
-    pub(super) fn nickserv(&mut self, id: ClientId, words: &[&str]) {
+    pub(super) fn nickserv_command(&mut self, id: ClientId, words: &[&str]) {
         let services = "NickServ!services@services.fake";
         let (word, nick) = (words.first().copied().unwrap_or_default(), words.get(1).copied());
         let nick = nick.unwrap_or_default().to_owned();

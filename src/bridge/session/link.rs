@@ -39,7 +39,7 @@ pub(super) struct Link {
     pub(super) session: Session,
     pub(super) connection: Connection,
     /// The server at its other end.
-    pub(super) server: config::Server,
+    pub(super) server: Box<config::Server>,
     /// For how long that wants to be talked to by TLS only, if it said so.
     pub(super) strict_for: Option<Duration>,
     /// Since when it has been on the network, in milliseconds since 1970.
@@ -75,7 +75,7 @@ impl Actor {
         if self.link.is_some() || self.dialing.is_some() {
             return;
         }
-        let server = self.upgrade.take().unwrap_or_else(|| self.server());
+        let server = self.upgrade.take().map_or_else(|| self.server(), |server| *server);
         if self.told.is_empty() {
             let how = if server.tls { "with TLS" } else { "without TLS" };
             self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
@@ -99,7 +99,13 @@ impl Actor {
                 }
                 let config = self.session_config(&server, certificate_ends_at.is_some()).await?;
                 let session = Session::new(config, self.now());
-                self.link = Some(Link { session, connection, server, strict_for: None, since: None });
+                self.link = Some(Link {
+                    session,
+                    connection,
+                    server: Box::new(server),
+                    strict_for: None,
+                    since: None,
+                });
                 self.warn_of_certificate(certificate_ends_at);
                 Ok(())
             }
@@ -186,7 +192,9 @@ impl Actor {
 
     /// Ends the link and does what the verdict says.
     pub(super) async fn end_link(&mut self, reason: &str, verdict: Verdict) -> Result<(), StoreError> {
-        let (server, turn) = (self.link.as_ref().map(|link| link.server.clone()), self.next_server);
+        if let (Verdict::UseTls(port), Some(link)) = (verdict, &self.link) {
+            self.upgrade = Some(Box::new(by_tls(&link.server, port)));
+        }
         if !self.close_link().await? {
             return Ok(());
         }
@@ -197,11 +205,7 @@ impl Actor {
         match verdict {
             Verdict::Retry => self.retry(reason, None),
             Verdict::Hold(pause) => self.retry(reason, Some(pause)),
-            Verdict::UseTls(port) => {
-                self.next_server = turn;
-                self.upgrade = server.map(|server| by_tls(&server, port));
-                self.dial();
-            }
+            Verdict::UseTls(_) => self.dial(),
             Verdict::NeedUser => {
                 self.stuck = true;
                 self.last_reason = Some(reason.to_owned());
@@ -219,7 +223,8 @@ impl Actor {
 
     /// Closes the connection and keeps what did not leave on it; `false` where there was none.
     async fn close_link(&mut self) -> Result<bool, StoreError> {
-        self.remember_strict_transport().await?;
+        // Boxed: few connections have anything to remember, and all would carry its state.
+        Box::pin(self.remember_strict_transport()).await?;
         let Some(mut link) = self.link.take() else {
             return Ok(false);
         };
@@ -227,7 +232,7 @@ impl Actor {
         let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
         if let Some(registered_at) = link.session.registered_at() {
             self.backoff.reset_after(self.now().saturating_duration_since(registered_at));
-        } else {
+        } else if self.upgrade.is_none() {
             self.next_server += 1;
         }
         self.break_off_catch_up();

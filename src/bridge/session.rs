@@ -140,7 +140,7 @@ struct Actor {
     retry_at: Option<Instant>,
     next_server: usize,
     /// What to dial next, before the server whose turn it is.
-    upgrade: Option<Server>,
+    upgrade: Option<Box<Server>>,
     last_reason: Option<String>,
     /// Why it is not connected, as the user was told since it last was.
     told: Vec<String>,

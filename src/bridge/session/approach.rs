@@ -114,7 +114,7 @@ impl Actor {
         if let Some(link) = &mut self.link {
             link.strict_for = Some(duration);
         }
-        self.remember_strict_transport().await
+        Box::pin(self.remember_strict_transport()).await
     }
 
     /// Remembers what the server of the link wants, from now on. What an unverified server wants is nobody's business.

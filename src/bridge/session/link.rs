@@ -48,7 +48,7 @@ pub(super) struct Link {
     pub(super) session: Session,
     pub(super) connection: Connection,
     /// The server at its other end.
-    pub(super) server: config::Server,
+    pub(super) server: Box<config::Server>,
     /// For how long that wants to be talked to by TLS only, if it said so.
     pub(super) strict_for: Option<Duration>,
     /// Since when it has been on the network, in milliseconds since 1970.
@@ -125,7 +125,7 @@ impl Actor {
         if self.link.is_some() || self.dialing.is_some() {
             return;
         }
-        let server = self.upgrade.take().unwrap_or_else(|| self.server());
+        let server = self.upgrade.take().map_or_else(|| self.server(), |server| *server);
         if self.told.is_empty() {
             let how = if server.tls { "with TLS" } else { "without TLS" };
             self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
@@ -213,7 +213,7 @@ impl Actor {
                 self.link = Some(Link {
                     session,
                     connection,
-                    server,
+                    server: Box::new(server),
                     strict_for: None,
                     since: None,
                     turn: Some(turn),
@@ -305,7 +305,9 @@ impl Actor {
 
     /// Ends the link and does what the verdict says.
     pub(super) async fn end_link(&mut self, reason: &str, verdict: Verdict) -> Result<(), StoreError> {
-        let (server, turn) = (self.link.as_ref().map(|link| link.server.clone()), self.next_server);
+        if let (Verdict::UseTls(port), Some(link)) = (verdict, &self.link) {
+            self.upgrade = Some(Box::new(by_tls(&link.server, port)));
+        }
         if self.link.is_some() {
             self.bridge.gate(&self.network).refused(self.row.id, verdict);
         }
@@ -323,11 +325,7 @@ impl Actor {
                 self.retry(reason, Some(pause));
                 self.wish.refused_at = Some(self.now());
             }
-            Verdict::UseTls(port) => {
-                self.next_server = turn;
-                self.upgrade = server.map(|server| by_tls(&server, port));
-                self.dial();
-            }
+            Verdict::UseTls(_) => self.dial(),
             Verdict::NeedUser => {
                 self.stuck = true;
                 self.last_reason = Some(reason.to_owned());
@@ -345,7 +343,8 @@ impl Actor {
 
     /// Closes the connection and keeps what did not leave on it; `false` where there was none.
     async fn close_link(&mut self) -> Result<bool, StoreError> {
-        self.remember_strict_transport().await?;
+        // Boxed: few connections have anything to remember, and all would carry its state.
+        Box::pin(self.remember_strict_transport()).await?;
         let Some(mut link) = self.link.take() else {
             return Ok(false);
         };
@@ -355,7 +354,7 @@ impl Actor {
             let now = self.now();
             self.backoff.reset_after(now.saturating_duration_since(registered_at));
             self.wish.since = now;
-        } else {
+        } else if self.upgrade.is_none() {
             self.next_server += 1;
         }
         self.note_nick_losses(&link.session);

@@ -62,12 +62,12 @@ pub(super) enum Stage {
     /// Not begun, or not wanted.
     #[default]
     Idle,
-    /// A mechanism is tried.
-    Sasl(Attempt),
+    /// A mechanism is tried. Boxed, as most of a session's life knows nothing of it.
+    Sasl(Box<Attempt>),
     /// NickServ's turn comes when the greeting is over.
     Welcome,
     /// NickServ is looked at, or was told the password.
-    NickServ(Conversation),
+    NickServ(Box<Conversation>),
     /// Logged in.
     Done,
     /// It failed; tried again only when the server offers it anew.
@@ -172,7 +172,7 @@ impl Session {
         self.login.exchanges += 1;
         let nonce = self.config.nonce_seed.nonce(self.login.exchanges);
         let (exchange, line) = Exchange::begin(mechanism, &nonce);
-        self.login.stage = Stage::Sasl(Attempt { exchange, since: now, next });
+        self.login.stage = Stage::Sasl(Box::new(Attempt { exchange, since: now, next }));
         self.control(line);
     }
 

@@ -173,7 +173,7 @@ impl Session {
     pub(super) fn begin_nickserv(&mut self, now: Instant, events: &mut Vec<Event>) {
         let step = if self.address().is_some() { Step::Told } else { Step::Looking };
         let conversation = Conversation { step, since: now, is_service: false, identity: None };
-        self.login.stage = Stage::NickServ(conversation);
+        self.login.stage = Stage::NickServ(Box::new(conversation));
         if step == Step::Looking {
             self.control(Line::new("WHOIS").name_literal(NICKSERV).finish());
         } else {

@@ -2,7 +2,9 @@
 //!
 //! It follows the Modern IRC Client Protocol and IRCv3's capability negotiation, SASL, message-tags,
 //! server-time, echo-message, labeled-response, chathistory, multi-prefix, extended-join and account-tag; of these
-//! it offers what its [`Options`] say. It has one server, no operators and no flood control; like real ones it cuts relayed lines at 512 bytes and answers unknown commands with 421.
+//! it offers what its [`Options`] say, without TLS and on another port with it. It has one server, no operators and no flood
+//! control, and a NickServ if asked for; like real ones it cuts relayed lines at 512 bytes and answers unknown commands with
+//! 421.
 //! People ([`Person`]) are clients whose lines come from the test: the same code handles them.
 
 mod channels;

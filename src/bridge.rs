@@ -42,7 +42,7 @@ use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 pub use desk::{Answer, Call, Console, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
-pub use session::{Request, SessionHandle, SessionState, Status};
+pub use session::{Request, SessionHandle, SessionState, Status, WishChange};
 
 use ghosts::Ghosts;
 use lanes::Lanes;

@@ -8,6 +8,7 @@
 //! commit what was read, commit what is about to be sent, hand the bytes to the socket.
 
 mod buffers;
+mod capabilities;
 mod catch_up;
 mod command;
 mod gaps;
@@ -18,6 +19,7 @@ mod outgoing;
 mod prompts;
 mod record;
 mod refill;
+mod replies;
 mod requests;
 mod settlement;
 mod waiting;
@@ -43,6 +45,7 @@ use crate::irc::wire::Message;
 use crate::names::{CaseMap, Slug};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
 
+pub use self::capabilities::WishChange;
 pub use self::requests::Request;
 
 /// Requests that may wait for a session.

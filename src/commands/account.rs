@@ -1,7 +1,7 @@
-//! Who one is on a network: nick and login.
+//! Who one is on a network, and what the connection can do: nick, login, capabilities.
 
 use super::{Context, usage};
-use crate::bridge::{Outcome, Refusal, Request};
+use crate::bridge::{Outcome, Refusal, Request, WishChange};
 use crate::names::Nick;
 
 /// `nick [NETWORK] [NICK]`.
@@ -26,4 +26,19 @@ pub(super) async fn sasl(context: Context<'_>) -> Outcome {
         _ => return usage("sasl"),
     };
     session.ask(Request::Sasl(login)).await
+}
+
+/// `capabilities [NETWORK] [+NAME | -NAME … | reset]`.
+pub(super) async fn capabilities(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let change = match rest {
+        "" => WishChange::Show,
+        word if word.eq_ignore_ascii_case("reset") => WishChange::Reset,
+        words if words.starts_with(['+', '-']) => match words.parse() {
+            Ok(wishes) => WishChange::Change(wishes),
+            Err(error) => return Err(Refusal::asked(format!("That can't be: {error}."))),
+        },
+        _ => return usage("capabilities"),
+    };
+    session.ask(Request::Capabilities(change)).await
 }

@@ -89,6 +89,11 @@ commands! {
     "sasl" in "You": "sasl [NETWORK] [ACCOUNT PASSWORD | off]", "logs you in with the network's services",
         "Your message is removed from the room, and the password is stored encrypted. It is used from the next \
          connection on.", secret true => account::sasl;
+    "capabilities" / "caps" in "You": "capabilities [NETWORK] [+NAME | -NAME … | reset]",
+        "shows what your connection can do beyond plain IRC, and changes what is asked for",
+        "+ asks a network for something that is not asked for by itself, - does without something that is. It holds at \
+         once and from then on, until reset. For example: capabilities -echo-message +draft/something"
+        => account::capabilities;
     "raw" / "quote" in "You": "raw [NETWORK] LINE", "sends a line to the server as it stands",
         "", secret true => conversation::raw;
 }

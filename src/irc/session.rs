@@ -27,7 +27,10 @@ mod timers;
 mod verdict;
 
 pub use config::SessionConfig;
-pub use event::{Event, IncomingKind, MessageId, MessageTarget, Origin, ServerMessageKind, Verdict};
+pub use event::{
+    Event, IncomingKind, MessageId, MessageTarget, Origin, ReplyKind, ServerMessageKind, StandardReply,
+    Verdict,
+};
 pub use history::HistoryMark;
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use verdict::classify;
@@ -36,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use crate::names::{CaseMap, Channel, Key};
 
-use super::caps::Capabilities;
+use super::caps::{Capabilities, Wishes};
 use super::channels::{ChannelState, Channels};
 use super::isupport::Isupport;
 use super::queue::{Class, Queue};
@@ -114,7 +117,7 @@ impl Session {
         let mut session = Self {
             state: State::Registering,
             isupport: Isupport::default(),
-            caps: Capabilities::new(config.sasl.is_some()),
+            caps: Capabilities::new(config.sasl.is_some(), config.capabilities.clone()),
             login: Login::default(),
             nicks: Nicks::new(config.nick.clone()),
             identity: (None, None),
@@ -210,8 +213,8 @@ impl Session {
             // Not shown yet; an `ACK` is its label.
             "AWAY" | "ACCOUNT" | "SETNAME" | "TAGMSG" | "ACK" => {}
             "WALLOPS" => self.on_server_message(message, ServerMessageKind::Wallops, events),
-            "WARN" => self.on_server_message(message, ServerMessageKind::Warn, events),
-            "NOTE" => self.on_server_message(message, ServerMessageKind::Note, events),
+            "WARN" => Self::on_standard_reply(message, ReplyKind::Warn, events),
+            "NOTE" => Self::on_standard_reply(message, ReplyKind::Note, events),
             _ => self.on_server_message(message, ServerMessageKind::Other, events),
         }
     }
@@ -270,6 +273,15 @@ impl Session {
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         &self.caps
+    }
+
+    /// Other wishes about capabilities, from now on.
+    pub fn set_capabilities(&mut self, wishes: Wishes) {
+        let mut lines = Vec::new();
+        self.caps.set_wishes(wishes, &mut lines);
+        for line in lines {
+            self.control(line);
+        }
     }
 
     /// Whether it is a bouncer that we talk to, which repeats by itself what it kept.

@@ -131,6 +131,7 @@ impl Actor {
             }
             Event::Numeric { text, .. } => self.say(read_irc(&text)),
             Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
+            Event::StandardReply(reply) => self.on_standard_reply(&reply),
             other => tracing::debug!(?other, "an event that nothing shows"),
         }
     }

@@ -116,6 +116,7 @@ impl Actor {
 
     /// What the user wants of the session, from the settings and the buffers.
     async fn session_config(&mut self) -> Result<SessionConfig, StoreError> {
+        let capabilities = self.wishes().await?;
         let store = &self.bridge.store;
         let (session, user) = (self.row.id, self.row.user);
         let wanted = async |setting: &settings::Setting| {
@@ -145,6 +146,7 @@ impl Actor {
         let mut seed = [0; 8];
         let _ = crate::clock::random_bytes(&mut seed);
         Ok(SessionConfig {
+            capabilities,
             nick,
             username,
             realname,

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
-use super::{Actor, SessionHandle};
+use super::{Actor, SessionHandle, WishChange};
 use crate::format::{RichText, split_line};
 use crate::irc::session::{MessageKind, State};
 use crate::irc::wire::Line;
@@ -61,6 +61,8 @@ pub enum Request {
     Sasl(Option<(String, SecretString)>),
     /// See how SASL is set.
     ShowSasl,
+    /// See which capabilities are in force, or change which are asked for.
+    Capabilities(WishChange),
 }
 
 /// A request and where its answer goes.
@@ -139,6 +141,7 @@ impl Actor {
             Request::Raw(line) => self.raw(&line),
             Request::Sasl(login) => self.sasl(login).await,
             Request::ShowSasl => self.show_sasl().await,
+            Request::Capabilities(change) => self.capabilities(change).await,
         }
     }
 

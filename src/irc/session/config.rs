@@ -4,6 +4,7 @@
 
 use secrecy::SecretString;
 
+use crate::irc::caps::Wishes;
 use crate::irc::queue::FloodLimits;
 use crate::irc::sasl::SaslPlain;
 use crate::names::{Channel, Key, Nick};
@@ -29,6 +30,8 @@ pub struct SessionConfig {
     pub channels: Vec<(Channel, Option<Key>)>,
     /// How fast lines may leave.
     pub flood: FloodLimits,
+    /// What the user adds to the capabilities that are asked for, and does without.
+    pub capabilities: Wishes,
     /// For jitter.
     pub seed: u64,
     /// When the connection began, in milliseconds since 1970: what the server dates well before is the past.
@@ -49,6 +52,7 @@ impl SessionConfig {
             secure: false,
             channels: Vec::new(),
             flood: FloodLimits::default(),
+            capabilities: Wishes::default(),
             seed: 0,
             started_at_ms: 0,
         }

@@ -71,14 +71,34 @@ pub enum ServerMessageKind {
     Wallops,
     /// `ERROR`: the server closes the connection.
     Error,
+    /// A command that we do not know.
+    Other,
+}
+
+/// How serious a standard reply is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyKind {
     /// `FAIL`: a command did not work.
     Fail,
     /// `WARN`.
     Warn,
     /// `NOTE`.
     Note,
-    /// A command that we do not know.
-    Other,
+}
+
+/// What the server says about a command, or about nothing in particular.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandardReply {
+    /// How serious it is.
+    pub kind: ReplyKind,
+    /// The command; none where it is about none.
+    pub command: Option<String>,
+    /// The word for programs.
+    pub code: String,
+    /// What it is about: targets, parameters.
+    pub context: Vec<String>,
+    /// The sentence for people.
+    pub text: String,
 }
 
 /// What to do after a connection ended.
@@ -307,6 +327,8 @@ pub enum Event {
         /// The parameters as one readable line.
         text: String,
     },
+    /// The server said something about a command.
+    StandardReply(StandardReply),
     /// The server said something.
     ServerMessage {
         /// The server, or an operator.

@@ -31,6 +31,9 @@ impl Session {
         for channel in message.param(0).split(',').filter(|channel| !channel.is_empty()) {
             if own {
                 self.channels.enter(channel);
+                if self.has_no_implicit_names() {
+                    self.ask_names(channel);
+                }
             } else if !self.channels.contains(channel) {
                 continue;
             }
@@ -182,7 +185,12 @@ impl Session {
         }
     }
 
-    /// Asks for a channel's members again, because a line about them could not be read with certainty.
+    /// Whether the server leaves it to us to ask who is in a channel.
+    fn has_no_implicit_names(&self) -> bool {
+        ["no-implicit-names", "draft/no-implicit-names"].into_iter().any(|name| self.caps.enabled(name))
+    }
+
+    /// Asks for a channel's members, since the server does not tell them by itself, or again, because a line about them could not be read with certainty.
     pub(super) fn ask_names(&mut self, channel: &str) {
         if let Ok(channel) = Channel::new(channel) {
             self.queue_line(Class::Background, Line::names(&channel));

@@ -12,7 +12,7 @@ use crate::irc::wire::{Message, Source, Verb};
 use super::Session;
 use super::batches::Context;
 use super::echo::Echo;
-use super::event::{Event, IncomingKind, MessageTarget, Origin, ServerMessageKind};
+use super::event::{Event, IncomingKind, MessageTarget, Origin, ReplyKind, ServerMessageKind, StandardReply};
 use super::fences::Refusal;
 
 /// What is this much older than our connection was said before it: a bouncer repeats it.
@@ -150,8 +150,19 @@ impl Session {
                 _ => false,
             });
         if !is_told {
-            self.on_server_message(message, ServerMessageKind::Fail, events);
+            Self::on_standard_reply(message, ReplyKind::Fail, events);
         }
+    }
+
+    /// `FAIL command code [context] :description`; `WARN` and `NOTE` likewise, with `*` for no command.
+    pub(super) fn on_standard_reply(message: &Message, kind: ReplyKind, events: &mut Vec<Event>) {
+        let (code, context, text) = match message.params.get(1..).unwrap_or_default() {
+            [] => (String::new(), Vec::new(), String::new()),
+            [text] => (String::new(), Vec::new(), text.clone()),
+            [code, context @ .., text] => (code.clone(), context.to_vec(), text.clone()),
+        };
+        let command = Some(message.param(0)).filter(|command| *command != "*").map(str::to_owned);
+        events.push(Event::StandardReply(StandardReply { kind, command, code, context, text }));
     }
 
     fn on_message_failed(

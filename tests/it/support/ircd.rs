@@ -306,6 +306,26 @@ impl Ircd {
         self.shared.change(|network| network.options.capabilities.retain(|one| one != name));
     }
 
+    /// Offers capabilities to those that are connected, and to others to come.
+    pub(crate) fn offer(&self, list: &str) {
+        self.shared.change(|network| network.offer(list));
+    }
+
+    /// Takes capabilities back from everybody.
+    pub(crate) fn withdraw(&self, list: &str) {
+        self.shared.change(|network| network.withdraw(list));
+    }
+
+    /// The capabilities that a client has in force.
+    pub(crate) async fn wait_capabilities(&self, nick: &str, wanted: impl Fn(&[String]) -> bool) {
+        let look = |network: &Network| {
+            let client = &network.clients[&network.find(nick)?];
+            let all: Vec<String> = client.capabilities.iter().cloned().collect();
+            wanted(&all).then_some(())
+        };
+        self.shared.wait(&format!("{nick} to have other capabilities"), look).await;
+    }
+
     /// Bytes to a client, as they are.
     pub(crate) fn send_raw(&self, nick: &str, bytes: &[u8]) {
         self.shared.change(|network| network.out(nick, Out::Bytes(bytes.to_vec())));

@@ -99,6 +99,29 @@ fn modes_change_members_and_are_readable() {
     assert!(matches!(&events[..], [Event::ModeChanged { own: true, changes, .. }] if changes == "+iw"));
 }
 
+#[rstest]
+#[case::of_the_draft("draft/no-implicit-names")]
+#[case::of_the_specification("no-implicit-names")]
+#[case::both("no-implicit-names draft/no-implicit-names")]
+fn names_that_the_server_does_not_send_are_asked_for_once_and_last(#[case] caps: &str) {
+    let mut bench = Bench::ready_with_caps(caps, "CHANTYPES=#");
+    bench.server(":alice!al@host.test JOIN #rust");
+    bench.server(":bob!b@host.test JOIN #rust");
+    bench.session.command(Line::away(None).unwrap()).unwrap();
+    assert_eq!(bench.sent(), ["AWAY", "NAMES #rust"]);
+    bench.server(":irc.test 353 alice = #rust :alice @bob");
+    let events = bench.server(":irc.test 366 alice #rust :End of /NAMES list.");
+    assert_eq!(events, [Event::Names { channel: "#rust".into() }]);
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
+fn names_that_the_server_sends_are_not_asked_for() {
+    let mut bench = Bench::ready_with_caps("batch", "CHANTYPES=#");
+    bench.server(":alice!al@host.test JOIN #rust");
+    assert!(bench.sent().is_empty());
+}
+
 #[test]
 fn invariant_4_modes_that_cannot_be_paired_change_nobody_and_the_names_are_asked_for() {
     let mut bench = Bench::in_channel("bob mallory");

@@ -158,7 +158,14 @@ impl Network {
                     .iter()
                     .map(|one| if values { one } else { one.split('=').next().unwrap_or_default() })
                     .collect();
-                say(format!("LS :{}", shown.join(" ")));
+                // As much as fits in a line.
+                let mut rest = &shown[..];
+                while values && rest.join(" ").len() > 400 {
+                    let (part, after) = rest.split_at(rest.len() / 2);
+                    say(format!("LS * :{}", part.join(" ")));
+                    rest = after;
+                }
+                say(format!("LS :{}", rest.join(" ")));
                 let client = self.client(id);
                 client.negotiating = !client.registered;
             }
@@ -189,6 +196,32 @@ impl Network {
                 self.try_register(id);
             }
             other => self.numeric(id, 410, &format!("{other} :Invalid CAP command")),
+        }
+    }
+
+    /// `CAP NEW`, to those that want to know.
+    pub(super) fn offer(&mut self, list: &str) {
+        self.options.capabilities.extend(list.split(' ').map(str::to_owned));
+        self.tell_capabilities("NEW", list);
+    }
+
+    /// `CAP DEL`: what is gone is in force no more.
+    pub(super) fn withdraw(&mut self, list: &str) {
+        let names: Vec<&str> = list.split(' ').collect();
+        let is_gone = |one: &str| names.contains(&one.split('=').next().unwrap_or_default());
+        self.options.capabilities.retain(|one| !is_gone(one));
+        self.tell_capabilities("DEL", list);
+        for client in self.clients.values_mut() {
+            client.capabilities.retain(|one| !is_gone(one));
+        }
+    }
+
+    fn tell_capabilities(&mut self, verb: &str, list: &str) {
+        let told: Vec<ClientId> =
+            self.clients.iter().filter(|(_, client)| client.has("cap-notify")).map(|(id, _)| *id).collect();
+        for id in told {
+            let nick = self.clients[&id].nick().to_owned();
+            self.deliver(id, "fake.irc", "", &format!("CAP {nick} {verb} :{list}"));
         }
     }
 

@@ -35,9 +35,11 @@ pub use buffers::{Buffer, BufferKind, NewBuffer, OwnBuffer};
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Departure, Ghost};
-pub use history::{Direction, HistoryLine, Hit, Hits, KeptLine, Retention, Search, SearchScope, SentLine};
+pub use history::{
+    Direction, HistoryLine, Hit, Hits, KeptLine, Retention, Search, SearchScope, SentLine, Told,
+};
 pub use inbox::{InboxEvent, NewEvent, STRAY};
-pub use lines::{LineState, NewLine, Outgoing, StoredLine};
+pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};
 pub use look_back::RoomToLookThrough;
 pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, OutboxKind};
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};

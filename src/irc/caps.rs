@@ -17,7 +17,7 @@ mod wishes;
 pub use wishes::{InvalidWishes, Wishes};
 
 /// What we use, in the order in which it is asked for.
-pub const WANTED: [&str; 22] = [
+pub const WANTED: [&str; 24] = [
     "server-time",
     "message-tags",
     "batch",
@@ -38,6 +38,8 @@ pub const WANTED: [&str; 22] = [
     "draft/no-implicit-names",
     "extended-monitor",
     "draft/chathistory",
+    "draft/multiline",
+    "draft/message-redaction",
     "znc.in/self-message",
     "znc.in/playback",
 ];
@@ -45,7 +47,8 @@ pub const WANTED: [&str; 22] = [
 /// What a capability is of no use without.
 fn needs(name: &str) -> &'static [&'static str] {
     match name {
-        "labeled-response" => &["batch", "message-tags"],
+        "labeled-response" | "draft/multiline" => &["batch", "message-tags"],
+        "draft/message-redaction" => &["message-tags"],
         "draft/chathistory" | "znc.in/playback" => &["batch", "server-time"],
         _ => &[],
     }

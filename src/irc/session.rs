@@ -19,9 +19,11 @@ mod labels;
 mod membership;
 mod messages;
 mod modes;
+mod multiline;
 mod nicks;
 mod numerics;
 mod outgoing;
+mod redact;
 mod registration;
 mod timers;
 mod verdict;
@@ -32,6 +34,7 @@ pub use event::{
     Verdict,
 };
 pub use history::HistoryMark;
+pub use multiline::{Joins, MultilineLimits, Piece};
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use verdict::classify;
 
@@ -94,6 +97,8 @@ pub struct Session {
     fences: Fences,
     /// How many messages had a label.
     labels: u64,
+    /// How many messages were batches.
+    own_batches: u64,
     batches: Batches,
     requests: Requests,
     jitter: Jitter,
@@ -127,6 +132,7 @@ impl Session {
             queue: Queue::new(config.flood, now),
             fences: Fences::default(),
             labels: 0,
+            own_batches: 0,
             batches: Batches::default(),
             requests: Requests::default(),
             jitter: Jitter::new(config.seed),
@@ -155,6 +161,9 @@ impl Session {
         self.last_received = now;
         self.keepalive_sent = None;
         let context = self.batches.context(message);
+        if self.gather(message, context, now, events) {
+            return;
+        }
         if context.origin != Origin::Live {
             return self.on_past(message, context, now, events);
         }
@@ -180,7 +189,9 @@ impl Session {
             Verb::Word(word) if matches!(&**word, "PRIVMSG" | "NOTICE") => {
                 self.on_message(message, context, now, events);
             }
-            Verb::Word(word) if &**word == "BATCH" => self.on_batch(message, context, events),
+            Verb::Word(word) if &**word == "BATCH" => self.on_batch(message, context, now, events),
+            // Taken back while we were away.
+            Verb::Word(word) if &**word == "REDACT" => self.on_redact(message, events),
             _ => {}
         }
     }
@@ -207,8 +218,9 @@ impl Session {
             "AUTHENTICATE" => self.on_authenticate(message),
             "ERROR" => self.on_error(message, events),
             "FAIL" => self.on_fail(message, context, now, events),
-            "BATCH" => self.on_batch(message, context, events),
+            "BATCH" => self.on_batch(message, context, now, events),
             "CHATHISTORY" => self.on_history_target(message, context, now),
+            "REDACT" => self.on_redact(message, events),
             "CHGHOST" => self.on_chghost(message),
             // Not shown yet; an `ACK` is its label.
             "AWAY" | "ACCOUNT" | "SETNAME" | "TAGMSG" | "ACK" => {}

@@ -7,12 +7,14 @@
 //! | `words` | what a line is found by |
 //! | `search` | newest first, on either engine |
 //! | `read` | lines in their order |
+//! | `redact` | lines by their ids, taken back |
 //! | `retention` | for how long |
 //!
 //! A line and what it is found by are stored in one commit, and many lines in few statements: a netsplit is thousands.
 
 mod number;
 mod read;
+mod redact;
 mod reindex;
 mod retention;
 mod search;
@@ -24,6 +26,8 @@ use std::sync::LazyLock;
 
 use self::number::{Numberer, Numbers};
 pub use self::read::KeptLine;
+pub use self::redact::Told;
+pub(super) use self::redact::redact;
 pub use self::retention::Retention;
 use self::retention::Unkept;
 pub use self::search::{Hit, Hits, Search, SearchScope};
@@ -55,13 +59,14 @@ pub struct HistoryLine {
     pub buffer: i64,
     /// Milliseconds since 1970.
     pub at: i64,
-    /// `message`, `notice`, `action`, `join`, `part`, `quit`, `kick`, `nick`, `mode`, `topic`.
+    /// `message`, `notice`, `action`, `join`, `part`, `quit`, `kick`, `nick`, `mode`, `topic`; `redacted` for what was
+    /// taken back.
     pub kind: &'static str,
     /// The nick of the one who said or did it.
     pub sender: String,
     /// Their account with the network's services, where the server tells.
     pub account: Option<String>,
-    /// The new nick of a change of nick, the kicked nick of a kick.
+    /// The new nick of a change of nick, the kicked nick of a kick, who has taken back what is redacted.
     pub target: Option<String>,
     /// The text as it was received or sent: also a reason, modes, a topic, and the address of one who joins.
     pub text: String,

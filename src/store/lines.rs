@@ -71,6 +71,17 @@ pub struct StoredLine {
     pub payload: String,
 }
 
+/// A line of ours that went out otherwise than it was kept, and has no id.
+#[derive(Debug, Clone)]
+pub struct Unkept {
+    /// The number of the buffer.
+    pub buffer: i64,
+    /// The Matrix event that it went out from.
+    pub event_id: String,
+    /// Its text.
+    pub text: String,
+}
+
 /// What a session actor has made of the user's events, as one commit.
 #[derive(Debug, Default)]
 pub struct Outgoing {
@@ -82,6 +93,8 @@ pub struct Outgoing {
     pub lines: Vec<NewLine>,
     /// The lines as history keeps them.
     pub history: Vec<HistoryLine>,
+    /// Lines that history keeps otherwise from now on.
+    pub unkept: Vec<Unkept>,
     /// Lines stored before whose bytes are about to leave: event and part.
     pub sending: Vec<(String, i64)>,
     /// Lines stored before that can't be sent: event and part.
@@ -126,6 +139,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO irc_line (session, buffer, event_id, part, state, payload, created_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (event_id, part) DO NOTHING";
+        const UNKEEP: &str = "DELETE FROM history
+            WHERE buffer = $1 AND event_id = $2 AND text = $3 AND direction = 'out' AND msgid IS NULL";
         let lines: Vec<_> = outgoing
             .lines
             .into_iter()
@@ -137,7 +152,7 @@ impl Store {
             .collect();
         let (finished, failed) = (outgoing.finished, outgoing.failed);
         let (history, sending, refused) = (outgoing.history, outgoing.sending, outgoing.refused);
-        let answered = outgoing.answered;
+        let (answered, unkept) = (outgoing.answered, outgoing.unkept);
         let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
@@ -160,6 +175,9 @@ impl Store {
                         payload,
                         now
                     )?;
+                }
+                for Unkept { buffer, event_id, text } in unkept {
+                    execute!(tx, UNKEEP, buffer, event_id, text)?;
                 }
                 history::keep(tx, &keeper, session, &history, now).await?;
                 for (event_id, part) in sending {

@@ -104,6 +104,8 @@ pub struct Incoming {
     pub gaps: Gaps,
     /// What became of the user's messages.
     pub fates: Fates,
+    /// Lines of history that were taken back, and by whom.
+    pub redacted: Vec<(i64, String)>,
     /// Rooms whose first lines are among the requests.
     pub refilled: Vec<i64>,
     /// Which requests may be folded, where there are too many.
@@ -150,6 +152,7 @@ impl Incoming {
             && self.topics.is_empty()
             && self.gaps.is_empty()
             && self.fates.is_empty()
+            && self.redacted.is_empty()
             && self.refilled.is_empty()
     }
 }
@@ -186,7 +189,7 @@ impl Store {
         let (lines, places) = incoming.take_lines();
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
-        let Incoming { departures, topics, gaps, mut fates, folding, refilled, .. } =
+        let Incoming { departures, topics, gaps, mut fates, folding, redacted, refilled, .. } =
             Incoming { outbox: Vec::new(), ..incoming };
         let prompts = self.seal_prompts(std::mem::take(&mut fates.prompts));
         let keeper = Arc::clone(self.keeper());
@@ -216,6 +219,9 @@ impl Store {
                 }
                 for (buffer, topic) in topics {
                     execute!(tx, TOPIC, buffer, topic)?;
+                }
+                for (line, by) in redacted {
+                    history::redact(tx, line, &by).await?;
                 }
                 for room in refilled {
                     execute!(tx, REFILLED, room)?;

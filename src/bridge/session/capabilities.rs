@@ -46,7 +46,11 @@ impl Actor {
         Ok(RichText::plain(match &mut self.link {
             Some(link) => {
                 link.session.set_capabilities(wishes);
-                format!("Asking {name} for {what}.")
+                let text = format!("Asking {name} for {what}.");
+                for message in link.session.refuse_multiline() {
+                    self.on_multiline_refused(message);
+                }
+                text
             }
             None => format!("From the next connection on, {name} is asked for {what}."),
         }))

@@ -96,6 +96,13 @@ impl Actor {
             Event::Refused { messages, certain, code, reason } => {
                 self.on_refused(messages, certain, code, &reason).await;
             }
+            Event::Redacted { target, msgid, by, reason } => {
+                self.on_redacted(&target, &msgid, &by.nick, &reason).await?;
+            }
+            Event::MultilineRefused { message, reason } => {
+                tracing::debug!(?reason, "a message of several lines goes in single ones");
+                self.on_multiline_refused(message);
+            }
             Event::HistoryEnd { request, lines, failed, .. } => {
                 self.on_history_end(request, lines, failed).await?;
             }

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::content;
 use super::super::desk::is_room_command;
+use super::long::Wire;
 use super::prompts::Uncertain;
-use super::{Actor, wording};
+use super::{Actor, long, wording};
 use crate::format::{lines_of, may_hold_password, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Target};
 use crate::matrix::event::{Content, Event, Message};
@@ -80,7 +81,7 @@ impl Speech {
     }
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     Privmsg,
@@ -266,7 +267,10 @@ impl Actor {
             Content::Reaction(reaction) if is_owner => {
                 return self.on_reaction(place, &stored, reaction).await;
             }
-            Content::Redaction(event_id) if is_owner => self.withdraw(place, event_id).await?,
+            Content::Redaction(event_id) if is_owner => {
+                self.withdraw(place, event_id).await?;
+                self.take_back(place, event_id).await?;
+            }
             // By themselves, or by an administrator.
             Content::Member(member) if member.user_id == self.row.user_id => match member.membership.as_str() {
                 "leave" | "ban" => self.leave_buffer(place, event.sent_at).await?,
@@ -383,53 +387,75 @@ impl Actor {
             self.refuse_event(place, &stored.event_id, about, &reason);
             return;
         }
+        let limits = link.session.multiline().filter(|_| kind == Kind::Privmsg && pieces.len() > 1);
+        let messages = match limits {
+            Some(limits) => long::messages_of(&speech.text, budget, limits),
+            None => (0..).zip(pieces).collect(),
+        };
         let cause: Arc<str> = stored.event_id.as_str().into();
         let nick = link.session.nick().to_owned();
         let buffer = self.buffers.get(place).row.id;
-        self.set_progress(buffer, &cause, about, pieces.len());
-        if pieces.is_empty() {
+        self.set_progress(buffer, &cause, about, messages.len());
+        if messages.is_empty() {
             // Nothing to say is said at once.
             self.drop_progress(place, &cause);
         }
-        for (part, text) in (part..).zip(pieces) {
-            if !kept && !wording::is_service(&name) {
-                self.outbound.commit.history.push(HistoryLine {
-                    buffer,
-                    at: self.bridge.clock.unix_ms(),
-                    kind: match kind {
-                        Kind::Privmsg => "message",
-                        Kind::Notice => "notice",
-                        Kind::Action => "action",
-                    },
-                    sender: nick.clone(),
-                    account: None,
-                    target: None,
-                    text: text.clone(),
-                    msgid: None,
-                    event_id: Some(about.to_string()),
-                    direction: Direction::Out,
-                    replayed: None,
-                });
+        for (number, text) in messages {
+            if !kept {
+                self.keep_own(place, about, &nick, kind, &text);
             }
             let payload = Payload { kind, text, at: stored.received_at };
             let (event_id, cause) = (Arc::clone(about), Arc::clone(&cause));
-            self.queue_line(place, LineReference { event_id, cause, part, buffer, payload }, false);
+            let line = LineReference { event_id, cause, part: part + number, buffer, payload };
+            self.queue_line(place, line, false);
         }
+    }
+
+    /// Keeps what goes out, except to services.
+    pub(super) fn keep_own(&mut self, place: usize, about: &str, nick: &str, kind: Kind, text: &str) {
+        let row = &self.buffers.get(place).row;
+        if wording::is_service(&row.name) {
+            return;
+        }
+        self.outbound.commit.history.push(HistoryLine {
+            buffer: row.id,
+            at: self.bridge.clock.unix_ms(),
+            kind: match kind {
+                Kind::Privmsg => "message",
+                Kind::Notice => "notice",
+                Kind::Action => "action",
+            },
+            sender: nick.to_owned(),
+            account: None,
+            target: None,
+            text: text.to_owned(),
+            msgid: None,
+            event_id: Some(about.to_owned()),
+            direction: Direction::Out,
+            replayed: None,
+        });
     }
 
     /// Hands one line to the session.
     pub(super) fn queue_line(&mut self, place: usize, line: LineReference, is_stored: bool) {
         let name = &self.buffers.get(place).row.name;
         let Some(link) = &mut self.link else { return };
+        let budget = link.session.text_budget(name, line.payload.kind.into());
+        let wire = long::wire(&line.payload, budget, link.session.multiline());
+        if matches!(wire, Wire::Apart) {
+            return self.say_apart(place, line, is_stored);
+        }
         let id = MessageId(self.outbound.next_id);
         self.outbound.next_id += 1;
         let result = Target::parse(name, link.session.isupport())
             .map_err(|error| error.to_string())
             .and_then(|target| {
                 let (kind, text) = (line.payload.kind.into(), line.payload.text.clone());
-                link.session
-                    .message(OutgoingMessage { id, target, kind, text })
-                    .map_err(|error| error.to_string())
+                let sent = match &wire {
+                    Wire::Several(pieces) => link.session.long_message(id, target, pieces),
+                    _ => link.session.message(OutgoingMessage { id, target, kind, text }),
+                };
+                sent.map_err(|error| error.to_string())
             });
         match result {
             Ok(()) => {
@@ -492,7 +518,7 @@ impl Actor {
 }
 
 /// The lines of a text, each short enough.
-fn pieces_of(text: &str, budget: usize) -> Vec<String> {
+pub(super) fn pieces_of(text: &str, budget: usize) -> Vec<String> {
     lines_of(text)
         .flat_map(|line| split_line(&line, budget).into_iter().map(str::to_owned).collect::<Vec<_>>())
         .collect()

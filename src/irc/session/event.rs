@@ -300,6 +300,24 @@ pub enum Event {
         /// The server's reason.
         reason: String,
     },
+    /// The server has not taken a message of several lines, none of it: it may go as single lines.
+    MultilineRefused {
+        /// Which.
+        message: MessageId,
+        /// The server's reason; none where it does not take such messages any more.
+        reason: Option<String>,
+    },
+    /// A message was taken back.
+    Redacted {
+        /// Where it was said.
+        target: MessageTarget,
+        /// The message's id.
+        msgid: String,
+        /// By whom.
+        by: Source,
+        /// Why; may be empty.
+        reason: String,
+    },
     /// A request for history has got all that it gets.
     HistoryEnd {
         /// The request's number.

@@ -14,6 +14,7 @@ use super::batches::Context;
 use super::echo::Echo;
 use super::event::{Event, IncomingKind, MessageTarget, Origin, ReplyKind, ServerMessageKind, StandardReply};
 use super::fences::Refusal;
+use super::multiline::is_multiline_failure;
 
 /// What is this much older than our connection was said before it: a bouncer repeats it.
 const PAST: Duration = Duration::from_mins(1);
@@ -99,7 +100,7 @@ impl Session {
     }
 
     /// Where a message goes; `None` for the server's own remarks and for masks, which mean everybody.
-    fn message_target(&self, target: &str, from: &Source, own: bool) -> Option<MessageTarget> {
+    pub(super) fn message_target(&self, target: &str, from: &Source, own: bool) -> Option<MessageTarget> {
         let (status, name) = self.isupport.split_status(target);
         if self.isupport.is_channel(name) && self.registered_at.is_some() {
             return Some(MessageTarget::Channel { name: name.to_owned(), status });
@@ -147,6 +148,10 @@ impl Session {
             && reason.is_some_and(|reason| match command.as_str() {
                 "PRIVMSG" | "NOTICE" => self.on_message_failed(contexts, reason, now, events),
                 "CHATHISTORY" => self.refuse_request(contexts, reason, events),
+                "BATCH" if is_multiline_failure(message) => {
+                    let refused = self.fences.take_multiline();
+                    Self::report_multiline(refused, reason, events)
+                }
                 _ => false,
             });
         if !is_told {

@@ -20,6 +20,7 @@ use super::echo::Echo;
 use super::event::MessageId;
 use super::fences::Sent;
 use super::labels::Label;
+use super::multiline::Joins;
 use super::{Session, State};
 
 /// Whom a message is for.
@@ -129,7 +130,7 @@ impl Transmit {
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Line(Line),
-    Message { id: MessageId, target: Target, line: Line },
+    Message { id: MessageId, target: Target, lines: Vec<(Line, Joins)> },
     Request { number: u64, line: Line },
 }
 
@@ -155,16 +156,25 @@ impl Session {
         if message.text.is_empty() {
             return Err(WireError::Empty.into());
         }
-        if self.fences.unconfirmed().count() >= MOST_UNCONFIRMED {
-            return Err(QueueFull.into());
-        }
         let text = match message.kind {
             MessageKind::Action => ctcp::action(&message.text),
             MessageKind::Privmsg | MessageKind::Notice => ctcp::without_delimiters(&message.text),
         };
         let line = message.target.put(Line::new(message.kind.verb())).trailing(&text)?;
         let OutgoingMessage { id, target, .. } = message;
-        self.queue.push(Class::Interactive, Outgoing::Message { id, target, line })?;
+        self.queue_message(id, target, vec![(line, Joins::No)])
+    }
+
+    pub(super) fn queue_message(
+        &mut self,
+        id: MessageId,
+        target: Target,
+        lines: Vec<(Line, Joins)>,
+    ) -> Result<(), SendError> {
+        if self.fences.unconfirmed().count() >= MOST_UNCONFIRMED {
+            return Err(QueueFull.into());
+        }
+        self.queue.push(Class::Interactive, Outgoing::Message { id, target, lines })?;
         Ok(())
     }
 
@@ -205,9 +215,9 @@ impl Session {
         {
             match item {
                 Outgoing::Line(line) => out.lines.push(line),
-                Outgoing::Message { id, target, line } => {
+                Outgoing::Message { id, target, lines } => {
                     out.messages.push(id);
-                    out.lines.push(self.send_message(id, target, &line, now));
+                    self.send_message(id, target, &lines, &mut out.lines, now);
                 }
                 Outgoing::Request { number, line } => {
                     self.requests.touch(number, now);
@@ -226,15 +236,34 @@ impl Session {
         out
     }
 
-    /// Notes how a message's answer will be known; returns the line as it goes out.
-    fn send_message(&mut self, id: MessageId, target: Target, line: &Line, now: Instant) -> Line {
-        let label = self.uses_labels().then(|| {
+    /// Notes how a message's answer will be known, and writes its lines as they go out.
+    fn send_message(
+        &mut self,
+        id: MessageId,
+        target: Target,
+        lines: &[(Line, Joins)],
+        out: &mut Vec<Line>,
+        now: Instant,
+    ) {
+        let number = self.uses_labels().then(|| {
             self.labels += 1;
             self.labels
         });
-        let echo = (label.is_none() && self.caps.enabled("echo-message")).then(|| Echo::of(line));
-        self.fences.add(Sent { id, target, label, echo }, now);
-        label.map_or_else(|| line.clone(), |number| line.labelled(&Label::Message(number).to_string()))
+        let echo = (number.is_none() && self.caps.enabled("echo-message")).then(|| Echo::of(lines));
+        let label = number.map(|number| Label::Message(number).to_string());
+        match lines {
+            [(line, _)] => out.push(label.map_or_else(|| line.clone(), |label| line.labelled(&label))),
+            several => {
+                out.extend(self.batch_of(&target, several, label.as_deref()));
+                // It counts as what it is.
+                several.iter().skip(1).for_each(|_| self.queue.spend(now));
+            }
+        }
+        self.fences.add(Sent { id, target, label: number, echo, lines: lines.len() }, now);
+        if lines.len() > 1 && number.is_none() {
+            // An error about a batch names none.
+            out.push(Line::ping(&self.fences.close(now)));
+        }
     }
 
     /// Before the greeting is over and after `QUIT`, only control lines leave.

@@ -10,6 +10,7 @@ mod commands;
 mod connection;
 mod history;
 mod labels;
+mod multiline;
 mod network;
 mod person;
 
@@ -196,6 +197,11 @@ impl Ircd {
         self.shared.read().received.clone()
     }
 
+    /// The id of the last message that holds this text, once there is one.
+    pub(crate) async fn wait_msgid(&self, text: &str) -> String {
+        self.shared.wait(&format!("somebody to say {text}"), |network| network.msgid_of(text)).await
+    }
+
     /// How many lines came so far, for [`Self::wait_line_after`].
     pub(crate) fn mark(&self) -> usize {
         self.shared.read().received.len()
@@ -294,6 +300,11 @@ impl Ircd {
     /// From now on, what a client says is not shown to it, as with some services; labels are answered by `ACK`.
     pub(crate) fn drop_echoes(&self, drops: bool) {
         self.shared.change(|network| network.faults.drops_echoes = drops);
+    }
+
+    /// From now on, batches of several lines are refused with this code.
+    pub(crate) fn refuse_multiline(&self, code: &'static str) {
+        self.shared.change(|network| network.faults.refuses_multiline = Some(code));
     }
 
     /// From now on, `CHATHISTORY` gets no answer, not even a label's.

@@ -6,10 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::network::{ClientId, Network};
 
 /// A line taken apart.
-struct Line<'a> {
-    tags: &'a str,
+pub(super) struct Line<'a> {
+    pub(super) tags: &'a str,
     command: String,
-    params: Vec<&'a str>,
+    pub(super) params: Vec<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -108,7 +108,12 @@ impl Network {
                 self.deliver(id, &source, "", &format!("MODE {first} :{}", param(1).unwrap_or_default()));
             }
             "NAMES" => first.split(',').for_each(|name| self.send_names(id, name)),
+            "BATCH" => self.client_batch(id, line),
+            "PRIVMSG" | "NOTICE" if line.tags.split(';').any(|tag| tag.starts_with("batch=")) => {
+                self.batch_line(id, line);
+            }
             "PRIVMSG" | "NOTICE" | "TAGMSG" => self.message(id, line),
+            "REDACT" if self.offers("draft/message-redaction") => self.redact(id, &line.params),
             "CHATHISTORY" => self.chathistory(id, &line.params),
             "INVITE" => self.invite(id, first, param(1).unwrap_or_default()),
             "AWAY" => {
@@ -336,23 +341,46 @@ impl Network {
     }
 
     fn relay(&mut self, id: ClientId, target: &str, line: &Line<'_>, said: &str) {
-        // NOTICE never causes an error (RFC 2812, 3.3.2).
-        let complain = line.command == "PRIVMSG";
+        let Some(mut recipients) = self.recipients(id, target, line.command == "PRIVMSG") else { return };
+        if line.command == "TAGMSG" {
+            recipients.retain(|one| self.clients[one].has("message-tags"));
+        }
         let source = self.clients[&id].source();
+        // To oneself a message comes as it does to others, and only the echo has the label.
+        let answer = self.answer.take();
+        let stamp = self.deliver_to(recipients, &source, line.tags, said);
+        self.answer = answer;
+        if self.clients[&id].has("echo-message") && !self.faults.drops_echoes {
+            let account = self.clients[&id].account.clone();
+            self.deliver_stamped(id, &source, account.as_deref(), line.tags, said, stamp, None);
+        }
+        if !target.starts_with(|c| self.isupport("STATUSMSG").unwrap_or_default().contains(c)) {
+            self.remember(id, target, stamp, line.tags, &[(false, said.to_owned())]);
+        }
+    }
+
+    /// Who gets what is said to a target; `None` where that is not allowed, which is complained about.
+    pub(super) fn recipients(&mut self, id: ClientId, target: &str, complain: bool) -> Option<Vec<ClientId>> {
         let statuses = self.isupport("STATUSMSG").unwrap_or_default().to_owned();
         let bare = target.trim_start_matches(|c| statuses.contains(c));
-        let mut recipients: Vec<ClientId> = if self.is_channel(bare) {
+        // NOTICE never causes an error (RFC 2812, 3.3.2).
+        let recipients: Vec<ClientId> = if self.is_channel(bare) {
             match self.channel(bare) {
                 Some(channel) if channel.hears(id) => {
                     let to_some = bare.len() < target.len();
                     let members = channel.members.iter().filter(|(_, modes)| !to_some || !modes.is_empty());
                     members.map(|(member, _)| *member).filter(|member| *member != id).collect()
                 }
-                Some(_) if complain => {
-                    return self.numeric(id, 404, &format!("{target} :Cannot send to channel"));
+                found => {
+                    let (number, why) = match found {
+                        Some(_) => (404, "Cannot send to channel"),
+                        None => (403, "No such channel"),
+                    };
+                    if complain {
+                        self.numeric(id, number, &format!("{target} :{why}"));
+                    }
+                    return None;
                 }
-                None if complain => return self.numeric(id, 403, &format!("{target} :No such channel")),
-                _ => return,
             }
         } else {
             match self.find(target).filter(|other| self.clients[other].registered) {
@@ -362,24 +390,15 @@ impl Network {
                     }
                     vec![other]
                 }
-                None if complain => return self.numeric(id, 401, &format!("{target} :No such nick/channel")),
-                None => return,
+                None => {
+                    if complain {
+                        self.numeric(id, 401, &format!("{target} :No such nick/channel"));
+                    }
+                    return None;
+                }
             }
         };
-        if line.command == "TAGMSG" {
-            recipients.retain(|one| self.clients[one].has("message-tags"));
-        }
-        // To oneself a message comes as it does to others, and only the echo has the label.
-        let answer = self.answer.take();
-        let stamp = self.deliver_to(recipients, &source, line.tags, said);
-        self.answer = answer;
-        if self.clients[&id].has("echo-message") && !self.faults.drops_echoes {
-            let account = self.clients[&id].account.clone();
-            self.deliver_stamped(id, &source, account.as_deref(), line.tags, said, stamp, None);
-        }
-        if bare.len() == target.len() {
-            self.remember(id, target, stamp, line.tags, said);
-        }
+        Some(recipients)
     }
 
     fn invite(&mut self, id: ClientId, nick: &str, channel: &str) {

@@ -12,6 +12,7 @@ use super::channels::Channel;
 use super::connection::Out;
 use super::history::Said;
 use super::labels::{Answer, Reply};
+use super::multiline::Batch;
 use super::{Heard, Options, Received};
 
 pub(super) type ClientId = u64;
@@ -43,6 +44,8 @@ pub(super) struct Client {
     pub(super) registered: bool,
     /// What has come of a SASL exchange.
     pub(super) sasl: Option<String>,
+    /// The batch that it sends.
+    pub(super) batch: Option<Batch>,
     out: Option<UnboundedSender<Out>>,
     hearing: Hearing,
     pub(super) heard: Vec<Heard>,
@@ -87,6 +90,8 @@ impl Stamp {
 pub(super) struct Faults {
     /// Nothing that is said is shown to who said it.
     pub(super) drops_echoes: bool,
+    /// Batches of several lines are refused with this code.
+    pub(super) refuses_multiline: Option<&'static str>,
     /// `CHATHISTORY` gets no answer at all.
     pub(super) history_stalls: bool,
 }
@@ -168,6 +173,7 @@ impl Network {
             negotiating: false,
             registered: false,
             sasl: None,
+            batch: None,
             out,
             hearing: Hearing::Both,
             heard: Vec::new(),
@@ -331,7 +337,9 @@ impl Network {
             let time = jiff::Timestamp::from_millisecond(stamp.time).unwrap();
             prefix.push(format!("time={time:.3}"));
         }
-        let is_message = ["PRIVMSG ", "NOTICE ", "TAGMSG "].iter().any(|verb| line.starts_with(verb));
+        let is_message = ["PRIVMSG ", "NOTICE ", "TAGMSG ", "REDACT ", "BATCH +"]
+            .iter()
+            .any(|verb| line.starts_with(verb));
         if client.has("message-tags") && is_message {
             prefix.push(format!("msgid={}", stamp.msgid()));
             prefix.extend(tags.split(';').filter(|tag| tag.starts_with('+')).map(str::to_owned));

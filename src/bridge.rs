@@ -7,6 +7,7 @@
 //! | `desk` | one lane per user: invitations, commands | nothing |
 //! | `delivery` | one lane per room: the outbox, in order | nothing |
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
+//! | `ephemera` | passes typing and receipts on, best effort | nothing |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //!
 //! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
@@ -15,6 +16,7 @@
 mod content;
 mod delivery;
 mod desk;
+mod ephemera;
 mod ghosts;
 mod inbox;
 mod lanes;
@@ -29,13 +31,14 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::irc::tls::Tls;
+use crate::matrix::ephemeral::Ephemeral;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
@@ -114,6 +117,11 @@ pub struct Shared {
     perhaps_made: Mutex<HashSet<i64>>,
     /// Rooms where departures wait until the room's requests are through.
     postponed: Mutex<HashSet<i64>>,
+    /// What passes, on its way to the sessions.
+    ephemera: mpsc::Sender<Ephemeral>,
+    /// The other end, until somebody passes it on.
+    passing: Mutex<Option<mpsc::Receiver<Ephemeral>>>,
+    typing_budget: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -122,6 +130,7 @@ impl Bridge {
     /// Puts the parts together. Nothing runs until [`Bridge::start`].
     pub fn new(parts: Parts) -> Self {
         let Parts { config, store, client, homeserver, clock, console } = parts;
+        let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,
             store,
@@ -147,6 +156,9 @@ impl Bridge {
             unsure: Mutex::default(),
             perhaps_made: Mutex::default(),
             postponed: Mutex::default(),
+            ephemera,
+            passing: Mutex::new(Some(passing)),
+            typing_budget: Arc::new(Semaphore::new(ephemera::TYPING_BUDGET)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))
@@ -176,6 +188,10 @@ impl Bridge {
         }
         for lane in self.store.waiting_lanes().await? {
             self.wake_lane(&lane);
+        }
+        let passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(passing) = passing {
+            self.tasks.spawn(self.clone().pass_on_ephemera(passing));
         }
         self.tasks.spawn(self.clone().index_history());
         self.tasks.spawn(self.clone().prune_daily());

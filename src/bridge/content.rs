@@ -148,6 +148,13 @@ pub(crate) fn reaction_to_row(room: i64, sender: &str, txn_id: &str, key: &str) 
     row(room, sender, OutboxKind::Reaction, unique(), &arguments, None)
 }
 
+/// The row for a reaction to an event, or to what will be one.
+pub(crate) fn reaction_to(room: i64, sender: &str, event: &EventReference, key: &str) -> NewOutbox {
+    let mut arguments = json!({ "key": key });
+    event.put(&mut arguments);
+    row(room, sender, OutboxKind::Reaction, unique(), &arguments, None)
+}
+
 /// The row that takes back what another row, which comes before it, will have become.
 pub(crate) fn unreact_row(room: i64, sender: &str, txn_id: &str) -> NewOutbox {
     let arguments = json!({ "txn_id": txn_id, "reason": "" });

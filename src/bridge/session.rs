@@ -16,14 +16,17 @@ mod hourglass;
 mod incoming;
 mod link;
 mod long;
+mod markers;
 mod outgoing;
 mod prompts;
+mod reactions;
 mod record;
 mod redactions;
 mod refill;
 mod replies;
 mod requests;
 mod settlement;
+mod typing;
 mod waiting;
 pub(super) mod wording;
 
@@ -37,8 +40,10 @@ use self::catch_up::CatchingUp;
 use self::gaps::Heard;
 use self::link::{Dialing, Link};
 use self::outgoing::Outbound;
+use self::typing::Typists;
 use super::Bridge;
 use super::content::{self, MessageType, unique};
+use super::ephemera::Passing;
 use crate::config::{Network, Permission};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
@@ -52,6 +57,8 @@ pub use self::requests::Request;
 
 /// Requests that may wait for a session.
 const REQUESTS: usize = 32;
+/// What passes and may wait for a session.
+const PASSING: usize = 16;
 /// Bytes of the server's text that one message holds: a MOTD in few pieces, and no event too large.
 const TOGETHER: usize = 12 * 1024;
 /// Lines of a greeting that wait to be shown together.
@@ -100,6 +107,7 @@ pub struct SessionHandle {
     /// Whose session it is, and where.
     pub row: SessionRow,
     requests: mpsc::Sender<requests::Envelope>,
+    passing: mpsc::Sender<(i64, Passing)>,
     wake: Arc<Notify>,
     status: watch::Receiver<Status>,
 }
@@ -108,6 +116,11 @@ impl SessionHandle {
     /// How the session stands.
     pub fn status(&self) -> Status {
         self.status.borrow().clone()
+    }
+
+    /// Tells the session what passes in one of its rooms, if it has time for that.
+    pub(super) fn pass(&self, room: i64, passing: Passing) {
+        drop(self.passing.try_send((room, passing)));
     }
 
     pub(super) fn wake(&self) {
@@ -140,7 +153,9 @@ struct Actor {
     catching_up: CatchingUp,
     server_text: Vec<RichText>,
     outbound: Outbound,
+    typists: Typists,
     requests: mpsc::Receiver<requests::Envelope>,
+    passing: mpsc::Receiver<(i64, Passing)>,
     wake: Arc<Notify>,
     status: watch::Sender<Status>,
 }
@@ -151,6 +166,7 @@ enum Woken {
     Request(Option<requests::Envelope>),
     Received(std::io::Result<bool>),
     Dialed(link::Dialed),
+    Passing(i64, Passing),
     Inbox,
     Timer,
 }
@@ -160,9 +176,11 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
     let slug = Slug::new(&row.network).ok();
     let network = slug.and_then(|slug| bridge.config.networks.get(&slug)).cloned();
     let (requests, mailbox) = mpsc::channel(REQUESTS);
+    let (passing, passes) = mpsc::channel(PASSING);
     let wake = Arc::new(Notify::new());
     let (status, observed) = watch::channel(Status::default());
-    let handle = SessionHandle { row: row.clone(), requests, wake: Arc::clone(&wake), status: observed };
+    let handle =
+        SessionHandle { row: row.clone(), requests, passing, wake: Arc::clone(&wake), status: observed };
     let is_permitted = bridge.config.permissions.of(&row.user_id) > Permission::None;
     let Some(network) = network.filter(|_| is_permitted) else {
         let reason = if is_permitted {
@@ -215,7 +233,9 @@ pub(super) async fn start(bridge: &Bridge, row: SessionRow) -> Result<SessionHan
         catching_up: CatchingUp::since(away_from),
         server_text: Vec::new(),
         outbound: Outbound::default(),
+        typists: Typists::default(),
         requests: mailbox,
+        passing: passes,
         wake,
         status,
         network,
@@ -247,6 +267,7 @@ impl Actor {
                 dialed = link::dialed(&mut self.dialing) => Woken::Dialed(dialed),
                 received = link::receive(self.link.as_mut(), &mut messages) => Woken::Received(received),
                 () = self.wake.notified() => Woken::Inbox,
+                Some((room, passing)) = self.passing.recv() => Woken::Passing(room, passing),
                 () = until(deadline, clock.now()) => Woken::Timer,
             };
             let result = match woken {
@@ -255,6 +276,7 @@ impl Actor {
                 Woken::Dialed(dialed) => self.on_dialed(dialed).await,
                 Woken::Received(received) => self.on_received(received, &mut messages).await,
                 Woken::Inbox => self.read_inbox().await,
+                Woken::Passing(room, passing) => self.on_passing(room, &passing).await,
                 Woken::Timer => self.on_timer().await,
             };
             let result = match result {
@@ -288,6 +310,7 @@ impl Actor {
             self.next_hourglass(),
             self.outbound.uncertain.deadline(),
             self.catching_up.deadline(),
+            self.typists.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -325,6 +348,15 @@ impl Actor {
         events
     }
 
+    async fn on_passing(&mut self, room: i64, passing: &Passing) -> Result<(), StoreError> {
+        let Some(place) = self.buffers.find_room(room) else { return Ok(()) };
+        match passing {
+            Passing::Typing(types) => self.on_own_typing(place, *types),
+            Passing::Read(event_id) => self.mark_read(place, event_id).await?,
+        }
+        Ok(())
+    }
+
     async fn on_timer(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         let mut events = Vec::new();
@@ -337,6 +369,7 @@ impl Actor {
         self.expire().await?;
         self.turn_hourglasses();
         self.tick_uncertain();
+        self.tick_typing();
         self.tick_catch_up().await?;
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial();

@@ -17,7 +17,7 @@ mod wishes;
 pub use wishes::{InvalidWishes, Wishes};
 
 /// What we use, in the order in which it is asked for.
-pub const WANTED: [&str; 24] = [
+pub const WANTED: [&str; 26] = [
     "server-time",
     "message-tags",
     "batch",
@@ -40,6 +40,8 @@ pub const WANTED: [&str; 24] = [
     "draft/chathistory",
     "draft/multiline",
     "draft/message-redaction",
+    "draft/relaymsg",
+    "draft/read-marker",
     "znc.in/self-message",
     "znc.in/playback",
 ];
@@ -48,7 +50,7 @@ pub const WANTED: [&str; 24] = [
 fn needs(name: &str) -> &'static [&'static str] {
     match name {
         "labeled-response" | "draft/multiline" => &["batch", "message-tags"],
-        "draft/message-redaction" => &["message-tags"],
+        "draft/message-redaction" | "draft/relaymsg" => &["message-tags"],
         "draft/chathistory" | "znc.in/playback" => &["batch", "server-time"],
         _ => &[],
     }

@@ -16,6 +16,7 @@ mod event;
 mod fences;
 mod history;
 mod labels;
+mod markers;
 mod membership;
 mod messages;
 mod modes;
@@ -25,6 +26,7 @@ mod numerics;
 mod outgoing;
 mod redact;
 mod registration;
+mod tags;
 mod timers;
 mod verdict;
 
@@ -36,6 +38,7 @@ pub use event::{
 pub use history::HistoryMark;
 pub use multiline::{Joins, MultilineLimits, Piece};
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
+pub use tags::{MessageTags, Typing};
 pub use verdict::classify;
 
 use std::time::{Duration, Instant};
@@ -190,6 +193,7 @@ impl Session {
                 self.on_message(message, context, now, events);
             }
             Verb::Word(word) if &**word == "BATCH" => self.on_batch(message, context, now, events),
+            Verb::Word(word) if &**word == "TAGMSG" => self.on_tagmsg(message, context.origin, events),
             // Taken back while we were away.
             Verb::Word(word) if &**word == "REDACT" => self.on_redact(message, events),
             _ => {}
@@ -221,9 +225,11 @@ impl Session {
             "BATCH" => self.on_batch(message, context, now, events),
             "CHATHISTORY" => self.on_history_target(message, context, now),
             "REDACT" => self.on_redact(message, events),
+            "MARKREAD" => Self::on_read_marker(message, events),
             "CHGHOST" => self.on_chghost(message),
             // Not shown yet; an `ACK` is its label.
-            "AWAY" | "ACCOUNT" | "SETNAME" | "TAGMSG" | "ACK" => {}
+            "AWAY" | "ACCOUNT" | "SETNAME" | "ACK" => {}
+            "TAGMSG" => self.on_tagmsg(message, context.origin, events),
             "WALLOPS" => self.on_server_message(message, ServerMessageKind::Wallops, events),
             "WARN" => Self::on_standard_reply(message, ReplyKind::Warn, events),
             "NOTE" => Self::on_standard_reply(message, ReplyKind::Note, events),

@@ -28,3 +28,4 @@ mod stopping;
 mod store;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;
+mod tags;

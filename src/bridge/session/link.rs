@@ -214,6 +214,7 @@ impl Actor {
             self.next_server += 1;
         }
         self.break_off_catch_up();
+        self.typists.clear();
         self.begin_gaps(&link.session);
         self.give_back(&link.session).await?;
         Ok(true)

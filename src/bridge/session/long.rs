@@ -107,7 +107,8 @@ impl Actor {
             self.keep_apart(place, &event_id, &nick, &payload, &pieces);
         }
         for (number, text) in (part + 1..).zip(pieces) {
-            let payload = Payload { text, ..payload.clone() };
+            let reply = payload.reply.clone().filter(|_| number == part + 1);
+            let payload = Payload { text, reply, ..payload.clone() };
             let (event_id, cause) = (Arc::clone(&event_id), Arc::clone(&cause));
             self.queue_line(place, LineReference { event_id, cause, part: number, buffer, payload }, false);
         }
@@ -180,7 +181,7 @@ mod tests {
         #[case] limits: Option<MultilineLimits>,
         #[case] lines: &str,
     ) {
-        let payload = Payload { kind, text: text.to_owned(), at: 0 };
+        let payload = Payload { kind, text: text.to_owned(), at: 0, reply: None };
         let found = match wire(&payload, 16, limits) {
             Wire::One => "one".to_owned(),
             Wire::Apart => "apart".to_owned(),

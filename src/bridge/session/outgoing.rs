@@ -60,6 +60,9 @@ pub(super) struct Payload {
     pub(super) text: String,
     /// When the event was accepted, in milliseconds since 1970.
     pub(super) at: i64,
+    /// The id of the message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reply: Option<String>,
 }
 
 /// What a message says.
@@ -67,6 +70,8 @@ pub(super) struct Payload {
 pub(super) struct Speech {
     pub(super) kind: Kind,
     pub(super) text: String,
+    /// The id of the message that it answers.
+    pub(super) reply: Option<String>,
 }
 
 impl Speech {
@@ -77,7 +82,7 @@ impl Speech {
             // Until edits are shown as what they change.
             text.insert_str(0, "* ");
         }
-        Some(Self { kind: Kind::of(message)?, text })
+        Some(Self { kind: Kind::of(message)?, text, reply: None })
     }
 }
 
@@ -261,8 +266,7 @@ impl Actor {
                 return self.pass_to_desk(place, &stored).await;
             }
             Content::Message(message) if is_owner => {
-                self.on_room_message(place, &stored, &event, message);
-                return Ok(());
+                return self.on_room_message(place, &stored, &event, message).await;
             }
             Content::Reaction(reaction) if is_owner => {
                 return self.on_reaction(place, &stored, reaction).await;
@@ -270,6 +274,7 @@ impl Actor {
             Content::Redaction(event_id) if is_owner => {
                 self.withdraw(place, event_id).await?;
                 self.take_back(place, event_id).await?;
+                self.unreact_on_irc(place, event_id).await?;
             }
             // By themselves, or by an administrator.
             Content::Member(member) if member.user_id == self.row.user_id => match member.membership.as_str() {
@@ -299,7 +304,13 @@ impl Actor {
         Ok(self.buffers.learn_room_id(room_id, room.id))
     }
 
-    fn on_room_message(&mut self, place: usize, stored: &InboxEvent, event: &Event, message: &Message) {
+    async fn on_room_message(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        event: &Event,
+        message: &Message,
+    ) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
         if wording::is_service(&row.name) && may_hold_password(&message.body) {
             let redaction =
@@ -311,16 +322,19 @@ impl Actor {
         } else if let Some(refusal) = self.has_left(place) {
             refusal
         } else if self.must_wait(place) {
-            return self.hold(place, stored, &event.event_id.as_str().into());
+            self.hold(place, stored, &event.event_id.as_str().into());
+            return Ok(());
         } else if self.is_too_old(stored) {
             // Said long ago and found only now: it is asked about at once, and what is behind it goes.
             self.outbound.releasing.insert(row.id);
-            return self.hold(place, stored, &event.event_id.as_str().into());
+            self.hold(place, stored, &event.event_id.as_str().into());
+            return Ok(());
         } else {
-            return self.speak(place, stored, event, message);
+            return self.speak(place, stored, event, message).await;
         };
         self.outbound.commit.finished.push(stored.seq);
         self.refuse_event(place, &event.event_id, &event.event_id, &refusal);
+        Ok(())
     }
 
     /// Why nothing can be said in a channel that the user has left.
@@ -355,12 +369,34 @@ impl Actor {
     }
 
     /// Makes lines of a message and hands them to the session.
-    pub(super) fn speak(&mut self, place: usize, stored: &InboxEvent, event: &Event, message: &Message) {
+    pub(super) async fn speak(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        event: &Event,
+        message: &Message,
+    ) -> Result<(), StoreError> {
         self.outbound.commit.finished.push(stored.seq);
-        if let Some(speech) = Speech::of(message) {
+        if let Some(mut speech) = Speech::of(message) {
             let event_id: Arc<str> = event.event_id.as_str().into();
+            speech.reply = self.answered_message(place, message).await?;
             self.say_to_irc(place, stored, &event_id, &speech, 0, false);
+            let now = self.now();
+            self.typists.has_spoken(self.buffers.get(place).row.id, now);
         }
+        Ok(())
+    }
+
+    /// The id of the message that another answers, where the network shows that.
+    async fn answered_message(
+        &mut self,
+        place: usize,
+        message: &Message,
+    ) -> Result<Option<String>, StoreError> {
+        let sends = self.link.as_ref().is_some_and(|link| link.session.sends_replies());
+        let Some(event_id) = message.replies_to.as_ref().filter(|_| sends) else { return Ok(None) };
+        let lines = self.bridge.store.lines_of_event(self.buffers.get(place).row.id, event_id).await?;
+        Ok(lines.into_iter().next_back().map(|line| line.msgid))
     }
 
     /// Makes lines of what an event says, numbered from `part` on, about the message `about`; they are in the history
@@ -404,7 +440,9 @@ impl Actor {
             if !kept {
                 self.keep_own(place, about, &nick, kind, &text);
             }
-            let payload = Payload { kind, text, at: stored.received_at };
+            // Its first line answers; the others go with it.
+            let reply = speech.reply.clone().filter(|_| number == 0);
+            let payload = Payload { kind, text, at: stored.received_at, reply };
             let (event_id, cause) = (Arc::clone(about), Arc::clone(&cause));
             let line = LineReference { event_id, cause, part: part + number, buffer, payload };
             self.queue_line(place, line, false);
@@ -450,10 +488,10 @@ impl Actor {
         let result = Target::parse(name, link.session.isupport())
             .map_err(|error| error.to_string())
             .and_then(|target| {
-                let (kind, text) = (line.payload.kind.into(), line.payload.text.clone());
+                let Payload { kind, text, reply, .. } = line.payload.clone();
                 let sent = match &wire {
-                    Wire::Several(pieces) => link.session.long_message(id, target, pieces),
-                    _ => link.session.message(OutgoingMessage { id, target, kind, text }),
+                    Wire::Several(pieces) => link.session.long_message(id, target, pieces, reply),
+                    _ => link.session.message(OutgoingMessage { id, target, kind: kind.into(), text, reply }),
                 };
                 sent.map_err(|error| error.to_string())
             });

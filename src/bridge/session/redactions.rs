@@ -19,6 +19,19 @@ impl Actor {
         }
     }
 
+    /// The line that has this id on IRC.
+    pub(super) async fn known_line(&mut self, place: usize, msgid: &str) -> Result<Option<Told>, StoreError> {
+        // It may have come with the same lines.
+        self.commit_incoming().await?;
+        let buffer = self.buffers.get(place).row.id;
+        if let Some(line) = self.bridge.store.line_of_msgid(buffer, msgid).await? {
+            return Ok(Some(line));
+        }
+        // Nobody waits for an echo's id to be written.
+        self.bridge.store.catch_up_with_writes().await?;
+        self.bridge.store.line_of_msgid(buffer, msgid).await
+    }
+
     /// The event of a line; none where nothing was shown of it, or has become of it.
     pub(super) async fn event_of(
         &mut self,
@@ -47,10 +60,8 @@ impl Actor {
         reason: &str,
     ) -> Result<(), StoreError> {
         let Some(place) = self.place_of(target, by) else { return Ok(()) };
-        // It may have come with the same lines.
-        self.commit_incoming().await?;
+        let Some(line) = self.known_line(place, msgid).await? else { return Ok(()) };
         let buffer = self.buffers.get(place).row.id;
-        let Some(line) = self.bridge.store.line_of_msgid(buffer, msgid).await? else { return Ok(()) };
         if line.kind == "redacted" {
             return Ok(());
         }

@@ -10,6 +10,11 @@ use crate::irc::session::{ReplyKind, StandardReply};
 
 impl Actor {
     pub(super) fn on_standard_reply(&mut self, reply: &StandardReply) {
+        if reply.command.as_deref() == Some("MARKREAD") {
+            // The user has only read something.
+            tracing::debug!(code = %reply.code, text = %reply.text, "the server keeps no read marker");
+            return;
+        }
         let text = in_words(reply);
         match reply.context.iter().find_map(|word| self.buffers.find(word)) {
             Some(place) => self.tell_buffer(place, &text),

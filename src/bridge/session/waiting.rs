@@ -80,7 +80,7 @@ impl Actor {
                 let stored = stored.first().filter(|stored| stored.seq == held.seq);
                 match stored.map(|stored| (stored, Event::read(&stored.json))) {
                     Some((stored, Ok(event))) => match &event.content {
-                        Content::Message(message) => self.speak(place, stored, &event, message),
+                        Content::Message(message) => self.speak(place, stored, &event, message).await?,
                         Content::Reaction(reaction) => self.answer_question(place, stored, reaction).await?,
                         _ => self.settle_one(place, &held.event_id),
                     },

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use crate::irc::wire::Source;
 
+use super::tags::{MessageTags, Typing};
+
 /// The owner's number for a message that it asked to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
@@ -161,6 +163,32 @@ pub enum Event {
         own: bool,
         /// Whether it was said just now.
         origin: Origin,
+        /// What it says besides.
+        tags: MessageTags,
+    },
+    /// Somebody reacted to a message, or took that back.
+    Reacted {
+        /// Where.
+        target: MessageTarget,
+        /// Who.
+        from: Source,
+        /// It is from our own nick.
+        own: bool,
+        /// The message's id.
+        msgid: String,
+        /// An emoji, or a word.
+        key: String,
+        /// They took it back.
+        removed: bool,
+    },
+    /// Somebody types, or does no longer.
+    Typing {
+        /// Where.
+        target: MessageTarget,
+        /// Who.
+        from: Source,
+        /// How far they are.
+        typing: Typing,
     },
     /// Somebody entered a channel.
     Joined {
@@ -306,6 +334,13 @@ pub enum Event {
         message: MessageId,
         /// The server's reason; none where it does not take such messages any more.
         reason: Option<String>,
+    },
+    /// How far the user has read, as the server knows.
+    ReadMarker {
+        /// The channel, or the nick.
+        target: String,
+        /// Up to the message of this time, in milliseconds since 1970.
+        time: i64,
     },
     /// A message was taken back.
     Redacted {

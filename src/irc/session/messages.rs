@@ -15,6 +15,7 @@ use super::echo::Echo;
 use super::event::{Event, IncomingKind, MessageTarget, Origin, ReplyKind, ServerMessageKind, StandardReply};
 use super::fences::Refusal;
 use super::multiline::is_multiline_failure;
+use super::tags::MessageTags;
 
 /// What is this much older than our connection was said before it: a bouncer repeats it.
 const PAST: Duration = Duration::from_mins(1);
@@ -76,6 +77,7 @@ impl Session {
             account: message.account().map(str::to_owned),
             own,
             origin,
+            tags: MessageTags::of(message),
         });
     }
 

@@ -174,7 +174,13 @@ impl Session {
 
     /// Queues a message of several lines, which fit [`Session::multiline`]. Its fate comes as an event, or the
     /// connection ends before.
-    pub fn long_message(&mut self, id: MessageId, target: Target, pieces: &[Piece]) -> Result<(), SendError> {
+    pub fn long_message(
+        &mut self,
+        id: MessageId,
+        target: Target,
+        pieces: &[Piece],
+        reply: Option<String>,
+    ) -> Result<(), SendError> {
         if pieces.iter().all(|piece| piece.text.trim().is_empty()) {
             return Err(WireError::Empty.into());
         }
@@ -183,7 +189,7 @@ impl Session {
             Ok((target.put(Line::new("PRIVMSG")).trailing(&text)?, piece.joins))
         };
         let lines = pieces.iter().map(line).collect::<Result<Vec<_>, WireError>>()?;
-        self.queue_message(id, target, lines)
+        self.queue_message(id, target, lines, reply)
     }
 
     /// The lines of a batch as they go out.
@@ -191,13 +197,12 @@ impl Session {
         &mut self,
         target: &Target,
         lines: &[(Line, Joins)],
-        label: Option<&str>,
+        tags: &[(&'static str, &str)],
     ) -> Vec<Line> {
         self.own_batches += 1;
         let reference = self.own_batches.to_string();
         let first = Line::new("BATCH").name_literal(&format!("+{reference}")).name_literal("draft/multiline");
-        let tags: Vec<_> = label.map(|label| ("label", label)).into_iter().collect();
-        let mut batch = vec![target.put(first).finish().tagged(&tags)];
+        let mut batch = vec![target.put(first).finish().tagged(tags)];
         batch.extend(lines.iter().map(|(line, joins)| match joins {
             Joins::No => line.tagged(&[("batch", &reference)]),
             Joins::Yes => line.tagged(&[("batch", &reference), ("draft/multiline-concat", "")]),

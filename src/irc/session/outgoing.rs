@@ -96,6 +96,8 @@ pub struct OutgoingMessage {
     pub kind: MessageKind,
     /// The text, which fits a line.
     pub text: String,
+    /// The id of the message that it answers.
+    pub reply: Option<String>,
 }
 
 /// Why a message was not taken.
@@ -130,7 +132,7 @@ impl Transmit {
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Line(Line),
-    Message { id: MessageId, target: Target, lines: Vec<(Line, Joins)> },
+    Message { id: MessageId, target: Target, lines: Vec<(Line, Joins)>, reply: Option<String> },
     Request { number: u64, line: Line },
 }
 
@@ -161,8 +163,8 @@ impl Session {
             MessageKind::Privmsg | MessageKind::Notice => ctcp::without_delimiters(&message.text),
         };
         let line = message.target.put(Line::new(message.kind.verb())).trailing(&text)?;
-        let OutgoingMessage { id, target, .. } = message;
-        self.queue_message(id, target, vec![(line, Joins::No)])
+        let OutgoingMessage { id, target, reply, .. } = message;
+        self.queue_message(id, target, vec![(line, Joins::No)], reply)
     }
 
     pub(super) fn queue_message(
@@ -170,11 +172,12 @@ impl Session {
         id: MessageId,
         target: Target,
         lines: Vec<(Line, Joins)>,
+        reply: Option<String>,
     ) -> Result<(), SendError> {
         if self.fences.unconfirmed().count() >= MOST_UNCONFIRMED {
             return Err(QueueFull.into());
         }
-        self.queue.push(Class::Interactive, Outgoing::Message { id, target, lines })?;
+        self.queue.push(Class::Interactive, Outgoing::Message { id, target, lines, reply })?;
         Ok(())
     }
 
@@ -215,9 +218,9 @@ impl Session {
         {
             match item {
                 Outgoing::Line(line) => out.lines.push(line),
-                Outgoing::Message { id, target, lines } => {
+                Outgoing::Message { id, target, lines, reply } => {
                     out.messages.push(id);
-                    self.send_message(id, target, &lines, &mut out.lines, now);
+                    self.send_message(id, target, &lines, reply.as_deref(), &mut out.lines, now);
                 }
                 Outgoing::Request { number, line } => {
                     self.requests.touch(number, now);
@@ -242,6 +245,7 @@ impl Session {
         id: MessageId,
         target: Target,
         lines: &[(Line, Joins)],
+        reply: Option<&str>,
         out: &mut Vec<Line>,
         now: Instant,
     ) {
@@ -251,10 +255,12 @@ impl Session {
         });
         let echo = (number.is_none() && self.caps.enabled("echo-message")).then(|| Echo::of(lines));
         let label = number.map(|number| Label::Message(number).to_string());
+        let label = label.as_deref().map(|label| ("label", label));
+        let tags: Vec<_> = label.into_iter().chain(self.reply_tag().zip(reply)).collect();
         match lines {
-            [(line, _)] => out.push(label.map_or_else(|| line.clone(), |label| line.labelled(&label))),
+            [(line, _)] => out.push(line.tagged(&tags)),
             several => {
-                out.extend(self.batch_of(&target, several, label.as_deref()));
+                out.extend(self.batch_of(&target, several, &tags));
                 // It counts as what it is.
                 several.iter().skip(1).for_each(|_| self.queue.spend(now));
             }

@@ -3,6 +3,7 @@
 mod delivery;
 mod echoes;
 mod history;
+mod markers;
 mod membership;
 mod messages;
 mod multiline;
@@ -10,6 +11,7 @@ mod nicks;
 mod redact;
 mod registration;
 mod robustness;
+mod tags;
 mod timers;
 
 use super::*;
@@ -119,8 +121,13 @@ impl Bench {
 
     fn say(&mut self, id: u64, target: &str, text: &str) {
         let target = Target::parse(target, self.session.isupport()).unwrap();
-        let message =
-            OutgoingMessage { id: MessageId(id), target, kind: MessageKind::Privmsg, text: text.to_owned() };
+        let message = OutgoingMessage {
+            id: MessageId(id),
+            target,
+            kind: MessageKind::Privmsg,
+            text: text.to_owned(),
+            reply: None,
+        };
         self.session.message(message).unwrap();
     }
 }

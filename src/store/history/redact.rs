@@ -46,6 +46,11 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(msgid).fetch_optional(p).await)?)
     }
 
+    /// Waits until all that was handed over to be written before is committed, and can be read.
+    pub async fn catch_up_with_writes(&self) -> Result<(), StoreError> {
+        self.write(|_| Box::pin(async { Ok(()) })).await
+    }
+
     /// The lines with an id on IRC that an event stands for.
     pub async fn lines_of_event(&self, buffer: i64, event_id: &str) -> Result<Vec<Told>, StoreError> {
         const SQL: &str = told!("event_id = $2");

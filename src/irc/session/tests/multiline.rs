@@ -35,7 +35,7 @@ fn pieces(text: &str) -> Vec<Piece> {
 
 fn say_long(bench: &mut Bench, id: u64, text: &str) {
     let target = Target::Channel(channel("#rust"));
-    bench.session.long_message(MessageId(id), target, &pieces(text)).unwrap();
+    bench.session.long_message(MessageId(id), target, &pieces(text), None).unwrap();
 }
 
 fn texts(events: &[Event]) -> Vec<(&str, Option<&str>)> {

@@ -113,6 +113,10 @@ impl Network {
                 self.batch_line(id, line);
             }
             "PRIVMSG" | "NOTICE" | "TAGMSG" => self.message(id, line),
+            "MARKREAD" if self.offers("draft/read-marker") => {
+                let time = param(1).unwrap_or("*").to_owned();
+                self.deliver(id, "fake.irc", "", &format!("MARKREAD {first} {time}"));
+            }
             "REDACT" if self.offers("draft/message-redaction") => self.redact(id, &line.params),
             "CHATHISTORY" => self.chathistory(id, &line.params),
             "INVITE" => self.invite(id, first, param(1).unwrap_or_default()),

@@ -41,6 +41,7 @@ pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use tags::{MessageTags, Typing};
 pub use verdict::classify;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::names::{CaseMap, Channel, Key};
@@ -97,6 +98,8 @@ pub struct Session {
     channels: Channels,
     wanted: CaseMap<Wanted>,
     queue: Queue<Outgoing>,
+    /// Channels that we have entered, and whose members are still to be asked for.
+    unnamed: VecDeque<Box<str>>,
     fences: Fences,
     /// How many messages had a label.
     labels: u64,
@@ -133,6 +136,7 @@ impl Session {
             channels: Channels::default(),
             wanted: CaseMap::default(),
             queue: Queue::new(config.flood, now),
+            unnamed: VecDeque::new(),
             fences: Fences::default(),
             labels: 0,
             own_batches: 0,

@@ -14,7 +14,7 @@ use crate::irc::wire::{Line, Message};
 use crate::names::Channel;
 
 use super::event::{Event, ServerMessageKind, Verdict};
-use super::{Session, State};
+use super::{MOST_WANTED, Session, State};
 
 impl Session {
     pub(super) fn on_join(&mut self, message: &Message, events: &mut Vec<Event>) {
@@ -31,8 +31,12 @@ impl Session {
         for channel in message.param(0).split(',').filter(|channel| !channel.is_empty()) {
             if own {
                 self.channels.enter(channel);
-                if self.has_no_implicit_names() {
-                    self.ask_names(channel);
+                let has_room = self.unnamed.len() < MOST_WANTED;
+                if self.has_no_implicit_names()
+                    && has_room
+                    && !self.unnamed.iter().any(|name| **name == *channel)
+                {
+                    self.unnamed.push_back(channel.into());
                 }
             } else if !self.channels.contains(channel) {
                 continue;
@@ -190,7 +194,18 @@ impl Session {
         ["no-implicit-names", "draft/no-implicit-names"].into_iter().any(|name| self.caps.enabled(name))
     }
 
-    /// Asks for a channel's members, since the server does not tell them by itself, or again, because a line about them could not be read with certainty.
+    /// Sees to it that one of the channels whose members were never told is asked about next, behind all else.
+    pub(super) fn ask_next_names(&mut self) {
+        while self.queue.len(Class::Background) == 0
+            && let Some(channel) = self.unnamed.pop_front()
+        {
+            if self.channels.contains(&channel) {
+                self.ask_names(&channel);
+            }
+        }
+    }
+
+    /// Asks for a channel's members again, because a line about them could not be read with certainty.
     pub(super) fn ask_names(&mut self, channel: &str) {
         if let Ok(channel) = Channel::new(channel) {
             self.queue_line(Class::Background, Line::names(&channel));

@@ -213,6 +213,7 @@ impl Session {
             }
         }
         let lowest = self.lowest_class();
+        self.ask_next_names();
         while out.lines.len() < MOST_LINES
             && let Some((_, item)) = self.queue.pop(lowest, now)
         {
@@ -228,6 +229,7 @@ impl Session {
                     out.lines.push(label.map_or_else(|| line.clone(), |label| line.labelled(&label)));
                 }
             }
+            self.ask_next_names();
         }
         let open = self.fences.urgent();
         let more =

@@ -4,7 +4,7 @@
 //! drafts are read under both names, and sent as drafts unless the server allows only the final name. Nothing here
 //! is waited for: where a server lacks tags or denies one, nothing is sent.
 //!
-//! Invariant 9: ids and reactions beyond a length are none.
+//! Invariant 9: ids and reactions beyond a length are none, and so are those with control characters.
 //!
 //! Spec: `IRCv3` "Message tags" (`TAGMSG`, `CLIENTTAGDENY`), "typing", "reply", "react" and "unreact" (drafts), "Bot
 //! mode", "RELAYMSG" (draft).
@@ -57,7 +57,9 @@ pub enum Typing {
 /// A tag that may have its draft's name.
 fn client_tag(message: &Message, name: &str, longest: usize) -> Option<String> {
     let value = message.tag(&format!("+draft/{name}")).or_else(|| message.tag(&format!("+{name}")));
-    value.filter(|value| !value.is_empty() && value.len() <= longest).map(str::to_owned)
+    let is_word =
+        |value: &&str| !value.is_empty() && value.len() <= longest && !value.contains(char::is_control);
+    value.filter(is_word).map(str::to_owned)
 }
 
 impl Session {

@@ -116,6 +116,22 @@ fn names_that_the_server_does_not_send_are_asked_for_once_and_last(#[case] caps:
 }
 
 #[test]
+fn invariant_9_the_names_of_many_channels_are_all_asked_for_one_at_a_time() {
+    let mut bench = Bench::ready_with_caps("no-implicit-names", "CHANTYPES=#");
+    for n in 0..1_000 {
+        bench.server(&format!(":alice!al@host.test JOIN #c{n}"));
+        bench.server(&format!(":alice!al@host.test JOIN #c{n}"));
+    }
+    bench.server(":alice!al@host.test PART #c7");
+    let mut sent = bench.sent();
+    while bench.session.deadline().is_some_and(|at| at <= bench.now) {
+        sent.extend(bench.sent());
+    }
+    assert_eq!((sent.len(), sent[0].as_str(), sent[998].as_str()), (999, "NAMES #c0", "NAMES #c999"));
+    assert!(bench.session.unnamed.is_empty());
+}
+
+#[test]
 fn names_that_the_server_sends_are_not_asked_for() {
     let mut bench = Bench::ready_with_caps("batch", "CHANTYPES=#");
     bench.server(":alice!al@host.test JOIN #rust");

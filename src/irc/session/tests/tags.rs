@@ -55,6 +55,8 @@ fn a_reaction_names_its_message(#[case] tags: &str, #[case] key: &str, #[case] r
 #[case::without_a_message("+draft/react=lol")]
 #[case::without_a_reaction("+draft/reply=x1;+draft/react=")]
 #[case::too_long(&format!("+draft/reply=x1;+draft/react={}", "x".repeat(101)))]
+#[case::a_line_break(r"+draft/reply=x1;+draft/react=a\nb")]
+#[case::an_id_with_a_line_break(r"+draft/reply=x\r1;+draft/react=a")]
 #[case::an_id_too_long(&format!("+draft/reply={};+draft/react=x", "x".repeat(301)))]
 #[case::no_state_of_typing("+typing=perhaps")]
 #[case::nothing("x=y")]

@@ -8,6 +8,7 @@
 //! | `delivery` | one lane per room: the outbox, in order | nothing |
 //! | `turns` | one queue per network: who may connect when | its governor |
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
+//! | `ephemera` | passes typing and receipts on, best effort | nothing |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `renewal` | rooms that the homeserver no longer has | nothing |
 //!
@@ -17,6 +18,7 @@
 mod content;
 mod delivery;
 mod desk;
+mod ephemera;
 mod ghosts;
 mod inbox;
 mod lanes;
@@ -34,7 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -43,6 +45,7 @@ use crate::config::Config;
 use crate::irc::channels::NickPool;
 use crate::irc::ident::Ident;
 use crate::irc::tls::{Tls, TlsSettings};
+use crate::matrix::ephemeral::Ephemeral;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
@@ -52,7 +55,7 @@ pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
     CertificateRequest, LoginMethod, LoginRequest, Request, ServiceAddress, SessionHandle, SessionState,
-    Status,
+    Status, WishChange,
 };
 
 use ghosts::Ghosts;
@@ -129,6 +132,11 @@ pub struct Shared {
     perhaps_made: Mutex<HashSet<i64>>,
     /// Rooms where departures wait until the room's requests are through.
     postponed: Mutex<HashSet<i64>>,
+    /// What passes, on its way to the sessions.
+    ephemera: mpsc::Sender<Ephemeral>,
+    /// The other end, until somebody passes it on.
+    passing: Mutex<Option<mpsc::Receiver<Ephemeral>>>,
+    typing_budget: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -137,6 +145,7 @@ impl Bridge {
     /// Puts the parts together. Nothing runs until [`Bridge::start`].
     pub fn new(parts: Parts) -> Self {
         let Parts { config, store, client, homeserver, clock, console } = parts;
+        let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,
             store,
@@ -164,6 +173,9 @@ impl Bridge {
             unsure: Mutex::default(),
             perhaps_made: Mutex::default(),
             postponed: Mutex::default(),
+            ephemera,
+            passing: Mutex::new(Some(passing)),
+            typing_budget: Arc::new(Semaphore::new(ephemera::TYPING_BUDGET)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))
@@ -193,6 +205,10 @@ impl Bridge {
         }
         for lane in self.store.waiting_lanes().await? {
             self.wake_lane(&lane);
+        }
+        let passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(passing) = passing {
+            self.tasks.spawn(self.clone().pass_on_ephemera(passing));
         }
         self.tasks.spawn(self.clone().index_history());
         self.scrub_history();

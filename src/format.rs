@@ -4,12 +4,14 @@
 
 mod history;
 mod irc_codes;
+mod paragraphs;
 mod rich_text;
 mod secrets;
 mod split;
 
 pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc};
+pub use paragraphs::{cut, paragraphs};
 pub use rich_text::{Colour, RichText, Style, escape_html};
 pub use secrets::may_hold_password;
 pub use split::{lines_of, split_line};

@@ -20,6 +20,7 @@ mod look_back;
 mod outbox;
 mod pool;
 mod prompts;
+mod reactions;
 mod rooms;
 mod seal;
 mod sessions;
@@ -37,13 +38,14 @@ pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Departure, Ghost};
 pub use history::{
-    Direction, HistoryLine, Hit, Hits, Imported, KeptLine, Retention, Search, SearchScope, SentLine,
+    Direction, HistoryLine, Hit, Hits, Imported, KeptLine, Retention, Search, SearchScope, SentLine, Told,
 };
 pub use inbox::{InboxEvent, NewEvent, STRAY};
-pub use lines::{LineState, NewLine, Outgoing, StoredLine};
+pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};
 pub use look_back::RoomToLookThrough;
 pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, OutboxKind, Refused, Untold};
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
+pub use reactions::{NewReaction, StoredReaction};
 pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
 pub use seal::SecretKey;
 pub use sessions::{SessionRow, User};

@@ -15,6 +15,24 @@ const LONGEST_BODY: usize = 24 * 1024;
 /// The key in the notice of a gap: from when to when nothing was seen, in milliseconds since 1970.
 pub(crate) const GAP_KEY: &str = "chat.towline.gap";
 
+/// An event in a room, or what will be one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EventReference {
+    /// It is there.
+    Event(String),
+    /// The row with this transaction id becomes it.
+    Row(String),
+}
+
+impl EventReference {
+    fn put(&self, arguments: &mut Value) {
+        match self {
+            Self::Event(event_id) => arguments["event_id"] = event_id.as_str().into(),
+            Self::Row(txn_id) => arguments["txn_id"] = txn_id.as_str().into(),
+        }
+    }
+}
+
 /// How a message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MessageType {
@@ -98,6 +116,26 @@ pub(crate) fn redact_row(room: i64, sender: &str, event_id: &str, reason: &str) 
     row(room, sender, OutboxKind::Redact, unique(), &arguments, None)
 }
 
+/// The row that takes back what was said on IRC, because it was taken back there.
+pub(crate) fn take_back_row(room: i64, sender: &str, event: &EventReference, reason: &str) -> NewOutbox {
+    let mut arguments = json!({ "reason": reason, "from_irc": true });
+    event.put(&mut arguments);
+    row(room, sender, OutboxKind::Redact, unique(), &arguments, None)
+}
+
+/// Makes a message the new text of an event of the same sender.
+pub(crate) fn in_place_of(new: Value, event_id: &str) -> Value {
+    let mut content = new.clone();
+    let body = format!("* {}", new["body"].as_str().unwrap_or_default());
+    content["body"] = body.into();
+    if let Some(html) = new["formatted_body"].as_str() {
+        content["formatted_body"] = format!("* {html}").into();
+    }
+    content["m.new_content"] = new;
+    content["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": event_id });
+    content
+}
+
 /// The row for a reaction to an event.
 pub(crate) fn reaction_row(room: i64, sender: &str, event_id: &str, key: &str) -> NewOutbox {
     let arguments = json!({ "event_id": event_id, "key": key });
@@ -107,6 +145,13 @@ pub(crate) fn reaction_row(room: i64, sender: &str, event_id: &str, key: &str) -
 /// The row for a reaction to the event that another row, which comes before it, will have become.
 pub(crate) fn reaction_to_row(room: i64, sender: &str, txn_id: &str, key: &str) -> NewOutbox {
     let arguments = json!({ "txn_id": txn_id, "key": key });
+    row(room, sender, OutboxKind::Reaction, unique(), &arguments, None)
+}
+
+/// The row for a reaction to an event, or to what will be one.
+pub(crate) fn reaction_to(room: i64, sender: &str, event: &EventReference, key: &str) -> NewOutbox {
+    let mut arguments = json!({ "key": key });
+    event.put(&mut arguments);
     row(room, sender, OutboxKind::Reaction, unique(), &arguments, None)
 }
 

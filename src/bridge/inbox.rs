@@ -42,6 +42,7 @@ impl Appservice for Bridge {
     async fn transaction(&self, transaction: Transaction) -> Result<(), Unavailable> {
         let events: Vec<NewEvent> =
             transaction.events.iter().filter_map(|event| self.read_event(event.get())).collect();
+        self.take_ephemera(&transaction.ephemeral);
         if events.is_empty() {
             return Ok(());
         }

@@ -9,6 +9,7 @@
 
 mod approach;
 mod buffers;
+mod capabilities;
 mod catch_up;
 mod command;
 mod credentials;
@@ -17,17 +18,23 @@ mod gaps;
 mod hourglass;
 mod incoming;
 mod link;
+mod long;
 mod loose;
+mod markers;
 mod netsplit;
 mod nick;
 mod outgoing;
 mod prompts;
+mod reactions;
 mod record;
+mod redactions;
 mod refill;
+mod replies;
 mod requests;
 mod settlement;
 mod stop;
 mod supervision;
+mod typing;
 mod waiting;
 pub(super) mod wording;
 
@@ -42,8 +49,10 @@ use self::gaps::Heard;
 use self::link::{Dialing, Link, Wish};
 use self::netsplit::Netsplits;
 use self::outgoing::Outbound;
+use self::typing::Typists;
 use super::Bridge;
 use super::content::{self, MessageType, unique};
+use super::ephemera::Passing;
 use crate::config::{Network, Permission, Server};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
@@ -52,11 +61,14 @@ use crate::irc::wire::Message;
 use crate::names::{CaseMap, Slug};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
 
+pub use self::capabilities::WishChange;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
 pub use self::requests::Request;
 
 /// Requests that may wait for a session.
 const REQUESTS: usize = 32;
+/// What passes and may wait for a session.
+const PASSING: usize = 16;
 /// Bytes of the server's text that one message holds: a MOTD in few pieces, and no event too large.
 const TOGETHER: usize = 12 * 1024;
 /// Bytes that may wait for a server that does not read: it asks for answers without end.
@@ -109,6 +121,7 @@ pub struct SessionHandle {
     /// Whose session it is, and where.
     pub row: SessionRow,
     requests: mpsc::Sender<requests::Envelope>,
+    passing: mpsc::Sender<(i64, Passing)>,
     wake: Arc<Notify>,
     status: watch::Receiver<Status>,
 }
@@ -117,6 +130,11 @@ impl SessionHandle {
     /// How the session stands.
     pub fn status(&self) -> Status {
         self.status.borrow().clone()
+    }
+
+    /// Tells the session what passes in one of its rooms, if it has time for that.
+    pub(super) fn pass(&self, room: i64, passing: Passing) {
+        drop(self.passing.try_send((room, passing)));
     }
 
     pub(super) fn wake(&self) {
@@ -155,7 +173,9 @@ struct Actor {
     nick_losses: u32,
     server_text: Vec<RichText>,
     outbound: Outbound,
+    typists: Typists,
     requests: mpsc::Receiver<requests::Envelope>,
+    passing: mpsc::Receiver<(i64, Passing)>,
     wake: Arc<Notify>,
     status: watch::Sender<Status>,
 }
@@ -166,6 +186,7 @@ enum Woken {
     Request(Option<requests::Envelope>),
     Received(std::io::Result<bool>),
     Dialed(Box<link::Dialed>),
+    Passing(i64, Passing),
     Inbox,
     Timer,
 }
@@ -179,9 +200,11 @@ pub(super) async fn start(
     let slug = Slug::new(&row.network).ok();
     let network = slug.and_then(|slug| bridge.config.networks.get(&slug)).cloned();
     let (requests, mailbox) = mpsc::channel(REQUESTS);
+    let (passing, passes) = mpsc::channel(PASSING);
     let wake = Arc::new(Notify::new());
     let (status, observed) = watch::channel(Status::default());
-    let handle = SessionHandle { row: row.clone(), requests, wake: Arc::clone(&wake), status: observed };
+    let handle =
+        SessionHandle { row: row.clone(), requests, passing, wake: Arc::clone(&wake), status: observed };
     let is_permitted = bridge.config.permissions.of(&row.user_id) > Permission::None;
     let Some(network) = network.filter(|_| is_permitted) else {
         let reason = if is_permitted {
@@ -241,7 +264,9 @@ pub(super) async fn start(
         nick_losses: 0,
         server_text: Vec::new(),
         outbound: Outbound::default(),
+        typists: Typists::default(),
         requests: mailbox,
+        passing: passes,
         wake,
         status,
         network,
@@ -273,6 +298,7 @@ impl Actor {
                 dialed = link::dialed(&mut self.dialing) => Woken::Dialed(Box::new(dialed)),
                 received = link::receive(self.link.as_mut(), &mut messages) => Woken::Received(received),
                 () = self.wake.notified() => Woken::Inbox,
+                Some((room, passing)) = self.passing.recv() => Woken::Passing(room, passing),
                 () = until(deadline, clock.now()) => Woken::Timer,
             };
             let result = match woken {
@@ -285,6 +311,7 @@ impl Actor {
                     self.look_at_gate();
                     read
                 }
+                Woken::Passing(room, passing) => self.on_passing(room, &passing).await,
                 Woken::Timer => self.on_timer().await,
             };
             let result = match result {
@@ -319,6 +346,7 @@ impl Actor {
             self.outbound.uncertain.deadline(),
             self.catching_up.deadline(),
             self.netsplits.deadline(),
+            self.typists.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -361,6 +389,15 @@ impl Actor {
         events
     }
 
+    async fn on_passing(&mut self, room: i64, passing: &Passing) -> Result<(), StoreError> {
+        let Some(place) = self.buffers.find_room(room) else { return Ok(()) };
+        match passing {
+            Passing::Typing(types) => self.on_own_typing(place, *types),
+            Passing::Read(event_id) => self.mark_read(place, event_id).await?,
+        }
+        Ok(())
+    }
+
     async fn on_timer(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         let mut events = Vec::new();
@@ -373,6 +410,7 @@ impl Actor {
         self.expire().await?;
         self.turn_hourglasses();
         self.tick_uncertain();
+        self.tick_typing();
         self.tick_catch_up().await?;
         self.tick_netsplits();
         if self.retry_at.is_some_and(|at| at <= now) {

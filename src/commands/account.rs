@@ -1,8 +1,8 @@
-//! Who one is on a network: nick, login and certificate.
+//! Who one is on a network, and what the connection can do: nick, login, certificate, capabilities.
 
 use super::{Context, usage};
 use crate::bridge::{
-    CertificateRequest, LoginMethod, LoginRequest, Outcome, Refusal, Request, ServiceAddress,
+    CertificateRequest, LoginMethod, LoginRequest, Outcome, Refusal, Request, ServiceAddress, WishChange,
 };
 use crate::names::Nick;
 
@@ -85,4 +85,19 @@ pub(super) async fn certfp(context: Context<'_>) -> Outcome {
         _ => return usage(&context, "certfp"),
     };
     session.ask(Request::Certificate(request)).await
+}
+
+/// `capabilities [NETWORK] [+NAME | -NAME … | reset]`.
+pub(super) async fn capabilities(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let change = match rest {
+        "" => WishChange::Show,
+        word if word.eq_ignore_ascii_case("reset") => WishChange::Reset,
+        words if words.starts_with(['+', '-']) => match words.parse() {
+            Ok(wishes) => WishChange::Change(wishes),
+            Err(error) => return Err(Refusal::asked(format!("That can't be: {error}."))),
+        },
+        _ => return usage(&context, "capabilities"),
+    };
+    session.ask(Request::Capabilities(change)).await
 }

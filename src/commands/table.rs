@@ -106,6 +106,11 @@ commands! {
         "makes or shows the certificate by which services know you",
         "It is stored encrypted and shown to this network only. With set, paste the certificate and its key behind the \
          word; your message is removed from the room.", secret true => account::certfp;
+    "capabilities" / "caps" in "You": "capabilities [NETWORK] [+NAME | -NAME … | reset]",
+        "shows what your connection can do beyond plain IRC, and changes what is asked for",
+        "+ asks a network for something that is not asked for by itself, - does without something that is. It holds at \
+         once and from then on, until reset. For example: capabilities -echo-message +draft/something"
+        => account::capabilities;
     "raw" / "quote" in "You": "raw [NETWORK] LINE", "sends a line to the server as it stands",
         "", secret true => conversation::raw;
 }

@@ -31,6 +31,12 @@ pub fn history_line(kind: &str, sender: &str, target: Option<&str>, text: &str) 
         "kick" => with_reason(by.text(format!(" kicked {}", target.unwrap_or_default()))),
         "nick" => by.text(format!(" is now known as {}", target.unwrap_or_default())),
         "mode" => by.text(format!(" sets {text}")),
+        "redacted" => {
+            let taker = target.filter(|taker| *taker != sender);
+            by.text(": (taken back")
+                .text(taker.map(|taker| format!(" by {taker}")).unwrap_or_default())
+                .text(")")
+        }
         "topic" if text.is_empty() => by.text(" removed the topic"),
         "topic" => by.text(format!(" set the topic: {text}")),
         _ => by.text(format!(": {text}")),
@@ -53,6 +59,8 @@ mod tests {
     #[case::kick("kick", Some("eve"), "out", "bob kicked eve (out)")]
     #[case::nick("nick", Some("rob"), "", "bob is now known as rob")]
     #[case::mode("mode", None, "+v eve", "bob sets +v eve")]
+    #[case::redacted("redacted", Some("bob"), "", "bob: (taken back)")]
+    #[case::redacted_by_another("redacted", Some("eve"), "", "bob: (taken back by eve)")]
     #[case::topic("topic", None, "tea", "bob set the topic: tea")]
     #[case::no_topic("topic", None, "", "bob removed the topic")]
     fn a_line_says_who_did_what(

@@ -22,7 +22,7 @@ fn rgb(hex: u32) -> Colour {
     Colour(red, green, blue)
 }
 
-/// Reads a line with formatting codes. Other control characters are dropped: clients show them as noise.
+/// Reads a line with formatting codes, or several. Other control characters are dropped: clients show them as noise.
 pub fn read_irc(line: &str) -> RichText {
     let mut text = RichText::new();
     let mut style = Style::default();
@@ -48,6 +48,11 @@ pub fn read_irc(line: &str) -> RichText {
             '\x03' => rest = colours(rest, &mut style, palette_colour),
             '\x04' => rest = colours(rest, &mut style, hex_colour),
             '\t' => run.push('\t'),
+            // Of a message of several lines: codes hold to the end of a line.
+            '\n' => {
+                (style, reverse) = (Style::default(), false);
+                run.push('\n');
+            }
             _ => {}
         }
     }
@@ -138,7 +143,7 @@ mod tests {
         #[test]
         fn no_line_panics_and_no_code_is_left(line in "[\x00-\x1f\x7fa-z0-9,é#]{0,60}") {
             let plain = strip_irc(&line);
-            prop_assert!(plain.chars().all(|c| !c.is_control() || c == '\t'));
+            prop_assert!(plain.chars().all(|c| !c.is_control() || matches!(c, '\t' | '\n')));
         }
     }
 }

@@ -17,36 +17,46 @@ mod fences;
 mod history;
 mod labels;
 mod login;
+mod markers;
 mod membership;
 mod messages;
 mod modes;
+mod multiline;
 mod nicks;
 mod nickserv;
 mod numerics;
 mod outgoing;
+mod redact;
 mod regain;
 mod registration;
 mod replies;
 mod sts;
+mod tags;
 mod timers;
 mod verdict;
 mod wishes;
 
 pub use config::SessionConfig;
-pub use event::{Event, IncomingKind, MessageId, MessageTarget, Origin, ServerMessageKind, Verdict};
+pub use event::{
+    Event, IncomingKind, MessageId, MessageTarget, Origin, ReplyKind, ServerMessageKind, StandardReply,
+    Verdict,
+};
 pub use history::HistoryMark;
 pub use login::NonceSeed;
+pub use multiline::{Joins, MultilineLimits, Piece};
 pub use nickserv::{LoginMethod, ServiceAddress};
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use regain::MOST_LOSSES;
+pub use tags::{MessageTags, Typing};
 pub use verdict::classify;
 pub use wishes::{Obstacle, Retry, Standing, Trigger};
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::names::{Channel, Key};
 
-use super::caps::Capabilities;
+use super::caps::{Capabilities, CapabilityWishes};
 use super::channels::{ChannelState, Channels};
 use super::isupport::Isupport;
 use super::queue::{Class, Queue};
@@ -107,10 +117,14 @@ pub struct Session {
     channels: Channels,
     wishes: Wishes,
     queue: Queue<Outgoing>,
+    /// Channels that we have entered, and whose members are still to be asked for.
+    unnamed: VecDeque<Box<str>>,
     fences: Fences,
     /// How many messages had a label.
     labels: u64,
     replies: replies::Replies,
+    /// How many messages were batches.
+    own_batches: u64,
     batches: Batches,
     requests: Requests,
     jitter: Jitter,
@@ -136,7 +150,7 @@ impl Session {
         let mut session = Self {
             state: State::Registering,
             isupport: Isupport::default(),
-            caps: Capabilities::new(config.uses_sasl()),
+            caps: Capabilities::new(config.uses_sasl(), config.capabilities.clone()),
             login: Login::default(),
             negotiated: false,
             sts: None,
@@ -147,9 +161,11 @@ impl Session {
             channels: Channels::new(config.pool.clone()),
             wishes: Wishes::default(),
             queue: Queue::new(config.flood, now),
+            unnamed: VecDeque::new(),
             fences: Fences::default(),
             labels: 0,
             replies: replies::Replies::default(),
+            own_batches: 0,
             batches: Batches::default(),
             requests: Requests::default(),
             jitter: Jitter::new(config.seed),
@@ -179,6 +195,9 @@ impl Session {
         self.last_received = now;
         self.keepalive_sent = None;
         let context = self.batches.context(message);
+        if self.gather(message, context, now, events) {
+            return;
+        }
         if context.origin != Origin::Live {
             return self.on_past(message, context, now, events);
         }
@@ -208,7 +227,10 @@ impl Session {
             Verb::Word(word) if matches!(&**word, "PRIVMSG" | "NOTICE") => {
                 self.on_message(message, context, now, events);
             }
-            Verb::Word(word) if &**word == "BATCH" => self.on_batch(message, context, events),
+            Verb::Word(word) if &**word == "BATCH" => self.on_batch(message, context, now, events),
+            Verb::Word(word) if &**word == "TAGMSG" => self.on_tagmsg(message, context.origin, events),
+            // Taken back while we were away.
+            Verb::Word(word) if &**word == "REDACT" => self.on_redact(message, events),
             _ => {}
         }
     }
@@ -247,14 +269,17 @@ impl Session {
             "ACCOUNT" => self.on_account(message, now, events),
             "ERROR" => self.on_error(message, events),
             "FAIL" => self.on_fail(message, context, now, events),
-            "BATCH" => self.on_batch(message, context, events),
+            "BATCH" => self.on_batch(message, context, now, events),
             "CHATHISTORY" => self.on_history_target(message, context, now),
+            "REDACT" => self.on_redact(message, events),
+            "MARKREAD" => Self::on_read_marker(message, events),
             "CHGHOST" => self.on_chghost(message),
             // Not shown yet; an `ACK` is its label.
-            "AWAY" | "SETNAME" | "TAGMSG" | "ACK" => {}
+            "AWAY" | "SETNAME" | "ACK" => {}
+            "TAGMSG" => self.on_tagmsg(message, context.origin, events),
             "WALLOPS" => self.on_server_message(message, ServerMessageKind::Wallops, events),
-            "WARN" => self.on_server_message(message, ServerMessageKind::Warn, events),
-            "NOTE" => self.on_server_message(message, ServerMessageKind::Note, events),
+            "WARN" => Self::on_standard_reply(message, ReplyKind::Warn, events),
+            "NOTE" => Self::on_standard_reply(message, ReplyKind::Note, events),
             _ => self.on_server_message(message, ServerMessageKind::Other, events),
         }
     }
@@ -325,6 +350,15 @@ impl Session {
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         &self.caps
+    }
+
+    /// Other wishes about capabilities, from now on.
+    pub fn set_capabilities(&mut self, wishes: CapabilityWishes) {
+        let mut lines = Vec::new();
+        self.caps.set_wishes(wishes, &mut lines);
+        for line in lines {
+            self.control(line);
+        }
     }
 
     /// Whether it is a bouncer that we talk to, which repeats by itself what it kept.

@@ -361,6 +361,15 @@ impl Client {
         self.call(sender, Request::new(room_id(room)?, ReceiptType::Read, event)).await.map(drop)
     }
 
+    /// `PUT /rooms/{room}/typing/{user}`: somebody types for the next seconds, or no longer.
+    pub async fn set_typing(&self, sender: &str, room: &str, types: bool) -> Result<(), ClientError> {
+        use client::typing::create_typing_event::v3::{Request, Typing, TypingInfo};
+        // A little longer than clients on IRC take to say it again.
+        const A_WHILE: Duration = Duration::from_secs(6);
+        let typing = if types { Typing::Yes(TypingInfo::new(A_WHILE)) } else { Typing::No };
+        self.call(sender, Request::new(user_id(sender)?, room_id(room)?, typing)).await.map(drop)
+    }
+
     /// `GET /joined_rooms`.
     pub async fn joined_rooms(&self, sender: &str) -> Result<Vec<String>, ClientError> {
         let response = self.call(sender, client::membership::joined_rooms::v3::Request::new()).await?;

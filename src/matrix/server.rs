@@ -28,6 +28,8 @@ use tower_http::limit::RequestBodyLimitLayer;
 pub struct Transaction {
     /// Timeline events, state among them.
     pub events: Vec<Box<RawValue>>,
+    /// What passes: typing, receipts.
+    pub ephemeral: Vec<Box<RawValue>>,
 }
 
 /// The appservice can't take something now; the homeserver shall try again.
@@ -151,6 +153,12 @@ fn url_form(query: &str) -> impl Iterator<Item = (String, String)> {
 struct Envelope {
     #[serde(default)]
     events: Vec<Box<RawValue>>,
+    /// As it is called since v1.13 of the specification …
+    #[serde(default)]
+    ephemeral: Option<Vec<Box<RawValue>>>,
+    /// … and by homeservers that had it before.
+    #[serde(default, rename = "de.sorunome.msc2409.ephemeral")]
+    unstable_ephemeral: Option<Vec<Box<RawValue>>>,
 }
 
 async fn transaction<A: Appservice>(State(context): State<Context<A>>, body: Bytes) -> Response {
@@ -158,7 +166,8 @@ async fn transaction<A: Appservice>(State(context): State<Context<A>>, body: Byt
         Ok(envelope) => envelope,
         Err(problem) => return error(StatusCode::BAD_REQUEST, "M_BAD_JSON", &problem.to_string()),
     };
-    match context.appservice.transaction(Transaction { events: envelope.events }).await {
+    let ephemeral = envelope.ephemeral.or(envelope.unstable_ephemeral).unwrap_or_default();
+    match context.appservice.transaction(Transaction { events: envelope.events, ephemeral }).await {
         Ok(()) => {
             failpoint!("transaction_answered", soon);
             Json(json!({})).into_response()

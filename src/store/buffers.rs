@@ -72,6 +72,8 @@ pub struct Buffer {
     pub topic: Option<String>,
     /// Since when lines are missing that are still to be fetched, in milliseconds since 1970.
     pub gap_from: Option<i64>,
+    /// Up to which time the user has read, as the server knows, in milliseconds since 1970.
+    pub read_at: Option<i64>,
     /// Its room is new and is to begin with what was said before.
     pub refill: bool,
     /// The number of its room.
@@ -104,6 +106,7 @@ struct Row {
     key: Option<Vec<u8>>,
     topic: Option<String>,
     gap_from: Option<i64>,
+    read_at: Option<i64>,
     refill: i64,
     room: i64,
     room_id: Option<String>,
@@ -114,7 +117,7 @@ macro_rules! buffer_query {
     ($tail:literal) => {
         concat!(
             "SELECT buffer.id, buffer.kind, buffer.name, buffer.wanted, buffer.key, buffer.topic, buffer.gap_from,
-                room.refill,
+                buffer.read_at, room.refill,
                 room.id AS room, room.room_id, room.creator
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             JOIN room ON room.id = link.room ",
@@ -297,9 +300,9 @@ impl Store {
             "query" => BufferKind::Query,
             other => return Err(StoreError::Unknown(format!("a buffer of kind {other}"))),
         };
-        let Row { id, name, wanted, topic, gap_from, refill, room, room_id, creator, .. } = row;
+        let Row { id, name, wanted, topic, gap_from, read_at, refill, room, room_id, creator, .. } = row;
         let refill = refill == 1;
-        Ok(Buffer { id, kind, name, wanted, key, topic, gap_from, refill, room, room_id, creator })
+        Ok(Buffer { id, kind, name, wanted, key, topic, gap_from, read_at, refill, room, room_id, creator })
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `words` | what a line is found by |
 //! | `search` | newest first, on either engine |
 //! | `read` | lines in their order |
+//! | `redact` | lines by their ids, taken back |
 //! | `retention` | for how long |
 //! | `import` | lines from elsewhere |
 //! | `forget` | nothing is left, and nothing comes back |
@@ -17,6 +18,7 @@ mod forget;
 mod import;
 mod number;
 mod read;
+mod redact;
 mod reindex;
 mod retention;
 mod search;
@@ -29,11 +31,13 @@ use std::sync::LazyLock;
 pub use self::import::Imported;
 use self::number::{Numberer, Numbers};
 pub use self::read::KeptLine;
+pub use self::redact::Told;
+pub(super) use self::redact::redact;
 pub use self::retention::Retention;
 use self::retention::Unkept;
 pub use self::search::{Hit, Hits, Search, SearchScope};
 use super::pool::{Tx, execute, on, on_tx};
-use super::{Store, StoreError, gaps};
+use super::{Store, StoreError, gaps, lines};
 
 /// Whether a line came from IRC or went there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,13 +64,14 @@ pub struct HistoryLine {
     pub buffer: i64,
     /// Milliseconds since 1970.
     pub at: i64,
-    /// `message`, `notice`, `action`, `join`, `part`, `quit`, `kick`, `nick`, `mode`, `topic`.
+    /// `message`, `notice`, `action`, `join`, `part`, `quit`, `kick`, `nick`, `mode`, `topic`; `redacted` for what was
+    /// taken back.
     pub kind: &'static str,
     /// The nick of the one who said or did it.
     pub sender: String,
     /// Their account with the network's services, where the server tells.
     pub account: Option<String>,
-    /// The new nick of a change of nick, the kicked nick of a kick.
+    /// The new nick of a change of nick, the kicked nick of a kick, who has taken back what is redacted.
     pub target: Option<String>,
     /// The text as it was received or sent: also a reason, modes, a topic, and the address of one who joins.
     pub text: String,
@@ -290,12 +295,13 @@ impl Store {
     }
 }
 
-/// Forgets a line of ours that is sent again, unless the server has said how it calls it.
-pub(super) async fn forget_sent(tx: &mut Tx, line: &HistoryLine) -> Result<(), StoreError> {
+/// Forgets a line of ours that is sent again, or otherwise, unless the server has said how it calls it.
+pub(super) async fn forget_sent(tx: &mut Tx, line: lines::Unkept, now: i64) -> Result<(), StoreError> {
     const SQL: &str = "DELETE FROM history WHERE id = (SELECT MAX(id) FROM history
         WHERE buffer = $1 AND id > $2 AND event_id = $3 AND text = $4 AND direction = 'out' AND msgid IS NULL)";
-    let since = number::first_at(line.at.saturating_sub(SENT_AGAIN));
-    execute!(tx, SQL, line.buffer, since, &line.event_id, &line.text)?;
+    let lines::Unkept { buffer, event_id, text } = line;
+    let since = number::first_at(now.saturating_sub(SENT_AGAIN));
+    execute!(tx, SQL, buffer, since, event_id, text)?;
     Ok(())
 }
 

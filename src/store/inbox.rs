@@ -154,10 +154,12 @@ impl Store {
             (SELECT id FROM irc_line WHERE state NOT IN ('queued', 'sending') AND created_at < $1 ORDER BY id LIMIT $2)";
         const PROMPTS: &str = "DELETE FROM prompt WHERE id IN
             (SELECT id FROM prompt WHERE state <> 'open' AND created_at < $1 ORDER BY id LIMIT $2)";
+        const REACTIONS: &str = "DELETE FROM reaction WHERE id IN
+            (SELECT id FROM reaction WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
         self.write(move |tx| {
             Box::pin(async move {
                 let mut more = false;
-                for sql in [INBOX, OUTBOX, LINES, PROMPTS] {
+                for sql in [INBOX, OUTBOX, LINES, PROMPTS, REACTIONS] {
                     let gone = execute!(tx, sql, before, BATCH)?;
                     more |= gone == BATCH as u64;
                 }

@@ -69,6 +69,17 @@ pub struct StoredLine {
     pub payload: String,
 }
 
+/// A line of ours that went out otherwise than it was kept, and has no id.
+#[derive(Debug, Clone)]
+pub struct Unkept {
+    /// The number of the buffer.
+    pub buffer: i64,
+    /// The Matrix event that it went out from.
+    pub event_id: String,
+    /// Its text.
+    pub text: String,
+}
+
 /// What a session actor has made of the user's events.
 #[derive(Debug, Default)]
 pub struct Outgoing {
@@ -80,8 +91,8 @@ pub struct Outgoing {
     pub lines: Vec<NewLine>,
     /// The lines as history keeps them.
     pub history: Vec<HistoryLine>,
-    /// Those of them that were sent before: they stand in the history once, where they were sent last.
-    pub repeated: Vec<HistoryLine>,
+    /// Lines that history keeps otherwise from now on.
+    pub unkept: Vec<Unkept>,
     /// Lines stored before whose bytes are about to leave: event and part.
     pub sending: Vec<(String, i64)>,
     /// Lines stored before that can't be sent: event and part.
@@ -185,8 +196,8 @@ pub(super) async fn note(
         let NewLine { buffer, event_id, part, state, .. } = line;
         execute!(tx, SQL, session, buffer, event_id, part, state.as_str(), payload, now)?;
     }
-    for line in outgoing.repeated {
-        history::forget_sent(tx, &line).await?;
+    for line in outgoing.unkept {
+        history::forget_sent(tx, line, now).await?;
     }
     history::keep(tx, keeper, session, &outgoing.history, now).await?;
     for (event_id, part) in outgoing.sending {

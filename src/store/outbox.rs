@@ -18,7 +18,9 @@ pub use self::refused::{Refused, Untold};
 
 use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
-use super::{Fates, Gaps, Outgoing, Store, StoreError, gaps, ghosts, lines, prompts, sessions};
+use super::{
+    Fates, Gaps, NewReaction, Outgoing, Store, StoreError, gaps, ghosts, lines, prompts, reactions, sessions,
+};
 
 /// What is asked of the homeserver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,14 @@ pub struct Incoming {
     pub outgoing: Outgoing,
     /// What became of the user's messages.
     pub fates: Fates,
+    /// Up to which time the user has read, as the server knows: buffer, milliseconds since 1970.
+    pub read: Vec<(i64, i64)>,
+    /// Reactions.
+    pub reactions: Vec<NewReaction>,
+    /// Reactions that were taken back.
+    pub unreacted: Vec<i64>,
+    /// Lines of history that were taken back, and by whom.
+    pub redacted: Vec<(i64, String)>,
     /// Rooms whose first lines are among the requests.
     pub refilled: Vec<i64>,
     /// Which requests may be folded, where there are too many.
@@ -156,6 +166,10 @@ impl Incoming {
             && self.gaps.is_empty()
             && self.outgoing.is_empty()
             && self.fates.is_empty()
+            && self.read.is_empty()
+            && self.reactions.is_empty()
+            && self.unreacted.is_empty()
+            && self.redacted.is_empty()
             && self.refilled.is_empty()
     }
 }
@@ -188,12 +202,25 @@ impl Store {
         now: i64,
     ) -> Result<Committed, StoreError> {
         const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
+        const READ: &str = "UPDATE buffer SET read_at = $2 WHERE id = $1";
         const REFILLED: &str = "UPDATE room SET refill = 2 WHERE id = $1";
         let (lines, places) = incoming.take_lines();
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
-        let Incoming { departures, topics, gaps, mut outgoing, mut fates, folding, refilled, .. } =
-            Incoming { outbox: Vec::new(), ..incoming };
+        let Incoming {
+            departures,
+            topics,
+            gaps,
+            mut outgoing,
+            mut fates,
+            folding,
+            read,
+            reactions,
+            unreacted,
+            redacted,
+            refilled,
+            ..
+        } = Incoming { outbox: Vec::new(), ..incoming };
         let said = self.seal_lines(std::mem::take(&mut outgoing.lines));
         let prompts = self.seal_prompts(std::mem::take(&mut fates.prompts));
         let keeper = Arc::clone(self.keeper());
@@ -223,6 +250,13 @@ impl Store {
                 }
                 for (buffer, topic) in topics {
                     execute!(tx, TOPIC, buffer, topic)?;
+                }
+                for (buffer, time) in read {
+                    execute!(tx, READ, buffer, time)?;
+                }
+                reactions::note(tx, reactions, unreacted, now).await?;
+                for (line, by) in redacted {
+                    history::redact(tx, line, &by).await?;
                 }
                 for room in refilled {
                     execute!(tx, REFILLED, room)?;

@@ -109,6 +109,11 @@ settings! {
         key: "certificate", meaning: "the client certificate and its key, as PEM",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
     };
+    /// Capabilities besides those that are asked for anyway, and those to do without.
+    CAPABILITIES = {
+        key: "capabilities", meaning: "capabilities to ask the server for besides the usual, and to do without",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
     /// How long history is kept.
     HISTORY = {
         key: "history", meaning: "how long what is said is kept; by default as the configuration says",

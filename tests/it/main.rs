@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod capabilities;
 mod channels;
 mod cli;
 mod commands;
@@ -17,11 +18,13 @@ mod lifecycle;
 mod logins;
 mod memory;
 mod messages;
+mod multiline;
 mod netsplits;
 mod nicks;
 mod queries;
 mod questions;
 mod reconnect;
+mod redactions;
 mod refill;
 mod rig;
 mod rooms;
@@ -31,4 +34,5 @@ mod stopping;
 mod store;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;
+mod tags;
 mod wishes;

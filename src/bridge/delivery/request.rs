@@ -33,6 +33,9 @@ struct RedactArguments {
     #[serde(flatten)]
     event: Reference,
     reason: String,
+    /// It was taken back on IRC.
+    #[serde(default)]
+    from_irc: bool,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +125,7 @@ impl Bridge {
                 self.client.send_state(sender, room_id, &kind, &state_key, &content).await.map(Some)
             }
             OutboxKind::Redact => {
-                let RedactArguments { event, reason } = read(payload)?;
+                let RedactArguments { event, reason, .. } = read(payload)?;
                 // What never came into being needs no redaction.
                 let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
                 self.client.redact(sender, room_id, &event_id, txn_id, &reason).await.map(Some)
@@ -184,7 +187,7 @@ impl Bridge {
 pub(super) fn takes_back_anothers(request: &Outbox) -> bool {
     request.kind == OutboxKind::Redact
         && read::<RedactArguments>(&request.payload)
-            .is_ok_and(|arguments| matches!(arguments.event, Reference::EventId(_)))
+            .is_ok_and(|arguments| !arguments.from_irc && matches!(arguments.event, Reference::EventId(_)))
 }
 
 /// Whether the event that comes of it carries the content key.

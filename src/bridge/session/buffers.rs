@@ -109,6 +109,10 @@ impl Buffers {
         self.list.iter().position(|buffer| buffer.row.id == id)
     }
 
+    pub(super) fn find_room(&self, room: i64) -> Option<usize> {
+        self.list.iter().position(|buffer| buffer.row.room == room)
+    }
+
     pub(super) fn find_room_id(&self, room_id: &str) -> Option<usize> {
         self.by_room_id.get(room_id).copied()
     }

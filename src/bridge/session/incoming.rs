@@ -6,9 +6,11 @@ use super::super::content::{self, MessageType};
 use super::record::Happening;
 use super::{Actor, wording};
 use crate::format::{RichText, read_irc, strip_irc};
-use crate::irc::session::{Event, IncomingKind, MOST_LOSSES, MessageTarget, Origin, ServerMessageKind};
+use crate::irc::session::{
+    Event, IncomingKind, MOST_LOSSES, MessageTags, MessageTarget, Origin, ServerMessageKind,
+};
 use crate::irc::wire::Source;
-use crate::store::{BufferKind, Direction, HistoryLine, NewOutbox, StoreError};
+use crate::store::{BufferKind, Direction, HistoryLine, NewOutbox, StoreError, Told};
 
 /// Queries that may open by themselves: beyond it, what strangers say stands in the network room.
 const MOST_QUERIES: usize = 1_000;
@@ -26,6 +28,7 @@ pub(super) struct Line {
     pub(super) account: Option<String>,
     pub(super) own: bool,
     pub(super) origin: Origin,
+    pub(super) tags: MessageTags,
 }
 
 impl Line {
@@ -70,8 +73,8 @@ impl Actor {
             Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
             Event::LoginFailed { permanent, ends, reason } => self.on_login_failed(permanent, ends, &reason),
-            Event::Message { from, target, kind, text, time, msgid, account, own, origin } => {
-                let line = Line { from, kind, text, time, msgid, account, own, origin };
+            Event::Message { from, target, kind, text, time, msgid, account, own, origin, tags } => {
+                let line = Line { from, kind, text, time, msgid, account, own, origin, tags };
                 self.on_message(target, line).await?;
             }
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
@@ -109,6 +112,18 @@ impl Actor {
             Event::Echoed { message, msgid, .. } => self.on_echoed(message, msgid).await,
             Event::Refused { messages, certain, code, reason } => {
                 self.on_refused(messages, certain, code, &reason).await;
+            }
+            Event::Reacted { target, from, own, msgid, key, removed } => {
+                self.on_reacted(&target, &from, own, (msgid, key), removed).await?;
+            }
+            Event::Typing { target, from, typing } => self.on_typing(&target, &from.nick, typing).await?,
+            Event::ReadMarker { target, time } => self.on_read_marker(&target, time),
+            Event::Redacted { target, msgid, by, reason } => {
+                self.on_redacted(&target, &msgid, &by.nick, &reason).await?;
+            }
+            Event::MultilineRefused { message, reason } => {
+                tracing::debug!(?reason, "a message of several lines goes in single ones");
+                self.on_multiline_refused(message);
             }
             Event::HistoryEnd { request, lines, failed, .. } => {
                 self.on_history_end(request, lines, failed).await?;
@@ -159,6 +174,7 @@ impl Actor {
             }
             Event::Numeric { text, .. } => self.say(read_irc(&text)),
             Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
+            Event::StandardReply(reply) => self.on_standard_reply(&reply),
             other => tracing::debug!(?other, "an event that nothing shows"),
         }
     }
@@ -283,6 +299,8 @@ impl Actor {
                 // A notice opens no conversation; neither do services and servers.
                 let is_new_talk = open.is_none()
                     && is_talk
+                    // Nobody has this nick who could be answered.
+                    && !line.tags.relayed
                     && !line.from.is_server()
                     && !wording::is_service(&nick)
                     && self.has_room_for_query();
@@ -361,11 +379,14 @@ impl Actor {
             None
         };
         let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
-        let highlights = !line.own
-            && !is_query
-            && self.link.as_ref().is_some_and(|link| {
-                wording::mentions(&text.to_plain(), link.session.nick(), self.buffers.mapping())
-            });
+        let answered = self.answered_by(place, &line).await?;
+        let answers_user = answered.as_ref().is_some_and(|answered| answered.own) && !line.own;
+        let highlights = answers_user
+            || !line.own
+                && !is_query
+                && self.link.as_ref().is_some_and(|link| {
+                    wording::mentions(&text.to_plain(), link.session.nick(), self.buffers.mapping())
+                });
         let now = self.bridge.clock.unix_ms();
         let is_old = is_missed && line.time.is_some_and(|time| now.saturating_sub(time) >= OLD);
         let mut kind = kind;
@@ -373,15 +394,19 @@ impl Actor {
             // The room has two members, and neither is the user's own ghost.
             text = RichText::plain("(you, from elsewhere) ").then(text);
             kind = MessageType::Notice;
-        } else if is_old && !is_query && !highlights {
-            // No phone rings for the past.
+        } else if line.tags.bot || (is_old && !is_query && !highlights) {
+            // No phone rings for the past, or for a program.
             if kind == MessageType::Emote {
                 text = RichText::plain("* ").then(text);
             }
             kind = MessageType::Notice;
         }
         let user = highlights.then_some(self.row.user_id.as_str());
-        let content = content::message(kind, &text, user);
+        let mut content = content::message(kind, &text, user);
+        if let Some(event_id) = answered.and_then(|answered| answered.event_id) {
+            content = content::in_reply_to(content, &event_id);
+        }
+        self.ends_typing(place, &line.from.nick).await?;
         let sender = if is_query {
             self.buffers.get(place).row.creator.as_str().into()
         } else {
@@ -414,6 +439,14 @@ impl Actor {
         let row = NewOutbox { ts, ..row };
         self.incoming.outbox.push(row);
         Ok(())
+    }
+
+    /// The line that another answers, where it is known.
+    async fn answered_by(&mut self, place: usize, line: &Line) -> Result<Option<Told>, StoreError> {
+        match line.tags.reply.clone() {
+            Some(msgid) => self.known_line(place, &msgid).await,
+            None => Ok(None),
+        }
     }
 
     /// Who has left the room of a query is asked in again by what is said there.

@@ -236,6 +236,7 @@ impl Actor {
         server: &config::Server,
         certificate: bool,
     ) -> Result<SessionConfig, StoreError> {
+        let capabilities = self.wishes().await?;
         let store = &self.bridge.store;
         let (session, user) = (self.row.id, self.row.user);
         let wanted = async |setting: &settings::Setting| {
@@ -263,6 +264,7 @@ impl Actor {
         crate::clock::random_bytes(&mut nonce_seed)
             .expect("the system has randomness, or nothing could be sealed");
         Ok(SessionConfig {
+            capabilities,
             nick,
             alternatives,
             nick_losses: self.nick_losses,
@@ -359,6 +361,7 @@ impl Actor {
         }
         self.note_nick_losses(&link.session);
         self.break_off_catch_up();
+        self.typists.clear();
         self.begin_gaps(&link.session);
         self.give_back(&link.session).await?;
         Ok(true)

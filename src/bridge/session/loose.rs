@@ -59,6 +59,7 @@ impl Actor {
                 target: parsed.clone(),
                 kind: MessageKind::Privmsg,
                 text: piece.to_owned(),
+                reply: None,
             };
             if let Err(error) = link.session.message(message) {
                 let ours: BTreeSet<MessageId> = open.iter().map(|(id, _)| *id).collect();

@@ -12,14 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use super::super::content;
 use super::super::desk::is_room_command;
+use super::long::Wire;
 use super::loose::Loose;
 use super::prompts::Uncertain;
-use super::{Actor, wording};
+use super::{Actor, long, wording};
 use crate::format::{lines_of, may_hold_password, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Target};
 use crate::matrix::event::{Content, Event, Message};
 use crate::store::{
     BufferKind, Direction, HistoryLine, InboxEvent, LineState, NewLine, Outgoing, StoreError, StoredLine,
+    Unkept,
 };
 
 /// Events that are read at once.
@@ -65,6 +67,9 @@ pub(super) struct Payload {
     /// It was sent before, so that the history has it already.
     #[serde(default)]
     pub(super) kept: bool,
+    /// The id of the message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reply: Option<String>,
 }
 
 /// What a message says.
@@ -72,6 +77,8 @@ pub(super) struct Payload {
 pub(super) struct Speech {
     pub(super) kind: Kind,
     pub(super) text: String,
+    /// The id of the message that it answers.
+    pub(super) reply: Option<String>,
 }
 
 impl Speech {
@@ -82,11 +89,11 @@ impl Speech {
             // Until edits are shown as what they change.
             text.insert_str(0, "* ");
         }
-        Some(Self { kind: Kind::of(message)?, text })
+        Some(Self { kind: Kind::of(message)?, text, reply: None })
     }
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     Privmsg,
@@ -272,13 +279,16 @@ impl Actor {
                 return self.pass_to_desk(place, &stored).await;
             }
             Content::Message(message) if is_owner => {
-                self.on_room_message(place, &stored, &event, message);
-                return Ok(());
+                return self.on_room_message(place, &stored, &event, message).await;
             }
             Content::Reaction(reaction) if is_owner => {
                 return self.on_reaction(place, &stored, reaction).await;
             }
-            Content::Redaction(event_id) if is_owner => self.withdraw(place, event_id).await?,
+            Content::Redaction(event_id) if is_owner => {
+                self.withdraw(place, event_id).await?;
+                self.take_back(place, event_id).await?;
+                self.unreact_on_irc(place, event_id).await?;
+            }
             // By themselves, or by an administrator.
             Content::Member(member) if member.user_id == self.row.user_id => match member.membership.as_str() {
                 "leave" | "ban" => self.leave_buffer(place, event.sent_at).await?,
@@ -307,7 +317,13 @@ impl Actor {
         Ok(self.buffers.learn_room_id(room_id, room.id))
     }
 
-    fn on_room_message(&mut self, place: usize, stored: &InboxEvent, event: &Event, message: &Message) {
+    async fn on_room_message(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        event: &Event,
+        message: &Message,
+    ) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
         if wording::is_service(&row.name) && may_hold_password(&message.body) {
             let redaction =
@@ -319,16 +335,19 @@ impl Actor {
         } else if let Some(refusal) = self.has_left(place) {
             refusal
         } else if self.must_wait(place) {
-            return self.hold(place, stored, &event.event_id.as_str().into());
+            self.hold(place, stored, &event.event_id.as_str().into());
+            return Ok(());
         } else if self.is_too_old(stored) {
             // Said long ago and found only now: it is asked about at once, and what is behind it goes.
             self.outbound.releasing.insert(row.id);
-            return self.hold(place, stored, &event.event_id.as_str().into());
+            self.hold(place, stored, &event.event_id.as_str().into());
+            return Ok(());
         } else {
-            return self.speak(place, stored, event, message);
+            return self.speak(place, stored, event, message).await;
         };
         self.outbound.commit.finished.push(stored.seq);
         self.refuse_event(place, &event.event_id, &event.event_id, &refusal);
+        Ok(())
     }
 
     /// Why nothing can be said in a channel that the user has left.
@@ -363,12 +382,34 @@ impl Actor {
     }
 
     /// Makes lines of a message and hands them to the session.
-    pub(super) fn speak(&mut self, place: usize, stored: &InboxEvent, event: &Event, message: &Message) {
+    pub(super) async fn speak(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        event: &Event,
+        message: &Message,
+    ) -> Result<(), StoreError> {
         self.outbound.commit.finished.push(stored.seq);
-        if let Some(speech) = Speech::of(message) {
+        if let Some(mut speech) = Speech::of(message) {
             let event_id: Arc<str> = event.event_id.as_str().into();
+            speech.reply = self.answered_message(place, message).await?;
             self.say_to_irc(place, stored, &event_id, &speech, 0, false);
+            let now = self.now();
+            self.typists.has_spoken(self.buffers.get(place).row.id, now);
         }
+        Ok(())
+    }
+
+    /// The id of the message that another answers, where the network shows that.
+    async fn answered_message(
+        &mut self,
+        place: usize,
+        message: &Message,
+    ) -> Result<Option<String>, StoreError> {
+        let sends = self.link.as_ref().is_some_and(|link| link.session.sends_replies());
+        let Some(event_id) = message.replies_to.as_ref().filter(|_| sends) else { return Ok(None) };
+        let lines = self.bridge.store.lines_of_event(self.buffers.get(place).row.id, event_id).await?;
+        Ok(lines.into_iter().next_back().map(|line| line.msgid))
     }
 
     /// Makes lines of what an event says, numbered from `part` on, about the message `about`; they are in the history
@@ -395,16 +436,24 @@ impl Actor {
             self.refuse_event(place, &stored.event_id, about, &reason);
             return;
         }
+        let limits = link.session.multiline().filter(|_| kind == Kind::Privmsg && pieces.len() > 1);
+        let messages = match limits {
+            Some(limits) => long::messages_of(&speech.text, budget, limits),
+            None => (0..).zip(pieces).collect(),
+        };
         let cause: Arc<str> = stored.event_id.as_str().into();
         let buffer = self.buffers.get(place).row.id;
-        self.set_progress(buffer, &cause, about, pieces.len());
-        if pieces.is_empty() {
+        self.set_progress(buffer, &cause, about, messages.len());
+        if messages.is_empty() {
             // Nothing to say is said at once.
             self.drop_progress(place, &cause);
         }
-        for (part, text) in (part..).zip(pieces) {
-            let payload = Payload { kind, text, at: stored.received_at, kept };
+        for (number, text) in messages {
+            // Its first line answers; the others go with it.
+            let reply = speech.reply.clone().filter(|_| number == 0);
+            let payload = Payload { kind, text, at: stored.received_at, kept, reply };
             let (event_id, cause) = (Arc::clone(about), Arc::clone(&cause));
+            let part = part + number;
             let line = LineReference { event_id, cause, part, buffer, payload, withdrawn: false };
             self.queue_line(place, line, false);
         }
@@ -414,15 +463,22 @@ impl Actor {
     pub(super) fn queue_line(&mut self, place: usize, line: LineReference, is_stored: bool) {
         let name = &self.buffers.get(place).row.name;
         let Some(link) = &mut self.link else { return };
+        let budget = link.session.text_budget(name, line.payload.kind.into());
+        let wire = long::wire(&line.payload, budget, link.session.multiline());
+        if matches!(wire, Wire::Apart) {
+            return self.say_apart(place, line, is_stored);
+        }
         let id = MessageId(self.outbound.next_id);
         self.outbound.next_id += 1;
         let result = Target::parse(name, link.session.isupport())
             .map_err(|error| error.to_string())
             .and_then(|target| {
-                let (kind, text) = (line.payload.kind.into(), line.payload.text.clone());
-                link.session
-                    .message(OutgoingMessage { id, target, kind, text })
-                    .map_err(|error| error.to_string())
+                let Payload { kind, text, reply, .. } = line.payload.clone();
+                let sent = match &wire {
+                    Wire::Several(pieces) => link.session.long_message(id, target, pieces, reply),
+                    _ => link.session.message(OutgoingMessage { id, target, kind: kind.into(), text, reply }),
+                };
+                sent.map_err(|error| error.to_string())
             });
         match result {
             Ok(()) => {
@@ -508,14 +564,15 @@ impl Actor {
             replayed: None,
         };
         if line.payload.kept {
-            self.outbound.commit.repeated.push(kept.clone());
+            let (event_id, text) = (line.event_id.to_string(), line.payload.text.clone());
+            self.outbound.commit.unkept.push(Unkept { buffer: line.buffer, event_id, text });
         }
         self.outbound.commit.history.push(kept);
     }
 }
 
 /// The lines of a text, each short enough.
-fn pieces_of(text: &str, budget: usize) -> Vec<String> {
+pub(super) fn pieces_of(text: &str, budget: usize) -> Vec<String> {
     lines_of(text)
         .flat_map(|line| split_line(&line, budget).into_iter().map(str::to_owned).collect::<Vec<_>>())
         .collect()

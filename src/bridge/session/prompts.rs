@@ -167,6 +167,9 @@ impl Actor {
         reaction: &Reaction,
     ) -> Result<(), StoreError> {
         let asked = self.asked(place, reaction).await?;
+        if matches!(asked, Asked::Nothing) {
+            self.react_on_irc(place, &stored.event_id, reaction).await?;
+        }
         if let Asked::Open(first, _) = &asked {
             let about: Arc<str> = first.event_id.as_str().into();
             if let Some(refusal) = self.has_left(place) {
@@ -226,7 +229,7 @@ impl Actor {
                 let prompts: Vec<Prompt> = std::iter::once(first).chain(more).collect();
                 self.outbound.commit.answered.extend(prompts.iter().map(|prompt| prompt.id));
                 if let Some(Missing { kind, text, kept }) = self.missing(place, &prompts) {
-                    self.say_to_irc(place, stored, &about, &Speech { kind, text }, part, kept);
+                    self.say_to_irc(place, stored, &about, &Speech { kind, text, reply: None }, part, kept);
                 }
             }
             Asked::TooOld(about) => {

@@ -9,7 +9,7 @@ use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
 use super::credentials::{CertificateRequest, LoginRequest};
 use super::loose::Reply;
-use super::{Actor, SessionHandle, wording};
+use super::{Actor, SessionHandle, WishChange, wording};
 use crate::format::RichText;
 use crate::irc::session::State;
 use crate::irc::wire::Line;
@@ -81,6 +81,8 @@ pub enum Request {
     Login(LoginRequest),
     /// See, make, take or forget the certificate to log in with.
     Certificate(CertificateRequest),
+    /// See which capabilities are in force, or change which are asked for.
+    Capabilities(WishChange),
 }
 
 /// How long an answer may take.
@@ -172,6 +174,7 @@ impl Actor {
             Request::Sasl(login) => self.sasl(login).await.into(),
             Request::Login(request) => self.login(request).await.into(),
             Request::Certificate(request) => self.certificate(request).await.into(),
+            Request::Capabilities(change) => self.capabilities(change).await.into(),
         }
     }
 

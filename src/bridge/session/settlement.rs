@@ -136,6 +136,11 @@ impl Actor {
         }
     }
 
+    /// So many more lines of an event are open.
+    pub(super) fn add_open(&mut self, place: usize, event_id: &str, lines: usize) {
+        self.change_open(place, event_id, |open| open + lines);
+    }
+
     /// An event that waited has come to nothing more: no lines of its own are open.
     pub(super) fn drop_progress(&mut self, place: usize, event_id: &str) {
         if !self.outbound.in_flight.values().any(|line| &*line.cause == event_id) {

@@ -88,7 +88,7 @@ impl Actor {
                         self.give_up_on(place, &held, &event).await?;
                     }
                     Some((stored, Ok(event))) => match &event.content {
-                        Content::Message(message) => self.speak(place, stored, &event, message),
+                        Content::Message(message) => self.speak(place, stored, &event, message).await?,
                         Content::Reaction(reaction) => self.answer_question(place, stored, reaction).await?,
                         _ => self.settle_one(place, &held.event_id),
                     },

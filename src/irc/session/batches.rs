@@ -1,19 +1,23 @@
 //! Batches: which lines belong together, and which of them are the past.
 //!
-//! Nothing is gathered here but a request's count: a line is told as it comes, marked with where it is from. What
-//! a batch means for its lines is decided when it begins, from its type and the batch that it stands in, so that
-//! nesting costs nothing, however deep. A type that means nothing to us leaves its lines as they are.
+//! A line is told as it comes, marked with where it is from; only the lines of one message are gathered
+//! (`multiline`). What a batch means for its lines is decided when it begins, from its type and the batch that it
+//! stands in, so that nesting costs nothing, however deep. A type that means nothing to us leaves its lines as they
+//! are.
 //!
 //! Invariant 9: so many batches may be open ([`MOST_OPEN`]); one more ends the oldest, which the server has
 //! forgotten to end.
 //!
 //! Spec: `IRCv3` "batch", "chathistory batch type", "netsplit and netjoin batch types", "chathistory"; ZNC's `znc.in/playback`.
 
+use std::time::Instant;
+
 use crate::irc::wire::Message;
 
 use super::Session;
 use super::event::{Event, Origin};
 use super::labels::Label;
+use super::multiline::Gathering;
 
 /// Servers have one or two open at a time.
 const MOST_OPEN: usize = 64;
@@ -38,6 +42,8 @@ pub(super) struct Batch {
     target: Option<Box<str>>,
     /// The servers of a netsplit.
     split: Option<Box<str>>,
+    /// The message that its lines are.
+    gathering: Option<Box<Gathering>>,
 }
 
 /// What a line is told to be by the batch around it.
@@ -101,14 +107,15 @@ impl Batches {
         }
     }
 
-    fn remove(&mut self, reference: &str) -> Option<Batch> {
-        self.find(reference).map(|at| self.open.remove(at))
+    /// The message that the batch around a line is, if it is one.
+    pub(super) fn gathering(&mut self, context: Context) -> Option<&mut Gathering> {
+        self.open.get_mut(context.batch?)?.gathering.as_deref_mut()
     }
 
-    /// Makes room for a batch; returns the one that had to go.
-    fn make_room(&mut self, reference: &str) -> Option<Batch> {
+    /// The batch that has to go for another.
+    fn in_the_way(&self, reference: &str) -> Option<usize> {
         let full = self.open.len() >= MOST_OPEN;
-        self.remove(reference).or_else(|| full.then(|| self.open.remove(0)))
+        self.find(reference).or(full.then_some(0))
     }
 
     #[cfg(test)]
@@ -119,17 +126,23 @@ impl Batches {
 
 impl Session {
     /// `BATCH +reference type [parameters]`, `BATCH -reference`. `around` is the batch that it stands in.
-    pub(super) fn on_batch(&mut self, message: &Message, around: Context, events: &mut Vec<Event>) {
+    pub(super) fn on_batch(
+        &mut self,
+        message: &Message,
+        around: Context,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
         let text = message.param(0);
         if let Some(reference) = text.strip_prefix('-') {
-            if let Some(batch) = self.batches.remove(reference) {
-                self.end_batch(&batch, events);
+            if let Some(at) = self.batches.find(reference) {
+                self.end_batch(at, now, events);
             }
         } else if let Some(reference) = text.strip_prefix('+') {
             let target = self.batches.target(around).map(Into::into);
             // What ends by that is over before the new one begins: it may have been the same request's.
-            if let Some(gone) = self.batches.make_room(reference) {
-                self.end_batch(&gone, events);
+            if let Some(at) = self.batches.in_the_way(reference) {
+                self.end_batch(at, now, events);
             }
             let batch = self.begin_batch(reference, message, around, target);
             self.batches.open.push(batch);
@@ -151,7 +164,12 @@ impl Session {
             ends: Label::of(message).map_or(Ends::Nothing, Ends::Answer),
             target: of,
             split: None,
+            gathering: None,
         };
+        if kind.eq_ignore_ascii_case("draft/multiline") {
+            batch.gathering = Some(Box::new(Gathering::new(message)));
+            return batch;
+        }
         // What is within the past is of the same past.
         if around.origin != Origin::Live {
             return batch;
@@ -181,8 +199,13 @@ impl Session {
         batch
     }
 
-    fn end_batch(&mut self, batch: &Batch, events: &mut Vec<Event>) {
-        match batch.ends {
+    fn end_batch(&mut self, at: usize, now: Instant, events: &mut Vec<Event>) {
+        let batch = &mut self.batches.open[at];
+        let context = Context { origin: batch.origin, label: batch.label, batch: Some(at) };
+        if let Some(message) = batch.gathering.take().and_then(|mut gathering| gathering.take()) {
+            self.on_whole(&message, context, now, events);
+        }
+        match self.batches.open.remove(at).ends {
             Ends::Nothing => {}
             Ends::Request(number) => self.end_request(number, None, events),
             Ends::Answer(label) => self.complete(label, events),

@@ -4,6 +4,7 @@
 
 use secrecy::SecretString;
 
+use crate::irc::caps::CapabilityWishes;
 use crate::irc::channels::NickPool;
 use crate::irc::queue::FloodLimits;
 use crate::irc::sasl::Credentials;
@@ -46,6 +47,8 @@ pub struct SessionConfig {
     pub pool: NickPool,
     /// How fast lines may leave.
     pub flood: FloodLimits,
+    /// What the user adds to the capabilities that are asked for, and does without.
+    pub capabilities: CapabilityWishes,
     /// For jitter.
     pub seed: u64,
     /// When the connection began, in milliseconds since 1970: what the server dates well before is the past.
@@ -72,6 +75,7 @@ impl SessionConfig {
             channels: Vec::new(),
             pool: NickPool::default(),
             flood: FloodLimits::default(),
+            capabilities: CapabilityWishes::default(),
             seed: 0,
             started_at_ms: 0,
         }

@@ -11,6 +11,7 @@ use crate::irc::wire::{Line, Message};
 
 use super::Session;
 use super::event::{Event, MessageId};
+use super::multiline::Joins;
 
 /// What is compared: the command, and the text without formatting.
 #[derive(PartialEq, Eq)]
@@ -31,10 +32,17 @@ impl Echo {
         Self { notice, text: without_formatting(text).into() }
     }
 
-    /// What a message's line will come back as.
-    pub(super) fn of(line: &Line) -> Self {
-        let line = line.as_str();
-        Self::new(line.starts_with("NOTICE"), line.split_once(" :").map_or("", |(_, text)| text))
+    /// What a message's lines will come back as.
+    pub(super) fn of(lines: &[(Line, Joins)]) -> Self {
+        let is_notice = lines.first().is_some_and(|(line, _)| line.as_str().starts_with("NOTICE"));
+        let mut whole = String::new();
+        for (place, (line, joins)) in lines.iter().enumerate() {
+            if place > 0 && *joins == Joins::No {
+                whole.push('\n');
+            }
+            whole.push_str(line.as_str().split_once(" :").map_or("", |(_, text)| text));
+        }
+        Self::new(is_notice, &whole)
     }
 
     pub(super) fn same(&self, other: &Self) -> bool {

@@ -10,6 +10,8 @@ use crate::names::Key;
 
 use super::wishes::Retry;
 
+use super::tags::{MessageTags, Typing};
+
 /// The owner's number for a message that it asked to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
@@ -74,14 +76,34 @@ pub enum ServerMessageKind {
     Wallops,
     /// `ERROR`: the server closes the connection.
     Error,
+    /// A command that we do not know.
+    Other,
+}
+
+/// How serious a standard reply is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyKind {
     /// `FAIL`: a command did not work.
     Fail,
     /// `WARN`.
     Warn,
     /// `NOTE`.
     Note,
-    /// A command that we do not know.
-    Other,
+}
+
+/// What the server says about a command, or about nothing in particular.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandardReply {
+    /// How serious it is.
+    pub kind: ReplyKind,
+    /// The command; none where it is about none.
+    pub command: Option<String>,
+    /// The word for programs.
+    pub code: String,
+    /// What it is about: targets, parameters.
+    pub context: Vec<String>,
+    /// The sentence for people.
+    pub text: String,
 }
 
 /// What to do after a connection ended.
@@ -158,6 +180,32 @@ pub enum Event {
         own: bool,
         /// Whether it was said just now.
         origin: Origin,
+        /// What it says besides.
+        tags: MessageTags,
+    },
+    /// Somebody reacted to a message, or took that back.
+    Reacted {
+        /// Where.
+        target: MessageTarget,
+        /// Who.
+        from: Source,
+        /// It is from our own nick.
+        own: bool,
+        /// The message's id.
+        msgid: String,
+        /// An emoji, or a word.
+        key: String,
+        /// They took it back.
+        removed: bool,
+    },
+    /// Somebody types, or does no longer.
+    Typing {
+        /// Where.
+        target: MessageTarget,
+        /// Who.
+        from: Source,
+        /// How far they are.
+        typing: Typing,
     },
     /// Somebody entered a channel.
     Joined {
@@ -324,6 +372,31 @@ pub enum Event {
         /// The server's reason.
         reason: String,
     },
+    /// The server has not taken a message of several lines, none of it: it may go as single lines.
+    MultilineRefused {
+        /// Which.
+        message: MessageId,
+        /// The server's reason; none where it does not take such messages any more.
+        reason: Option<String>,
+    },
+    /// How far the user has read, as the server knows.
+    ReadMarker {
+        /// The channel, or the nick.
+        target: String,
+        /// Up to the message of this time, in milliseconds since 1970.
+        time: i64,
+    },
+    /// A message was taken back.
+    Redacted {
+        /// Where it was said.
+        target: MessageTarget,
+        /// The message's id.
+        msgid: String,
+        /// By whom.
+        by: Source,
+        /// Why; may be empty.
+        reason: String,
+    },
     /// A request for history has got all that it gets.
     HistoryEnd {
         /// The request's number.
@@ -351,6 +424,8 @@ pub enum Event {
         /// The parameters as one readable line.
         text: String,
     },
+    /// The server said something about a command.
+    StandardReply(StandardReply),
     /// The server said something.
     ServerMessage {
         /// The server, or an operator.

@@ -41,6 +41,8 @@ pub(super) struct Sent {
     pub(super) label: Option<u64>,
     /// What its echo looks like, where one may come without a label.
     pub(super) echo: Option<Echo>,
+    /// How many lines it is on the wire.
+    pub(super) lines: usize,
 }
 
 /// Messages between two PINGs.
@@ -190,6 +192,11 @@ impl Fences {
         self.take(|sent| sent.label == Some(label))
     }
 
+    /// The oldest message of several lines that is not answered.
+    pub(super) fn take_multiline(&mut self) -> Option<MessageId> {
+        self.take(|sent| sent.lines > 1)
+    }
+
     /// The message with this label, if it was confirmed without an answer.
     pub(super) fn take_late_labelled(&mut self, label: u64, now: Instant) -> Option<MessageId> {
         self.take_late(now, |sent| sent.label == Some(label))
@@ -236,6 +243,11 @@ impl Fences {
             // A channel gives each message its echo or its error, in order: those before had their echo.
             let echoes = first.echo.is_some() && matches!(first.target, Target::Channel(_));
             if echoes && !fence.doubtful {
+                if first.lines > 1 {
+                    // A server may refuse each line of it.
+                    let id = first.id;
+                    return self.refuse_group(place, target, |sent| sent.id == id, now);
+                }
                 return self.take(there).map_or(Refusal::Unrelated, Refusal::certain);
             }
             return self.refuse_group(place, target, there, now);
@@ -269,7 +281,8 @@ impl Fences {
         let fence = &mut self.waiting[place];
         let (refused, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut fence.messages).into_iter().partition(of);
         fence.messages = kept;
-        fence.refused.push((target.to_owned(), refused.len() - 1));
+        let lines: usize = refused.iter().map(|sent| sent.lines).sum();
+        fence.refused.push((target.to_owned(), lines.saturating_sub(1)));
         let messages: Vec<_> = refused.iter().map(|sent| sent.id).collect();
         let certain = messages.len() == 1;
         if !certain {

@@ -271,7 +271,7 @@ impl Session {
 }
 
 /// `timestamp=2024-01-01T00:00:00.000Z`.
-fn timestamp(milliseconds: i64) -> Option<String> {
+pub(super) fn timestamp(milliseconds: i64) -> Option<String> {
     let time = jiff::Timestamp::from_millisecond(milliseconds).ok()?;
     Some(format!("timestamp={time:.3}"))
 }

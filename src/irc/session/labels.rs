@@ -16,6 +16,7 @@ use crate::irc::wire::{Message, Verb};
 use super::Session;
 use super::event::Event;
 use super::fences::Refusal;
+use super::multiline::is_multiline_failure;
 use super::numerics::is_error;
 
 /// What one of our labels stands for.
@@ -76,6 +77,10 @@ impl Session {
             Verb::Word(word) => (&**word == "FAIL").then_some(0),
         };
         match (label, refusal) {
+            (Label::Message(number), Some(0)) if is_multiline_failure(message) => {
+                let refused = self.fences.take_labelled(number);
+                Self::report_multiline(refused, reason, events)
+            }
             (Label::Message(number), Some(code)) => {
                 let refused = self.fences.take_labelled(number);
                 let refusal = refused.map_or(Refusal::Unrelated, Refusal::certain);

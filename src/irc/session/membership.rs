@@ -21,6 +21,9 @@ use super::outgoing::join_lines;
 use super::wishes::{Trigger, short_name};
 use super::{Expelled, Session, State};
 
+/// Channels whose members are yet to be asked for.
+const MOST_UNNAMED: usize = 4096;
+
 impl Session {
     /// Queues as many JOIN lines as these channels need, those first that stand first.
     pub(super) fn enter(&mut self, channels: Vec<Channel>, class: Class, now: Instant) {
@@ -81,6 +84,12 @@ impl Session {
         for channel in message.param(0).split(',').filter(|channel| !channel.is_empty()) {
             if own {
                 self.on_own_join(channel, events);
+                if self.has_no_implicit_names()
+                    && self.unnamed.len() < MOST_UNNAMED
+                    && !self.unnamed.iter().any(|name| **name == *channel)
+                {
+                    self.unnamed.push_back(channel.into());
+                }
             } else if !self.channels.contains(channel) {
                 continue;
             }
@@ -312,6 +321,22 @@ impl Session {
     pub(super) fn on_chghost(&mut self, message: &Message) {
         if self.is_own(&self.source(message).nick) && message.params.len() > 1 {
             self.identity = (Some(message.param(0).to_owned()), Some(message.param(1).to_owned()));
+        }
+    }
+
+    /// Whether the server leaves it to us to ask who is in a channel.
+    fn has_no_implicit_names(&self) -> bool {
+        ["no-implicit-names", "draft/no-implicit-names"].into_iter().any(|name| self.caps.enabled(name))
+    }
+
+    /// Sees to it that one of the channels whose members were never told is asked about next, behind all else.
+    pub(super) fn ask_next_names(&mut self) {
+        while self.queue.len(Class::Background) == 0
+            && let Some(channel) = self.unnamed.pop_front()
+        {
+            if self.channels.contains(&channel) {
+                self.ask_names(&channel);
+            }
         }
     }
 

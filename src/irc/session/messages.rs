@@ -12,8 +12,10 @@ use crate::irc::wire::{Message, Source, Verb};
 use super::Session;
 use super::batches::Context;
 use super::echo::Echo;
-use super::event::{Event, IncomingKind, MessageTarget, Origin, ServerMessageKind};
+use super::event::{Event, IncomingKind, MessageTarget, Origin, ReplyKind, ServerMessageKind, StandardReply};
 use super::fences::Refusal;
+use super::multiline::is_multiline_failure;
+use super::tags::MessageTags;
 
 /// What is this much older than our connection was said before it: a bouncer repeats it.
 const PAST: Duration = Duration::from_mins(1);
@@ -83,6 +85,7 @@ impl Session {
             account: message.account().map(str::to_owned),
             own,
             origin,
+            tags: MessageTags::of(message),
         });
         if let Some((from, text)) = words {
             self.on_service_notice(&from, &text, now, events);
@@ -110,7 +113,7 @@ impl Session {
     }
 
     /// Where a message goes; `None` for the server's own remarks and for masks, which mean everybody.
-    fn message_target(&self, target: &str, from: &Source, own: bool) -> Option<MessageTarget> {
+    pub(super) fn message_target(&self, target: &str, from: &Source, own: bool) -> Option<MessageTarget> {
         let (status, name) = self.isupport.split_status(target);
         if self.isupport.is_channel(name) && self.registered_at.is_some() {
             return Some(MessageTarget::Channel { name: name.to_owned(), status });
@@ -162,11 +165,26 @@ impl Session {
             && reason.is_some_and(|reason| match command.as_str() {
                 "PRIVMSG" | "NOTICE" => self.on_message_failed(contexts, reason, now, events),
                 "CHATHISTORY" => self.refuse_request(contexts, reason, events),
+                "BATCH" if is_multiline_failure(message) => {
+                    let refused = self.fences.take_multiline();
+                    Self::report_multiline(refused, reason, events)
+                }
                 _ => false,
             });
         if !is_told {
-            self.on_server_message(message, ServerMessageKind::Fail, events);
+            Self::on_standard_reply(message, ReplyKind::Fail, events);
         }
+    }
+
+    /// `FAIL command code [context] :description`; `WARN` and `NOTE` likewise, with `*` for no command.
+    pub(super) fn on_standard_reply(message: &Message, kind: ReplyKind, events: &mut Vec<Event>) {
+        let (code, context, text) = match message.params.get(1..).unwrap_or_default() {
+            [] => (String::new(), Vec::new(), String::new()),
+            [text] => (String::new(), Vec::new(), text.clone()),
+            [code, context @ .., text] => (code.clone(), context.to_vec(), text.clone()),
+        };
+        let command = Some(message.param(0)).filter(|command| *command != "*").map(str::to_owned);
+        events.push(Event::StandardReply(StandardReply { kind, command, code, context, text }));
     }
 
     fn on_message_failed(

@@ -20,6 +20,7 @@ use super::echo::Echo;
 use super::event::{Event, MessageId};
 use super::fences::Sent;
 use super::labels::Label;
+use super::multiline::Joins;
 use super::{Session, State};
 
 /// Whom a message is for.
@@ -108,6 +109,8 @@ pub struct OutgoingMessage {
     pub kind: MessageKind,
     /// The text, which fits a line.
     pub text: String,
+    /// The id of the message that it answers.
+    pub reply: Option<String>,
 }
 
 /// Why a message was not taken.
@@ -142,7 +145,7 @@ impl Transmit {
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Line(Line),
-    Message { id: MessageId, target: Target, line: Line },
+    Message { id: MessageId, target: Target, lines: Vec<(Line, Joins)>, reply: Option<String> },
     Request { number: u64, line: Line },
 }
 
@@ -168,16 +171,26 @@ impl Session {
         if message.text.is_empty() {
             return Err(WireError::Empty.into());
         }
-        if self.fences.unconfirmed().count() >= MOST_UNCONFIRMED {
-            return Err(QueueFull.into());
-        }
         let text = match message.kind {
             MessageKind::Action => ctcp::action(&message.text),
             MessageKind::Privmsg | MessageKind::Notice => ctcp::without_delimiters(&message.text),
         };
         let line = message.target.put(Line::new(message.kind.verb())).trailing(&text)?;
-        let OutgoingMessage { id, target, .. } = message;
-        self.queue.push(Class::Interactive, Outgoing::Message { id, target, line })?;
+        let OutgoingMessage { id, target, reply, .. } = message;
+        self.queue_message(id, target, vec![(line, Joins::No)], reply)
+    }
+
+    pub(super) fn queue_message(
+        &mut self,
+        id: MessageId,
+        target: Target,
+        lines: Vec<(Line, Joins)>,
+        reply: Option<String>,
+    ) -> Result<(), SendError> {
+        if self.fences.unconfirmed().count() >= MOST_UNCONFIRMED {
+            return Err(QueueFull.into());
+        }
+        self.queue.push(Class::Interactive, Outgoing::Message { id, target, lines, reply })?;
         Ok(())
     }
 
@@ -214,14 +227,15 @@ impl Session {
             }
         }
         let lowest = self.lowest_class();
+        self.ask_next_names();
         while out.lines.len() < MOST_LINES
             && let Some((_, item)) = self.queue.pop(lowest, now)
         {
             match item {
                 Outgoing::Line(line) => out.lines.push(line),
-                Outgoing::Message { id, target, line } => {
+                Outgoing::Message { id, target, lines, reply } => {
                     out.messages.push(id);
-                    out.lines.push(self.send_message(id, target, &line, now));
+                    self.send_message(id, target, &lines, reply.as_deref(), &mut out.lines, now);
                 }
                 Outgoing::Request { number, line } => {
                     self.requests.touch(number, now);
@@ -229,6 +243,7 @@ impl Session {
                     out.lines.push(label.map_or_else(|| line.clone(), |label| line.labelled(&label)));
                 }
             }
+            self.ask_next_names();
         }
         let open = self.fences.urgent();
         let more =
@@ -261,15 +276,37 @@ impl Session {
         true
     }
 
-    /// Notes how a message's answer will be known; returns the line as it goes out.
-    fn send_message(&mut self, id: MessageId, target: Target, line: &Line, now: Instant) -> Line {
-        let label = self.uses_labels().then(|| {
+    /// Notes how a message's answer will be known, and writes its lines as they go out.
+    fn send_message(
+        &mut self,
+        id: MessageId,
+        target: Target,
+        lines: &[(Line, Joins)],
+        reply: Option<&str>,
+        out: &mut Vec<Line>,
+        now: Instant,
+    ) {
+        let number = self.uses_labels().then(|| {
             self.labels += 1;
             self.labels
         });
-        let echo = (label.is_none() && self.caps.enabled("echo-message")).then(|| Echo::of(line));
-        self.fences.add(Sent { id, target, label, echo }, now);
-        label.map_or_else(|| line.clone(), |number| line.labelled(&Label::Message(number).to_string()))
+        let echo = (number.is_none() && self.caps.enabled("echo-message")).then(|| Echo::of(lines));
+        let label = number.map(|number| Label::Message(number).to_string());
+        let label = label.as_deref().map(|label| ("label", label));
+        let tags: Vec<_> = label.into_iter().chain(self.reply_tag().zip(reply)).collect();
+        match lines {
+            [(line, _)] => out.push(line.tagged(&tags)),
+            several => {
+                out.extend(self.batch_of(&target, several, &tags));
+                // It counts as what it is.
+                several.iter().skip(1).for_each(|_| self.queue.spend(now));
+            }
+        }
+        self.fences.add(Sent { id, target, label: number, echo, lines: lines.len() }, now);
+        if lines.len() > 1 && number.is_none() {
+            // An error about a batch names none.
+            out.push(self.fence(now));
+        }
     }
 
     /// Before the greeting is over and after `QUIT`, only control lines leave.

@@ -57,6 +57,9 @@ impl Session {
         for line in lines {
             self.control(line);
         }
+        for message in self.refuse_multiline() {
+            events.push(Event::MultilineRefused { message, reason: None });
+        }
         match step {
             CapStep::Wait => {}
             CapStep::Settled => self.on_caps_settled(now, events),

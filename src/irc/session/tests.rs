@@ -5,15 +5,19 @@ mod echoes;
 mod history;
 mod joins;
 mod login;
+mod markers;
 mod membership;
 mod messages;
+mod multiline;
 mod netsplits;
 mod nicks;
 mod nickserv;
+mod redact;
 mod regain;
 mod registration;
 mod replies;
 mod robustness;
+mod tags;
 mod timers;
 
 use super::*;
@@ -123,8 +127,13 @@ impl Bench {
 
     fn say(&mut self, id: u64, target: &str, text: &str) {
         let target = Target::parse(target, self.session.isupport()).unwrap();
-        let message =
-            OutgoingMessage { id: MessageId(id), target, kind: MessageKind::Privmsg, text: text.to_owned() };
+        let message = OutgoingMessage {
+            id: MessageId(id),
+            target,
+            kind: MessageKind::Privmsg,
+            text: text.to_owned(),
+            reply: None,
+        };
         self.session.message(message).unwrap();
     }
 }

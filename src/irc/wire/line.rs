@@ -104,7 +104,28 @@ impl Line {
     #[must_use]
     pub(crate) fn labelled(&self, label: &str) -> Self {
         let label: String = label.chars().filter(char::is_ascii_alphanumeric).collect();
-        Self(format!("@label={label} {}", self.0).into())
+        self.tagged(&[("label", &label)])
+    }
+
+    /// The same line with tags. Their keys are ours; their values, which may come from elsewhere, are escaped, so
+    /// that none of them ends the tag or the line (`IRCv3` "Message Tags", "Escaping values").
+    #[must_use]
+    pub(crate) fn tagged(&self, tags: &[(&'static str, &str)]) -> Self {
+        let mut text = String::new();
+        for (key, value) in tags {
+            text.push(if text.is_empty() { '@' } else { ';' });
+            text.push_str(key);
+            if !value.is_empty() {
+                text.push('=');
+                escape_into(&mut text, value);
+            }
+        }
+        if text.is_empty() {
+            return self.clone();
+        }
+        text.push(' ');
+        text.push_str(&self.0);
+        Self(text.into())
     }
 
     /// A line is never empty.
@@ -201,6 +222,20 @@ impl LineBuilder {
 
     fn checked(self) -> Result<Line, WireError> {
         if self.0.len() + 2 > LONGEST { Err(WireError::TooLong) } else { Ok(self.finish()) }
+    }
+}
+
+fn escape_into(text: &mut String, value: &str) {
+    for character in value.chars() {
+        match character {
+            ';' => text.push_str("\\:"),
+            ' ' => text.push_str("\\s"),
+            '\\' => text.push_str("\\\\"),
+            '\r' => text.push_str("\\r"),
+            '\n' => text.push_str("\\n"),
+            '\0' => {}
+            character => text.push(character),
+        }
     }
 }
 

@@ -460,6 +460,21 @@ impl Homeserver {
         self.wait(Some(room), wanted, look).await;
     }
 
+    /// Whether somebody types in a room now.
+    pub(crate) fn has_typed(&self, room: &str, user: &str) -> bool {
+        self.shared.read().typing.get(room).is_some_and(|people| people.contains(user))
+    }
+
+    /// Waits until somebody types in a room, or no longer does.
+    pub(crate) async fn wait_typing(&self, room: &str, user: &str, types: bool) {
+        let wanted = || format!("{user} to type: {types}");
+        let look = |core: &Core| {
+            let found = core.typing.get(room).is_some_and(|people| people.contains(user));
+            (found == types).then_some(())
+        };
+        self.wait(Some(room), wanted, look).await;
+    }
+
     /// Waits until `look` finds something. It is called after every change.
     async fn wait<T>(
         &self,

@@ -13,6 +13,7 @@ mod connection;
 mod history;
 mod labels;
 mod login;
+mod multiline;
 mod network;
 mod person;
 mod tls;
@@ -227,6 +228,11 @@ impl Ircd {
         self.shared.read().received.clone()
     }
 
+    /// The id of the last message that holds this text, once there is one.
+    pub(crate) async fn wait_msgid(&self, text: &str) -> String {
+        self.shared.wait(&format!("somebody to say {text}"), |network| network.msgid_of(text)).await
+    }
+
     /// How many lines came so far, for [`Self::wait_line_after`].
     pub(crate) fn mark(&self) -> usize {
         self.shared.read().received.len()
@@ -370,6 +376,11 @@ impl Ircd {
         self.shared.change(|network| network.options.capabilities.push(capability.to_owned()));
     }
 
+    /// From now on, batches of several lines are refused with this code.
+    pub(crate) fn refuse_multiline(&self, code: &'static str) {
+        self.shared.change(|network| network.faults.refuses_multiline = Some(code));
+    }
+
     /// From now on, `CHATHISTORY` gets no answer, not even a label's.
     pub(crate) fn stall_history(&self, stalls: bool) {
         self.shared.change(|network| network.faults.history_stalls = stalls);
@@ -378,6 +389,26 @@ impl Ircd {
     /// This capability is not offered to connections to come.
     pub(crate) fn forget_capability(&self, name: &str) {
         self.shared.change(|network| network.options.capabilities.retain(|one| one != name));
+    }
+
+    /// Offers capabilities to those that are connected, and to others to come.
+    pub(crate) fn offer(&self, list: &str) {
+        self.shared.change(|network| network.offer(list));
+    }
+
+    /// Takes capabilities back from everybody.
+    pub(crate) fn withdraw(&self, list: &str) {
+        self.shared.change(|network| network.withdraw(list));
+    }
+
+    /// The capabilities that a client has in force.
+    pub(crate) async fn wait_capabilities(&self, nick: &str, wanted: impl Fn(&[String]) -> bool) {
+        let look = |network: &Network| {
+            let client = &network.clients[&network.find(nick)?];
+            let all: Vec<String> = client.capabilities.iter().cloned().collect();
+            wanted(&all).then_some(())
+        };
+        self.shared.wait(&format!("{nick} to have other capabilities"), look).await;
     }
 
     /// Bytes to a client, as they are.

@@ -176,7 +176,7 @@ impl User {
             let number = self.waiting[self.handed];
             let target = Target::Nick(Nick::new("town").unwrap());
             let (id, text) = (MessageId(number), number.to_string());
-            let message = OutgoingMessage { id, target, kind: MessageKind::Privmsg, text };
+            let message = OutgoingMessage { id, target, kind: MessageKind::Privmsg, text, reply: None };
             if up.session.message(message).is_err() {
                 break;
             }

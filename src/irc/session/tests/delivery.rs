@@ -190,7 +190,7 @@ fn invariant_3_a_message_that_is_no_line_is_refused(#[case] text: &str) {
     let mut bench = Bench::ready();
     for kind in [MessageKind::Privmsg, MessageKind::Notice, MessageKind::Action] {
         let target = Target::Channel(channel("#rust"));
-        let message = OutgoingMessage { id: MessageId(1), target, kind, text: text.to_owned() };
+        let message = OutgoingMessage { id: MessageId(1), target, kind, text: text.to_owned(), reply: None };
         assert!(matches!(bench.session.message(message), Err(SendError::Text(_))));
     }
     assert_eq!(bench.sent(), [""; 0]);
@@ -201,8 +201,13 @@ fn what_people_write_is_never_a_ctcp_request() {
     let mut bench = Bench::ready();
     bench.say(1, "bob", "\x01VERSION\x01");
     let target = Target::Nick(nick("bob"));
-    let action =
-        OutgoingMessage { id: MessageId(2), target, kind: MessageKind::Action, text: "waves".into() };
+    let action = OutgoingMessage {
+        id: MessageId(2),
+        target,
+        kind: MessageKind::Action,
+        text: "waves".into(),
+        reply: None,
+    };
     bench.session.message(action).unwrap();
     assert_eq!(bench.sent()[..2], ["PRIVMSG bob :VERSION", "PRIVMSG bob :\x01ACTION waves\x01"]);
 }
@@ -218,6 +223,7 @@ fn invariant_9_a_server_that_confirms_nothing_stops_the_messages() {
                 target: target.clone(),
                 kind: MessageKind::Notice,
                 text: "x".into(),
+                reply: None,
             };
             let taken = bench.session.message(message);
             bench.sent();
@@ -235,7 +241,10 @@ fn the_budget_is_what_others_receive_in_512_bytes(#[case] target: &str, #[case] 
     let mut bench = Bench::in_channel("bob");
     let parsed = Target::parse(target, bench.session.isupport()).unwrap();
     let text = "x".repeat(bench.session.text_budget(target, kind));
-    bench.session.message(OutgoingMessage { id: MessageId(1), target: parsed, kind, text }).unwrap();
+    bench
+        .session
+        .message(OutgoingMessage { id: MessageId(1), target: parsed, kind, text, reply: None })
+        .unwrap();
     let sent = bench.sent().remove(0);
     assert_eq!(format!(":alice!al@host.test {sent}\r\n").len(), 512);
 }

@@ -1,6 +1,7 @@
 //! Channels and who is in them.
 
 use super::*;
+use rstest::rstest;
 
 fn members(bench: &Bench, channel: &str) -> Vec<String> {
     let state = bench.session.channel(channel).unwrap();
@@ -78,6 +79,45 @@ fn modes_change_members_and_are_readable() {
     assert_eq!(members(&bench, "#rust"), ["+carol", "@bob", "alice"]);
     let events = bench.server(":alice MODE alice :+iw");
     assert!(matches!(&events[..], [Event::ModeChanged { own: true, changes, .. }] if changes == "+iw"));
+}
+
+#[rstest]
+#[case::of_the_draft("draft/no-implicit-names")]
+#[case::of_the_specification("no-implicit-names")]
+#[case::both("no-implicit-names draft/no-implicit-names")]
+fn names_that_the_server_does_not_send_are_asked_for_once_and_last(#[case] caps: &str) {
+    let mut bench = Bench::ready_with_caps(caps, "CHANTYPES=#");
+    bench.server(":alice!al@host.test JOIN #rust");
+    bench.server(":bob!b@host.test JOIN #rust");
+    bench.session.command(Line::away(None).unwrap()).unwrap();
+    assert_eq!(bench.sent(), ["AWAY", "NAMES #rust"]);
+    bench.server(":irc.test 353 alice = #rust :alice @bob");
+    let events = bench.server(":irc.test 366 alice #rust :End of /NAMES list.");
+    assert_eq!(events, [Event::Names { channel: "#rust".into() }]);
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
+fn invariant_9_the_names_of_many_channels_are_all_asked_for_one_at_a_time() {
+    let mut bench = Bench::ready_with_caps("no-implicit-names", "CHANTYPES=#");
+    for n in 0..1_000 {
+        bench.server(&format!(":alice!al@host.test JOIN #c{n}"));
+        bench.server(&format!(":alice!al@host.test JOIN #c{n}"));
+    }
+    bench.server(":alice!al@host.test PART #c7");
+    let mut sent = bench.sent();
+    while bench.session.deadline().is_some_and(|at| at <= bench.now) {
+        sent.extend(bench.sent());
+    }
+    assert_eq!((sent.len(), sent[0].as_str(), sent[998].as_str()), (999, "NAMES #c0", "NAMES #c999"));
+    assert!(bench.session.unnamed.is_empty());
+}
+
+#[test]
+fn names_that_the_server_sends_are_not_asked_for() {
+    let mut bench = Bench::ready_with_caps("batch", "CHANTYPES=#");
+    bench.server(":alice!al@host.test JOIN #rust");
+    assert!(bench.sent().is_empty());
 }
 
 #[test]

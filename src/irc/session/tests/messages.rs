@@ -65,10 +65,6 @@ fn our_own_messages_from_elsewhere_are_told_as_such() {
 #[case::to_all(":oper!o@h NOTICE $$*.test :maintenance", ServerMessageKind::Notice, "maintenance")]
 #[case::no_source("NOTICE alice :hello", ServerMessageKind::Notice, "hello")]
 #[case::wallops(":oper!o@h WALLOPS :hello", ServerMessageKind::Wallops, "hello")]
-#[case::fail("FAIL JOIN TOO_MANY #x :no", ServerMessageKind::Fail, "JOIN TOO_MANY #x no")]
-#[case::fail_that_says_little("FAIL PRIVMSG", ServerMessageKind::Fail, "PRIVMSG")]
-#[case::fail_that_says_nothing("FAIL", ServerMessageKind::Fail, "")]
-#[case::note("NOTE * CODE :hello", ServerMessageKind::Note, "* CODE hello")]
 #[case::unknown(":irc.test RENAME #a #b", ServerMessageKind::Other, "RENAME #a #b")]
 fn what_the_server_says_is_not_from_a_person(
     #[case] line: &str,
@@ -79,6 +75,31 @@ fn what_the_server_says_is_not_from_a_person(
     let events = bench.server(line);
     let [Event::ServerMessage { kind, text, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((*kind, text.as_str()), (expected, says));
+}
+
+#[rstest]
+#[case::fail("FAIL JOIN TOO_MANY #x 5 :no", ReplyKind::Fail, Some("JOIN"), "TOO_MANY", &["#x", "5"], "no")]
+#[case::fail_that_says_little("FAIL PRIVMSG", ReplyKind::Fail, Some("PRIVMSG"), "", &[], "")]
+#[case::fail_that_says_nothing("FAIL", ReplyKind::Fail, Some(""), "", &[], "")]
+#[case::fail_without_a_code("FAIL JOIN :no", ReplyKind::Fail, Some("JOIN"), "", &[], "no")]
+#[case::warn("WARN REHASH CERTS :They expired", ReplyKind::Warn, Some("REHASH"), "CERTS", &[], "They expired")]
+#[case::note("NOTE * CODE :hello", ReplyKind::Note, None, "CODE", &[], "hello")]
+fn a_standard_reply_is_taken_apart(
+    #[case] line: &str,
+    #[case] kind: ReplyKind,
+    #[case] command: Option<&str>,
+    #[case] code: &str,
+    #[case] context: &[&str],
+    #[case] text: &str,
+) {
+    let expected = StandardReply {
+        kind,
+        command: command.map(str::to_owned),
+        code: code.to_owned(),
+        context: context.iter().map(|word| (*word).to_owned()).collect(),
+        text: text.to_owned(),
+    };
+    assert_eq!(Bench::ready().server(line), [Event::StandardReply(expected)]);
 }
 
 #[test]

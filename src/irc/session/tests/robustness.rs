@@ -5,7 +5,7 @@ use crate::irc::sasl::Credentials;
 use proptest::prelude::*;
 
 /// Lines that mean something to the session, to be mutated.
-const LINES: [&str; 108] = [
+const LINES: [&str; 124] = [
     "CAP * LS :sasl=PLAIN cap-notify",
     "CAP * LS * :",
     "CAP * ACK :cap-notify sasl",
@@ -72,7 +72,26 @@ const LINES: [&str; 108] = [
     ":s 396 alice a@b :host",
     ":b CHGHOST a b",
     "FAIL PRIVMSG X #rust :no",
-    "CAP * ACK :batch message-tags server-time echo-message labeled-response draft/chathistory",
+    "CAP * LS :batch message-tags server-time echo-message labeled-response draft/chathistory \
+     draft/multiline=max-bytes=99,max-lines=9 draft/message-redaction draft/read-marker",
+    "CAP * NEW :batch message-tags server-time echo-message labeled-response draft/chathistory \
+     draft/multiline=max-bytes=99,max-lines=9 draft/message-redaction draft/read-marker",
+    "CAP * ACK :server-time message-tags batch echo-message labeled-response draft/chathistory draft/multiline \
+     draft/message-redaction draft/read-marker",
+    "CAP * DEL :batch",
+    "CAP * NAK :batch",
+    "BATCH +m draft/multiline #rust",
+    "@label=m1;msgid=x :alice!a@b BATCH +m draft/multiline #rust",
+    "@batch=x BATCH +m draft/multiline #rust",
+    "@batch=m :alice!a@b PRIVMSG #rust :hello",
+    "@batch=m;draft/multiline-concat :bob!b@h PRIVMSG #rust :",
+    "BATCH -m",
+    "FAIL BATCH MULTILINE_MAX_BYTES 9 :no",
+    "@label=m1 FAIL BATCH MULTILINE_INVALID :no",
+    "@+draft/reply=x;+draft/react=y;+typing=active :bob!b@h TAGMSG #rust",
+    ":bob!b@h REDACT #rust x :no",
+    "MARKREAD #rust timestamp=2024-01-01T00:00:00.000Z",
+    "@bot;+reply=x;draft/relaymsg=y :bob!b@h PRIVMSG alice :hello",
     "CAP * DEL :labeled-response",
     "BATCH +x chathistory #rust",
     "@label=h1 BATCH +x chathistory #rust",
@@ -180,6 +199,19 @@ proptest! {
                     asked.extend(bench.session.request_history(&channel, HistoryMark::Latest));
                 }
                 9 => asked.extend(bench.session.request_history_targets(0, 1)),
+                10 => {
+                    let piece = |text: &str, joins| Piece { text: text.into(), joins };
+                    let pieces = [piece("hello", Joins::No), piece("", Joins::No), piece("x", Joins::Yes)];
+                    let target = Target::Channel(channel("#rust"));
+                    bench.session.long_message(MessageId(id as u64), target, &pieces, None).unwrap();
+                }
+                11 => {
+                    let target = Target::Channel(channel("#rust"));
+                    bench.session.typing(&target, Typing::Active);
+                    bench.session.react(&target, "x", "y", true);
+                    bench.session.redact(&target, "x");
+                    bench.session.mark_read(&target, 1);
+                }
                 7 => events.extend(bench.wait(Duration::from_secs(wait)).0),
                 _ => _ = bench.sent(),
             }
@@ -197,6 +229,9 @@ proptest! {
                             prop_assert!(!echoed.contains(&id), "{id:?} was shown before");
                             prop_assert!(told.insert(id), "{id:?} was told twice");
                         }
+                    }
+                    Event::MultilineRefused { message, .. } => {
+                        prop_assert!(told.insert(message), "{message:?} was told twice");
                     }
                     Event::Echoed { message, .. } => {
                         prop_assert!(echoed.insert(message), "{message:?} was shown twice");

@@ -153,7 +153,9 @@ impl Network {
             self.numeric(id, 332, &format!("{name} :{text}"));
             self.numeric(id, 333, &format!("{name} {setter} 1700000000"));
         }
-        self.send_names(id, &name);
+        if !["no-implicit-names", "draft/no-implicit-names"].iter().any(|one| self.clients[&id].has(one)) {
+            self.send_names(id, &name);
+        }
     }
 
     pub(super) fn send_names(&mut self, id: ClientId, name: &str) {

@@ -3,10 +3,10 @@
 use super::network::{ClientId, Network};
 
 /// A line taken apart.
-struct Line<'a> {
-    tags: &'a str,
+pub(super) struct Line<'a> {
+    pub(super) tags: &'a str,
     command: String,
-    params: Vec<&'a str>,
+    pub(super) params: Vec<&'a str>,
 }
 
 impl<'a> Line<'a> {
@@ -105,7 +105,16 @@ impl Network {
                 self.deliver(id, &source, "", &format!("MODE {first} :{}", param(1).unwrap_or_default()));
             }
             "NAMES" => first.split(',').for_each(|name| self.send_names(id, name)),
+            "BATCH" => self.client_batch(id, line),
+            "PRIVMSG" | "NOTICE" if line.tags.split(';').any(|tag| tag.starts_with("batch=")) => {
+                self.batch_line(id, line);
+            }
             "PRIVMSG" | "NOTICE" | "TAGMSG" => self.message(id, line),
+            "MARKREAD" if self.offers("draft/read-marker") => {
+                let time = param(1).unwrap_or("*").to_owned();
+                self.deliver(id, "fake.irc", "", &format!("MARKREAD {first} {time}"));
+            }
+            "REDACT" if self.offers("draft/message-redaction") => self.redact(id, &line.params),
             "CHATHISTORY" => self.chathistory(id, &line.params),
             "INVITE" => self.invite(id, first, param(1).unwrap_or_default()),
             "AWAY" => {
@@ -160,7 +169,14 @@ impl Network {
                     .iter()
                     .map(|one| if values { one } else { one.split('=').next().unwrap_or_default() })
                     .collect();
-                say(format!("LS :{}", shown.join(" ")));
+                // As much as fits in a line.
+                let mut rest = &shown[..];
+                while values && rest.join(" ").len() > 400 {
+                    let (part, after) = rest.split_at(rest.len() / 2);
+                    say(format!("LS * :{}", part.join(" ")));
+                    rest = after;
+                }
+                say(format!("LS :{}", rest.join(" ")));
                 let client = self.client(id);
                 client.negotiating = !client.registered;
             }
@@ -191,6 +207,32 @@ impl Network {
                 self.try_register(id);
             }
             other => self.numeric(id, 410, &format!("{other} :Invalid CAP command")),
+        }
+    }
+
+    /// `CAP NEW`, to those that want to know.
+    pub(super) fn offer(&mut self, list: &str) {
+        self.options.capabilities.extend(list.split(' ').map(str::to_owned));
+        self.tell_capabilities("NEW", list);
+    }
+
+    /// `CAP DEL`: what is gone is in force no more.
+    pub(super) fn withdraw(&mut self, list: &str) {
+        let names: Vec<&str> = list.split(' ').collect();
+        let is_gone = |one: &str| names.contains(&one.split('=').next().unwrap_or_default());
+        self.options.capabilities.retain(|one| !is_gone(one));
+        self.tell_capabilities("DEL", list);
+        for client in self.clients.values_mut() {
+            client.capabilities.retain(|one| !is_gone(one));
+        }
+    }
+
+    fn tell_capabilities(&mut self, verb: &str, list: &str) {
+        let told: Vec<ClientId> =
+            self.clients.iter().filter(|(_, client)| client.has("cap-notify")).map(|(id, _)| *id).collect();
+        for id in told {
+            let nick = self.clients[&id].nick().to_owned();
+            self.deliver(id, "fake.irc", "", &format!("CAP {nick} {verb} :{list}"));
         }
     }
 
@@ -272,23 +314,46 @@ impl Network {
     }
 
     fn relay(&mut self, id: ClientId, target: &str, line: &Line<'_>, said: &str) {
-        // NOTICE never causes an error (RFC 2812, 3.3.2).
-        let complain = line.command == "PRIVMSG";
+        let Some(mut recipients) = self.recipients(id, target, line.command == "PRIVMSG") else { return };
+        if line.command == "TAGMSG" {
+            recipients.retain(|one| self.clients[one].has("message-tags"));
+        }
         let source = self.clients[&id].source();
+        // To oneself a message comes as it does to others, and only the echo has the label.
+        let answer = self.answer.take();
+        let stamp = self.deliver_to(recipients, &source, line.tags, said);
+        self.answer = answer;
+        if self.clients[&id].has("echo-message") && !self.faults.drops_echoes {
+            let account = self.clients[&id].account.clone();
+            self.deliver_stamped(id, &source, account.as_deref(), line.tags, said, stamp, None);
+        }
+        if !target.starts_with(|c| self.isupport("STATUSMSG").unwrap_or_default().contains(c)) {
+            self.remember(id, target, stamp, line.tags, &[(false, said.to_owned())]);
+        }
+    }
+
+    /// Who gets what is said to a target; `None` where that is not allowed, which is complained about.
+    pub(super) fn recipients(&mut self, id: ClientId, target: &str, complain: bool) -> Option<Vec<ClientId>> {
         let statuses = self.isupport("STATUSMSG").unwrap_or_default().to_owned();
         let bare = target.trim_start_matches(|c| statuses.contains(c));
-        let mut recipients: Vec<ClientId> = if self.is_channel(bare) {
+        // NOTICE never causes an error (RFC 2812, 3.3.2).
+        let recipients: Vec<ClientId> = if self.is_channel(bare) {
             match self.channel(bare) {
                 Some(channel) if channel.hears(id) => {
                     let to_some = bare.len() < target.len();
                     let members = channel.members.iter().filter(|(_, modes)| !to_some || !modes.is_empty());
                     members.map(|(member, _)| *member).filter(|member| *member != id).collect()
                 }
-                Some(_) if complain => {
-                    return self.numeric(id, 404, &format!("{target} :Cannot send to channel"));
+                found => {
+                    let (number, why) = match found {
+                        Some(_) => (404, "Cannot send to channel"),
+                        None => (403, "No such channel"),
+                    };
+                    if complain {
+                        self.numeric(id, number, &format!("{target} :{why}"));
+                    }
+                    return None;
                 }
-                None if complain => return self.numeric(id, 403, &format!("{target} :No such channel")),
-                _ => return,
             }
         } else {
             match self.find(target).filter(|other| self.clients[other].registered) {
@@ -298,24 +363,15 @@ impl Network {
                     }
                     vec![other]
                 }
-                None if complain => return self.numeric(id, 401, &format!("{target} :No such nick/channel")),
-                None => return,
+                None => {
+                    if complain {
+                        self.numeric(id, 401, &format!("{target} :No such nick/channel"));
+                    }
+                    return None;
+                }
             }
         };
-        if line.command == "TAGMSG" {
-            recipients.retain(|one| self.clients[one].has("message-tags"));
-        }
-        // To oneself a message comes as it does to others, and only the echo has the label.
-        let answer = self.answer.take();
-        let stamp = self.deliver_to(recipients, &source, line.tags, said);
-        self.answer = answer;
-        if self.clients[&id].has("echo-message") && !self.faults.drops_echoes {
-            let account = self.clients[&id].account.clone();
-            self.deliver_stamped(id, &source, account.as_deref(), line.tags, said, stamp, None);
-        }
-        if bare.len() == target.len() {
-            self.remember(id, target, stamp, line.tags, said);
-        }
+        Some(recipients)
     }
 
     fn invite(&mut self, id: ClientId, nick: &str, channel: &str) {

@@ -13,7 +13,8 @@ pub(super) struct Said {
     source: String,
     account: Option<String>,
     tags: String,
-    line: String,
+    /// Its lines, each with whether it goes on with the one before.
+    lines: Vec<(bool, String)>,
 }
 
 /// What is wrong with a request: the code, and what it is about.
@@ -34,14 +35,51 @@ impl Network {
     }
 
     /// Notes what a client said to a channel or a nick.
-    pub(super) fn remember(&mut self, id: ClientId, target: &str, stamp: Stamp, tags: &str, line: &str) {
-        if self.keeps_history() && !line.starts_with("TAGMSG") {
+    pub(super) fn remember(
+        &mut self,
+        id: ClientId,
+        target: &str,
+        stamp: Stamp,
+        tags: &str,
+        lines: &[(bool, String)],
+    ) {
+        if self.keeps_history() && !lines[0].1.starts_with("TAGMSG") {
             let key = self.history_key(id, target);
             let source = self.clients[&id].source();
             let account = self.clients[&id].account.clone();
-            let said = Said { stamp, source, account, tags: tags.into(), line: line.into() };
+            let said = Said { stamp, source, account, tags: tags.into(), lines: lines.to_vec() };
             Arc::make_mut(self.history.entry(key).or_default()).push(said);
         }
+    }
+
+    /// `REDACT target msgid [:reason]`: of one's own messages, and as an operator of all.
+    pub(super) fn redact(&mut self, id: ClientId, params: &[&str]) {
+        let [target, msgid, ..] = params[..] else {
+            return self.numeric(id, 461, "REDACT :Not enough parameters");
+        };
+        let key = self.history_key(id, target);
+        let source = self.clients[&id].source();
+        let said = self.history.get(&key).and_then(|said| said.iter().position(|said| said.stamp.is(msgid)));
+        let fail = |code: &str| format!("FAIL REDACT {code} {target} {msgid} :It can't be deleted");
+        let Some(at) = said else { return self.deliver(id, "fake.irc", "", &fail("UNKNOWN_MSGID")) };
+        let member = self.channel(target).and_then(|channel| channel.members.get(&id));
+        let is_operator = member.is_some_and(|modes| modes.contains(&'o'));
+        if self.history[&key][at].source != source && !is_operator {
+            return self.deliver(id, "fake.irc", "", &fail("REDACT_FORBIDDEN"));
+        }
+        Arc::make_mut(self.history.get_mut(&key).expect("it was found there")).remove(at);
+        let Some(recipients) = self.recipients(id, target, true) else { return };
+        let told = recipients.into_iter().chain([id]);
+        let told: Vec<ClientId> = told.filter(|to| self.clients[to].has("draft/message-redaction")).collect();
+        let reason = params.get(2).map(|reason| format!(" :{reason}")).unwrap_or_default();
+        self.deliver_to(told, &source, "", &format!("REDACT {target} {msgid}{reason}"));
+    }
+
+    /// The id of the last message that holds this text.
+    pub(super) fn msgid_of(&self, text: &str) -> Option<String> {
+        let all = self.history.values().flat_map(|said| said.iter());
+        let found = all.filter(|said| said.lines.iter().any(|(_, line)| line.contains(text)));
+        found.max_by_key(|said| said.stamp.time).map(|said| said.stamp.msgid())
     }
 
     /// A channel's name, or both nicks of a conversation.
@@ -138,8 +176,8 @@ impl Network {
         let given = if onwards { &wanted[..wanted.len() - surplus] } else { &wanted[surplus..] };
         let batch = self.begin_batch(id, &format!("chathistory {target}"));
         for place in given {
-            let Said { stamp, source, account, tags, line } = &said[*place];
-            self.deliver_stamped(id, source, account.as_deref(), tags, line, *stamp, batch.as_deref());
+            let Said { stamp, source, account, tags, lines } = &said[*place];
+            self.deliver_message(id, source, account.as_deref(), tags, lines, *stamp, batch.as_deref());
         }
         self.end_batch(id, batch);
         Ok(())

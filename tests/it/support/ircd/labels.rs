@@ -38,8 +38,26 @@ impl Network {
         let Some(label) = label.filter(|_| self.clients[&id].has("labeled-response")) else {
             return self.obey(id, text);
         };
-        self.answer = Some(Answer { to: id, label: label.to_owned(), replies: Vec::new() });
+        // A batch is answered when it is whole.
+        if text.contains(" BATCH +") {
+            self.obey(id, text);
+            if let Some(batch) = &mut self.client(id).batch {
+                batch.label = Some(label.to_owned());
+            }
+            return;
+        }
+        self.label(id, label);
         self.obey(id, text);
+        self.answer_label();
+    }
+
+    /// What comes for this client is the answer to a label, from now on …
+    pub(super) fn label(&mut self, id: ClientId, label: &str) {
+        self.answer = Some(Answer { to: id, label: label.to_owned(), replies: Vec::new() });
+    }
+
+    /// … until here.
+    pub(super) fn answer_label(&mut self) {
         if let Some(answer) = self.answer.take() {
             self.send_answer(answer);
         }

@@ -13,6 +13,7 @@ use super::connection::Out;
 use super::history::Said;
 use super::labels::{Answer, Reply};
 use super::login::Exchange;
+use super::multiline::Batch;
 use super::{Heard, Options, Received};
 
 pub(super) type ClientId = u64;
@@ -48,6 +49,8 @@ pub(super) struct Client {
     pub(super) certificate: Option<String>,
     /// It came by TLS.
     pub(super) by_tls: bool,
+    /// The batch that it sends.
+    pub(super) batch: Option<Batch>,
     out: Option<UnboundedSender<Out>>,
     hearing: Hearing,
     pub(super) heard: Vec<Heard>,
@@ -92,6 +95,8 @@ impl Stamp {
 pub(super) struct Faults {
     /// Nothing that is said is shown to who said it.
     pub(super) drops_echoes: bool,
+    /// Batches of several lines are refused with this code.
+    pub(super) refuses_multiline: Option<&'static str>,
     /// `CHATHISTORY` gets no answer at all.
     pub(super) history_stalls: bool,
     /// A new connection gets this as its `ERROR`, and ends.
@@ -188,6 +193,7 @@ impl Network {
             sasl: None,
             certificate: None,
             by_tls: false,
+            batch: None,
             out,
             hearing: Hearing::Both,
             heard: Vec::new(),
@@ -376,7 +382,9 @@ impl Network {
             let time = jiff::Timestamp::from_millisecond(stamp.time).unwrap();
             prefix.push(format!("time={time:.3}"));
         }
-        let is_message = ["PRIVMSG ", "NOTICE ", "TAGMSG "].iter().any(|verb| line.starts_with(verb));
+        let is_message = ["PRIVMSG ", "NOTICE ", "TAGMSG ", "REDACT ", "BATCH +"]
+            .iter()
+            .any(|verb| line.starts_with(verb));
         if client.has("message-tags") && is_message {
             prefix.push(format!("msgid={}", stamp.msgid()));
             prefix.extend(tags.split(';').filter(|tag| tag.starts_with('+')).map(str::to_owned));

@@ -1,0 +1,99 @@
+//! Reactions, both ways: what the user reacts to goes to IRC where the message has an id there, and what others react to
+//! is shown by their ghosts.
+//!
+//! A reaction is remembered by message, nick and key, so that it can be taken back on either side and one that comes
+//! twice is shown once, the server's echo of the user's own among them. Nobody waits for a reaction: where it can't go
+//! now, it does not go.
+//!
+//! Spec: `IRCv3` "react" and "unreact" (drafts); Matrix "Event annotations and reactions".
+
+use super::super::content;
+use super::Actor;
+use crate::irc::session::{MessageTarget, Target};
+use crate::irc::wire::Source;
+use crate::matrix::event::Reaction;
+use crate::store::{BufferKind, NewReaction, StoreError};
+
+impl Actor {
+    /// Somebody reacted on IRC, or took that back.
+    pub(super) async fn on_reacted(
+        &mut self,
+        target: &MessageTarget,
+        from: &Source,
+        own: bool,
+        (msgid, key): (String, String),
+        removed: bool,
+    ) -> Result<(), StoreError> {
+        let Some(place) = self.place_of(target, &from.nick) else { return Ok(()) };
+        let row = &self.buffers.get(place).row;
+        let (buffer, room, is_query) = (row.id, row.room, row.kind == BufferKind::Query);
+        if own && is_query {
+            // The room has two members, and neither is the user's own ghost.
+            return Ok(());
+        }
+        let Some(line) = self.known_line(place, &msgid).await? else { return Ok(()) };
+        let sender = if is_query {
+            self.buffers.get(place).row.creator.clone()
+        } else {
+            self.ghost(&from.nick).await?.to_string()
+        };
+        let nick = self.buffers.mapping().fold(&from.nick);
+        let known = self.bridge.store.reaction(buffer, &msgid, &nick, &key).await?;
+        if removed {
+            let Some(known) = known else { return Ok(()) };
+            self.incoming.unreacted.push(known.id);
+            if let Some(txn_id) = known.txn_id {
+                self.incoming.outbox.push(content::unreact_row(room, &sender, &txn_id));
+            }
+        } else if known.is_none()
+            && let Some(event) = self.event_of(place, &line).await?
+        {
+            let reaction = content::reaction_to(room, &sender, &event, &key);
+            let txn_id = Some(reaction.txn_id.clone());
+            self.incoming.outbox.push(reaction);
+            self.incoming.reactions.push(NewReaction { buffer, msgid, nick, key, txn_id, event_id: None });
+            if !is_query {
+                self.buffers.get_mut(place).speakers.insert(&from.nick, ());
+            }
+        }
+        Ok(())
+    }
+
+    /// The user reacted to something in a room, which was no question.
+    pub(super) async fn react_on_irc(
+        &mut self,
+        place: usize,
+        event_id: &str,
+        reaction: &Reaction,
+    ) -> Result<(), StoreError> {
+        let row = &self.buffers.get(place).row;
+        let (buffer, name) = (row.id, row.name.clone());
+        let lines = self.bridge.store.lines_of_event(buffer, &reaction.to).await?;
+        let Some(line) = lines.into_iter().next_back() else { return Ok(()) };
+        let nick = self.buffers.mapping().fold(self.link.as_ref().map_or("", |link| link.session.nick()));
+        let key = reaction.key.clone();
+        let known = self.bridge.store.reaction(buffer, &line.msgid, &nick, &key).await?;
+        if known.is_none() && self.send_reaction(&name, &line.msgid, &key, false) {
+            let (msgid, event_id) = (line.msgid, Some(event_id.to_owned()));
+            self.incoming.reactions.push(NewReaction { buffer, msgid, nick, key, txn_id: None, event_id });
+        }
+        Ok(())
+    }
+
+    /// The user has taken an event back, which may be a reaction.
+    pub(super) async fn unreact_on_irc(&mut self, place: usize, event_id: &str) -> Result<(), StoreError> {
+        let row = &self.buffers.get(place).row;
+        let (buffer, name) = (row.id, row.name.clone());
+        if let Some(known) = self.bridge.store.reaction_of_event(buffer, event_id).await? {
+            self.send_reaction(&name, &known.msgid, &known.key, true);
+            self.incoming.unreacted.push(known.id);
+        }
+        Ok(())
+    }
+
+    fn send_reaction(&mut self, name: &str, msgid: &str, key: &str, removes: bool) -> bool {
+        let Some(link) = &mut self.link else { return false };
+        let Ok(target) = Target::parse(name, link.session.isupport()) else { return false };
+        link.session.react(&target, msgid, key, removes)
+    }
+}

@@ -1,0 +1,121 @@
+//! What is taken back, on IRC or in a room, goes from the other side, too, and its text from the history.
+//!
+//! Lines of one nick may be one event: then the event is edited to say the others. What was said by the user is taken back
+//! on IRC if the server gave it an id and lets messages be taken back; else nothing can be done there.
+
+use super::super::content::{self, EventReference, MessageType};
+use super::Actor;
+use crate::format::{RichText, read_irc, strip_irc};
+use crate::irc::session::{MessageTarget, Target};
+use crate::store::{BufferKind, StoreError, Told};
+
+impl Actor {
+    /// The buffer of what is said about messages.
+    pub(super) fn place_of(&self, target: &MessageTarget, from: &str) -> Option<usize> {
+        match target {
+            MessageTarget::Channel { name, .. } => self.buffers.find(name),
+            MessageTarget::Own => self.buffers.find(from),
+            MessageTarget::Other(nick) => self.buffers.find(nick),
+        }
+    }
+
+    /// The line that has this id on IRC.
+    pub(super) async fn known_line(&mut self, place: usize, msgid: &str) -> Result<Option<Told>, StoreError> {
+        // It may have come with the same lines.
+        self.commit_incoming().await?;
+        let buffer = self.buffers.get(place).row.id;
+        if let Some(line) = self.bridge.store.line_of_msgid(buffer, msgid).await? {
+            return Ok(Some(line));
+        }
+        // Nobody waits for an echo's id to be written.
+        self.bridge.store.catch_up_with_writes().await?;
+        self.bridge.store.line_of_msgid(buffer, msgid).await
+    }
+
+    /// The event of a line; none where nothing was shown of it, or has become of it.
+    pub(super) async fn event_of(
+        &mut self,
+        place: usize,
+        line: &Told,
+    ) -> Result<Option<EventReference>, StoreError> {
+        if let Some(event_id) = &line.event_id {
+            return Ok(Some(EventReference::Event(event_id.clone())));
+        }
+        let row = &self.buffers.get(place).row;
+        let (room, buffer) = (row.room, row.id);
+        if let Some(txn_id) = self.bridge.store.request_of_line(room, line.id).await? {
+            return Ok(Some(EventReference::Row(txn_id)));
+        }
+        // It may have been sent in between.
+        let line = self.bridge.store.line_of_msgid(buffer, &line.msgid).await?;
+        Ok(line.and_then(|line| line.event_id).map(EventReference::Event))
+    }
+
+    /// A message was taken back on IRC.
+    pub(super) async fn on_redacted(
+        &mut self,
+        target: &MessageTarget,
+        msgid: &str,
+        by: &str,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let Some(place) = self.place_of(target, by) else { return Ok(()) };
+        let Some(line) = self.known_line(place, msgid).await? else { return Ok(()) };
+        let buffer = self.buffers.get(place).row.id;
+        if line.kind == "redacted" {
+            return Ok(());
+        }
+        self.incoming.redacted.push((line.id, by.to_owned()));
+        let Some(event) = self.event_of(place, &line).await? else { return Ok(()) };
+        let mut others = Vec::new();
+        if let EventReference::Event(event_id) = &event {
+            others = self.bridge.store.lines_of_event(buffer, event_id).await?;
+            others.retain(|other| other.id != line.id && other.kind != "redacted");
+        }
+        let row = &self.buffers.get(place).row;
+        let (room, creator, is_query) = (row.room, row.creator.clone(), row.kind == BufferKind::Query);
+        let is_there = self.buffers.get(place).speakers.get(&line.sender).is_some();
+        let said_it = !line.own && self.buffers.mapping().same(&line.sender, by);
+        let sender = if said_it && !is_query && is_there {
+            self.ghost(&line.sender).await?.to_string()
+        } else {
+            creator
+        };
+        if others.is_empty() {
+            let reason = strip_irc(reason);
+            let reason = match (said_it, reason.is_empty()) {
+                (true, _) => reason,
+                (false, true) => format!("Taken back by {by}"),
+                (false, false) => format!("Taken back by {by}: {reason}"),
+            };
+            self.incoming.outbox.push(content::take_back_row(room, &sender, &event, &reason));
+        } else if let EventReference::Event(event_id) = event
+            && !line.own
+        {
+            // Only who said it can say it otherwise.
+            let sender = if is_query { sender } else { self.ghost(&line.sender).await?.to_string() };
+            let kind = if line.kind == "notice" { MessageType::Notice } else { MessageType::Text };
+            let text =
+                others.iter().fold(RichText::new(), |text, line| text.line().then(read_irc(&line.text)));
+            let edit = content::in_place_of(content::message(kind, &text, None), &event_id);
+            self.incoming.outbox.push(content::message_row(room, &sender, edit, None));
+        }
+        Ok(())
+    }
+
+    /// The user has taken an event back.
+    pub(super) async fn take_back(&mut self, place: usize, event_id: &str) -> Result<(), StoreError> {
+        let row = &self.buffers.get(place).row;
+        let (buffer, name) = (row.id, row.name.clone());
+        let lines = self.bridge.store.lines_of_event(buffer, event_id).await?;
+        for line in lines.into_iter().filter(|line| line.own && line.kind != "redacted") {
+            if let Some(link) = &mut self.link
+                && let Ok(target) = Target::parse(&name, link.session.isupport())
+            {
+                link.session.redact(&target, &line.msgid);
+            }
+            self.incoming.redacted.push((line.id, line.sender));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! Replies, reactions, typing, bots and relays.
+
+use super::*;
+use rstest::rstest;
+
+const RUST: &str = ":bob!b@h TAGMSG #rust";
+
+fn rust() -> MessageTarget {
+    MessageTarget::Channel { name: "#rust".into(), status: None }
+}
+
+fn bench_with(isupport: &str) -> Bench {
+    Bench::ready_with_caps("message-tags", isupport)
+}
+
+fn target() -> Target {
+    Target::Channel(channel("#rust"))
+}
+
+#[rstest]
+#[case::draft("+draft/reply=x1", Some("x1"), false, false)]
+#[case::specification("+reply=x1", Some("x1"), false, false)]
+#[case::empty("+draft/reply", None, false, false)]
+#[case::a_bot("bot", None, true, false)]
+#[case::a_bot_of_the_draft("draft/bot", None, true, false)]
+#[case::what_a_client_says_of_itself("+bot", None, false, false)]
+#[case::relayed("draft/relaymsg=relay", None, false, true)]
+#[case::relayed_by_the_specification("relaymsg=relay", None, false, true)]
+#[case::nothing("x=y", None, false, false)]
+fn a_message_says_more_than_its_text(
+    #[case] tags: &str,
+    #[case] reply: Option<&str>,
+    #[case] bot: bool,
+    #[case] relayed: bool,
+) {
+    let mut bench = Bench::ready();
+    let events = bench.server(&format!("@{tags} :bob!b@h PRIVMSG #rust :hi"));
+    let [Event::Message { tags, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(*tags, MessageTags { reply: reply.map(str::to_owned), bot, relayed });
+}
+
+#[rstest]
+#[case::reaction("+draft/reply=x1;+draft/react=👍", "👍", false)]
+#[case::of_the_specification("+reply=x1;+react=lol", "lol", false)]
+#[case::taken_back("+draft/reply=x1;+draft/unreact=👍", "👍", true)]
+#[case::taken_back_by_the_specification("+reply=x1;+unreact=:)", ":)", true)]
+fn a_reaction_names_its_message(#[case] tags: &str, #[case] key: &str, #[case] removed: bool) {
+    let events = Bench::ready().server(&format!("@{tags} {RUST}"));
+    let from = Source::parse("bob!b@h");
+    let (msgid, key) = ("x1".to_owned(), key.to_owned());
+    assert_eq!(events, [Event::Reacted { target: rust(), from, own: false, msgid, key, removed }]);
+}
+
+#[rstest]
+#[case::without_a_message("+draft/react=lol")]
+#[case::without_a_reaction("+draft/reply=x1;+draft/react=")]
+#[case::too_long(&format!("+draft/reply=x1;+draft/react={}", "x".repeat(101)))]
+#[case::a_line_break(r"+draft/reply=x1;+draft/react=a\nb")]
+#[case::an_id_with_a_line_break(r"+draft/reply=x\r1;+draft/react=a")]
+#[case::an_id_too_long(&format!("+draft/reply={};+draft/react=x", "x".repeat(301)))]
+#[case::no_state_of_typing("+typing=perhaps")]
+#[case::nothing("x=y")]
+fn tags_that_mean_nothing_are_nothing(#[case] tags: &str) {
+    assert_eq!(Bench::ready().server(&format!("@{tags} {RUST}")), []);
+}
+
+#[rstest]
+#[case::active("active", Typing::Active)]
+#[case::paused("paused", Typing::Paused)]
+#[case::done("done", Typing::Done)]
+fn somebody_types(#[case] value: &str, #[case] typing: Typing) {
+    let mut bench = Bench::ready();
+    let events = bench.server(&format!("@+typing={value} {RUST}"));
+    assert_eq!(events, [Event::Typing { target: rust(), from: Source::parse("bob!b@h"), typing }]);
+    assert_eq!(bench.server(&format!("@+typing={value} :alice!al@h TAGMSG #rust")), [], "our own echo");
+    bench.server("BATCH +h chathistory #rust");
+    assert_eq!(bench.server(&format!("@batch=h;+typing={value} {RUST}")), [], "of the past");
+}
+
+#[rstest]
+#[case::all_allowed(
+    "NETWORK=Test",
+    "@+typing=active TAGMSG #rust",
+    "@+draft/reply=x1;+draft/react=👍 TAGMSG #rust"
+)]
+#[case::all_denied("CLIENTTAGDENY=*", "", "")]
+#[case::all_but_typing("CLIENTTAGDENY=*,-typing", "@+typing=active TAGMSG #rust", "")]
+#[case::typing_denied("CLIENTTAGDENY=typing", "", "@+draft/reply=x1;+draft/react=👍 TAGMSG #rust")]
+#[case::drafts_denied(
+    "CLIENTTAGDENY=draft/reply,draft/react",
+    "@+typing=active TAGMSG #rust",
+    "@+reply=x1;+react=👍 TAGMSG #rust"
+)]
+#[case::replies_denied("CLIENTTAGDENY=*,-draft/react", "", "")]
+#[case::some_allowed("CLIENTTAGDENY=*,-react,-draft/reply", "", "@+draft/reply=x1;+react=👍 TAGMSG #rust")]
+fn what_the_server_denies_is_not_sent(#[case] isupport: &str, #[case] typing: &str, #[case] reaction: &str) {
+    let mut bench = bench_with(isupport);
+    assert_eq!(bench.session.typing(&target(), Typing::Active), !typing.is_empty());
+    assert_eq!(bench.sent().join("\n"), typing);
+    assert_eq!(bench.session.react(&target(), "x1", "👍", false), !reaction.is_empty());
+    assert_eq!(bench.sent().join("\n"), reaction);
+    assert_eq!(bench.session.sends_replies(), !isupport.contains('*') || isupport.contains("-draft/reply"));
+}
+
+#[test]
+fn without_tags_nothing_is_sent() {
+    let mut bench = Bench::ready();
+    assert!(!bench.session.typing(&target(), Typing::Done));
+    assert!(!bench.session.react(&target(), "x1", "x", true));
+    assert!(!bench.session.sends_replies());
+}
+
+#[test]
+fn invariant_3_what_somebody_reacts_with_ends_no_line_and_no_tag() {
+    let mut bench = bench_with("NETWORK=Test");
+    assert!(bench.session.react(&target(), "x;1", "a b\r\nQUIT\0\\", true));
+    assert_eq!(bench.sent(), [r"@+draft/reply=x\:1;+draft/unreact=a\sb\r\nQUIT\\ TAGMSG #rust"]);
+    assert!(!bench.session.react(&target(), "x1", &"x".repeat(101), false));
+}
+
+#[test]
+fn a_message_says_which_one_it_answers() {
+    let mut bench =
+        Bench::ready_with_caps("message-tags batch echo-message labeled-response", "NETWORK=Test");
+    let message = OutgoingMessage {
+        id: MessageId(1),
+        target: target(),
+        kind: MessageKind::Privmsg,
+        text: "yes".into(),
+        reply: Some("x1".into()),
+    };
+    bench.session.message(message.clone()).unwrap();
+    assert_eq!(bench.sent(), ["@label=m1;+draft/reply=x1 PRIVMSG #rust :yes"]);
+    let mut bench = Bench::ready();
+    bench.session.message(message).unwrap();
+    assert_eq!(bench.sent()[0], "PRIVMSG #rust :yes");
+}
+
+#[test]
+fn typing_gives_way_to_everything() {
+    let config = SessionConfig {
+        flood: FloodLimits { burst: 1, interval: Duration::from_secs(10) },
+        ..Bench::config()
+    };
+    let mut bench = Bench::ready_as(config, "message-tags", "NETWORK=Test");
+    bench.say(1, "#rust", "first");
+    assert!(!bench.session.typing(&target(), Typing::Active));
+    bench.wait(Duration::from_mins(1));
+    assert!(bench.session.typing(&target(), Typing::Active));
+    assert!(!bench.session.typing(&target(), Typing::Active), "the first has not left");
+}

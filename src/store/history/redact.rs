@@ -1,0 +1,74 @@
+//! Lines by what both sides call them, and lines that were taken back.
+//!
+//! What was taken back stays as a line that says by whom, without its text and nothing that it is found by.
+
+use sqlx::FromRow;
+
+use super::super::pool::{Tx, execute, on};
+use super::super::{Store, StoreError};
+
+/// A line that has an id on IRC, and its event.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Told {
+    /// Its number.
+    pub id: i64,
+    /// As in [`HistoryLine::kind`](super::HistoryLine::kind).
+    pub kind: String,
+    /// The nick of the one who said it.
+    pub sender: String,
+    /// The text as it was received or sent.
+    pub text: String,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// Its id on IRC.
+    pub msgid: String,
+    /// Its Matrix event, where there is one already.
+    pub event_id: Option<String>,
+    /// It went out from here.
+    pub own: bool,
+}
+
+macro_rules! told {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, kind, sender, text, at, msgid, event_id, direction = 'out' AS own FROM history
+             WHERE msgid IS NOT NULL AND buffer = $1 AND ",
+            $condition,
+            " ORDER BY id"
+        )
+    };
+}
+
+impl Store {
+    /// The line that has this id on IRC.
+    pub async fn line_of_msgid(&self, buffer: i64, msgid: &str) -> Result<Option<Told>, StoreError> {
+        const SQL: &str = told!("msgid = $2");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(msgid).fetch_optional(p).await)?)
+    }
+
+    /// Waits until all that was handed over to be written before is committed, and can be read.
+    pub async fn catch_up_with_writes(&self) -> Result<(), StoreError> {
+        self.write(|_| Box::pin(async { Ok(()) })).await
+    }
+
+    /// The lines with an id on IRC that an event stands for.
+    pub async fn lines_of_event(&self, buffer: i64, event_id: &str) -> Result<Vec<Told>, StoreError> {
+        const SQL: &str = told!("event_id = $2");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(event_id).fetch_all(p).await)?)
+    }
+
+    /// The request that is still to make the event of a line.
+    pub async fn request_of_line(&self, room: i64, line: i64) -> Result<Option<String>, StoreError> {
+        const SQL: &str = "SELECT txn_id FROM outbox WHERE room = $1 AND state = 'queued' AND history = $2";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(line).fetch_optional(p).await)?)
+    }
+}
+
+/// Takes a line back.
+pub(in crate::store) async fn redact(tx: &mut Tx, line: i64, by: &str) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE history SET kind = 'redacted', text = '', target = $2 WHERE id = $1";
+    const FORGET: &str = "DELETE FROM history_search WHERE rowid = $1";
+    execute!(tx, SQL, line, by)?;
+    execute!(tx, FORGET, line)?;
+    Ok(())
+}

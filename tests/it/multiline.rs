@@ -64,14 +64,15 @@ async fn invariant_1_a_message_goes_as_one_batch_and_is_kept_as_one() {
     world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &event).await;
     assert_eq!(said_by_alice(&bob), ["fn main() {", "    loop {}", "}"]);
     assert_eq!((batches(&world), kept(&world).await), (1, vec![text.to_owned()]));
-    let ids = world.database().texts("SELECT msgid FROM history WHERE direction = 'out'").await;
-    assert!(ids[0].starts_with("fake-"), "{ids:?}");
     // What is too long for a line is one message, too, and what is too long for a message is several.
     let long = "word ".repeat(200);
     let longer = (0..25).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
     alice.send_text(&room, long.trim());
     let event = alice.send_text(&room, &longer);
     world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &event).await;
+    // What was said since was stored after the first one's id.
+    let ids = world.database().texts("SELECT msgid FROM history WHERE direction = 'out' ORDER BY id").await;
+    assert!(ids[0].starts_with("fake-"), "{ids:?}");
     assert_eq!(batches(&world), 5);
     let said = said_by_alice(&bob);
     assert_eq!(said[3..said.len() - 25].concat(), long.trim());

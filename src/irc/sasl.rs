@@ -5,7 +5,7 @@
 //!
 //! Invariant 10: the password leaves its [`SecretString`] only to become `AUTHENTICATE` lines, which show nothing
 //! in `Debug`. Whether the connection may carry it is checked by the session before this is reached. Invariant 9:
-//! what a server sends is cut at [`MOST_RECEIVED`]. Invariant 7: nonces are passed in.
+//! what a server sends is cut at `MOST_RECEIVED`. Invariant 7: nonces are passed in.
 //!
 //! Spec: `IRCv3` "SASL Authentication" 3.1 and 3.2; RFC 4422.
 

@@ -54,6 +54,7 @@ fn act(session: &mut Session, what: &str, step: u64, channel: &Channel) {
                 target: Target::Channel(channel.clone()),
                 kind: MessageKind::Privmsg,
                 text: text.to_owned(),
+                reply: None,
             };
             let _ = session.message(message);
         }

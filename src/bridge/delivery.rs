@@ -105,7 +105,9 @@ impl Bridge {
             let rows = self.store.waiting_requests(room, after, AT_ONCE).await?;
             let Some(last) = rows.last() else {
                 let Some(fold) = self.load.drained(room) else { break };
-                self.store.close_fold(room, self.clock.unix_ms()).await?;
+                if self.store.close_fold(room, self.clock.unix_ms()).await? {
+                    self.load.closed(room);
+                }
                 self.load.unfolded(room, &fold);
                 continue;
             };

@@ -207,7 +207,7 @@ impl Bridge {
         }
         let greeting = content::message(MessageType::Notice, &self.console.greeting(permission), None);
         let row = content::message_row(room.id, self.client.bot(), greeting, None);
-        self.store.answer_event(stored.seq, vec![row], self.clock.unix_ms()).await?;
+        self.answer_event(stored.seq, vec![row]).await?;
         self.wake_delivery(room.id);
         Ok(())
     }
@@ -271,7 +271,7 @@ impl Bridge {
             if may_hold_password(&message.body) {
                 rows.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
             }
-            self.store.answer_event(stored.seq, rows, self.clock.unix_ms()).await?;
+            self.answer_event(stored.seq, rows).await?;
             self.wake_delivery(room.id);
             return Ok(());
         }
@@ -296,7 +296,7 @@ impl Bridge {
         if self.console.holds_secret(&call) {
             taken_back.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
         }
-        self.store.answer_event(stored.seq, taken_back, self.clock.unix_ms()).await?;
+        self.answer_event(stored.seq, taken_back).await?;
         self.wake_delivery(room.id);
         // From here on nothing is done twice.
         let answer = if permission == Permission::None {
@@ -306,8 +306,7 @@ impl Bridge {
         };
         let text = content::message(MessageType::Notice, &answer, None);
         let rows = vec![content::message_row(room.id, speaker, text, None)];
-        let answered =
-            self.insist(|| async { Ok(self.store.enqueue(rows.clone(), self.clock.unix_ms()).await?) }).await;
+        let answered = self.insist(|| async { Ok(self.enqueue(rows.clone()).await?) }).await;
         if let Some(Err(error)) = answered {
             tracing::error!(event = %event.event_id, %error, "the answer to a command was lost");
         }

@@ -87,6 +87,11 @@ impl Load {
         }
     }
 
+    /// The row that stands for a room's folded lines waits from now on.
+    pub(super) fn closed(&self, room: i64) {
+        self.added(&[(room, 1)].into(), &BTreeMap::new());
+    }
+
     /// So many requests of a room wait no longer.
     pub(super) fn done(&self, room: i64, requests: usize) {
         if let Some(room) = self.rooms().get_mut(&room) {
@@ -179,6 +184,27 @@ fn with_commas(number: i64) -> String {
 }
 
 impl Bridge {
+    /// Commits requests that belong to no session's reading. They are counted like all others: a room that has less
+    /// waiting than was thought is asked about, and one that has more would grow beyond its bound.
+    pub(in crate::bridge) async fn enqueue(&self, rows: Vec<NewOutbox>) -> Result<(), StoreError> {
+        let new = count(&rows);
+        self.store.enqueue(rows, self.clock.unix_ms()).await?;
+        self.load.added(&new, &BTreeMap::new());
+        Ok(())
+    }
+
+    /// Commits the answer to an event and marks the event as done, together.
+    pub(in crate::bridge) async fn answer_event(
+        &self,
+        seq: i64,
+        rows: Vec<NewOutbox>,
+    ) -> Result<(), StoreError> {
+        let new = count(&rows);
+        self.store.answer_event(seq, rows, self.clock.unix_ms()).await?;
+        self.load.added(&new, &BTreeMap::new());
+        Ok(())
+    }
+
     /// Commits what a session has read. Beyond a room's bound its routine goes to history only.
     pub(in crate::bridge) async fn commit_incoming(
         &self,
@@ -297,6 +323,16 @@ mod tests {
         assert_eq!(load.crowded(&one, 10), [(1, 0)].into());
         load.done(1, 5);
         assert_eq!(load.crowded(&one, 10), [(1, 5)].into(), "until the lane has looked");
+    }
+
+    #[test]
+    fn an_answer_that_is_done_late_takes_no_lines_place() {
+        let load = Load::default();
+        load.added(&count(&[answer()]), &BTreeMap::new());
+        load.added(&count(&[line(MessageType::Text, None)]), &BTreeMap::new());
+        load.done(1, 1);
+        let ten: Vec<NewOutbox> = (0..10).map(|_| line(MessageType::Text, None)).collect();
+        assert_eq!(load.crowded(&ten, 10), [(1, 9)].into());
     }
 
     #[test]

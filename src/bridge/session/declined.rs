@@ -56,7 +56,7 @@ async fn decline_one(bridge: &Bridge, stored: &InboxEvent, reason: &str) -> Resu
     let content = content::message(MessageType::Text, &text, Some(&event.sender));
     let content = content::in_reply_to(content, &event.event_id);
     let row = content::message_row(room.id, &room.creator, content, None);
-    bridge.store.answer_event(stored.seq, vec![row], bridge.clock.unix_ms()).await?;
+    bridge.answer_event(stored.seq, vec![row]).await?;
     bridge.wake_delivery(room.id);
     Ok(())
 }

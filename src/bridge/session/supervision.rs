@@ -56,7 +56,7 @@ async fn tell(bridge: &Bridge, user_id: &str, network_room: i64) {
     );
     let content = content::message(MessageType::Text, &text, Some(user_id));
     let row = content::message_row(network_room, bridge.client.bot(), content, None);
-    match bridge.store.enqueue(vec![row], bridge.clock.unix_ms()).await {
+    match bridge.enqueue(vec![row]).await {
         Ok(()) => bridge.wake_delivery(network_room),
         Err(error) => tracing::error!(%error, "a user could not be told that a session failed"),
     }

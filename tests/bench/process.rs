@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
+use crate::it::support::ports::free_port;
+
 /// How long it may take to come to rest.
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -30,7 +32,7 @@ impl Towline {
     pub(crate) fn configure(directory: &Path, homeserver: &str, database: &str, ircd: SocketAddr) -> Self {
         let key = directory.join("towline.key");
         std::fs::write(&key, towline::config::secret::key_line(&[7; 32])).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let text = format!(
             "homeserver: {{ url: \"{homeserver}\", domain: test.local }}\n\
              appservice: {{ as_token: as-token, hs_token: hs-token, listen: \"127.0.0.1:{port}\" }}\n\

@@ -10,6 +10,10 @@ use std::time::Duration;
 #[path = "../rig/rig.rs"]
 #[expect(dead_code, reason = "the end-to-end tests and this share the rig; neither uses all of it")]
 mod rig;
+#[path = "../it/support"]
+mod support {
+    pub(crate) mod ports;
+}
 
 use rig::irc::IrcPerson;
 use rig::town::{PASSWORD, Town, ghost};

@@ -31,6 +31,7 @@ mod support {
     pub(crate) mod database;
     pub(crate) mod homeserver;
     pub(crate) mod ircd;
+    pub(crate) mod ports;
     pub(crate) mod proxy;
     pub(crate) mod random;
 }

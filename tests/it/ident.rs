@@ -5,11 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::bridge::World;
 use crate::support::homeserver::LIMIT;
-
-/// A port that nobody has.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use crate::support::ports::free_port;
 
 /// What the bridge answers about a connection between its port and the server's.
 async fn ask(port: u16, ours: u16, theirs: u16) -> String {

@@ -18,8 +18,20 @@ use tokio::sync::Semaphore;
 use crate::support::database::TestDatabase;
 use crate::support::homeserver::{Fault, Homeserver, NewRoom, Options, TestUser};
 use crate::support::ircd::{self, Ircd};
+use crate::support::ports::free_port;
 
 mod proxy;
+
+#[test]
+fn a_port_is_given_once_and_the_kernel_gives_it_to_nobody() {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let kernels: u16 = range.split_whitespace().next().unwrap().parse().unwrap();
+    let takers: Vec<_> = (0..4).map(|_| std::thread::spawn(|| [(); 150].map(|()| free_port()))).collect();
+    let ports: Vec<u16> = takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect();
+    let different: std::collections::BTreeSet<_> = ports.iter().collect();
+    assert_eq!(different.len(), ports.len());
+    assert!(ports.iter().all(|port| *port < kernels), "{ports:?}, and the kernel gives from {kernels}");
+}
 
 /// What a bridge's HTTP client does, as bare as possible.
 struct Api {

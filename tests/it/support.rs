@@ -5,5 +5,6 @@ pub(crate) mod clock;
 pub(crate) mod database;
 pub(crate) mod homeserver;
 pub(crate) mod ircd;
+pub(crate) mod ports;
 pub(crate) mod proxy;
 pub(crate) mod random;

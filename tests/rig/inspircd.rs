@@ -9,8 +9,8 @@ use rcgen::{
 };
 use tokio::net::TcpStream;
 
-use super::free_port;
 use super::process::{Process, command};
+use crate::support::ports::free_port;
 
 /// A running InspIRCd.
 pub(crate) struct Inspircd {
@@ -75,6 +75,9 @@ impl Inspircd {
             true
         };
         self.process.wait_ready(ready).await;
+        // It goes on without a port that it does not get, and then another server answers there.
+        let said = std::fs::read_to_string(self.directory.join("output.log")).unwrap();
+        assert!(!said.contains("failed to bind"), "InspIRCd did not get its ports:\n{said}");
     }
 }
 

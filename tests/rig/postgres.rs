@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::free_port;
 use super::process::{Process, command, is_root};
+use crate::support::ports::free_port;
 
 /// A running PostgreSQL.
 pub(crate) struct Postgres {

@@ -22,12 +22,6 @@ pub(crate) const START_LIMIT: Duration = Duration::from_mins(2);
 /// How long a condition may take to become true.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// A loopback port that is free now.
-pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// An HTTP client that trusts nobody: everything here is plain HTTP on loopback.
 #[expect(clippy::disallowed_methods, reason = "the people's client and not the bridge's")]
 pub(crate) fn http_client() -> reqwest::Client {

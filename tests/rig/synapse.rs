@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::http_client;
 use super::process::{Process, command};
-use super::{free_port, http_client};
+use crate::support::ports::free_port;
 
 /// The server name of the rig's homeserver.
 pub(crate) const SERVER_NAME: &str = "test.local";

@@ -5,11 +5,12 @@ use std::process::ExitStatus;
 
 use tokio::net::TcpStream;
 
+use super::START_LIMIT;
 use super::inspircd::Inspircd;
 use super::process::{Process, command};
 use super::synapse::{Plan, SERVER_NAME};
 use super::znc::Znc;
-use super::{START_LIMIT, free_port};
+use crate::support::ports::free_port;
 
 /// The bridge: initialised, and running or not.
 pub(crate) struct Towline {

@@ -6,10 +6,10 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use super::free_port;
 use super::inspircd::Inspircd;
 use super::irc::IrcPerson;
 use super::process::{Process, command, is_root};
+use crate::support::ports::free_port;
 
 /// The user that the bouncer has, and their password.
 const USER: &str = "alice";

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use towline::matrix::registration::Registration;
 
 use super::Set;
+use crate::support::ports::free_port;
 
 /// A homeserver that grants everything except what it is told to refuse.
 struct Homeserver {
@@ -99,10 +100,6 @@ async fn ping(registration: &Registration, body: &Value) -> Response {
         Err(_) => (502, json!({ "errcode": "M_CONNECTION_FAILED", "error": "connection refused" })),
     };
     (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response()
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A set whose homeserver knows its registration, apart from `change`.

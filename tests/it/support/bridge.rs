@@ -16,6 +16,7 @@ use super::clock::TestClock;
 use super::database::TestDatabase;
 use super::homeserver::{self, Homeserver, TestUser};
 use super::ircd::{self, Ircd};
+use super::ports::free_port;
 use super::proxy::Proxy;
 
 /// Everything that a conversation needs. The bridge can be stopped and started again on the same database.
@@ -354,8 +355,7 @@ impl World {
     }
 
     fn start_command(&self, mut command: tokio::process::Command) -> BridgeProcess {
-        // Nobody else takes the port meanwhile: the system gives each out once in a long while.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let file = self.directory.path().join("config.yaml");
         std::fs::write(&file, self.config_text(&format!("127.0.0.1:{port}"))).unwrap();
         self.set_appservice_url(format!("http://127.0.0.1:{port}"));

@@ -29,6 +29,7 @@ use self::core::Core;
 pub(crate) use self::faults::{Fault, Faults};
 pub(crate) use self::room::Event;
 pub(crate) use self::user::{NewRoom, TestUser};
+use super::ports::free_port;
 
 /// How long an observer waits for its condition.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -159,9 +160,10 @@ impl Drop for Homeserver {
 }
 
 impl Homeserver {
-    /// Starts on a random loopback port.
+    /// Starts on a loopback port of its own.
     pub(crate) async fn start(options: Options) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // It may stop, and must find its port again.
+        let listener = TcpListener::bind(("127.0.0.1", free_port())).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             core: Mutex::new(Core::new(options)),

@@ -29,6 +29,7 @@ use self::connection::Out;
 use self::network::{Hearing, Network};
 pub(crate) use self::person::{Heard, Person};
 use super::homeserver::LIMIT;
+use super::ports::free_port;
 
 /// What the server is told at its start.
 #[derive(Debug, Clone)]
@@ -160,9 +161,10 @@ impl Drop for Ircd {
 }
 
 impl Ircd {
-    /// Starts on a random loopback port.
+    /// Starts on a loopback port of its own.
     pub(crate) async fn start(options: Options) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // It may stop, and must find its port again.
+        let listener = TcpListener::bind(("127.0.0.1", free_port())).await.unwrap();
         let by_tls = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ircd = Self {
             address: listener.local_addr().unwrap(),

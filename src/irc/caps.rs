@@ -47,7 +47,7 @@ pub const WANTED: [&str; 26] = [
 ];
 
 /// What a capability is of no use without.
-fn needs(name: &str) -> &'static [&'static str] {
+pub(super) fn needs(name: &str) -> &'static [&'static str] {
     match name {
         "labeled-response" | "draft/multiline" => &["batch", "message-tags"],
         "draft/message-redaction" | "draft/relaymsg" => &["message-tags"],
@@ -56,7 +56,7 @@ fn needs(name: &str) -> &'static [&'static str] {
     }
 }
 
-const MOST_OFFERED: usize = 256;
+pub(super) const MOST_OFFERED: usize = 256;
 
 /// The names in one `CAP REQ`: 512 bytes less the command, and less what the server puts before its answer.
 const REQUEST_BYTES: usize = 400;

@@ -25,10 +25,10 @@ use super::modes::ModeChanges;
 use member::{Member, Members};
 
 /// More channels than any network lets one user enter.
-const MOST_CHANNELS: usize = 4096;
+pub(super) const MOST_CHANNELS: usize = 4096;
 
 /// All lists of a session together. With a hundred channels of the largest networks it is a tenth of this.
-const MOST_MEMBERSHIPS: usize = 1_000_000;
+pub(super) const MOST_MEMBERSHIPS: usize = 1_000_000;
 
 #[derive(Debug, Default)]
 struct Data {

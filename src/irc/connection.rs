@@ -25,7 +25,7 @@ pub const MOST_MESSAGES: usize = 256;
 const CHUNK: usize = 4096;
 
 /// Bytes that are written and still held.
-const MOST_WRITTEN: usize = 64 * 1024;
+pub(super) const MOST_WRITTEN: usize = 64 * 1024;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::names::CaseMapping;
 
 /// No network sends a third of this; more is refused so that a server cannot fill the memory.
-const MOST_TOKENS: usize = 256;
+pub(super) const MOST_TOKENS: usize = 256;
 
 /// How many membership prefixes fit in a member's bits.
 pub const MOST_PREFIXES: usize = 8;

@@ -11,6 +11,10 @@ macro_rules! numerics {
             pub const $name: u16 = $code;
         )*
 
+        /// All of them, with their names.
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, u16)] = &[$((stringify!($name), $code)),*];
+
         /// The numeric's name in the specifications, `ERR_NICKNAMEINUSE` for 433.
         #[must_use]
         pub fn name(code: u16) -> Option<&'static str> {

@@ -48,7 +48,7 @@ const CLASSES: usize = 5;
 const PACED: [Class; CLASSES - 1] = [Class::Interactive, Class::History, Class::Join, Class::Background];
 
 /// How many lines of each class may wait.
-const CAPACITY: [usize; CLASSES] = [256, 512, 64, 4096, 256];
+pub(super) const CAPACITY: [usize; CLASSES] = [256, 512, 64, 4096, 256];
 
 /// There is no room for the line; the owner keeps it and tries later, or says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

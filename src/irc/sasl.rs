@@ -35,7 +35,7 @@ pub struct Credentials {
 const CHUNK: usize = 400;
 
 /// What a server may send in one message, in bytes of base64: many times what any mechanism needs.
-const MOST_RECEIVED: usize = 8 * CHUNK;
+pub(super) const MOST_RECEIVED: usize = 8 * CHUNK;
 
 /// A way to prove who one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::labels::Label;
 use super::multiline::Gathering;
 
 /// Servers have one or two open at a time.
-const MOST_OPEN: usize = 64;
+pub(super) const MOST_OPEN: usize = 64;
 
 /// What the end of a batch ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

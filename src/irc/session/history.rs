@@ -20,7 +20,7 @@ use super::outgoing::{Outgoing, Target};
 use super::{Session, State};
 
 /// Requests that wait or are not answered.
-const MOST_REQUESTS: usize = 64;
+pub(super) const MOST_REQUESTS: usize = 64;
 /// Targets in one answer: more than any `limit` of ours asks for.
 const MOST_TARGETS: usize = 1000;
 /// Silence after which a request counts as refused.

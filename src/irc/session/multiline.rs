@@ -22,9 +22,9 @@ use super::event::{Event, MessageId, Origin};
 use super::outgoing::{Outgoing, SendError, Target};
 
 /// What one event may hold, with room for its HTML. Servers allow some kilobytes.
-const MOST_BYTES: usize = 16 * 1024;
+pub(super) const MOST_BYTES: usize = 16 * 1024;
 /// Lines of one message that we send at a time.
-const MOST_LINES: usize = 100;
+pub(super) const MOST_LINES: usize = 100;
 
 /// How long a message may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

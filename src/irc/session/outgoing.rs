@@ -150,13 +150,13 @@ pub(super) enum Outgoing {
 }
 
 /// A flush is cut here, so that what the owner holds at a time is bounded with flood control off.
-const MOST_LINES: usize = 64;
+pub(super) const MOST_LINES: usize = 64;
 
 /// While more messages wait, a fence closes after so many: a PING for each line would halve the rate.
 const FENCED: usize = 4;
 
 /// Messages that may be on their way without confirmation.
-const MOST_UNCONFIRMED: usize = 2048;
+pub(super) const MOST_UNCONFIRMED: usize = 2048;
 
 /// A line with its CRLF.
 pub(super) const LINE: usize = 512;

@@ -28,8 +28,8 @@ use super::nicks::cut;
 use super::{Session, State};
 
 /// Between two looks: it doubles.
-const FIRST_LOOK: Duration = Duration::from_secs(15);
-const LAST_LOOK: Duration = Duration::from_mins(10);
+pub(super) const FIRST_LOOK: Duration = Duration::from_secs(15);
+pub(super) const LAST_LOOK: Duration = Duration::from_mins(10);
 /// A login and a netsplit need a moment until all servers know of it.
 const SERVICES_SOON: Duration = Duration::from_secs(5);
 const SERVICES_AGAIN: Duration = Duration::from_hours(1);

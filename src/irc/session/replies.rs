@@ -17,7 +17,7 @@ use super::{Session, State};
 /// So many answers at once …
 const BURST: u32 = 3;
 /// … and then one in each of these.
-const INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 /// What is echoed of a `PING` is cut here: nobody makes us say much.
 const LONGEST_ECHO: usize = 64;
 

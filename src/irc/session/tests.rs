@@ -17,6 +17,7 @@ mod regain;
 mod registration;
 mod replies;
 mod robustness;
+mod support;
 mod tags;
 mod timers;
 

@@ -13,15 +13,15 @@ use super::event::{Event, Verdict};
 use super::{Expelled, Session, State};
 
 /// From the connection to 001.
-const REGISTRATION: Duration = Duration::from_mins(1);
+pub(super) const REGISTRATION: Duration = Duration::from_mins(1);
 /// From 001 to the end of the greeting, on a server that does not end it.
 const GREETING: Duration = Duration::from_secs(10);
 /// Silence until we ask whether the server is there.
-const IDLE: Duration = Duration::from_secs(90);
+pub(super) const IDLE: Duration = Duration::from_secs(90);
 /// Silence after that.
-const ANSWER: Duration = Duration::from_secs(30);
+pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// A server that talks but does not answer PING.
-const FENCE: Duration = Duration::from_mins(2);
+pub(super) const FENCE: Duration = Duration::from_mins(2);
 /// From the news that we are banned to the end of the connection.
 const EXPULSION: Duration = Duration::from_secs(5);
 /// From QUIT to the end of the connection.

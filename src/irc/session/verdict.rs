@@ -18,12 +18,12 @@ const HOUR: Duration = Duration::from_hours(1);
 
 /// How long a ban is waited out that names no time, and within which bounds one that does.
 const BAN: Duration = HOUR;
-const BAN_BOUNDS: RangeInclusive<Duration> = MINUTE.saturating_mul(5)..=HOUR.saturating_mul(24);
+pub(super) const BAN_BOUNDS: RangeInclusive<Duration> = MINUTE.saturating_mul(5)..=HOUR.saturating_mul(24);
 /// The same for a throttle.
-const THROTTLE_BOUNDS: RangeInclusive<Duration> = SECOND.saturating_mul(10)..=HOUR;
+pub(super) const THROTTLE_BOUNDS: RangeInclusive<Duration> = SECOND.saturating_mul(10)..=HOUR;
 
 /// The first entry that has a word in the text decides; bans stand before what they may be for.
-const TABLE: [(&[&str], Verdict); 7] = [
+pub(super) const TABLE: [(&[&str], Verdict); 7] = [
     (
         &[
             "sasl access only",

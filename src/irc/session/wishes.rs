@@ -29,7 +29,7 @@ use crate::irc::random::Jitter;
 use crate::names::{CaseMap, CaseMapping, Channel, Key};
 
 /// More wanted channels than any network lets one user enter.
-const MOST_WISHES: usize = 4096;
+pub(super) const MOST_WISHES: usize = 4096;
 
 /// Bytes of a reason that are kept; no server's own words are longer than its lines.
 const LONGEST_REASON: usize = 400;
@@ -95,13 +95,13 @@ pub enum Standing<'a> {
 }
 
 /// The first wait and the longest, and what else helps.
-struct Policy {
-    waits: Option<(Duration, Duration)>,
-    on: &'static [Trigger],
+pub(super) struct Policy {
+    pub(super) waits: Option<(Duration, Duration)>,
+    pub(super) on: &'static [Trigger],
 }
 
 /// What a refusal asks for. Where modes may change without a word to us, it is tried again once in a while.
-fn policy(code: u16, reason: &str) -> Policy {
+pub(super) fn policy(code: u16, reason: &str) -> Policy {
     let says = |words: &[&str]| {
         let reason = reason.to_ascii_lowercase();
         words.iter().any(|word| reason.contains(word))

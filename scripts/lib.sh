@@ -75,6 +75,23 @@ need_cargo_fuzz() {
     fi
 }
 
+# need_ngircd: a second IRC server, in target/tools/ngircd: Debian has it conflict with InspIRCd.
+need_ngircd() {
+    local tools="$root/target/tools/ngircd"
+    export TOWLINE_NGIRCD="$tools/usr/sbin/ngircd"
+    need_debian libgnutls30 libident libpam0g zlib1g
+    [[ ! -x $TOWLINE_NGIRCD ]] || return 0
+    progress "Unpacking ngIRCd (Debian) into target/tools"
+    mkdir -p "$tools"
+    (
+        cd "$tools" || exit
+        # A new machine has no lists of packages.
+        apt-get -q download ngircd >/dev/null 2>&1 || ((EUID)) || quietly apt-get -q update
+        [[ -n $(compgen -G 'ngircd_*.deb') ]] || quietly apt-get -q download ngircd
+        quietly dpkg-deb -x ngircd_*.deb .
+    )
+}
+
 # need_synapse: a homeserver in target/venv, for tests/rig.
 need_synapse() {
     local venv="$root/target/venv" wanted='matrix-synapse==1.163.*'

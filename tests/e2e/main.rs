@@ -1,5 +1,5 @@
-//! The end-to-end tests: the real binary between a real Synapse and a real InspIRCd, with Atheme for SASL and ZNC as
-//! a bouncer.
+//! The end-to-end tests: the real binary between a real Synapse and a real InspIRCd, with Atheme for SASL, ZNC as a
+//! bouncer, and ngIRCd as the plain server.
 //!
 //! `scripts/test --only e2e` installs the servers and runs these. Each test has servers of its own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -10,6 +10,7 @@ mod conversations;
 mod crash;
 mod logins;
 mod nicks;
+mod plain;
 mod restarts;
 mod scene;
 mod servers;

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 
 use super::START_LIMIT;
 use super::inspircd::Inspircd;
+use super::ngircd::Ngircd;
 use super::process::{Process, command};
 use super::synapse::{Plan, SERVER_NAME};
 use super::znc::Znc;
@@ -33,17 +34,27 @@ pub(crate) struct NetworkEntry {
     pub(crate) more: String,
 }
 
+/// InspIRCd minds no flood here, and its people are in a hurry.
+const UNHINDERED: &str = "    flood: { burst: 100, interval_ms: 1 }\n";
+
 impl NetworkEntry {
     /// The rig's server without TLS.
     pub(crate) fn plain(slug: &'static str, name: &'static str, inspircd: &Inspircd) -> Self {
         let server = format!("{{ host: 127.0.0.1, port: {}, tls: false }}", inspircd.port);
+        Self { slug, name, server, more: UNHINDERED.to_owned() }
+    }
+
+    /// The server that can hardly do more than RFC 2812, which slows down who talks too fast.
+    pub(crate) fn ngircd(slug: &'static str, name: &'static str, ngircd: &Ngircd) -> Self {
+        let server = format!("{{ host: 127.0.0.1, port: {}, tls: false }}", ngircd.port);
         Self { slug, name, server, more: String::new() }
     }
 
     /// The rig's server through a bouncer.
     pub(crate) fn znc(slug: &'static str, name: &'static str, znc: &Znc) -> Self {
         let server = format!("{{ host: 127.0.0.1, port: {}, tls: false }}", znc.port);
-        let more = format!("    password: \"{}\"\n    plaintext_credentials: true\n", znc.password);
+        let password = &znc.password;
+        let more = format!("    password: \"{password}\"\n    plaintext_credentials: true\n{UNHINDERED}");
         Self { slug, name, server, more }
     }
 
@@ -51,7 +62,7 @@ impl NetworkEntry {
     pub(crate) fn tls(slug: &'static str, name: &'static str, inspircd: &Inspircd) -> Self {
         let (port, ca) = (inspircd.tls_port, inspircd.ca_file().display().to_string());
         let server = format!("{{ host: localhost, port: {port}, tls: true, ca_file: \"{ca}\" }}");
-        Self { slug, name, server, more: String::new() }
+        Self { slug, name, server, more: UNHINDERED.to_owned() }
     }
 }
 
@@ -76,10 +87,9 @@ impl Towline {
         let mut text = std::fs::read_to_string(&config).unwrap();
         text.push_str("\nnetworks:\n");
         for NetworkEntry { slug, name, server, more } in networks {
-            // The rig's server minds no flood, and its people are in a hurry.
             let entry = format!(
                 "  {slug}:\n    name: {name}\n    servers:\n      - {server}\n    allow_private: true\n    \
-                 flood: {{ burst: 100, interval_ms: 1 }}\n    connections: {{ interval: 0 }}\n{more}"
+                 connections: {{ interval: 0 }}\n{more}"
             );
             text.push_str(&entry);
         }

@@ -1,4 +1,4 @@
-//! The channels that we are in: members, topic, modes.
+//! The channels that we are in: members, topic, key.
 //!
 //! Not what the user wants to be in, and no events; the session tells what changed. A member costs four bytes: the
 //! number of a nick that the network's sessions share, and the bits of its prefixes. The lists are each session's
@@ -15,8 +15,6 @@ mod view;
 
 pub use interner::NickPool;
 pub use view::ChannelState;
-
-use std::collections::BTreeMap;
 
 use crate::names::{CaseMap, CaseMapping};
 
@@ -35,13 +33,20 @@ struct Data {
     name: String,
     topic: Option<String>,
     key: Option<String>,
-    modes: BTreeMap<char, Option<String>>,
     members: Members,
     /// The names that 353 has told since the last 366.
     collecting: Option<Members>,
 }
 
 impl Data {
+    /// Whether somebody is in it, by the list or by as much of the next one as has come.
+    fn has(&self, nick: u32) -> bool {
+        [Some(&self.members), self.collecting.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|list| list.get(nick).is_some())
+    }
+
     fn lists(&mut self) -> impl Iterator<Item = &mut Members> {
         [Some(&mut self.members), self.collecting.as_mut()].into_iter().flatten()
     }
@@ -166,7 +171,14 @@ impl Channels {
         }
         let mut nicks = self.pool.lock(self.map.mapping());
         if let Some(data) = self.map.get_mut(channel) {
-            data.lists().for_each(|list| list.insert(&mut nicks, nick, 0));
+            // Whoever was thought to be there has left unnoticed, and their status with them.
+            let known = nicks.find(nick);
+            for list in data.lists() {
+                if let Some(number) = known {
+                    list.change(number, |_| 0);
+                }
+                list.insert(&mut nicks, nick, 0);
+            }
         }
     }
 
@@ -185,9 +197,18 @@ impl Channels {
 
     /// Somebody is gone from all channels; returns those in which they were.
     pub fn remove_everywhere(&mut self, nick: &str) -> Vec<String> {
-        let names = self.of(nick);
-        for name in &names {
-            self.remove(name, nick);
+        let mut nicks = self.pool.lock(self.map.mapping());
+        let Some(number) = nicks.find(nick) else {
+            return Vec::new();
+        };
+        let mut names = Vec::new();
+        for data in self.map.values_mut() {
+            // Also from a list that is not whole yet.
+            let found =
+                data.lists().fold(false, |found, list| list.remove(&mut nicks, number).is_some() | found);
+            if found {
+                names.push(data.name.clone());
+            }
         }
         names
     }
@@ -198,11 +219,7 @@ impl Channels {
         let Some(number) = self.pool.lock(self.map.mapping()).find(nick) else {
             return Vec::new();
         };
-        self.map
-            .values()
-            .filter(|data| data.members.get(number).is_some())
-            .map(|data| data.name.clone())
-            .collect()
+        self.map.values().filter(|data| data.has(number)).map(|data| data.name.clone()).collect()
     }
 
     /// Somebody has another nick; returns the channels in which they are. Where somebody of that nick was thought to
@@ -294,26 +311,17 @@ impl Channels {
                     }
                 }
                 (ModeKind::Member | ModeKind::List, _) => {}
-                (_, argument) if change.set => {
-                    if change.letter == 'k' {
-                        data.key.clone_from(argument);
-                    }
-                    data.modes.insert(change.letter, argument.clone());
+                (_, argument) if change.letter == 'k' => {
+                    data.key = argument.clone().filter(|_| change.set);
                 }
-                _ => {
-                    if change.letter == 'k' {
-                        data.key = None;
-                    }
-                    data.modes.remove(&change.letter);
-                }
+                _ => {}
             }
         }
     }
 
-    /// Forgets a channel's flags, before 324 tells them all.
+    /// Forgets a channel's key, before 324 tells all of its modes.
     pub fn clear_modes(&mut self, channel: &str) {
         if let Some(data) = self.map.get_mut(channel) {
-            data.modes.clear();
             data.key = None;
         }
     }

@@ -36,11 +36,6 @@ impl<'a> ChannelState<'a> {
         self.data.key.as_deref()
     }
 
-    /// The flags that are set, as far as `MODE` told them, with their arguments.
-    pub fn modes(&self) -> impl Iterator<Item = (char, Option<&'a str>)> + use<'a> {
-        self.data.modes.iter().map(|(letter, argument)| (*letter, argument.as_deref()))
-    }
-
     /// Nicks with their prefixes, highest first ("@+"), in no order that means anything.
     pub fn members(&self) -> impl Iterator<Item = (Arc<str>, String)> + use<'a> {
         let channels = self.channels;

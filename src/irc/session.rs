@@ -295,12 +295,27 @@ impl Session {
         }
     }
 
-    /// Leaves a channel, and no longer wants to be in it.
-    pub fn part(&mut self, channel: &Channel, reason: &str) {
-        let is_coming = self.wishes.forget(channel.as_str());
-        if self.state == State::Ready && (is_coming || self.channels.contains(channel.as_str())) {
+    /// Leaves a channel, and no longer wants to be in it. Returns the channels that have led there, which are no
+    /// longer wanted either.
+    pub fn part(&mut self, channel: &Channel, reason: &str) -> Vec<Channel> {
+        let name = channel.as_str();
+        let is_coming = self.wishes.forget(name);
+        if self.state == State::Ready && self.channels.contains(name) {
             self.queue_line(Class::Interactive, Line::part(channel, reason));
+        } else if is_coming {
+            self.wishes.leave_when_in(name, reason);
         }
+        let leading = self.wishes.leading_to(name);
+        for one in &leading {
+            self.wishes.forget(one.as_str());
+        }
+        leading
+    }
+
+    /// Whether the user has left the channel before the server let us in.
+    #[must_use]
+    pub fn is_leaving(&self, channel: &str) -> bool {
+        self.wishes.leaving(channel).is_some()
     }
 
     /// The channels that the user wants to be in, by name, and how we stand with each.

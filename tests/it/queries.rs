@@ -41,6 +41,19 @@ async fn a_message_from_a_nick_opens_a_room_of_two_and_its_answer_goes_back() {
     assert_eq!((wave.sender.as_str(), &wave.content["msgtype"]), (BOB, &"m.emote".into()));
 }
 
+/// It was shown nowhere, and its answer began a conversation.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_to_somebody_new_from_another_client_opens_a_room() {
+    let world = World::start().await;
+    let (alice, _, _) = world.connected_user("alice").await;
+    world.ircd.send_raw("alice", b":alice!alice@host PRIVMSG bob :on my way\r\n");
+    let room = entered(&world, &alice).await;
+    world.homeserver.wait_event(&room, says("on my way")).await;
+    let bob = world.ircd.person("bob");
+    bob.say("alice", "good");
+    assert_eq!(world.homeserver.wait_message(&room, "good").await.sender, BOB);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_10_what_services_say_stands_in_the_network_room_and_passwords_nowhere() {
     let world = World::start().await;

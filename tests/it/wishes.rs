@@ -56,6 +56,43 @@ async fn an_invitation_opens_the_channel_that_was_closed() {
     world.ircd.wait_joined("#closed", "alice").await;
 }
 
+/// One was in it, and could say nothing there: "you have left".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_was_left_is_wanted_again_by_whoever_enters_it() {
+    let mut world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    alice.leave(&room);
+    world.ircd.wait_parted("#rust", "alice").await;
+    alice.send_text(&control, "raw JOIN #rust");
+    world.ircd.wait_joined("#rust", "alice").await;
+    world.homeserver.wait_member(&room, alice.id(), "invite").await;
+    alice.join(&room).await;
+    alice.send_text(&room, "back again");
+    bob.wait_text("back again").await;
+    world.stop_bridge().await;
+    world.ircd.wait_parted("#rust", "alice").await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#rust", "alice").await;
+}
+
+/// Each pair of JOIN and PART made a room, without end.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_9_channels_that_one_is_made_to_enter_and_leave_are_bounded() {
+    let world = World::builder().config("limits: { channels_per_session: 2 }\n").start().await;
+    let (_alice, _, network) = world.connected_user("alice").await;
+    for number in 0..25 {
+        let lines = format!(":alice!alice@host JOIN #{number}\r\n:alice!alice@host PART #{number}\r\n");
+        world.ircd.send_raw("alice", lines.as_bytes());
+    }
+    let told = |event: &Event| event.body().contains("You are in #24 now, but not here");
+    world.homeserver.wait_event(&network, told).await;
+    let rooms =
+        (0..25).filter(|number| !world.homeserver.rooms_named(&format!("#{number} (FakeNet)")).is_empty());
+    assert_eq!(rooms.count(), 20);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_kicked_comes_back_once_after_a_pause() {
     let world = World::start().await;

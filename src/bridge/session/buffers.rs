@@ -10,6 +10,9 @@ use super::Actor;
 use crate::names::{CaseMap, CaseMapping, Channel, Key};
 use crate::store::{Buffer, BufferKind, Store, StoreError};
 
+/// So many channels may have rooms for each that may be wanted.
+const LEFT_CHANNELS: usize = 10;
+
 /// A buffer with what only the running session knows of it.
 pub(super) struct OpenBuffer {
     pub(super) row: Buffer,
@@ -158,11 +161,25 @@ impl Buffers {
 
     /// How many channels should be joined.
     pub(super) fn wanted_channels(&self) -> usize {
-        self.list.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel && buffer.row.wanted).count()
+        self.channels().filter(|buffer| buffer.row.wanted).count()
+    }
+
+    /// All channels that have rooms, left ones too.
+    fn channels(&self) -> impl Iterator<Item = &OpenBuffer> {
+        self.list.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel)
     }
 }
 
 impl Actor {
+    /// Whether one more channel may be wanted: one that has a buffer, or else a new one. What was left counts, too,
+    /// though less: who enters and leaves ever new channels would have rooms made without end (invariant 9).
+    pub(super) fn has_room_for_channel(&self, known: Option<usize>) -> bool {
+        let most = self.bridge.config.limits.channels_per_session as usize;
+        let has_room =
+            known.is_some() || self.buffers.channels().count() < most.saturating_mul(LEFT_CHANNELS);
+        self.buffers.wanted_channels() < most && has_room
+    }
+
     /// Follows the casemapping of the server.
     pub(super) fn follow_casemapping(&mut self) {
         let Some(link) = &self.link else { return };
@@ -209,11 +226,10 @@ impl Actor {
         let Some(place) = self.buffers.find(asked) else {
             return Ok(());
         };
-        let id = self.buffers.get(place).row.id;
         if self.buffers.find(channel).is_some_and(|other| other != place) {
-            self.buffers.get_mut(place).row.wanted = false;
-            return self.bridge.store.set_wanted(id, false).await;
+            return self.set_wanted(place, false).await;
         }
+        let id = self.buffers.get(place).row.id;
         let folded = self.buffers.mapping().fold(channel);
         self.bridge.store.rename_buffer(id, channel, &folded).await?;
         self.buffers.rename(place, channel);

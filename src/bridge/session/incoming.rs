@@ -207,19 +207,28 @@ impl Actor {
     }
 
     async fn on_own_join(&mut self, channel: &str) -> Result<(), StoreError> {
-        let most = self.bridge.config.limits.channels_per_session as usize;
-        let place = match self.buffers.find(channel) {
-            Some(place) => place,
-            None if self.buffers.wanted_channels() >= most => {
-                let text =
-                    format!("You are in {channel} now, but not here: this bridge allows {most} channels.");
-                self.alert(&RichText::plain(text));
-                return Ok(());
+        let known = self.buffers.find(channel);
+        let is_wanted = known.is_some_and(|place| self.buffers.get(place).row.wanted);
+        let is_leaving = self.link.as_ref().is_some_and(|link| link.session.is_leaving(channel));
+        if !is_wanted && !is_leaving && !self.has_room_for_channel(known) {
+            let text = format!(
+                "You are in {channel} now, but not here: this bridge allows no more channels. To be out of it, type "
+            );
+            self.alert(&RichText::plain(text).code(format!("raw PART {channel}")).text("."));
+            return Ok(());
+        }
+        let place = match known {
+            Some(place) if is_wanted || is_leaving => place,
+            None if is_leaving => return Ok(()),
+            // A forward, an operator, services or a line of the user's own: we are in it, so it is wanted, perhaps again.
+            _ => {
+                let place = self.open_buffer(BufferKind::Channel, channel, None).await?;
+                self.invite_owner(place);
+                place
             }
-            None => self.open_buffer(BufferKind::Channel, channel, None).await?,
         };
         let buffer = self.buffers.get_mut(place);
-        (buffer.parting, buffer.refused) = (false, None);
+        (buffer.parting, buffer.refused) = (is_leaving, None);
         self.end_gap(place).await?;
         // The room comes into being although nobody speaks yet.
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
@@ -254,9 +263,7 @@ impl Actor {
             self.enter(place);
             return Ok(());
         }
-        buffer.row.wanted = false;
-        let id = buffer.row.id;
-        self.bridge.store.set_wanted(id, false).await
+        self.set_wanted(place, false).await
     }
 
     /// A channel's members are known: ghosts of those who went while we were not there go, too.
@@ -295,15 +302,9 @@ impl Actor {
             MessageTarget::Own => {
                 let nick = line.from.nick.clone();
                 let open = self.buffers.find(&nick);
-                let is_talk = matches!(line.kind, IncomingKind::Privmsg | IncomingKind::Action);
-                // A notice opens no conversation; neither do services and servers.
-                let is_new_talk = open.is_none()
-                    && is_talk
-                    // Nobody has this nick who could be answered.
-                    && !line.tags.relayed
-                    && !line.from.is_server()
-                    && !wording::is_service(&nick)
-                    && self.has_room_for_query();
+                // Nobody has a relayed nick who could be answered.
+                let is_person = !line.tags.relayed && !line.from.is_server();
+                let is_new_talk = open.is_none() && is_person && self.is_conversation(&line, &nick);
                 let place = match open {
                     Some(place) if !line.from.is_server() => place,
                     _ if is_new_talk => self.open_buffer(BufferKind::Query, &nick, None).await?,
@@ -321,9 +322,21 @@ impl Actor {
             }
             MessageTarget::Other(nick) => match self.buffers.find(&nick) {
                 Some(place) => self.show_in_turn(place, line, None).await,
+                // Said from another client of the same bouncer: the answer will come here.
+                None if self.is_conversation(&line, &nick) => {
+                    let place = self.open_buffer(BufferKind::Query, &nick, None).await?;
+                    self.show_in_turn(place, line, None).await
+                }
                 None => Ok(()),
             },
         }
+    }
+
+    /// Whether a line to or from somebody without a room opens one: a notice does not, and neither do services.
+    fn is_conversation(&self, line: &Line, nick: &str) -> bool {
+        matches!(line.kind, IncomingKind::Privmsg | IncomingKind::Action)
+            && !wording::is_service(nick)
+            && self.has_room_for_query()
     }
 
     /// Whether one more query may be opened by what somebody says.

@@ -369,14 +369,7 @@ impl Actor {
             return Ok(());
         }
         if buffer.row.kind == BufferKind::Channel && buffer.row.wanted {
-            let (id, name) = (buffer.row.id, buffer.row.name.clone());
-            self.bridge.store.set_wanted(id, false).await?;
-            let buffer = self.buffers.get_mut(place);
-            buffer.row.wanted = false;
-            if let (Some(link), Ok(channel)) = (&mut self.link, crate::names::Channel::new(&name)) {
-                buffer.parting = link.session.channel(&name).is_some();
-                link.session.part(&channel, "");
-            }
+            self.leave(place, "").await?;
         }
         Ok(())
     }

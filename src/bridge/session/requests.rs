@@ -197,12 +197,12 @@ impl Actor {
     }
 
     async fn join(&mut self, channel: &Channel, key: Option<Key>, gone: Vec<i64>) -> Outcome {
-        let most = self.bridge.config.limits.channels_per_session as usize;
         let known = self.buffers.find(channel.as_str());
         let is_wanted = known.is_some_and(|place| self.buffers.get(place).row.wanted);
-        if !is_wanted && self.buffers.wanted_channels() >= most {
+        if !is_wanted && !self.has_room_for_channel(known) {
+            let most = self.bridge.config.limits.channels_per_session;
             return Err(Refusal::asked(format!(
-                "You are in {most} channels, the most that this bridge allows."
+                "This bridge allows {most} channels, and rooms of ten times as many that were left."
             )));
         }
         if let Some(link) = &self.link
@@ -249,7 +249,7 @@ impl Actor {
 
     /// Invites the user to a room that they may have left. For a new room this comes after its own invitation, and
     /// changes nothing.
-    fn invite_owner(&mut self, place: usize) {
+    pub(super) fn invite_owner(&mut self, place: usize) {
         let row = &self.buffers.get(place).row;
         if row.room_id.is_some() {
             self.incoming.outbox.push(content::invite_row(row.room, &row.creator, &self.row.user_id));
@@ -260,14 +260,36 @@ impl Actor {
         let Some(place) = self.buffers.find(channel.as_str()) else {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
         };
-        self.bridge.store.set_wanted(self.buffers.get(place).row.id, false).await?;
-        let buffer = self.buffers.get_mut(place);
-        buffer.row.wanted = false;
-        if let Some(link) = &mut self.link {
-            buffer.parting = link.session.channel(channel.as_str()).is_some();
-            link.session.part(channel, reason);
+        let leading = self.leave(place, reason).await?;
+        let mut text = format!("Leaving {channel}. Its room stays; leave it when you like.");
+        for one in leading {
+            text += &format!(" {one}, which led you there, is no longer tried.");
         }
-        Ok(RichText::plain(format!("Leaving {channel}. Its room stays; leave it when you like.")))
+        Ok(RichText::plain(text))
+    }
+
+    /// Out of a buffer's channel, for good. Returns those that led there: entering them again would undo it.
+    pub(super) async fn leave(&mut self, place: usize, reason: &str) -> Result<Vec<Channel>, StoreError> {
+        self.set_wanted(place, false).await?;
+        let buffer = self.buffers.get_mut(place);
+        let (Some(link), Ok(channel)) = (&mut self.link, Channel::new(&buffer.row.name)) else {
+            return Ok(Vec::new());
+        };
+        buffer.parting = link.session.channel(channel.as_str()).is_some();
+        let leading = link.session.part(&channel, reason);
+        for one in &leading {
+            if let Some(place) = self.buffers.find(one.as_str()) {
+                self.set_wanted(place, false).await?;
+            }
+        }
+        Ok(leading)
+    }
+
+    /// Whether a channel is entered again after a reconnection.
+    pub(super) async fn set_wanted(&mut self, place: usize, wanted: bool) -> Result<(), StoreError> {
+        let row = &mut self.buffers.get_mut(place).row;
+        row.wanted = wanted;
+        self.bridge.store.set_wanted(row.id, wanted).await
     }
 
     /// The channels that the user wants to be in, and how each stands.

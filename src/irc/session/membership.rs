@@ -24,6 +24,9 @@ use super::{Expelled, Session, State};
 /// Channels whose members are yet to be asked for.
 const MOST_UNNAMED: usize = 4096;
 
+/// The longest name of a channel where the server does not say (RFC 2812 section 1.3).
+const CHANNEL_LENGTH: usize = 50;
+
 impl Session {
     /// Queues as many JOIN lines as these channels need, those first that stand first.
     pub(super) fn enter(&mut self, channels: Vec<Channel>, class: Class, now: Instant) {
@@ -68,6 +71,9 @@ impl Session {
                 self.wishes.note_key(channel, key);
             }
         }
+        for channel in message.param(0).split(',') {
+            self.wishes.stay(channel);
+        }
     }
 
     pub(super) fn on_join(&mut self, message: &Message, events: &mut Vec<Event>) {
@@ -107,10 +113,16 @@ impl Session {
     }
 
     fn on_own_join(&mut self, channel: &str, events: &mut Vec<Event>) {
-        if let Ok(name) = Channel::new(channel)
+        if let Some(reason) = self.wishes.leaving(channel).map(str::to_owned) {
+            if let Ok(name) = Channel::new(channel) {
+                self.queue_line(Class::Interactive, Line::part(&name, &reason));
+            }
+        } else if let Ok(name) = Channel::new(channel)
             && self.wishes.get(channel).is_none()
         {
-            match self.wishes.by_short_name(channel) {
+            let limit = self.isupport.channel_length().unwrap_or(CHANNEL_LENGTH);
+            let asked = self.wishes.by_short_name(channel);
+            match asked.or_else(|| self.wishes.by_cut_name(channel, limit)) {
                 Some(asked) => {
                     self.wishes.rename(asked.as_str(), name);
                     let asked = asked.as_str().to_owned();
@@ -272,6 +284,9 @@ impl Session {
             return true;
         }
         let (retry, is_news) = self.wishes.refused(&channel, (code, &reason), now, &mut self.jitter);
+        if let Some(forward) = &forward {
+            self.wishes.forwarded(&channel, forward);
+        }
         if is_news {
             events.push(Event::JoinFailed { channel, code, reason, forward, retry });
         }

@@ -10,17 +10,19 @@ use std::time::Instant;
 use crate::irc::numerics::{
     ERR_BADCHANMASK, ERR_BADCHANNAME, ERR_BADCHANNELKEY, ERR_BADMASK, ERR_BADPING, ERR_BANNEDFROMCHAN,
     ERR_BANNICKCHANGE, ERR_CANNOTSENDTOCHAN, ERR_CANNOTSENDTOUSER, ERR_CANTSENDTOUSER, ERR_CHANNELISFULL,
-    ERR_DELAYREJOIN, ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVALIDUSERNAME, ERR_INVITEONLYCHAN,
-    ERR_LINKCHANNEL, ERR_MONLISTFULL, ERR_NEEDMOREPARAMS, ERR_NEEDREGGEDNICK, ERR_NICKCOLLISION,
-    ERR_NICKNAMEINUSE, ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN, ERR_NOCTCPSALLOWED, ERR_NOMOTD, ERR_NONICKCHANGE,
-    ERR_NONONREG, ERR_NOPERMFORHOST, ERR_NORECIPIENT, ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOSUCHSERVER,
-    ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL, ERR_NOTOPLEVEL, ERR_OPERONLY, ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN,
-    ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE, ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS,
-    ERR_UNAVAILRESOURCE, ERR_UNKNOWNCOMMAND, ERR_WASNOSUCHNICK, ERR_WILDTOPLEVEL, ERR_YOUREBANNEDCREEP,
-    ERR_YOUWILLBEBANNED, RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN, RPL_ISON,
-    RPL_ISUPPORT, RPL_LOGGEDIN, RPL_MONOFFLINE, RPL_MONONLINE, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS,
-    RPL_TOPIC, RPL_TOPICWHOTIME, RPL_WELCOME,
+    ERR_CHANOPRIVSNEEDED, ERR_DELAYREJOIN, ERR_ERRONEUSNICKNAME, ERR_INPUTTOOLONG, ERR_INVALIDUSERNAME,
+    ERR_INVITEONLYCHAN, ERR_LINKCHANNEL, ERR_MONLISTFULL, ERR_NEEDMOREPARAMS, ERR_NEEDREGGEDNICK,
+    ERR_NICKCOLLISION, ERR_NICKNAMEINUSE, ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN, ERR_NOCTCPSALLOWED,
+    ERR_NOMOTD, ERR_NONICKCHANGE, ERR_NONONREG, ERR_NOPERMFORHOST, ERR_NORECIPIENT, ERR_NOSUCHCHANNEL,
+    ERR_NOSUCHNICK, ERR_NOSUCHSERVER, ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL, ERR_NOTOPLEVEL, ERR_OPERONLY,
+    ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN, ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE,
+    ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS, ERR_UNAVAILRESOURCE, ERR_UNKNOWNCOMMAND, ERR_USERNOTINCHANNEL,
+    ERR_USERONCHANNEL, ERR_WASNOSUCHNICK, ERR_WILDTOPLEVEL, ERR_YOUREBANNEDCREEP, ERR_YOUWILLBEBANNED,
+    RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN, RPL_ISON, RPL_ISUPPORT, RPL_LOGGEDIN,
+    RPL_MONOFFLINE, RPL_MONONLINE, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS, RPL_TOPIC, RPL_TOPICWHOTIME,
+    RPL_WELCOME,
 };
+use crate::irc::queue::Class;
 use crate::irc::wire::{Line, Message, Source};
 
 use super::batches::Context;
@@ -54,6 +56,19 @@ fn about_a_message(code: u16) -> Option<About> {
     }
 }
 
+/// Whether an error that we do not know may be the answer to a `JOIN`: servers have their own for what they forbid, 448
+/// on `UnrealIRCd` and 926 on `InspIRCd`. Not the ones that other commands get about a channel that we are not in.
+fn is_unknown_refusal(code: u16) -> bool {
+    let about_others = [
+        ERR_CANNOTSENDTOCHAN,
+        ERR_USERNOTINCHANNEL,
+        ERR_NOTONCHANNEL,
+        ERR_USERONCHANNEL,
+        ERR_CHANOPRIVSNEEDED,
+    ];
+    ((400..600).contains(&code) || [384, 926].contains(&code)) && !about_others.contains(&code)
+}
+
 impl Session {
     pub(super) fn on_numeric(
         &mut self,
@@ -74,6 +89,9 @@ impl Session {
         }
         if self.on_nickserv_numeric(code, params, now, events) {
             return;
+        }
+        if code == ERR_NOTONCHANNEL {
+            self.on_drift(first, now, events);
         }
         // A label says what an error is about: of anything else, nothing can be said from its target.
         if context.label.is_none() && self.refuses_message(code, first, reason, now, events) {
@@ -152,6 +170,9 @@ impl Session {
             | ERR_SECUREONLYCHAN | ERR_OPERONLY | ERR_DELAYREJOIN | ERR_TOOMANYTARGETS => {
                 self.refuses_join(code, params, now, events)
             }
+            _ if is_unknown_refusal(code) && self.wishes.is_asked(first) => {
+                self.refuses_join(code, params, now, events)
+            }
             _ => false,
         };
         if !consumed && !self.ended {
@@ -174,6 +195,21 @@ impl Session {
             None => return false,
         };
         Self::report(refusal, code, reason, events)
+    }
+
+    /// 442: we are not in a channel where we thought to be. Whatever was missed, it is put right.
+    fn on_drift(&mut self, channel: &str, now: Instant, events: &mut Vec<Event>) {
+        let Some(name) = self.channels.get(channel).map(|state| state.name().to_owned()) else {
+            return;
+        };
+        self.channels.leave(&name);
+        match self.wishes.get(&name).map(|wish| wish.channel.clone()) {
+            Some(wanted) => self.enter(vec![wanted], Class::Join, now),
+            None => {
+                let who = Source { nick: self.nicks.current().to_owned(), user: None, host: None };
+                events.push(Event::Parted { channel: name, who, reason: String::new(), own: true });
+            }
+        }
     }
 
     /// Errors that other commands get too are about JOIN only for a channel that we want and are not in.

@@ -141,6 +141,8 @@ pub(super) struct Wish {
     /// Times that it was asked for since the server last said something about it.
     unanswered: u32,
     kicked_at: Option<Instant>,
+    /// Where the channel has sent us instead.
+    leads_to: Option<Channel>,
 }
 
 /// All wishes of a session.
@@ -150,6 +152,8 @@ pub(super) struct Wishes {
     ranked: usize,
     /// The keys of joins that the user has typed as raw lines.
     noted: CaseMap<Key>,
+    /// Channels that the user has left before the server let us in, with what they said at that.
+    leaving: CaseMap<String>,
 }
 
 impl Wishes {
@@ -164,6 +168,7 @@ impl Wishes {
             self.map.insert(wish.channel.as_str(), wish.clone());
         }
         self.noted = CaseMap::new(mapping);
+        self.leaving = CaseMap::new(mapping);
     }
 
     /// A key that the user tries without telling us more.
@@ -177,6 +182,7 @@ impl Wishes {
     /// The user wants it: whatever stood in the way is to be tried anew. Without a key the one that is known stays.
     pub(super) fn want(&mut self, channel: Channel, key: Option<Key>) {
         let name = channel.as_str().to_owned();
+        self.leaving.remove(&name);
         let known = self.map.get(&name);
         if self.map.len() >= MOST_WISHES && known.is_none() {
             return;
@@ -195,13 +201,63 @@ impl Wishes {
                 tries: 0,
                 unanswered: 0,
                 kicked_at: None,
+                leads_to: None,
             },
         );
     }
 
     /// The user no longer wants it. Returns whether a JOIN for it is on its way.
     pub(super) fn forget(&mut self, channel: &str) -> bool {
+        self.leaving.remove(channel);
         self.map.remove(channel).is_some_and(|wish| wish.unanswered > 0)
+    }
+
+    /// The user has left it while the server was asked to let us in: as soon as we are in, we are out again.
+    pub(super) fn leave_when_in(&mut self, channel: &str, reason: &str) {
+        if self.leaving.len() >= MOST_NOTED {
+            self.leaving.clear();
+        }
+        self.leaving.insert(channel, brief(reason));
+    }
+
+    /// With which reason a channel is to be left that we have just entered.
+    pub(super) fn leaving(&self, channel: &str) -> Option<&str> {
+        self.leaving.get(channel).map(String::as_str)
+    }
+
+    /// The user has typed a `JOIN` themselves: whatever they said before, they want to be in it.
+    pub(super) fn stay(&mut self, channel: &str) {
+        self.leaving.remove(channel);
+    }
+
+    /// The channel has sent us to another one.
+    pub(super) fn forwarded(&mut self, channel: &str, other: &str) {
+        if let Some(wish) = self.map.get_mut(channel) {
+            wish.leads_to = Channel::new(other).ok();
+        }
+    }
+
+    /// The wishes that have led to this channel: each new try would lead there again.
+    pub(super) fn leading_to(&self, other: &str) -> Vec<Channel> {
+        let same = |channel: &Channel| self.map.mapping().same(channel.as_str(), other);
+        self.names(|wish| wish.leads_to.as_ref().is_some_and(same))
+    }
+
+    /// Whether an answer is waited for.
+    pub(super) fn is_asked(&self, channel: &str) -> bool {
+        self.map.get(channel).is_some_and(|wish| wish.unanswered > 0)
+    }
+
+    /// The wish for a longer name, which the server has cut to this one.
+    pub(super) fn by_cut_name(&self, channel: &str, limit: usize) -> Option<Channel> {
+        let cut = |wish: &&Wish| {
+            let name = wish.channel.as_str();
+            let start = name.get(..channel.len());
+            wish.unanswered > 0
+                && name.len() > channel.len()
+                && start.is_some_and(|start| self.map.mapping().same(start, channel))
+        };
+        (channel.len() == limit).then(|| self.map.values().find(cut))?.map(|wish| wish.channel.clone())
     }
 
     /// How many channels keep us out.
@@ -286,6 +342,7 @@ impl Wishes {
         jitter: &mut Jitter,
     ) -> (Retry, bool) {
         let Policy { waits, on } = policy(code, reason);
+        self.leaving.remove(channel);
         let Some(wish) = self.map.get_mut(channel) else {
             return (Retry { after: None, on: &[] }, true);
         };

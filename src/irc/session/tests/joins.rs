@@ -230,8 +230,100 @@ fn who_has_enough_stays_out_after_a_kick() {
 fn who_leaves_before_the_server_has_let_them_in_leaves() {
     let mut bench = asking();
     bench.session.part(&channel("#new"), "never mind");
-    assert_eq!(bench.sent(), ["PART #new :never mind"]);
     assert_eq!(bench.standing("#new"), "not wanted");
+    bench.server(":alice!al@h JOIN #new");
+    assert!(bench.session.is_leaving("#new"));
+    assert_eq!(bench.sent(), ["PART #new :never mind"]);
+    bench.server(":alice!al@h PART #new");
+    assert!(!bench.session.is_leaving("#new"));
+    // Whoever brings us there later finds us staying.
+    bench.server(":alice!al@h JOIN #new");
+    assert_eq!((bench.sent(), bench.standing("#new")), (vec![], "joined".into()));
+}
+
+/// PART went before the JOIN that was still waiting for flood control, and the channel was entered after it.
+#[test]
+fn a_join_that_still_waits_is_undone_when_it_is_answered() {
+    let flood = FloodLimits { burst: 1, interval: Duration::from_secs(1) };
+    let mut bench = Bench::ready_with(SessionConfig { flood, ..Bench::config() }, "CHANTYPES=#");
+    bench.session.join(&[(channel("#new"), None)]);
+    bench.session.part(&channel("#new"), "");
+    bench.wait(Duration::from_secs(20));
+    bench.server(":alice!al@h JOIN #new");
+    let lines = bench.wait(Duration::from_secs(20)).1;
+    assert!(lines.iter().any(|(_, line)| line == "PART #new"), "{lines:?}");
+}
+
+#[rstest]
+#[case::by_command(true)]
+#[case::by_a_raw_line(false)]
+fn who_asks_again_before_the_answer_stays(#[case] by_command: bool) {
+    let mut bench = asking();
+    bench.session.part(&channel("#new"), "");
+    if by_command {
+        bench.session.join(&[(channel("#new"), None)]);
+    } else {
+        bench.session.command(Line::raw("JOIN #new").unwrap()).unwrap();
+    }
+    bench.sent();
+    bench.server(":alice!al@h JOIN #new");
+    assert_eq!((bench.sent(), bench.standing("#new")), (vec![], "joined".into()));
+}
+
+#[test]
+fn who_leaves_where_a_forward_led_is_not_led_there_again() {
+    let mut bench = asking();
+    bench.server(":s 470 alice #new ##new :Forwarding to another channel");
+    bench.server(":alice!al@h JOIN ##new");
+    assert_eq!(bench.session.part(&channel("##new"), ""), [channel("#new")]);
+    assert_eq!(bench.standing("#new"), "not wanted");
+    bench.server(":alice!al@h PART ##new");
+    assert_eq!(bench.see(Duration::from_hours(7), "JOIN"), [0; 0]);
+}
+
+#[test]
+fn a_name_that_the_server_cuts_is_the_one_that_was_wanted() {
+    let mut bench = Bench::ready_with(Bench::config(), "CHANNELLEN=10 CHANTYPES=#");
+    bench.session.join(&[(channel("#0123456789"), None)]);
+    bench.sent();
+    let events = bench.server(":alice!al@h JOIN #012345678");
+    let named = Event::ChannelNamed { asked: "#0123456789".into(), channel: "#012345678".into() };
+    assert_eq!(events[0], named);
+    assert_eq!(
+        (bench.standing("#012345678"), bench.standing("#0123456789")),
+        ("joined".into(), "not wanted".into())
+    );
+}
+
+/// It was asked for again, ever later, and each time the server's answer stood in the network's room.
+#[rstest]
+#[case::unreal_forbids(":s 448 alice #new :Cannot join channel: Channel name is forbidden", 448)]
+#[case::inspircd_forbids(":s 926 alice #new :Channel #new is CBANed: no", 926)]
+#[case::old_inspircd(":s 384 alice #new :Channel #new is CBANed: no", 384)]
+#[case::administrators_only(":s 519 alice #new :Cannot join channel (+A)", 519)]
+fn a_refusal_of_a_kind_that_is_not_known_is_one(#[case] line: &str, #[case] code: u16) {
+    let mut bench = asking();
+    let events = bench.server(line);
+    assert!(matches!(&events[..], [Event::JoinFailed { .. }]), "{events:?}");
+    assert_eq!(bench.standing("#new"), format!("blocked {code}"));
+    // Nobody asks now: it is about something else.
+    assert!(matches!(&bench.server(line)[..], [Event::Numeric { .. }]));
+}
+
+#[rstest]
+#[case::wanted(true)]
+#[case::left(false)]
+fn a_channel_in_which_the_server_says_that_we_are_not_is_put_right(#[case] wanted: bool) {
+    let mut bench = Bench::in_channel("bob");
+    if !wanted {
+        bench.session.part(&channel("#rust"), "");
+        bench.sent();
+    }
+    let events = bench.server(":s 442 alice #rust :You're not on that channel");
+    assert!(bench.session.channel("#rust").is_none());
+    let parted = events.iter().any(|event| matches!(event, Event::Parted { own: true, .. }));
+    let sent = if wanted { vec!["JOIN #rust".to_owned()] } else { vec![] };
+    assert_eq!((parted, bench.sent()), (!wanted, sent));
 }
 
 #[test]

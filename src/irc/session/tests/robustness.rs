@@ -192,7 +192,7 @@ proptest! {
                 2 => bench.say(id as u64, "bob", "hello"),
                 3 => bench.session.set_nick(nick("carol")),
                 4 => bench.session.join(&[(channel("#rust"), None)]),
-                5 => bench.session.part(&channel("#rust"), "x"),
+                5 => drop(bench.session.part(&channel("#rust"), "x")),
                 6 if wait == 0 => bench.session.quit("x"),
                 8 => {
                     let channel = Target::Channel(channel("#rust"));

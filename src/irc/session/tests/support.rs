@@ -63,6 +63,10 @@ const NUMERICS: &[(u16, &str)] = &[
     (730, "the wanted nick is taken (`MONITOR`)"),
     (731, "the wanted nick is free"),
     (734, "`MONITOR` takes no more: `ISON` is used"),
+    (441, "shown; no answer to a `JOIN`"),
+    (442, "we are not where we thought to be: entered again, if it is wanted"),
+    (443, "shown; no answer to a `JOIN`"),
+    (482, "shown; no answer to a `JOIN`"),
     (513, "answered with the `PONG` that it asks for"),
     (421, "a server without `MONITOR`, `ISON` or `CHATHISTORY` is not asked again"),
     (461, "the same, about `CHATHISTORY`"),
@@ -125,7 +129,7 @@ const TOKENS: &[(&str, &str)] = &[
     ("BOT", "read; nothing needs it yet"),
     ("CASEMAPPING", "`ascii`, `rfc1459`, `rfc1459-strict`, `rfc7613`; may change while connected"),
     ("CHANMODES", "which modes take an argument"),
-    ("CHANNELLEN", "read; nothing needs it yet"),
+    ("CHANNELLEN", "a wanted name that the server cuts is known again"),
     ("CHANTYPES", "what channels begin with"),
     ("CHATHISTORY", "how many lines one request gives"),
     ("HOSTLEN", "how long our host may be, for the length of lines"),
@@ -216,7 +220,8 @@ fn numeric_tables(text: &mut String) {
 
     text.push_str(
         "\n### About entering a channel\n\nThe channel stays wanted. `channels` shows why we are not in it, and what is \
-         waited for. After a `KICK` we go back once, and not again for an hour.\n",
+         waited for. After a `KICK` we go back once, and not again for an hour. An error that is not listed here is a \
+         refusal too, if it names a channel that was asked for.\n",
     );
     let joins = JOINS.iter().map(|code| (row((*code, "")).0, join_policy(*code)));
     table(text, ["numeric", "tried again"], joins);

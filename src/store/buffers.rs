@@ -64,6 +64,8 @@ pub struct Buffer {
     pub kind: BufferKind,
     /// The name as first seen.
     pub name: String,
+    /// The name as it was folded when the buffer was made: by this it is found again, however names are compared now.
+    pub folded: String,
     /// Whether the channel should be joined.
     pub wanted: bool,
     /// The channel's key.
@@ -102,6 +104,7 @@ struct Row {
     id: i64,
     kind: String,
     name: String,
+    folded: String,
     wanted: bool,
     key: Option<Vec<u8>>,
     topic: Option<String>,
@@ -116,8 +119,8 @@ struct Row {
 macro_rules! buffer_query {
     ($tail:literal) => {
         concat!(
-            "SELECT buffer.id, buffer.kind, buffer.name, buffer.wanted, buffer.key, buffer.topic, buffer.gap_from,
-                buffer.read_at, room.refill,
+            "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.wanted, buffer.key, buffer.topic,
+                buffer.gap_from, buffer.read_at, room.refill,
                 room.id AS room, room.room_id, room.creator
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             JOIN room ON room.id = link.room ",
@@ -135,19 +138,8 @@ impl Store {
     /// All buffers of a session.
     pub async fn buffers(&self, session: i64) -> Result<Vec<Buffer>, StoreError> {
         const SQL: &str = buffer_query!("WHERE buffer.session = $1 ORDER BY buffer.id");
-        const FOLDED: &str = "SELECT folded FROM buffer WHERE id = $1";
         let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?;
-        let mut buffers = Vec::with_capacity(rows.len());
-        for row in rows {
-            let folded = match &row.key {
-                Some(_) => {
-                    on!(self.readers(), |p| sqlx::query_scalar(FOLDED).bind(row.id).fetch_one(p).await)?
-                }
-                None => String::new(),
-            };
-            buffers.push(self.read_buffer(row, session, &folded)?);
-        }
-        Ok(buffers)
+        rows.into_iter().map(|row| self.read_buffer(row, session)).collect()
     }
 
     /// The buffers of all sessions of a user.
@@ -235,7 +227,7 @@ impl Store {
                 })
             })
             .await?;
-        self.read_buffer(row, session, &folded)
+        self.read_buffer(row, session)
     }
 
     /// Says whether a channel should be joined.
@@ -287,10 +279,10 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?)
     }
 
-    fn read_buffer(&self, row: Row, session: i64, folded: &str) -> Result<Buffer, StoreError> {
+    fn read_buffer(&self, row: Row, session: i64) -> Result<Buffer, StoreError> {
         let key = match row.key {
             Some(sealed) => {
-                let text = self.sealer().open(&sealed, &key_row(session, folded))?;
+                let text = self.sealer().open(&sealed, &key_row(session, &row.folded))?;
                 Some(String::from_utf8(text).map_err(|_| StoreError::Sealed)?.into())
             }
             None => None,
@@ -300,9 +292,25 @@ impl Store {
             "query" => BufferKind::Query,
             other => return Err(StoreError::Unknown(format!("a buffer of kind {other}"))),
         };
-        let Row { id, name, wanted, topic, gap_from, read_at, refill, room, room_id, creator, .. } = row;
+        let Row {
+            id, name, folded, wanted, topic, gap_from, read_at, refill, room, room_id, creator, ..
+        } = row;
         let refill = refill == 1;
-        Ok(Buffer { id, kind, name, wanted, key, topic, gap_from, read_at, refill, room, room_id, creator })
+        Ok(Buffer {
+            id,
+            kind,
+            name,
+            folded,
+            wanted,
+            key,
+            topic,
+            gap_from,
+            read_at,
+            refill,
+            room,
+            room_id,
+            creator,
+        })
     }
 }
 

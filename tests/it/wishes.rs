@@ -148,6 +148,29 @@ async fn a_channel_of_ircnet_has_one_room_under_its_full_name() {
     assert!(world.homeserver.rooms_named("!tea (FakeNet)").is_empty());
 }
 
+/// Before the network has said how it compares names, a channel was taken for another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_named_before_the_casemapping_is_known_is_the_same() {
+    let mut options = ircd::Options::default();
+    options.isupport.retain(|token| !token.starts_with("CASEMAPPING"));
+    options.isupport.push("CASEMAPPING=ascii".into());
+    let mut world = World::builder().ircd(options).start().await;
+    let (alice, control, room) = world.user_in_channel("alice", "#c[x]").await;
+    world.stop_bridge().await;
+    world.ircd.refuse();
+    world.start_bridge().await;
+    alice.send_text(&control, "join #c[x]");
+    world.homeserver.wait_event(&control, says("You will be in #c[x] when")).await;
+    world.ircd.welcome().await;
+    alice.send_text(&control, "connect");
+    world.ircd.wait_joined("#c[x]", "alice").await;
+    let bob = world.ircd.person("bob");
+    bob.join("#c[x]");
+    bob.say("#c[x]", "still here");
+    world.homeserver.wait_message(&room, "still here").await;
+    assert_eq!(world.homeserver.rooms_named("#c[x] (FakeNet)"), [room]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_channel_that_was_last_talked_in_is_entered_first() {
     let world = World::start().await;

@@ -128,7 +128,8 @@ impl Buffers {
     }
 
     /// A buffer has another name from now on.
-    pub(super) fn rename(&mut self, place: usize, name: &str) {
+    pub(super) fn rename(&mut self, place: usize, name: &str, folded: String) {
+        self.list[place].row.folded = folded;
         let old = std::mem::replace(&mut self.list[place].row.name, name.to_owned());
         self.by_name.remove(&old);
         self.by_name.insert(name, place);
@@ -232,7 +233,7 @@ impl Actor {
         let id = self.buffers.get(place).row.id;
         let folded = self.buffers.mapping().fold(channel);
         self.bridge.store.rename_buffer(id, channel, &folded).await?;
-        self.buffers.rename(place, channel);
+        self.buffers.rename(place, channel, folded);
         if self.is_shown(place) {
             let room = self.buffers.get(place).row.room;
             let name = json!({ "name": format!("{channel} ({})", self.network.name) });

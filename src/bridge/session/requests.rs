@@ -378,12 +378,16 @@ impl Actor {
             BufferKind::Channel => self.bridge.client.bot().to_owned(),
             BufferKind::Query => self.ghost(name).await?.to_string(),
         };
+        // How the network compares names is known only when it has said so, and may change.
+        let known =
+            self.buffers.find(name).map(|place| &self.buffers.get(place).row).filter(|row| row.kind == kind);
+        let folded = known.map_or_else(|| self.buffers.mapping().fold(name), |row| row.folded.clone());
         let new = NewBuffer {
             session: self.row.id,
             network: self.row.network.clone(),
             kind,
             name: name.to_owned(),
-            folded: self.buffers.mapping().fold(name),
+            folded,
             key: key.map(|key| key.as_str().to_owned().into()),
             marker: unique(),
             creator,

@@ -24,6 +24,7 @@ mod markers;
 mod netsplit;
 mod nick;
 mod outgoing;
+mod people;
 mod prompts;
 mod reactions;
 mod record;

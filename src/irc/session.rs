@@ -26,6 +26,7 @@ mod nicks;
 mod nickserv;
 mod numerics;
 mod outgoing;
+mod people;
 mod redact;
 mod regain;
 mod registration;
@@ -38,8 +39,8 @@ mod wishes;
 
 pub use config::SessionConfig;
 pub use event::{
-    Event, IncomingKind, MessageId, MessageTarget, Origin, ReplyKind, ServerMessageKind, StandardReply,
-    Verdict,
+    Event, IncomingKind, MessageId, MessageTarget, Origin, PersonNews, ReplyKind, ServerMessageKind,
+    StandardReply, Verdict,
 };
 pub use history::HistoryMark;
 pub use login::NonceSeed;
@@ -123,6 +124,7 @@ pub struct Session {
     /// How many messages had a label.
     labels: u64,
     replies: replies::Replies,
+    watched: people::Watched,
     /// How many messages were batches.
     own_batches: u64,
     batches: Batches,
@@ -165,6 +167,7 @@ impl Session {
             fences: Fences::default(),
             labels: 0,
             replies: replies::Replies::default(),
+            watched: people::Watched::default(),
             own_batches: 0,
             batches: Batches::default(),
             requests: Requests::default(),
@@ -274,8 +277,9 @@ impl Session {
             "REDACT" => self.on_redact(message, events),
             "MARKREAD" => Self::on_read_marker(message, events),
             "CHGHOST" => self.on_chghost(message),
-            // Not shown yet; an `ACK` is its label.
-            "AWAY" | "SETNAME" | "ACK" => {}
+            // It is its label.
+            "ACK" => {}
+            "AWAY" | "SETNAME" => self.on_person(word, message, events),
             "TAGMSG" => self.on_tagmsg(message, context.origin, events),
             "WALLOPS" => self.on_server_message(message, ServerMessageKind::Wallops, events),
             "WARN" => Self::on_standard_reply(message, ReplyKind::Warn, events),

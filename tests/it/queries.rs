@@ -2,6 +2,7 @@
 
 use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};
+use crate::support::ircd;
 
 const BOB: &str = "@irc_fake_bob:test.local";
 
@@ -52,6 +53,39 @@ async fn what_was_said_to_somebody_new_from_another_client_opens_a_room() {
     let bob = world.ircd.person("bob");
     bob.say("alice", "good");
     assert_eq!(world.homeserver.wait_message(&room, "good").await.sender, BOB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_says_when_the_other_goes_away_leaves_and_is_there_again() {
+    let mut options = ircd::Options::default();
+    options.isupport.push("MONITOR=100".into());
+    let world = World::builder().ircd(options).start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, _, network) = world.connected_user("alice").await;
+    bob.say("alice", "hi there");
+    let room = entered(&world, &alice).await;
+    world.homeserver.wait_message(&room, "hi there").await;
+    world.ircd.wait_line(|_, line| line == "MONITOR + bob").await;
+    bob.raw_line("AWAY :lunch");
+    for text in ["one", "two"] {
+        alice.send_text(&room, text);
+        bob.wait_text(text).await;
+    }
+    world.homeserver.wait_event(&room, says("bob is away: lunch")).await;
+    world.ircd.send_raw("alice", b":bob!bob@host AWAY\r\n:bob!bob@host ACCOUNT bobby\r\n");
+    world.homeserver.wait_event(&room, says("bob is back.")).await;
+    world.homeserver.wait_event(&room, says("bob is logged in as bobby.")).await;
+    bob.quit("so long");
+    world.homeserver.wait_event(&room, says("bob has left IRC")).await;
+    let bob = world.ircd.person("bob");
+    world.homeserver.wait_event(&room, says("bob is on IRC again.")).await;
+    bob.say("alice", "I am");
+    world.homeserver.wait_message(&room, "I am").await;
+    let lines = world.homeserver.timeline_lines(&room);
+    for once in ["bob is away: lunch", "bob has left IRC.", "bob is on IRC again."] {
+        assert_eq!(lines.iter().filter(|line| line.as_str() == once).count(), 1, "{once}: {lines:?}");
+    }
+    assert!(!world.homeserver.timeline_bodies(&network).iter().any(|body| body.contains("lunch")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

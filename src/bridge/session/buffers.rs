@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::content;
 use super::Actor;
+use super::people::Presence;
 use crate::names::{CaseMap, CaseMapping, Channel, Key};
 use crate::store::{Buffer, BufferKind, Store, StoreError};
 
@@ -26,6 +27,8 @@ pub(super) struct OpenBuffer {
     pub(super) parting: bool,
     /// Why the server did not let us in, as the user was told.
     pub(super) refused: Option<u16>,
+    /// A conversation's other side, as far as is known.
+    pub(super) presence: Presence,
     /// The owner is in the room or invited, as far as is known.
     pub(super) invited: bool,
     /// Since when lines are missing, in milliseconds since 1970, while we are not back.
@@ -84,6 +87,7 @@ impl Buffers {
             refused: None,
             invited,
             gap_from: None,
+            presence: Presence::default(),
         });
         place
     }
@@ -124,6 +128,7 @@ impl Buffers {
     pub(super) fn learn_room_id(&mut self, room_id: &str, room: i64) -> Option<usize> {
         let place = self.list.iter().position(|buffer| buffer.row.room == room)?;
         self.by_room_id.insert(room_id.into(), place);
+        self.list[place].row.room_id.get_or_insert_with(|| room_id.to_owned());
         Some(place)
     }
 

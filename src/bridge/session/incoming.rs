@@ -6,8 +6,9 @@ use super::super::content::{self, MessageType};
 use super::record::Happening;
 use super::{Actor, wording};
 use crate::format::{RichText, read_irc, strip_irc};
+use crate::irc::numerics::RPL_AWAY;
 use crate::irc::session::{
-    Event, IncomingKind, MOST_LOSSES, MessageTags, MessageTarget, Origin, ServerMessageKind,
+    Event, IncomingKind, MOST_LOSSES, MessageTags, MessageTarget, Origin, PersonNews, ServerMessageKind,
 };
 use crate::irc::wire::Source;
 use crate::store::{BufferKind, Direction, HistoryLine, NewOutbox, StoreError, Told};
@@ -79,6 +80,7 @@ impl Actor {
             }
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
             Event::Joined { channel, who, .. } => {
+                self.on_person(&who.nick, PersonNews::Here);
                 self.netsplits.enter(&who.nick, &channel, self.bridge.clock.now());
             }
             Event::Quit { own: true, .. } => {}
@@ -100,6 +102,7 @@ impl Actor {
             Event::Quit { who, channels, own: false, split: Some(servers), .. }
                 if self.netsplits.leave(&who.nick, &servers, &channels, self.bridge.clock.now()) => {}
             Event::Quit { who, reason, channels, own: false, .. } => {
+                self.on_person_quit(&who.nick, &reason);
                 for channel in channels {
                     self.depart(&channel, &who.nick, &with_reason("Quit", &reason), None);
                 }
@@ -172,6 +175,11 @@ impl Actor {
             Event::NickRefused { nick, reason, .. } => {
                 self.alert(&RichText::plain(format!("You can't be {nick}: {reason}")));
             }
+            Event::Person { nick, news } => _ = self.on_person(&nick, news),
+            Event::Numeric { code: RPL_AWAY, params, text } => match &params[..] {
+                [nick, why] if self.on_person(nick, PersonNews::Away(why.clone())) => {}
+                _ => self.say(read_irc(&text)),
+            },
             Event::Numeric { text, .. } => self.say(read_irc(&text)),
             Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
             Event::StandardReply(reply) => self.on_standard_reply(&reply),
@@ -192,6 +200,7 @@ impl Actor {
         } else {
             self.ask_about_uncertain(|_| true);
         }
+        self.watch_conversations();
         self.look_for_conversations().await?;
         self.release_queries().await
     }
@@ -560,7 +569,7 @@ impl Actor {
     }
 }
 
-fn with_reason(what: &str, reason: &str) -> String {
+pub(super) fn with_reason(what: &str, reason: &str) -> String {
     let reason = strip_irc(reason);
     if reason.is_empty() { format!("{what}.") } else { format!("{what}: {reason}") }
 }

@@ -406,6 +406,9 @@ impl Actor {
             self.bridge.wake_delivery(self.buffers.get(place).row.room);
         }
         self.refill(place).await?;
+        if let (Some(link), Ok(nick), BufferKind::Query) = (&mut self.link, Nick::new(name), kind) {
+            link.session.watch_people([nick]);
+        }
         Ok(place)
     }
 

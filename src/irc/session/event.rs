@@ -123,6 +123,25 @@ pub enum Verdict {
     NeedUser,
 }
 
+/// What is new about a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PersonNews {
+    /// They are on the network.
+    Here,
+    /// They are not.
+    Gone,
+    /// They are away, and say why.
+    Away(String),
+    /// They are no longer away.
+    Back,
+    /// They are logged in to this account.
+    LoggedIn(String),
+    /// They are logged in to none.
+    LoggedOut,
+    /// They have another real name.
+    RealName(String),
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -292,6 +311,13 @@ pub enum Event {
         changes: String,
         /// The target is us.
         own: bool,
+    },
+    /// News of somebody else.
+    Person {
+        /// Their nick.
+        nick: String,
+        /// What is new.
+        news: PersonNews,
     },
     /// Somebody invited somebody, perhaps us.
     Invited {

@@ -293,7 +293,7 @@ impl Session {
     /// `ACCOUNT name`, of ourselves.
     pub(super) fn on_account(&mut self, message: &Message, now: Instant, events: &mut Vec<Event>) {
         if !self.is_own(&self.source(message).nick) {
-            return;
+            return self.on_person("ACCOUNT", message, events);
         }
         match message.param(0) {
             "" => {}

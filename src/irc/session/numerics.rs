@@ -151,7 +151,10 @@ impl Session {
                 true
             }
             RPL_ISON => self.on_ison(reason, now),
-            RPL_MONONLINE | RPL_MONOFFLINE | ERR_MONLISTFULL => self.on_monitor(code, params, now),
+            RPL_MONONLINE | RPL_MONOFFLINE | ERR_MONLISTFULL => {
+                let is_watched = self.on_watched(code, params, events);
+                self.on_monitor(code, params, now) || is_watched
+            }
             ERR_NOSUCHNICK => self.lacks_services(first, now),
             ERR_UNKNOWNCOMMAND if self.lacks_command(first, now) => true,
             ERR_UNKNOWNCOMMAND | ERR_NEEDMOREPARAMS if first.eq_ignore_ascii_case("CHATHISTORY") => {

@@ -254,6 +254,12 @@ impl Session {
         names.iter().all(is_ours)
     }
 
+    /// Whether this is the nick that `MONITOR` watches for us.
+    pub(super) fn watches_for(&self, nick: &str) -> bool {
+        let watched = self.nicks.regain.watched.as_ref();
+        watched.is_some_and(|watched| self.isupport.casemapping().same(nick, watched.as_str()))
+    }
+
     /// A nick is free now; if it is the wanted one, take it.
     pub(super) fn on_nick_freed(&mut self, nick: &str, now: Instant) {
         if self.is_goal(nick) {

@@ -12,6 +12,7 @@ mod multiline;
 mod netsplits;
 mod nicks;
 mod nickserv;
+mod people;
 mod redact;
 mod regain;
 mod registration;

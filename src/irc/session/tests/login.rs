@@ -291,7 +291,8 @@ fn account_notify_tells_of_a_login_once() {
     let mut bench = Bench::ready();
     assert_eq!(bench.server(":alice!a@b ACCOUNT al"), [Event::LoggedIn { account: "al".into() }]);
     assert_eq!(bench.server(":s 900 alice alice!a@b al :You are now logged in"), []);
-    assert_eq!(bench.server(":bob!a@b ACCOUNT bob"), []);
+    let bobs = Event::Person { nick: "bob".into(), news: PersonNews::LoggedIn("bob".into()) };
+    assert_eq!(bench.server(":bob!a@b ACCOUNT bob"), [bobs]);
     assert_eq!(bench.server(":alice!a@b ACCOUNT *"), [Event::LoggedOut]);
 }
 

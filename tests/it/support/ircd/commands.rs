@@ -281,6 +281,8 @@ impl Network {
             self.numeric(id, 5, &format!("{} :are supported by this server", tokens.join(" ")));
         }
         self.motd(id);
+        let nick = self.clients[&id].nick().to_owned();
+        self.tell_watchers(&nick);
     }
 
     fn motd(&mut self, id: ClientId) {

@@ -33,6 +33,7 @@ mod refill;
 mod replies;
 mod requests;
 mod settlement;
+mod speakers;
 mod stop;
 mod supervision;
 mod typing;
@@ -366,6 +367,13 @@ impl Actor {
         }
         if heard {
             self.hear();
+        }
+        match self.link.as_mut().map_or(0, |link| link.connection.newly_skipped()) {
+            0 => {}
+            lines => self.say(RichText::plain(format!(
+                "The server sent {lines} {} too long or without a command, which can't be shown.",
+                if lines == 1 { "line" } else { "lines" }
+            ))),
         }
         let backlog = self.link.as_ref().map_or(0, |link| link.connection.backlog());
         match received {

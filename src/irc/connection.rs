@@ -42,6 +42,8 @@ pub struct Connection {
     /// Something was written that may sit in a buffer of the stream's, as TLS has.
     dirty: bool,
     malformed: u64,
+    /// How many lines that could not be read were asked for already.
+    told: u64,
     /// Writing failed; told when there is nothing more to read.
     broken: Option<io::Error>,
 }
@@ -67,6 +69,7 @@ impl Connection {
             written: 0,
             dirty: false,
             malformed: 0,
+            told: 0,
             broken: None,
         }
     }
@@ -86,6 +89,12 @@ impl Connection {
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.codec.skipped() + self.malformed
+    }
+
+    /// How many of them since this was last asked.
+    pub fn newly_skipped(&mut self) -> u64 {
+        let skipped = self.skipped();
+        skipped - std::mem::replace(&mut self.told, skipped)
     }
 
     /// Waits for messages and appends them, at least one and at most [`MOST_MESSAGES`]; `false` when the peer has

@@ -277,6 +277,35 @@ async fn a_channel_that_the_server_names_in_vain_makes_no_room() {
     assert!(world.homeserver.rooms_named("#elsewhere (FakeNet)").is_empty());
 }
 
+/// The ghosts of whoever spoke without being in the channel stayed for ever, and so did what is kept of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_9_ghosts_of_those_who_are_not_in_the_channel_are_bounded() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (_alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "quite a crowd");
+    let crowd = |numbers: std::ops::RangeInclusive<u32>| {
+        let lines = numbers.map(|n| format!(":passer{n}!p@relay PRIVMSG #rust :hello {n}\r\n"));
+        world.ircd.send_raw("alice", lines.collect::<String>().as_bytes());
+    };
+    crowd(1..=1_000);
+    world.homeserver.wait_event(&room, says("hello 1000")).await;
+    crowd(1_001..=1_001);
+    world.homeserver.wait_member(&room, "@irc_fake_passer1:test.local", "leave").await;
+    let there = world.homeserver.members(&room, "join");
+    assert!(there.contains(&BOB.to_owned()), "a member stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_too_long_is_told() {
+    let world = World::start().await;
+    let (_alice, _, network) = world.connected_user("alice").await;
+    let line = format!(":bob!b@h PRIVMSG alice :{}\r\nPING :next\r\n", "x".repeat(20_000));
+    world.ircd.send_raw("alice", line.as_bytes());
+    world.homeserver.wait_event(&network, says("The server sent 1 line too long or without a command")).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_join_right_after_a_part_ends_in_the_channel() {
     let world = World::start().await;

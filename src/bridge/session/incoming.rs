@@ -275,28 +275,6 @@ impl Actor {
         self.set_wanted(place, false).await
     }
 
-    /// A channel's members are known: ghosts of those who went while we were not there go, too.
-    fn on_names(&mut self, channel: &str) {
-        let Some(place) = self.buffers.find(channel) else {
-            return;
-        };
-        let Some(state) = self.link.as_ref().and_then(|link| link.session.channel(channel)) else {
-            return;
-        };
-        let speakers = self.buffers.get(place).speakers.iter().map(|(nick, ())| nick.to_owned());
-        let mut gone = Vec::new();
-        for nick in speakers {
-            if state.has(&nick) {
-                self.netsplits.take_back(&nick, channel);
-            } else if !self.netsplits.misses(&nick, channel) {
-                gone.push(nick);
-            }
-        }
-        for nick in gone {
-            self.depart(channel, &nick, "", None);
-        }
-    }
-
     async fn on_message(&mut self, target: MessageTarget, line: Line) -> Result<(), StoreError> {
         match target {
             // A channel has its room from when we entered it: what comes for another makes none.
@@ -452,11 +430,11 @@ impl Actor {
         if is_query {
             self.invite_back(place);
         }
+        if !is_query {
+            self.note_speaker(place, &line.from.nick);
+        }
         let buffer = self.buffers.get_mut(place);
         buffer.last_line = now;
-        if !is_query {
-            buffer.speakers.insert(&line.from.nick, ());
-        }
         let row = content::message_row(buffer.row.room, &sender, content, history);
         let row = NewOutbox { ts, ..row };
         self.incoming.outbox.push(row);
@@ -477,19 +455,6 @@ impl Actor {
         if !std::mem::replace(&mut buffer.invited, true) {
             let row = content::invite_row(buffer.row.room, &buffer.row.creator, &self.row.user_id);
             self.incoming.outbox.push(row);
-        }
-    }
-
-    /// Somebody is no longer in a channel: their ghost leaves the room, if it ever came.
-    pub(super) fn depart(&mut self, channel: &str, nick: &str, reason: &str, kicker: Option<&str>) {
-        let mapping = self.buffers.mapping();
-        let Some(place) = self.buffers.find(channel) else {
-            return;
-        };
-        let buffer = self.buffers.get_mut(place);
-        if buffer.speakers.remove(nick).is_some() {
-            let (reason, kicker) = (strip_irc(reason), kicker.map(str::to_owned));
-            self.incoming.departures.push((buffer.row.room, mapping.fold(nick), reason, kicker));
         }
     }
 

@@ -53,7 +53,7 @@ impl Actor {
             self.incoming.outbox.push(reaction);
             self.incoming.reactions.push(NewReaction { buffer, msgid, nick, key, txn_id, event_id: None });
             if !is_query {
-                self.buffers.get_mut(place).speakers.insert(&from.nick, ());
+                self.note_speaker(place, &from.nick);
             }
         }
         Ok(())

@@ -9,7 +9,7 @@
 //!
 //! Spec: modern IRC docs "NICK message", `ERR_NICKNAMEINUSE`; RFC 2812 `ERR_UNAVAILRESOURCE`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::irc::numerics::ERR_ERRONEUSNICKNAME;
 use crate::irc::queue::Class;
@@ -23,6 +23,18 @@ use super::{Session, State};
 
 /// Underscores to try before registration, after the user's alternatives.
 const MOST_UNDERSCORES: usize = 5;
+/// Nicks that are asked for at a time.
+const MOST_ASKED: usize = 8;
+/// A server that has said nothing for so long will not say more about a nick.
+const ANSWER: Duration = Duration::from_mins(1);
+
+/// A nick that the user asked for.
+#[derive(Debug)]
+struct Asked {
+    nick: Nick,
+    /// Since when it is in the way of another.
+    seen: Option<Instant>,
+}
 
 /// The nicks of a session.
 #[derive(Debug)]
@@ -36,8 +48,8 @@ pub(super) struct Nicks {
     limit: Option<usize>,
     /// The server does not take the wanted nick from anybody.
     pub(super) erroneous: bool,
-    /// The user asked for this one, and the answer is not there.
-    pub(super) asked: Option<Nick>,
+    /// The user asked for these, in this order, and the answers are not there.
+    asked: Vec<Asked>,
     pub(super) regain: Regain,
 }
 
@@ -50,7 +62,7 @@ impl Nicks {
             tries: 0,
             limit: None,
             erroneous: false,
-            asked: None,
+            asked: Vec::new(),
             regain: Regain::new(config.nick_losses),
         }
     }
@@ -61,14 +73,33 @@ impl Nicks {
 
     /// The longer of the nick that we have and the one that we may have when a waiting line leaves.
     pub(super) fn longest(&self) -> usize {
-        let asked = self.asked.as_ref().map_or(0, |nick| nick.as_str().len());
+        let asked = self.asked.iter().map(|asked| asked.nick.as_str().len()).max().unwrap_or(0);
         self.current.len().max(self.wanted.as_str().len()).max(asked)
     }
 
-    /// The user asks for a nick.
-    pub(super) fn ask(&mut self, nick: Nick) {
-        self.asked = Some(nick);
+    /// The user asks for a nick. Whether the server will say anything to that: not to whom it calls so already.
+    pub(super) fn ask(&mut self, nick: Nick) -> bool {
         self.regain.forgive();
+        if self.asked.is_empty() && nick.as_str() == self.current {
+            return false;
+        }
+        if self.asked.len() >= MOST_ASKED {
+            self.asked.remove(0);
+        }
+        self.asked.push(Asked { nick, seen: None });
+        true
+    }
+
+    /// The server has answered about a nick, and so about all that were asked for before it.
+    fn take_asked(&mut self, place: usize) -> Option<Nick> {
+        self.asked.drain(..=place).next_back().map(|asked| asked.nick)
+    }
+
+    /// Whether the user waits for an answer about a nick. Some servers never give one, which must not be in the way
+    /// of the wanted nick for ever.
+    pub(super) fn awaits_answer(&mut self, now: Instant) -> bool {
+        self.asked.retain_mut(|asked| now < *asked.seen.get_or_insert(now) + ANSWER);
+        !self.asked.is_empty()
     }
 
     /// 001 tells what the server calls us, perhaps cut.
@@ -133,8 +164,12 @@ impl Session {
     pub fn set_nick(&mut self, nick: Nick) {
         match self.state {
             State::Ready => {
-                self.queue_line(Class::Interactive, Line::nick(&nick));
-                self.nicks.ask(nick);
+                if self.nicks.ask(nick.clone()) {
+                    self.queue_line(Class::Interactive, Line::nick(&nick));
+                } else {
+                    self.want_nick(nick);
+                    self.after_change(self.last_received);
+                }
             }
             // The greeting is not over: it is asked for when it is.
             State::Registering => {
@@ -144,6 +179,26 @@ impl Session {
             }
             State::Closing => {}
         }
+    }
+
+    /// The user wants the nick that we have.
+    fn want_nick(&mut self, nick: Nick) {
+        self.unwatch();
+        self.nicks.wanted = nick;
+        self.nicks.erroneous = false;
+    }
+
+    /// Which of the nicks that were asked for the server means, which may cut them.
+    fn asked_place(&self, named: &str) -> Option<usize> {
+        let mapping = self.isupport.casemapping();
+        let find = |is_it: &dyn Fn(&str) -> bool| {
+            self.nicks.asked.iter().position(|asked| is_it(asked.nick.as_str()))
+        };
+        let limit = self.isupport.nick_length().or(self.nicks.limit());
+        find(&|asked| mapping.same(asked, named)).or_else(|| match limit {
+            Some(limit) => find(&|asked| mapping.same(cut(asked, limit), named)),
+            None => find(&|asked| mapping.fold(asked).starts_with(&mapping.fold(named))),
+        })
     }
 
     /// The nick that the user wants.
@@ -163,11 +218,12 @@ impl Session {
         if own {
             let had_wanted = self.has_goal();
             self.nicks.current.clone_from(&to);
-            let mapping = self.isupport.casemapping();
-            if let Some(asked) = self.nicks.asked.take_if(|asked| mapping.same(asked.as_str(), &to)) {
-                self.unwatch();
-                self.nicks.wanted = asked;
-                self.nicks.erroneous = false;
+            let place = self.asked_place(&to);
+            if let Some(asked) = place.and_then(|place| self.nicks.take_asked(place)) {
+                if to.len() < asked.as_str().len() {
+                    self.nicks.limit = Some(to.len());
+                }
+                self.want_nick(asked);
             } else if had_wanted && !self.has_goal() {
                 self.lose_nick(events);
             }
@@ -192,9 +248,13 @@ impl Session {
         if self.registered_at.is_none() {
             return self.on_refused_before_welcome(code, refused, &reason, events);
         }
-        let mapping = self.isupport.casemapping();
-        let names = |nick: &str| refused.is_empty() || mapping.same(nick, refused);
-        if let Some(asked) = self.nicks.asked.take_if(|asked| names(asked.as_str())) {
+        // 447 names none: the oldest is answered first.
+        let place = if refused.is_empty() {
+            (!self.nicks.asked.is_empty()).then_some(0)
+        } else {
+            self.asked_place(refused)
+        };
+        if let Some(asked) = place.and_then(|place| self.nicks.take_asked(place)) {
             let nick = asked.as_str().to_owned();
             events.push(Event::NickRefused { nick, code, reason });
             self.after_change(now);

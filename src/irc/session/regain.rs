@@ -210,7 +210,7 @@ impl Session {
         let held = self.nicks.regain.not_before.is_some_and(|at| now < at);
         if let Some(goal) = self.goal()
             && self.lacks_wanted()
-            && self.nicks.asked.is_none()
+            && !self.nicks.awaits_answer(now)
             && !held
         {
             self.nicks.regain.asking = true;

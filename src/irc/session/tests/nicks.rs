@@ -147,3 +147,69 @@ fn a_channel_that_is_unavailable_is_no_matter_of_nicks() {
     let events = bench.server(":irc.test 437 alice #busy :Nick/channel is temporarily unavailable");
     assert!(matches!(&events[..], [Event::JoinFailed { code: 437, .. }]), "{events:?}");
 }
+
+#[test]
+fn asking_for_the_nick_that_we_have_asks_nobody_and_is_in_nobodys_way() {
+    let mut bench = Bench::ready();
+    bench.session.set_nick(nick("alice"));
+    assert_eq!(bench.sent(), [""; 0]);
+    bench.server(":alice!al@h NICK Guest1");
+    let (_, lines) = bench.wait(Duration::from_secs(30));
+    assert!(lines.iter().any(|(_, line)| line == "ISON alice"), "{lines:?}");
+    bench.server(":s 303 Guest1 :");
+    assert_eq!(bench.sent(), ["NICK alice"]);
+    // Who asks for a fallback wants it, and is not taken back to the other.
+    bench.session.set_nick(nick("Guest1"));
+    assert_eq!((bench.sent(), bench.session.wanted_nick()), (vec![], "Guest1"));
+    assert!(bench.wait(Duration::from_secs(80)).1.is_empty());
+}
+
+#[rstest]
+#[case::with_a_known_length("NICKLEN=16", "alexandria-the-g")]
+#[case::with_an_unknown_length("NETWORK=Test", "ALEXANDR")]
+fn a_nick_that_the_server_cuts_is_given_all_the_same(#[case] isupport: &str, #[case] given: &str) {
+    let mut bench = Bench::ready_with(Bench::config(), isupport);
+    bench.session.set_nick(nick("alexandria-the-great"));
+    bench.sent();
+    bench.server(&format!(":s 433 alice {given} :Nickname is already in use"));
+    bench.session.set_nick(nick("alexandria-the-great"));
+    bench.sent();
+    bench.server(&format!(":alice!al@h NICK {given}"));
+    assert_eq!(bench.session.wanted_nick(), "alexandria-the-great");
+    assert_eq!(bench.session.nick_losses(), 0);
+    assert!(bench.wait(Duration::from_secs(80)).1.is_empty(), "it is had");
+}
+
+#[test]
+fn two_nicks_that_are_asked_for_at_once_are_both_answered() {
+    let mut bench = Bench::ready();
+    for name in ["bob", "carol", "dave"] {
+        bench.session.set_nick(nick(name));
+    }
+    assert_eq!(bench.sent(), ["NICK bob", "NICK carol", "NICK dave"]);
+    bench.server(":alice!al@h NICK bob");
+    let events = bench.server(":irc.test 433 bob carol :Nickname is already in use");
+    assert!(matches!(&events[..], [Event::NickRefused { nick, .. }] if nick == "carol"), "{events:?}");
+    bench.server(":bob!al@h NICK dave");
+    assert_eq!((bench.session.wanted_nick(), bench.session.nick_losses()), ("dave", 0));
+}
+
+#[test]
+fn a_nick_that_gets_no_answer_is_not_in_the_way_of_the_wanted_one_for_ever() {
+    let mut bench = Bench::ready();
+    bench.session.set_nick(nick("bob"));
+    bench.sent();
+    bench.server(":alice!al@h NICK Guest1");
+    let mut asked = Vec::new();
+    for _ in 0..600 {
+        for (_, line) in bench.wait(Duration::from_secs(1)).1 {
+            if line.starts_with("ISON") {
+                bench.server(":s 303 Guest1 :");
+            } else if let Some(token) = line.strip_prefix("PING ") {
+                bench.server(&format!(":irc.test PONG irc.test {token}"));
+            }
+            asked.extend(line.starts_with("NICK").then_some(line));
+        }
+    }
+    assert_eq!(asked.first().map(String::as_str), Some("NICK alice"));
+}

@@ -60,7 +60,7 @@ use crate::format::RichText;
 use crate::irc::backoff::Backoff;
 use crate::irc::session::{Event, Session, State};
 use crate::irc::wire::Message;
-use crate::names::{CaseMap, Slug};
+use crate::names::{CaseMap, Nick, Slug};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
 
 pub use self::capabilities::WishChange;
@@ -173,6 +173,8 @@ struct Actor {
     netsplits: Netsplits,
     /// How often the nick was taken from us since the user asked for it.
     nick_losses: u32,
+    /// The nick that was last wanted and had.
+    nick_had: Option<Nick>,
     server_text: Vec<RichText>,
     outbound: Outbound,
     typists: Typists,
@@ -264,6 +266,7 @@ pub(super) async fn start(
         catching_up: CatchingUp::since(away_from),
         netsplits: Netsplits::default(),
         nick_losses: 0,
+        nick_had: None,
         server_text: Vec::new(),
         outbound: Outbound::default(),
         typists: Typists::default(),

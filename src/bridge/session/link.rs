@@ -267,6 +267,7 @@ impl Actor {
             capabilities,
             nick,
             alternatives,
+            nick_had: self.nick_had.clone(),
             nick_losses: self.nick_losses,
             username,
             realname,

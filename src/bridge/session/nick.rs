@@ -30,6 +30,9 @@ impl Actor {
         let lasted = session.registered_at().map(|at| self.now().saturating_duration_since(at));
         let before = self.nick_losses;
         self.nick_losses = session.nick_losses();
+        if session.had_wanted_nick() {
+            self.nick_had = Nick::new(session.wanted_nick()).ok();
+        }
         if lasted.is_some_and(|lasted| lasted >= PEACE) {
             self.nick_losses = self.nick_losses.saturating_sub(before);
         }

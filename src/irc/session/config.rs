@@ -23,6 +23,8 @@ pub struct SessionConfig {
     /// How often somebody took that nick away from us on the connections before this one: after two we don't ask
     /// for it by ourselves.
     pub nick_losses: u32,
+    /// The nick that was wanted and ours on an earlier connection.
+    pub nick_had: Option<Nick>,
     /// The user name ("ident").
     pub username: String,
     /// The real name, which anybody can read.
@@ -65,6 +67,7 @@ impl SessionConfig {
             nick,
             alternatives: Vec::new(),
             nick_losses: 0,
+            nick_had: None,
             server_password: None,
             sasl: None,
             login: LoginMethod::default(),

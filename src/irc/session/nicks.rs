@@ -48,6 +48,8 @@ pub(super) struct Nicks {
     limit: Option<usize>,
     /// The server does not take the wanted nick from anybody.
     pub(super) erroneous: bool,
+    /// It was ours on this network, so that a refusal can't be for ever.
+    had: bool,
     /// The user asked for these, in this order, and the answers are not there.
     asked: Vec<Asked>,
     pub(super) regain: Regain,
@@ -62,6 +64,7 @@ impl Nicks {
             tries: 0,
             limit: None,
             erroneous: false,
+            had: config.nick_had.as_ref() == Some(&config.nick),
             asked: Vec::new(),
             regain: Regain::new(config.nick_losses),
         }
@@ -154,6 +157,15 @@ impl Nicks {
     }
 }
 
+/// Whether 432 is only about a while: services hold a nick for a minute after they have taken it from somebody, and
+/// `InspIRCd` says so with this numeric ("Services reserved nickname: Being held for a registered user").
+fn is_held(reason: &str) -> bool {
+    let words = ["held", "hold", "reserved", "unavailable", "temporarily"];
+    reason
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .any(|word| words.iter().any(|one| word.eq_ignore_ascii_case(one)))
+}
+
 /// The beginning of a text, of at most so many bytes.
 pub(super) fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
@@ -174,7 +186,7 @@ impl Session {
             // The greeting is not over: it is asked for when it is.
             State::Registering => {
                 self.nicks.wanted = nick;
-                self.nicks.erroneous = false;
+                (self.nicks.erroneous, self.nicks.had) = (false, false);
                 self.nicks.regain.forgive();
             }
             State::Closing => {}
@@ -205,6 +217,17 @@ impl Session {
     #[must_use]
     pub fn wanted_nick(&self) -> &str {
         self.nicks.wanted.as_str()
+    }
+
+    /// Whether the network ever gave us that nick, as far as is known.
+    #[must_use]
+    pub fn had_wanted_nick(&self) -> bool {
+        self.nicks.had
+    }
+
+    /// Our nick or the wanted one is another now.
+    pub(super) fn note_had(&mut self) {
+        self.nicks.had |= self.state == State::Ready && self.has_goal();
     }
 
     /// Somebody changed their nick.
@@ -261,7 +284,7 @@ impl Session {
         } else if self.nicks.regain.asking {
             self.nicks.regain.asking = false;
             // No wait makes a nick good that the server takes from nobody.
-            if code == ERR_ERRONEUSNICKNAME {
+            if code == ERR_ERRONEUSNICKNAME && !is_held(&reason) {
                 self.nicks.erroneous = true;
                 self.after_change(now);
                 let nick = self.nicks.wanted.as_str().to_owned();
@@ -273,11 +296,11 @@ impl Session {
     }
 
     fn on_refused_before_welcome(&mut self, code: u16, refused: &str, reason: &str, events: &mut Vec<Event>) {
-        if code == ERR_ERRONEUSNICKNAME {
+        if code == ERR_ERRONEUSNICKNAME && !is_held(reason) {
             if self.nicks.has_underscores() {
                 // It may mean only that it is too long.
                 self.nicks.limit = Some(self.nicks.current.len().saturating_sub(1));
-            } else if self.nicks.tries == 0 {
+            } else if self.nicks.tries == 0 && !self.nicks.had {
                 self.nicks.erroneous = true;
             }
         }

@@ -141,6 +141,7 @@ impl Session {
 
     /// Our nick or the wanted one is another now.
     pub(super) fn after_change(&mut self, now: Instant) {
+        self.note_had();
         if !self.lacks_wanted() {
             self.unwatch();
             let regain = &mut self.nicks.regain;

@@ -213,3 +213,24 @@ fn a_nick_that_gets_no_answer_is_not_in_the_way_of_the_wanted_one_for_ever() {
     }
     assert_eq!(asked.first().map(String::as_str), Some("NICK alice"));
 }
+
+#[rstest]
+#[case::svshold_of_inspircd("Services reserved nickname: Being held for a registered user")]
+#[case::in_other_words("alice is temporarily unavailable")]
+fn a_nick_that_services_hold_is_in_use_for_a_while(#[case] reason: &str) {
+    let mut bench = with("alice", &[]);
+    assert_eq!(bench.server(&format!(":s 432 * alice :{reason}")), []);
+    assert_eq!(bench.sent(), ["NICK alice_"]);
+}
+
+#[test]
+fn a_nick_that_was_ours_needs_no_user_when_the_server_takes_it_no_more() {
+    let mut bench = Bench::new(SessionConfig { nick_had: Some(nick("alice")), ..Bench::config() });
+    bench.sent();
+    assert_eq!(bench.server(":s 432 * alice :Erroneous Nickname"), []);
+    assert_eq!(bench.sent(), ["NICK alice_"]);
+    let mut bench = Bench::ready();
+    assert!(bench.session.had_wanted_nick());
+    bench.server(":alice!al@h NICK Guest1");
+    assert!(bench.session.had_wanted_nick());
+}

@@ -261,3 +261,14 @@ fn a_nick_that_the_server_takes_from_nobody_is_not_asked_for_again() {
     assert!(matches!(&events[..], [Event::NickRefused { code: 432, .. }]));
     assert_eq!(lines(&mut bench, Duration::from_hours(3), ""), []);
 }
+
+#[test]
+fn a_nick_that_services_hold_for_a_while_is_asked_for_again_when_the_server_calls_it_erroneous() {
+    let mut bench = with_fallback("NETWORK=x");
+    for minutes in [1, 5] {
+        let seen = lines(&mut bench, Duration::from_mins(minutes), "");
+        assert!(seen.iter().any(|(_, line)| line == "NICK alice"), "{seen:?}");
+        let held = ":s 432 alice_ alice :Services reserved nickname: Being held for a registered user";
+        assert_eq!(bench.server(held), []);
+    }
+}

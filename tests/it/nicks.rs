@@ -116,3 +116,44 @@ async fn who_is_ghosted_with_the_connection_twice_is_told_that_it_is_left_at_tha
     let told = world.homeserver.wait_event(&network, says("alice was taken away from you again")).await;
     assert_eq!(told.content["msgtype"], "m.text");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nick_that_is_refused_is_not_the_one_of_the_next_connection() {
+    let world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    alice.send_text(&control, "nick 9lives");
+    world.homeserver.wait_event(&network, says("You can't be 9lives: Erroneous Nickname")).await;
+    alice.send_text(&control, "nick");
+    world.homeserver.wait_event(&control, says("You are alice. Your nick for FakeNet is alice.")).await;
+    alice.send_text(&control, "disconnect\nconnect");
+    world.ircd.wait_registered("alice").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nick_that_is_given_is_the_one_of_the_next_connection_however_it_was_asked_for() {
+    let world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    alice.send_text(&control, "nick bob");
+    world.homeserver.wait_event(&network, says("You are now bob.")).await;
+    alice.send_text(&control, "nick");
+    world.homeserver.wait_event(&control, says("You are bob. Your nick for FakeNet is bob.")).await;
+    alice.send_text(&network, "raw NICK carol");
+    world.homeserver.wait_event(&network, says("You are now carol.")).await;
+    alice.send_text(&control, "disconnect\nconnect");
+    world.ircd.wait_registered("carol").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nick_that_is_asked_for_on_a_dying_connection_is_had_on_the_next() {
+    let world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
+    world.ircd.half_open("alice");
+    alice.send_text(&control, "nick bob");
+    world.homeserver.wait_event(&control, says("Asking the server for the nick bob.")).await;
+    world.ircd.cut("alice");
+    world.ircd.wait_gone("alice").await;
+    alice.send_text(&control, "connect");
+    world.ircd.wait_registered("bob").await;
+}

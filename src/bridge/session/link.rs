@@ -365,6 +365,7 @@ impl Actor {
         self.typists.clear();
         self.begin_gaps(&link.session);
         self.give_back(&link.session).await?;
+        Box::pin(self.keep_asked_nick(&link.session)).await?;
         Ok(true)
     }
 

@@ -49,7 +49,7 @@ impl Actor {
     }
 
     pub(super) async fn nick(&mut self, nick: Option<Nick>) -> Outcome {
-        let name = &self.network.name;
+        let name = self.network.name.clone();
         let Some(nick) = nick else {
             let now = match &self.link {
                 Some(link) => format!("You are {}.", link.session.nick()),
@@ -62,14 +62,30 @@ impl Actor {
             };
             return Ok(RichText::plain(format!("{now} Your nick for {name} is {wanted}.")));
         };
-        self.set_nick_setting(&settings::NICK, Some(nick.as_str())).await?;
         self.nick_losses = 0;
-        match &mut self.link {
-            Some(link) => {
-                link.session.set_nick(nick.clone());
-                Ok(RichText::plain(format!("Asking the server for the nick {nick}.")))
-            }
-            None => Ok(RichText::plain(format!("Your nick will be {nick}."))),
+        let is_asked = self.link.as_mut().map(|link| link.session.set_nick(nick.clone()));
+        if is_asked == Some(true) {
+            // It is the user's when the server has given it: one that the network allows to nobody would keep the
+            // next connection from being made.
+            return Ok(RichText::plain(format!("Asking the server for the nick {nick}.")));
+        }
+        self.keep_nick(nick.as_str()).await?;
+        Ok(RichText::plain(match is_asked {
+            Some(_) => format!("Your nick for {name} is {nick} from now on."),
+            None => format!("Your nick will be {nick}."),
+        }))
+    }
+
+    /// The user's nick, for connections to come.
+    pub(super) async fn keep_nick(&mut self, nick: &str) -> Result<(), StoreError> {
+        self.set_nick_setting(&settings::NICK, Some(nick)).await
+    }
+
+    /// A connection is over: a nick that the server was asked for and said nothing about is asked for on the next.
+    pub(super) async fn keep_asked_nick(&mut self, session: &Session) -> Result<(), StoreError> {
+        match session.asked_nick() {
+            Some(nick) => self.keep_nick(nick.as_str()).await,
+            None => Ok(()),
         }
     }
 

@@ -362,6 +362,11 @@ pub enum Event {
         /// The nick.
         nick: String,
     },
+    /// The server gave the nick that the user asked for, which is the wanted one from now on.
+    NickGiven {
+        /// As it was asked for; the server may have cut it.
+        nick: String,
+    },
     /// A change of nick was refused, after registration.
     NickRefused {
         /// The nick that we asked for.

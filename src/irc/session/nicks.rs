@@ -172,25 +172,25 @@ pub(super) fn cut(text: &str, most: usize) -> &str {
 }
 
 impl Session {
-    /// Asks for another nick, which is the wanted one from now on if the server gives it.
-    pub fn set_nick(&mut self, nick: Nick) {
-        match self.state {
-            State::Ready => {
-                if self.nicks.ask(nick.clone()) {
-                    self.queue_line(Class::Interactive, Line::nick(&nick));
-                } else {
-                    self.want_nick(nick);
-                    self.after_change(self.last_received);
-                }
-            }
-            // The greeting is not over: it is asked for when it is.
-            State::Registering => {
-                self.nicks.wanted = nick;
-                (self.nicks.erroneous, self.nicks.had) = (false, false);
-                self.nicks.regain.forgive();
-            }
-            State::Closing => {}
+    /// Asks for another nick, which is the wanted one from now on if the server gives it. Before the greeting is over
+    /// it waits for that. `false` where nobody is asked, since we have it, or the connection is about to end.
+    pub fn set_nick(&mut self, nick: Nick) -> bool {
+        if self.state == State::Closing {
+            return false;
         }
+        if self.nicks.ask(nick.clone()) {
+            self.queue_line(Class::Interactive, Line::nick(&nick));
+            return true;
+        }
+        self.want_nick(nick);
+        self.after_change(self.last_received);
+        false
+    }
+
+    /// The nick that the user asked for last, while the server has not answered.
+    #[must_use]
+    pub fn asked_nick(&self) -> Option<&Nick> {
+        self.nicks.asked.last().map(|asked| &asked.nick)
     }
 
     /// The user wants the nick that we have.
@@ -246,6 +246,7 @@ impl Session {
                 if to.len() < asked.as_str().len() {
                     self.nicks.limit = Some(to.len());
                 }
+                events.push(Event::NickGiven { nick: asked.as_str().to_owned() });
                 self.want_nick(asked);
             } else if had_wanted && !self.has_goal() {
                 self.lose_nick(events);

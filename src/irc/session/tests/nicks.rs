@@ -134,10 +134,11 @@ fn a_nick_set_during_registration_is_asked_for_when_ready() {
     bench.session.set_nick(nick("bob"));
     bench.server(":s 001 alice :Welcome");
     bench.server(":s 422 alice :No MOTD");
-    bench.sent();
-    assert!(bench.wait(Duration::from_secs(40)).1.iter().any(|(_, line)| line == "ISON bob"));
-    bench.server(":s 303 alice :");
-    assert_eq!(bench.sent(), ["NICK bob"]);
+    assert_eq!(bench.sent().last().unwrap(), "NICK bob");
+    assert_eq!((bench.session.wanted_nick(), bench.session.asked_nick()), ("alice", Some(&nick("bob"))));
+    let events = bench.server(":alice!al@h NICK bob");
+    assert_eq!(events[0], Event::NickGiven { nick: "bob".into() });
+    assert_eq!((bench.session.wanted_nick(), bench.session.asked_nick()), ("bob", None));
 }
 
 #[test]

@@ -190,7 +190,7 @@ proptest! {
             match action {
                 0 | 1 => bench.say(id as u64, "#rust", "hello"),
                 2 => bench.say(id as u64, "bob", "hello"),
-                3 => bench.session.set_nick(nick("carol")),
+                3 => drop(bench.session.set_nick(nick("carol"))),
                 4 => bench.session.join(&[(channel("#rust"), None)]),
                 5 => drop(bench.session.part(&channel("#rust"), "x")),
                 6 if wait == 0 => bench.session.quit("x"),

@@ -4,10 +4,10 @@
 //! seldom, and by what we see ourselves. Only then is it asked for, so that a nick in use costs no refusals. Who is
 //! logged in may ask services to free it: it is often our own dead connection that holds it.
 //!
-//! Never a nick war: services are asked once in an hour and three times in all; waits never get shorter within a
-//! connection; and after the nick was taken from us twice (by a `NICK` that we did not ask for, or with the whole
-//! connection), it is left alone until the user asks for it. A nick that went in a netsplit is somebody's who comes
-//! back: to take it then would cost one of both the connection.
+//! Never a nick war: services are asked once in an hour and three times in all, and are away twice before it is left
+//! at that; waits never get shorter within a connection; and after the nick was taken from us twice (by a `NICK` that
+//! we did not ask for, or with the whole connection), it is left alone until the user asks for it. A nick that went in
+//! a netsplit is somebody's who comes back: to take it then would cost one of both the connection.
 //!
 //! Services are spoken to by the server's own `NICKSERV`, which leads to nobody else; where the server has no such
 //! command, by a message. It holds no secret, so one that impersonates services learns nothing.
@@ -39,6 +39,8 @@ const SERVICES_AWAY: Duration = Duration::from_mins(10);
 const SERVICES_ANSWER: Duration = Duration::from_secs(30);
 /// How often services are asked on one connection.
 const MOST_REQUESTS: u32 = 3;
+/// How often they may be away: a network may have none.
+const MOST_ABSENCES: u32 = 3;
 /// How often the nick may be taken from us.
 pub const MOST_LOSSES: u32 = 2;
 /// How long a nick that went in a netsplit is left to its owner.
@@ -80,6 +82,7 @@ struct Services {
     at: Option<Instant>,
     asked_at: Option<Instant>,
     requests: u32,
+    absences: u32,
     word: usize,
     /// The server has no command for them.
     by_message: bool,
@@ -379,8 +382,14 @@ impl Session {
         if !ours || services.asked_at.take_if(|at| now < *at + SERVICES_ANSWER).is_none() {
             return false;
         }
-        services.requests = services.requests.saturating_sub(1);
-        services.at = Some(now + self.jitter.around(SERVICES_AWAY));
+        services.absences += 1;
+        if services.absences < MOST_ABSENCES {
+            services.requests = services.requests.saturating_sub(1);
+            services.at = Some(now + self.jitter.around(SERVICES_AWAY));
+        } else {
+            services.requests = MOST_REQUESTS;
+            services.at = None;
+        }
         true
     }
 }

@@ -201,6 +201,23 @@ fn a_server_without_the_command_is_given_a_message_and_services_that_are_away_ar
 }
 
 #[test]
+fn a_network_without_services_is_not_asked_for_them_for_ever() {
+    let mut bench = logged_in();
+    let mut asked = 0;
+    for _ in 0..12 * 360 {
+        for (_, line) in lines(&mut bench, Duration::from_secs(10), "alice") {
+            if line.starts_with("NICKSERV") {
+                assert_eq!(bench.server(":s 421 alice_ NICKSERV :Unknown command"), []);
+            } else if line.starts_with("PRIVMSG NickServ") {
+                asked += 1;
+                assert_eq!(bench.server(":s 401 alice_ NickServ :No such nick/channel"), []);
+            }
+        }
+    }
+    assert_eq!(asked, 3);
+}
+
+#[test]
 fn services_that_force_another_nick_twice_are_not_raced() {
     let mut bench = Bench::ready();
     let mut asked = 0;

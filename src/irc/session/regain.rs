@@ -70,7 +70,7 @@ pub(super) struct Regain {
 /// What the server cannot do for us.
 #[derive(Debug, Default)]
 struct Lacks {
-    /// It has no place left to watch a nick.
+    /// It has no place left to watch a nick, or does not know the command after all.
     monitor: bool,
     /// It does not know the command.
     ison: bool,
@@ -363,6 +363,10 @@ impl Session {
     pub(super) fn lacks_command(&mut self, command: &str, now: Instant) -> bool {
         if command.eq_ignore_ascii_case("ISON") && std::mem::take(&mut self.nicks.regain.looking) {
             self.nicks.regain.lacks.ison = true;
+            true
+        } else if command.eq_ignore_ascii_case("MONITOR") && self.nicks.regain.watched.take().is_some() {
+            self.nicks.regain.lacks.monitor = true;
+            self.plan_look(now);
             true
         } else if command.eq_ignore_ascii_case("NICKSERV")
             && self.awaits_services(now)

@@ -93,6 +93,17 @@ fn a_full_monitor_list_is_replaced_by_looking() {
 }
 
 #[test]
+fn a_server_that_only_says_that_it_has_monitor_is_looked_at() {
+    let mut bench = with_fallback("MONITOR=100");
+    bench.sent();
+    assert_eq!(bench.server(":s 421 alice_ MONITOR :Unknown command"), []);
+    let seen = lines(&mut bench, Duration::from_mins(2), "alice");
+    assert!(seen.len() >= 2 && seen.iter().all(|(_, line)| line == "ISON alice"), "{seen:?}");
+    // What the user types is the user's.
+    assert_eq!(bench.server(":s 421 alice_ MONITOR :Unknown command").len(), 1);
+}
+
+#[test]
 fn what_the_user_watches_and_asks_is_answered_to_the_user() {
     let mut bench = with_fallback("MONITOR=100");
     bench.sent();

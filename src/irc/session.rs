@@ -34,6 +34,7 @@ mod replies;
 mod sts;
 mod tags;
 mod timers;
+mod typing;
 mod verdict;
 mod wishes;
 
@@ -129,6 +130,7 @@ pub struct Session {
     own_batches: u64,
     batches: Batches,
     requests: Requests,
+    tellings: typing::Tellings,
     jitter: Jitter,
     started: Instant,
     registered_at: Option<Instant>,
@@ -171,6 +173,7 @@ impl Session {
             own_batches: 0,
             batches: Batches::default(),
             requests: Requests::default(),
+            tellings: typing::Tellings::default(),
             jitter: Jitter::new(config.seed),
             started: now,
             registered_at: None,
@@ -243,6 +246,9 @@ impl Session {
             Verb::Numeric(code) => return self.on_numeric(*code, message, context, now, events),
             Verb::Word(word) => &**word,
         };
+        if matches!(word, "PRIVMSG" | "NOTICE" | "TAGMSG" | "JOIN" | "MODE") {
+            self.note_presence(message);
+        }
         match word {
             "PING" => self.control(Line::pong(message.params.last().map_or("", String::as_str))),
             "PONG" => self.on_pong(message, now, events),

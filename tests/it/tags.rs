@@ -116,8 +116,8 @@ async fn who_types_in_the_room_types_on_irc() {
     let (world, alice, bob, room) = alice_and_bob("").await;
     said(&world, &bob, &room, "go on").await;
     let typing = |value: &str| {
-        let wanted = format!("@+typing={value} TAGMSG #rust");
-        move |_: &str, line: &str| line == wanted
+        let wanted = format!("+typing={value} TAGMSG #rust");
+        move |_: &str, line: &str| line.starts_with("@label=t") && line.ends_with(&wanted)
     };
     alice.typing(&room, true);
     world.ircd.wait_line(typing("active")).await;

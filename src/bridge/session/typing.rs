@@ -83,8 +83,10 @@ impl Actor {
             return false;
         }
         let name = &self.buffers.get(place).row.name;
+        let now = self.bridge.clock.now();
         let Some(link) = &mut self.link else { return false };
-        Target::parse(name, link.session.isupport()).is_ok_and(|target| link.session.typing(&target, typing))
+        Target::parse(name, link.session.isupport())
+            .is_ok_and(|target| link.session.typing(&target, typing, now))
     }
 
     /// Tells on what is due.

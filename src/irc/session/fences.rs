@@ -53,11 +53,21 @@ struct Fence {
     refused: Vec<(String, usize)>,
     /// An echo came that was none of these: one of them may have come back changed.
     doubtful: bool,
+    /// Messages with a label, and the errors without one that may be about them.
+    doubted: Vec<(MessageId, u16, String)>,
     /// A message in it has no label, so that a PING has to follow at once.
     urgent: bool,
     opened: Instant,
     /// The number and time of its PING; none while it is still open for more.
     ping: Option<(u64, Instant)>,
+}
+
+/// What a PONG says of the messages before it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Passed {
+    pub(super) confirmed: Vec<MessageId>,
+    /// Those of which an error may have been, and that error.
+    pub(super) doubted: Vec<(MessageId, u16, String)>,
 }
 
 /// The answer to an error.
@@ -100,6 +110,7 @@ impl Fences {
                 messages: Vec::new(),
                 refused: Vec::new(),
                 doubtful: false,
+                doubted: Vec::new(),
                 urgent: false,
                 opened: now,
                 ping: None,
@@ -136,11 +147,11 @@ impl Fences {
         format!("{TOKEN}{number}")
     }
 
-    /// A PONG came: the messages that it confirms, if the token is one of ours.
-    pub(super) fn pong(&mut self, token: &str, now: Instant) -> Option<Vec<MessageId>> {
+    /// A PONG came: what it says, if the token is one of ours.
+    pub(super) fn pong(&mut self, token: &str, now: Instant) -> Option<Passed> {
         let number: u64 = token.strip_prefix(TOKEN)?.parse().ok()?;
         let position = self.waiting.iter().position(|fence| fence.ping.is_some_and(|(n, _)| n == number))?;
-        let mut confirmed = Vec::new();
+        let mut passed = Passed::default();
         // A PONG for a later fence answers for the earlier ones, should the server have left theirs out.
         for fence in self.waiting.drain(..=position).collect::<Vec<_>>() {
             if let Some((n, sent)) = fence.ping
@@ -148,12 +159,16 @@ impl Fences {
             {
                 self.lag = Some(now.saturating_duration_since(sent));
             }
+            let mut doubted = fence.doubted;
             for sent in fence.messages {
-                confirmed.push(sent.id);
+                match doubted.iter().position(|(id, ..)| *id == sent.id) {
+                    Some(place) => passed.doubted.push(doubted.swap_remove(place)),
+                    None => passed.confirmed.push(sent.id),
+                }
                 self.remember(sent, now);
             }
         }
-        Some(confirmed)
+        Some(passed)
     }
 
     /// Keeps a message that was told of, if an echo of it may come.
@@ -226,9 +241,23 @@ impl Fences {
         taken
     }
 
-    /// An error about a target came. It is about the oldest fence that has a message there.
+    /// An error about a target came, without a label, that is about no message without one. Those with a label have
+    /// their own answers; of one that gets none it says something.
+    pub(super) fn doubt(&mut self, target: &str, mapping: CaseMapping, code: u16, reason: &str) {
+        for fence in &mut self.waiting {
+            for sent in &fence.messages {
+                let is_known = fence.doubted.iter().any(|(id, ..)| *id == sent.id);
+                if !is_known && mapping.same(sent.target.as_str(), target) {
+                    fence.doubted.push((sent.id, code, reason.to_owned()));
+                }
+            }
+        }
+    }
+
+    /// An error about a target came, without a label. It is about the oldest fence that has a message without one
+    /// there.
     pub(super) fn refuse(&mut self, target: &str, mapping: CaseMapping, now: Instant) -> Refusal {
-        let there = |sent: &Sent| mapping.same(sent.target.as_str(), target);
+        let there = |sent: &Sent| sent.label.is_none() && mapping.same(sent.target.as_str(), target);
         for place in 0..self.waiting.len() {
             let fence = &mut self.waiting[place];
             if let Some(known) = fence.refused.iter_mut().find(|(name, _)| mapping.same(name, target))
@@ -263,8 +292,9 @@ impl Fences {
                 known.1 -= 1;
                 return Refusal::Known;
             }
-            if !fence.messages.is_empty() {
-                return self.refuse_group(place, "", |_| true, now);
+            let unlabelled = |sent: &Sent| sent.label.is_none();
+            if fence.messages.iter().any(unlabelled) {
+                return self.refuse_group(place, "", unlabelled, now);
             }
         }
         Refusal::Unrelated

@@ -26,6 +26,8 @@ pub(super) enum Label {
     Message(u64),
     /// A request for history.
     Request(u64),
+    /// That the user types, by a number that counts what leaves.
+    Typing(u64),
 }
 
 impl Label {
@@ -36,6 +38,7 @@ impl Label {
         match kind {
             "m" => Some(Self::Message(number)),
             "h" => Some(Self::Request(number)),
+            "t" => Some(Self::Typing(number)),
             _ => None,
         }
     }
@@ -51,6 +54,7 @@ impl fmt::Display for Label {
         match self {
             Self::Message(number) => write!(f, "m{number}"),
             Self::Request(number) => write!(f, "h{number}"),
+            Self::Typing(number) => write!(f, "t{number}"),
         }
     }
 }
@@ -90,6 +94,13 @@ impl Session {
                 self.end_request(number, Some(reason.to_owned()), events);
                 true
             }
+            (Label::Typing(_), _) => {
+                if refusal.is_some() {
+                    self.tellings.refuse(message.param(1), self.isupport.casemapping(), now);
+                }
+                // Nobody waits for the answer; but a batch must be known as one.
+                message.verb != Verb::Word("BATCH".into())
+            }
             (Label::Message(number), None) if self.is_own_message(message) => {
                 // One that was told before is no news, and above all nothing that was said elsewhere.
                 if let Some(id) =
@@ -112,6 +123,7 @@ impl Session {
                 }
             }
             Label::Request(number) => self.end_request(number, None, events),
+            Label::Typing(_) => {}
         }
     }
 

@@ -27,6 +27,7 @@ use crate::irc::wire::{Line, Message, Source};
 
 use super::batches::Context;
 use super::event::{Event, Verdict};
+use super::fences::Refusal;
 use super::{Expelled, Session, State};
 
 /// Whether a labelled numeric says that the line did not work.
@@ -94,7 +95,10 @@ impl Session {
             self.on_drift(first, now, events);
         }
         // A label says what an error is about: of anything else, nothing can be said from its target.
-        if context.label.is_none() && self.refuses_message(code, first, reason, now, events) {
+        if context.label.is_none()
+            && (self.refuses_message(code, first, reason, now, events)
+                || about_a_message(code) == Some(About::Target) && self.refuses_typing(first, now))
+        {
             return;
         }
         let consumed = match code {
@@ -193,7 +197,14 @@ impl Session {
         events: &mut Vec<Event>,
     ) -> bool {
         let refusal = match about_a_message(code) {
-            Some(About::Target) => self.fences.refuse(target, self.isupport.casemapping(), now),
+            Some(About::Target) => {
+                let mapping = self.isupport.casemapping();
+                let refusal = self.fences.refuse(target, mapping, now);
+                if refusal == Refusal::Unrelated {
+                    self.fences.doubt(target, mapping, code, reason);
+                }
+                refusal
+            }
             Some(About::Any) => self.fences.refuse_any(now),
             None => return false,
         };

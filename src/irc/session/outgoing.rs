@@ -18,7 +18,7 @@ use crate::names::{Channel, InvalidName, Key, Nick};
 
 use super::echo::Echo;
 use super::event::{Event, MessageId};
-use super::fences::Sent;
+use super::fences::{Passed, Sent};
 use super::labels::Label;
 use super::multiline::Joins;
 use super::{Session, State};
@@ -196,6 +196,7 @@ impl Session {
 
     /// Queues a command of the user's.
     pub fn command(&mut self, line: Line) -> Result<(), QueueFull> {
+        self.tellings.expect_no_answer();
         match line.verb().as_str() {
             "QUIT" => {
                 self.quit(line.as_str().split_once(':').map_or("", |(_, reason)| reason));
@@ -269,9 +270,12 @@ impl Session {
 
     /// The answer to a fence has come; `false` where it is none of ours.
     pub(super) fn pass_fence(&mut self, token: &str, now: Instant, events: &mut Vec<Event>) -> bool {
-        let Some(messages) = self.fences.pong(token, now) else { return false };
-        if !messages.is_empty() {
-            events.push(Event::Confirmed { messages });
+        let Some(Passed { confirmed, doubted }) = self.fences.pong(token, now) else { return false };
+        if !confirmed.is_empty() {
+            events.push(Event::Confirmed { messages: confirmed });
+        }
+        for (id, code, reason) in doubted {
+            events.push(Event::Refused { messages: vec![id], certain: false, code, reason });
         }
         true
     }

@@ -2,7 +2,8 @@
 //!
 //! Replies, reactions and typing, and the two tags by which a server says what a sender is. The tags that are still
 //! drafts are read under both names, and sent as drafts unless the server allows only the final name. Nothing here
-//! is waited for: where a server lacks tags or denies one, nothing is sent.
+//! is waited for: where a server lacks tags or denies one, nothing is sent. That the user types is said in
+//! [`typing`](super::typing).
 //!
 //! Invariant 9: ids and reactions beyond a length are none, and so are those with control characters.
 //!
@@ -87,23 +88,6 @@ impl Session {
         }
     }
 
-    /// Says that the user types, or does no longer. Nobody waits for that: while anything else is to be sent, it is
-    /// dropped. Returns whether it was sent.
-    pub fn typing(&mut self, target: &Target, typing: Typing) -> bool {
-        let classes = [Class::Interactive, Class::History, Class::Join, Class::Background];
-        let is_busy = classes.into_iter().any(|class| self.queue.len(class) > 0);
-        if is_busy || !self.sends_tag("typing") {
-            return false;
-        }
-        let value = match typing {
-            Typing::Active => "active",
-            Typing::Paused => "paused",
-            Typing::Done => "done",
-        };
-        let line = target.put(Line::new("TAGMSG")).finish().tagged(&[("+typing", value)]);
-        self.queue.push(Class::Background, Outgoing::Line(line)).is_ok()
-    }
-
     /// Reacts to a message, or takes a reaction back. Returns whether the server was told.
     pub fn react(&mut self, target: &Target, msgid: &str, key: &str, removes: bool) -> bool {
         let names = if removes {
@@ -130,7 +114,7 @@ impl Session {
     }
 
     /// Whether a client-only tag gets through: `CLIENTTAGDENY=*,-typing` denies all but one, `a,b` these.
-    fn sends_tag(&self, name: &str) -> bool {
+    pub(super) fn sends_tag(&self, name: &str) -> bool {
         if self.state != State::Ready || !self.caps.enabled("message-tags") {
             return false;
         }

@@ -264,15 +264,25 @@ fn what_waits_for_a_label_is_asked_about_before_quit() {
 }
 
 #[test]
-fn an_unlabelled_error_is_still_an_answer_and_a_strangers_label_is_none() {
+fn an_unlabelled_error_is_an_answer_only_where_none_with_the_label_comes() {
     let mut bench = with_labels();
     send(&mut bench, &[(1, "#rust", "one")]);
     for line in ["@label=m7 :s 404 alice #rust :no", "@label=m7 :s ACK"] {
         bench.server(line);
         assert_eq!(bench.session.unconfirmed(), ids(&[1]));
     }
+    // It may be the answer to a command of the user's.
     let events = bench.server(":s 404 alice #rust :no");
-    assert!(matches!(&events[..], [Event::Refused { certain: true, .. }]), "{events:?}");
+    assert!(matches!(&events[..], [Event::Numeric { code: 404, .. }]), "{events:?}");
+    send(&mut bench, &[(2, "#rust", "two"), (3, "bob", "three")]);
+    assert_eq!(bench.server("@label=m2 :alice!al@h PRIVMSG #rust :two"), [echoed(2)]);
+    let (_, lines) = bench.wait(Duration::from_secs(6));
+    assert_eq!(lines, [(5, "PING :towline-1".to_owned())]);
+    let reason = "no".to_owned();
+    let doubted = Event::Refused { messages: ids(&[1]), certain: false, code: 404, reason };
+    assert_eq!(bench.server("PONG towline-1"), [Event::Confirmed { messages: ids(&[3]) }, doubted]);
+    // Its echo is no news for all that.
+    assert_eq!(bench.server("@label=m1 :alice!al@h PRIVMSG #rust :one"), [echoed(1)]);
 }
 
 #[rstest]

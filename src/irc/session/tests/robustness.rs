@@ -207,7 +207,7 @@ proptest! {
                 }
                 11 => {
                     let target = Target::Channel(channel("#rust"));
-                    bench.session.typing(&target, Typing::Active);
+                    bench.session.typing(&target, Typing::Active, bench.now);
                     bench.session.react(&target, "x", "y", true);
                     bench.session.redact(&target, "x");
                     bench.session.mark_read(&target, 1);

@@ -17,6 +17,17 @@ fn target() -> Target {
     Target::Channel(channel("#rust"))
 }
 
+impl Bench {
+    fn types(&mut self, typing: Typing) -> bool {
+        self.types_to("#rust", typing)
+    }
+
+    fn types_to(&mut self, target: &str, typing: Typing) -> bool {
+        let target = Target::parse(target, self.session.isupport()).unwrap();
+        self.session.typing(&target, typing, self.now)
+    }
+}
+
 #[rstest]
 #[case::draft("+draft/reply=x1", Some("x1"), false, false)]
 #[case::specification("+reply=x1", Some("x1"), false, false)]
@@ -95,7 +106,7 @@ fn somebody_types(#[case] value: &str, #[case] typing: Typing) {
 #[case::some_allowed("CLIENTTAGDENY=*,-react,-draft/reply", "", "@+draft/reply=x1;+react=👍 TAGMSG #rust")]
 fn what_the_server_denies_is_not_sent(#[case] isupport: &str, #[case] typing: &str, #[case] reaction: &str) {
     let mut bench = bench_with(isupport);
-    assert_eq!(bench.session.typing(&target(), Typing::Active), !typing.is_empty());
+    assert_eq!(bench.types(Typing::Active), !typing.is_empty());
     assert_eq!(bench.sent().join("\n"), typing);
     assert_eq!(bench.session.react(&target(), "x1", "👍", false), !reaction.is_empty());
     assert_eq!(bench.sent().join("\n"), reaction);
@@ -105,7 +116,7 @@ fn what_the_server_denies_is_not_sent(#[case] isupport: &str, #[case] typing: &s
 #[test]
 fn without_tags_nothing_is_sent() {
     let mut bench = Bench::ready();
-    assert!(!bench.session.typing(&target(), Typing::Done));
+    assert!(!bench.types(Typing::Done));
     assert!(!bench.session.react(&target(), "x1", "x", true));
     assert!(!bench.session.sends_replies());
 }
@@ -144,8 +155,106 @@ fn typing_gives_way_to_everything() {
     };
     let mut bench = Bench::ready_as(config, "message-tags", "NETWORK=Test");
     bench.say(1, "#rust", "first");
-    assert!(!bench.session.typing(&target(), Typing::Active));
+    assert!(!bench.types(Typing::Active));
     bench.wait(Duration::from_mins(1));
-    assert!(bench.session.typing(&target(), Typing::Active));
-    assert!(!bench.session.typing(&target(), Typing::Active), "the first has not left");
+    assert!(bench.types(Typing::Active));
+    assert!(!bench.types(Typing::Active), "the first has not left");
+}
+
+#[rstest]
+#[case::who_is_offline(":s 401 alice bob :No such nick/channel", "bob")]
+#[case::a_moderated_channel(":s 404 alice #rust :Cannot send to channel (+m)", "#rust")]
+#[case::who_reads_only_friends(":s 716 alice Bob :is in +g mode (server-side ignore)", "bob")]
+#[case::restricted(":s 531 alice bob :You cannot send messages to this user", "bob")]
+fn what_the_server_says_against_typing_is_no_news_and_ends_it_there(
+    #[case] error: &str,
+    #[case] target: &str,
+) {
+    let mut bench = bench_with("NETWORK=Test");
+    assert!(bench.types_to(target, Typing::Active));
+    assert_eq!(bench.sent().len(), 1);
+    assert_eq!(bench.server(error), []);
+    assert!(!bench.types_to(target, Typing::Active));
+    assert!(bench.types_to("carol", Typing::Active), "others read it");
+    bench.sent();
+    bench.now += Duration::from_mins(10);
+    assert!(bench.types_to(target, Typing::Active));
+    bench.sent();
+    // Each is answered once: the next error is the answer to something else.
+    assert_eq!(bench.server(error), []);
+    assert_eq!(bench.server(error).len(), 1);
+}
+
+#[rstest]
+#[case::they_speak(":bob!b@h PRIVMSG alice :back", "bob")]
+#[case::they_enter_a_channel(":BOB!b@h JOIN #rust", "bob")]
+#[case::the_channel_is_opened(":chanop!o@h MODE #rust -m", "#rust")]
+fn typing_is_told_again_where_it_may_be_read(#[case] sign: &str, #[case] target: &str) {
+    let mut bench = bench_with("NETWORK=Test");
+    bench.types_to(target, Typing::Active);
+    bench.sent();
+    bench.server(&format!(":s 401 alice {target} :No such nick/channel"));
+    for line in [":carol!c@h PRIVMSG alice :hi", ":carol!c@h PRIVMSG #rust :hi", ":carol!c@h JOIN #rust"] {
+        bench.server(line);
+    }
+    assert!(!bench.types_to(target, Typing::Active));
+    bench.server(sign);
+    assert!(bench.types_to(target, Typing::Active));
+}
+
+#[test]
+fn what_the_user_asks_about_somebody_is_answered_to_the_user() {
+    let mut bench = bench_with("NETWORK=Test");
+    bench.types_to("bob", Typing::Active);
+    bench.session.command(Line::raw("WHOIS bob").unwrap()).unwrap();
+    bench.sent();
+    assert_eq!(bench.server(":s 401 alice bob :No such nick/channel").len(), 1);
+}
+
+#[test]
+fn an_error_may_be_about_a_message_before_it_is_about_typing() {
+    let mut bench = bench_with("NETWORK=Test");
+    bench.types_to("bob", Typing::Active);
+    bench.sent();
+    bench.say(1, "bob", "hi");
+    bench.sent();
+    let events = bench.server(":s 401 alice bob :No such nick/channel");
+    assert!(matches!(&events[..], [Event::Refused { certain: true, .. }]), "{events:?}");
+    assert_eq!(bench.server(":s 401 alice bob :No such nick/channel"), []);
+}
+
+#[test]
+fn with_labels_no_error_about_anything_else_is_taken_for_a_messages() {
+    let mut bench =
+        Bench::ready_with_caps("message-tags batch echo-message labeled-response", "NETWORK=Test");
+    assert!(bench.types_to("bob", Typing::Active));
+    assert_eq!(bench.sent(), ["@label=t1;+typing=active TAGMSG bob"]);
+    bench.say(1, "bob", "hi");
+    assert_eq!(bench.sent(), ["@label=m1 PRIVMSG bob :hi"]);
+    assert_eq!(bench.server("@label=t1 :s 401 alice bob :No such nick/channel"), []);
+    // The answer to what somebody typed.
+    let events = bench.server(":s 401 alice bob :No such nick/channel");
+    assert!(matches!(&events[..], [Event::Numeric { code: 401, .. }]), "{events:?}");
+    assert!(matches!(&bench.server(":s 411 alice :No recipient")[..], [Event::Numeric { .. }]));
+    assert!(!bench.types_to("bob", Typing::Active));
+    let events = bench.server("@label=m1 :alice!al@host.test PRIVMSG bob :hi");
+    assert!(matches!(&events[..], [Event::Echoed { .. }]), "{events:?}");
+}
+
+#[test]
+fn a_labelled_answer_to_typing_of_several_lines_is_no_news() {
+    let mut bench =
+        Bench::ready_with_caps("message-tags batch echo-message labeled-response", "NETWORK=Test");
+    bench.types_to("bob", Typing::Active);
+    bench.sent();
+    for line in [
+        "@label=t1 :s BATCH +x labeled-response",
+        "@batch=x :s 716 alice bob :is in +g mode",
+        "@batch=x :s 717 alice bob :has been informed that you messaged them",
+        ":s BATCH -x",
+    ] {
+        assert_eq!(bench.server(line), [], "{line}");
+    }
+    assert!(!bench.types_to("bob", Typing::Active));
+    assert_eq!(bench.server(":bob!b@h PRIVMSG alice :hi").len(), 1);
 }

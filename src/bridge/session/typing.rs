@@ -7,7 +7,7 @@
 //!
 //! Spec: `IRCv3` "typing".
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::Actor;
@@ -18,6 +18,9 @@ use crate::store::{BufferKind, StoreError};
 const PAUSE: Duration = Duration::from_secs(3);
 /// Whose homeserver never says that they have stopped has stopped.
 const LONGEST: Duration = Duration::from_mins(2);
+/// Who has not said for so long that they type does no longer: many end without a word. The homeserver is told the
+/// same, and forgets them by itself.
+const FORGOTTEN: Duration = Duration::from_secs(6);
 const MOST: usize = 64;
 
 /// The user types in a buffer.
@@ -35,8 +38,8 @@ struct Own {
 pub(super) struct Typists {
     /// The user, by the number of the buffer.
     own: HashMap<i64, Own>,
-    /// Others, by the number of the buffer and the folded nick.
-    others: HashSet<(i64, String)>,
+    /// Others, by the number of the buffer and the folded nick, with when they last were seen to.
+    others: HashMap<(i64, String), Instant>,
 }
 
 impl Typists {
@@ -49,6 +52,16 @@ impl Typists {
     pub(super) fn clear(&mut self) {
         self.own.clear();
         self.others.clear();
+    }
+
+    /// Somebody else types. Whether there is a place for them.
+    fn see(&mut self, key: (i64, String), now: Instant) -> bool {
+        self.others.retain(|_, seen| now < *seen + FORGOTTEN);
+        let is_seen = self.others.len() < MOST || self.others.contains_key(&key);
+        if is_seen {
+            self.others.insert(key, now);
+        }
+        is_seen
     }
 
     /// The user has said what they typed: nothing more is to be told.
@@ -122,11 +135,11 @@ impl Actor {
         }
         let key = (buffer.row.id, self.buffers.mapping().fold(nick));
         if typing == Typing::Active {
-            if self.typists.others.len() < MOST || self.typists.others.contains(&key) {
-                self.typists.others.insert(key);
+            let now = self.now();
+            if self.typists.see(key, now) {
                 self.show_typing(place, nick, true).await?;
             }
-        } else if self.typists.others.remove(&key) {
+        } else if self.typists.others.remove(&key).is_some() {
             self.show_typing(place, nick, false).await?;
         }
         Ok(())
@@ -138,7 +151,7 @@ impl Actor {
             return Ok(());
         }
         let key = (self.buffers.get(place).row.id, self.buffers.mapping().fold(nick));
-        if self.typists.others.remove(&key) {
+        if self.typists.others.remove(&key).is_some() {
             self.show_typing(place, nick, false).await?;
         }
         Ok(())
@@ -150,5 +163,24 @@ impl Actor {
         let ghost = if is_query { creator } else { self.ghost(nick).await?.to_string() };
         self.bridge.show_typing(room, &ghost, types);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
+    fn invariant_9_who_stops_without_a_word_takes_nobodys_place() {
+        let mut typists = Typists::default();
+        let now = Instant::now();
+        for number in 0..MOST {
+            assert!(typists.see((1, format!("user{number}")), now));
+        }
+        assert!(!typists.see((1, "bob".into()), now));
+        assert!(typists.see((1, "user0".into()), now + Duration::from_secs(5)), "they go on");
+        assert!(typists.see((1, "bob".into()), now + FORGOTTEN));
+        assert_eq!(typists.others.len(), 2);
     }
 }

@@ -58,3 +58,33 @@ async fn invariant_8_a_netsplit_is_a_line_and_moves_no_ghost_until_an_hour_has_p
     world.pass("alice", Duration::from_mins(11)).await;
     world.homeserver.wait_member(&room, BOB, "leave").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_under_another_nick_and_takes_their_own_is_back() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (_, _, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "hello");
+    world.homeserver.wait_member(&room, BOB, "join").await;
+    world.ircd.split(&["bob"], SERVERS);
+    world.ircd.wait_gone("bob").await;
+    world.pass("alice", Duration::ZERO).await;
+    world.pass("alice", Duration::from_secs(15)).await;
+    world.homeserver.wait_event(&room, says("bob is gone")).await;
+
+    let back = world.ircd.person("bob_");
+    back.join("#rust");
+    back.nick("bob");
+    let told = world.homeserver.wait_event(&room, says("bob is back")).await;
+    assert!(told.body().ends_with("Everybody is here again."), "{}", told.body());
+    world.pass("alice", Duration::from_mins(61)).await;
+    back.say("#rust", "an hour later");
+    world.homeserver.wait_message(&room, "an hour later").await;
+    let left = world.homeserver.events(&room).into_iter().filter(|event| {
+        event.kind == "m.room.member"
+            && event.state_key.as_deref() == Some(BOB)
+            && event.content["membership"] == "leave"
+    });
+    assert_eq!(left.count(), 0);
+}

@@ -463,7 +463,10 @@ impl Actor {
         if self.buffers.mapping().same(from, to) {
             return;
         }
+        let now = self.bridge.clock.now();
         for channel in channels {
+            // Somebody who went with a server is there under that nick, or their nick is another's now.
+            self.netsplits.enter(to, channel, now);
             self.depart(channel, from, &format!("is now known as {to}"), None);
         }
         if let Some(place) = self.buffers.find(from) {

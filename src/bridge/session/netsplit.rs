@@ -276,7 +276,13 @@ impl Actor {
             self.tell_channel(&channel, &line);
         }
         for (channel, nick) in due.departed {
-            self.depart(&channel, &nick, "Netsplit", None);
+            let session = self.link.as_ref().map(|link| &link.session);
+            let is_there = session.is_some_and(|session| {
+                !session.is_own(&nick) && session.channel(&channel).is_some_and(|state| state.has(&nick))
+            });
+            if !is_there {
+                self.depart(&channel, &nick, "Netsplit", None);
+            }
         }
     }
 }

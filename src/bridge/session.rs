@@ -17,6 +17,7 @@ mod declined;
 mod gaps;
 mod hourglass;
 mod incoming;
+mod invitations;
 mod link;
 mod long;
 mod loose;
@@ -48,6 +49,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
 use self::gaps::Heard;
+use self::invitations::Invitations;
 use self::link::{Dialing, Link, Wish};
 use self::netsplit::Netsplits;
 use self::outgoing::Outbound;
@@ -171,6 +173,7 @@ struct Actor {
     heard: Heard,
     catching_up: CatchingUp,
     netsplits: Netsplits,
+    invitations: Invitations,
     /// How often the nick was taken from us since the user asked for it.
     nick_losses: u32,
     /// The nick that was last wanted and had.
@@ -265,6 +268,7 @@ pub(super) async fn start(
         heard: Heard::default(),
         catching_up: CatchingUp::since(away_from),
         netsplits: Netsplits::default(),
+        invitations: Invitations::default(),
         nick_losses: 0,
         nick_had: None,
         server_text: Vec::new(),

@@ -346,3 +346,24 @@ async fn a_channel_that_stays_closed_alerts_once_and_again_only_when_asked_for()
     world.homeserver.wait_event(&network, |event| (count.borrow_mut())(event)).await;
     assert_eq!(news(), [true, false, true]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_that_was_told_rings_nobody_again() {
+    let world = World::start().await;
+    let (_, _, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    let invite = |channel: &str| {
+        world.ircd.send_raw("alice", format!(":bob!b@h INVITE alice :{channel}\r\n").as_bytes());
+    };
+    let told = |kind: &'static str| {
+        move |event: &Event| event.content["msgtype"] == kind && says("invites you to #closed")(event)
+    };
+    invite("#closed");
+    world.homeserver.wait_event(&network, told("m.text")).await;
+    invite("#closed");
+    world.homeserver.wait_event(&network, told("m.notice")).await;
+    // Where the user is, there is nothing to be done.
+    invite("#rust");
+    let told = world.homeserver.wait_event(&room, says("bob invited you to the channel.")).await;
+    assert_eq!(told.content["msgtype"], "m.notice");
+}

@@ -150,7 +150,9 @@ impl Actor {
             Event::ModeChanged { target, by, changes, .. } => {
                 self.tell_channel(&target, &format!("{} sets {changes}", by.nick));
             }
-            Event::Invited { channel, nick, by } => self.on_invited(&channel, &nick, &by.nick),
+            Event::Invited { channel, nick, by, followed } => {
+                self.on_invited(&channel, &nick, &by.nick, followed);
+            }
             Event::JoinFailed { channel, code, reason, forward, retry } => {
                 let reason = strip_irc(&reason);
                 let reason = reason.trim_end_matches('.');
@@ -492,15 +494,6 @@ impl Actor {
         );
         self.incoming.topics.push((buffer.row.id, topic));
         self.incoming.outbox.push(state);
-    }
-
-    fn on_invited(&mut self, channel: &str, nick: &str, by: &str) {
-        if self.link.as_ref().is_some_and(|link| link.session.is_own(nick)) {
-            let text = RichText::plain(format!("{by} invites you to {channel}. To enter, type "));
-            self.alert(&text.code(format!("join {channel}")).text("."));
-        } else {
-            self.tell_channel(channel, &format!("{by} invited {nick} to the channel."));
-        }
     }
 
     fn on_server_message(&mut self, from: &Source, kind: ServerMessageKind, text: &str) {

@@ -327,6 +327,8 @@ pub enum Event {
         nick: String,
         /// By whom.
         by: Source,
+        /// It was us, and we are in the channel, or enter it, since the user wants to be there.
+        followed: bool,
     },
     /// A channel did not let us in.
     JoinFailed {

@@ -246,13 +246,13 @@ impl Session {
         if nick.is_empty() || channel.is_empty() {
             return;
         }
+        let wish = self.wishes.get(&channel).filter(|_| self.is_own(&nick)).map(|wish| wish.channel.clone());
+        let followed = wish.is_some() || self.is_own(&nick) && self.channels.contains(&channel);
         // The way in that the user was waiting for.
-        if self.is_own(&nick)
-            && let Some(wish) = self.wishes.get(&channel)
-        {
-            self.enter(vec![wish.channel.clone()], Class::Join, now);
+        if let Some(channel) = wish {
+            self.enter(vec![channel], Class::Join, now);
         }
-        events.push(Event::Invited { channel, nick, by: self.source(message) });
+        events.push(Event::Invited { channel, nick, by: self.source(message), followed });
     }
 
     /// A numeric that says that we are not let in. `params` come without our nick. Returns whether it says that of a

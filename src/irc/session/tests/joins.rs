@@ -137,12 +137,13 @@ fn an_invitation_to_a_wanted_channel_is_followed() {
     bench.sent();
     bench.server(":s 473 alice #new :Cannot join channel (+i)");
     let events = bench.server(":bob!b@h INVITE alice #NEW");
-    assert!(matches!(&events[..], [Event::Invited { nick, .. }] if nick == "alice"));
+    assert!(matches!(&events[..], [Event::Invited { nick, followed: true, .. }] if nick == "alice"));
     assert_eq!(bench.sent(), ["JOIN #new sesame"]);
     bench.server(":s 473 alice #new :Cannot join channel (+i)");
     bench.session.part(&channel("#new"), "");
     assert_eq!(bench.sent(), [""; 0], "we are not in it");
-    bench.server(":bob!b@h INVITE alice #new");
+    let events = bench.server(":bob!b@h INVITE alice #new");
+    assert!(matches!(&events[..], [Event::Invited { followed: false, .. }]), "{events:?}");
     assert_eq!(bench.sent(), [""; 0]);
 }
 

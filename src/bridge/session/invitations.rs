@@ -1,0 +1,81 @@
+//! Invitations to channels: told so that they reach the person, but no stranger rings a phone as often as they like.
+//!
+//! One that is followed by itself, or that leads to where the user is already, is routine; so is one that was told, and
+//! what goes beyond a few in ten minutes. Nothing is dropped: routine stands in a room, too.
+//!
+//! Invariants 7 (time is passed in), 9 (so many are remembered, [`MOST`]).
+//!
+//! Spec: modern IRC docs "INVITE message".
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::Actor;
+use crate::format::RichText;
+use crate::names::CaseMapping;
+
+/// For so long the same is no news.
+const REMEMBERED: Duration = Duration::from_mins(10);
+/// So many are news in that time.
+const MOST: usize = 5;
+
+/// The invitations that were news.
+#[derive(Debug, Default)]
+pub(super) struct Invitations {
+    /// When, to which channel, by whom.
+    told: VecDeque<(Instant, String, String)>,
+}
+
+impl Invitations {
+    fn is_news(&mut self, channel: &str, by: &str, mapping: CaseMapping, now: Instant) -> bool {
+        self.told.retain(|(at, ..)| now < *at + REMEMBERED);
+        let is_told = self.told.iter().any(|(_, to, who)| mapping.same(to, channel) && mapping.same(who, by));
+        let is_news = !is_told && self.told.len() < MOST;
+        if is_news {
+            self.told.push_back((now, channel.to_owned(), by.to_owned()));
+        }
+        is_news
+    }
+}
+
+impl Actor {
+    /// Somebody was invited to a channel; `followed` where we are in it, or enter it by ourselves.
+    pub(super) fn on_invited(&mut self, channel: &str, nick: &str, by: &str, followed: bool) {
+        if !self.link.as_ref().is_some_and(|link| link.session.is_own(nick)) {
+            return self.tell_channel(channel, &format!("{by} invited {nick} to the channel."));
+        }
+        if followed {
+            return self.tell_channel(channel, &format!("{by} invited you to the channel."));
+        }
+        let text = RichText::plain(format!("{by} invites you to {channel}. To enter, type "));
+        let text = text.code(format!("join {channel}")).text(".");
+        if self.invitations.is_news(channel, by, self.buffers.mapping(), self.bridge.clock.now()) {
+            self.alert(&text);
+        } else {
+            self.say(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
+    fn the_same_invitation_is_news_once_in_ten_minutes_and_few_are_in_all() {
+        let mut invitations = Invitations::default();
+        let now = Instant::now();
+        let mut is_news = |channel: &str, by: &str, minutes: u64| {
+            let at = now + Duration::from_mins(minutes);
+            invitations.is_news(channel, by, CaseMapping::default(), at)
+        };
+        assert!(is_news("#a", "bob", 0));
+        assert!(!is_news("#A", "BOB", 1));
+        assert!(is_news("#a", "carol", 1) && is_news("#b", "bob", 1));
+        assert!(is_news("#c", "bob", 1) && is_news("#d", "bob", 1));
+        assert!(!is_news("#e", "bob", 2), "nobody rings more often");
+        assert!(is_news("#a", "bob", 10));
+        assert!(!is_news("#e", "bob", 10));
+    }
+}

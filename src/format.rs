@@ -13,5 +13,5 @@ pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc};
 pub use paragraphs::{cut, paragraphs};
 pub use rich_text::{Colour, RichText, Style, escape_html};
-pub use secrets::may_hold_password;
+pub use secrets::{may_hold_password, may_hold_password_for_service};
 pub use split::{lines_of, split_line};

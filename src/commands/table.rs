@@ -153,9 +153,12 @@ mod tests {
     #[case::certificate_of_a_network("certfp", "libera set -----BEGIN EC PRIVATE KEY-----", true)]
     #[case::certificate_shown("certfp", "show", false)]
     #[case::nickserv("msg", "NickServ IDENTIFY hunter2", true)]
+    #[case::nickserv_in_short("msg", "NickServ id hunter2", true)]
+    #[case::nickserv_asked("msg", "NickServ info alice", false)]
     #[case::nickserv_by_query("query", "NickServ identify hunter2", true)]
     #[case::talk("msg", "bob hello there", false)]
     #[case::raw_pass("raw", "PASS :hunter2", true)]
+    #[case::raw_nickserv("raw", "NS ID hunter2", true)]
     #[case::raw_whois("raw", "WHOIS bob", false)]
     fn invariant_10_a_message_with_a_password_is_known_as_one(
         #[case] name: &str,

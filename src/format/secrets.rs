@@ -1,26 +1,116 @@
-//! Words that stand before passwords, in what people type to services and to the bot.
+//! Passwords in what people type to services and to the bot.
 
-/// Whether a text has such a word. When in doubt it has: a message too few in a room's history is a smaller harm than
-/// a password in it.
+use crate::names::is_service;
+
+/// Words that stand before a password, whoever is told.
+const TELLING: [&str; 20] = [
+    "identify",
+    "sidentify",
+    "id",
+    "register",
+    "ghost",
+    "recover",
+    "regain",
+    "release",
+    "login",
+    "pass",
+    "passwd",
+    "password",
+    "setpass",
+    "newpass",
+    "sendpass",
+    "auth",
+    "oper",
+    "set",
+    "authenticate",
+    "sasl",
+];
+
+/// What services are asked for without a password. All else that they are told may hold one.
+const HARMLESS: [&str; 24] = [
+    "help",
+    "info",
+    "list",
+    "status",
+    "cert",
+    "acc",
+    "access",
+    "commands",
+    "listchans",
+    "logout",
+    "op",
+    "deop",
+    "halfop",
+    "dehalfop",
+    "voice",
+    "devoice",
+    "invite",
+    "unban",
+    "why",
+    "flags",
+    "topic",
+    "akick",
+    "read",
+    "version",
+];
+
+/// What servers call their own way to a service: `NS IDENTIFY …`.
+const SHORT_NAMES: [&str; 4] = ["ns", "cs", "ms", "os"];
+
+/// Whether a text has a word that a password follows, or tells a service something that may be one. When in doubt it
+/// has: a message too few in a room's history is a smaller harm than a password in it.
 pub fn may_hold_password(text: &str) -> bool {
-    const TELLING: [&str; 13] = [
-        "identify",
-        "register",
-        "ghost",
-        "recover",
-        "regain",
-        "release",
-        "login",
-        "pass",
-        "auth",
-        "oper",
-        "set",
-        "authenticate",
-        "sasl",
-    ];
-    let is_key = text.contains("-----BEGIN ");
-    is_key
-        || text.to_lowercase().split_whitespace().any(|word| TELLING.contains(&word.trim_start_matches(':')))
+    has_private_key(text) || text.lines().any(|line| has_telling_word(line) || tells_service(line))
+}
+
+/// Whether what is said to a service may hold a password. Networks have more words for that than any list.
+pub fn may_hold_password_for_service(text: &str) -> bool {
+    has_private_key(text) || text.lines().any(is_more_than_a_question)
+}
+
+fn has_private_key(text: &str) -> bool {
+    text.contains("-----BEGIN ")
+}
+
+fn has_telling_word(line: &str) -> bool {
+    line.to_lowercase().split_whitespace().any(|word| TELLING.contains(&word.trim_start_matches(':')))
+}
+
+/// Before whom a line may have a command's name, a network and a verb.
+const MOST_BEFORE: usize = 3;
+
+/// Whether a service is named as the one who is told, and what follows may hold a password.
+fn tells_service(line: &str) -> bool {
+    let (mut rest, mut before) = (line.trim_start(), 0);
+    while let Some((word, after)) = rest.split_once(char::is_whitespace) {
+        rest = after.trim_start();
+        // A raw line's tags and source.
+        if word.starts_with(['@', ':']) {
+            continue;
+        }
+        if word.split(',').any(|name| names_service(name, before)) && is_more_than_a_question(rest) {
+            return true;
+        }
+        before += 1;
+        if before > MOST_BEFORE {
+            break;
+        }
+    }
+    false
+}
+
+/// `NickServ`, `/NickServ`, `NickServ@services.example.org`, `NS`; a letter alone, like `Q`, only where no talk is.
+fn names_service(word: &str, before: usize) -> bool {
+    let nick = word.trim_start_matches(['/', '!']).split(['@', '!']).next().unwrap_or_default();
+    let is_short = SHORT_NAMES.iter().any(|name| nick.eq_ignore_ascii_case(name));
+    is_short || (is_service(nick) && (nick.len() > 1 || before < 2))
+}
+
+/// Two words or more, unless the first asks for what needs no password.
+fn is_more_than_a_question(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let first = words.next().unwrap_or_default().trim_start_matches([':', '/']);
+    words.next().is_some() && !HARMLESS.iter().any(|word| first.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -34,7 +124,43 @@ mod tests {
     #[case::private_key("-----BEGIN PRIVATE KEY-----", true)]
     #[case::part_of_a_word("reset the identifying passage", false)]
     #[case::talk("hello there", false)]
+    #[case::short_for_identify("NickServ id hunter2", true)]
+    #[case::short_for_the_service("libera NS ID hunter2", true)]
+    #[case::servers_own_command("NICKSERV DROP alice hunter2", true)]
+    #[case::full_address("NickServ@services.example.org GROUP alice hunter2", true)]
+    #[case::several_targets("PRIVMSG bob,nickserv :group alice hunter2", true)]
+    #[case::second_line("networks\nmsg NickServ confirm hunter2", true)]
+    #[case::raw_with_tags("libera @a=b :alice PRIVMSG NickServ :drop alice hunter2", true)]
+    #[case::letter("msg Q@CServe.quakenet.org challenge hunter2", true)]
+    #[case::letters_in_talk("bob I know x and y", false)]
+    #[case::question_to_a_service("NickServ help identification", false)]
+    #[case::question_by_raw("PRIVMSG ChanServ :info #rust", false)]
+    #[case::one_word_to_a_service("msg NickServ logout", false)]
+    #[case::about_a_service("WHOIS NickServ", false)]
     fn a_word_tells_that_a_password_follows(#[case] text: &str, #[case] expected: bool) {
         assert_eq!(may_hold_password(text), expected);
+    }
+
+    #[rstest]
+    #[case::identify("identify hunter2", true)]
+    #[case::short_for_it("ID hunter2", true)]
+    #[case::ergo("PASSWD old new new", true)]
+    #[case::atheme("SETPASS alice key hunter2", true)]
+    #[case::drop("drop alice hunter2", true)]
+    #[case::anope("GROUP alice hunter2", true)]
+    #[case::quakenet("NEWPASS old new new", true)]
+    #[case::dalnet("sidentify alice hunter2", true)]
+    #[case::unknown("whatever hunter2", true)]
+    #[case::second_line("help\nid hunter2", true)]
+    #[case::help("help identify", false)]
+    #[case::info("INFO alice", false)]
+    #[case::status("status alice", false)]
+    #[case::op("op #rust alice", false)]
+    #[case::one_word("listchans", false)]
+    fn what_a_service_is_told_is_a_password_unless_it_is_known_to_be_none(
+        #[case] text: &str,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(may_hold_password_for_service(text), expected);
     }
 }

@@ -292,6 +292,8 @@ async fn invariant_10_a_password_is_redacted_wherever_it_is_typed() {
         (&control, "raw PRIVMSG NickServ :identify hunter2"),
         (&control, "networks\nmsg nickserv identify hunter2"),
         (&network, "quote PASS hunter2"),
+        (&network, "msg NickServ confirm hunter2"),
+        (&control, "raw NS ID hunter2"),
         (&network, "mgs NickServ identify hunter2"),
         (&network, "identify hunter2"),
     ] {

@@ -104,6 +104,8 @@ async fn invariant_10_what_services_say_stands_in_the_network_room_and_passwords
     let typed = alice.send_text(&room, "identify hunter2");
     services.wait_text("identify hunter2").await;
     world.homeserver.wait_event(&room, |one| one.redacts.as_ref() == Some(&typed)).await;
+    let typed = alice.send_text(&room, "drop alice hunter2");
+    world.homeserver.wait_event(&room, |one| one.redacts.as_ref() == Some(&typed)).await;
     services.notice("alice", "you are now identified");
     world.homeserver.wait_event(&room, says("you are now identified")).await;
     let history = world.database().texts("SELECT text FROM history").await;

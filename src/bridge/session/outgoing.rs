@@ -16,7 +16,7 @@ use super::long::Wire;
 use super::loose::Loose;
 use super::prompts::Uncertain;
 use super::{Actor, long, wording};
-use crate::format::{lines_of, may_hold_password, split_line};
+use crate::format::{lines_of, may_hold_password_for_service, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Target};
 use crate::matrix::event::{Content, Event, Message};
 use crate::store::{
@@ -325,7 +325,7 @@ impl Actor {
         message: &Message,
     ) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
-        if wording::is_service(&row.name) && may_hold_password(&message.body) {
+        if wording::is_service(&row.name) && may_hold_password_for_service(&message.body) {
             let redaction =
                 content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
             self.incoming.outbox.push(redaction);

@@ -27,6 +27,7 @@ mod nickserv;
 mod numerics;
 mod outgoing;
 mod people;
+mod recognition;
 mod redact;
 mod regain;
 mod registration;

@@ -33,6 +33,7 @@ use crate::irc::wire::{Message, Source};
 
 use super::event::{Event, Verdict};
 use super::nickserv::{Conversation, Traces};
+use super::recognition::Recognition;
 use super::{Session, State};
 
 /// How long services may take to answer.
@@ -64,10 +65,12 @@ pub(super) enum Stage {
     Idle,
     /// A mechanism is tried. Boxed, as most of a session's life knows nothing of it.
     Sasl(Box<Attempt>),
-    /// NickServ's turn comes when the greeting is over.
+    /// NickServ's turn, or the services' own, comes when the greeting is over.
     Welcome,
     /// NickServ is looked at, or was told the password.
     NickServ(Box<Conversation>),
+    /// Services may know the certificate that was shown.
+    Certificate(Recognition),
     /// Logged in.
     Done,
     /// It failed; tried again only when the server offers it anew.
@@ -111,8 +114,14 @@ impl Login {
         match &self.stage {
             Stage::Sasl(attempt) => Some(attempt.since + LOGIN_TIMEOUT),
             Stage::NickServ(conversation) => Some(conversation.deadline()),
+            Stage::Certificate(recognition) => Some(recognition.deadline()),
             _ => None,
         }
+    }
+
+    /// Whether the answer to a look at ourselves is under way.
+    pub(super) fn looks_at_self(&self) -> bool {
+        self.traces.looks_at_self > 0
     }
 
     /// Services offer SASL again.
@@ -149,7 +158,7 @@ impl Session {
         if self.registered_at.is_some() {
             return;
         }
-        if credentials.password.is_some() {
+        if credentials.password.is_some() || credentials.certificate {
             self.login.stage = Stage::Welcome;
             self.end_negotiation();
         } else {
@@ -313,7 +322,7 @@ impl Session {
             events.push(Event::LoggedIn { account });
         }
         // However the services have come to know us, there is nothing left to ask of NickServ.
-        if matches!(self.login.stage, Stage::NickServ(_) | Stage::Welcome) {
+        if matches!(self.login.stage, Stage::NickServ(_) | Stage::Certificate(_) | Stage::Welcome) {
             self.login.stage = Stage::Done;
             self.go_on(now, events);
         }
@@ -352,15 +361,15 @@ impl Session {
                 self.login_failed(false, "the network's services did not answer the login", events);
             }
             Stage::NickServ(_) => self.tick_nickserv(now, events),
+            Stage::Certificate(_) => self.tick_recognition(now, events),
             _ => {}
         }
     }
 
     /// 001 has come. A server without capabilities asks for no login, and none may be under way any more.
     pub(super) fn settle_login_at_welcome(&mut self, events: &mut Vec<Event>) {
-        let has_password =
-            self.config.sasl.as_ref().map(|credentials: &Credentials| credentials.password.is_some());
-        match (&self.login.stage, has_password) {
+        let has_means = |one: &Credentials| one.password.is_some() || one.certificate;
+        match (&self.login.stage, self.config.sasl.as_ref().map(has_means)) {
             (Stage::Idle, Some(true)) => self.login.stage = Stage::Welcome,
             (Stage::Idle, Some(false)) | (Stage::Sasl(_), _) => {
                 self.login_failed(false, "the network let us in without a login", events);

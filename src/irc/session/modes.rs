@@ -38,6 +38,9 @@ impl Session {
         if is_registered {
             self.on_registered_mode(now, events);
         }
+        if own && (is_registered || adds(&message.params[1..].join(" "), 'R')) {
+            self.look_again();
+        }
     }
 
     /// 324 <channel> <modes> [arguments]: all flags of a channel. `params` come without our nick.

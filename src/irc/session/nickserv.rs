@@ -35,7 +35,7 @@ use super::event::Event;
 use super::login::{LOGIN_TIMEOUT, Stage};
 
 /// The nick to look at where the user has given no address.
-const NICKSERV: &str = "NickServ";
+pub(super) const NICKSERV: &str = "NickServ";
 
 /// From the password to the look at ourselves, when nothing has told of a login.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -91,8 +91,8 @@ enum Step {
 pub(super) struct Traces {
     /// NickServ was sent the password on this connection.
     told: bool,
-    /// The answer to `WHOIS` of ourselves has not ended.
-    looks_at_self: bool,
+    /// Answers to `WHOIS` of ourselves that have not ended.
+    pub(super) looks_at_self: u8,
 }
 
 /// What passes between us and NickServ.
@@ -231,9 +231,13 @@ impl Session {
         let is_about_address = self.address().is_some_and(|address| {
             mapping.same(about, &address.to_string()) || about.eq_ignore_ascii_case(&address.host)
         });
-        let is_about_self = own && self.login.traces.looks_at_self && matches!(code, 300..=399 | 671);
-        self.login.traces.looks_at_self &= !(is_about_self && code == RPL_ENDOFWHOIS);
-        let Stage::NickServ(conversation) = &mut self.login.stage else { return is_about_self };
+        let is_about_self = own && self.login.looks_at_self() && matches!(code, 300..=399 | 671);
+        if is_about_self && code == RPL_ENDOFWHOIS {
+            self.login.traces.looks_at_self -= 1;
+        }
+        let Stage::NickServ(conversation) = &mut self.login.stage else {
+            return self.on_recognition_numeric(code, params, is_about_self, now, events);
+        };
         let text = params.last().map_or("", String::as_str);
         match (conversation.step, code) {
             (Step::Looking, RPL_WHOISUSER) if is_about_nickserv => {
@@ -326,11 +330,16 @@ impl Session {
         let Stage::NickServ(conversation) = &mut self.login.stage else { return };
         if conversation.step == Step::Told {
             conversation.step = Step::LookingAtSelf;
-            self.login.traces.looks_at_self = true;
-            let nick = self.nicks.current().to_owned();
-            return self.control(Line::new("WHOIS").name_literal(&nick).finish());
+            return self.look_at_self();
         }
         self.nickserv_failed(false, "the network's services did not answer the login", now, events);
+    }
+
+    /// Asks the server who we are.
+    pub(super) fn look_at_self(&mut self) {
+        self.login.traces.looks_at_self = self.login.traces.looks_at_self.saturating_add(1);
+        let nick = self.nicks.current().to_owned();
+        self.control(Line::new("WHOIS").name_literal(&nick).finish());
     }
 
     /// Whether this is our own line to NickServ, which some servers show us.

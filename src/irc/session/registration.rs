@@ -102,8 +102,9 @@ impl Session {
         }
         self.login.greeted = true;
         match self.login.stage {
+            Stage::Welcome if self.has_certificate_alone() => return self.begin_recognition(now),
             Stage::Welcome => return self.begin_nickserv(now, events),
-            Stage::NickServ(_) => return,
+            Stage::NickServ(_) | Stage::Certificate(_) => return,
             _ => {}
         }
         self.state = State::Ready;

@@ -13,6 +13,7 @@ mod netsplits;
 mod nicks;
 mod nickserv;
 mod people;
+mod recognition;
 mod redact;
 mod regain;
 mod registration;

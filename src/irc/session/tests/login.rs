@@ -21,7 +21,7 @@ pub(super) fn with_sasl(required: bool) -> SessionConfig {
     }
 }
 
-fn with_certificate(password: Option<&str>) -> SessionConfig {
+pub(super) fn with_certificate(password: Option<&str>) -> SessionConfig {
     let password = password.map(Into::into);
     SessionConfig {
         sasl: Some(Credentials { password, certificate: true, ..credentials() }),

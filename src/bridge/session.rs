@@ -161,6 +161,8 @@ struct Actor {
     backoff: Backoff,
     retry_at: Option<Instant>,
     next_server: usize,
+    /// A server without verified TLS wants something that another one may not: only those are dialled that have it.
+    prefers_trusted: bool,
     /// What to dial next, before the server whose turn it is.
     upgrade: Option<Box<Server>>,
     last_reason: Option<String>,
@@ -259,6 +261,7 @@ pub(super) async fn start(
         backoff: Backoff::new(u64::from_ne_bytes(seed)),
         retry_at: row.connect.then(|| bridge.clock.now()),
         next_server: 0,
+        prefers_trusted: false,
         upgrade: None,
         last_reason: None,
         told: Vec::new(),
@@ -430,7 +433,7 @@ impl Actor {
         self.tick_catch_up().await?;
         self.tick_netsplits();
         if self.retry_at.is_some_and(|at| at <= now) {
-            self.dial();
+            self.dial().await;
         }
         Ok(())
     }

@@ -237,3 +237,30 @@ async fn the_end_of_a_certificate_is_told_when_it_is_near() {
     alice.send_text(&control, "disconnect\nconnect");
     world.homeserver.wait_event(&network, says("Your certificate has ended. For a new one, type")).await;
 }
+
+/// Before, the turn of the other server ended the session for good, with nothing wrong but one blip of the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_waits_for_the_server_that_may_be_told_it() {
+    let servers = "{ host: 127.0.0.1, port: 1 }, { host: 127.0.0.1, port: TLS_PORT, verify: false }";
+    let world = World::builder().ircd(with_account("sasl=PLAIN")).server(servers).start().await;
+    let (alice, control, _) = world.connected_user("alice").await;
+    assert_eq!(world.ircd.connections(), 1);
+    alice.send_text(&control, "sasl alice s3cret horse\ndisconnect\nconnect");
+    alice.send_text(&control, "status");
+    world.homeserver.wait_event(&control, says("not connected; I keep trying (127.0.0.1:1")).await;
+    assert_eq!(world.ircd.connections(), 1, "nobody else is dialled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_without_tls_refuses_is_tried_with_tls_before_the_user_is_needed() {
+    let servers = format!("{{ host: 127.0.0.1, port: PORT, tls: false }}, {BY_TLS}");
+    let world = World::builder().server(&servers).start().await;
+    world.ircd.turn_away("Closing Link: alice (TLS required for this server)");
+    let (alice, control) = world.user_with_control_room("alice").await;
+    alice.send_text(&control, "open fake");
+    let network = world.homeserver.wait_invite(alice.id()).await;
+    world.homeserver.wait_event(&network, says("Trying again")).await;
+    world.ircd.welcome().await;
+    world.ircd.wait_registered("alice").await;
+    assert_eq!(world.ircd.tls_of("alice"), Some((true, None)));
+}

@@ -112,20 +112,39 @@ fn seed() -> u64 {
 }
 
 impl Actor {
-    /// The server whose turn it is.
-    fn server(&self) -> config::Server {
-        self.network.servers[self.next_server % self.network.servers.len()].clone()
+    /// The server whose turn it is. A password waits for one that may be told it, where the network has one: one that
+    /// may not would need the user, although nothing is wrong but that another server was away for a moment.
+    async fn server(&mut self) -> config::Server {
+        let needs_trust = self.prefers_trusted || self.has_password().await;
+        let all = &self.network.servers;
+        let trusted: Vec<_> = all.iter().filter(|server| needs_trust && server.is_trusted()).collect();
+        let candidates = if trusted.is_empty() { all.iter().collect() } else { trusted };
+        candidates[self.next_server % candidates.len()].clone()
+    }
+
+    /// Whether there is a password that only a trusted server may be told. What the store does not tell might be one.
+    async fn has_password(&mut self) -> bool {
+        let store = &self.bridge.store;
+        !self.network.plaintext_credentials
+            && (self.network.password.is_some()
+                || !matches!(
+                    store.setting(&settings::SASL_PASSWORD, Scope::Session, self.row.id).await,
+                    Ok(None)
+                ))
     }
 
     /// Dials the server whose turn it is, when it is ours. The link, if there is one, stays as it is.
-    pub(super) fn dial(&mut self) {
+    pub(super) async fn dial(&mut self) {
         self.retry_at = None;
         self.wish.refused_at = None;
         self.stuck = false;
         if self.link.is_some() || self.dialing.is_some() {
             return;
         }
-        let server = self.upgrade.take().map_or_else(|| self.server(), |server| *server);
+        let server = match self.upgrade.take() {
+            Some(server) => *server,
+            None => self.server().await,
+        };
         if self.told.is_empty() {
             let how = if server.tls { "with TLS" } else { "without TLS" };
             self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
@@ -311,6 +330,7 @@ impl Actor {
         if let (Verdict::UseTls(port), Some(link)) = (verdict, &self.link) {
             self.upgrade = Some(Box::new(by_tls(&link.server, port)));
         }
+        let verdict = self.final_verdict(verdict);
         if self.link.is_some() {
             self.bridge.gate(&self.network).refused(self.row.id, verdict);
         }
@@ -328,7 +348,7 @@ impl Actor {
                 self.retry(reason, Some(pause));
                 self.wish.refused_at = Some(self.now());
             }
-            Verdict::UseTls(_) => self.dial(),
+            Verdict::UseTls(_) => self.dial().await,
             Verdict::NeedUser => {
                 self.stuck = true;
                 self.last_reason = Some(reason.to_owned());
@@ -342,6 +362,22 @@ impl Actor {
             }
         }
         Ok(())
+    }
+
+    /// What a server without verified TLS refuses (a password, or us for having none), one that has it may take: only
+    /// the last of a network's servers needs the user.
+    fn final_verdict(&mut self, verdict: Verdict) -> Verdict {
+        let is_news = self.link.as_ref().is_some_and(|link| {
+            link.session.registered_at().is_none() && !link.server.is_trusted() && !self.prefers_trusted
+        });
+        if verdict == Verdict::NeedUser
+            && is_news
+            && self.network.servers.iter().any(config::Server::is_trusted)
+        {
+            self.prefers_trusted = true;
+            return Verdict::Retry;
+        }
+        verdict
     }
 
     /// Closes the connection and keeps what did not leave on it; `false` where there was none.
@@ -425,13 +461,14 @@ impl Actor {
         self.nick_losses = 0;
         self.told.clear();
         self.wish.asked = true;
+        self.prefers_trusted = false;
         if self.dialing.is_none() && self.retry_at.is_none() {
             self.wish.since = self.now();
         }
         if self.dialing.is_some() {
             self.bridge.gate(&self.network).raise(self.row.id, Urgency::Asked);
         }
-        self.dial();
+        self.dial().await;
         Ok(())
     }
 

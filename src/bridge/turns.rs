@@ -1,8 +1,8 @@
 //! Turns: each network's [`Governor`] with the clock and the tasks that it has not, and with who waits for it.
 //!
-//! A session waits by [`Gate::turn`] and holds the [`Turn`] that it gets until it is registered or has failed; a
-//! future that is dropped leaves the queue, and a turn that is dropped is given back, so that no way to end a session
-//! can take a turn with it. No message waits here: only connections do.
+//! A session waits by [`Gate::turn`] and holds the [`Turn`] that it gets until its connection is over; a future that is
+//! dropped leaves the queue, and a turn that is dropped is given back, so that no way to end a session can take a turn,
+//! or a place on the network, with it. No message waits here: only connections do.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ struct State {
     waiting: HashMap<i64, oneshot::Sender<Turn>>,
 }
 
-/// The right to connect, until it is dropped.
+/// The right to connect, and then the place on the network, until it is dropped.
 pub(super) struct Turn {
     gate: Arc<Gate>,
     session: i64,
@@ -159,7 +159,7 @@ impl Gate {
 
 impl Turn {
     /// The server has taken the session; whether this opens a network that had refused all of us.
-    pub(super) fn registered(self) -> bool {
+    pub(super) fn registered(&self) -> bool {
         self.gate.lock().governor.registered(self.session, self.gate.clock.now())
     }
 }

@@ -9,11 +9,13 @@
 //! | parallel | so many dial or register at once |
 //! | pace | from [`Limits::interval`] towards [`Limits::fastest`], a little with each connection that succeeds |
 //! | a user who is refused for our number | half the pace, and for an hour not again up to where it was |
-//! | two in a row who are refused or banned | it is about all of us: closed, half the pace; one tries again when the server's time is over |
+//! | two within a quarter of an hour who are refused, or more who are banned than are connected | it is about all of us: closed, half the pace; one tries again when the server's time is over, or after a quarter of an hour |
 //! | fairness | who waits longest; before them who is needed now, but every fourth goes to who waits longest |
 //!
-//! One user alone is never taken for all of us, so that nobody who earns a ban of their own closes the network to the
-//! others: the gate closes only on refusals of several with no success in between, and any success opens it.
+//! Few are never taken for all of us, so that nobody who earns a ban of their own closes the network to the others: the
+//! gate closes only on refusals of several, soon after each other and with no success in between, and not while more
+//! are connected than banned. Any success opens it. Who was refused looks again only where nobody else waits, and
+//! their next refusal keeps nobody waiting for longer.
 //!
 //! Invariant 7: the time and the seed are passed in. Invariant 9: a session waits once.
 
@@ -64,8 +66,12 @@ const STEPS: f64 = 100.0;
 const MEMORY: Duration = Duration::from_hours(1);
 /// Refusals within this time answer the same pace.
 const EPOCH: Duration = Duration::from_secs(15);
-/// Refusals in a row by so many make it all of us.
+/// Refusals in a row by so many make it all of us,
 const ALL_OF_US: usize = 2;
+/// if they are no further apart.
+const RECENT: Duration = Duration::from_mins(15);
+/// A ban may be for a day and for two people: somebody else looks sooner.
+const FIRST_LOOK: Duration = Duration::from_mins(15);
 /// Whoever waits longest gets one of so many turns, whatever is urgent.
 const TURNS: u64 = 4;
 /// How long a user who asks must let a network be that is closed.
@@ -107,8 +113,10 @@ pub struct Governor {
     slowed_at: Option<Instant>,
     next_at: Option<Instant>,
     turns: u64,
-    /// Who was refused since anybody was taken.
-    refused: BTreeSet<i64>,
+    /// Who is on the network.
+    standing: BTreeSet<i64>,
+    /// Who was refused since anybody was taken, and when: while it is open, lately.
+    refused: BTreeMap<i64, Instant>,
     closed: Option<Closed>,
     opened_at: Option<Instant>,
 }
@@ -127,7 +135,8 @@ impl Governor {
             slowed_at: None,
             next_at: None,
             turns: 0,
-            refused: BTreeSet::new(),
+            standing: BTreeSet::new(),
+            refused: BTreeMap::new(),
             closed: None,
             opened_at: None,
         }
@@ -172,6 +181,7 @@ impl Governor {
     /// The server has taken a session; returns whether this opens a network that was closed.
     pub fn registered(&mut self, session: i64, now: Instant) -> bool {
         self.refused.clear();
+        self.standing.insert(session);
         if self.under_way.remove(&session) {
             self.quicken(now);
         }
@@ -182,8 +192,9 @@ impl Governor {
         opens
     }
 
-    /// A session's connection came to nothing, which says nothing about the next one.
+    /// A session's connection came to nothing, or is over, which says nothing about the next one.
     pub fn failed(&mut self, session: i64, now: Instant) {
+        self.standing.remove(&session);
         if self.under_way.remove(&session)
             && let Some(closed) = &mut self.closed
         {
@@ -193,25 +204,35 @@ impl Governor {
 
     /// A connection, new or old, has ended with this verdict.
     pub fn refused(&mut self, session: i64, verdict: Verdict, now: Instant) {
-        let (Verdict::Throttled(pause) | Verdict::Banned(pause)) = verdict else {
-            return;
+        self.standing.remove(&session);
+        let (pause, all_of_us) = match verdict {
+            Verdict::Throttled(pause) => (pause, ALL_OF_US),
+            // Those who are connected are not banned.
+            Verdict::Banned(pause) => (pause.min(FIRST_LOOK), ALL_OF_US.max(self.standing.len() + 1)),
+            _ => return,
         };
         self.under_way.remove(&session);
+        if self.closed.is_none() {
+            self.refused.retain(|_, at| now < *at + RECENT);
+        }
         // A ban, or one user's second refusal, says nothing about the pace of the others.
-        let is_news = self.refused.insert(session);
+        let is_news = self.refused.insert(session, now).is_none();
         if is_news && matches!(verdict, Verdict::Throttled(_)) {
             self.slow_down(now);
         }
         match &mut self.closed {
-            // Connections that were under way, or stood, bear the same news.
+            // Connections that were under way, or stood, bear the same news; who was refused before bears none.
             Some(closed) if now < closed.until => {
-                (closed.refused, closed.until) = (now, closed.until.max(now + pause));
+                closed.refused = now;
+                if is_news {
+                    closed.until = closed.until.max(now + pause);
+                }
             }
             Some(closed) => {
                 let pause = pause.max(closed.pause.saturating_mul(2)).min(LONGEST);
                 *closed = Closed { until: now + pause, refused: now, pause };
             }
-            None if self.refused.len() >= ALL_OF_US => {
+            None if self.refused.len() >= all_of_us => {
                 self.slow_down(now);
                 self.closed = Some(Closed { until: now + pause, refused: now, pause });
             }
@@ -255,12 +276,12 @@ impl Governor {
 
     fn pick(&self) -> Option<i64> {
         // To see whether the network takes us, somebody is sent whom it has not refused.
-        let is_fresh = |id: &i64| self.closed.is_none() || !self.refused.contains(id);
+        let is_fresh = |id: &i64| self.closed.is_none() || !self.refused.contains_key(id);
         let by_urgency = !(self.turns + 1).is_multiple_of(TURNS);
         let order = |(id, claim): &(&i64, &Claim)| {
             let urgency = if by_urgency { claim.urgency } else { Urgency::Ordinary };
             let is_asked = self.closed.is_some() && claim.urgency == Urgency::Asked;
-            (!is_asked, !is_fresh(id), std::cmp::Reverse(urgency), claim.since, **id)
+            (!is_fresh(id), !is_asked, std::cmp::Reverse(urgency), claim.since, **id)
         };
         self.waiting.iter().min_by_key(order).map(|(id, _)| *id)
     }

@@ -32,7 +32,7 @@ use crate::store::SessionRow;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
 
-/// The connection, and the turn that it was made in, which lasts until the server has taken us.
+/// The connection, and the turn that it was made in.
 pub(super) type Dialed = Result<(Reached, Turn), NotReached>;
 pub(super) type Dialing = BoxFuture<'static, Dialed>;
 
@@ -53,8 +53,8 @@ pub(super) struct Link {
     pub(super) strict_for: Option<Duration>,
     /// Since when it has been on the network, in milliseconds since 1970.
     pub(super) since: Option<i64>,
-    /// Until it is on the network.
-    turn: Option<Turn>,
+    /// Its turn to connect, and its place on the network.
+    turn: Turn,
     /// Lets the server ask who this is.
     _ident: Option<Entry>,
 }
@@ -214,8 +214,7 @@ impl Actor {
     /// The server has taken us: the next one may go, and whoever waits for the network to open.
     pub(super) fn on_taken(&mut self) {
         self.wish.asked = false;
-        let turn = self.link.as_mut().and_then(|link| link.turn.take());
-        if turn.is_some_and(Turn::registered) {
+        if self.link.as_ref().is_some_and(|link| link.turn.registered()) {
             self.bridge.wake_sessions_of(&self.row.network);
         }
     }
@@ -235,7 +234,7 @@ impl Actor {
                     server: Box::new(server),
                     strict_for: None,
                     since: None,
-                    turn: Some(turn),
+                    turn,
                     _ident: ident,
                 });
                 self.warn_of_certificate(certificate_ends_at);

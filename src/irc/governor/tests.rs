@@ -210,11 +210,11 @@ fn refusals_of_two_in_a_row_close_it_until_somebody_is_taken() {
     let held_since = bench.now;
     // One looks when the server's time is over, and it is one who was not refused.
     let (session, waited) = bench.wait().unwrap();
-    assert_eq!((session, waited), (3, Duration::from_secs(3_599)));
+    assert_eq!((session, waited), (3, Duration::from_secs(899)), "the ban may be of two people");
     assert_eq!(bench.governor.deadline(bench.now), None, "alone");
     bench.refuse(session, BANNED);
     let (session, waited) = bench.wait().unwrap();
-    assert_eq!((session, waited), (4, Duration::from_hours(2)), "the longer it lasts the rarer");
+    assert_eq!((session, waited), (4, FIRST_LOOK * 2), "the longer it lasts the rarer");
     assert!(!bench.governor.opened_after(held_since));
     assert!(bench.governor.registered(session, bench.now));
     assert!(bench.governor.opened_after(held_since) && !bench.governor.opened_after(bench.now));
@@ -229,7 +229,7 @@ fn connections_that_end_together_are_one_refusal() {
     }
     bench.ask(1..=1_000);
     let (first, waited) = bench.wait().unwrap();
-    assert_eq!(waited, Duration::from_hours(1));
+    assert_eq!(waited, FIRST_LOOK);
     bench.governor.registered(first, bench.now);
     assert!(bench.wait().unwrap().1 < Duration::from_secs(8));
 }
@@ -250,14 +250,61 @@ fn a_user_who_asks_looks_sooner_but_not_at_once() {
     let mut bench = Bench::new(LIMITS);
     bench.refuse(1, BANNED);
     bench.refuse(2, BANNED);
-    bench.ask([3]);
     bench.governor.ask(1, Urgency::Asked, bench.now);
     assert_eq!(bench.wait().unwrap(), (1, PATIENCE));
     bench.refuse(1, BANNED);
     bench.governor.ask(1, Urgency::Asked, bench.now);
-    assert_eq!(bench.wait().unwrap(), (1, PATIENCE));
-    bench.governor.registered(1, bench.now);
+    bench.ask([3]);
+    assert_eq!(bench.wait().unwrap(), (3, PATIENCE), "who was not refused knows more");
+    bench.governor.registered(3, bench.now);
     assert!(bench.wait().unwrap().1 < Duration::from_secs(20));
+}
+
+/// Before, one ban on Monday and one on Thursday were two in a row.
+#[test]
+fn bans_of_two_people_at_different_times_close_the_network_to_nobody() {
+    let mut bench = Bench::new(LIMITS);
+    for session in 1..=10 {
+        bench.refuse(session, BANNED);
+        bench.now += RECENT;
+    }
+    bench.ask([20]);
+    assert_eq!(bench.turns(), [20]);
+}
+
+/// Before, a ban of two for a day kept everybody off who lost their connection, for that day.
+#[test]
+fn bans_of_a_few_close_the_network_to_nobody_while_the_others_are_connected() {
+    let mut bench = Bench::new(FREE);
+    bench.connect(1..=5);
+    for session in 11..=15 {
+        bench.refuse(session, Verdict::Banned(Duration::from_hours(24)));
+    }
+    bench.governor.failed(1, bench.now);
+    bench.ask([1]);
+    assert_eq!(bench.governor.place(1), Some(InQueue { before: 0, closed: false }));
+    assert_eq!(bench.turns(), [1]);
+    bench.refuse(1, BANNED);
+    bench.ask([2]);
+    assert!(bench.governor.place(2).unwrap().closed, "more are banned than connected");
+}
+
+/// Before, each refusal of who asked pushed the others' next look an hour away, and nobody else ever looked.
+#[test]
+fn who_is_banned_and_asks_again_and_again_keeps_the_network_shut_to_nobody() {
+    let mut bench = Bench::new(LIMITS);
+    bench.refuse(1, Verdict::Banned(Duration::from_hours(24)));
+    bench.refuse(2, Verdict::Banned(Duration::from_hours(24)));
+    let closed_at = bench.now;
+    for _ in 0..2 {
+        bench.governor.ask(1, Urgency::Asked, bench.now);
+        assert_eq!(bench.wait().unwrap(), (1, PATIENCE));
+        bench.refuse(1, BANNED);
+    }
+    bench.ask([3]);
+    assert_eq!(bench.wait().unwrap().0, 3);
+    assert_eq!(bench.now - closed_at, FIRST_LOOK);
+    assert!(bench.governor.registered(3, bench.now));
 }
 
 #[test]

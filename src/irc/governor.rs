@@ -76,8 +76,12 @@ const FIRST_LOOK: Duration = Duration::from_mins(15);
 const TURNS: u64 = 4;
 /// How long a user who asks must let a network be that is closed.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// The longest time between two looks at a network that is closed.
+/// The longest time between two looks at a network that has banned us,
 const LONGEST: Duration = Duration::from_hours(6);
+/// and at one for which we are too many: a place there may become free at any time.
+const LONGEST_IF_FULL: Duration = Duration::from_mins(15);
+/// Whoever had a place so lately finds it free, perhaps.
+const HELD: Duration = Duration::from_mins(2);
 /// The next look, where the last one found nobody at home.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -96,6 +100,8 @@ struct Closed {
     refused: Instant,
     /// The time that passed, or has to, before this look.
     pause: Duration,
+    /// It has banned us, and not only found us too many.
+    by_ban: bool,
 }
 
 /// The queue before one network. Sessions are known by their numbers.
@@ -115,6 +121,8 @@ pub struct Governor {
     turns: u64,
     /// Who is on the network.
     standing: BTreeSet<i64>,
+    /// Who had a place and lost their connection, and when: lately.
+    left: BTreeMap<i64, Instant>,
     /// Who was refused since anybody was taken, and when: while it is open, lately.
     refused: BTreeMap<i64, Instant>,
     closed: Option<Closed>,
@@ -136,6 +144,7 @@ impl Governor {
             next_at: None,
             turns: 0,
             standing: BTreeSet::new(),
+            left: BTreeMap::new(),
             refused: BTreeMap::new(),
             closed: None,
             opened_at: None,
@@ -161,11 +170,12 @@ impl Governor {
 
     /// Who may dial now. Whoever gets a turn gives it back: [`Self::registered`], [`Self::refused`], [`Self::failed`].
     pub fn next(&mut self, now: Instant) -> Option<i64> {
-        if !self.has_room() || self.ready_at().is_some_and(|at| at > now) {
+        if !self.has_room() || self.ready_at(now).is_some_and(|at| at > now) {
             return None;
         }
-        let session = self.pick()?;
+        let session = self.returning(now).or_else(|| self.pick())?;
         self.waiting.remove(&session);
+        self.left.remove(&session);
         self.under_way.insert(session);
         self.turns += 1;
         self.next_at = self.interval().map(|interval| now + self.jitter.around(interval));
@@ -175,7 +185,7 @@ impl Governor {
     /// When [`Self::next`] has somebody; `None`: not before something is told.
     #[must_use]
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        (self.has_room() && !self.waiting.is_empty()).then(|| self.ready_at().unwrap_or(now))
+        (self.has_room() && !self.waiting.is_empty()).then(|| self.ready_at(now).unwrap_or(now))
     }
 
     /// The server has taken a session; returns whether this opens a network that was closed.
@@ -204,13 +214,22 @@ impl Governor {
 
     /// A connection, new or old, has ended with this verdict.
     pub fn refused(&mut self, session: i64, verdict: Verdict, now: Instant) {
-        self.standing.remove(&session);
-        let (pause, all_of_us) = match verdict {
-            Verdict::Throttled(pause) => (pause, ALL_OF_US),
+        let stood = self.standing.remove(&session);
+        let (pause, longest, all_of_us) = match verdict {
+            Verdict::Throttled(pause) => (pause, pause.max(LONGEST_IF_FULL), ALL_OF_US),
             // Those who are connected are not banned.
-            Verdict::Banned(pause) => (pause.min(FIRST_LOOK), ALL_OF_US.max(self.standing.len() + 1)),
-            _ => return,
+            Verdict::Banned(pause) => {
+                (pause.min(FIRST_LOOK), LONGEST, ALL_OF_US.max(self.standing.len() + 1))
+            }
+            _ => {
+                self.left.retain(|_, at| now < *at + HELD);
+                if stood {
+                    self.left.insert(session, now);
+                }
+                return;
+            }
         };
+        let is_ban = matches!(verdict, Verdict::Banned(_));
         self.under_way.remove(&session);
         if self.closed.is_none() {
             self.refused.retain(|_, at| now < *at + RECENT);
@@ -224,17 +243,18 @@ impl Governor {
             // Connections that were under way, or stood, bear the same news; who was refused before bears none.
             Some(closed) if now < closed.until => {
                 closed.refused = now;
+                closed.by_ban |= is_ban;
                 if is_news {
                     closed.until = closed.until.max(now + pause);
                 }
             }
             Some(closed) => {
-                let pause = pause.max(closed.pause.saturating_mul(2)).min(LONGEST);
-                *closed = Closed { until: now + pause, refused: now, pause };
+                let pause = pause.max(closed.pause.saturating_mul(2)).min(longest);
+                *closed = Closed { until: now + pause, refused: now, pause, by_ban: is_ban };
             }
             None if self.refused.len() >= all_of_us => {
                 self.slow_down(now);
-                self.closed = Some(Closed { until: now + pause, refused: now, pause });
+                self.closed = Some(Closed { until: now + pause, refused: now, pause, by_ban: is_ban });
             }
             None => {}
         }
@@ -265,9 +285,17 @@ impl Governor {
         self.under_way.len() < parallel
     }
 
+    /// Who has just lost a place on a network that is full, so that it may be free.
+    fn returning(&self, now: Instant) -> Option<i64> {
+        self.closed.filter(|closed| !closed.by_ban)?;
+        let held_lately = |id: &&i64| self.left.get(id).is_some_and(|at| now < *at + HELD);
+        self.waiting.keys().find(held_lately).copied()
+    }
+
     /// When the next one may go; `None`: at once.
-    fn ready_at(&self) -> Option<Instant> {
-        let look_at = self.closed.map(|closed| {
+    fn ready_at(&self, now: Instant) -> Option<Instant> {
+        let closed = self.closed.filter(|_| self.returning(now).is_none());
+        let look_at = closed.map(|closed| {
             let asked = self.waiting.values().any(|claim| claim.urgency == Urgency::Asked);
             if asked { closed.until.min(closed.refused + PATIENCE) } else { closed.until }
         });

@@ -221,6 +221,31 @@ fn refusals_of_two_in_a_row_close_it_until_somebody_is_taken() {
     assert!(bench.wait().unwrap().1 < Duration::from_secs(20));
 }
 
+/// Before, a limit of addresses was waited for up to six hours, by those, too, whose place had just become free.
+#[test]
+fn a_network_that_is_full_is_looked_at_often_and_who_had_a_place_goes_back_at_once() {
+    let full = Verdict::Throttled(Duration::from_mins(5));
+    let mut bench = Bench::new(LIMITS);
+    bench.connect(1..=5);
+    bench.refuse(6, full);
+    bench.refuse(7, full);
+    for minutes in [5, 10, 15, 15] {
+        bench.ask([8]);
+        assert_eq!(bench.wait().unwrap(), (8, Duration::from_mins(minutes)));
+        bench.refuse(8, full);
+    }
+    bench.ask([8]);
+    bench.refuse(1, Verdict::Retry);
+    bench.ask([1]);
+    let (session, waited) = bench.wait().unwrap();
+    assert!(session == 1 && waited < Duration::from_mins(1), "{session} after {waited:?}");
+    // Somebody else was faster.
+    bench.refuse(1, full);
+    bench.ask([1]);
+    let (session, waited) = bench.wait().unwrap();
+    assert!(session == 8 && waited > Duration::from_mins(13), "{session} after {waited:?}");
+}
+
 #[test]
 fn connections_that_end_together_are_one_refusal() {
     let mut bench = Bench::new(LIMITS);

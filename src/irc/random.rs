@@ -24,9 +24,18 @@ impl Jitter {
 
     /// The duration, a quarter more or less.
     pub(crate) fn around(&mut self, duration: Duration) -> Duration {
+        duration.mul_f64(0.75 + self.fraction() / 2.0)
+    }
+
+    /// Any part of the duration.
+    pub(crate) fn up_to(&mut self, duration: Duration) -> Duration {
+        duration.mul_f64(self.fraction())
+    }
+
+    /// A number from 0 on, and less than 1.
+    fn fraction(&mut self) -> f64 {
         // 53 bits make an exact fraction.
-        let fraction = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        duration.mul_f64(0.75 + fraction / 2.0)
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Puts what is in a slice into another order (Fisher and Yates).

@@ -342,9 +342,18 @@ impl Actor {
         }
         match verdict {
             Verdict::Retry => self.retry(reason, None),
-            Verdict::Hold(pause) => self.retry(reason, Some(pause)),
-            Verdict::Throttled(pause) | Verdict::Banned(pause) => {
-                self.retry(reason, Some(pause));
+            Verdict::Hold(pause) => {
+                let wait = self.backoff.held(pause);
+                self.retry(reason, Some(wait));
+            }
+            Verdict::Throttled(pause) => {
+                let wait = self.backoff.throttled(pause);
+                self.retry(reason, Some(wait));
+                self.wish.refused_at = Some(self.now());
+            }
+            Verdict::Banned(pause) => {
+                let wait = self.backoff.held(pause);
+                self.retry(reason, Some(wait));
                 self.wish.refused_at = Some(self.now());
             }
             Verdict::UseTls(_) => self.dial().await,
@@ -438,9 +447,9 @@ impl Actor {
         }
     }
 
-    /// Tries again later. The user is told why once, not at each attempt.
-    fn retry(&mut self, reason: &str, pause: Option<Duration>) {
-        let pause = pause.unwrap_or_else(|| self.backoff.next());
+    /// Tries again later, not before the time that was named. The user is told why once, not at each attempt.
+    fn retry(&mut self, reason: &str, named: Option<Duration>) {
+        let pause = named.unwrap_or_else(|| self.backoff.next());
         // Servers that are tried in turn fail each for its own reason.
         if !self.told.iter().any(|told| told == reason) {
             let again = wording::duration(pause);
@@ -449,6 +458,7 @@ impl Actor {
             self.told.insert(0, reason.to_owned());
         }
         self.last_reason = Some(reason.to_owned());
+        let pause = named.map_or(pause, |named| self.backoff.beyond(named));
         self.retry_at = Some(self.now() + pause);
     }
 

@@ -219,7 +219,8 @@ impl User {
                 self.uncertain += up.session.unconfirmed().len();
                 self.handed = 0;
                 let (pause, refused_at) = match verdict {
-                    Verdict::Throttled(pause) | Verdict::Banned(pause) => (pause, Some(now)),
+                    Verdict::Throttled(pause) => (self.backoff.throttled(pause), Some(now)),
+                    Verdict::Banned(pause) => (self.backoff.held(pause), Some(now)),
                     _ => (self.backoff.next(), None),
                 };
                 self.link = Link::Off { retry_at: now + pause, refused_at };

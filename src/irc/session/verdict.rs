@@ -90,6 +90,7 @@ pub(super) const TABLE: [(&[&str], Verdict); 7] = [
         &[
             "too many connections",
             "too many host connections",
+            "too many clients",
             "too many user connections",
             "too many local",
             "too many global",
@@ -237,6 +238,7 @@ mod tests {
     #[case::too_many_solanum("Closing Link: host (Too many host connections (local))", FULL)]
     #[case::too_many_unreal("Closing Link: host (Too many connections from your IP)", FULL)]
     #[case::too_many_unknown("Too many unknown connections from your IP", FULL)]
+    #[case::too_many_ergo("Too many clients from your network", FULL)]
     #[case::session_limit("Session limit exceeded", FULL)]
     #[case::flood_solanum("Closing Link: host (Excess Flood)", Verdict::Retry)]
     #[case::send_queue("Closing Link: host (Max SendQ exceeded)", Verdict::Retry)]

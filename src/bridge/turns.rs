@@ -160,7 +160,9 @@ impl Gate {
 impl Turn {
     /// The server has taken the session; whether this opens a network that had refused all of us.
     pub(super) fn registered(&self) -> bool {
-        self.gate.lock().governor.registered(self.session, self.gate.clock.now())
+        let opens = self.gate.lock().governor.registered(self.session, self.gate.clock.now());
+        self.gate.changed.notify_one();
+        opens
     }
 }
 

@@ -197,7 +197,17 @@ impl Bridge {
         }
         self.perhaps_made.lock().unwrap_or_else(PoisonError::into_inner).extend(&unmade);
         for session in self.store.sessions().await? {
-            self.start_session(session).await?;
+            match self.start_session(session.clone()).await {
+                Ok(_) => {}
+                Err(StoreError::Closed) => return Err(StoreError::Closed),
+                // One row that can't be read keeps nobody else from theirs.
+                Err(error) => {
+                    let reason = error.to_string();
+                    tracing::error!(session = session.id, %reason, "a session could not be started; it is tried again");
+                    let again = session::supervision::start_anew(self.clone(), session, reason, 0);
+                    self.tasks.spawn(again);
+                }
+            }
         }
         rooms.into_iter().chain(folds).chain(unmade).for_each(|room| self.wake_delivery(room));
         for room in self.store.rooms_with_departures().await? {
@@ -294,7 +304,7 @@ impl Bridge {
     fn restart_session(&self, row: SessionRow, failures: u32) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let _one_at_a_time = self.starting.lock().await;
-            if self.session(row.id).is_none() {
+            if self.session(row.id).is_none_or(|session| session.is_resting()) {
                 self.restart_locked(row, failures).await?;
             }
             Ok(())
@@ -307,7 +317,13 @@ impl Bridge {
         Ok(handle)
     }
 
-    /// A session has failed, and is none until it starts anew.
+    /// A session does not run, until it starts anew.
+    fn rest_session(&self, row: &SessionRow, reason: &str) {
+        let resting = SessionHandle::resting(row.clone(), reason);
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(row.id, resting);
+    }
+
+    /// There is no such session any more.
     fn forget_session(&self, id: i64) {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }

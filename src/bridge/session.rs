@@ -36,7 +36,7 @@ mod requests;
 mod settlement;
 mod speakers;
 mod stop;
-mod supervision;
+pub(super) mod supervision;
 mod typing;
 mod waiting;
 pub(super) mod wording;
@@ -143,6 +143,19 @@ impl SessionHandle {
 
     pub(super) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// A session that does not run for now; what is said to it waits in the inbox.
+    pub(super) fn resting(row: SessionRow, reason: &str) -> Self {
+        let status =
+            Status { state: SessionState::Waiting, reason: Some(reason.to_owned()), ..Status::default() };
+        let (requests, passing) = (mpsc::channel(1).0, mpsc::channel(1).0);
+        Self { row, requests, passing, wake: Arc::default(), status: watch::channel(status).1 }
+    }
+
+    /// Whether nobody is there to be asked.
+    pub(super) fn is_resting(&self) -> bool {
+        self.requests.is_closed()
     }
 }
 

@@ -114,6 +114,12 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(sql).fetch_all(p).await)?)
     }
 
+    /// The session with this number.
+    pub async fn session(&self, id: i64) -> Result<Option<SessionRow>, StoreError> {
+        let sql = session_query!("WHERE session.id = $1");
+        Ok(on!(self.readers(), |p| sqlx::query_as(sql).bind(id).fetch_optional(p).await)?)
+    }
+
     /// Says whether a session should be connected.
     pub async fn set_connect(&self, session: i64, connect: bool) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE session SET connect = $2 WHERE id = $1";

@@ -28,3 +28,44 @@ async fn a_session_that_fails_starts_anew_and_no_other_notices() {
     assert_eq!(greeted.iter().filter(|line| line.starts_with("NICK ")).count(), 3, "{greeted:?}");
     process.kill().await;
 }
+
+/// Before, it started with the wish that it had had when Towline began, and stayed offline.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_fails_starts_anew_with_what_its_user_wants_since_then() {
+    let mut world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    alice.send_text(&control, "disconnect");
+    world.homeserver.wait_event(&network, |event| event.body() == "Disconnected.").await;
+    world.stop_bridge().await;
+    let process = world.start_process_with(&[("TOWLINE_PANIC_AT", "the line that breaks it")]);
+    let bob = world.ircd.person("bob");
+    alice.send_text(&control, "connect");
+    world.ircd.wait_registered("alice").await;
+    bob.say("alice", "the line that breaks it");
+    world.ircd.wait_gone("alice").await;
+    alice.send_text(&control, "status");
+    let is_told = |body: &str| body.contains("I keep trying (something went wrong inside Towline");
+    world.homeserver.wait_event(&control, |event| is_told(event.body())).await;
+    world.ircd.wait_registered("alice").await;
+    process.kill().await;
+}
+
+/// Before, one row that could not be read kept the bridge from starting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_cannot_be_started_is_tried_again_and_keeps_nobody_else_from_theirs() {
+    let mut world = World::start().await;
+    let (alice, control, _) = world.connected_user("alice").await;
+    world.connected_user("carol").await;
+    world.stop_bridge().await;
+    // There is no number after it.
+    let broken = r#"UPDATE session SET epoch = 9223372036854775807
+        WHERE "user" = (SELECT id FROM "user" WHERE user_id LIKE '@alice:%')"#;
+    world.database().execute(broken).await;
+    world.start_bridge().await;
+    world.ircd.wait_registered("carol").await;
+    alice.send_text(&control, "status");
+    let is_told = |body: &str| body.contains("I keep trying (the database failed");
+    world.homeserver.wait_event(&control, |event| is_told(event.body())).await;
+    world.database().execute("UPDATE session SET epoch = 1 WHERE epoch > 1000").await;
+    world.ircd.wait_registered("alice").await;
+}

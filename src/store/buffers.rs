@@ -254,7 +254,7 @@ impl Store {
             on!(self.readers(), |p| sqlx::query_as(FIND).bind(buffer).fetch_optional(p).await)?;
         let Some((session, before, key, network)) = old else { return Ok(()) };
         // A key is sealed for its place.
-        let key = key.map(|sealed| self.sealer().open(&sealed, &key_row(session, &before))).transpose()?;
+        let key = key.and_then(|sealed| self.sealer().open(&sealed, &key_row(session, &before)).ok());
         let key = key.map(|key| self.sealer().seal(&key, &key_row(session, &folded)));
         self.write(move |tx| {
             Box::pin(async move {
@@ -281,10 +281,14 @@ impl Store {
 
     fn read_buffer(&self, row: Row, session: i64) -> Result<Buffer, StoreError> {
         let key = match row.key {
-            Some(sealed) => {
-                let text = self.sealer().open(&sealed, &key_row(session, &row.folded))?;
-                Some(String::from_utf8(text).map_err(|_| StoreError::Sealed)?.into())
-            }
+            Some(sealed) => match self.sealer().open_text(&sealed, &key_row(session, &row.folded)) {
+                Ok(text) => Some(text.into()),
+                // The channel may have no key any more; if it has, it says so, and its user can give it anew.
+                Err(error) => {
+                    tracing::error!(session, buffer = row.id, %error, "a channel's key can't be read and is left out");
+                    None
+                }
+            },
             None => None,
         };
         let kind = match row.kind.as_str() {

@@ -1,6 +1,6 @@
 //! Channels under another name, and in which something was said last.
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use towline::store::{BufferKind, HistoryLine, Incoming, NewBuffer, NewOutbox};
 
 use super::{NOW, Raw, Set, line, message};
@@ -30,6 +30,24 @@ async fn a_channel_that_is_renamed_keeps_its_room_its_history_and_its_key() {
     assert_eq!(raw.count(history).await, 1);
     // One that is gone is no failure.
     set.store.rename_buffer(999, "#x", "#x").await.unwrap();
+}
+
+/// Before, one such key kept the whole bridge from starting.
+#[tokio::test]
+async fn a_key_that_does_not_open_is_no_key_and_keeps_no_channel_away() {
+    let set = Set::new().await;
+    for (name, key) in [("#a", "sesame"), ("#b", "abracadabra")] {
+        let new = NewBuffer { key: Some(key.to_owned().into()), ..set.buffer(BufferKind::Channel, name) };
+        set.store.open_buffer(NewBuffer { marker: name.into(), ..new }).await.unwrap();
+    }
+    let mut raw = Raw::new(&set.database).await;
+    // What was sealed for one channel opens for no other.
+    raw.execute("UPDATE buffer SET key = (SELECT key FROM buffer WHERE name = '#b') WHERE name = '#a'").await;
+    let buffers = set.store.buffers(set.session.id).await.unwrap();
+    let keys: Vec<_> =
+        buffers.iter().map(|buffer| buffer.key.as_ref().map(ExposeSecret::expose_secret)).collect();
+    assert_eq!(keys, [None, Some("abracadabra")]);
+    set.store.rename_buffer(buffers[0].id, "#c", "#c").await.unwrap();
 }
 
 #[tokio::test]

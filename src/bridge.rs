@@ -44,7 +44,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::irc::channels::NickPool;
 use crate::irc::ident::Ident;
-use crate::irc::tls::{Tls, TlsSettings};
+use crate::irc::tls::TlsSetups;
 use crate::matrix::ephemeral::Ephemeral;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
@@ -102,7 +102,7 @@ pub struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     homeserver: Homeserver,
     console: Arc<dyn Console>,
-    tls: Mutex<HashMap<TlsSettings, Arc<Tls>>>,
+    tls: Mutex<TlsSetups>,
     /// The nicks of each network, which its sessions share.
     nicks: Mutex<HashMap<String, NickPool>>,
     gates: turns::Gates,

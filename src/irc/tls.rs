@@ -15,6 +15,7 @@
 //! Spec: RFC 7194 (port 6697); modern IRC docs "Connecting with TLS"; IANA's ALPN registry (`irc`).
 
 mod certificate;
+mod setups;
 mod verify;
 mod x509;
 
@@ -32,6 +33,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub use certificate::{CertificateProblem, ClientCertificate};
+pub use setups::TlsSetups;
 
 use verify::Rejected;
 
@@ -83,7 +85,7 @@ pub enum TlsError {
     Handshake(String),
 }
 
-/// TLS as configured, made once and shared by all connections to a server.
+/// TLS as configured, shared by all connections to a server.
 #[derive(Clone)]
 pub struct Tls(Result<Ready, TlsError>);
 

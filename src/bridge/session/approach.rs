@@ -4,7 +4,7 @@
 //! connection is heard at the next one. Where the store does not answer there is no attempt: without TLS it might be
 //! one that the server has forbidden.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::Actor;
@@ -95,16 +95,14 @@ pub(super) fn by_tls(server: &Server, port: u16) -> Server {
 }
 
 impl Bridge {
-    /// The TLS set-up for a server, which all sessions share: roots are read once.
+    /// The TLS set-up for a server, which all sessions share.
     fn tls_for(&self, server: &Server) -> Tls {
         let settings = TlsSettings {
             ca_file: server.ca_file.clone(),
             verify: server.verify,
             fingerprints: server.fingerprints.clone(),
         };
-        let mut known = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = known.entry(settings).or_insert_with_key(|settings| Arc::new(Tls::new(settings)));
-        Tls::clone(made)
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner).get(settings, self.clock.now())
     }
 }
 

@@ -141,11 +141,12 @@ impl Session {
                 self.on_nick_refused(code, params, now, events);
                 true
             }
-            ERR_YOUREBANNEDCREEP | ERR_YOUWILLBEBANNED => {
+            ERR_YOUREBANNEDCREEP => {
                 self.on_banned(reason, now);
                 true
             }
-            ERR_NOPERMFORHOST if self.registered_at.is_none() => {
+            // On the network, 466 is a warning that may come to nothing: it is told, and the connection stands.
+            ERR_YOUWILLBEBANNED | ERR_NOPERMFORHOST if self.registered_at.is_none() => {
                 self.on_banned(reason, now);
                 true
             }

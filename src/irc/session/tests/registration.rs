@@ -154,3 +154,14 @@ fn how_long_tls_is_wanted_is_believed_by_tls_only(
     assert_eq!(bench.server("CAP * DEL :sts"), []);
     assert_eq!(bench.sent(), ["CAP END"]);
 }
+
+/// Before, it closed a working connection and stayed away for an hour.
+#[test]
+fn a_warning_of_a_ban_on_the_network_is_told_and_ends_nothing() {
+    let mut bench = Bench::ready();
+    let events = bench.server(":irc.test 466 alice :You will be banned soon");
+    assert!(matches!(&events[..], [Event::Numeric { code: 466, .. }]), "{events:?}");
+    bench.server(":irc.test PING x");
+    let (events, _) = bench.wait(Duration::from_mins(1));
+    assert_eq!((disconnected(&events), bench.session.expelled()), (None, None));
+}

@@ -97,7 +97,7 @@ const ENDINGS: &[(u16, &str)] = &[
     (463, "before registration: a ban"),
     (464, "before registration: the server's password is wrong; not tried again by itself"),
     (465, "a ban: see below"),
-    (466, "the same"),
+    (466, "before registration: the same; after it, it is a warning"),
     (468, "before registration: the username is refused; not tried again by itself"),
     (900, "logged in"),
     (901, "logged out"),

@@ -4,11 +4,11 @@
 use std::net::IpAddr;
 
 /// Whether an address is one that the internet does not route: loopback, private, link-local, shared, unique local,
-/// documentation, multicast, or one of these written as IPv6.
+/// site-local, documentation, multicast, or one of these written as IPv6.
 pub(super) fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
+            let [a, b, c, _] = v4.octets();
             v4.is_loopback()
                 || v4.is_private()
                 || v4.is_link_local()
@@ -19,14 +19,19 @@ pub(super) fn is_private(address: IpAddr) -> bool {
                 // Carriers' own (RFC 6598) and benchmarks (RFC 2544).
                 || (a == 100 && (64..128).contains(&b))
                 || (a == 198 && (18..20).contains(&b))
+                // Protocol assignments (RFC 6890).
+                || (a, b, c) == (192, 0, 0)
         }
         IpAddr::V6(v6) => {
-            let [first, second, ..] = v6.segments();
+            let [first, second, third, fourth, ..] = v6.segments();
             v6.is_loopback()
                 || v6.is_unspecified()
                 || v6.is_multicast()
                 || v6.is_unique_local()
                 || v6.is_unicast_link_local()
+                // Site-local: deprecated by RFC 3879, and still routed within some networks. Discarded (RFC 6666).
+                || first & 0xffc0 == 0xfec0
+                || (first, second, third, fourth) == (0x100, 0, 0, 0)
                 // NAT64 and 6to4 lead to IPv4 addresses of somebody's choice; documentation.
                 || (first == 0x64 && second == 0xff9b)
                 || first == 0x2002
@@ -56,6 +61,12 @@ mod tests {
     #[case::unique_local("fd00::1", true)]
     #[case::nat64("64:ff9b::7f00:1", true)]
     #[case::six_to_four("2002:7f00:1::1", true)]
+    #[case::protocol_assignments("192.0.0.170", true)]
+    #[case::site_local("fec0::1", true)]
+    #[case::end_of_site_local("feff:ffff::1", true)]
+    #[case::discarded("100::1", true)]
+    #[case::beside_what_is_discarded("100:0:0:1::1", false)]
+    #[case::beside_protocol_assignments("192.0.1.1", false)]
     #[case::public("93.184.216.34", false)]
     #[case::public_v6("2606:2800:220:1::1", false)]
     fn an_address_is_known_as_private(#[case] address: &str, #[case] private: bool) {

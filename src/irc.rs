@@ -19,6 +19,7 @@ pub mod codec;
 pub mod connection;
 pub mod ctcp;
 pub mod dial;
+pub mod flood;
 pub mod governor;
 pub mod ident;
 pub mod isupport;

@@ -214,6 +214,12 @@ impl Isupport {
         self.get("WHOX").is_some()
     }
 
+    /// Whether the server closes no connection for its pace: it takes lines as fast as it likes, whatever comes.
+    #[must_use]
+    pub fn has_safe_rate(&self) -> bool {
+        ["SAFERATE", "SOJU.IM/SAFERATE"].into_iter().any(|name| self.get(name).is_some())
+    }
+
     /// Whether the server takes nothing but UTF-8.
     #[must_use]
     pub fn is_utf8_only(&self) -> bool {

@@ -1,31 +1,20 @@
-//! What waits to be sent, and when it may go: flood control.
+//! What waits to be sent, and whose turn it is.
 //!
-//! Not the socket's buffer. Servers throw out who talks too fast, so lines wait here in five classes, each with
-//! its order kept; a line of a lower class goes only when none of a higher one waits. [`Class::Control`] does not
-//! wait at all, as a late `PONG` is a lost connection, but what it sends counts against the others. Messages and
-//! requests for history take turns: neither may hold up the other for long.
+//! Not the socket's buffer, and not the pace, which is [`flood`](crate::irc::flood)'s. Servers throw out who talks too
+//! fast, so lines wait here in five classes; a line of a lower class goes only when none of a higher one waits.
+//! [`Class::Control`] does not wait at all, as a late `PONG` is a lost connection, but what it sends counts against the
+//! others. Messages and requests for history take turns: neither may hold up the other for long.
+//!
+//! Within a class the lines of one target are a lane: they keep their order, and lanes take turns, so that a long text
+//! for one channel does not hold up what is said in another. What is alone in its lane goes before all that comes
+//! later, so a command between messages is where it was typed. A lane may be held until a time.
 //!
 //! Invariant 9: each class is bounded. Invariant 7: the time is passed in.
-//!
-//! Spec: RFC 1459 section 8.10 (flood control of clients); the default follows what networks tolerate.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How fast lines may leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FloodLimits {
-    /// So many lines may go at once after a rest; at least one.
-    pub burst: u32,
-    /// Then one line in each interval; zero turns flood control off.
-    pub interval: Duration,
-}
-
-impl Default for FloodLimits {
-    fn default() -> Self {
-        Self { burst: 8, interval: Duration::from_secs(1) }
-    }
-}
+use super::flood::{Cost, FloodLimits, Pace};
 
 /// What a line is for, in the order of going first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,215 +44,156 @@ pub(super) const CAPACITY: [usize; CLASSES] = [256, 512, 64, 4096, 256];
 #[error("too many lines are waiting to be sent")]
 pub struct QueueFull;
 
+/// The lines of one target, in their order; never empty.
+#[derive(Debug)]
+struct Lane<T> {
+    name: Box<str>,
+    items: VecDeque<(Cost, T)>,
+    /// None of it goes before.
+    held_until: Option<Instant>,
+}
+
+/// The lanes of a class. The first is next.
+#[derive(Debug)]
+struct Lanes<T> {
+    lanes: VecDeque<Lane<T>>,
+    count: usize,
+}
+
+impl<T> Default for Lanes<T> {
+    fn default() -> Self {
+        Self { lanes: VecDeque::new(), count: 0 }
+    }
+}
+
+impl<T> Lanes<T> {
+    fn lane(&mut self, name: &str) -> &mut Lane<T> {
+        let place = self.lanes.iter().position(|lane| &*lane.name == name).unwrap_or_else(|| {
+            self.lanes.push_back(Lane { name: name.into(), items: VecDeque::new(), held_until: None });
+            self.lanes.len() - 1
+        });
+        &mut self.lanes[place]
+    }
+
+    /// When the next line may go for all that this class knows; none if nothing waits.
+    fn ready_at(&self, otherwise: Instant) -> Option<Instant> {
+        self.lanes.iter().map(|lane| lane.held_until.unwrap_or(otherwise)).min()
+    }
+
+    fn pop(&mut self, now: Instant) -> Option<(Cost, T)> {
+        let place = self.lanes.iter().position(|lane| lane.held_until.is_none_or(|until| until <= now))?;
+        let mut lane = self.lanes.remove(place)?;
+        let item = lane.items.pop_front()?;
+        lane.held_until = None;
+        self.count -= 1;
+        if !lane.items.is_empty() {
+            self.lanes.push_back(lane);
+        }
+        Some(item)
+    }
+}
+
 /// The lines that wait.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    classes: [VecDeque<T>; CLASSES],
-    limits: FloodLimits,
+    classes: [Lanes<T>; CLASSES],
+    pace: Pace,
     /// The last line that waited was a message: it is history's turn.
     yields: bool,
-    /// When the bucket would be full again: each line moves it one interval on.
-    full_at: Instant,
     started: Instant,
 }
 
 impl<T> Queue<T> {
     pub(crate) fn new(limits: FloodLimits, now: Instant) -> Self {
-        Self {
-            classes: Default::default(),
-            limits: FloodLimits { burst: limits.burst.max(1), ..limits },
-            yields: false,
-            full_at: now,
-            started: now,
-        }
+        Self { classes: Default::default(), pace: Pace::new(limits, now), yields: false, started: now }
     }
 
-    pub(crate) fn push(&mut self, class: Class, item: T) -> Result<(), QueueFull> {
-        let queue = &mut self.classes[class as usize];
-        if queue.len() >= CAPACITY[class as usize] {
+    /// What lines cost, and when they may go.
+    pub(crate) fn pace(&mut self) -> &mut Pace {
+        &mut self.pace
+    }
+
+    /// Takes a line of this cost for a lane.
+    pub(crate) fn push(&mut self, class: Class, lane: &str, cost: Cost, item: T) -> Result<(), QueueFull> {
+        let lanes = &mut self.classes[class as usize];
+        if lanes.count >= CAPACITY[class as usize] {
             return Err(QueueFull);
         }
-        queue.push_back(item);
+        lanes.count += 1;
+        lanes.lane(lane).items.push_back((cost, item));
         Ok(())
     }
 
     /// The next line that may go now, if the class is allowed: before registration only `Control` is.
     pub(crate) fn pop(&mut self, lowest: Class, now: Instant) -> Option<(Class, T)> {
-        if let Some(item) = self.classes[Class::Control as usize].pop_front() {
-            self.spend(now);
+        if let Some((cost, item)) = self.classes[Class::Control as usize].pop(now) {
+            self.pace.spend_at_once(cost, now);
             return Some((Class::Control, item));
         }
-        if self.open_at() > now {
+        if self.pace.open_at() > now {
             return None;
         }
         let turn = self.yields.then_some(Class::History);
         for class in turn.into_iter().chain(PACED) {
             if class <= lowest
-                && let Some(item) = self.classes[class as usize].pop_front()
+                && let Some((cost, item)) = self.classes[class as usize].pop(now)
             {
                 self.yields = class == Class::Interactive;
-                self.spend(now);
+                self.pace.spend(cost, now);
                 return Some((class, item));
             }
         }
         None
     }
 
-    /// Counts a line that goes at once. The debt is bounded, so that a server's flood of PINGs cannot
-    /// silence the user for long.
-    pub(crate) fn spend(&mut self, now: Instant) {
-        let most = now + self.limits.interval * self.limits.burst.saturating_mul(2);
-        self.full_at = (self.full_at.max(now) + self.limits.interval).min(most);
-    }
-
-    /// When a line of an ordinary class may go.
-    fn open_at(&self) -> Instant {
-        self.full_at.checked_sub(self.limits.interval * (self.limits.burst - 1)).unwrap_or(self.started)
-    }
-
     /// When [`Queue::pop`] has something to give; none if nothing waits.
     pub(crate) fn ready_at(&self, lowest: Class) -> Option<Instant> {
-        if !self.classes[Class::Control as usize].is_empty() {
+        if self.len(Class::Control) > 0 {
             return Some(self.started);
         }
-        let waiting =
-            PACED.into_iter().any(|class| class <= lowest && !self.classes[class as usize].is_empty());
-        waiting.then(|| self.open_at())
+        let classes = PACED.into_iter().filter(|class| *class <= lowest);
+        let first = classes.filter_map(|class| self.classes[class as usize].ready_at(self.started)).min()?;
+        Some(first.max(self.pace.open_at()))
+    }
+
+    /// When the last line of people's goes, as far as is known: with `besides` for what goes between them.
+    pub(crate) fn last_leaves_at(&self, besides: Cost, now: Instant) -> Option<Instant> {
+        let lanes = &self.classes[Class::Interactive as usize];
+        let costs = || lanes.lanes.iter().flat_map(|lane| lane.items.iter().map(|(cost, _)| *cost));
+        // Which is the last does not matter much; that it does not wait for itself does.
+        let last = lanes.lanes.iter().filter_map(|lane| lane.items.back()).map(|(cost, _)| *cost).min()?;
+        let history = Cost::LINE.times(u32::try_from(lanes.count.min(self.len(Class::History))).unwrap_or(0));
+        let all = costs().fold(besides.plus(history), Cost::plus);
+        let paced = self.pace.open_after(all.without(last), now);
+        let held = lanes.lanes.iter().filter_map(|lane| lane.held_until).max();
+        Some(held.map_or(paced, |until| until.max(paced)))
     }
 
     /// How many lines of a class wait.
     pub(crate) fn len(&self, class: Class) -> usize {
-        self.classes[class as usize].len()
+        self.classes[class as usize].count
     }
 
-    /// Takes out the lines of a class for which this holds.
-    pub(crate) fn take_out(&mut self, class: Class, holds: impl Fn(&T) -> bool) -> VecDeque<T> {
-        let all = std::mem::take(&mut self.classes[class as usize]);
-        let (taken, kept) = all.into_iter().partition(holds);
-        self.classes[class as usize] = kept;
+    /// Takes out the lines of a class for which this holds, each lane's in order.
+    pub(crate) fn take_out(&mut self, class: Class, holds: impl Fn(&T) -> bool) -> Vec<T> {
+        let lanes = &mut self.classes[class as usize];
+        let mut taken = Vec::new();
+        for lane in &mut lanes.lanes {
+            let (out, kept): (VecDeque<_>, _) =
+                std::mem::take(&mut lane.items).into_iter().partition(|(_, item)| holds(item));
+            taken.extend(out.into_iter().map(|(_, item)| item));
+            lane.items = kept;
+        }
+        lanes.lanes.retain(|lane| !lane.items.is_empty());
+        lanes.count -= taken.len();
         taken
     }
 
-    /// The waiting lines of a class, in order.
+    /// The waiting lines of a class, each lane's in order.
     pub(crate) fn iter(&self, class: Class) -> impl Iterator<Item = &T> {
-        self.classes[class as usize].iter()
+        self.classes[class as usize].lanes.iter().flat_map(|lane| lane.items.iter().map(|(_, item)| item))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
-    fn start() -> Instant {
-        Instant::now()
-    }
-
-    fn drain(queue: &mut Queue<u32>, now: Instant) -> Vec<u32> {
-        std::iter::from_fn(|| queue.pop(Class::Background, now)).map(|(_, item)| item).collect()
-    }
-
-    #[test]
-    fn eight_lines_go_at_once_and_then_one_each_second() {
-        let now = start();
-        let mut queue = Queue::new(FloodLimits::default(), now);
-        for n in 0..20 {
-            queue.push(Class::Interactive, n).unwrap();
-        }
-        assert_eq!(drain(&mut queue, now), (0..8).collect::<Vec<_>>());
-        assert_eq!(queue.ready_at(Class::Background), Some(now + Duration::from_secs(1)));
-        assert_eq!(drain(&mut queue, now + Duration::from_millis(999)), [0; 0]);
-        assert_eq!(drain(&mut queue, now + Duration::from_secs(1)), [8]);
-        assert_eq!(drain(&mut queue, now + Duration::from_secs(4)), [9, 10, 11]);
-        assert_eq!(drain(&mut queue, now + Duration::from_mins(10)), (12..20).collect::<Vec<_>>());
-        assert_eq!(queue.ready_at(Class::Background), None);
-    }
-
-    #[test]
-    fn classes_go_in_their_order_and_control_does_not_wait() {
-        let now = start();
-        let mut queue = Queue::new(FloodLimits { burst: 1, interval: Duration::from_secs(1) }, now);
-        for (class, item) in
-            [(Class::Background, 4), (Class::Join, 3), (Class::Interactive, 2), (Class::Control, 1)]
-        {
-            queue.push(class, item).unwrap();
-        }
-        assert_eq!(drain(&mut queue, now), [1]);
-        let mut order = Vec::new();
-        for second in 1..=3 {
-            order.extend(drain(&mut queue, now + Duration::from_secs(second)));
-        }
-        assert_eq!(order, [2, 3, 4]);
-    }
-
-    #[test]
-    fn messages_and_requests_for_history_take_turns() {
-        let now = start();
-        let mut queue = Queue::new(FloodLimits { burst: 100, interval: Duration::from_secs(1) }, now);
-        for n in 0..4 {
-            queue.push(Class::Interactive, n).unwrap();
-            queue.push(Class::History, 10 + n).unwrap();
-        }
-        queue.push(Class::Join, 20).unwrap();
-        queue.push(Class::History, 14).unwrap();
-        assert_eq!(drain(&mut queue, now), [0, 10, 1, 11, 2, 12, 3, 13, 14, 20]);
-    }
-
-    #[test]
-    fn a_flood_of_control_lines_delays_the_rest_only_so_long() {
-        let now = start();
-        let mut queue = Queue::new(FloodLimits::default(), now);
-        for n in 0..100 {
-            queue.push(Class::Control, n).unwrap();
-        }
-        assert_eq!(drain(&mut queue, now).len(), 100);
-        queue.push(Class::Interactive, 7).unwrap();
-        assert_eq!(queue.ready_at(Class::Background), Some(now + Duration::from_secs(9)));
-    }
-
-    #[test]
-    fn an_interval_of_zero_turns_it_off() {
-        let now = start();
-        let mut queue = Queue::new(FloodLimits { burst: 0, interval: Duration::ZERO }, now);
-        for n in 0..500 {
-            queue.push(Class::Interactive, n).unwrap();
-        }
-        assert_eq!(drain(&mut queue, now).len(), 500);
-    }
-
-    #[test]
-    fn invariant_9_a_full_class_refuses() {
-        let now = start();
-        let mut queue = Queue::new(FloodLimits::default(), now);
-        let taken = (0..100_000).take_while(|&n| queue.push(Class::Interactive, n).is_ok()).count();
-        assert_eq!(taken, CAPACITY[Class::Interactive as usize]);
-        assert_eq!(queue.push(Class::Control, 0), Ok(()));
-    }
-
-    proptest! {
-        #[test]
-        fn no_window_holds_more_than_the_burst_and_the_rate(
-            steps in prop::collection::vec((0_u64..3000, 0_u32..6), 1..60),
-            burst in 1_u32..10,
-        ) {
-            let mut now = start();
-            let interval = Duration::from_secs(1);
-            let mut queue = Queue::new(FloodLimits { burst, interval }, now);
-            let mut sent = Vec::new();
-            for (wait, lines) in steps {
-                now += Duration::from_millis(wait);
-                for n in 0..lines {
-                    queue.push(Class::Interactive, n).unwrap();
-                }
-                sent.extend(drain(&mut queue, now).into_iter().map(|_| now));
-            }
-            for (index, first) in sent.iter().enumerate() {
-                for (later, last) in sent.iter().enumerate().skip(index) {
-                    let allowed = u64::from(burst) + (*last - *first).as_secs();
-                    prop_assert!((later - index + 1) as u64 <= allowed);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::irc::caps::CapabilityWishes;
 use crate::irc::channels::NickPool;
-use crate::irc::queue::FloodLimits;
+use crate::irc::flood::FloodLimits;
 use crate::irc::sasl::Credentials;
 use crate::names::{Channel, Key, Nick};
 

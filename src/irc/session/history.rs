@@ -209,7 +209,7 @@ impl Session {
             return None;
         }
         let number = self.requests.add(target, asked);
-        if self.queue.push(Class::History, Outgoing::Request { number, line }).is_err() {
+        if self.enqueue(Class::History, Outgoing::Request { number, line }).is_err() {
             self.requests.take(number);
             return None;
         }

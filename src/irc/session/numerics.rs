@@ -241,6 +241,7 @@ impl Session {
         let tokens = &params[..params.len().saturating_sub(1)];
         self.isupport.apply(tokens.iter().map(String::as_str));
         self.channels.apply_isupport(&self.isupport);
+        self.queue.pace().set_safe(self.isupport.has_safe_rate());
         let mapping = self.isupport.casemapping();
         if mapping != self.wishes.mapping() {
             self.wishes.set_mapping(mapping);

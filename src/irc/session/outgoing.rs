@@ -11,6 +11,7 @@ use std::fmt;
 use std::time::Instant;
 
 use crate::irc::ctcp;
+use crate::irc::flood::Cost;
 use crate::irc::isupport::Isupport;
 use crate::irc::queue::{Class, QueueFull};
 use crate::irc::wire::{Line, LineBuilder, WireError, without_controls};
@@ -153,7 +154,7 @@ pub(super) enum Outgoing {
 pub(super) const MOST_LINES: usize = 64;
 
 /// While more messages wait, a fence closes after so many: a PING for each line would halve the rate.
-const FENCED: usize = 4;
+pub(super) const FENCED: usize = 4;
 
 /// Messages that may be on their way without confirmation.
 pub(super) const MOST_UNCONFIRMED: usize = 2048;
@@ -190,7 +191,7 @@ impl Session {
         if self.fences.unconfirmed().count() >= MOST_UNCONFIRMED {
             return Err(QueueFull.into());
         }
-        self.queue.push(Class::Interactive, Outgoing::Message { id, target, lines, reply })?;
+        self.enqueue(Class::Interactive, Outgoing::Message { id, target, lines, reply })?;
         Ok(())
     }
 
@@ -210,7 +211,7 @@ impl Session {
             "JOIN" => self.note_keys(&line),
             _ => {}
         }
-        self.queue.push(Class::Interactive, Outgoing::Line(line))
+        self.enqueue(Class::Interactive, Outgoing::Line(line))
     }
 
     /// What may leave now. With messages among it, a `PING` follows them, whose `PONG` confirms them, unless the
@@ -227,10 +228,9 @@ impl Session {
                 out.lines.push(self.fence(now));
             }
         }
-        let lowest = self.lowest_class();
         self.ask_next_names();
         while out.lines.len() < MOST_LINES
-            && let Some((_, item)) = self.queue.pop(lowest, now)
+            && let Some((_, item)) = self.queue.pop(self.lowest_class(), now)
         {
             match item {
                 Outgoing::Line(line) => out.lines.push(line),
@@ -249,9 +249,10 @@ impl Session {
         let open = self.fences.urgent();
         let more =
             || self.queue.iter(Class::Interactive).any(|item| matches!(item, Outgoing::Message { .. }));
-        if self.state == State::Ready && open > 0 && (open >= FENCED || !more()) {
+        let goes_on = || more() && !self.awaits_answers();
+        if self.state == State::Ready && open > 0 && (open >= FENCED || !goes_on()) {
             out.lines.push(self.fence(now));
-            self.queue.spend(now);
+            self.queue.pace().spend(Cost::LINE, now);
         }
         out
     }
@@ -300,11 +301,7 @@ impl Session {
         let tags: Vec<_> = label.into_iter().chain(self.reply_tag().zip(reply)).collect();
         match lines {
             [(line, _)] => out.push(line.tagged(&tags)),
-            several => {
-                out.extend(self.batch_of(&target, several, &tags));
-                // It counts as what it is.
-                several.iter().skip(1).for_each(|_| self.queue.spend(now));
-            }
+            several => out.extend(self.batch_of(&target, several, &tags)),
         }
         self.fences.add(Sent { id, target, label: number, echo, lines: lines.len() }, now);
         if lines.len() > 1 && number.is_none() {
@@ -313,9 +310,11 @@ impl Session {
         }
     }
 
-    /// Before the greeting is over and after `QUIT`, only control lines leave.
+    /// Before the greeting is over and after `QUIT`, only control lines leave; so do they while a server that sets the
+    /// pace is to answer first.
     pub(super) fn lowest_class(&self) -> Class {
-        if self.state == State::Ready { Class::Background } else { Class::Control }
+        let is_open = self.state == State::Ready && !self.awaits_answers();
+        if is_open { Class::Background } else { Class::Control }
     }
 
     /// Messages that left and of which nothing was heard, in order: uncertain when the connection ends.
@@ -371,14 +370,14 @@ impl Session {
     /// enough answers then.
     pub(super) fn control(&mut self, line: Line) {
         if self.state != State::Closing {
-            let _ = self.queue.push(Class::Control, Outgoing::Line(line));
+            let _ = self.enqueue(Class::Control, Outgoing::Line(line));
         }
     }
 
     /// Queues a line that waits for flood control. When the class is full, it may go after all others.
     pub(super) fn queue_line(&mut self, class: Class, line: Line) {
-        if self.queue.push(class, Outgoing::Line(line.clone())).is_err() {
-            let _ = self.queue.push(Class::Background, Outgoing::Line(line));
+        if self.enqueue(class, Outgoing::Line(line.clone())).is_err() {
+            let _ = self.enqueue(Class::Background, Outgoing::Line(line));
         }
     }
 }

@@ -99,7 +99,7 @@ impl Session {
         let fits = key.len() <= LONGEST_REACTION && msgid.len() <= LONGEST_ID;
         let (Some(name), Some(reply)) = (name.filter(|_| fits), self.reply_tag()) else { return false };
         let line = target.put(Line::new("TAGMSG")).finish().tagged(&[(reply, msgid), (name, key)]);
-        self.queue.push(Class::Interactive, Outgoing::Line(line)).is_ok()
+        self.enqueue(Class::Interactive, Outgoing::Line(line)).is_ok()
     }
 
     /// Whether a message may say which one it answers.

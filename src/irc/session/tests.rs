@@ -14,17 +14,19 @@ mod nicks;
 mod nickserv;
 mod people;
 mod recognition;
+mod pacing;
 mod redact;
 mod regain;
 mod registration;
 mod replies;
 mod robustness;
 mod support;
+mod servers;
 mod tags;
 mod timers;
 
 use super::*;
-use crate::irc::queue::FloodLimits;
+use crate::irc::flood::FloodLimits;
 use crate::names::Nick;
 
 fn nick(text: &str) -> Nick {

@@ -89,7 +89,7 @@ impl Session {
         let label_tag = label.as_deref().map(|label| ("label", label));
         let tags: Vec<_> = label_tag.into_iter().chain([("+typing", value)]).collect();
         let line = target.put(Line::new("TAGMSG")).finish().tagged(&tags);
-        let is_sent = self.queue.push(Class::Background, Outgoing::Line(line)).is_ok();
+        let is_sent = self.enqueue(Class::Background, Outgoing::Line(line)).is_ok();
         if is_sent && label.is_none() {
             note(&mut self.tellings.unlabelled, target.as_str(), now);
         }

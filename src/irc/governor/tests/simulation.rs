@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::*;
 use crate::irc::backoff::Backoff;
-use crate::irc::queue::FloodLimits;
+use crate::irc::flood::FloodLimits;
 use crate::irc::session::{
     Event, MessageId, MessageKind, OutgoingMessage, Session, SessionConfig, State, Target,
 };

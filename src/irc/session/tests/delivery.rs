@@ -97,28 +97,6 @@ fn the_end_of_a_connection_leaves_what_is_uncertain_and_what_never_left() {
 }
 
 #[test]
-fn messages_are_paced_and_pongs_are_not() {
-    let config = SessionConfig { flood: FloodLimits::default(), ..Bench::config() };
-    let mut bench = Bench::ready_with(config, "NETWORK=Test");
-    bench.wait(Duration::from_mins(1));
-    for id in 0..20 {
-        bench.say(id, "#rust", "hello");
-    }
-    let first = bench.sent();
-    // The eighth is followed by the fence, which costs a line of its own.
-    assert_eq!(first.iter().filter(|line| line.starts_with("PRIVMSG")).count(), 8);
-    assert_eq!(first.len(), 9);
-    bench.server("PING :now");
-    assert_eq!(bench.sent(), ["PONG :now"]);
-    let (_, lines) = bench.wait(Duration::from_secs(20));
-    let messages: Vec<_> = lines.iter().filter(|(_, line)| line.starts_with("PRIVMSG")).collect();
-    assert_eq!(messages.len(), 12);
-    assert!(messages.windows(2).all(|pair| pair[1].0 > pair[0].0), "{lines:?}");
-    // A PING for each message would have halved the rate.
-    assert_eq!(lines.len() - messages.len(), 3, "{lines:?}");
-}
-
-#[test]
 fn people_go_before_joins_and_joins_before_the_rest() {
     let config = SessionConfig {
         flood: FloodLimits { burst: 1, interval: Duration::from_secs(1) },

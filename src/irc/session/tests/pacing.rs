@@ -1,0 +1,155 @@
+//! Flood control as a session has it: who goes first, what waits, and what the server says about it.
+
+use super::*;
+use crate::irc::flood::Slowdown;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A session at the default pace, rested.
+fn bench(isupport: &str) -> Bench {
+    paced("", isupport)
+}
+
+fn paced(caps: &str, isupport: &str) -> Bench {
+    let config = SessionConfig { flood: FloodLimits::default(), ..Bench::config() };
+    let mut bench = Bench::ready_as(config, caps, isupport);
+    bench.wait(SECOND * 60);
+    bench
+}
+
+fn messages(lines: &[(u64, String)]) -> Vec<(u64, &str)> {
+    let messages = lines.iter().filter(|(_, line)| line.starts_with("PRIVMSG"));
+    messages.map(|(second, line)| (*second, line.as_str())).collect()
+}
+
+#[test]
+fn messages_are_paced_and_pongs_are_not() {
+    let mut bench = bench("NETWORK=Test");
+    for id in 0..20 {
+        bench.say(id, "#rust", "hello");
+    }
+    let first = bench.sent();
+    // The fence after them costs a line of its own.
+    assert_eq!(first.iter().filter(|line| line.starts_with("PRIVMSG")).count(), 5);
+    assert_eq!(first.len(), 6);
+    bench.server("PING :now");
+    assert_eq!(bench.sent(), ["PONG :now"]);
+    let (_, lines) = bench.wait(SECOND * 50);
+    let messages = messages(&lines);
+    assert_eq!(messages.len(), 15);
+    assert!(messages.windows(2).all(|pair| pair[1].0 > pair[0].0), "{lines:?}");
+    // A PING for each message would have halved the rate.
+    assert_eq!(lines.len() - messages.len(), 4, "{lines:?}");
+}
+
+#[test]
+fn long_lines_cost_more_than_short_ones() {
+    let mut bench = bench("NETWORK=Test");
+    for id in 0..6 {
+        bench.say(id, "#rust", &"x".repeat(300));
+    }
+    // Five seconds each: the debt is ten after two of them.
+    assert_eq!(bench.sent().iter().filter(|line| line.starts_with("PRIVMSG")).count(), 2);
+}
+
+#[test]
+fn a_long_paste_does_not_hold_up_what_is_said_elsewhere() {
+    let mut bench = bench("NETWORK=Test");
+    for id in 0..100 {
+        bench.say(id, "#rust", &id.to_string());
+    }
+    bench.sent();
+    bench.say(100, "bob", "a word");
+    bench.session.command(Line::raw("WHOIS carol").unwrap()).unwrap();
+    bench.say(101, "BOB", "another");
+    let (_, lines) = bench.wait(SECOND * 24);
+    let lines: Vec<&str> =
+        lines.iter().map(|(_, line)| line.as_str()).filter(|line| !line.starts_with("PING")).collect();
+    assert_eq!(
+        lines[..6],
+        [
+            "PRIVMSG #rust :5",
+            "PRIVMSG bob :a word",
+            "WHOIS carol",
+            "PRIVMSG #rust :6",
+            "PRIVMSG BOB :another",
+            "PRIVMSG #rust :7"
+        ],
+        "{lines:?}"
+    );
+}
+
+/// Fences hold whatever the order in which targets take turns.
+#[test]
+fn invariant_1_lines_of_many_targets_are_confirmed_and_refused_as_they_left() {
+    let mut bench = bench("NETWORK=Test");
+    for id in 0..12 {
+        bench.say(id, ["#a", "#b", "#c"][(id / 4) as usize], "hello");
+    }
+    let first = bench.transmit();
+    assert_eq!(first.messages, ids(&[0, 4, 8, 1, 5]));
+    let events = bench.server(":s 404 alice #c :no");
+    assert!(
+        matches!(&events[..], [Event::Refused { messages, certain: true, .. }] if *messages == ids(&[8]))
+    );
+    assert_eq!(bench.server(":s PONG s :towline-1"), [Event::Confirmed { messages: ids(&[0, 4, 1, 5]) }]);
+    assert_eq!(bench.session.unsent(), ids(&[9, 10, 11, 2, 3, 6, 7]));
+}
+
+#[test]
+fn what_waits_can_be_seen_and_taken_back() {
+    let mut bench = bench("NETWORK=Test");
+    assert_eq!(bench.session.backlog(bench.now), None);
+    for id in 0..12 {
+        bench.say(id, if id < 7 { "#rust" } else { "bob" }, "hello");
+    }
+    bench.transmit();
+    let backlog = bench.session.backlog(bench.now).unwrap();
+    // Five have gone, and a fence: the debt is twelve, of which eight do not hurt. Six and a fence go before the last.
+    assert_eq!(
+        backlog,
+        Backlog { lines: 7, targets: vec![("bob".into(), 3), ("#rust".into(), 4)], last_in: SECOND * 18 }
+    );
+    let is_rust = |id: MessageId| id.0 < 7;
+    assert_eq!(bench.session.withdraw(is_rust).len(), 4);
+    let backlog = bench.session.backlog(bench.now).unwrap();
+    assert_eq!((backlog.lines, backlog.last_in), (3, SECOND * 8));
+    let (_, lines) = bench.wait(SECOND * 20);
+    assert_eq!(messages(&lines), [4, 6, 8].map(|second| (second, "PRIVMSG bob :hello")));
+    assert_eq!(bench.session.backlog(bench.now), None);
+}
+
+#[test]
+fn a_server_that_minds_no_flood_sets_the_pace() {
+    let mut bench = bench("SAFERATE");
+    for id in 0..100 {
+        bench.say(id, "#rust", "hello");
+    }
+    assert_eq!(bench.transmit().messages.len(), 32);
+    assert_eq!(bench.wait(SECOND * 20).1, []);
+    bench.server(":s PONG s :towline-1");
+    assert_eq!(bench.transmit().messages.len(), 32);
+    // Labels and echoes answer each.
+    let caps = "message-tags batch labeled-response echo-message";
+    let mut bench = paced(caps, "soju.im/SAFERATE");
+    for id in 0..40 {
+        bench.say(id, "#rust", "hello");
+    }
+    assert_eq!(bench.transmit().messages.len(), 32);
+    bench.server("@label=m1 :alice!al@host.test PRIVMSG #rust :hello");
+    assert_eq!(bench.transmit().messages.len(), 1);
+}
+
+#[test]
+fn a_session_that_was_thrown_out_for_its_pace_goes_slower() {
+    let mut bench = bench("NETWORK=Test");
+    bench.session.slow_down(Slowdown::new(1));
+    for id in 0..10 {
+        bench.say(id, "#rust", "hello");
+    }
+    assert_eq!(bench.transmit().messages.len(), 3);
+    let (_, lines) = bench.wait(SECOND * 60);
+    let seconds: Vec<u64> = messages(&lines).into_iter().map(|(second, _)| second).collect();
+    assert_eq!((seconds[0], seconds.len()), (4, 7));
+    assert!(seconds.windows(2).all(|pair| pair[1] >= pair[0] + 4), "{seconds:?}");
+}

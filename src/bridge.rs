@@ -54,8 +54,8 @@ pub use desk::{Call, Console, MOST_LISTED, PREFIX, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
-    CertificateRequest, LoginMethod, LoginRequest, Request, ServiceAddress, SessionHandle, SessionState,
-    Status, WishChange,
+    CertificateRequest, Leaving, LoginMethod, LoginRequest, Request, ServiceAddress, SessionHandle,
+    SessionState, Status, WishChange,
 };
 
 use ghosts::Ghosts;

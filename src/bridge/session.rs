@@ -26,6 +26,7 @@ mod netsplit;
 mod nick;
 mod outgoing;
 mod people;
+mod pace;
 mod prompts;
 mod reactions;
 mod record;
@@ -53,6 +54,7 @@ use self::invitations::Invitations;
 use self::link::{Dialing, Link, Wish};
 use self::netsplit::Netsplits;
 use self::outgoing::Outbound;
+use self::pace::Learnt;
 use self::typing::Typists;
 use super::Bridge;
 use super::content::{self, MessageType, unique};
@@ -67,6 +69,7 @@ use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, St
 
 pub use self::capabilities::WishChange;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
+pub use self::pace::Leaving;
 pub use self::requests::Request;
 
 /// Requests that may wait for a session.
@@ -113,8 +116,12 @@ pub struct Status {
     pub channels: usize,
     /// How many of those that it should be in it is kept out of.
     pub closed: usize,
-    /// How many of the user's lines wait.
+    /// How many of the user's messages wait for a connection or a channel, or for what becomes of them.
     pub waiting: usize,
+    /// What waits for its turn to leave.
+    pub leaving: Option<Leaving>,
+    /// Since when it sends slower, because the network threw it out for its pace, in milliseconds since 1970.
+    pub slower_since: Option<i64>,
     /// Why it is not connected.
     pub reason: Option<String>,
 }
@@ -193,6 +200,7 @@ struct Actor {
     nick_losses: u32,
     /// The nick that was last wanted and had.
     nick_had: Option<Nick>,
+    learnt: Learnt,
     server_text: Vec<RichText>,
     outbound: Outbound,
     typists: Typists,
@@ -257,6 +265,7 @@ pub(super) async fn start(
         .await?;
     let buffers = Buffers::load(store, row.id).await?;
     let away_from = store.seen_at(row.id).await?;
+    let learnt = Learnt::load(store, row.id).await?;
     let lane = format!("session/{}", row.id);
     let mut seed = [0; 8];
     // Jitter without randomness is still jitter.
@@ -287,6 +296,7 @@ pub(super) async fn start(
         invitations: Invitations::default(),
         nick_losses: 0,
         nick_had: None,
+        learnt,
         server_text: Vec::new(),
         outbound: Outbound::default(),
         typists: Typists::default(),
@@ -460,6 +470,7 @@ impl Actor {
         if !is_greeting || self.server_text.len() >= LONGEST_GREETING {
             self.flush_server_text();
         }
+        self.keep_pace();
         self.transmit().await?;
         self.take_more().await
     }
@@ -534,6 +545,8 @@ impl Actor {
         } else {
             SessionState::Idle
         };
+        let leaving = self.leaving();
+        let counted = leaving.as_ref().map_or(0, |leaving| leaving.backlog.messages);
         let status = Status {
             state,
             nick: session.map(|session| session.nick().to_owned()).unwrap_or_default(),
@@ -541,7 +554,9 @@ impl Actor {
             lag: session.and_then(Session::lag),
             channels: session.map_or(0, |session| session.channels().count()),
             closed: session.map_or(0, Session::kept_out),
-            waiting: self.outbound.waiting(),
+            waiting: self.outbound.waiting().saturating_sub(counted),
+            leaving,
+            slower_since: self.slower_since(),
             reason: if state == SessionState::Connected { None } else { self.last_reason.clone() },
         };
         self.status.send_if_modified(|shown| {

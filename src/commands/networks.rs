@@ -1,7 +1,7 @@
 //! Networks: which there are, open, status, connect, disconnect.
 
 use super::{Context, usage};
-use crate::bridge::{InQueue, Outcome, Refusal, Request, SessionState, Status};
+use crate::bridge::{InQueue, Leaving, Outcome, Refusal, Request, SessionState, Status};
 use crate::format::RichText;
 
 /// `networks`.
@@ -75,7 +75,7 @@ pub(super) async fn status(context: Context<'_>) -> Outcome {
 }
 
 fn describe(status: &Status, place: Option<InQueue>, now: i64) -> RichText {
-    let Status { state, nick, since, lag, channels, closed, waiting, reason } = status;
+    let Status { state, nick, since, lag, channels, closed, waiting, leaving, slower_since, reason } = status;
     let mut text = match state {
         SessionState::Idle => RichText::plain("not connected; type ").code("connect").text(" to change that"),
         SessionState::Connecting => RichText::plain(match place {
@@ -108,13 +108,45 @@ fn describe(status: &Status, place: Option<InQueue>, now: i64) -> RichText {
     if *closed > 0 {
         text = text.text(format!(", kept out of {closed} (type ")).code("channels").text(" to see why)");
     }
+    if let Some(leaving) = leaving {
+        text = text.text(format!(", {}", describe_leaving(leaving, now)));
+    }
     if *waiting > 0 {
         text = text.text(format!(", {waiting} of your messages wait"));
+    }
+    if let Some(since) = slower_since {
+        let day =
+            jiff::Timestamp::from_millisecond(*since).unwrap_or_default().strftime("%Y-%m-%d").to_string();
+        text = text.text(format!(", sends slower since Excess Flood on {day}"));
     }
     if let Some(reason) = reason {
         text = text.text(format!(" ({reason})"));
     }
     text
+}
+
+/// Rooms of lines that wait, which are named.
+const NAMED: usize = 3;
+
+/// `7 lines wait (#rust 5, bob 2), the last goes in 12 s`.
+fn describe_leaving(Leaving { backlog, last_at }: &Leaving, now: i64) -> String {
+    let lines =
+        if backlog.lines == 1 { "1 line waits".to_owned() } else { format!("{} lines wait", backlog.lines) };
+    let mut targets: Vec<&(String, usize)> = backlog.targets.iter().collect();
+    targets.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut named: Vec<String> =
+        targets.iter().take(NAMED).map(|(name, count)| format!("{name} {count}")).collect();
+    if targets.len() > NAMED {
+        named.push(format!("{} more", targets.len() - NAMED));
+    }
+    let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
+    let seconds = (last_at - now).max(0) / 1000;
+    let last = match seconds {
+        0 => "now".to_owned(),
+        1..120 => format!("in {seconds} s"),
+        _ => format!("in {} minutes", seconds / 60),
+    };
+    format!("{lines}{named}, the last goes {last}")
 }
 
 /// `connect [NETWORK]`.

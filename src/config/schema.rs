@@ -326,18 +326,25 @@ pub const KEYS: &[Key] = &[
         Default::Is("windows-1252"),
         "How to read lines that are not UTF-8, as a label of the Encoding Standard.",
     ),
-    section("networks.*.flood", "How fast Towline may send, so that the server does not disconnect it."),
+    section(
+        "networks.*.flood",
+        "How fast Towline may send, so that the server does not disconnect it. A line costs one `interval_ms`, half of one \
+         more for each 100 bytes, and commands that make the server work (`WHO`, `LIST`, `NICK`, `PART` and others) cost \
+         more: what the strictest servers count. While the debt is below what the burst allows, lines go at once. A server \
+         that says `SAFERATE` sets the pace itself. One that closes with `Excess Flood` halves it for that user, down to \
+         an eighth, until three days without one double it again.",
+    ),
     key(
         "networks.*.flood.burst",
         Kind::Integer(1, 1_000),
         Default::Is("5"),
-        "How many lines may go at once after a pause.",
+        "How many short lines may go at once after a pause.",
     ),
     key(
         "networks.*.flood.interval_ms",
         Kind::Integer(0, 60_000),
         Default::Is("2000"),
-        "The milliseconds between lines once the burst is spent; 0 for a server that does not limit.",
+        "The milliseconds between short lines once the burst is spent; 0 for a server that does not limit.",
     ),
     section(
         "networks.*.connections",

@@ -53,7 +53,7 @@ pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use pacing::Backlog;
 pub use regain::MOST_LOSSES;
 pub use tags::{MessageTags, Typing};
-pub use verdict::classify;
+pub use verdict::{classify, is_too_fast};
 pub use wishes::{Obstacle, Retry, Standing, Trigger};
 
 use std::collections::VecDeque;

@@ -132,6 +132,24 @@ impl Store {
         .await
     }
 
+    /// How often a session's pace was halved, and when last, in milliseconds since 1970; none where it never was.
+    pub async fn slowdown(&self, session: i64) -> Result<Option<(i64, i64)>, StoreError> {
+        const SQL: &str = "SELECT slowdown, slowed_at FROM session WHERE id = $1 AND slowed_at IS NOT NULL";
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_optional(p).await)?)
+    }
+
+    /// Says so.
+    pub async fn set_slowdown(&self, session: i64, halvings: i64, now: i64) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE session SET slowdown = $2, slowed_at = $3 WHERE id = $1";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, session, halvings, now)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Takes a session over for this instance and returns the epoch that its writes carry from now on.
     pub async fn claim_session(&self, session: i64, owner: &str) -> Result<i64, StoreError> {
         const SQL: &str = "UPDATE session SET owner = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch";

@@ -21,6 +21,7 @@ mod messages;
 mod multiline;
 mod netsplits;
 mod nicks;
+mod pace;
 mod queries;
 mod questions;
 mod reconnect;

@@ -336,6 +336,7 @@ impl Actor {
         if !self.close_link().await? {
             return Ok(());
         }
+        Box::pin(self.learn_pace(reason)).await?;
         if self.told.iter().any(|told| told == reason) {
             // The greeting of a server that goes on to refuse us is no news either.
             self.server_text.clear();

@@ -15,6 +15,8 @@ use super::outgoing::{FENCED, Outgoing};
 pub struct Backlog {
     /// How many lines.
     pub lines: usize,
+    /// How many messages they are.
+    pub messages: usize,
     /// To whom, with how many lines each; commands are to nobody.
     pub targets: Vec<(String, usize)>,
     /// In how long the last of them goes, as far as is known.
@@ -79,13 +81,14 @@ impl Session {
             };
             lines += more.len();
             messages += 1;
-            match targets.last_mut().filter(|(name, _)| name == target.as_str()) {
+            let mapping = self.isupport.casemapping();
+            match targets.iter_mut().find(|(name, _)| mapping.same(name, target.as_str())) {
                 Some((_, count)) => *count += more.len(),
                 None => targets.push((target.as_str().to_owned(), more.len())),
             }
         }
         let fences = u32::try_from(messages / FENCED).unwrap_or(u32::MAX);
         let last = self.queue.last_leaves_at(Cost::LINE.times(fences), now)?;
-        Some(Backlog { lines, targets, last_in: last.saturating_duration_since(now) })
+        Some(Backlog { lines, messages, targets, last_in: last.saturating_duration_since(now) })
     }
 }

@@ -22,8 +22,13 @@ pub(super) const BAN_BOUNDS: RangeInclusive<Duration> = MINUTE.saturating_mul(5)
 /// The same for a throttle.
 pub(super) const THROTTLE_BOUNDS: RangeInclusive<Duration> = SECOND.saturating_mul(10)..=HOUR;
 
+/// Our lines came faster than the server reads them. A full send queue is another matter: that is what the server has
+/// for us.
+const TOO_FAST: [&str; 5] =
+    ["excess flood", "recvq exceeded", "recvq full", "receive buffer overflow", "client flood"];
+
 /// The first entry that has a word in the text decides; bans stand before what they may be for.
-pub(super) const TABLE: [(&[&str], Verdict); 7] = [
+pub(super) const TABLE: [(&[&str], Verdict); 8] = [
     (
         &[
             "sasl access only",
@@ -85,7 +90,8 @@ pub(super) const TABLE: [(&[&str], Verdict); 7] = [
         ],
         Verdict::Banned(BAN),
     ),
-    (&["excess flood", "recvq exceeded", "sendq exceeded", "max sendq"], Verdict::Retry),
+    (&TOO_FAST, Verdict::Retry),
+    (&["sendq exceeded", "max sendq"], Verdict::Retry),
     (
         &[
             "too many connections",
@@ -123,6 +129,13 @@ pub fn classify(text: &str) -> Verdict {
         Verdict::Throttled(default) => Verdict::Throttled(bounded(stated(&text), default, &THROTTLE_BOUNDS)),
         verdict => verdict,
     }
+}
+
+/// Whether the server says that we send too fast, whatever else it makes of it: a K-line, too, may be for that.
+#[must_use]
+pub fn is_too_fast(text: &str) -> bool {
+    let text = text.to_lowercase();
+    TOO_FAST.iter().any(|words| text.contains(words))
 }
 
 /// What a numeric asks for that means a ban, whatever it says: unless it says that we are only too many or too fast,
@@ -253,6 +266,18 @@ mod tests {
     #[case::nothing("", Verdict::Retry)]
     fn the_servers_words_decide_when_to_come_back(#[case] text: &str, #[case] verdict: Verdict) {
         assert_eq!(classify(text), verdict);
+    }
+
+    #[rstest]
+    #[case::solanum("Closing Link: host (Excess Flood)", true)]
+    #[case::inspircd("Closing link: (a@b) [RecvQ exceeded]", true)]
+    #[case::ngircd("Closing Link: host (Receive buffer overflow!)", true)]
+    #[case::banned_for_it("Closing Link: host (K-Lined: Excess Flood)", true)]
+    #[case::what_the_server_has_for_us("Closing Link: host (Max SendQ exceeded)", false)]
+    #[case::connections("Closing Link: host (Throttled: Reconnecting too fast)", false)]
+    #[case::timeout("Closing Link: host (Ping timeout: 240 seconds)", false)]
+    fn that_we_send_too_fast_is_in_the_servers_words(#[case] text: &str, #[case] expected: bool) {
+        assert_eq!(is_too_fast(text), expected);
     }
 
     #[rstest]

@@ -108,7 +108,12 @@ fn what_waits_can_be_seen_and_taken_back() {
     // Five have gone, and a fence: the debt is twelve, of which eight do not hurt. Six and a fence go before the last.
     assert_eq!(
         backlog,
-        Backlog { lines: 7, targets: vec![("bob".into(), 3), ("#rust".into(), 4)], last_in: SECOND * 18 }
+        Backlog {
+            lines: 7,
+            messages: 7,
+            targets: vec![("bob".into(), 3), ("#rust".into(), 4)],
+            last_in: SECOND * 18
+        }
     );
     let is_rust = |id: MessageId| id.0 < 7;
     assert_eq!(bench.session.withdraw(is_rust).len(), 4);

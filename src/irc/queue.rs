@@ -124,6 +124,21 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// Puts a line back that was out before, to the head of its lane.
+    pub(crate) fn push_front(&mut self, class: Class, lane: &str, cost: Cost, item: T) {
+        let lanes = &mut self.classes[class as usize];
+        lanes.count += 1;
+        lanes.lane(lane).items.push_front((cost, item));
+    }
+
+    /// Nothing of a lane goes before this time, if something waits in it.
+    pub(crate) fn hold(&mut self, class: Class, lane: &str, until: Instant) {
+        let mut lanes = self.classes[class as usize].lanes.iter_mut();
+        if let Some(lane) = lanes.find(|known| &*known.name == lane) {
+            lane.held_until = Some(until);
+        }
+    }
+
     /// The next line that may go now, if the class is allowed: before registration only `Control` is.
     pub(crate) fn pop(&mut self, lowest: Class, now: Instant) -> Option<(Class, T)> {
         if let Some((cost, item)) = self.classes[Class::Control as usize].pop(now) {
@@ -187,6 +202,13 @@ impl<T> Queue<T> {
         lanes.lanes.retain(|lane| !lane.items.is_empty());
         lanes.count -= taken.len();
         taken
+    }
+
+    /// The waiting lines of a class that nothing holds but the pace.
+    pub(crate) fn moving(&self, class: Class, now: Instant) -> impl Iterator<Item = &T> {
+        let lanes = self.classes[class as usize].lanes.iter();
+        let moving = lanes.filter(move |lane| lane.held_until.is_none_or(|until| until <= now));
+        moving.flat_map(|lane| lane.items.iter().map(|(_, item)| item))
     }
 
     /// The waiting lines of a class, each lane's in order.

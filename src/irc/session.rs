@@ -26,9 +26,9 @@ mod nicks;
 mod nickserv;
 mod numerics;
 mod outgoing;
+mod pacing;
 mod people;
 mod recognition;
-mod pacing;
 mod redact;
 mod regain;
 mod registration;
@@ -122,6 +122,7 @@ pub struct Session {
     channels: Channels,
     wishes: Wishes,
     queue: Queue<Outgoing>,
+    learnt: pacing::Learnt,
     /// Channels that we have entered, and whose members are still to be asked for.
     unnamed: VecDeque<Box<str>>,
     fences: Fences,
@@ -168,6 +169,7 @@ impl Session {
             channels: Channels::new(config.pool.clone()),
             wishes: Wishes::default(),
             queue: Queue::new(config.flood, now),
+            learnt: pacing::Learnt::default(),
             unnamed: VecDeque::new(),
             fences: Fences::default(),
             labels: 0,

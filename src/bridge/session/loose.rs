@@ -21,6 +21,8 @@ pub(super) struct Loose {
     /// The answer when all of it was taken.
     said: String,
     answer: Option<oneshot::Sender<Outcome>>,
+    /// Lines that leave again: the history has them.
+    kept: BTreeSet<MessageId>,
 }
 
 /// What a request comes to.
@@ -69,7 +71,7 @@ impl Actor {
             self.outbound.next_id += 1;
             open.push((id, piece.to_owned()));
         }
-        Ok(Loose { open, target: target.to_owned(), said, answer: None })
+        Ok(Loose { open, target: target.to_owned(), said, answer: None, kept: BTreeSet::new() })
     }
 
     /// Waits for what becomes of it.
@@ -106,12 +108,21 @@ impl Actor {
         }
     }
 
+    /// A line has left once and leaves again.
+    pub(super) fn note_loose_left(&mut self, id: MessageId) {
+        let mut all = self.outbound.loose.iter_mut();
+        if let Some(loose) = all.find(|loose| loose.open.iter().any(|(open, _)| *open == id)) {
+            loose.kept.insert(id);
+        }
+    }
+
     /// A line that leaves, as history keeps it: in the conversation, if there is one.
     pub(super) fn loose_line(&self, id: MessageId) -> Option<HistoryLine> {
         let mut lines =
             self.outbound.loose.iter().flat_map(|loose| loose.open.iter().map(move |line| (loose, line)));
         let (loose, (_, text)) = lines.find(|(_, (open, _))| *open == id)?;
-        let place = self.buffers.find(&loose.target).filter(|_| !wording::is_service(&loose.target))?;
+        let is_kept = loose.kept.contains(&id) || wording::is_service(&loose.target);
+        let place = self.buffers.find(&loose.target).filter(|_| !is_kept)?;
         Some(HistoryLine {
             buffer: self.buffers.get(place).row.id,
             at: self.bridge.clock.unix_ms(),

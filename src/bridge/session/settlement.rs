@@ -44,6 +44,15 @@ impl Actor {
         self.settle(messages, LineState::Refused, Some(text.trim_end())).await;
     }
 
+    /// A line that left did not arrive, and leaves again: the history has it already. In the store it stays as one that may
+    /// have left, so that a crash while it waits asks about it.
+    pub(super) fn on_put_off(&mut self, message: MessageId) {
+        if let Some(line) = self.outbound.in_flight.get_mut(&message) {
+            line.payload.kept = true;
+        }
+        self.note_loose_left(message);
+    }
+
     /// The link has ended: what left without an answer is uncertain, what did not leave waits for the next.
     pub(super) async fn give_back(&mut self, session: &Session) -> Result<(), StoreError> {
         // New lines that were never stored are stored now; none of them has left.

@@ -154,7 +154,7 @@ pub(super) fn message_remedy(code: u16) -> &'static str {
         412 => "The server found no text in it.",
         417 => "It was too long for the server: send it in parts.",
         437 => "The network lets nobody use that name for now: try again later.",
-        439 => "You write to new people faster than the network allows: wait a minute.",
+        439 | 707 => "You write to new people faster than the network allows: wait a minute.",
         442 => "You are not in that channel.",
         477 => {
             "The channel is for people who are logged in: type sasl ACCOUNT PASSWORD in the network's room, then \

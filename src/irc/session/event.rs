@@ -405,6 +405,12 @@ pub enum Event {
         /// The server's reason.
         reason: String,
     },
+    /// The server has not taken this message now, and says when it will: it has not left after all, and leaves again
+    /// then, before all that waits for the same target.
+    PutOff {
+        /// Which.
+        message: MessageId,
+    },
     /// The server has not taken a message of several lines, none of it: it may go as single lines.
     MultilineRefused {
         /// Which.

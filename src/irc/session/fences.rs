@@ -16,10 +16,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::irc::wire::Line;
 use crate::names::CaseMapping;
 
 use super::echo::Echo;
 use super::event::MessageId;
+use super::multiline::Joins;
 use super::outgoing::Target;
 
 /// What our PING tokens begin with.
@@ -41,8 +43,12 @@ pub(super) struct Sent {
     pub(super) label: Option<u64>,
     /// What its echo looks like, where one may come without a label.
     pub(super) echo: Option<Echo>,
-    /// How many lines it is on the wire.
-    pub(super) lines: usize,
+    /// What it is on the wire, without tags.
+    pub(super) lines: Vec<(Line, Joins)>,
+    /// The id of the message that it answers.
+    pub(super) reply: Option<String>,
+    /// How often it was held back.
+    pub(super) holds: u8,
 }
 
 /// Messages between two PINGs.
@@ -189,6 +195,10 @@ impl Fences {
 
     /// Takes one message out: it was answered.
     fn take(&mut self, is_it: impl Fn(&Sent) -> bool) -> Option<MessageId> {
+        self.take_sent(is_it).map(|sent| sent.id)
+    }
+
+    fn take_sent(&mut self, is_it: impl Fn(&Sent) -> bool) -> Option<Sent> {
         let (place, at) = self
             .waiting
             .iter()
@@ -199,7 +209,7 @@ impl Fences {
         if fence.ping.is_none() && fence.messages.is_empty() {
             self.waiting.remove(place);
         }
-        Some(sent.id)
+        Some(sent)
     }
 
     /// The message with this label, which is answered now.
@@ -209,7 +219,7 @@ impl Fences {
 
     /// The oldest message of several lines that is not answered.
     pub(super) fn take_multiline(&mut self) -> Option<MessageId> {
-        self.take(|sent| sent.lines > 1)
+        self.take(|sent| sent.lines.len() > 1)
     }
 
     /// The message with this label, if it was confirmed without an answer.
@@ -272,7 +282,7 @@ impl Fences {
             // A channel gives each message its echo or its error, in order: those before had their echo.
             let echoes = first.echo.is_some() && matches!(first.target, Target::Channel(_));
             if echoes && !fence.doubtful {
-                if first.lines > 1 {
+                if first.lines.len() > 1 {
                     // A server may refuse each line of it.
                     let id = first.id;
                     return self.refuse_group(place, target, |sent| sent.id == id, now);
@@ -282,6 +292,29 @@ impl Fences {
             return self.refuse_group(place, target, there, now);
         }
         Refusal::Unrelated
+    }
+
+    /// Takes back the message to a target that the server refused for now, if it is of one line, no error about another
+    /// message to that target can be meant, and none that came after it is on its way: so it can go again in its order.
+    pub(super) fn take_back(
+        &mut self,
+        target: &str,
+        mapping: CaseMapping,
+        is_it: impl Fn(&Sent) -> bool,
+    ) -> Option<Sent> {
+        let there = |sent: &&Sent| mapping.same(sent.target.as_str(), target);
+        let told_of = |fence: &Fence| {
+            fence
+                .refused
+                .iter()
+                .any(|(name, left)| *left > 0 && (name.is_empty() || mapping.same(name, target)))
+        };
+        let mut all = self.waiting.iter().flat_map(|fence| fence.messages.iter().filter(there));
+        let only = all.next().filter(|sent| sent.lines.len() == 1 && is_it(sent))?.id;
+        if all.next().is_some() || self.waiting.iter().any(|fence| fence.doubtful || told_of(fence)) {
+            return None;
+        }
+        self.take_sent(|sent| sent.id == only)
     }
 
     /// An error about a message, without a target, came.
@@ -311,7 +344,7 @@ impl Fences {
         let fence = &mut self.waiting[place];
         let (refused, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut fence.messages).into_iter().partition(of);
         fence.messages = kept;
-        let lines: usize = refused.iter().map(|sent| sent.lines).sum();
+        let lines: usize = refused.iter().map(|sent| sent.lines.len()).sum();
         fence.refused.push((target.to_owned(), lines.saturating_sub(1)));
         let messages: Vec<_> = refused.iter().map(|sent| sent.id).collect();
         let certain = messages.len() == 1;

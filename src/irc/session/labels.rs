@@ -85,6 +85,11 @@ impl Session {
                 let refused = self.fences.take_labelled(number);
                 Self::report_multiline(refused, reason, events)
             }
+            (Label::Message(number), Some(code))
+                if self.put_off((code, message.param(1), reason), Some(number), now, events) =>
+            {
+                true
+            }
             (Label::Message(number), Some(code)) => {
                 let refused = self.fences.take_labelled(number);
                 let refusal = refused.map_or(Refusal::Unrelated, Refusal::certain);

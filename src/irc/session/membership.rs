@@ -225,6 +225,7 @@ impl Session {
         let Some(channel) = params.first().cloned() else {
             return false;
         };
+        self.learnt.names_of.take_if(|asked| self.isupport.casemapping().same(asked, &channel));
         let known = self.channels.finish_names(&channel);
         if known {
             events.push(Event::Names { channel });
@@ -358,6 +359,7 @@ impl Session {
     /// Asks for a channel's members again, because a line about them could not be read with certainty.
     pub(super) fn ask_names(&mut self, channel: &str) {
         if let Ok(channel) = Channel::new(channel) {
+            self.learnt.names_of = Some(channel.as_str().into());
             self.queue_line(Class::Background, Line::names(&channel));
         }
     }

@@ -216,10 +216,10 @@ impl Session {
         if self.multiline().is_some() {
             return Vec::new();
         }
-        let is_long = |item: &Outgoing| matches!(item, Outgoing::Message { lines, .. } if lines.len() > 1);
+        let is_long = |item: &Outgoing| matches!(item, Outgoing::Message(message) if message.lines.len() > 1);
         let taken = self.queue.take_out(Class::Interactive, is_long);
         let id = |item| match item {
-            Outgoing::Message { id, .. } => Some(id),
+            Outgoing::Message(message) => Some(message.id),
             _ => None,
         };
         taken.into_iter().filter_map(id).collect()

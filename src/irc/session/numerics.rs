@@ -15,12 +15,12 @@ use crate::irc::numerics::{
     ERR_NICKCOLLISION, ERR_NICKNAMEINUSE, ERR_NICKTOOFAST, ERR_NOCOLORSONCHAN, ERR_NOCTCPSALLOWED,
     ERR_NOMOTD, ERR_NONICKCHANGE, ERR_NONONREG, ERR_NOPERMFORHOST, ERR_NORECIPIENT, ERR_NOSUCHCHANNEL,
     ERR_NOSUCHNICK, ERR_NOSUCHSERVER, ERR_NOTEXTTOSEND, ERR_NOTONCHANNEL, ERR_NOTOPLEVEL, ERR_OPERONLY,
-    ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN, ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE,
+    ERR_PASSWDMISMATCH, ERR_SECUREONLYCHAN, ERR_TARGCHANGE, ERR_TARGETTOOFAST, ERR_TARGUMODEG, ERR_THROTTLE,
     ERR_TOOMANYCHANNELS, ERR_TOOMANYTARGETS, ERR_UNAVAILRESOURCE, ERR_UNKNOWNCOMMAND, ERR_USERNOTINCHANNEL,
     ERR_USERONCHANNEL, ERR_WASNOSUCHNICK, ERR_WILDTOPLEVEL, ERR_YOUREBANNEDCREEP, ERR_YOUWILLBEBANNED,
     RPL_CHANNELMODEIS, RPL_ENDOFMOTD, RPL_ENDOFNAMES, RPL_HOSTHIDDEN, RPL_ISON, RPL_ISUPPORT, RPL_LOGGEDIN,
     RPL_MONOFFLINE, RPL_MONONLINE, RPL_NAMREPLY, RPL_NOTOPIC, RPL_SASLMECHS, RPL_TOPIC, RPL_TOPICWHOTIME,
-    RPL_WELCOME,
+    RPL_TRYAGAIN, RPL_WELCOME,
 };
 use crate::irc::queue::Class;
 use crate::irc::wire::{Line, Message, Source};
@@ -50,7 +50,7 @@ fn about_a_message(code: u16) -> Option<About> {
         ERR_NOSUCHNICK | ERR_NOSUCHSERVER | ERR_NOSUCHCHANNEL | ERR_CANNOTSENDTOCHAN | ERR_WASNOSUCHNICK
         | ERR_TOOMANYTARGETS | ERR_NOCOLORSONCHAN | ERR_TARGETTOOFAST | ERR_NOTONCHANNEL
         | ERR_NEEDREGGEDNICK | ERR_NONONREG | ERR_SECUREONLYCHAN | ERR_NOCTCPSALLOWED
-        | ERR_CANNOTSENDTOUSER | ERR_CANTSENDTOUSER | ERR_TARGUMODEG => Some(About::Target),
+        | ERR_CANNOTSENDTOUSER | ERR_CANTSENDTOUSER | ERR_TARGUMODEG | ERR_TARGCHANGE => Some(About::Target),
         ERR_NORECIPIENT | ERR_NOTEXTTOSEND | ERR_NOTOPLEVEL | ERR_WILDTOPLEVEL | ERR_BADMASK
         | ERR_INPUTTOOLONG => Some(About::Any),
         _ => None,
@@ -80,27 +80,11 @@ impl Session {
         events: &mut Vec<Event>,
     ) {
         let params = message.params.get(1..).unwrap_or_default();
+        if self.is_about_what_we_sent(code, params, context, now, events) {
+            return;
+        }
         let first = params.first().map_or("", String::as_str);
         let reason = params.last().map_or("", String::as_str);
-        // 366, or an error as there is no such channel: the network's answer to a fence behind ZNC.
-        if let Some(token) = first.strip_prefix('#').filter(|_| self.greeted_by_znc)
-            && self.pass_fence(token, now, events)
-        {
-            return;
-        }
-        if self.on_nickserv_numeric(code, params, now, events) {
-            return;
-        }
-        if code == ERR_NOTONCHANNEL {
-            self.on_drift(first, now, events);
-        }
-        // A label says what an error is about: of anything else, nothing can be said from its target.
-        if context.label.is_none()
-            && (self.refuses_message(code, first, reason, now, events)
-                || about_a_message(code) == Some(About::Target) && self.refuses_typing(first, now))
-        {
-            return;
-        }
         let consumed = match code {
             RPL_WELCOME => {
                 self.on_welcome(message, now, events);
@@ -174,10 +158,10 @@ impl Session {
             }
             ERR_LINKCHANNEL | ERR_TOOMANYCHANNELS | ERR_CHANNELISFULL | ERR_INVITEONLYCHAN
             | ERR_BANNEDFROMCHAN | ERR_BADCHANNELKEY => self.on_join_failed(code, params, now, events),
-            ERR_NOSUCHCHANNEL | ERR_BADCHANMASK | ERR_NEEDREGGEDNICK | ERR_BADCHANNAME | ERR_THROTTLE
-            | ERR_SECUREONLYCHAN | ERR_OPERONLY | ERR_DELAYREJOIN | ERR_TOOMANYTARGETS => {
-                self.refuses_join(code, params, now, events)
-            }
+            RPL_TRYAGAIN => self.on_try_again(first, now),
+            ERR_NOSUCHCHANNEL | ERR_TARGETTOOFAST | ERR_BADCHANMASK | ERR_NEEDREGGEDNICK
+            | ERR_BADCHANNAME | ERR_THROTTLE | ERR_SECUREONLYCHAN | ERR_OPERONLY | ERR_DELAYREJOIN
+            | ERR_TOOMANYTARGETS => self.refuses_join(code, params, now, events),
             _ if is_unknown_refusal(code) && self.wishes.is_asked(first) => {
                 self.refuses_join(code, params, now, events)
             }
@@ -186,6 +170,36 @@ impl Session {
         if !consumed && !self.ended {
             events.push(Event::Numeric { code, params: params.to_vec(), text: readable(params) });
         }
+    }
+
+    /// An answer to something that we wait for an answer to: a fence, NickServ's login, a message.
+    fn is_about_what_we_sent(
+        &mut self,
+        code: u16,
+        params: &[String],
+        context: Context,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let first = params.first().map_or("", String::as_str);
+        let reason = params.last().map_or("", String::as_str);
+        // 366, or an error as there is no such channel: the network's answer to a fence behind ZNC.
+        if let Some(token) = first.strip_prefix('#').filter(|_| self.greeted_by_znc)
+            && self.pass_fence(token, now, events)
+        {
+            return true;
+        }
+        if self.on_nickserv_numeric(code, params, now, events) {
+            return true;
+        }
+        if code == ERR_NOTONCHANNEL {
+            self.on_drift(first, now, events);
+        }
+        // A label says what an error is about: of anything else, nothing can be said from its target.
+        context.label.is_none()
+            && (self.put_off((code, first, reason), None, now, events)
+                || self.refuses_message(code, first, reason, now, events)
+                || about_a_message(code) == Some(About::Target) && self.refuses_typing(first, now))
     }
 
     /// An error about a message that is not confirmed is the answer to that message and to nothing else.

@@ -146,8 +146,19 @@ impl Transmit {
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Line(Line),
-    Message { id: MessageId, target: Target, lines: Vec<(Line, Joins)>, reply: Option<String> },
+    Message(Waiting),
     Request { number: u64, line: Line },
+}
+
+/// A message that waits in the queue.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) id: MessageId,
+    pub(super) target: Target,
+    pub(super) lines: Vec<(Line, Joins)>,
+    pub(super) reply: Option<String>,
+    /// How often the server has put it off.
+    pub(super) holds: u8,
 }
 
 /// A flush is cut here, so that what the owner holds at a time is bounded with flood control off.
@@ -191,7 +202,7 @@ impl Session {
         if self.fences.unconfirmed().count() >= MOST_UNCONFIRMED {
             return Err(QueueFull.into());
         }
-        self.enqueue(Class::Interactive, Outgoing::Message { id, target, lines, reply })?;
+        self.enqueue(Class::Interactive, Outgoing::Message(Waiting { id, target, lines, reply, holds: 0 }))?;
         Ok(())
     }
 
@@ -230,13 +241,18 @@ impl Session {
         }
         self.ask_next_names();
         while out.lines.len() < MOST_LINES
-            && let Some((_, item)) = self.queue.pop(self.lowest_class(), now)
+            && let Some((class, item)) = self.queue.pop(self.lowest_class(), now)
         {
             match item {
-                Outgoing::Line(line) => out.lines.push(line),
-                Outgoing::Message { id, target, lines, reply } => {
-                    out.messages.push(id);
-                    self.send_message(id, target, &lines, reply.as_deref(), &mut out.lines, now);
+                Outgoing::Line(line) => {
+                    if class == Class::Interactive {
+                        self.learnt.commanded_at = Some(now);
+                    }
+                    out.lines.push(line);
+                }
+                Outgoing::Message(message) => {
+                    out.messages.push(message.id);
+                    self.send_message(message, &mut out.lines, now);
                 }
                 Outgoing::Request { number, line } => {
                     self.requests.touch(number, now);
@@ -248,7 +264,7 @@ impl Session {
         }
         let open = self.fences.urgent();
         let more =
-            || self.queue.iter(Class::Interactive).any(|item| matches!(item, Outgoing::Message { .. }));
+            || self.queue.moving(Class::Interactive, now).any(|item| matches!(item, Outgoing::Message(_)));
         let goes_on = || more() && !self.awaits_answers();
         if self.state == State::Ready && open > 0 && (open >= FENCED || !goes_on()) {
             out.lines.push(self.fence(now));
@@ -282,29 +298,23 @@ impl Session {
     }
 
     /// Notes how a message's answer will be known, and writes its lines as they go out.
-    fn send_message(
-        &mut self,
-        id: MessageId,
-        target: Target,
-        lines: &[(Line, Joins)],
-        reply: Option<&str>,
-        out: &mut Vec<Line>,
-        now: Instant,
-    ) {
+    fn send_message(&mut self, message: Waiting, out: &mut Vec<Line>, now: Instant) {
+        let Waiting { id, target, lines, reply, holds } = message;
         let number = self.uses_labels().then(|| {
             self.labels += 1;
             self.labels
         });
-        let echo = (number.is_none() && self.caps.enabled("echo-message")).then(|| Echo::of(lines));
+        let echo = (number.is_none() && self.caps.enabled("echo-message")).then(|| Echo::of(&lines));
         let label = number.map(|number| Label::Message(number).to_string());
         let label = label.as_deref().map(|label| ("label", label));
-        let tags: Vec<_> = label.into_iter().chain(self.reply_tag().zip(reply)).collect();
-        match lines {
+        let tags: Vec<_> = label.into_iter().chain(self.reply_tag().zip(reply.as_deref())).collect();
+        match &lines[..] {
             [(line, _)] => out.push(line.tagged(&tags)),
             several => out.extend(self.batch_of(&target, several, &tags)),
         }
-        self.fences.add(Sent { id, target, label: number, echo, lines: lines.len() }, now);
-        if lines.len() > 1 && number.is_none() {
+        let is_batch = lines.len() > 1;
+        self.fences.add(Sent { id, target, label: number, echo, lines, reply, holds }, now);
+        if is_batch && number.is_none() {
             // An error about a batch names none.
             out.push(self.fence(now));
         }
@@ -327,7 +337,7 @@ impl Session {
     #[must_use]
     pub fn unsent(&self) -> Vec<MessageId> {
         let id = |item: &Outgoing| match item {
-            Outgoing::Message { id, .. } => Some(*id),
+            Outgoing::Message(message) => Some(message.id),
             Outgoing::Line(_) | Outgoing::Request { .. } => None,
         };
         self.queue.iter(Class::Interactive).filter_map(id).collect()
@@ -335,10 +345,10 @@ impl Session {
 
     /// Takes back messages that have not left, and gives their numbers.
     pub fn withdraw(&mut self, ours: impl Fn(MessageId) -> bool) -> Vec<MessageId> {
-        let is_ours = |item: &Outgoing| matches!(item, Outgoing::Message { id, .. } if ours(*id));
+        let is_ours = |item: &Outgoing| matches!(item, Outgoing::Message(message) if ours(message.id));
         let taken = self.queue.take_out(Class::Interactive, is_ours);
         let id = |item| match item {
-            Outgoing::Message { id, .. } => Some(id),
+            Outgoing::Message(message) => Some(message.id),
             _ => None,
         };
         taken.into_iter().filter_map(id).collect()

@@ -5,10 +5,14 @@
 use std::time::{Duration, Instant};
 
 use crate::irc::flood::{Cost, Slowdown};
+use crate::irc::numerics::{ERR_TARGCHANGE, ERR_TARGETTOOFAST};
 use crate::irc::queue::{Class, QueueFull};
 
 use super::Session;
-use super::outgoing::{FENCED, Outgoing};
+use super::event::Event;
+use super::fences::Sent;
+use super::outgoing::{FENCED, Outgoing, Waiting};
+use super::verdict::stated;
 
 /// What a person has said or asked for and that has not left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +34,7 @@ impl Outgoing {
     fn cost(&self) -> Cost {
         match self {
             Self::Line(line) | Self::Request { line, .. } => Cost::of(line),
-            Self::Message { lines, .. } => {
+            Self::Message(Waiting { lines, .. }) => {
                 let all = lines.iter().fold(Cost::NOTHING, |cost, (line, _)| cost.plus(Cost::of(line)));
                 // Servers that take batches let them through whole, and the next line need not wait for minutes.
                 if lines.len() > 1 { all.at_most(BATCH) } else { all }
@@ -42,7 +46,60 @@ impl Outgoing {
     fn target(&self) -> Option<&str> {
         match self {
             Self::Line(line) | Self::Request { line, .. } => line.first_param(),
-            Self::Message { target, .. } => Some(target.as_str()),
+            Self::Message(message) => Some(message.target.as_str()),
+        }
+    }
+}
+
+/// How long a message may wait because we write to too many; what is to wait longer is refused, and its sender told.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+/// How long it waits where the server does not say.
+const WAIT: Duration = Duration::from_mins(1);
+/// How often.
+const MOST_HOLDS: u8 = 3;
+/// After that an error is not about a command any more.
+const ANSWERED: Duration = Duration::from_mins(2);
+/// When a command of ours is tried again that the server had no time for.
+const AGAIN: Duration = Duration::from_secs(30);
+/// Commands that are known to cost more, and how many times as much at most, as a power of two.
+const MOST_DEAR: usize = 16;
+const DEAREST: u32 = 3;
+
+/// How long an error asks to wait with messages to its target; none where it asks for no such thing, or for too much.
+fn wait_for(code: u16, reason: &str) -> Option<Duration> {
+    let is_meant = matches!(code, ERR_TARGETTOOFAST | ERR_TARGCHANGE);
+    let wait = is_meant.then(|| stated(&reason.to_lowercase()).unwrap_or(WAIT))?;
+    (wait <= LONGEST_WAIT).then_some(wait)
+}
+
+/// What the server has taught us on this connection.
+#[derive(Debug, Default)]
+pub(super) struct Learnt {
+    /// Commands with how often the server had no time for them.
+    dear: Vec<(String, u32)>,
+    /// When a command of a person's left last.
+    pub(super) commanded_at: Option<Instant>,
+    /// The channel whose members we asked for last, until it is answered.
+    pub(super) names_of: Option<Box<str>>,
+}
+
+impl Learnt {
+    fn cost(&self, item: &Outgoing) -> Cost {
+        let (Outgoing::Line(line) | Outgoing::Request { line, .. }) = item else { return item.cost() };
+        if self.dear.is_empty() {
+            return item.cost();
+        }
+        let verb = line.verb();
+        let times = self.dear.iter().find(|(dear, _)| *dear == verb).map_or(0, |(_, times)| *times);
+        item.cost().times(1 << times)
+    }
+
+    fn make_dearer(&mut self, command: &str) {
+        let command = command.to_ascii_uppercase();
+        if let Some((_, times)) = self.dear.iter_mut().find(|(verb, _)| *verb == command) {
+            *times = (*times + 1).min(DEAREST);
+        } else if self.dear.len() < MOST_DEAR {
+            self.dear.push((command, 1));
         }
     }
 }
@@ -61,7 +118,52 @@ impl Session {
     pub(super) fn enqueue(&mut self, class: Class, item: Outgoing) -> Result<(), QueueFull> {
         let target = item.target().filter(|_| class == Class::Interactive).unwrap_or_default();
         let lane = self.isupport.casemapping().fold(target);
-        self.queue.push(class, &lane, item.cost(), item)
+        let cost = self.learnt.cost(&item);
+        self.queue.push(class, &lane, cost, item)
+    }
+
+    /// The server does not do this command now, for it does too much of it: it costs more from now on. Returns whether
+    /// it was nobody's but ours.
+    pub(super) fn on_try_again(&mut self, command: &str, now: Instant) -> bool {
+        self.learnt.make_dearer(command);
+        if !command.eq_ignore_ascii_case("NAMES") {
+            return false;
+        }
+        let Some(channel) = self.learnt.names_of.take() else { return false };
+        self.unnamed.push_front(channel);
+        self.ask_next_names();
+        self.queue.hold(Class::Background, "", now + AGAIN);
+        true
+    }
+
+    /// The server takes no message to this target now, since we write to too many: the message waits as long as it
+    /// says, and all behind it to the same target, where it is certain which it is and that it did not arrive. Returns
+    /// whether it waits.
+    pub(super) fn put_off(
+        &mut self,
+        (code, target, reason): (u16, &str, &str),
+        label: Option<u64>,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let Some(wait) = wait_for(code, reason) else { return false };
+        // The error may be about a command that a person typed, unless a label says otherwise.
+        let typed = self.learnt.commanded_at.is_some_and(|at| now < at + ANSWERED);
+        if label.is_none() && typed {
+            return false;
+        }
+        let is_it =
+            |sent: &Sent| sent.holds < MOST_HOLDS && label.is_none_or(|label| sent.label == Some(label));
+        let Some(sent) = self.fences.take_back(target, self.isupport.casemapping(), is_it) else {
+            return false;
+        };
+        let Sent { id, target, lines, reply, holds, .. } = sent;
+        let lane = self.isupport.casemapping().fold(target.as_str());
+        let item = Outgoing::Message(Waiting { id, target, lines, reply, holds: holds + 1 });
+        self.queue.push_front(Class::Interactive, &lane, item.cost(), item);
+        self.queue.hold(Class::Interactive, &lane, now + wait);
+        events.push(Event::PutOff { message: id });
+        true
     }
 
     /// How slow to be, because the network has said that we are too fast.
@@ -75,7 +177,7 @@ impl Session {
         let mut targets: Vec<(String, usize)> = Vec::new();
         let (mut lines, mut messages) = (0, 0);
         for item in self.queue.iter(Class::Interactive) {
-            let Outgoing::Message { target, lines: more, .. } = item else {
+            let Outgoing::Message(Waiting { target, lines: more, .. }) = item else {
                 lines += 1;
                 continue;
             };

@@ -12,16 +12,16 @@ mod multiline;
 mod netsplits;
 mod nicks;
 mod nickserv;
+mod pacing;
 mod people;
 mod recognition;
-mod pacing;
 mod redact;
 mod regain;
 mod registration;
 mod replies;
 mod robustness;
-mod support;
 mod servers;
+mod support;
 mod tags;
 mod timers;
 

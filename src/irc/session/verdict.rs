@@ -159,7 +159,7 @@ const NEAR: usize = 3;
 /// The time that a text tells us to wait: `for 30 minutes`, `Temporary K-line 60 min.`, `expires in 1 day, 2 hours`.
 ///
 /// A time alone does not count: `10 connections in 30 seconds` is what was held against us.
-fn stated(text: &str) -> Option<Duration> {
+pub(super) fn stated(text: &str) -> Option<Duration> {
     let words = words(text);
     let mut at = 0;
     while at < words.len() {

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 use crate::irc::numerics::{
     ERR_BADCHANMASK, ERR_BADCHANNAME, ERR_BADCHANNELKEY, ERR_BANNEDFROMCHAN, ERR_CHANNELISFULL,
     ERR_DELAYREJOIN, ERR_INVITEONLYCHAN, ERR_LINKCHANNEL, ERR_NEEDREGGEDNICK, ERR_NOSUCHCHANNEL,
-    ERR_OPERONLY, ERR_SECUREONLYCHAN, ERR_THROTTLE, ERR_TOOMANYCHANNELS, ERR_UNAVAILRESOURCE,
+    ERR_OPERONLY, ERR_SECUREONLYCHAN, ERR_TARGETTOOFAST, ERR_THROTTLE, ERR_TOOMANYCHANNELS,
+    ERR_UNAVAILRESOURCE,
 };
 use crate::irc::random::Jitter;
 use crate::names::{CaseMap, CaseMapping, Channel, Key};
@@ -114,6 +115,7 @@ pub(super) fn policy(code: u16, reason: &str) -> Policy {
         // 480 is a throttle on Solanum and a demand for TLS on others.
         ERR_THROTTLE if says(&["ssl", "tls", "secure", "(+s)"]) => (None, &[]),
         ERR_THROTTLE | ERR_DELAYREJOIN => (Some((MINUTE / 2, MINUTE * 10)), &[]),
+        ERR_TARGETTOOFAST => (Some((MINUTE * 2, MINUTE * 10)), &[]),
         ERR_TOOMANYCHANNELS => (Some((HOUR / 2, HOUR * 6)), &[Trigger::Place]),
         ERR_UNAVAILRESOURCE | ERR_CHANNELISFULL => (Some((MINUTE, MINUTE * 30)), &[]),
         ERR_LINKCHANNEL => (Some((HOUR, HOUR * 6)), &[Trigger::Login]),

@@ -1,5 +1,7 @@
 //! Flood control as a session has it: who goes first, what waits, and what the server says about it.
 
+use rstest::rstest;
+
 use super::*;
 use crate::irc::flood::Slowdown;
 
@@ -157,4 +159,128 @@ fn a_session_that_was_thrown_out_for_its_pace_goes_slower() {
     let seconds: Vec<u64> = messages(&lines).into_iter().map(|(second, _)| second).collect();
     assert_eq!((seconds[0], seconds.len()), (4, 7));
     assert!(seconds.windows(2).all(|pair| pair[1] >= pair[0] + 4), "{seconds:?}");
+}
+
+const TOO_FAST: &str = ":s 439 alice bob :Message target change too fast. Please wait 20 seconds.";
+
+#[test]
+fn invariant_1_a_message_to_one_target_too_many_waits_as_long_as_the_server_says() {
+    let mut bench = Bench::ready();
+    bench.say(1, "bob", "one");
+    bench.sent();
+    assert_eq!(bench.server(TOO_FAST), [Event::PutOff { message: MessageId(1) }]);
+    // What is said to the same person waits behind it, what is said elsewhere does not.
+    bench.say(2, "Bob", "two");
+    bench.say(3, "#rust", "three");
+    assert_eq!(bench.transmit().messages, ids(&[3]));
+    assert_eq!((bench.session.unconfirmed(), bench.session.unsent()), (ids(&[3]), ids(&[1, 2])));
+    assert_eq!(bench.server(":s PONG s :towline-2"), [Event::Confirmed { messages: ids(&[3]) }]);
+    assert_eq!(bench.session.backlog(bench.now).unwrap().last_in, SECOND * 20);
+    let (_, lines) = bench.wait(SECOND * 30);
+    assert_eq!(messages(&lines), [(20, "PRIVMSG bob :one"), (20, "PRIVMSG Bob :two")]);
+    assert_eq!(bench.server(":s PONG s :towline-3"), [Event::Confirmed { messages: ids(&[1, 2]) }]);
+}
+
+#[rstest]
+#[case::longer_than_anybody_waits(":s 439 alice bob :Please wait 3600 seconds.", 439)]
+#[case::of_another_kind(":s 401 alice bob :No such nick", 401)]
+fn what_would_wait_too_long_is_refused_and_told(#[case] line: &str, #[case] expected: u16) {
+    let mut bench = Bench::ready();
+    bench.say(1, "bob", "one");
+    bench.sent();
+    let events = bench.server(line);
+    assert!(
+        matches!(&events[..], [Event::Refused { certain: true, code, .. }] if *code == expected),
+        "{events:?}"
+    );
+}
+
+/// Order, and that nothing is said twice, go before that a message arrives by itself.
+#[test]
+fn invariant_1_what_may_be_about_another_line_is_told_and_not_sent_again() {
+    // Two to the same person.
+    let mut bench = Bench::ready();
+    bench.say(1, "bob", "one");
+    bench.say(2, "bob", "two");
+    bench.sent();
+    let events = bench.server(TOO_FAST);
+    assert!(matches!(&events[..], [Event::Refused { certain: false, .. }]), "{events:?}");
+    assert_eq!(bench.server(TOO_FAST), []);
+    // A command that a person typed.
+    let mut bench = Bench::ready();
+    bench.session.command(Line::raw("INVITE bob #rust").unwrap()).unwrap();
+    bench.say(1, "bob", "one");
+    bench.sent();
+    let events = bench.server(TOO_FAST);
+    assert!(matches!(&events[..], [Event::Refused { .. }]), "{events:?}");
+    // A label says which it is.
+    let mut bench =
+        Bench::ready_with_caps("message-tags batch labeled-response echo-message", "NETWORK=Test");
+    bench.session.command(Line::raw("INVITE bob #rust").unwrap()).unwrap();
+    bench.say(1, "bob", "one");
+    bench.sent();
+    let events = bench.server(&format!("@label=m1 {TOO_FAST}"));
+    assert_eq!(events, [Event::PutOff { message: MessageId(1) }]);
+    assert_eq!(messages(&bench.wait(SECOND * 30).1).len(), 0);
+    assert_eq!(bench.session.unconfirmed(), ids(&[1]));
+}
+
+#[test]
+fn a_message_is_put_off_only_so_often() {
+    let mut bench = Bench::ready();
+    bench.say(1, "bob", "one");
+    for fence in 1..4 {
+        assert_eq!(messages(&bench.wait(SECOND * 61).1).len(), 1);
+        let events = bench.server(":s 707 alice bob :Targets changing too fast, message dropped");
+        assert_eq!(events, [Event::PutOff { message: MessageId(1) }]);
+        bench.server(&format!(":s PONG s :towline-{fence}"));
+    }
+    bench.wait(SECOND * 61);
+    let events = bench.server(":s 707 alice bob :Targets changing too fast, message dropped");
+    assert!(matches!(&events[..], [Event::Refused { certain: true, code: 707, .. }]), "{events:?}");
+}
+
+#[test]
+fn a_command_that_the_server_has_no_time_for_costs_more() {
+    let mut bench = bench("NETWORK=Test");
+    let seconds = |bench: &mut Bench| {
+        bench.server("PING :x");
+        for _ in 0..3 {
+            bench.session.command(Line::raw("WHOIS bob").unwrap()).unwrap();
+        }
+        let (_, lines) = bench.wait(SECOND * 60);
+        lines
+            .iter()
+            .filter(|(_, line)| line.starts_with("WHOIS"))
+            .map(|(second, _)| *second)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(seconds(&mut bench), [0, 0, 2]);
+    let events =
+        bench.server(":s 263 alice WHOIS :Server load is temporarily too heavy. Please wait a while.");
+    assert!(matches!(&events[..], [Event::Numeric { code: 263, .. }]), "a person asked: {events:?}");
+    assert_eq!(seconds(&mut bench), [0, 2, 10]);
+}
+
+#[test]
+fn members_are_asked_for_again_when_the_server_has_time() {
+    let mut bench = Bench::in_channel("bob");
+    bench.session.ask_names("#rust");
+    assert_eq!(bench.sent(), ["NAMES #rust"]);
+    assert_eq!(bench.server(":s 263 alice NAMES :Server load is temporarily too heavy"), []);
+    assert_eq!(bench.wait(SECOND * 31).1, [(30, "NAMES #rust".to_owned())]);
+    bench.server(":s 366 alice #rust :End of /NAMES list.");
+    let events = bench.server(":s 263 alice NAMES :Server load is temporarily too heavy");
+    assert!(matches!(&events[..], [Event::Numeric { .. }]), "{events:?}");
+}
+
+#[test]
+fn a_channel_too_many_at_a_time_is_tried_again() {
+    let mut bench = Bench::ready();
+    bench.session.join(&[(channel("#rust"), None)]);
+    bench.sent();
+    let events = bench.server(":s 439 alice #rust :Message target change too fast. Please wait 104 seconds.");
+    assert!(matches!(&events[..], [Event::JoinFailed { code: 439, .. }]), "{events:?}");
+    let (_, lines) = bench.wait(SECOND * 200);
+    assert_eq!(lines.iter().filter(|(_, line)| line == "JOIN #rust").count(), 1);
 }

@@ -328,11 +328,8 @@ pub const KEYS: &[Key] = &[
     ),
     section(
         "networks.*.flood",
-        "How fast Towline may send, so that the server does not disconnect it. A line costs one `interval_ms`, half of one \
-         more for each 100 bytes, and commands that make the server work (`WHO`, `LIST`, `NICK`, `PART` and others) cost \
-         more: what the strictest servers count. While the debt is below what the burst allows, lines go at once. A server \
-         that says `SAFERATE` sets the pace itself. One that closes with `Excess Flood` halves it for that user, down to \
-         an eighth, until three days without one double it again.",
+        "How fast Towline may send, so that the server does not disconnect it. What a line costs by its bytes and its \
+         command is in `docs/operations.md`.",
     ),
     key(
         "networks.*.flood.burst",
@@ -344,7 +341,8 @@ pub const KEYS: &[Key] = &[
         "networks.*.flood.interval_ms",
         Kind::Integer(0, 60_000),
         Default::Is("2000"),
-        "The milliseconds between short lines once the burst is spent; 0 for a server that does not limit.",
+        "The milliseconds between short lines once the burst is spent; long lines and costly commands take longer. 0 for a \
+         server that does not limit.",
     ),
     section(
         "networks.*.connections",

@@ -126,8 +126,8 @@ fn extra(verb: &str, more: u32) -> u32 {
         "PRIVMSG" | "NOTICE" | "TAGMSG" => more.saturating_mul(2),
         // Each channel makes the server tell its members, too.
         "JOIN" => 1 + more / 8,
-        "NAMES" | "KICK" | "MONITOR" => more.saturating_add(1),
-        "MODE" | "TOPIC" | "INVITE" | "AWAY" | "KNOCK" | "SETNAME" => 1,
+        "NAMES" => more.saturating_add(1),
+        "MODE" | "TOPIC" | "INVITE" | "KICK" | "AWAY" | "KNOCK" | "SETNAME" | "MONITOR" => 1,
         "WHOIS" | "WHOWAS" => 2,
         "PART" | "NICK" | "WHO" => 3,
         // Servers answer these with many lines, or ask another server.
@@ -216,6 +216,8 @@ mod tests {
     #[case::joins("JOIN #a,#b,#c,#d,#e,#f,#g,#h,#i,#j key", 4)]
     #[case::part("PART #rust :bye", 5)]
     #[case::nick("nick bob", 5)]
+    #[case::kick("KICK #rust bob,carol :bye", 3)]
+    #[case::names("NAMES #a,#b,#c", 5)]
     #[case::who("WHO #rust", 5)]
     #[case::list("LIST", 10)]
     #[case::of_a_source(":me WHOIS bob", 4)]

@@ -29,6 +29,10 @@ const AT_ONCE: i64 = 100;
 /// Lines that may be on their way at a time; further events stay in the inbox. Less than the session's queue holds
 /// by more than one event can become, so that no line of a user's is turned away there.
 const MOST_IN_FLIGHT: usize = 256;
+/// Lines to one buffer that may be among them, so that a long paste leaves room for what is said elsewhere.
+const MOST_OF_BUFFER: usize = 64;
+/// Events that may wait behind those; beyond them nothing further is read.
+const MOST_BEHIND: usize = 400;
 /// Lines that one message may become. What is longer belongs into a file.
 const MOST_LINES: usize = 60;
 
@@ -215,17 +219,29 @@ impl Actor {
         self.outbound.in_flight.len() >= MOST_IN_FLIGHT
     }
 
+    /// Whether so much is on its way to one buffer that it leaves no room for others.
+    pub(super) fn is_full(&self, buffer: i64) -> bool {
+        self.outbound.in_flight.values().filter(|line| line.buffer == buffer).count() >= MOST_OF_BUFFER
+    }
+
+    /// Whether so much waits behind what is on its way that the rest had better stay unread.
+    fn is_backed_up(&self) -> bool {
+        let mut behind = self.outbound.releasing.iter().filter_map(|buffer| self.outbound.held.get(buffer));
+        behind.any(|held| held.len() >= MOST_BEHIND)
+    }
+
     /// Goes on where too much was on its way.
     pub(super) async fn take_more(&mut self) -> Result<(), StoreError> {
         while !self.is_crowded() {
-            if let Some(&buffer) = self.outbound.releasing.first() {
+            let next = self.outbound.releasing.iter().copied().find(|&buffer| !self.is_full(buffer));
+            if let Some(buffer) = next {
                 match self.buffers.find_id(buffer).filter(|&place| self.is_open(place)) {
                     Some(place) => self.release(place).await?,
                     None => {
                         self.outbound.releasing.remove(&buffer);
                     }
                 }
-            } else if self.outbound.unread {
+            } else if self.outbound.unread && !self.is_backed_up() {
                 self.read_inbox().await?;
             } else {
                 break;
@@ -241,14 +257,14 @@ impl Actor {
             self.reload().await?;
         }
         self.outbound.unread = true;
-        while !self.is_crowded() {
+        while !self.is_crowded() && !self.is_backed_up() {
             let events = self.bridge.store.waiting_events(&self.lane, self.outbound.cursor, AT_ONCE).await?;
             if events.is_empty() {
                 self.outbound.unread = false;
                 return Ok(());
             }
             for event in events {
-                if self.is_crowded() {
+                if self.is_crowded() || self.is_backed_up() {
                     break;
                 }
                 self.outbound.cursor = event.seq;
@@ -337,8 +353,9 @@ impl Actor {
         } else if self.must_wait(place) {
             self.hold(place, stored, &event.event_id.as_str().into());
             return Ok(());
-        } else if self.is_too_old(stored) {
-            // Said long ago and found only now: it is asked about at once, and what is behind it goes.
+        } else if self.is_too_old(stored) || self.is_full(row.id) {
+            // Said long ago and found only now: it is asked about at once, and what is behind it goes. One that has too
+            // many before it goes when they have.
             self.outbound.releasing.insert(row.id);
             self.hold(place, stored, &event.event_id.as_str().into());
             return Ok(());

@@ -76,7 +76,7 @@ impl Actor {
         let id = buffer.row.id;
         self.expire_buffer(place).await?;
         self.outbound.releasing.insert(id);
-        while !self.is_crowded() {
+        while !self.is_crowded() && !self.is_full(id) {
             if let Some(line) = pop(&mut self.outbound.resend, id) {
                 self.queue_line(place, line, true);
             } else if let Some(held) = pop(&mut self.outbound.held, id) {

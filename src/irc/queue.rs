@@ -139,6 +139,22 @@ impl<T> Queue<T> {
         }
     }
 
+    /// What waits in one lane and comes for another is one order from now on.
+    pub(crate) fn merge(&mut self, class: Class, from: &str, into: &str) {
+        let lanes = &mut self.classes[class as usize].lanes;
+        let Some(place) = lanes.iter().position(|lane| &*lane.name == from).filter(|_| from != into) else {
+            return;
+        };
+        if let Some(other) = lanes.iter().position(|lane| &*lane.name == into) {
+            let later = std::mem::take(&mut lanes[other].items);
+            lanes[place].items.extend(later);
+            lanes[place].name = into.into();
+            lanes.remove(other);
+        } else {
+            lanes[place].name = into.into();
+        }
+    }
+
     /// The next line that may go now, if the class is allowed: before registration only `Control` is.
     pub(crate) fn pop(&mut self, lowest: Class, now: Instant) -> Option<(Class, T)> {
         if let Some((cost, item)) = self.classes[Class::Control as usize].pop(now) {

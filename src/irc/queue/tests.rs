@@ -91,6 +91,20 @@ fn lanes_take_turns_and_keep_their_order() {
 }
 
 #[test]
+fn lanes_that_become_one_have_one_order() {
+    let now = start();
+    let mut queue = Queue::new(limits(100, 1), now);
+    for (lane, item) in [("old", 1), ("old", 2), ("new", 3), ("#a", 9)] {
+        queue.push(Class::Interactive, lane, Cost::LINE, item).unwrap();
+    }
+    queue.merge(Class::Interactive, "nobody", "new");
+    queue.merge(Class::Interactive, "old", "old");
+    queue.merge(Class::Interactive, "old", "new");
+    queue.push(Class::Interactive, "new", Cost::LINE, 4).unwrap();
+    assert_eq!(drain(&mut queue, now), [1, 9, 2, 3, 4]);
+}
+
+#[test]
 fn a_flood_of_control_lines_delays_the_rest_only_so_long() {
     let now = start();
     let mut queue = Queue::new(FloodLimits::default(), now);

@@ -253,6 +253,9 @@ impl Session {
             }
             self.after_change(now);
         } else {
+            let mapping = self.isupport.casemapping();
+            // A conversation goes on under the new nick.
+            self.queue.merge(Class::Interactive, &mapping.fold(&from.nick), &mapping.fold(&to));
             self.on_nick_freed(&from.nick, now);
             self.on_nick_seen(&to);
         }

@@ -81,6 +81,20 @@ fn a_long_paste_does_not_hold_up_what_is_said_elsewhere() {
     );
 }
 
+#[test]
+fn invariant_1_a_conversation_keeps_its_order_when_the_other_has_a_new_nick() {
+    let mut bench = bench("NETWORK=Test");
+    for id in 0..8 {
+        bench.say(id, "bob", &id.to_string());
+    }
+    bench.sent();
+    bench.server(":bob!b@h NICK robert");
+    bench.say(8, "robert", "8");
+    let (_, lines) = bench.wait(SECOND * 30);
+    let lines: Vec<&str> = messages(&lines).into_iter().map(|(_, line)| line).collect();
+    assert_eq!(lines, ["PRIVMSG bob :5", "PRIVMSG bob :6", "PRIVMSG bob :7", "PRIVMSG robert :8"]);
+}
+
 /// Fences hold whatever the order in which targets take turns.
 #[test]
 fn invariant_1_lines_of_many_targets_are_confirmed_and_refused_as_they_left() {

@@ -15,7 +15,8 @@
 //! | ngIRCd | one of 3 each second, 1–2 s by command | 2 kB wait |
 //!
 //! So a line costs one interval (2 s), half of one more for each 100 bytes, and more for commands that make the
-//! server work. A server that says `SAFERATE` closes nothing for that; one that did is believed: [`Slowdown`].
+//! server work. A server that says `SAFERATE` closes nothing for its pace and sets it; one that closed all the same is
+//! sent to by this model, and slower: [`Slowdown`].
 //!
 //! Invariant 7: the time is passed in.
 //!
@@ -166,9 +167,14 @@ impl Pace {
         self.is_safe = is_safe;
     }
 
+    /// Whether the server alone sets the pace. Where it closed for our pace all the same, its word is not taken for it.
+    fn is_free(&self) -> bool {
+        self.is_safe && self.slowdown == Slowdown::default()
+    }
+
     /// What a cost comes to.
     pub(crate) fn price(&self, cost: Cost) -> Duration {
-        if self.is_safe {
+        if self.is_free() {
             return Duration::ZERO;
         }
         (self.limits.interval / 2).saturating_mul(cost.0).saturating_mul(1 << self.slowdown.0)
@@ -189,7 +195,7 @@ impl Pace {
 
     /// When a line may go that waits for its turn.
     pub(crate) fn open_at(&self) -> Instant {
-        if self.is_safe {
+        if self.is_free() {
             return self.started;
         }
         self.free_at.checked_sub(self.limits.interval * (self.limits.burst - 1)).unwrap_or(self.started)

@@ -19,6 +19,12 @@ fn paced(caps: &str, isupport: &str) -> Bench {
     bench
 }
 
+fn bench_that_is_slow(isupport: &str) -> Bench {
+    let mut bench = bench(isupport);
+    bench.session.slow_down(Slowdown::new(1));
+    bench
+}
+
 fn messages(lines: &[(u64, String)]) -> Vec<(u64, &str)> {
     let messages = lines.iter().filter(|(_, line)| line.starts_with("PRIVMSG"));
     messages.map(|(second, line)| (*second, line.as_str())).collect()
@@ -150,6 +156,12 @@ fn a_server_that_minds_no_flood_sets_the_pace() {
     assert_eq!(bench.wait(SECOND * 20).1, []);
     bench.server(":s PONG s :towline-1");
     assert_eq!(bench.transmit().messages.len(), 32);
+    // One that closed for our pace all the same is not believed.
+    let mut bench = bench_that_is_slow("SAFERATE");
+    for id in 0..100 {
+        bench.say(id, "#rust", "hello");
+    }
+    assert_eq!(bench.transmit().messages.len(), 3);
     // Labels and echoes answer each.
     let caps = "message-tags batch labeled-response echo-message";
     let mut bench = paced(caps, "soju.im/SAFERATE");
@@ -163,8 +175,7 @@ fn a_server_that_minds_no_flood_sets_the_pace() {
 
 #[test]
 fn a_session_that_was_thrown_out_for_its_pace_goes_slower() {
-    let mut bench = bench("NETWORK=Test");
-    bench.session.slow_down(Slowdown::new(1));
+    let mut bench = bench_that_is_slow("NETWORK=Test");
     for id in 0..10 {
         bench.say(id, "#rust", "hello");
     }

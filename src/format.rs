@@ -4,6 +4,7 @@
 
 mod history;
 mod irc_codes;
+mod look;
 mod paragraphs;
 mod rich_text;
 mod secrets;
@@ -14,4 +15,4 @@ pub use irc_codes::{read_irc, strip_irc};
 pub use paragraphs::{cut, paragraphs};
 pub use rich_text::{Colour, RichText, Style, escape_html};
 pub use secrets::{may_hold_password, may_hold_password_for_service};
-pub use split::{lines_of, split_line};
+pub use split::{Limit, lines_of, split_line};

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use towline::format::{lines_of, read_irc, split_line, strip_irc};
+use towline::format::{Limit, lines_of, read_irc, split_line, strip_irc};
 
 fuzz_target!(|input: (u8, &str)| {
     let (budget, text) = input;
@@ -23,7 +23,7 @@ fuzz_target!(|input: (u8, &str)| {
     let budget = usize::from(budget);
     for line in lines_of(text) {
         assert!(!line.contains(['\r', '\n', '\0']));
-        for piece in split_line(&line, budget) {
+        for piece in split_line(&line, &Limit::utf_8(budget)) {
             assert!(piece.len() <= budget.max(16) && !piece.is_empty());
         }
     }

@@ -11,6 +11,7 @@ mod approach;
 mod buffers;
 mod capabilities;
 mod catch_up;
+mod charset;
 mod command;
 mod credentials;
 mod declined;

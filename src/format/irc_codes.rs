@@ -1,5 +1,6 @@
 //! IRC's formatting codes (modern IRC docs, "IRC Formatting") as [`RichText`].
 
+use super::look::{Ink, Look};
 use super::rich_text::{Colour, RichText, Style};
 
 /// The palette of `\x03`: 0–15 as clients agree on them, 16–98 as mIRC 7 defined them.
@@ -25,38 +26,31 @@ fn rgb(hex: u32) -> Colour {
 /// Reads a line with formatting codes, or several. Other control characters are dropped: clients show them as noise.
 pub fn read_irc(line: &str) -> RichText {
     let mut text = RichText::new();
-    let mut style = Style::default();
-    let mut reverse = false;
+    let mut look = Look::default();
     let mut rest = line;
     let mut run = String::new();
     while let Some(character) = rest.chars().next() {
-        rest = &rest[character.len_utf8()..];
-        if !character.is_control() {
-            run.push(character);
+        let before = look;
+        if let Some(after) = look.read(rest) {
+            text.push(&run, style(before));
+            run.clear();
+            rest = after;
             continue;
         }
-        text.push(&run, shown(style, reverse));
-        run.clear();
+        rest = &rest[character.len_utf8()..];
         match character {
-            '\x02' => style.bold = !style.bold,
-            '\x1d' => style.italic = !style.italic,
-            '\x1f' => style.underline = !style.underline,
-            '\x1e' => style.strike = !style.strike,
-            '\x11' => style.monospace = !style.monospace,
-            '\x16' => reverse = !reverse,
-            '\x0f' => (style, reverse) = (Style::default(), false),
-            '\x03' => rest = colours(rest, &mut style, palette_colour),
-            '\x04' => rest = colours(rest, &mut style, hex_colour),
-            '\t' => run.push('\t'),
             // Of a message of several lines: codes hold to the end of a line.
             '\n' => {
-                (style, reverse) = (Style::default(), false);
-                run.push('\n');
+                text.push(&run, style(look));
+                look = Look::default();
+                run.replace_range(.., "\n");
             }
-            _ => {}
+            '\t' => run.push('\t'),
+            character if character.is_control() => {}
+            character => run.push(character),
         }
     }
-    text.push(&run, shown(style, reverse));
+    text.push(&run, style(look));
     text
 }
 
@@ -65,49 +59,27 @@ pub fn strip_irc(line: &str) -> String {
     read_irc(line).to_plain()
 }
 
-fn shown(mut style: Style, reverse: bool) -> Style {
-    if reverse {
+fn style(look: Look) -> Style {
+    let colour = |ink| match ink {
+        Ink::Palette(number) => PALETTE.get(usize::from(number)).copied().map(rgb),
+        Ink::Hex(hex) => Some(rgb(hex)),
+    };
+    let mut style = Style {
+        bold: look.bold,
+        italic: look.italic,
+        underline: look.underline,
+        strike: look.strike,
+        monospace: look.monospace,
+        foreground: look.foreground.and_then(colour),
+        background: look.background.and_then(colour),
+    };
+    if look.reverse {
         (style.foreground, style.background) = (
             Some(style.background.unwrap_or(Colour(255, 255, 255))),
             Some(style.foreground.unwrap_or(Colour(0, 0, 0))),
         );
     }
     style
-}
-
-/// Reads one colour: what it is (`None` is the reader's own), and what follows.
-type ReadColour = for<'t> fn(&'t str) -> Option<(Option<Colour>, &'t str)>;
-
-/// Reads `fg[,bg]` after a colour code; a code alone ends the colours.
-fn colours<'a>(rest: &'a str, style: &mut Style, read: ReadColour) -> &'a str {
-    let Some((foreground, rest)) = read(rest) else {
-        (style.foreground, style.background) = (None, None);
-        return rest;
-    };
-    style.foreground = foreground;
-    match rest.strip_prefix(',').and_then(read) {
-        Some((background, rest)) => {
-            style.background = background;
-            rest
-        }
-        None => rest,
-    }
-}
-
-/// One or two digits; 99 is the reader's own colour.
-fn palette_colour(text: &str) -> Option<(Option<Colour>, &str)> {
-    let digits = text.bytes().take(2).take_while(u8::is_ascii_digit).count();
-    let number: usize = text[..digits].parse().ok()?;
-    Some((PALETTE.get(number).copied().map(rgb), &text[digits..]))
-}
-
-/// Six hexadecimal digits.
-fn hex_colour(text: &str) -> Option<(Option<Colour>, &str)> {
-    let (digits, rest) = text.split_at_checked(6)?;
-    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    Some((u32::from_str_radix(digits, 16).ok().map(rgb), rest))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! For networks that take messages of several lines. For others a text falls apart in `split`.
 
-use unicode_segmentation::UnicodeSegmentation as _;
+use super::split::{Atom, Limit, atoms};
 
 /// The lines of a text, without what IRC can't carry. What is blank at the ends is left out, and of blank lines that
 /// follow each other all but one.
@@ -22,14 +22,13 @@ pub fn paragraphs(text: &str) -> Vec<String> {
     lines
 }
 
-/// Cuts a line into pieces of at most `budget` bytes that together are the line: after a space where that is possible,
-/// else between graphemes; inside one only if it alone is too long.
-pub fn cut(line: &str, budget: usize) -> Vec<&str> {
-    let budget = budget.max(16);
+/// Cuts a line into pieces that fit and together are the line: after a space where that is possible, else between
+/// graphemes and codes; inside a grapheme only if it alone is too long.
+pub fn cut<'t>(line: &'t str, limit: &Limit) -> Vec<&'t str> {
     let mut pieces = Vec::new();
     let mut rest = line;
-    while rest.len() > budget {
-        let (piece, tail) = rest.split_at(end_of_piece(rest, budget));
+    while !limit.fits(rest) {
+        let (piece, tail) = rest.split_at(end_of_piece(rest, limit));
         pieces.push(piece);
         rest = tail;
     }
@@ -37,21 +36,27 @@ pub fn cut(line: &str, budget: usize) -> Vec<&str> {
     pieces
 }
 
-fn end_of_piece(text: &str, budget: usize) -> usize {
+fn end_of_piece(text: &str, limit: &Limit) -> usize {
     let (mut any, mut word) = (0, 0);
-    for (start, grapheme) in text.grapheme_indices(true) {
-        let end = start + grapheme.len();
-        if end > budget {
+    for atom in atoms(text) {
+        let (Atom::Code(part) | Atom::Grapheme(part)) = atom;
+        let end = any + part.len();
+        if !limit.fits(&text[..end]) {
             break;
         }
         any = end;
-        if grapheme == " " {
+        if part == " " {
             word = end;
         }
     }
+    let mut ends = text.char_indices().map(|(start, part)| start + part.len_utf8());
     match (word, any) {
-        (word, _) if word >= budget / 2 => word,
-        (_, 0) => (1..=budget).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(budget),
+        (word, _) if word > 0 && limit.is_half_full(&text[..word]) => word,
+        // The first character goes however little fits, or nothing would.
+        (_, 0) => {
+            let first = ends.next().unwrap_or_default();
+            ends.take_while(|&end| limit.fits(&text[..end])).last().unwrap_or(first)
+        }
         (_, any) => any,
     }
 }
@@ -78,14 +83,15 @@ mod tests {
     #[case::after_a_space("sixteen letters! and", &["sixteen ", "letters! and"])]
     #[case::one_long_word("abcdefghijklmnopqrstuvwxyz", &["abcdefghijklmnop", "qrstuvwxyz"])]
     #[case::blank("", &[""])]
+    #[case::before_a_colour("fourteen-bytes\x0304red", &["fourteen-bytes", "\x0304red"])]
     fn a_line_is_cut_after_a_space(#[case] line: &str, #[case] pieces: &[&str]) {
-        assert_eq!(cut(line, 16), pieces);
+        assert_eq!(cut(line, &Limit::utf_8(16)), pieces);
     }
 
     proptest! {
         #[test]
         fn pieces_fit_and_are_the_line(text in "\\PC{0,300}", budget in 16_usize..120) {
-            let pieces = cut(&text, budget);
+            let pieces = cut(&text, &Limit::utf_8(budget));
             prop_assert!(pieces.iter().all(|piece| piece.len() <= budget));
             prop_assert_eq!(pieces.concat(), text);
         }

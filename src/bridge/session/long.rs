@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Actor;
 use super::outgoing::{Kind, LineReference, Payload, pieces_of};
-use crate::format::{cut, paragraphs};
+use crate::format::{Limit, cut, paragraphs};
 use crate::irc::session::{Joins, MessageId, MultilineLimits, Piece};
 use crate::store::Unkept;
 
@@ -16,11 +16,11 @@ use crate::store::Unkept;
 const PARTS: i64 = 15;
 
 /// What one message can say, and the number of its first line.
-pub(super) fn messages_of(text: &str, budget: usize, limits: MultilineLimits) -> Vec<(i64, String)> {
+pub(super) fn messages_of(text: &str, limit: &Limit, limits: MultilineLimits) -> Vec<(i64, String)> {
     let mut messages = Vec::new();
     let (mut whole, mut lines) = (String::new(), 0);
     for line in paragraphs(text) {
-        for (place, piece) in cut(&line, budget).into_iter().enumerate() {
+        for (place, piece) in cut(&line, limit).into_iter().enumerate() {
             let feed = usize::from(place == 0 && lines > 0);
             if lines > 0 && (lines == limits.lines || whole.len() + feed + piece.len() > limits.bytes) {
                 messages.push(std::mem::take(&mut whole));
@@ -38,7 +38,7 @@ pub(super) fn messages_of(text: &str, budget: usize, limits: MultilineLimits) ->
     let mut numbered = Vec::new();
     for text in messages {
         let text = text.trim_matches('\n').to_owned();
-        let lines = pieces_of(&text, budget).len();
+        let lines = pieces_of(&text, limit).len();
         if lines > 0 {
             numbered.push((number, text));
             number += PARTS * lines as i64;
@@ -48,10 +48,10 @@ pub(super) fn messages_of(text: &str, budget: usize, limits: MultilineLimits) ->
 }
 
 /// The lines of one message as they go out; nothing where it does not fit.
-fn lines_of_message(text: &str, budget: usize, limits: MultilineLimits) -> Option<Vec<Piece>> {
+fn lines_of_message(text: &str, limit: &Limit, limits: MultilineLimits) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
     for line in text.split('\n') {
-        for (place, piece) in cut(line, budget).into_iter().enumerate() {
+        for (place, piece) in cut(line, limit).into_iter().enumerate() {
             let joins = if place > 0 { Joins::Yes } else { Joins::No };
             pieces.push(Piece { text: piece.to_owned(), joins });
         }
@@ -68,15 +68,13 @@ pub(super) enum Wire {
 }
 
 /// How a line goes out on this connection.
-pub(super) fn wire(payload: &Payload, budget: usize, limits: Option<MultilineLimits>) -> Wire {
-    // No line is cut shorter than this, however little fits.
-    let budget = budget.max(16);
-    let is_long = payload.text.contains('\n') || payload.text.len() > budget;
+pub(super) fn wire(payload: &Payload, limit: &Limit, limits: Option<MultilineLimits>) -> Wire {
+    let is_long = payload.text.contains('\n') || !limit.fits(&payload.text);
     if payload.kind != Kind::Privmsg || !is_long {
         return Wire::One;
     }
     limits
-        .and_then(|limits| lines_of_message(&payload.text, budget, limits))
+        .and_then(|limits| lines_of_message(&payload.text, limit, limits))
         .map_or(Wire::Apart, Wire::Several)
 }
 
@@ -94,12 +92,12 @@ impl Actor {
     /// Sends the lines of a message one by one.
     pub(super) fn say_apart(&mut self, place: usize, line: LineReference, is_stored: bool) {
         let Some(link) = &self.link else { return };
-        let budget = link.session.text_budget(&self.buffers.get(place).row.name, line.payload.kind.into());
+        let limit = link.limit(&self.buffers.get(place).row.name, line.payload.kind.into());
         let LineReference { event_id, cause, part, buffer, payload, withdrawn } = line;
         if withdrawn {
             return self.settle_one(place, &cause);
         }
-        let pieces = pieces_of(&payload.text, budget);
+        let pieces = pieces_of(&payload.text, &limit);
         if is_stored {
             self.outbound.commit.refused.push((event_id.to_string(), part));
         }
@@ -140,7 +138,7 @@ mod tests {
         #[case] limits: MultilineLimits,
         #[case] messages: &[(i64, &str)],
     ) {
-        let found = messages_of(text, 16, limits);
+        let found = messages_of(text, &Limit::utf_8(16), limits);
         let found: Vec<(i64, &str)> = found.iter().map(|(number, text)| (*number, text.as_str())).collect();
         assert_eq!(found, messages);
     }
@@ -166,7 +164,7 @@ mod tests {
         #[case] lines: &str,
     ) {
         let payload = Payload { kind, text: text.to_owned(), at: 0, kept: false, reply: None };
-        let found = match wire(&payload, 16, limits) {
+        let found = match wire(&payload, &Limit::utf_8(16), limits) {
             Wire::One => "one".to_owned(),
             Wire::Apart => "apart".to_owned(),
             Wire::Several(pieces) => pieces.iter().enumerate().fold(String::new(), |text, (place, piece)| {

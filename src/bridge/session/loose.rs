@@ -54,13 +54,13 @@ impl Actor {
         };
         let parsed = Target::typed(target, link.session.isupport()).map_err(|error| unsendable(&error))?;
         let mut open = Vec::new();
-        for piece in split_line(text, link.session.text_budget(target, MessageKind::Privmsg)) {
+        for piece in split_line(text, &link.limit(target, MessageKind::Privmsg)) {
             let id = MessageId(self.outbound.next_id);
             let message = OutgoingMessage {
                 id,
                 target: parsed.clone(),
                 kind: MessageKind::Privmsg,
-                text: piece.to_owned(),
+                text: piece.clone(),
                 reply: None,
             };
             if let Err(error) = link.session.message(message) {
@@ -69,7 +69,7 @@ impl Actor {
                 return Err(unsendable(&error));
             }
             self.outbound.next_id += 1;
-            open.push((id, piece.to_owned()));
+            open.push((id, piece));
         }
         Ok(Loose { open, target: target.to_owned(), said, answer: None, kept: BTreeSet::new() })
     }

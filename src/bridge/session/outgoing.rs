@@ -16,7 +16,7 @@ use super::long::Wire;
 use super::loose::Loose;
 use super::prompts::Uncertain;
 use super::{Actor, long, wording};
-use crate::format::{lines_of, may_hold_password_for_service, split_line};
+use crate::format::{Limit, lines_of, may_hold_password_for_service, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Target};
 use crate::matrix::event::{Content, Event, Message};
 use crate::store::{
@@ -436,8 +436,8 @@ impl Actor {
         let Some(link) = &self.link else { return };
         let kind = speech.kind;
         let name = self.buffers.get(place).row.name.clone();
-        let budget = link.session.text_budget(&name, kind.into());
-        let pieces = pieces_of(&speech.text, budget);
+        let limit = link.limit(&name, kind.into());
+        let pieces = pieces_of(&speech.text, &limit);
         if pieces.len() > MOST_LINES {
             let reason = format!(
                 "was not sent: it would be {} lines on IRC, and {MOST_LINES} are the most that people there bear.",
@@ -448,7 +448,7 @@ impl Actor {
         }
         let limits = link.session.multiline().filter(|_| kind == Kind::Privmsg && pieces.len() > 1);
         let messages = match limits {
-            Some(limits) => long::messages_of(&speech.text, budget, limits),
+            Some(limits) => long::messages_of(&speech.text, &limit, limits),
             None => (0..).zip(pieces).collect(),
         };
         let cause: Arc<str> = stored.event_id.as_str().into();
@@ -473,8 +473,8 @@ impl Actor {
     pub(super) fn queue_line(&mut self, place: usize, line: LineReference, is_stored: bool) {
         let name = &self.buffers.get(place).row.name;
         let Some(link) = &mut self.link else { return };
-        let budget = link.session.text_budget(name, line.payload.kind.into());
-        let wire = long::wire(&line.payload, budget, link.session.multiline());
+        let limit = link.limit(name, line.payload.kind.into());
+        let wire = long::wire(&line.payload, &limit, link.session.multiline());
         if matches!(wire, Wire::Apart) {
             return self.say_apart(place, line, is_stored);
         }
@@ -582,8 +582,6 @@ impl Actor {
 }
 
 /// The lines of a text, each short enough.
-pub(super) fn pieces_of(text: &str, budget: usize) -> Vec<String> {
-    lines_of(text)
-        .flat_map(|line| split_line(&line, budget).into_iter().map(str::to_owned).collect::<Vec<_>>())
-        .collect()
+pub(super) fn pieces_of(text: &str, limit: &Limit) -> Vec<String> {
+    lines_of(text).flat_map(|line| split_line(&line, limit)).collect()
 }

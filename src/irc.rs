@@ -15,6 +15,7 @@
 pub mod backoff;
 pub mod caps;
 pub mod channels;
+pub mod charset;
 pub mod codec;
 pub mod connection;
 pub mod ctcp;

@@ -2,16 +2,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use towline::irc::charset::Charsets;
 use towline::irc::codec::{Codec, LONGEST_LINE};
 use towline::irc::wire::{Line, Message};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&cut, bytes)) = data.split_first() else { return };
-    let mut whole = Codec::new(None);
+    let mut whole = Codec::new(Charsets::new(None));
     let mut lines = Vec::new();
     whole.feed(bytes, usize::MAX, &mut lines);
     assert!(whole.held() <= LONGEST_LINE);
-    let mut pieces = Codec::new(None);
+    let mut pieces = Codec::new(Charsets::new(None));
     let mut again = Vec::new();
     for piece in bytes.chunks(usize::from(cut) + 1) {
         pieces.feed(piece, usize::MAX, &mut again);

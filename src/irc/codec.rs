@@ -1,15 +1,14 @@
 //! Bytes in, decoded lines out.
 //!
 //! Not a parser, and not the socket: the owner feeds what it read. Both line ends that servers use are taken,
-//! CRLF and a bare LF. A line that is not UTF-8 is read in the fallback encoding as a whole, so that the same
-//! bytes always give the same nick; the default, windows-1252, maps different bytes to different characters.
+//! CRLF and a bare LF. In which charset a line is read is the business of [`Charsets`].
 //!
 //! Invariant 9: at most [`LONGEST_LINE`] bytes are held, however long the line and however it is cut. A longer
 //! line is skipped up to its end and counted; the connection goes on. Each byte is looked at once.
 //!
 //! Spec: modern IRC docs "Message Format" and "Character Encodings"; `IRCv3` "Message Tags" (8191 bytes of tags).
 
-use encoding_rs::{Encoding, WINDOWS_1252};
+use super::charset::Charsets;
 
 /// 8191 bytes of tags, a `LINELEN` of several kilobytes, and room to spare.
 pub const LONGEST_LINE: usize = 16 * 1024;
@@ -25,14 +24,25 @@ pub struct Codec {
     /// The rest of the current line is thrown away.
     skipping: bool,
     skipped: u64,
-    fallback: &'static Encoding,
+    charsets: Charsets,
 }
 
 impl Codec {
-    /// A codec with the encoding of lines that are not UTF-8; windows-1252 where none is given.
+    /// A codec that reads by these charsets.
     #[must_use]
-    pub fn new(fallback: Option<&'static Encoding>) -> Self {
-        Self { partial: Vec::new(), skipping: false, skipped: 0, fallback: fallback.unwrap_or(WINDOWS_1252) }
+    pub fn new(charsets: Charsets) -> Self {
+        Self { partial: Vec::new(), skipping: false, skipped: 0, charsets }
+    }
+
+    /// The charsets of the connection.
+    #[must_use]
+    pub fn charsets(&self) -> &Charsets {
+        &self.charsets
+    }
+
+    /// The charsets of the connection, to be changed.
+    pub fn charsets_mut(&mut self) -> &mut Charsets {
+        &mut self.charsets
     }
 
     /// Takes bytes and appends the lines that they complete, at most `limit` of them. Returns how many bytes
@@ -86,7 +96,7 @@ impl Codec {
             if std::mem::take(&mut self.skipping) {
                 return None;
             }
-            let line = decode(&self.partial, self.fallback);
+            let line = self.charsets.read(&self.partial);
             self.partial.clear();
             self.partial.shrink_to(KEPT_CAPACITY);
             return line;
@@ -95,20 +105,8 @@ impl Codec {
             self.skipped += 1;
             return None;
         }
-        decode(end, self.fallback)
+        self.charsets.read(end)
     }
-}
-
-/// CR and NUL have no place inside a line; without them, no parameter can carry them on to another line.
-fn decode(bytes: &[u8], fallback: &'static Encoding) -> Option<String> {
-    let mut line = match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => fallback.decode_without_bom_handling(bytes).0.into_owned(),
-    };
-    if line.contains(['\r', '\0', '\n']) {
-        line.retain(|c| !matches!(c, '\r' | '\0' | '\n'));
-    }
-    (!line.is_empty()).then_some(line)
 }
 
 #[cfg(test)]
@@ -116,6 +114,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use rstest::rstest;
+
+    fn codec() -> Codec {
+        Codec::new(Charsets::new(None))
+    }
 
     fn lines_of(codec: &mut Codec, chunks: &[&[u8]]) -> Vec<String> {
         let mut lines = Vec::new();
@@ -133,28 +135,28 @@ mod tests {
     #[case::nul_and_inner_cr(b"A\0B\rC\r\n", &["ABC"])]
     #[case::utf_8("é\n".as_bytes(), &["é"])]
     #[case::windows_1252(b"caf\xe9 \x80\n", &["café €"])]
-    #[case::one_bad_byte_decides_for_the_line(b"\xc3\xa9 \xff\n\xc3\xa9\n", &["Ã© ÿ", "é"])]
+    #[case::one_bad_byte_decides_for_the_text(b"QUIT :\xc3\xa9 \xff\n\xc3\xa9\n", &["QUIT :Ã© ÿ", "é"])]
     fn lines_are_split_and_decoded(#[case] bytes: &[u8], #[case] expected: &[&str]) {
-        assert_eq!(lines_of(&mut Codec::new(None), &[bytes]), expected);
+        assert_eq!(lines_of(&mut codec(), &[bytes]), expected);
     }
 
     #[test]
     fn the_configured_encoding_is_the_fallback() {
-        let mut codec = Codec::new(Some(encoding_rs::KOI8_R));
-        assert_eq!(lines_of(&mut codec, &[b"\xd0\xd2\xc9\xd7\xc5\xd4\n"]), ["привет"]);
+        let mut codec = Codec::new(Charsets::new(Some(encoding_rs::KOI8_R)));
+        assert_eq!(lines_of(&mut codec, &[b"QUIT :\xd0\xd2\xc9\xd7\xc5\xd4\n"]), ["QUIT :привет"]);
     }
 
     #[test]
     fn different_bytes_stay_different_in_the_default_fallback() {
         let mut seen = std::collections::HashSet::new();
         for byte in 0x80..=0xff_u8 {
-            assert!(seen.insert(lines_of(&mut Codec::new(None), &[&[byte, b'\n']])), "{byte:#x}");
+            assert!(seen.insert(lines_of(&mut codec(), &[&[byte, b'\n']])), "{byte:#x}");
         }
     }
 
     #[test]
     fn a_line_that_is_too_long_is_skipped_and_the_next_one_read() {
-        let mut codec = Codec::new(None);
+        let mut codec = codec();
         let long = vec![b'x'; LONGEST_LINE + 1];
         assert_eq!(lines_of(&mut codec, &[&long, b"tail\nPING :a\n"]), ["PING :a"]);
         assert_eq!(codec.skipped(), 1);
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn invariant_9_a_line_of_a_gigabyte_holds_no_memory() {
-        let mut codec = Codec::new(None);
+        let mut codec = codec();
         let chunk = vec![b'x'; 1 << 20];
         let mut lines = Vec::new();
         for _ in 0..1024 {
@@ -180,7 +182,7 @@ mod tests {
     #[test]
     fn the_limit_of_lines_leaves_the_rest_to_the_caller() {
         let mut lines = Vec::new();
-        assert_eq!(Codec::new(None).feed(b"A\nB\nC\n", 2, &mut lines), 4);
+        assert_eq!(codec().feed(b"A\nB\nC\n", 2, &mut lines), 4);
         assert_eq!(lines, ["A", "B"]);
     }
 
@@ -195,9 +197,9 @@ mod tests {
             cuts in prop::collection::vec(1_usize..9000, 1..20),
         ) {
             let bytes = parts.concat();
-            let mut whole = Codec::new(None);
+            let mut whole = codec();
             let expected = lines_of(&mut whole, &[&bytes]);
-            let mut cut = Codec::new(None);
+            let mut cut = codec();
             let mut lines = Vec::new();
             let mut rest = &bytes[..];
             for size in cuts.iter().cycle() {

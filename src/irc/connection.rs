@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 use encoding_rs::Encoding;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::charset::Charsets;
 use super::codec::Codec;
 use super::wire::{Line, Message};
 
@@ -56,14 +57,14 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// A connection over an open stream; `fallback` is the encoding of lines that are not UTF-8.
+    /// A connection over an open stream; `fallback` is the charset of what is not UTF-8.
     pub fn new(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         fallback: Option<&'static Encoding>,
     ) -> Self {
         Self {
             stream: Box::new(stream),
-            codec: Codec::new(fallback),
+            codec: Codec::new(Charsets::new(fallback)),
             unread: Vec::new(),
             outgoing: Vec::new(),
             written: 0,
@@ -76,7 +77,18 @@ impl Connection {
 
     /// Adds a line to what is written next.
     pub fn queue(&mut self, line: &Line) {
-        self.outgoing.extend_from_slice(line.as_bytes());
+        self.codec.charsets().write(line, &mut self.outgoing);
+    }
+
+    /// The charsets that lines are read and written in.
+    #[must_use]
+    pub fn charsets(&self) -> &Charsets {
+        self.codec.charsets()
+    }
+
+    /// The charsets that lines are read and written in, to be changed.
+    pub fn charsets_mut(&mut self) -> &mut Charsets {
+        self.codec.charsets_mut()
     }
 
     /// How many bytes wait to be written. While a server does not read, the owner had better not queue more.

@@ -49,13 +49,14 @@ use crate::matrix::ephemeral::Ephemeral;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 
+pub use crate::irc::charset::{Charset, InvalidCharset};
 pub use crate::irc::governor::InQueue;
 pub use desk::{Call, Console, MOST_LISTED, PREFIX, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
-    CertificateRequest, Leaving, LoginMethod, LoginRequest, Request, ServiceAddress, SessionHandle,
-    SessionState, Status, WishChange,
+    CertificateRequest, CharsetChange, Leaving, LoginMethod, LoginRequest, Request, ServiceAddress,
+    SessionHandle, SessionState, Status, WishChange,
 };
 
 use ghosts::Ghosts;

@@ -69,6 +69,7 @@ use crate::names::{CaseMap, Nick, Slug};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
 
 pub use self::capabilities::WishChange;
+pub use self::charset::CharsetChange;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
 pub use self::pace::Leaving;
 pub use self::requests::Request;

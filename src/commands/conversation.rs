@@ -1,7 +1,7 @@
-//! Channels and people: join, part, query, msg, raw.
+//! Channels and people: join, part, query, msg, charset, raw.
 
 use super::{Context, usage};
-use crate::bridge::{Outcome, Place, Refusal, Request};
+use crate::bridge::{Charset, CharsetChange, InvalidCharset, Outcome, Place, Refusal, Request};
 use crate::names::{Channel, Key};
 
 /// `join [NETWORK] #CHANNEL [KEY]`.
@@ -56,6 +56,36 @@ pub(super) async fn message(context: Context<'_>) -> Outcome {
         }
         _ => usage(&context, "msg"),
     }
+}
+
+/// `charset [NETWORK] [#CHANNEL | NICK] [CHARSET [read] | off]`.
+pub(super) async fn charset(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let refuse = |error: InvalidCharset| Refusal::asked(format!("{error}."));
+    let (name, change) = match charset_change(rest) {
+        Ok(change) => (here(&context).await?, change),
+        Err(error @ InvalidCharset::Unfit(_)) => return Err(refuse(error)),
+        Err(InvalidCharset::Unknown(_)) => {
+            let (name, change) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+            (Some(name.to_owned()), charset_change(change).map_err(refuse)?)
+        }
+    };
+    session.ask(Request::Charset { name, change }).await
+}
+
+fn charset_change(text: &str) -> Result<CharsetChange, InvalidCharset> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "" => Ok(CharsetChange::Show),
+        "off" => Ok(CharsetChange::Off),
+        charset => charset.parse::<Charset>().map(CharsetChange::Set),
+    }
+}
+
+/// The conversation in whose room a command was typed.
+async fn here(context: &Context<'_>) -> Result<Option<String>, Refusal> {
+    let Place::Buffer { buffer, .. } = context.call.place else { return Ok(None) };
+    let own = context.bridge.store.own_buffers(context.call.user.id).await?;
+    Ok(own.into_iter().find(|own| own.id == buffer).map(|own| own.name))
 }
 
 /// `stop [NETWORK] [#CHANNEL | NICK]`.

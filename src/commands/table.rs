@@ -68,6 +68,13 @@ commands! {
         "" => conversation::part;
     "channels" in "Channels and people": "channels [NETWORK]", "shows your channels, and why you are not in some of them",
         "With each that you are kept out of stands what the server says, and when I try again." => conversation::channels;
+    "charset" / "encoding" in "Channels and people": "charset [NETWORK] [#CHANNEL | NICK] [CHARSET [read] | off]",
+        "sets the charset that is spoken in a place besides UTF-8, or shows it",
+        "Where people write no UTF-8, as on some older networks: in the channel's room, or in the network's with its name; \
+         without a name it is for the whole network, and for its nicks and channel names. You write in it, too, and what \
+         it lacks becomes ?; with read behind it, you go on writing UTF-8. UTF-8 is always understood. For example: \
+         charset #moscow koi8-r"
+        => conversation::charset;
     "query" in "Channels and people": "query [NETWORK] NICK [TEXT]", "makes a room for a conversation with somebody",
         "", secret true => conversation::query;
     "msg" in "Channels and people": "msg [NETWORK] NICK TEXT", "says something to somebody without making a room",

@@ -276,8 +276,9 @@ fn is_host(host: &str) -> bool {
 
 fn charset(resolver: &mut Resolver<'_>, label: Option<&str>, path: &str) -> &'static encoding_rs::Encoding {
     let found = encoding_rs::Encoding::for_label_no_replacement(label.unwrap_or_default().as_bytes())
-        // In these a line's end is not the byte that IRC ends lines with.
-        .filter(|encoding| encoding.is_ascii_compatible());
+        // In UTF-16 a line's end is not the byte that IRC ends lines with; the last one is nobody's alphabet.
+        .filter(|&encoding| encoding.is_ascii_compatible() || encoding == encoding_rs::ISO_2022_JP)
+        .filter(|&encoding| encoding != encoding_rs::X_USER_DEFINED);
     found.unwrap_or_else(|| {
         if !resolver.report.knows(path) {
             resolver.report.add(

@@ -324,7 +324,8 @@ pub const KEYS: &[Key] = &[
         "networks.*.charset",
         Kind::Text,
         Default::Is("windows-1252"),
-        "How to read lines that are not UTF-8, as a label of the Encoding Standard.",
+        "How to read what is not UTF-8, as a label of the Encoding Standard. Users choose another with `charset`, and \
+         then write in it.",
     ),
     section(
         "networks.*.flood",

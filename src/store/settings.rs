@@ -114,6 +114,16 @@ settings! {
         key: "capabilities", meaning: "capabilities to ask the server for besides the usual, and to do without",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
     };
+    /// In which charset is read and written what is not UTF-8.
+    CHARSET = {
+        key: "charset", meaning: "the charset that is spoken besides UTF-8; by default as the configuration says",
+        scopes: &[Scope::Buffer, Scope::Session], setter: Setter::Owner, secret: false,
+    };
+    /// In which charset the server writes a conversation's name.
+    NAME_CHARSET = {
+        key: "name-charset", meaning: "the charset in which the server has last written the name",
+        scopes: &[Scope::Buffer], setter: Setter::Owner, secret: false,
+    };
     /// How long history is kept.
     HISTORY = {
         key: "history", meaning: "how long what is said is kept; by default as the configuration says",
@@ -171,6 +181,22 @@ impl Store {
         };
         let text = String::from_utf8(plain).map_err(|_| StoreError::Sealed)?;
         Ok(Some(Value(text.into())))
+    }
+
+    /// The values of a setting that is no secret in all buffers of a session.
+    pub async fn buffer_settings(
+        &self,
+        setting: &Setting,
+        session: i64,
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        const SQL: &str = "SELECT buffer.id, setting.value FROM buffer
+            JOIN setting ON setting.scope = 'buffer' AND setting.scope_id = CAST(buffer.id AS TEXT)
+            WHERE buffer.session = $1 AND setting.key = $2 ORDER BY buffer.id";
+        debug_assert!(!setting.secret, "{} is sealed", setting.key);
+        let rows: Vec<(i64, Vec<u8>)> =
+            on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).bind(setting.key).fetch_all(p).await)?;
+        let read = |(buffer, value)| Ok((buffer, String::from_utf8(value).map_err(|_| StoreError::Sealed)?));
+        rows.into_iter().map(read).collect()
     }
 
     /// Sets a setting in one scope, or removes it there.

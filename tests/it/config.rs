@@ -300,6 +300,11 @@ fn the_smallest_file_is_complete_with_the_defaults() {
     "line 3: networks.libera.charset: it must be the label of an encoding that contains ASCII, such as utf-8, \
      windows-1252 or koi8-r"
 )]
+#[case::charset_of_nobody(
+    "networks:\n  libera:\n    charset: x-user-defined\n",
+    "line 3: networks.libera.charset: it must be the label of an encoding that contains ASCII, such as utf-8, \
+     windows-1252 or koi8-r"
+)]
 #[case::nick_template(
     "networks:\n  libera:\n    nick: alice\n",
     "line 3: networks.libera.nick: it must have {localpart}, so that different things get different names"

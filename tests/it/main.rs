@@ -4,6 +4,7 @@
 mod architecture;
 mod capabilities;
 mod channels;
+mod charsets;
 mod cli;
 mod commands;
 mod config;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::content;
 use super::Actor;
+use super::charset::ChosenCharsets;
 use super::people::Presence;
 use crate::names::{CaseMap, CaseMapping, Channel, Key};
 use crate::store::{Buffer, BufferKind, Store, StoreError};
@@ -41,11 +42,13 @@ pub(super) struct Buffers {
     by_name: CaseMap<usize>,
     /// Matrix ids of rooms, as they became known: never more than there are buffers.
     by_room_id: HashMap<Box<str>, usize>,
+    pub(super) charsets: ChosenCharsets,
 }
 
 impl Buffers {
     pub(super) async fn load(store: &Store, session: i64) -> Result<Self, StoreError> {
-        let mut buffers = Self::default();
+        let charsets = ChosenCharsets::load(store, session).await?;
+        let mut buffers = Self { charsets, ..Self::default() };
         let seen_at = store.seen_at(session).await?;
         for row in store.buffers(session).await? {
             let room = row.room;
@@ -196,6 +199,7 @@ impl Actor {
         if self.ghosts.mapping() != mapping {
             self.ghosts = CaseMap::new(mapping);
         }
+        self.apply_charsets();
     }
 
     /// The channels that the user wants to be in, those first where something was said last, with their keys.
@@ -239,6 +243,7 @@ impl Actor {
         let folded = self.buffers.mapping().fold(channel);
         self.bridge.store.rename_buffer(id, channel, &folded).await?;
         self.buffers.rename(place, channel, folded);
+        self.apply_charsets();
         if self.is_shown(place) {
             let room = self.buffers.get(place).row.room;
             let name = json!({ "name": format!("{channel} ({})", self.network.name) });

@@ -196,6 +196,7 @@ impl Actor {
         self.last_reason = None;
         self.told.clear();
         self.follow_casemapping();
+        self.tell_of_utf8_only();
         self.buffers.iter_mut().for_each(|buffer| buffer.parting = false);
         let keeps_history = self.link.as_ref().is_some_and(|link| link.session.has_history());
         let now = self.now();
@@ -242,6 +243,7 @@ impl Actor {
         };
         let buffer = self.buffers.get_mut(place);
         (buffer.parting, buffer.refused) = (is_leaving, None);
+        self.keep_name_charset(place).await?;
         self.end_gap(place).await?;
         // The room comes into being although nobody speaks yet.
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
@@ -309,6 +311,7 @@ impl Actor {
                         return Ok(());
                     }
                 };
+                self.keep_name_charset(place).await?;
                 self.show_in_turn(place, line, None).await
             }
             MessageTarget::Other(nick) => match self.buffers.find(&nick) {

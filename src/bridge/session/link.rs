@@ -237,6 +237,7 @@ impl Actor {
                     turn,
                     _ident: ident,
                 });
+                self.apply_charsets();
                 self.warn_of_certificate(certificate_ends_at);
                 Ok(())
             }

@@ -53,8 +53,13 @@ impl Actor {
             Refusal::asked(format!("{target} or the text can't be sent: {error}."))
         };
         let parsed = Target::typed(target, link.session.isupport()).map_err(|error| unsendable(&error))?;
+        let (text, lost) = link.as_written(target, text);
+        let said = match link.lacking(target, lost) {
+            Some(lacking) => format!("{said} But {lacking}."),
+            None => said,
+        };
         let mut open = Vec::new();
-        for piece in split_line(text, &link.limit(target, MessageKind::Privmsg)) {
+        for piece in split_line(&text, &link.limit(target, MessageKind::Privmsg)) {
             let id = MessageId(self.outbound.next_id);
             let message = OutgoingMessage {
                 id,

@@ -437,7 +437,8 @@ impl Actor {
         let kind = speech.kind;
         let name = self.buffers.get(place).row.name.clone();
         let limit = link.limit(&name, kind.into());
-        let pieces = pieces_of(&speech.text, &limit);
+        let (text, lost) = link.as_written(&name, &speech.text);
+        let pieces = pieces_of(&text, &limit);
         if pieces.len() > MOST_LINES {
             let reason = format!(
                 "was not sent: it would be {} lines on IRC, and {MOST_LINES} are the most that people there bear.",
@@ -448,7 +449,7 @@ impl Actor {
         }
         let limits = link.session.multiline().filter(|_| kind == Kind::Privmsg && pieces.len() > 1);
         let messages = match limits {
-            Some(limits) => long::messages_of(&speech.text, &limit, limits),
+            Some(limits) => long::messages_of(&text, &limit, limits),
             None => (0..).zip(pieces).collect(),
         };
         let cause: Arc<str> = stored.event_id.as_str().into();
@@ -457,6 +458,9 @@ impl Actor {
         if messages.is_empty() {
             // Nothing to say is said at once.
             self.drop_progress(place, &cause);
+        }
+        if !kept {
+            self.tell_of_lost(place, about, lost);
         }
         for (number, text) in messages {
             // Its first line answers; the others go with it.
@@ -470,9 +474,11 @@ impl Actor {
     }
 
     /// Hands one line to the session.
-    pub(super) fn queue_line(&mut self, place: usize, line: LineReference, is_stored: bool) {
+    pub(super) fn queue_line(&mut self, place: usize, mut line: LineReference, is_stored: bool) {
         let name = &self.buffers.get(place).row.name;
         let Some(link) = &mut self.link else { return };
+        // It will come back so, and be known by that.
+        line.payload.text = link.as_written(name, &line.payload.text).0;
         let limit = link.limit(name, line.payload.kind.into());
         let wire = long::wire(&line.payload, &limit, link.session.multiline());
         if matches!(wire, Wire::Apart) {

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
+use super::charset::CharsetChange;
 use super::credentials::{CertificateRequest, LoginRequest};
 use super::loose::Reply;
 use super::{Actor, SessionHandle, WishChange, wording};
@@ -81,6 +82,13 @@ pub enum Request {
     Login(LoginRequest),
     /// See, make, take or forget the certificate to log in with.
     Certificate(CertificateRequest),
+    /// See or change in which charset a conversation is read and written.
+    Charset {
+        /// Its name; none means the network.
+        name: Option<String>,
+        /// What.
+        change: CharsetChange,
+    },
     /// See which capabilities are in force, or change which are asked for.
     Capabilities(WishChange),
 }
@@ -174,6 +182,7 @@ impl Actor {
             Request::Sasl(login) => self.sasl(login).await.into(),
             Request::Login(request) => self.login(request).await.into(),
             Request::Certificate(request) => self.certificate(request).await.into(),
+            Request::Charset { name, change } => self.charset(name.as_deref(), change).await.into(),
             Request::Capabilities(change) => self.capabilities(change).await.into(),
         }
     }

@@ -130,8 +130,9 @@ impl Charsets {
             && self.writing_names() == UTF_8
     }
 
-    /// Reads a line, without its end. What no line may hold is left out; nothing where that leaves nothing.
+    /// Reads a line, with its end or without. What no line may hold is left out; nothing where that leaves nothing.
     pub fn read(&mut self, line: &[u8]) -> Option<String> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         let text = match std::str::from_utf8(line) {
             Ok(text) if self.is_read_as_it_is(text) => text.replace(['\r', '\n', '\0'], ""),
             _ => self.read_parts(line),

@@ -7,6 +7,7 @@
 //! 421.
 //! People ([`Person`]) are clients whose lines come from the test: the same code handles them.
 
+mod bytes;
 mod channels;
 mod commands;
 mod connection;
@@ -25,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::bytes::text_of;
 use self::connection::Out;
 use self::network::{Hearing, Network};
 pub(crate) use self::person::{Heard, Person};

@@ -115,7 +115,7 @@ fn a_server_that_takes_only_utf_8_gets_nothing_else_and_is_read_all_the_same() {
 #[test]
 fn the_last_charset_of_a_name_is_the_one_that_it_is_written_in() {
     let mut charsets = charsets("koi8-r read");
-    read(&mut charsets, b":a JOIN #\xc1");
+    assert_eq!(read(&mut charsets, b":a JOIN #\xc1\r"), ":a JOIN #а");
     assert_eq!(charsets.charset_of_name("#а"), Some(KOI8_R));
     assert_eq!(written(&charsets, "PRIVMSG @#а :а"), b"PRIVMSG @#\xc1 :\xd0\xb0");
     read(&mut charsets, ":a JOIN #а".as_bytes());

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::super::clock;
+use super::bytes;
 use super::channels::Channel;
 use super::connection::Out;
 use super::history::Said;
@@ -19,7 +20,7 @@ use super::{Heard, Options, Received};
 pub(super) type ClientId = u64;
 
 /// Bytes of a line, CR LF included, tags not (Modern IRC, "Message Format").
-const LONGEST_LINE: usize = 512;
+pub(super) const LONGEST_LINE: usize = 512;
 
 /// Who hears whom of a client and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,7 +227,7 @@ impl Network {
             self.received.push(Received { nick: client.nick().to_owned(), bytes: bytes.to_vec() });
         }
         if client.hearing != Hearing::None {
-            self.handle(id, &String::from_utf8_lossy(bytes));
+            self.handle(id, &bytes::text_of(bytes));
         }
     }
 
@@ -393,7 +394,7 @@ impl Network {
             prefix.push(format!("account={account}"));
         }
         let mut body = format!(":{source} {line}");
-        body.truncate(body.floor_char_boundary(LONGEST_LINE - 2));
+        bytes::cut(&mut body);
         let reply = Reply { tags: prefix, body };
         match &mut self.answer {
             Some(answer) if answer.to == to => answer.replies.push(reply),
@@ -405,7 +406,7 @@ impl Network {
     pub(super) fn send(&self, to: ClientId, reply: &Reply) {
         let client = self.clients.get(&to).filter(|client| client.hearing == Hearing::Both);
         if let Some(out) = client.and_then(|client| client.out.as_ref()) {
-            drop(out.send(Out::Bytes(reply.text().into_bytes())));
+            drop(out.send(Out::Bytes(bytes::bytes_of(&reply.text()))));
         }
     }
 

@@ -166,6 +166,33 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_line_is_read_however_it_comes() {
+        let long = "x".repeat(LONGEST_LINE);
+        let (first, last) = long.as_bytes().split_at(9000);
+        for chunks in
+            [&[long.as_bytes(), b"\nA\n"][..], &[first, last, b"\n", b"A\n"], &[first, last, b"\nA\n"]]
+        {
+            let mut codec = codec();
+            assert_eq!(lines_of(&mut codec, chunks), [long.as_str(), "A"]);
+            assert_eq!((codec.skipped(), codec.held()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn invariant_9_lines_that_are_too_long_one_after_the_other_are_each_skipped_whole() {
+        let long = [vec![0xe9; LONGEST_LINE + 7], b"PRIVMSG #a :hidden\r\n".to_vec()].concat();
+        for cut in [1, 7, LONGEST_LINE, LONGEST_LINE + 9] {
+            let mut codec = codec();
+            let mut lines = Vec::new();
+            for chunk in [&long[..], &long[..], b"A\n"].concat().chunks(cut) {
+                codec.feed(chunk, usize::MAX, &mut lines);
+                assert!(codec.held() <= LONGEST_LINE);
+            }
+            assert_eq!((lines, codec.skipped()), (vec!["A".to_owned()], 2), "in pieces of {cut}");
+        }
+    }
+
+    #[test]
     fn invariant_9_a_line_of_a_gigabyte_holds_no_memory() {
         let mut codec = codec();
         let chunk = vec![b'x'; 1 << 20];

@@ -1,7 +1,10 @@
 //! Charsets besides UTF-8: chosen by the user, in both directions, and names that come and go as the same bytes.
 
 use encoding_rs::KOI8_R;
+use proptest::prelude::*;
 use rstest::rstest;
+use towline::format::{Limit, split_line};
+use towline::irc::charset::{Charset, as_written, length};
 
 use crate::support::bridge::World;
 use crate::support::homeserver::TestUser;
@@ -85,15 +88,15 @@ async fn a_channel_in_koi8_r_is_read_and_written_in_it(#[case] options: Options)
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_counts_as_the_bytes_that_it_has_on_the_wire() {
     let (world, alice, bob, room) = alice_and_bob(Options::default()).await;
-    let text = "слово ".repeat(65);
-    alice.send_text(&room, text.trim());
-    bob.wait_message(|one| one.text().ends_with("слово")).await;
+    let text = "слово ".repeat(65) + "конец";
+    alice.send_text(&room, &text);
+    bob.wait_message(|one| one.text().ends_with("конец")).await;
     let lines = || bob.messages("#rust").len();
     assert_eq!(lines(), 2);
     alice.send_text(&room, "!irc charset koi8-r");
     world.homeserver.wait_event(&room, |event| event.body().contains("KOI8-R is written")).await;
-    alice.send_text(&room, text.trim());
-    bob.wait_text(&koi8(text.trim())).await;
+    alice.send_text(&room, &text);
+    bob.wait_text(&koi8(&text)).await;
     assert_eq!(lines(), 3);
     let longest = world.ircd.lines().iter().map(|line| line.bytes.len()).max();
     assert!(longest < Some(510), "{longest:?}");
@@ -186,6 +189,27 @@ async fn a_server_that_takes_only_utf_8_gets_nothing_else() {
     let network = world.homeserver.wait_room_named("FakeNet").await;
     let told = |body: &str| body.contains("FakeNet takes nothing but UTF-8: what you say is written so");
     world.homeserver.wait_event(&network, |event| told(event.body())).await;
+}
+
+proptest! {
+    #[test]
+    fn pieces_fit_in_every_charset_and_none_divides_a_character(
+        text in "(日本語|привет|é|ｱ|👋|안녕|[a-z ]|\u{2}|\u{f}|\u{3}0[0-9]){1,80}",
+        label in prop::sample::select(vec![
+            "utf-8", "koi8-r", "windows-1251", "iso-8859-15", "iso-2022-jp", "shift_jis", "euc-kr", "big5", "gb18030",
+        ]),
+        bytes in 40_usize..90,
+    ) {
+        let encoding = label.parse::<Charset>().unwrap().encoding();
+        let (text, _) = as_written(encoding, &text);
+        let pieces = split_line(&text, &Limit::new(bytes, move |text| length(encoding, text)));
+        for piece in &pieces {
+            prop_assert!(length(encoding, piece) <= bytes, "{piece:?}");
+            prop_assert_eq!(as_written(encoding, piece), (piece.clone(), 0), "it is read as it was meant");
+        }
+        let visible = |text: &str| towline::format::strip_irc(text).replace(' ', "");
+        prop_assert_eq!(pieces.iter().map(|piece| visible(piece)).collect::<String>(), visible(&text));
+    }
 }
 
 #[rstest]

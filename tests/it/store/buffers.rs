@@ -1,6 +1,7 @@
 //! Channels under another name, and in which something was said last.
 
-use secrecy::ExposeSecret;
+use secrecy::ExposeSecret as _;
+use towline::store::settings::{self, Scope};
 use towline::store::{BufferKind, HistoryLine, Incoming, NewBuffer, NewOutbox};
 
 use super::{NOW, Raw, Set, line, message};
@@ -45,9 +46,29 @@ async fn a_key_that_does_not_open_is_no_key_and_keeps_no_channel_away() {
     raw.execute("UPDATE buffer SET key = (SELECT key FROM buffer WHERE name = '#b') WHERE name = '#a'").await;
     let buffers = set.store.buffers(set.session.id).await.unwrap();
     let keys: Vec<_> =
-        buffers.iter().map(|buffer| buffer.key.as_ref().map(ExposeSecret::expose_secret)).collect();
+        buffers.iter().map(|buffer| buffer.key.as_ref().map(|key| key.expose_secret())).collect();
     assert_eq!(keys, [None, Some("abracadabra")]);
     set.store.rename_buffer(buffers[0].id, "#c", "#c").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_set_for_the_buffers_of_a_session_is_read_at_once() {
+    let set = Set::new().await;
+    let mut ids = Vec::new();
+    for name in ["#a", "#b", "#c"] {
+        ids.push(set.store.open_buffer(set.buffer(BufferKind::Channel, name)).await.unwrap().id);
+    }
+    for (setting, buffer, value) in [
+        (&settings::CHARSET, ids[0], "KOI8-R"),
+        (&settings::CHARSET, ids[2], "windows-1251 read"),
+        (&settings::NAME_CHARSET, ids[1], "UTF-8"),
+    ] {
+        set.store.set_setting(setting, Scope::Buffer, buffer, Some(value)).await.unwrap();
+    }
+    set.store.set_setting(&settings::CHARSET, Scope::Session, ids[1], Some("big5")).await.unwrap();
+    let read = set.store.buffer_settings(&settings::CHARSET, set.session.id).await.unwrap();
+    assert_eq!(read, [(ids[0], "KOI8-R".to_owned()), (ids[2], "windows-1251 read".to_owned())]);
+    assert_eq!(set.store.buffer_settings(&settings::CHARSET, 999).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@
 //!
 //! A name goes back as the bytes that it came in: what was read otherwise than it would be written is remembered.
 //!
-//! Invariant 9: only names that differ are remembered, and so many of them ([`MOST_NAMES`]).
+//! Invariant 9: only names that differ are remembered, and so many of them ([`MOST_NAMES`]), none longer than servers
+//! take.
 
 use std::collections::HashMap;
 
@@ -20,6 +21,9 @@ use crate::names::CaseMap;
 
 /// Names that are remembered for the charset in which they came: twice so many at most.
 const MOST_NAMES: usize = 512;
+
+/// No name that a server takes is longer; a hostile one could have us remember lines.
+const LONGEST_NAME: usize = 400;
 
 type Names = HashMap<Box<str>, &'static Encoding>;
 
@@ -196,7 +200,7 @@ impl Charsets {
     }
 
     fn note(&mut self, name: &str, encoding: &'static Encoding) {
-        if name.is_ascii() {
+        if name.is_ascii() || name.len() > LONGEST_NAME {
             return;
         }
         if encoding == self.writing_names() {

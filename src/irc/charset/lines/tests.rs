@@ -146,6 +146,13 @@ fn invariant_9_so_many_names_are_remembered_and_the_latest_are() {
     }
 }
 
+#[test]
+fn invariant_9_what_is_too_long_to_be_a_name_is_not_remembered() {
+    let mut charsets = charsets("");
+    read(&mut charsets, &[b":a JOIN #", &[0xe9; LONGEST_NAME][..]].concat());
+    assert_eq!(charsets.lately.len(), 0);
+}
+
 proptest! {
     #[test]
     fn whatever_bytes_a_name_has_it_goes_back_as_them(

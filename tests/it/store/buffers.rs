@@ -1,6 +1,6 @@
 //! Channels under another name, and in which something was said last.
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use towline::store::settings::{self, Scope};
 use towline::store::{BufferKind, HistoryLine, Incoming, NewBuffer, NewOutbox};
 
@@ -46,7 +46,7 @@ async fn a_key_that_does_not_open_is_no_key_and_keeps_no_channel_away() {
     raw.execute("UPDATE buffer SET key = (SELECT key FROM buffer WHERE name = '#b') WHERE name = '#a'").await;
     let buffers = set.store.buffers(set.session.id).await.unwrap();
     let keys: Vec<_> =
-        buffers.iter().map(|buffer| buffer.key.as_ref().map(|key| key.expose_secret())).collect();
+        buffers.iter().map(|buffer| buffer.key.as_ref().map(ExposeSecret::expose_secret)).collect();
     assert_eq!(keys, [None, Some("abracadabra")]);
     set.store.rename_buffer(buffers[0].id, "#c", "#c").await.unwrap();
 }

@@ -72,6 +72,11 @@ impl Load {
         crowded
     }
 
+    /// Whether a room has so much waiting that what nobody waits for is better left out: lines have more of the space.
+    fn is_busy(&self, room: i64, limit: i64) -> bool {
+        self.rooms().get(&room).is_some_and(|load| load.waiting >= limit / 2)
+    }
+
     /// These requests are stored, or folded.
     fn added(&self, new: &BTreeMap<i64, i64>, folded: &BTreeMap<i64, i64>) {
         let mut rooms = self.rooms();
@@ -184,6 +189,12 @@ fn with_commas(number: i64) -> String {
 }
 
 impl Bridge {
+    /// Whether a room takes a reaction: those that it doesn't are shown nowhere. Taking one back always has its place,
+    /// since only what was taken can be taken back.
+    pub(in crate::bridge) fn takes_reactions(&self, room: i64) -> bool {
+        !self.load.is_busy(room, i64::from(self.config.limits.outbox))
+    }
+
     /// Commits requests that belong to no session's reading. They are counted like all others: a room that has less
     /// waiting than was thought is asked about, and one that has more would grow beyond its bound.
     pub(in crate::bridge) async fn enqueue(&self, rows: Vec<NewOutbox>) -> Result<(), StoreError> {
@@ -323,6 +334,18 @@ mod tests {
         assert_eq!(load.crowded(&one, 10), [(1, 0)].into());
         load.done(1, 5);
         assert_eq!(load.crowded(&one, 10), [(1, 5)].into(), "until the lane has looked");
+    }
+
+    #[test]
+    fn half_of_the_space_is_for_lines_alone() {
+        let load = Load::default();
+        assert!(!load.is_busy(1, 10));
+        load.begin(&[(1, 4)], &[]);
+        assert!(!load.is_busy(1, 10));
+        load.added(&count(&[answer()]), &BTreeMap::new());
+        assert!(load.is_busy(1, 10));
+        load.done(1, 1);
+        assert!(!load.is_busy(1, 10));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! A reaction is remembered by message, nick and key, so that it can be taken back on either side and one that comes
 //! twice is shown once, the server's echo of the user's own among them. Nobody waits for a reaction: where it can't go
-//! now, it does not go.
+//! now, it does not go, and a room with much waiting has none added (invariant 9).
 //!
 //! Spec: `IRCv3` "react" and "unreact" (drafts); Matrix "Event annotations and reactions".
 
@@ -46,6 +46,7 @@ impl Actor {
                 self.incoming.outbox.push(content::unreact_row(room, &sender, &txn_id));
             }
         } else if known.is_none()
+            && self.bridge.takes_reactions(room)
             && let Some(event) = self.event_of(place, &line).await?
         {
             let reaction = content::reaction_to(room, &sender, &event, &key);

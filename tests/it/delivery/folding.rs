@@ -2,6 +2,7 @@
 
 use super::Talk;
 use crate::support::bridge::World;
+use crate::support::ircd::Options;
 
 async fn small_talk() -> Talk {
     Talk::begin_in(World::builder().config("limits: { outbox: 100 }\n").start().await).await
@@ -91,4 +92,31 @@ async fn what_was_folded_is_told_after_a_restart() {
     talk.world.homeserver.wait_event(&talk.room, |event| event.body().starts_with("51 lines ")).await;
     talk.world.wait_outbox_empty().await;
     assert_eq!(notices(&talk).len(), 1);
+}
+
+/// Before, each of them had its place, and took those of lines.
+#[tokio::test(flavor = "multi_thread")]
+async fn reactions_never_fill_a_room() {
+    let world = World::builder().config("limits: { outbox: 100 }\n").ircd(Options::with_history());
+    let talk = Talk::begin_in(world.start().await).await;
+    talk.world.wait_outbox_empty().await;
+    let msgid = talk.world.ircd.wait_msgid("hello").await;
+    talk.hold_back("first", || {
+        for _ in 0..100 {
+            talk.bob.raw_line(&format!("@+draft/reply={msgid};+draft/react=x TAGMSG #rust"));
+            talk.bob.raw_line(&format!("@+draft/reply={msgid};+draft/unreact=x TAGMSG #rust"));
+        }
+        (0..100).for_each(|number| {
+            talk.bob.raw_line(&format!("@+draft/reply={msgid};+draft/react=x{number} TAGMSG #rust"));
+        });
+        talk.say("line", 40);
+    })
+    .await;
+    let waiting = "SELECT CAST(COUNT(*) AS TEXT) FROM outbox JOIN room ON room.id = outbox.room
+        WHERE state = 'queued' AND room.kind = 'private' AND outbox.kind <> 'message'";
+    let waiting: usize = talk.world.database().texts(waiting).await[0].parse().unwrap();
+    assert!((40..=51).contains(&waiting), "{waiting}");
+    talk.world.homeserver.faults().clear();
+    talk.heard("line", 40).await;
+    assert_eq!(notices(&talk), []);
 }

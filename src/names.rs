@@ -240,9 +240,11 @@ impl CaseMapping {
     }
 }
 
-/// Whether a nick is one of the usual names of a network's services. What is said with them is never kept.
-pub fn is_service(nick: &str) -> bool {
-    const SERVICES: [&str; 20] = [
+/// Whether a nick is one of the usual names of a network's services. What is said with them is never kept. The network
+/// goes by any of the names that are known for it: on others the short nicks are people's.
+pub fn is_service(nick: &str, networks: &[&str]) -> bool {
+    const OF_ONE_NETWORK: [(&str, &str); 3] = [("q", "quakenet"), ("l", "quakenet"), ("x", "undernet")];
+    const SERVICES: [&str; 17] = [
         "nickserv",
         "chanserv",
         "memoserv",
@@ -260,11 +262,11 @@ pub fn is_service(nick: &str) -> bool {
         "userserv",
         "spamserv",
         "opserv",
-        "q",
-        "x",
-        "l",
     ];
-    SERVICES.contains(&nick.to_ascii_lowercase().as_str())
+    let is_of_network = |(service, network): &(&str, &str)| {
+        nick.eq_ignore_ascii_case(service) && networks.iter().any(|one| one.eq_ignore_ascii_case(network))
+    };
+    SERVICES.contains(&nick.to_ascii_lowercase().as_str()) || OF_ONE_NETWORK.iter().any(is_of_network)
 }
 
 /// A map whose keys are IRC names: equal under the network's casemapping, equal in the map. Iterates in folded order.
@@ -374,6 +376,22 @@ impl<V> CaseMap<V> {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case::everywhere("NickServ", &["fake"], true)]
+    #[case::a_person("x", &["libera", "Libera.Chat"], false)]
+    #[case::another_networks("q", &["undernet"], false)]
+    #[case::by_the_slug("Q", &["quakenet"], true)]
+    #[case::by_the_name("l", &["u1-mine", "QuakeNet"], true)]
+    #[case::as_the_server_says("X", &["u2-mine", "Mine", "UnderNet"], true)]
+    #[case::nobody("", &[""], false)]
+    fn short_nicks_are_services_on_their_own_networks_only(
+        #[case] nick: &str,
+        #[case] networks: &[&str],
+        #[case] expected: bool,
+    ) {
+        assert_eq!(is_service(nick, networks), expected);
+    }
 
     #[rstest]
     #[case::ascii_letters(CaseMapping::Ascii, "FooBar", "foobar", true)]

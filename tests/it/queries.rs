@@ -237,3 +237,13 @@ async fn who_left_a_query_is_invited_again_by_its_next_message() {
     world.homeserver.wait_member(&room, alice.id(), "invite").await;
     assert_eq!(world.homeserver.wait_invite(alice.id()).await, room, "it is the same room");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_short_nick_is_a_person_where_no_service_has_it() {
+    let world = World::start().await;
+    let x = world.ircd.person("x");
+    let (alice, _, _) = world.connected_user("alice").await;
+    x.say("alice", "hello from a person");
+    let query = world.homeserver.wait_invite(alice.id()).await;
+    world.homeserver.wait_message(&query, "hello from a person").await;
+}

@@ -434,7 +434,7 @@ impl Actor {
     fn nicks_of(&self, targets: Vec<(String, i64)>) -> Vec<String> {
         let is_nick = |name: &String| {
             let is_channel = self.link.as_ref().is_some_and(|link| link.session.isupport().is_channel(name));
-            !is_channel && !wording::is_service(name) && Nick::new(name).is_ok()
+            !is_channel && !self.is_service(name) && Nick::new(name).is_ok()
         };
         targets.into_iter().map(|(name, _)| name).filter(is_nick).take(MOST_CONVERSATIONS).collect()
     }

@@ -11,6 +11,7 @@ use crate::irc::session::{
     Event, IncomingKind, MOST_LOSSES, MessageTags, MessageTarget, Origin, PersonNews, ServerMessageKind,
 };
 use crate::irc::wire::Source;
+use crate::names::is_service;
 use crate::store::{BufferKind, Direction, HistoryLine, NewOutbox, StoreError, Told};
 
 /// Queries that may open by themselves: beyond it, what strangers say stands in the network room.
@@ -329,8 +330,14 @@ impl Actor {
     /// Whether a line to or from somebody without a room opens one: a notice does not, and neither do services.
     fn is_conversation(&self, line: &Line, nick: &str) -> bool {
         matches!(line.kind, IncomingKind::Privmsg | IncomingKind::Action)
-            && !wording::is_service(nick)
+            && !self.is_service(nick)
             && self.has_room_for_query()
+    }
+
+    /// Whether a nick is one of this network's services.
+    pub(super) fn is_service(&self, nick: &str) -> bool {
+        let named = self.link.as_ref().and_then(|link| link.session.isupport().get("NETWORK"));
+        is_service(nick, &[&self.row.network, &self.network.name, named.unwrap_or_default()])
     }
 
     /// Whether one more query may be opened by what somebody says.
@@ -419,7 +426,7 @@ impl Actor {
         } else {
             self.ghost(&line.from.nick).await?
         };
-        let is_private = is_query && wording::is_service(&self.buffers.get(place).row.name);
+        let is_private = is_query && self.is_service(&self.buffers.get(place).row.name);
         let ts = line.time.filter(|_| is_missed);
         let history = (!is_private).then(|| HistoryLine {
             buffer: self.buffers.get(place).row.id,

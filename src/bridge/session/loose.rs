@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 use super::super::{Outcome, Refusal};
+use super::Actor;
 use super::requests::not_connected;
-use super::{Actor, wording};
 use crate::format::{RichText, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, State, Target};
 use crate::store::{Direction, HistoryLine};
@@ -126,7 +126,7 @@ impl Actor {
         let mut lines =
             self.outbound.loose.iter().flat_map(|loose| loose.open.iter().map(move |line| (loose, line)));
         let (loose, (_, text)) = lines.find(|(_, (open, _))| *open == id)?;
-        let is_kept = loose.kept.contains(&id) || wording::is_service(&loose.target);
+        let is_kept = loose.kept.contains(&id) || self.is_service(&loose.target);
         let place = self.buffers.find(&loose.target).filter(|_| !is_kept)?;
         Some(HistoryLine {
             buffer: self.buffers.get(place).row.id,

@@ -14,8 +14,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Actor, wording};
-use crate::names::{CaseMap, CaseMapping};
+use super::Actor;
+use crate::names::{CaseMap, CaseMapping, is_service};
 
 /// Nobody more has gone for so long: that was the split.
 const QUIET: Duration = Duration::from_secs(10);
@@ -67,7 +67,7 @@ impl Crowd {
         }
         self.count += 1;
         self.last = now;
-        self.services |= wording::is_service(nick);
+        self.services |= is_service(nick, &[]);
     }
 
     /// `alice, bob and 40 others are`.

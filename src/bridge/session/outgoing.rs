@@ -15,7 +15,7 @@ use super::super::desk::is_room_command;
 use super::long::Wire;
 use super::loose::Loose;
 use super::prompts::Uncertain;
-use super::{Actor, long, wording};
+use super::{Actor, long};
 use crate::format::{Limit, lines_of, may_hold_password_for_service, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, Target};
 use crate::matrix::event::{Content, Event, Message};
@@ -341,7 +341,7 @@ impl Actor {
         message: &Message,
     ) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
-        if wording::is_service(&row.name) && may_hold_password_for_service(&message.body) {
+        if self.is_service(&row.name) && may_hold_password_for_service(&message.body) {
             let redaction =
                 content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
             self.incoming.outbox.push(redaction);
@@ -559,7 +559,7 @@ impl Actor {
             return;
         };
         let (Some(place), Some(link)) = (self.buffers.find_id(line.buffer), &self.link) else { return };
-        if wording::is_service(&self.buffers.get(place).row.name) {
+        if self.is_service(&self.buffers.get(place).row.name) {
             return;
         }
         let kept = HistoryLine {

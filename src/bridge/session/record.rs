@@ -3,7 +3,7 @@
 //!
 //! Talk itself is kept where it is shown (`incoming`, `outgoing`). Conversations with services are never kept.
 
-use super::{Actor, wording};
+use super::Actor;
 use crate::irc::session::Event;
 use crate::irc::wire::Source;
 use crate::store::{BufferKind, Direction, HistoryLine};
@@ -80,7 +80,7 @@ impl Actor {
         for name in places {
             let Some(place) = self.buffers.find(&name) else { continue };
             let row = &self.buffers.get(place).row;
-            if row.kind == BufferKind::Query && wording::is_service(&row.name) {
+            if row.kind == BufferKind::Query && self.is_service(&row.name) {
                 continue;
             }
             self.incoming.keep(HistoryLine {

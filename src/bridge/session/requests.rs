@@ -341,7 +341,7 @@ impl Actor {
                     Err(refusal) => return Reply::Now(Err(refusal)),
                 };
                 // What services are told may be a password.
-                if !wording::is_service(nick.as_str()) {
+                if !self.is_service(nick.as_str()) {
                     let quoted = format!("(you) {text}");
                     self.tell_buffer(place, &quoted);
                 }

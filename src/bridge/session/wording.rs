@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use crate::format::RichText;
 use crate::irc::session::{Obstacle, Retry, Standing, Trigger};
-pub(super) use crate::names::is_service;
 use crate::names::{CaseMapping, Nick};
 
 /// A duration as people say it.

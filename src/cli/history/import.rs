@@ -91,7 +91,7 @@ async fn read_all(
     let mut progress = Progress::new("read");
     for (name, logs) in logs {
         // What was said to services is never kept.
-        if is_service(&name) {
+        if is_service(&name, &names) {
             writeln!(output, "{name}: left out, since it is a conversation with services")
                 .map_err(unwritten)?;
             continue;

@@ -4,7 +4,9 @@
 //! can ask about it: the answer needs both addresses and both ports, so nobody can find out who is connected where. A
 //! connection is known from before its TLS handshake, during which servers ask, until its [`Entry`] is dropped.
 //!
-//! Invariant 9: a query is one short line, takes a few seconds at most, and few are answered at once.
+//! Invariant 9: a query is one short line, takes a few seconds at most, and few are answered at once: of those who have
+//! a connection with us, and of each of them. Whoever else connects is not listened to, so that they can't keep the
+//! servers' queries away.
 //!
 //! Spec: RFC 1413. The system's name is `UNKNOWN`: some servers do not believe a user of `OTHER`.
 
@@ -26,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 /// Queries that are answered at once; who comes beyond is not.
 const AT_ONCE: usize = 64;
+/// The same for those of one address.
+const AT_ONCE_OF_ONE: usize = 16;
 /// After the system has refused a connection, for lack of descriptors, say.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Servers read no longer ones.
@@ -36,18 +40,57 @@ type Pair = (SocketAddr, SocketAddr);
 
 /// Which connection is whose; clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Ident(Arc<Mutex<HashMap<Pair, String>>>);
+pub struct Ident(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    connections: HashMap<Pair, Connection>,
+    /// Entries that were ever made.
+    made: u64,
+    /// Queries that are being answered, by who asks.
+    asking: HashMap<IpAddr, usize>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    /// The entry that it is kept by.
+    number: u64,
+    username: String,
+}
 
 /// A connection that servers can ask about, until this is dropped.
 #[derive(Debug)]
 pub struct Entry {
     ident: Ident,
     pair: Pair,
+    number: u64,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.ident.lock().remove(&self.pair);
+        let mut state = self.ident.lock();
+        // The system may have given the same port to another connection before this one is wholly over.
+        if state.connections.get(&self.pair).is_some_and(|one| one.number == self.number) {
+            state.connections.remove(&self.pair);
+        }
+    }
+}
+
+/// A query that is being answered.
+struct Asking {
+    ident: Ident,
+    source: IpAddr,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let mut state = self.ident.lock();
+        if let Some(count) = state.asking.get_mut(&self.source) {
+            *count -= 1;
+            if *count == 0 {
+                state.asking.remove(&self.source);
+            }
+        }
     }
 }
 
@@ -55,27 +98,52 @@ impl Ident {
     /// The connection between these addresses is this user's.
     pub fn register(&self, local: SocketAddr, remote: SocketAddr, username: &str) -> Entry {
         let pair = (canonical(local), canonical(remote));
-        self.lock().insert(pair, sendable(username));
-        Entry { ident: self.clone(), pair }
+        let mut state = self.lock();
+        state.made += 1;
+        let number = state.made;
+        state.connections.insert(pair, Connection { number, username: sendable(username) });
+        Entry { ident: self.clone(), pair, number }
     }
 
     /// Answers queries for as long as it is polled.
     pub async fn serve(self, listener: TcpListener) {
-        let at_once = Arc::new(Semaphore::new(AT_ONCE));
+        let (at_once, strangers) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Semaphore::new(AT_ONCE)));
         loop {
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((stream, peer)) = listener.accept().await else {
                 sleep(PAUSE).await;
                 continue;
             };
-            let Ok(permit) = Arc::clone(&at_once).try_acquire_owned() else {
+            let source = peer.ip().to_canonical();
+            let is_known = self.knows(source);
+            let places = if is_known { &at_once } else { &strangers };
+            let Ok(permit) = Arc::clone(places).try_acquire_owned() else {
                 continue;
             };
+            let Some(asking) = self.asks(source) else { continue };
             let ident = self.clone();
             tokio::spawn(async move {
-                let _ = timeout(PATIENCE, ident.attend(stream)).await;
-                drop(permit);
+                if !is_known {
+                    sleep(SECOND_LOOK).await;
+                }
+                if ident.knows(source) {
+                    let _ = timeout(PATIENCE, ident.attend(stream)).await;
+                }
+                drop((permit, asking));
             });
         }
+    }
+
+    /// Whether we have a connection with this address.
+    fn knows(&self, source: IpAddr) -> bool {
+        self.lock().connections.keys().any(|(_, remote)| remote.ip() == source)
+    }
+
+    /// One more query of this address, unless there are too many.
+    fn asks(&self, source: IpAddr) -> Option<Asking> {
+        let mut state = self.lock();
+        let count = state.asking.entry(source).or_default();
+        (*count < AT_ONCE_OF_ONE).then(|| *count += 1)?;
+        Some(Asking { ident: self.clone(), source })
     }
 
     async fn attend(&self, mut stream: TcpStream) -> std::io::Result<()> {
@@ -104,10 +172,10 @@ impl Ident {
     }
 
     fn find(&self, pair: &Pair) -> Option<String> {
-        self.lock().get(pair).cloned()
+        self.lock().connections.get(pair).map(|one| one.username.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Pair, String>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -199,7 +267,19 @@ mod tests {
         let ident = Ident::default();
         let entry = ident.register(address("192.0.2.1:6193"), address("198.51.100.7:6697"), "alice");
         drop(entry);
-        assert!(ident.lock().is_empty());
+        assert!(ident.lock().connections.is_empty());
+    }
+
+    /// Before, the end of the old connection took the new one's entry with it.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_ends_late_does_not_take_the_next_ones_entry() {
+        let ident = Ident::default();
+        let register = |name| ident.register(address("192.0.2.1:6193"), address("198.51.100.7:6697"), name);
+        let old = register("alice");
+        let _new = register("bob");
+        drop(old);
+        let answer = ident.answer(ip("192.0.2.1"), ip("198.51.100.7"), "6193, 6697").await;
+        assert!(answer.ends_with("bob\r\n"), "{answer}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -259,5 +339,41 @@ mod tests {
         assert_eq!(answer, "6193 , 6697 : USERID : UNKNOWN : alice\r\n");
         assert_eq!(ask(port, b"nonsense\n").await, "0 , 0 : ERROR : INVALID-PORT\r\n");
         serving.abort();
+    }
+
+    /// Before, 64 connections of anybody that said nothing kept all servers from an answer.
+    #[tokio::test]
+    async fn strangers_who_say_nothing_keep_no_server_from_its_answer() {
+        let ident = Ident::default();
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(ident.clone().serve(listener));
+        let _entry = ident.register(address("127.0.0.1:6193"), address("127.0.0.1:6697"), "alice");
+        let mut idle = Vec::new();
+        for _ in 0..AT_ONCE * 2 {
+            // From an address that we have no connection with.
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(address("127.0.0.2:0")).unwrap();
+            idle.push(socket.connect(SocketAddr::new(ip("127.0.0.1"), port)).await.unwrap());
+        }
+        assert_eq!(ask(port, b"6193, 6697\r\n").await, "6193 , 6697 : USERID : UNKNOWN : alice\r\n");
+        // They are not listened to.
+        let mut nothing = String::new();
+        idle[0].read_to_string(&mut nothing).await.unwrap();
+        assert_eq!(nothing, "");
+        serving.abort();
+    }
+
+    #[tokio::test]
+    async fn one_server_takes_no_more_than_its_share() {
+        let ident = Ident::default();
+        let source = ip("198.51.100.7");
+        let mut asking: Vec<_> = (0..AT_ONCE_OF_ONE).filter_map(|_| ident.asks(source)).collect();
+        assert_eq!((asking.len(), ident.asks(source).is_some()), (AT_ONCE_OF_ONE, false));
+        assert!(ident.asks(ip("198.51.100.8")).is_some());
+        asking.pop();
+        assert!(ident.asks(source).is_some());
+        asking.clear();
+        assert!(ident.lock().asking.is_empty());
     }
 }

@@ -342,11 +342,17 @@ impl Session {
 
     /// The login did not work: registration goes on only if it may do without.
     pub(super) fn login_failed(&mut self, permanent: bool, reason: &str, events: &mut Vec<Event>) {
+        let verdict = if permanent { Verdict::NeedUser } else { Verdict::Retry };
+        self.login_failed_with(verdict, reason, events);
+    }
+
+    /// The same, with what is to be done where it may not do without.
+    pub(super) fn login_failed_with(&mut self, verdict: Verdict, reason: &str, events: &mut Vec<Event>) {
         self.login.stage = Stage::Failed;
         let ends = self.config.login_required && self.state == State::Registering;
+        let permanent = verdict == Verdict::NeedUser;
         events.push(Event::LoginFailed { permanent, ends, reason: reason.to_owned() });
         if ends {
-            let verdict = if permanent { Verdict::NeedUser } else { Verdict::Retry };
             self.disconnect(reason, verdict, events);
         } else {
             self.end_negotiation();

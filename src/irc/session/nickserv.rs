@@ -9,6 +9,10 @@
 //!   These come from the server and not from the nick's owner. What an owner can write is no proof (311's real name,
 //!   301), nor is 320, which services hand out as titles, nor that it is an operator.
 //!
+//! Between that answer and the password the nick may change hands, so the password goes to the nick at the server that
+//! 312 names, then to the server's own command for its services, and to the bare nick, after another look, only where
+//! there is neither.
+//!
 //! The login is waited for after that, and channels with it. It is seen by numeric 900, by `ACCOUNT` for ourselves, by
 //! the user mode `+r`, or in a `WHOIS` of ourselves (330, 307), which is made once when nothing else came. NickServ's
 //! own words count too, from the very user and host that were vouched for; they are all that some networks give.
@@ -24,18 +28,22 @@ use std::time::{Duration, Instant};
 use secrecy::ExposeSecret;
 
 use crate::irc::numerics::{
-    ERR_CANNOTSENDTOUSER, ERR_NOSUCHNICK, ERR_NOSUCHSERVER, ERR_TOOMANYTARGETS, RPL_ENDOFWHOIS,
-    RPL_WHOISACCOUNT, RPL_WHOISHELPOP, RPL_WHOISOPERATOR, RPL_WHOISREGNICK, RPL_WHOISUSER,
+    ERR_CANNOTSENDTOUSER, ERR_MSGSERVICES, ERR_NOSUCHNICK, ERR_NOSUCHSERVER, ERR_SERVICESDOWN,
+    ERR_TOOMANYTARGETS, ERR_UNKNOWNCOMMAND, RPL_ENDOFWHOIS, RPL_WHOISACCOUNT, RPL_WHOISHELPOP,
+    RPL_WHOISOPERATOR, RPL_WHOISREGNICK, RPL_WHOISSERVER, RPL_WHOISUSER,
 };
 use crate::irc::wire::{Line, Message, Source};
 use crate::names::Nick;
 
 use super::Session;
-use super::event::Event;
+use super::event::{Event, Verdict};
 use super::login::{LOGIN_TIMEOUT, Stage};
 
 /// The nick to look at where the user has given no address.
 pub(super) const NICKSERV: &str = "NickServ";
+
+/// How long the absence of services is waited out at first; the longer the oftener we find nobody.
+const ABSENCE: Duration = Duration::from_mins(2);
 
 /// From the password to the look at ourselves, when nothing has told of a login.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -75,6 +83,17 @@ pub enum LoginMethod {
     NickServ(Option<ServiceAddress>),
 }
 
+/// What the password is sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    /// The service at this address, which is that on its server and nobody else.
+    Address(ServiceAddress),
+    /// Whatever the server takes for its services.
+    Command,
+    /// Whoever has the nick.
+    Nick,
+}
+
 /// Whether NickServ has been told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -104,6 +123,8 @@ pub(super) struct Conversation {
     is_service: bool,
     /// Its user and host, as the server has shown them.
     identity: Option<(String, String)>,
+    /// Where it is, or whoever has its nick.
+    way: Way,
 }
 
 impl Conversation {
@@ -172,7 +193,8 @@ impl Session {
     /// The greeting is over: look who NickServ is, or tell it the password where its address is known.
     pub(super) fn begin_nickserv(&mut self, now: Instant, events: &mut Vec<Event>) {
         let step = if self.address().is_some() { Step::Told } else { Step::Looking };
-        let conversation = Conversation { step, since: now, is_service: false, identity: None };
+        let way = self.address().cloned().map_or(Way::Command, Way::Address);
+        let conversation = Conversation { step, since: now, is_service: false, identity: None, way };
         self.login.stage = Stage::NickServ(Box::new(conversation));
         if step == Step::Looking {
             self.control(Line::new("WHOIS").name_literal(NICKSERV).finish());
@@ -202,12 +224,15 @@ impl Session {
                 events,
             );
         }
-        let target = self.address().map_or_else(|| NICKSERV.to_owned(), ServiceAddress::to_string);
-        match Line::new("PRIVMSG").name_literal(&target).trailing(&words) {
+        let Stage::NickServ(conversation) = &mut self.login.stage else { return };
+        let line = match &conversation.way {
+            Way::Address(address) => Line::new("PRIVMSG").name_literal(&address.to_string()),
+            Way::Command => Line::new("NICKSERV"),
+            Way::Nick => Line::new("PRIVMSG").name_literal(NICKSERV),
+        };
+        match line.trailing(&words) {
             Ok(line) => {
-                if let Stage::NickServ(conversation) = &mut self.login.stage {
-                    (conversation.step, conversation.since) = (Step::Told, now);
-                }
+                (conversation.step, conversation.since) = (Step::Told, now);
                 self.login.traces.told = true;
                 self.control(line);
             }
@@ -228,9 +253,6 @@ impl Session {
         let about = params.first().map_or("", String::as_str);
         let mapping = self.isupport.casemapping();
         let (own, is_about_nickserv) = (self.is_own(about), mapping.same(about, NICKSERV));
-        let is_about_address = self.address().is_some_and(|address| {
-            mapping.same(about, &address.to_string()) || about.eq_ignore_ascii_case(&address.host)
-        });
         let is_about_self = own && self.login.looks_at_self() && matches!(code, 300..=399 | 671);
         if is_about_self && code == RPL_ENDOFWHOIS {
             self.login.traces.looks_at_self -= 1;
@@ -239,9 +261,15 @@ impl Session {
             return self.on_recognition_numeric(code, params, is_about_self, now, events);
         };
         let text = params.last().map_or("", String::as_str);
+        let is_about_address = matches!(&conversation.way, Way::Address(address)
+            if mapping.same(about, &address.to_string()) || about.eq_ignore_ascii_case(&address.host));
         match (conversation.step, code) {
             (Step::Looking, RPL_WHOISUSER) if is_about_nickserv => {
                 conversation.identity = params.get(1).cloned().zip(params.get(2).cloned());
+            }
+            (Step::Looking, RPL_WHOISSERVER) if is_about_nickserv && conversation.way == Way::Command => {
+                let address = format!("{NICKSERV}@{}", params.get(1).map_or("", String::as_str));
+                conversation.way = ServiceAddress::parse(&address).map_or(Way::Command, Way::Address);
             }
             (Step::Looking, RPL_WHOISOPERATOR | RPL_WHOISHELPOP) if is_about_nickserv => {
                 conversation.is_service |= names_service(text);
@@ -253,13 +281,38 @@ impl Session {
                     let reason = "the network offers no SASL, and its server does not show NickServ as a service of \
                                   the network, so it was told no password. If you know its full address, type login \
                                   nickserv NickServ@services.example.org";
-                    self.nickserv_failed(false, reason, now, events);
+                    self.nickserv_failed(true, reason, now, events);
                 }
             }
+            // Its server is not where messages for it are taken.
+            (Step::Told, ERR_NOSUCHNICK | ERR_NOSUCHSERVER | ERR_TOOMANYTARGETS | ERR_CANNOTSENDTOUSER)
+                if is_about_address
+                    && matches!(self.config.login, LoginMethod::NickServ(None) | LoginMethod::Sasl) =>
+            {
+                conversation.way = Way::Command;
+                self.identify(now, events);
+            }
+            (Step::Told, ERR_UNKNOWNCOMMAND)
+                if conversation.way == Way::Command && about.eq_ignore_ascii_case(NICKSERV) =>
+            {
+                let way = Way::Nick;
+                let step = Step::Looking;
+                **conversation = Conversation { step, since: now, is_service: false, identity: None, way };
+                self.control(Line::new("WHOIS").name_literal(NICKSERV).finish());
+            }
+            // Its text names the way that there is.
+            (Step::Told, ERR_MSGSERVICES) => {
+                let reason = format!(
+                    "the server takes nothing for NickServ there ({text}). If you know its full address, type login \
+                     nickserv NickServ@services.example.org"
+                );
+                self.nickserv_failed(true, &reason, now, events);
+            }
+            (Step::Told, ERR_SERVICESDOWN) => self.services_absent(now, events),
             (_, ERR_NOSUCHNICK | ERR_NOSUCHSERVER | ERR_TOOMANYTARGETS | ERR_CANNOTSENDTOUSER)
                 if is_about_nickserv || is_about_address =>
             {
-                self.nickserv_failed(false, "the network offers no login at the moment", now, events);
+                self.services_absent(now, events);
             }
             // The rest of the answer is nobody's news.
             (Step::Looking, _) if is_about_nickserv => {}
@@ -282,12 +335,11 @@ impl Session {
         events: &mut Vec<Event>,
     ) {
         let mapping = self.isupport.casemapping();
-        let address = self.address().cloned();
         let Stage::NickServ(conversation) = &self.login.stage else { return };
         if conversation.step == Step::Looking {
             return;
         }
-        let vouched = match (&address, &conversation.identity) {
+        let vouched = match (self.address(), &conversation.identity) {
             (Some(address), _) => {
                 mapping.same(&from.nick, address.nick.as_str()) && from.host.as_ref() == Some(&address.host)
             }
@@ -323,6 +375,13 @@ impl Session {
 
     fn nickserv_failed(&mut self, permanent: bool, reason: &str, now: Instant, events: &mut Vec<Event>) {
         self.login_failed(permanent, reason, events);
+        self.go_on(now, events);
+    }
+
+    /// Nobody is there to log in with: for a moment, or on this network at all.
+    pub(super) fn services_absent(&mut self, now: Instant, events: &mut Vec<Event>) {
+        let reason = "the network offers no login at the moment";
+        self.login_failed_with(Verdict::Hold(ABSENCE), reason, events);
         self.go_on(now, events);
     }
 

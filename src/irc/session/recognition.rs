@@ -96,8 +96,7 @@ impl Session {
                 self.on_account_known(account.unwrap_or_default(), now, events);
             }
             ERR_NOSUCHNICK if is_about_nickserv => {
-                let reason = "the network offers no login by certificate at the moment";
-                self.recognition_failed(false, reason, now, events);
+                self.services_absent(now, events);
             }
             RPL_ENDOFWHOIS if is_about_nickserv => {
                 let reason = "the network has no SASL, and its services did not log you in by the certificate. Type \

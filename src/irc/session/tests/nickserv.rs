@@ -29,10 +29,12 @@ fn told(required: bool) -> Bench {
     bench.server(":s 312 alice NickServ services.test :Services");
     bench.server(":s 313 alice NickServ :is a Network Service");
     assert_eq!(bench.server(":s 318 alice NickServ :End of /WHOIS list."), []);
-    assert_eq!(bench.sent(), ["PRIVMSG NickServ :IDENTIFY sesame"]);
+    assert_eq!(bench.sent(), ["PRIVMSG NickServ@services.test :IDENTIFY sesame"]);
     bench
 }
 
+/// Longer each time that it comes again.
+const ABSENT: Verdict = Verdict::Hold(Duration::from_mins(2));
 const READY: Event = Event::Ready { network: None };
 
 fn logged_in() -> Vec<Event> {
@@ -77,24 +79,30 @@ fn when_nothing_is_heard_we_look_at_ourselves(#[case] line: &str) {
 }
 
 #[rstest]
-#[case::nobody(&[":s 401 alice NickServ :No such nick"])]
+#[case::nobody(&[":s 401 alice NickServ :No such nick"], ABSENT)]
 #[case::somebody(&[":s 311 alice NickServ mallory evil.test * :is a Network Service",
     ":s 301 alice NickServ :is a Network Service", ":s 320 alice NickServ :is a Network Service",
-    ":s 318 alice NickServ :End"])]
-#[case::an_operator(&[":s 313 alice NickServ :is an IRC Operator", ":s 318 alice NickServ :End"])]
-#[case::services_staff(&[":s 313 alice NickServ :is a Services Administrator on TestNet", ":s 318 alice NickServ :End"])]
-#[case::a_helper(&[":s 310 alice NickServ :is available for help.", ":s 318 alice NickServ :End"])]
-#[case::of_another(&[":s 313 alice ChanServ :is a Network Service", ":s 318 alice NickServ :End"])]
-fn invariant_10_who_is_not_the_networks_service_is_told_nothing(#[case] lines: &[&str]) {
+    ":s 318 alice NickServ :End"], Verdict::NeedUser)]
+#[case::an_operator(&[":s 313 alice NickServ :is an IRC Operator", ":s 318 alice NickServ :End"], Verdict::NeedUser)]
+#[case::services_staff(&[":s 313 alice NickServ :is a Services Administrator on TestNet", ":s 318 alice NickServ :End"], Verdict::NeedUser)]
+#[case::a_helper(&[":s 310 alice NickServ :is available for help.", ":s 318 alice NickServ :End"], Verdict::NeedUser)]
+#[case::of_another(&[":s 313 alice ChanServ :is a Network Service", ":s 318 alice NickServ :End"], Verdict::NeedUser)]
+fn invariant_10_who_is_not_the_networks_service_is_told_nothing(
+    #[case] lines: &[&str],
+    #[case] verdict: Verdict,
+) {
     for required in [true, false] {
         let mut bench = greeted(with_sasl(required));
         bench.sent();
         let events: Vec<Event> = lines.iter().flat_map(|line| bench.server(line)).collect();
+        let is_permanent = verdict == Verdict::NeedUser;
         assert!(
-            events.iter().any(|one| matches!(one, Event::LoginFailed { permanent: false, .. })),
+            events
+                .iter()
+                .any(|one| matches!(one, Event::LoginFailed { permanent, .. } if *permanent == is_permanent)),
             "{events:?}"
         );
-        assert_eq!(disconnected(&events), required.then_some(Verdict::Retry));
+        assert_eq!(disconnected(&events), required.then_some(verdict));
         let lines = bench.sent();
         assert_eq!(lines, if required { &[""; 0][..] } else { &["JOIN #rust"] });
     }
@@ -111,7 +119,57 @@ fn a_service_is_known_by_the_words_of_its_server(#[case] line: &str) {
     bench.sent();
     bench.server(line);
     bench.server(":s 318 alice NickServ :End");
+    assert_eq!(bench.sent(), ["NICKSERV :IDENTIFY sesame"]);
+}
+
+/// Before, it went to the nick, which somebody else may have by then.
+#[rstest]
+#[case::nick(":s 401 alice NickServ@services.test :No such nick")]
+#[case::server(":s 402 alice services.test :No such server")]
+#[case::targets(":s 407 alice NickServ@services.test :Duplicate recipients")]
+fn where_its_server_takes_nothing_the_servers_own_command_is_tried_and_then_the_nick(#[case] line: &str) {
+    let mut bench = told(true);
+    assert_eq!(bench.server(line), []);
+    assert_eq!(bench.sent(), ["NICKSERV :IDENTIFY sesame"]);
+    assert_eq!(bench.server(":s 421 alice NICKSERV :Unknown command"), []);
+    assert_eq!(bench.sent(), ["WHOIS NickServ"]);
+    for line in [
+        ":s 311 alice NickServ NickServ services.test * :Nickname Services",
+        ":s 312 alice NickServ services.test :Services",
+        ":s 313 alice NickServ :is a Network Service",
+        ":s 318 alice NickServ :End",
+    ] {
+        assert_eq!(bench.server(line), []);
+    }
     assert_eq!(bench.sent(), ["PRIVMSG NickServ :IDENTIFY sesame"]);
+    bench.server(":NickServ!NickServ@services.test NOTICE alice :You are now identified");
+    assert_eq!(bench.session.account(), Some("alice"));
+}
+
+#[test]
+fn invariant_10_a_nick_that_has_changed_hands_meanwhile_is_told_nothing() {
+    let mut bench = told(true);
+    bench.server(":s 402 alice services.test :No such server");
+    bench.server(":s 421 alice NICKSERV :Unknown command");
+    bench.sent();
+    bench.server(":s 311 alice NickServ mallory evil.test * :Nickname Services");
+    bench.server(":s 318 alice NickServ :End");
+    assert!(!bench.sent().iter().any(|line| line.contains("sesame")));
+}
+
+#[rstest]
+#[case::services_down(":s 440 alice NickServ :Services are currently down.", ABSENT)]
+#[case::nobody(":s 401 alice NickServ :is currently unavailable. Please try again later.", ABSENT)]
+#[case::not_this_way(
+    ":s 487 alice :Error! \"/msg NickServ\" is no longer supported. Use \"/msg NickServ@services.test\" instead.",
+    Verdict::NeedUser
+)]
+fn what_the_server_says_about_its_services_decides(#[case] line: &str, #[case] verdict: Verdict) {
+    let mut bench = told(true);
+    bench.server(":s 402 alice services.test :No such server");
+    bench.sent();
+    assert_eq!(disconnected(&bench.server(line)), Some(verdict));
+    assert_eq!(bench.sent(), [""; 0]);
 }
 
 #[test]
@@ -136,7 +194,7 @@ fn a_full_address_needs_no_look_and_comes_before_sasl() {
 fn an_address_without_a_service_is_tried_again(#[case] line: &str) {
     let mut bench = greeted(by_nickserv(Some("NickServ@services.test"), true));
     bench.sent();
-    assert_eq!(disconnected(&bench.server(line)), Some(Verdict::Retry));
+    assert_eq!(disconnected(&bench.server(line)), Some(ABSENT));
 }
 
 #[rstest]

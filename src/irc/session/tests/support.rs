@@ -120,12 +120,15 @@ const SERVICES: &[(u16, &str)] = &[
     (307, "its nick is registered"),
     (310, "it is there to help"),
     (311, "its user and host"),
+    (312, "the server that it is on, where the password is sent"),
     (313, "it is the network's service or an operator"),
     (318, "that is all about it"),
     (330, "its account"),
-    (401, "it is not there"),
+    (401, "it is not there: as 440, or the next way to it is tried"),
     (402, "as 401"),
     (407, "as 401"),
+    (440, "services are away: tried again later"),
+    (487, "its server takes nothing at its bare name: the user is asked for its address"),
     (499, "as 401"),
 ];
 

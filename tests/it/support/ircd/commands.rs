@@ -300,8 +300,8 @@ impl Network {
         }
         for target in targets.split(',') {
             let head = format!("{} {target}", line.command);
-            if let (true, Some(text)) =
-                (self.options.services && target.eq_ignore_ascii_case("NickServ"), text)
+            let nick = target.strip_suffix("@services.fake").unwrap_or(target);
+            if let (true, Some(text)) = (self.options.services && nick.eq_ignore_ascii_case("NickServ"), text)
             {
                 let source = self.clients[&id].source();
                 self.nickserv(id, text);

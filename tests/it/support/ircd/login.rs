@@ -160,6 +160,7 @@ impl Network {
     /// `WHOIS NickServ`.
     pub(super) fn whois_nickserv(&mut self, id: ClientId) {
         self.numeric(id, 311, "NickServ services services.fake * :Nickname Services");
+        self.numeric(id, 312, "NickServ services.fake :Services");
         self.numeric(id, 313, "NickServ :is a Network Service");
         self.numeric(id, 318, "NickServ :End of /WHOIS list.");
     }

@@ -16,6 +16,7 @@ mod command;
 mod credentials;
 mod declined;
 mod gaps;
+mod handle;
 mod hourglass;
 mod incoming;
 mod invitations;
@@ -24,6 +25,7 @@ mod long;
 mod loose;
 mod markers;
 mod netsplit;
+mod network_room;
 mod nick;
 mod outgoing;
 mod pace;
@@ -58,12 +60,12 @@ use self::outgoing::Outbound;
 use self::pace::Learnt;
 use self::typing::Typists;
 use super::Bridge;
-use super::content::{self, MessageType, unique};
+use super::content::unique;
 use super::ephemera::Passing;
 use crate::config::{Network, Permission, Server};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
-use crate::irc::session::{Event, Session, State};
+use crate::irc::session::{Event, State};
 use crate::irc::wire::Message;
 use crate::names::{CaseMap, Nick, Slug};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
@@ -71,6 +73,7 @@ use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, St
 pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
+pub use self::handle::{SessionHandle, SessionState, Status};
 pub use self::pace::Leaving;
 pub use self::requests::Request;
 
@@ -78,95 +81,12 @@ pub use self::requests::Request;
 const REQUESTS: usize = 32;
 /// What passes and may wait for a session.
 const PASSING: usize = 16;
-/// Bytes of the server's text that one message holds: a MOTD in few pieces, and no event too large.
-const TOGETHER: usize = 12 * 1024;
 /// Bytes that may wait for a server that does not read: it asks for answers without end.
 const MOST_BACKLOG: usize = 256 * 1024;
 /// Lines of a greeting that wait to be shown together.
 const LONGEST_GREETING: usize = 60;
 /// Ghosts whose ids a session remembers; forgotten when there are more.
 const REMEMBERED_GHOSTS: usize = 1_000;
-
-/// What a session is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SessionState {
-    /// Nothing: its user does not want it connected.
-    #[default]
-    Idle,
-    /// A server is being dialled, or greets.
-    Connecting,
-    /// It is on the network.
-    Connected,
-    /// It will try again.
-    Waiting,
-    /// It needs its user.
-    Stuck,
-}
-
-/// How a session stands, as its user may read it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
-    /// What it is doing.
-    pub state: SessionState,
-    /// Its nick on the network, or the one it wants.
-    pub nick: String,
-    /// Since when it has been connected, in milliseconds since 1970.
-    pub since: Option<i64>,
-    /// How long the server took to answer last.
-    pub lag: Option<Duration>,
-    /// How many channels it is in.
-    pub channels: usize,
-    /// How many of those that it should be in it is kept out of.
-    pub closed: usize,
-    /// How many of the user's messages wait for a connection or a channel, or for what becomes of them.
-    pub waiting: usize,
-    /// What waits for its turn to leave.
-    pub leaving: Option<Leaving>,
-    /// Since when it sends slower, because the network threw it out for its pace, in milliseconds since 1970.
-    pub slower_since: Option<i64>,
-    /// Why it is not connected.
-    pub reason: Option<String>,
-}
-
-/// A way to reach a session's actor.
-#[derive(Debug, Clone)]
-pub struct SessionHandle {
-    /// Whose session it is, and where.
-    pub row: SessionRow,
-    requests: mpsc::Sender<requests::Envelope>,
-    passing: mpsc::Sender<(i64, Passing)>,
-    wake: Arc<Notify>,
-    status: watch::Receiver<Status>,
-}
-
-impl SessionHandle {
-    /// How the session stands.
-    pub fn status(&self) -> Status {
-        self.status.borrow().clone()
-    }
-
-    /// Tells the session what passes in one of its rooms, if it has time for that.
-    pub(super) fn pass(&self, room: i64, passing: Passing) {
-        drop(self.passing.try_send((room, passing)));
-    }
-
-    pub(super) fn wake(&self) {
-        self.wake.notify_one();
-    }
-
-    /// A session that does not run for now; what is said to it waits in the inbox.
-    pub(super) fn resting(row: SessionRow, reason: &str) -> Self {
-        let status =
-            Status { state: SessionState::Waiting, reason: Some(reason.to_owned()), ..Status::default() };
-        let (requests, passing) = (mpsc::channel(1).0, mpsc::channel(1).0);
-        Self { row, requests, passing, wake: Arc::default(), status: watch::channel(status).1 }
-    }
-
-    /// Whether nobody is there to be asked.
-    pub(super) fn is_resting(&self) -> bool {
-        self.requests.is_closed()
-    }
-}
 
 struct Actor {
     bridge: Bridge,
@@ -496,76 +416,6 @@ impl Actor {
             self.confirm_uncertain(&event_id, &text).await;
         }
         Ok(())
-    }
-
-    /// Says something in the network room, as routine; lines that come together are one message.
-    fn say(&mut self, text: RichText) {
-        self.server_text.push(text);
-    }
-
-    /// Says something in the network room that must reach the user.
-    fn alert(&mut self, text: &RichText) {
-        self.flush_server_text();
-        let content = content::message(MessageType::Text, text, Some(&self.row.user_id));
-        let row = content::message_row(self.network_room, self.bridge.client.bot(), content, None);
-        self.incoming.outbox.push(row);
-    }
-
-    fn flush_server_text(&mut self) {
-        let mut text = RichText::new();
-        let mut length = 0;
-        for line in std::mem::take(&mut self.server_text) {
-            let more = line.to_plain().len() + 1;
-            if length > 0 && length + more > TOGETHER {
-                self.say_at_once(&std::mem::take(&mut text));
-                length = 0;
-            }
-            length += more;
-            text = text.line().then(line);
-        }
-        if !text.is_empty() {
-            self.say_at_once(&text);
-        }
-    }
-
-    fn say_at_once(&mut self, text: &RichText) {
-        let content = content::message(MessageType::Notice, text, None);
-        let row = content::message_row(self.network_room, self.bridge.client.bot(), content, None);
-        self.incoming.outbox.push(row);
-    }
-
-    fn publish_status(&self) {
-        let session = self.link.as_ref().map(|link| &link.session);
-        let state = if session.is_some_and(|session| session.registered_at().is_some()) {
-            SessionState::Connected
-        } else if self.link.is_some() || self.dialing.is_some() {
-            SessionState::Connecting
-        } else if self.stuck {
-            SessionState::Stuck
-        } else if self.retry_at.is_some() {
-            SessionState::Waiting
-        } else {
-            SessionState::Idle
-        };
-        let leaving = self.leaving();
-        let counted = leaving.as_ref().map_or(0, |leaving| leaving.backlog.messages);
-        let status = Status {
-            state,
-            nick: session.map(|session| session.nick().to_owned()).unwrap_or_default(),
-            since: self.link.as_ref().and_then(|link| link.since),
-            lag: session.and_then(Session::lag),
-            channels: session.map_or(0, |session| session.channels().count()),
-            closed: session.map_or(0, Session::kept_out),
-            waiting: self.outbound.waiting().saturating_sub(counted),
-            leaving,
-            slower_since: self.slower_since(),
-            reason: if state == SessionState::Connected { None } else { self.last_reason.clone() },
-        };
-        self.status.send_if_modified(|shown| {
-            let changed = *shown != status;
-            *shown = status;
-            changed
-        });
     }
 
     /// The Matrix id of a nick's ghost.

@@ -99,11 +99,14 @@ fn tells_service(line: &str) -> bool {
     false
 }
 
+/// The networks whose services have names of a letter: a secret is looked for on all of them.
+const WITH_LETTERS: [&str; 2] = ["quakenet", "undernet"];
+
 /// `NickServ`, `/NickServ`, `NickServ@services.example.org`, `NS`; a letter alone, like `Q`, only where no talk is.
 fn names_service(word: &str, before: usize) -> bool {
     let nick = word.trim_start_matches(['/', '!']).split(['@', '!']).next().unwrap_or_default();
     let is_short = SHORT_NAMES.iter().any(|name| nick.eq_ignore_ascii_case(name));
-    is_short || (is_service(nick) && (nick.len() > 1 || before < 2))
+    is_short || (is_service(nick, &WITH_LETTERS) && (nick.len() > 1 || before < 2))
 }
 
 /// Two words or more, unless the first asks for what needs no password.

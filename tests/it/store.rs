@@ -17,6 +17,7 @@ mod history;
 mod outbox;
 mod poison;
 mod prompts;
+mod rooms;
 mod sts;
 mod upgrade;
 mod writer;
@@ -190,136 +191,6 @@ async fn users_and_sessions_are_made_once_and_found_again() {
     store.ensure_network("other", "Other", NOW).await.unwrap();
     store.ensure_network("other", "Another", NOW).await.unwrap();
     assert_eq!(store.sessions().await.unwrap(), vec![again]);
-}
-
-#[tokio::test]
-async fn a_room_is_an_intent_until_it_is_made_and_is_found_by_what_it_shows() {
-    let Set { store, user, session, room, database: _kept, .. } = Set::new().await;
-    let intent = |link, marker: &str, room_id: Option<&str>| NewRoom {
-        kind: if matches!(link, Link::Lobby { .. }) { RoomKind::Lobby } else { RoomKind::Control },
-        marker: marker.into(),
-        creator: "@bot:x".into(),
-        owner: None,
-        lane: "lane".into(),
-        link,
-        room_id: room_id.map(Into::into),
-        created_at: NOW,
-    };
-    assert_eq!((room.room_id.as_deref(), room.session), (None, Some(session.id)));
-    assert_eq!((room.network.as_deref(), room.network_name.as_deref()), (Some("fake"), Some("FakeNet")));
-    assert_eq!(room.owner.as_deref(), Some("@alice:x"));
-    assert_eq!(room.kind().unwrap(), RoomKind::Network);
-    let again =
-        store.intend_room(intent(Link::Network { session: session.id }, "other", None)).await.unwrap();
-    assert_eq!(again, room);
-    assert_eq!(store.unmade_rooms().await.unwrap(), vec![room.clone()]);
-
-    store.room_made(room.id, "!made:x").await.unwrap();
-    assert!(store.unmade_rooms().await.unwrap().is_empty());
-    assert_eq!(store.room_by_matrix_id("!made:x").await.unwrap().unwrap().id, room.id);
-    assert_eq!(store.room(room.id).await.unwrap().unwrap().room_id.as_deref(), Some("!made:x"));
-    assert_eq!(store.room(room.id + 100).await.unwrap(), None);
-    assert_eq!(store.room_by_matrix_id("!unknown:x").await.unwrap(), None);
-
-    let lobby = store.intend_room(intent(Link::Lobby { network: "fake".into() }, "l", None)).await.unwrap();
-    let same = store.intend_room(intent(Link::Lobby { network: "fake".into() }, "m", None)).await.unwrap();
-    assert_eq!((lobby.id, lobby.marker.as_str()), (same.id, "l"));
-
-    let control = Link::Control { user: user.id };
-    let first = store.intend_room(intent(control.clone(), "c1", Some("!one:x"))).await.unwrap();
-    let second = store.intend_room(intent(control.clone(), "c2", None)).await.unwrap();
-    let known = store.intend_room(intent(control, "c3", Some("!one:x"))).await.unwrap();
-    assert_eq!(known.id, first.id);
-    let found: Vec<i64> = store.control_rooms(user.id).await.unwrap().iter().map(|room| room.id).collect();
-    assert_eq!(found, [second.id, first.id], "newest first");
-}
-
-#[tokio::test]
-async fn a_room_is_explained_once_together_with_what_explains_it() {
-    let set = Set::new().await;
-    let row = || vec![message(set.room.id, "@bot:x", "why")];
-    assert!(set.store.explain_room(set.room.id, row(), NOW).await.unwrap());
-    assert!(!set.store.explain_room(set.room.id, row(), NOW).await.unwrap());
-    assert_eq!(set.waiting().await, ["why"]);
-}
-
-#[tokio::test]
-async fn a_buffer_keeps_its_room_and_its_key_and_says_whether_it_is_wanted() {
-    use secrecy::ExposeSecret as _;
-    let set = Set::new().await;
-    let store = &set.store;
-    let key = |key: &str| NewBuffer {
-        key: Some(key.to_owned().into()),
-        ..set.buffer(BufferKind::Channel, "#Rust")
-    };
-    let made = store.open_buffer(key("first")).await.unwrap();
-    assert_eq!((made.kind, made.name.as_str(), made.wanted), (BufferKind::Channel, "#Rust", true));
-    store.set_wanted(made.id, false).await.unwrap();
-    let again = store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap();
-    assert_eq!((again.id, again.room, again.wanted), (made.id, made.room, true));
-    assert_eq!(again.name, "#Rust", "a name stays as it was first seen");
-    assert_eq!(again.key.unwrap().expose_secret(), "first", "without a new key the old one stays");
-    assert_eq!(store.open_buffer(key("second")).await.unwrap().key.unwrap().expose_secret(), "second");
-
-    let query = store.open_buffer(set.buffer(BufferKind::Query, "Bob")).await.unwrap();
-    assert_eq!((query.kind, query.wanted), (BufferKind::Query, false));
-    let all = store.buffers(set.session.id).await.unwrap();
-    assert_eq!(all.iter().map(|one| one.id).collect::<Vec<_>>(), [made.id, query.id]);
-    assert_eq!(all[0].key.as_ref().unwrap().expose_secret(), "second");
-    let room = store.room(query.room).await.unwrap().unwrap();
-    assert_eq!((room.kind().unwrap(), room.buffer_name.as_deref()), (RoomKind::Query, Some("Bob")));
-}
-
-#[tokio::test]
-async fn a_ghost_is_one_for_each_folded_nick_and_its_id_never_changes() {
-    let Set { store, database: _kept, .. } = Set::new().await;
-    let bob = store.ghost("fake", "bob", "Bob", "@irc_fake_bob:x", NOW).await.unwrap();
-    let same = store.ghost("fake", "bob", "BOB", "@irc_fake_other:x", NOW).await.unwrap();
-    assert_eq!(bob, same);
-    // Another folding of the network, the same id: still the same ghost.
-    let folded_anew = store.ghost("fake", "BOB", "BOB", "@irc_fake_bob:x", NOW).await.unwrap();
-    assert_eq!(bob, folded_anew);
-    assert_eq!((bob.display_name.as_deref(), bob.in_lobby), (None, false));
-    store.ghost_named(bob.id, "Bob (IRC)").await.unwrap();
-    store.ghost_in_lobby(bob.id, true).await.unwrap();
-    let found = store.ghost_by_user_id("@irc_fake_bob:x").await.unwrap().unwrap();
-    assert_eq!((found.display_name.as_deref(), found.in_lobby), (Some("Bob (IRC)"), true));
-    assert_eq!(store.ghost_by_user_id("@nobody:x").await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_ghost_departs_after_its_last_words_and_stays_when_it_speaks_again() {
-    let set = Set::new().await;
-    let store = &set.store;
-    let room = set.room.id;
-    let bob = store.ghost("fake", "bob", "Bob", "@irc_fake_bob:x", NOW).await.unwrap();
-    let gone = |reason: &str| (room, "bob".to_owned(), reason.to_owned(), Some("op".to_owned()));
-    // It speaks and leaves before its words are delivered: it has yet to come.
-    let words = || vec![message(room, "@irc_fake_bob:x", "words")];
-    set.commit(Incoming { outbox: words(), departures: vec![gone("bye")], ..Incoming::default() }).await;
-    assert!(store.departures(room, 10).await.unwrap().is_empty());
-    assert!(store.has_departures(room).await.unwrap());
-    assert_eq!(store.rooms_with_departures().await.unwrap(), [room]);
-    store.member_joined(room, bob.id).await.unwrap();
-    assert!(!store.is_member(room, bob.id).await.unwrap(), "it is to leave");
-    let seq = store.waiting_requests(room, 0, 1).await.unwrap()[0].seq;
-    store.requests_done(vec![(seq, None)]).await.committed().await.unwrap();
-    let departures = store.departures(room, 10).await.unwrap();
-    assert_eq!(departures[0].user_id, "@irc_fake_bob:x");
-    assert_eq!((departures[0].reason.as_deref(), departures[0].kicker.as_deref()), (Some("bye"), Some("op")));
-    // Before it is taken out it is back and speaks.
-    let outbox = vec![message(room, "@irc_fake_bob:x", "back")];
-    set.commit(Incoming { outbox, ..Incoming::default() }).await;
-    assert!(!store.has_departures(room).await.unwrap());
-    store.member_left(room, bob.id).await.unwrap();
-    assert!(store.is_member(room, bob.id).await.unwrap(), "wanted again: the late departure changes nothing");
-    assert_eq!(store.members(room).await.unwrap(), ["bob"]);
-    store.member_lost(room, bob.id).await.unwrap();
-    assert!(!store.is_member(room, bob.id).await.unwrap());
-    // Nobody of that name: nothing happens.
-    let departures = vec![(room, "stranger".to_owned(), String::new(), None)];
-    set.commit(Incoming { departures, ..Incoming::default() }).await;
-    assert!(!store.has_departures(room).await.unwrap());
 }
 
 #[tokio::test]

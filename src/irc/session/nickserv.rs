@@ -43,7 +43,7 @@ use super::login::{LOGIN_TIMEOUT, Stage};
 pub(super) const NICKSERV: &str = "NickServ";
 
 /// How long the absence of services is waited out at first; the longer the oftener we find nobody.
-const ABSENCE: Duration = Duration::from_mins(2);
+const ABSENCE: Duration = Duration::from_secs(5);
 
 /// From the password to the look at ourselves, when nothing has told of a login.
 const PATIENCE: Duration = Duration::from_secs(10);

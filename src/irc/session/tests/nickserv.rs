@@ -34,7 +34,7 @@ fn told(required: bool) -> Bench {
 }
 
 /// Longer each time that it comes again.
-const ABSENT: Verdict = Verdict::Hold(Duration::from_mins(2));
+const ABSENT: Verdict = Verdict::Hold(Duration::from_secs(5));
 const READY: Event = Event::Ready { network: None };
 
 fn logged_in() -> Vec<Event> {

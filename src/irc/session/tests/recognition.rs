@@ -55,7 +55,7 @@ fn services_may_take_some_seconds_and_a_mode_only_makes_us_look() {
 
 #[rstest]
 #[case::they_do_not_know_us(":s 318 alice NickServ :End of /WHOIS list.", true, Verdict::NeedUser)]
-#[case::they_are_away(":s 401 alice NickServ :No such nick", false, Verdict::Hold(Duration::from_mins(2)))]
+#[case::they_are_away(":s 401 alice NickServ :No such nick", false, Verdict::Hold(Duration::from_secs(5)))]
 fn services_that_do_not_know_the_certificate_need_the_user(
     #[case] line: &str,
     #[case] permanent: bool,

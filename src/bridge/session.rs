@@ -42,6 +42,7 @@ mod speakers;
 mod stop;
 pub(super) mod supervision;
 mod typing;
+mod username;
 mod waiting;
 pub(super) mod wording;
 

@@ -68,6 +68,12 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(user).fetch_one(p).await)?)
     }
 
+    /// The Matrix ids of those who came before a user.
+    pub async fn users_before(&self, user: i64) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = r#"SELECT user_id FROM "user" WHERE id < $1 ORDER BY id"#;
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(user).fetch_all(p).await)?)
+    }
+
     /// Makes the network's row, or gives it this name.
     pub async fn ensure_network(&self, slug: &str, name: &str, now: i64) -> Result<(), StoreError> {
         let (slug, name) = (slug.to_owned(), name.to_owned());

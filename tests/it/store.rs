@@ -182,6 +182,9 @@ async fn users_and_sessions_are_made_once_and_found_again() {
     let Set { store, user, session, database: _kept, .. } = Set::new().await;
     assert_eq!(store.ensure_user("@alice:x", NOW + 1).await.unwrap(), user);
     assert_eq!(store.user_id(user.id).await.unwrap(), "@alice:x");
+    let bob = store.ensure_user("@bob:x", NOW).await.unwrap();
+    assert_eq!(store.users_before(bob.id).await.unwrap(), ["@alice:x"]);
+    assert!(store.users_before(user.id).await.unwrap().is_empty());
     let (again, new) = store.open_session(&user, "fake", "FakeNet", NOW).await.unwrap();
     assert_eq!((&again, new), (&session, false));
     store.set_connect(session.id, false).await.unwrap();

@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::Actor;
-use super::link::username;
+use super::username::username;
 use crate::bridge::Bridge;
 use crate::config::Server;
 use crate::format::RichText;
@@ -48,8 +48,6 @@ pub(super) enum NotReached {
 pub(super) struct Approach {
     pub(super) bridge: Bridge,
     pub(super) row: SessionRow,
-    /// The user name where its user has set none.
-    pub(super) default_username: String,
     pub(super) server: Server,
     pub(super) private: bool,
     pub(super) charset: &'static encoding_rs::Encoding,
@@ -75,7 +73,7 @@ impl Approach {
         let tls = certificate.as_ref().map(|certificate| tls.showing(certificate)).unwrap_or(tls);
         let Server { host, port, tls: by_tls, .. } = self.server.clone();
         let address = dial::Server { host, port, tls: by_tls, private: self.private };
-        let username = username(&self.bridge, &self.row).await?.unwrap_or(self.default_username);
+        let username = username(&self.bridge, &self.row).await?;
         let how = Dial {
             limit: self.route.limit(),
             route: self.route,

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
-use super::super::Bridge;
 use super::super::turns::Turn;
 use super::approach::{Approach, NotReached, Reached, by_tls};
 use super::credentials::{OFF, login_method};
+use super::username::username;
 use super::{Actor, wording};
 use crate::config;
 use crate::format::RichText;
@@ -28,7 +28,6 @@ use crate::irc::sasl::Credentials;
 use crate::irc::session::{Event, NonceSeed, Session, SessionConfig, Verdict};
 use crate::irc::wire::Message;
 use crate::names::Nick;
-use crate::store::SessionRow;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
 
@@ -95,15 +94,6 @@ pub(super) async fn receive(link: Option<&mut Link>, messages: &mut Vec<Message>
     }
 }
 
-/// The user name on IRC that somebody has set, here or for all their sessions.
-pub(super) async fn username(bridge: &Bridge, row: &SessionRow) -> Result<Option<String>, StoreError> {
-    let mut value = bridge.store.setting(&settings::USERNAME, Scope::Session, row.id).await?;
-    if value.is_none() && settings::USERNAME.scopes.contains(&Scope::User) {
-        value = bridge.store.setting(&settings::USERNAME, Scope::User, row.user).await?;
-    }
-    Ok(value.map(|value| value.text().to_owned()))
-}
-
 /// For jitter, which without randomness is still jitter.
 fn seed() -> u64 {
     let mut seed = [0; 8];
@@ -154,7 +144,6 @@ impl Actor {
         let approach = Approach {
             bridge: self.bridge.clone(),
             row: self.row.clone(),
-            default_username: self.default_username(),
             server,
             private: self.network.allow_private,
             charset: self.network.charset,
@@ -270,7 +259,7 @@ impl Actor {
         let nick = nick.unwrap_or_else(|| self.default_nick());
         let alternatives = text(wanted(&settings::NICK_ALTERNATIVES).await?).unwrap_or_default();
         let alternatives = alternatives.split(' ').filter_map(|nick| Nick::new(nick).ok()).collect();
-        let username = username(&self.bridge, &self.row).await?.unwrap_or_else(|| self.default_username());
+        let username = username(&self.bridge, &self.row).await?;
         let realname = text(wanted(&settings::REALNAME).await?).unwrap_or_else(|| nick.as_str().to_owned());
         let account = text(wanted(&settings::SASL_ACCOUNT).await?);
         let password = wanted(&settings::SASL_PASSWORD).await?;
@@ -309,12 +298,6 @@ impl Actor {
     pub(super) fn default_nick(&self) -> Nick {
         let localpart = self.row.user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
         wording::nick_from(&self.network.nick.render(&[("localpart", localpart)]))
-    }
-
-    fn default_username(&self) -> String {
-        let localpart = self.row.user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
-        let name: String = localpart.chars().filter(char::is_ascii_alphanumeric).take(9).collect();
-        if name.is_empty() { "user".to_owned() } else { name }
     }
 
     /// The connection is gone, or has to go.

@@ -186,3 +186,25 @@ async fn nickserv_is_known_as_the_networks_service_and_channels_wait_for_the_log
     town.alice.wait_message(&network, "offers no login at the moment").await;
     assert_eq!(thief.messages("NickServ"), []);
 }
+
+#[tokio::test]
+async fn a_server_that_asks_for_tls_by_sts_gets_it_at_once_and_from_then_on() {
+    let directory = TempDir::with_prefix("towline-sts-").unwrap();
+    let strict = "<module name=\"ircv3_sts\"><sts host=\"localhost\" port=\"@TLS@\" duration=\"1h\">\n";
+    let inspircd = Inspircd::start_with(&directory.path().join("inspircd"), strict).await;
+    let entry = NetworkEntry::plain_by_name("demo", NETWORK, &inspircd);
+    let extras = Extras { roots: Some(inspircd.ca_file()), ..Extras::default() };
+    let town = Town::around(directory, inspircd, entry, &extras).await;
+    let network = town.open_network().await;
+    town.alice.wait_message(&network, "Connected to").await;
+    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
+    irene.raw("WHOIS alice");
+    irene.wait_line(|line| line.contains(" 671 irene alice ")).await;
+    let by_tls = format!("Connecting to localhost:{} with TLS", town.inspircd.tls_port);
+    wait_times(&town, &network, 1, &by_tls).await;
+    reconnect(&town, &network).await;
+    wait_times(&town, &network, 2, "Connected to").await;
+    wait_times(&town, &network, 2, &by_tls).await;
+    let plainly = town.alice.messages(&network).into_iter().filter(|(_, text)| text.contains("without TLS"));
+    assert_eq!(plainly.count(), 1, "only before it was asked");
+}

@@ -27,10 +27,16 @@ pub(crate) struct Inspircd {
 impl Inspircd {
     /// Starts one in `directory`, which need not exist.
     pub(crate) async fn start(directory: &Path) -> Self {
+        Self::start_with(directory, "").await
+    }
+
+    /// The same with more in its configuration, where `@TLS@` is its port for TLS.
+    pub(crate) async fn start_with(directory: &Path, more: &str) -> Self {
         std::fs::create_dir_all(directory).unwrap();
         write_certificates(directory);
         let (port, tls_port, services_port) = (free_port(), free_port(), free_port());
-        let config = include_str!("inspircd.conf.in")
+        let config = [include_str!("inspircd.conf.in"), more]
+            .concat()
             .replace("@RUN@", directory.to_str().unwrap())
             .replace("@PLAIN@", &port.to_string())
             .replace("@TLS@", &tls_port.to_string())

@@ -17,6 +17,8 @@ use crate::support::ports::free_port;
 pub(crate) struct Towline {
     directory: PathBuf,
     port: u16,
+    /// The roots that it trusts in place of the host's.
+    roots: Option<PathBuf>,
     process: Option<Process>,
 }
 
@@ -48,6 +50,12 @@ impl NetworkEntry {
     pub(crate) fn ngircd(slug: &'static str, name: &'static str, ngircd: &Ngircd) -> Self {
         let server = format!("{{ host: 127.0.0.1, port: {}, tls: false }}", ngircd.port);
         Self { slug, name, server, more: String::new() }
+    }
+
+    /// The rig's server without TLS, by its name.
+    pub(crate) fn plain_by_name(slug: &'static str, name: &'static str, inspircd: &Inspircd) -> Self {
+        let server = format!("{{ host: localhost, port: {}, tls: false }}", inspircd.port);
+        Self { slug, name, server, more: UNHINDERED.to_owned() }
     }
 
     /// The rig's server through a bouncer.
@@ -94,7 +102,12 @@ impl Towline {
             text.push_str(&entry);
         }
         std::fs::write(&config, text).unwrap();
-        Self { directory: directory.into(), port, process: None }
+        Self { directory: directory.into(), port, roots: None, process: None }
+    }
+
+    /// Trusts these roots in place of the host's from its next start on.
+    pub(crate) fn trust(&mut self, roots: &Path) {
+        self.roots = Some(roots.into());
     }
 
     /// The file that the homeserver is given.
@@ -106,6 +119,7 @@ impl Towline {
     pub(crate) async fn run(&mut self) {
         let mut run = command(binary(), None);
         run.args(["run", "--config"]).arg(self.directory.join("config.yaml"));
+        run.envs(self.roots.iter().map(|roots| ("SSL_CERT_FILE", roots)));
         let mut process = Process::start("Towline", run, &self.directory.join("towline.log"));
         let port = self.port;
         process.wait_ready(async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;

@@ -20,6 +20,8 @@ pub(crate) const PASSWORD: &str = "wonderland";
 pub(crate) struct Extras {
     /// The bridge's database, where it is not SQLite.
     pub(crate) database: Option<String>,
+    /// What the bridge trusts in place of the host's roots.
+    pub(crate) roots: Option<PathBuf>,
     /// Registrations of other bridges.
     pub(crate) registrations: Vec<PathBuf>,
 }
@@ -60,6 +62,7 @@ impl Town {
         let registrations: Vec<&Path> =
             extras.registrations.iter().chain([&registration]).map(PathBuf::as_path).collect();
         let synapse = Synapse::start(plan, &at("synapse"), &registrations).await;
+        extras.roots.iter().for_each(|roots| towline.trust(roots));
         towline.run().await;
         let alice = MatrixUser::register(&synapse.url, "alice", PASSWORD).await;
         let control = alice.start_dm(&bot()).await;

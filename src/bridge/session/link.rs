@@ -136,8 +136,13 @@ impl Actor {
             None => self.server().await,
         };
         if self.told.is_empty() {
-            let how = if server.tls { "with TLS" } else { "without TLS" };
-            self.say(RichText::plain(format!("Connecting to {}:{} {how}…", server.host, server.port)));
+            // The way there may yet learn that the server wants TLS; what it said before is known now.
+            let strict = self.bridge.store.sts_port(&server.host, self.bridge.clock.unix_ms()).await;
+            let (port, how) = match strict {
+                Ok(Some(port)) if !server.tls => (port, "with TLS"),
+                _ => (server.port, if server.tls { "with TLS" } else { "without TLS" }),
+            };
+            self.say(RichText::plain(format!("Connecting to {}:{port} {how}…", server.host)));
         }
         let (gate, route) = (self.bridge.gate(&self.network), self.route());
         let (session, urgency, since) = (self.row.id, self.urgency(), self.wish.since);

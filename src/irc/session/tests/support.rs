@@ -156,7 +156,7 @@ const TOKENS: &[(&str, &str)] = &[
     ("TOPICLEN", "read; nothing needs it yet"),
     ("USERLEN", "how long our user name may be, for the length of lines"),
     ("UTF8MAPPING", "Ergo's casemapping for Unicode"),
-    ("UTF8ONLY", "read; nothing but UTF-8 is written anyway"),
+    ("UTF8ONLY", "nothing but UTF-8 is written, whatever charset was chosen"),
     ("WHOX", "read; nothing needs it yet"),
 ];
 

@@ -107,6 +107,8 @@ pub struct Shared {
     /// The nicks of each network, which its sessions share.
     nicks: Mutex<HashMap<String, NickPool>>,
     gates: turns::Gates,
+    /// Who has which user name on IRC.
+    usernames: session::Usernames,
     /// Which IRC connection is whose.
     ident: Ident,
     ghosts: Ghosts,
@@ -157,6 +159,7 @@ impl Bridge {
             tls: Mutex::default(),
             nicks: Mutex::default(),
             gates: turns::Gates::default(),
+            usernames: session::Usernames::default(),
             ident: Ident::default(),
             ghosts: Ghosts::default(),
             lobbies: Mutex::default(),

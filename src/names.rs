@@ -240,7 +240,7 @@ impl CaseMapping {
     }
 }
 
-/// Whether a nick is one of the usual names of a network's services. What is said with them is never kept. The network
+/// Whether a nick, or a full address, is one of the usual names of a network's services. What is said with them is never kept. The network
 /// goes by any of the names that are known for it: on others the short nicks are people's.
 pub fn is_service(nick: &str, networks: &[&str]) -> bool {
     const OF_ONE_NETWORK: [(&str, &str); 3] = [("q", "quakenet"), ("l", "quakenet"), ("x", "undernet")];
@@ -263,6 +263,8 @@ pub fn is_service(nick: &str, networks: &[&str]) -> bool {
         "spamserv",
         "opserv",
     ];
+    // `NickServ@services.example.org`: what is said to it is said to nobody else.
+    let nick = nick.split(['@', '!']).next().unwrap_or(nick);
     let is_of_network = |(service, network): &(&str, &str)| {
         nick.eq_ignore_ascii_case(service) && networks.iter().any(|one| one.eq_ignore_ascii_case(network))
     };

@@ -77,6 +77,7 @@ pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, Servi
 pub use self::handle::{SessionHandle, SessionState, Status};
 pub use self::pace::Leaving;
 pub use self::requests::Request;
+pub(super) use self::username::Usernames;
 
 /// Requests that may wait for a session.
 const REQUESTS: usize = 32;
@@ -119,6 +120,10 @@ struct Actor {
     catching_up: CatchingUp,
     netsplits: Netsplits,
     invitations: Invitations,
+    /// Conversations whose other side has gone, which is told when all that was read is known.
+    gone: Vec<usize>,
+    /// Of whom the server tells, in answer to a `WHOIS`.
+    whois: Option<String>,
     /// How often the nick was taken from us since the user asked for it.
     nick_losses: u32,
     /// The nick that was last wanted and had.
@@ -217,6 +222,8 @@ pub(super) async fn start(
         catching_up: CatchingUp::since(away_from),
         netsplits: Netsplits::default(),
         invitations: Invitations::default(),
+        gone: Vec::new(),
+        whois: None,
         nick_losses: 0,
         nick_had: None,
         learnt,
@@ -321,6 +328,7 @@ impl Actor {
         for event in self.read_messages(messages) {
             self.on_event(event).await?;
         }
+        self.tell_of_gone();
         if heard {
             self.hear();
         }

@@ -68,10 +68,10 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(user).fetch_one(p).await)?)
     }
 
-    /// The Matrix ids of those who came before a user.
-    pub async fn users_before(&self, user: i64) -> Result<Vec<String>, StoreError> {
-        const SQL: &str = r#"SELECT user_id FROM "user" WHERE id < $1 ORDER BY id"#;
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(user).fetch_all(p).await)?)
+    /// All users' numbers and Matrix ids, in the order in which they came.
+    pub async fn user_ids(&self) -> Result<Vec<(i64, String)>, StoreError> {
+        const SQL: &str = r#"SELECT id, user_id FROM "user" ORDER BY id"#;
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }
 
     /// Makes the network's row, or gives it this name.

@@ -88,6 +88,54 @@ async fn a_conversation_says_when_the_other_goes_away_leaves_and_is_there_again(
     assert!(!world.homeserver.timeline_bodies(&network).iter().any(|body| body.contains("lunch")));
 }
 
+/// Some servers say that somebody has gone before they say why, or that they only have another nick.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_or_has_another_nick_is_told_once() {
+    let mut options = ircd::Options::default();
+    options.isupport.push("MONITOR=100".into());
+    let world = World::builder().ircd(options).start().await;
+    let (bob, carol) = (world.ircd.person("bob"), world.ircd.person("carol"));
+    for person in [&bob, &carol] {
+        person.join("#rust");
+    }
+    let (alice, _, _) = world.user_in_channel("alice", "#rust").await;
+    let mut rooms = Vec::new();
+    for person in [&bob, &carol] {
+        person.say("alice", "hi there");
+        let room = entered(&world, &alice).await;
+        world.homeserver.wait_message(&room, "hi there").await;
+        rooms.push(room);
+    }
+    world.ircd.wait_line(|_, line| line == "MONITOR + carol").await;
+    let lines = ":fake.irc 731 alice :bob\r\n:bob!bob@host QUIT :bye\r\n\
+                 :fake.irc 731 alice :carol\r\n:carol!carol@host NICK caroline\r\n\
+                 :bob!bob@host PRIVMSG alice :after\r\n:carol!carol@host PRIVMSG alice :after\r\n";
+    world.ircd.send_raw("alice", lines.as_bytes());
+    for (room, name, told) in
+        [(&rooms[0], "bob", "bob has left IRC: bye"), (&rooms[1], "carol", "carol is now known as caroline.")]
+    {
+        world.homeserver.wait_message(room, "after").await;
+        let lines = world.homeserver.timeline_lines(room);
+        let news: Vec<&String> = lines.iter().filter(|line| line.starts_with(name)).collect();
+        assert_eq!(news, [told]);
+    }
+}
+
+/// They are services, too: a room opened, and the password stood there and in the history.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_what_is_said_to_services_by_their_address_is_not_kept() {
+    let world = World::start().await;
+    let (_alice, _, network) = world.connected_user("alice").await;
+    let rooms = world.homeserver.rooms().len();
+    let lines = ":alice!alice@host PRIVMSG NickServ@services.fake :IDENTIFY alice hunter2\r\n\
+                 :fake.irc NOTICE alice :after\r\n";
+    world.ircd.send_raw("alice", lines.as_bytes());
+    world.homeserver.wait_event(&network, says("after")).await;
+    assert_eq!(world.homeserver.rooms().len(), rooms);
+    let history = world.database().texts("SELECT text FROM history").await;
+    assert!(!history.iter().any(|text| text.contains("hunter2")), "{history:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_10_what_services_say_stands_in_the_network_room_and_passwords_nowhere() {
     let world = World::start().await;

@@ -88,6 +88,9 @@ async fn invariant_9_channels_that_one_is_made_to_enter_and_leave_are_bounded() 
     }
     let told = |event: &Event| event.body().contains("You are in #24 now, but not here");
     world.homeserver.wait_event(&network, told).await;
+    for number in 0..20 {
+        world.homeserver.wait_room_named(&format!("#{number} (FakeNet)")).await;
+    }
     let rooms =
         (0..25).filter(|number| !world.homeserver.rooms_named(&format!("#{number} (FakeNet)")).is_empty());
     assert_eq!(rooms.count(), 20);

@@ -1,7 +1,7 @@
 //! A session's buffers, found by name under the network's casemapping, by number and by room.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::json;
 
@@ -20,6 +20,8 @@ pub(super) struct OpenBuffer {
     pub(super) row: Buffer,
     /// Nicks whose ghosts are in the room, as far as is known.
     pub(super) speakers: CaseMap<()>,
+    /// Those of them who were not in the channel when they first spoke, in that order.
+    pub(super) strangers: VecDeque<Box<str>>,
     /// When something was last said here, in milliseconds since 1970.
     pub(super) last_line: i64,
     /// The user was told that messages wait.
@@ -42,6 +44,8 @@ pub(super) struct Buffers {
     by_name: CaseMap<usize>,
     /// Matrix ids of rooms, as they became known: never more than there are buffers.
     by_room_id: HashMap<Box<str>, usize>,
+    /// The user was told on this connection that there is room for no more channels.
+    pub(super) told_full: bool,
     pub(super) charsets: ChosenCharsets,
 }
 
@@ -84,6 +88,7 @@ impl Buffers {
         self.list.push(OpenBuffer {
             row,
             speakers,
+            strangers: VecDeque::new(),
             last_line: 0,
             told_waiting: false,
             parting: false,
@@ -173,7 +178,7 @@ impl Buffers {
         self.channels().filter(|buffer| buffer.row.wanted).count()
     }
 
-    /// All channels that have rooms, left ones too.
+    /// All channels, left ones too.
     fn channels(&self) -> impl Iterator<Item = &OpenBuffer> {
         self.list.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel)
     }
@@ -181,11 +186,12 @@ impl Buffers {
 
 impl Actor {
     /// Whether one more channel may be wanted: one that has a buffer, or else a new one. What was left counts, too,
-    /// though less: who enters and leaves ever new channels would have rooms made without end (invariant 9).
+    /// as long as its owner is in the room, though less: who is made to enter and leave ever new channels would have
+    /// rooms made without end (invariant 9).
     pub(super) fn has_room_for_channel(&self, known: Option<usize>) -> bool {
         let most = self.bridge.config.limits.channels_per_session as usize;
-        let has_room =
-            known.is_some() || self.buffers.channels().count() < most.saturating_mul(LEFT_CHANNELS);
+        let rooms = self.buffers.channels().filter(|buffer| buffer.row.wanted || buffer.invited);
+        let has_room = known.is_some() || rooms.count() < most.saturating_mul(LEFT_CHANNELS);
         self.buffers.wanted_channels() < most && has_room
     }
 

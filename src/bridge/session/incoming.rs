@@ -6,7 +6,7 @@ use super::super::content::{self, MessageType};
 use super::record::Happening;
 use super::{Actor, wording};
 use crate::format::{RichText, read_irc, strip_irc};
-use crate::irc::numerics::RPL_AWAY;
+use crate::irc::numerics::{RPL_AWAY, RPL_ENDOFWHOIS, RPL_WHOISUSER};
 use crate::irc::session::{
     Event, IncomingKind, MOST_LOSSES, MessageTags, MessageTarget, Origin, PersonNews, ServerMessageKind,
 };
@@ -182,9 +182,16 @@ impl Actor {
             }
             Event::Person { nick, news } => _ = self.on_person(&nick, news),
             Event::Numeric { code: RPL_AWAY, params, text } => match &params[..] {
-                [nick, why] if self.on_person(nick, PersonNews::Away(why.clone())) => {}
+                // In a `WHOIS` it is a part of the answer.
+                [nick, why]
+                    if self.whois.as_ref() != Some(nick)
+                        && self.on_person(nick, PersonNews::Away(why.clone())) => {}
                 _ => self.say(read_irc(&text)),
             },
+            Event::Numeric { code: code @ (RPL_WHOISUSER | RPL_ENDOFWHOIS), params, text } => {
+                self.whois = params.into_iter().next().filter(|_| code == RPL_WHOISUSER);
+                self.say(read_irc(&text));
+            }
             Event::Numeric { text, .. } => self.say(read_irc(&text)),
             Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
             Event::StandardReply(reply) => self.on_standard_reply(&reply),
@@ -206,6 +213,8 @@ impl Actor {
         } else {
             self.ask_about_uncertain(|_| true);
         }
+        (self.whois, self.buffers.told_full) = (None, false);
+        self.buffers.iter_mut().for_each(|buffer| buffer.presence.forget_away());
         self.watch_conversations();
         self.look_for_conversations().await?;
         self.release_queries().await
@@ -229,7 +238,13 @@ impl Actor {
             let text = format!(
                 "You are in {channel} now, but not here: this bridge allows no more channels. To be out of it, type "
             );
-            self.alert(&RichText::plain(text).code(format!("raw PART {channel}")).text("."));
+            let text = RichText::plain(text).code(format!("raw PART {channel}")).text(".");
+            // A bouncer may bring in a hundred at once.
+            if std::mem::replace(&mut self.buffers.told_full, true) {
+                self.say(text);
+            } else {
+                self.alert(&text);
+            }
             return Ok(());
         }
         let place = match known {
@@ -449,6 +464,10 @@ impl Actor {
         }
         let buffer = self.buffers.get_mut(place);
         buffer.last_line = now;
+        if !line.own {
+            // Whoever speaks is back, whether the server says so or not.
+            buffer.presence.forget_away();
+        }
         let row = content::message_row(buffer.row.room, &sender, content, history);
         let row = NewOutbox { ts, ..row };
         self.incoming.outbox.push(row);
@@ -482,6 +501,7 @@ impl Actor {
             self.netsplits.enter(to, channel, now);
             self.depart(channel, from, &format!("is now known as {to}"), None);
         }
+        self.on_person_renamed(from);
         if let Some(place) = self.buffers.find(from) {
             self.tell_buffer(place, &format!("{from} is now known as {to}."));
         }

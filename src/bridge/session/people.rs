@@ -3,7 +3,10 @@
 //! Told in the conversation's room, as routine, and only what is news; of others nothing is said, since a large channel
 //! would drown in it. What the server says at the start of a connection is compared with what it said before.
 
+use std::cmp::Reverse;
+
 use super::Actor;
+use super::buffers::OpenBuffer;
 use super::incoming::with_reason;
 use crate::format::strip_irc;
 use crate::irc::session::PersonNews;
@@ -16,6 +19,15 @@ pub(super) struct Presence {
     /// On the network.
     here: Option<bool>,
     away: Option<String>,
+    /// That they have gone is not told yet: a QUIT with a reason may follow, or a new nick.
+    untold: bool,
+}
+
+impl Presence {
+    /// What they said on going away is no longer known to hold.
+    pub(super) fn forget_away(&mut self) {
+        self.away = None;
+    }
 }
 
 impl Actor {
@@ -26,10 +38,16 @@ impl Actor {
         };
         let presence = &mut self.buffers.get_mut(place).presence;
         let text = match news {
-            PersonNews::Here if presence.here.replace(true) == Some(false) => {
+            PersonNews::Here
+                if presence.here.replace(true) == Some(false) && !std::mem::take(&mut presence.untold) =>
+            {
                 format!("{nick} is on IRC again.")
             }
-            PersonNews::Gone if presence.here.replace(false) == Some(true) => format!("{nick} has left IRC."),
+            PersonNews::Gone if presence.here.replace(false) == Some(true) => {
+                presence.untold = true;
+                self.gone.push(place);
+                return true;
+            }
             PersonNews::Away(why) if presence.away.as_ref() != Some(&why) => {
                 let text = with_reason(&format!("{nick} is away"), &why);
                 presence.away = Some(why);
@@ -50,8 +68,29 @@ impl Actor {
     pub(super) fn on_person_quit(&mut self, nick: &str, reason: &str) {
         let Some(place) = self.conversation(nick) else { return };
         let presence = &mut self.buffers.get_mut(place).presence;
-        (presence.here, presence.away) = (Some(false), None);
-        self.tell_buffer(place, &with_reason(&format!("{nick} has left IRC"), reason));
+        let is_told = presence.here == Some(false) && !presence.untold;
+        *presence = Presence { here: Some(false), ..Presence::default() };
+        if !is_told {
+            self.tell_buffer(place, &with_reason(&format!("{nick} has left IRC"), reason));
+        }
+    }
+
+    /// Somebody has another nick: nobody has gone.
+    pub(super) fn on_person_renamed(&mut self, nick: &str) {
+        if let Some(place) = self.conversation(nick) {
+            self.buffers.get_mut(place).presence = Presence::default();
+        }
+    }
+
+    /// Tells of those who have gone without another word.
+    pub(super) fn tell_of_gone(&mut self) {
+        for place in std::mem::take(&mut self.gone) {
+            let buffer = self.buffers.get_mut(place);
+            if std::mem::take(&mut buffer.presence.untold) {
+                let text = format!("{} has left IRC.", buffer.row.name);
+                self.tell_buffer(place, &text);
+            }
+        }
     }
 
     fn conversation(&self, nick: &str) -> Option<usize> {
@@ -60,8 +99,12 @@ impl Actor {
 
     /// Asks the server to tell of all whom there are conversations with.
     pub(super) fn watch_conversations(&mut self) {
-        let rows = self.buffers.iter().map(|buffer| &buffer.row).filter(|row| row.kind == BufferKind::Query);
-        let nicks: Vec<Nick> = rows.filter_map(|row| Nick::new(&row.name).ok()).collect();
+        let is_query = |buffer: &&OpenBuffer| buffer.row.kind == BufferKind::Query;
+        let mut queries: Vec<&OpenBuffer> = self.buffers.iter().filter(is_query).collect();
+        // Servers take some dozens: those first with whom something was said last.
+        queries.sort_by_key(|buffer| Reverse((buffer.last_line, buffer.row.id)));
+        let nicks: Vec<Nick> =
+            queries.into_iter().filter_map(|buffer| Nick::new(&buffer.row.name).ok()).collect();
         if let Some(link) = &mut self.link {
             link.session.watch_people(nicks);
         }

@@ -211,7 +211,8 @@ impl Actor {
         if !is_wanted && !self.has_room_for_channel(known) {
             let most = self.bridge.config.limits.channels_per_session;
             return Err(Refusal::asked(format!(
-                "This bridge allows {most} channels, and rooms of ten times as many that were left."
+                "You are in as many channels as this bridge allows ({most}), or in the rooms of ten times as many that \
+                 you have left. Part some, or leave rooms that you need no more."
             )));
         }
         if let Some(link) = &self.link

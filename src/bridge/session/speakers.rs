@@ -2,23 +2,36 @@
 //!
 //! Not the channel's members, of whom most never speak: that list is the IRC session's.
 //!
-//! Invariant 8: nobody comes or goes for being silent. Invariant 9: beyond so many ([`MOST`]) only members are in a room.
+//! Invariant 8: nobody comes or goes for being silent. Invariant 9: of those who are in the channel no more are kept than
+//! it has members; of all others so many ([`MOST_STRANGERS`]), and the first of them goes for the next.
 
 use super::Actor;
 use crate::format::strip_irc;
 
-/// Beyond it those go who are not in the channel: names that another bridge speaks under, and whatever a server makes up.
-const MOST: usize = 1_000;
+/// Those who speak without being in the channel: names that another bridge speaks under, and whatever a server makes up.
+const MOST_STRANGERS: usize = 1_000;
 
 impl Actor {
     /// Somebody has spoken in a channel, so that their ghost is in its room.
     pub(super) fn note_speaker(&mut self, place: usize, nick: &str) {
-        let speakers = &self.buffers.get(place).speakers;
-        if speakers.len() >= MOST && !speakers.contains(nick) {
-            let channel = self.buffers.get(place).row.name.clone();
-            self.on_names(&channel);
+        let buffer = self.buffers.get_mut(place);
+        if buffer.speakers.contains(nick) {
+            return;
         }
-        self.buffers.get_mut(place).speakers.insert(nick, ());
+        buffer.speakers.insert(nick, ());
+        let Some(state) = self.link.as_ref().and_then(|link| link.session.channel(&buffer.row.name)) else {
+            return;
+        };
+        if state.has(nick) {
+            return;
+        }
+        buffer.strangers.push_back(nick.into());
+        let first = (buffer.strangers.len() > MOST_STRANGERS).then(|| buffer.strangers.pop_front()).flatten();
+        // Meanwhile they may have come in.
+        if let Some(first) = first.filter(|first| !state.has(first)) {
+            let channel = buffer.row.name.clone();
+            self.depart(&channel, &first, "", None);
+        }
     }
 
     /// A channel's members are known: ghosts of those who went while we were not there go, too.

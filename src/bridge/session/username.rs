@@ -6,6 +6,9 @@
 //!
 //! Spec: RFC 1413 section 6; ten characters are what servers show (RFC 2812).
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use super::super::Bridge;
 use crate::store::settings::{self, Scope};
 use crate::store::{SessionRow, StoreError};
@@ -22,19 +25,48 @@ pub(super) async fn username(bridge: &Bridge, row: &SessionRow) -> Result<String
     if let Some(value) = value {
         return Ok(value.text().to_owned());
     }
-    let earlier = bridge.store.users_before(row.user).await?;
-    Ok(default_username(&row.user_id, row.user, earlier.iter().map(String::as_str)))
+    let names = &bridge.usernames;
+    if !names.are_read() {
+        names.read(&bridge.store.user_ids().await?);
+    }
+    Ok(names.of(&row.user_id, row.user))
 }
 
-fn default_username<'a>(user_id: &str, number: i64, mut earlier: impl Iterator<Item = &'a str>) -> String {
-    let name = letters(user_id);
-    if earlier.any(|other| letters(other).eq_ignore_ascii_case(&name)) {
+/// Who first had each name; as many as there are users, since a name once given is nobody else's.
+#[derive(Debug, Default)]
+pub(in crate::bridge) struct Usernames(Mutex<Option<HashMap<String, i64>>>);
+
+impl Usernames {
+    fn lock(&self) -> MutexGuard<'_, Option<HashMap<String, i64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn are_read(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// Takes all users that there are, in the order in which they came.
+    fn read(&self, users: &[(i64, String)]) {
+        let mut names = HashMap::with_capacity(users.len());
+        for (number, user_id) in users {
+            names.entry(letters(user_id).to_ascii_lowercase()).or_insert(*number);
+        }
+        self.lock().get_or_insert(names);
+    }
+
+    /// The user name of a user, who may have come since.
+    fn of(&self, user_id: &str, number: i64) -> String {
+        let name = letters(user_id);
+        let mut names = self.lock();
+        let first = *names.get_or_insert_default().entry(name.to_ascii_lowercase()).or_insert(number);
+        if first == number {
+            return name;
+        }
         // A hyphen is in no other name, so that no name can be made to end in somebody's number.
         let number = format!("-{number}");
         let kept = LONGEST.saturating_sub(number.len()).min(name.len());
-        return format!("{}{number}", &name[..kept]);
+        format!("{}{number}", &name[..kept])
     }
-    name
 }
 
 fn letters(user_id: &str) -> String {
@@ -61,8 +93,15 @@ mod tests {
         #[case] earlier: &[&str],
         #[case] expected: &str,
     ) {
-        let name = default_username(user_id, 12, earlier.iter().copied());
-        assert_eq!(name, expected);
-        assert!(name.len() <= LONGEST);
+        let names = Usernames::default();
+        let earlier: Vec<(i64, String)> = (1..).zip(earlier.iter().map(|id| (*id).to_owned())).collect();
+        names.read(&earlier);
+        for _ in 0..2 {
+            let name = names.of(user_id, 12);
+            assert_eq!(name, expected);
+            assert!(name.len() <= LONGEST);
+        }
+        let later = names.of(user_id, 345);
+        assert!(later.ends_with("-345") && later.len() <= LONGEST, "{later}");
     }
 }

@@ -161,12 +161,12 @@ impl Charsets {
             match part.kind {
                 Kind::Plain => text.push_str(&read(WINDOWS_1252, part.bytes)),
                 Kind::Source => {
-                    source = self.read_name(part.bytes);
+                    source = self.read_name(part.bytes, true);
                     text.push_str(&source);
                     source.truncate(source.find('!').unwrap_or(source.len()));
                 }
                 Kind::Names => {
-                    let names = self.read_names(part.bytes);
+                    let names = self.read_names(part.bytes, parts.vouches);
                     text.push_str(&names);
                     if Some(place) == parts.target {
                         target = names;
@@ -179,20 +179,23 @@ impl Charsets {
     }
 
     /// Reads words, each of which may be a name.
-    fn read_names(&mut self, bytes: &[u8]) -> String {
-        let words: Vec<String> = bytes.split(|byte| *byte == b' ').map(|word| self.read_name(word)).collect();
-        words.join(" ")
+    fn read_names(&mut self, bytes: &[u8], vouches: bool) -> String {
+        let words = bytes.split(|byte| *byte == b' ').map(|word| self.read_name(word, vouches));
+        words.collect::<Vec<String>>().join(" ")
     }
 
-    /// Reads a name, with the signs before it and the user and host behind it, and notes its charset.
-    fn read_name(&mut self, bytes: &[u8]) -> String {
+    /// Reads a name, with the signs before it and the user and host behind it, and notes its charset if the line
+    /// vouches for it.
+    fn read_name(&mut self, bytes: &[u8], vouches: bool) -> String {
         if bytes.is_ascii() && !bytes.contains(&super::ESCAPE) {
             return read(UTF_8, bytes);
         }
         let end = bytes.iter().position(|byte| *byte == b'!').filter(|end| *end > 0).unwrap_or(bytes.len());
         let (name, rest) = bytes.split_at(end);
         let (mut text, encoding) = name_of(self.reading_names(), name);
-        self.note(text.trim_start_matches(STATUS), encoding);
+        if vouches {
+            self.note(text.trim_start_matches(STATUS), encoding);
+        }
         if !rest.is_empty() {
             text.push_str(&name_of(self.reading_names(), rest).0);
         }

@@ -26,6 +26,9 @@ pub(super) struct Parts<'l> {
     pub(super) list: Vec<Part<'l>>,
     /// Which of them says where the text belongs.
     pub(super) target: Option<usize>,
+    /// The names in it are of those who are there. What somebody only speaks of, in an invitation or a list, may be
+    /// another channel whose name reads the same.
+    pub(super) vouches: bool,
 }
 
 impl<'l> Parts<'l> {
@@ -58,7 +61,7 @@ impl<'l> Parts<'l> {
                 rest = &rest[rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len())..];
             }
         }
-        let mut parts = Self { list, target: None };
+        let mut parts = Self { list, target: None, vouches: false };
         if let Some(verb) = verb {
             parts.find_text(verb);
         }
@@ -67,7 +70,10 @@ impl<'l> Parts<'l> {
 
     /// Finds the parameter that is text, and the one that says where it belongs.
     fn find_text(&mut self, verb: usize) {
-        let (target, text) = match roles(self.list[verb].bytes) {
+        let roles = roles(self.list[verb].bytes);
+        let is_invitation = self.list[verb].bytes.eq_ignore_ascii_case(b"INVITE");
+        self.vouches = matches!(roles, Roles::Text { .. } | Roles::Names) && !is_invitation;
+        let (target, text) = match roles {
             Roles::Text { target, text } => (target, verb + 1 + text),
             Roles::LastIsText => (None, self.list.len() - 1),
             Roles::Names => return,

@@ -123,6 +123,22 @@ fn the_last_charset_of_a_name_is_the_one_that_it_is_written_in() {
     assert_eq!((charsets.charset_of_name("#а"), charsets.charset_of_name("#a")), (Some(UTF_8), None));
 }
 
+/// Anybody could have what is said in one channel delivered to another.
+#[test]
+fn a_name_that_somebody_only_speaks_of_changes_nothing() {
+    let mut charsets = charsets("");
+    read(&mut charsets, ":a JOIN #café".as_bytes());
+    for line in
+        [&b":m INVITE a #caf\xe9"[..], b":s 322 a #caf\xe9 3 :topic", b":s 403 a #caf\xe9 :No such channel"]
+    {
+        read(&mut charsets, line);
+        assert_eq!(written(&charsets, "PRIVMSG #café :x"), "PRIVMSG #café :x".as_bytes());
+        assert_eq!(written(&charsets, "JOIN #café"), "JOIN #café".as_bytes());
+    }
+    read(&mut charsets, b":a JOIN #caf\xe9");
+    assert_eq!(written(&charsets, "JOIN #café"), b"JOIN #caf\xe9");
+}
+
 #[test]
 fn a_name_from_an_earlier_connection_is_written_as_it_came_then() {
     let mut charsets = charsets("");

@@ -144,7 +144,7 @@ const TOKENS: &[(&str, &str)] = &[
     ("LINELEN", "longer lines, up to 8191 bytes"),
     ("MAXNICKLEN", "as NICKLEN"),
     ("MODES", "read; nothing needs it yet"),
-    ("MONITOR", "the wanted nick is watched"),
+    ("MONITOR", "the wanted nick is watched, and those whom the user has conversations with"),
     ("MSGREFTYPES", "whether history is asked for by id or by time"),
     ("NETWORK", "the network's name for itself"),
     ("NICKLEN", "how long nicks are made"),
@@ -212,7 +212,7 @@ fn row((code, what): (u16, &str)) -> (String, String) {
 }
 
 fn numeric_tables(text: &mut String) {
-    text.push_str("\n## Numerics\n\nAll others are shown in words.\n");
+    text.push_str("\n## Numerics\n\nAll others are shown in words; that somebody is away (301) in the room of the conversation with them.\n");
     table(text, ["numeric", "what comes of it"], NUMERICS.iter().copied().map(row));
 
     text.push_str(
@@ -317,7 +317,7 @@ fn limits(text: &mut String) {
     let rows = [
         count(codec::LONGEST_LINE, "bytes of a line that is read; a longer one is skipped to its end"),
         count(outgoing::LINE, "bytes of a line that is written, where LINELEN says nothing"),
-        count(outgoing::MOST_LINES, "lines that one message may become"),
+        count(outgoing::MOST_LINES, "lines that leave at once, with flood control off"),
         count(outgoing::MOST_UNCONFIRMED, "messages without confirmation"),
         count(connection::MOST_WRITTEN, "bytes that wait for a server that does not read"),
         count(multiline::MOST_LINES, "lines of one multiline message"),

@@ -335,8 +335,9 @@ impl Governor {
         }
         self.slowed_at = Some(now);
         self.refused_rate = self.rate.map(|rate| (rate, now + MEMORY));
-        let half = self.rate.map_or(rate(FLOOR), |current| current / 2.0);
-        self.rate = Some(half.max(rate(SLOWEST)));
+        let current = self.rate.unwrap_or(rate(FLOOR) * 2.0);
+        // A network that is set to be slower than that is not made faster by being refused.
+        self.rate = Some((current / 2.0).max(rate(SLOWEST)).min(current));
         self.next_at = self.next_at.max(self.interval().map(|interval| now + interval));
     }
 }

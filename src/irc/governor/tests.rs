@@ -167,6 +167,20 @@ fn a_pace_that_was_refused_is_not_tried_again_for_an_hour() {
     assert!(bench.governor.rate.unwrap() > rate * 0.99);
 }
 
+/// It went up to one in two minutes.
+#[test]
+fn a_network_that_is_set_to_be_very_slow_is_made_no_faster_by_a_refusal() {
+    let slow = Limits { parallel: 1, interval: Duration::from_mins(20), fastest: Duration::from_mins(20) };
+    let mut bench = Bench::new(slow);
+    bench.ask([1, 2, 3]);
+    let (first, _) = bench.wait().unwrap();
+    bench.refuse(first, THROTTLED);
+    let (second, _) = bench.wait().unwrap();
+    bench.governor.registered(second, bench.now);
+    let (_, waited) = bench.wait().unwrap();
+    assert!(waited >= Duration::from_mins(10), "{waited:?}");
+}
+
 #[test]
 fn a_network_without_limits_gets_some_when_it_refuses() {
     let mut bench = Bench::new(FREE);

@@ -40,7 +40,7 @@ pub use ghosts::{Departure, Ghost};
 pub use history::{
     Direction, HistoryLine, Hit, Hits, Imported, KeptLine, Retention, Search, SearchScope, SentLine, Told,
 };
-pub use inbox::{InboxEvent, NewEvent, STRAY};
+pub use inbox::{InboxEvent, NewEvent, STRAY, Stretch};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};
 pub use look_back::RoomToLookThrough;
 pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, OutboxKind, Refused, Untold};

@@ -8,6 +8,7 @@
 //! commit what was read and what is about to be sent, hand the bytes to the socket.
 
 mod approach;
+mod behind;
 mod buffers;
 mod capabilities;
 mod catch_up;

@@ -39,6 +39,19 @@ pub struct InboxEvent {
     pub received_at: i64,
 }
 
+/// What waits in a lane for one room, in a part of the order.
+#[derive(Debug, Clone)]
+pub struct Stretch {
+    /// The lane.
+    pub lane: String,
+    /// Our number of the room.
+    pub room: i64,
+    /// It begins after this place …
+    pub after: i64,
+    /// … and ends with this one.
+    pub to: i64,
+}
+
 #[derive(FromRow)]
 struct Row {
     seq: i64,
@@ -99,21 +112,76 @@ impl Store {
                 .bind(limit)
                 .fetch_all(p)
                 .await)?;
-            let (read, mut events) = (rows.len(), Vec::with_capacity(rows.len()));
-            for Row { seq, event_id, payload, received_at } in rows {
-                match self.sealer().open_text(&payload, &row_name(&event_id)) {
-                    Ok(json) => events.push(InboxEvent { seq, event_id, json, received_at }),
-                    Err(error) => {
-                        tracing::error!(event = %event_id, %error, "an event is set aside");
-                        self.finish_event(seq, Some(&error.to_string())).await?;
-                    }
-                }
-            }
-            // None at all would be the end of the lane.
-            if read == 0 || !events.is_empty() {
+            if let Some(events) = self.open_events(rows).await? {
                 return Ok(events);
             }
         }
+    }
+
+    /// The first events of a stretch; poison is set aside as above.
+    pub async fn waiting_in(&self, stretch: &Stretch, limit: i64) -> Result<Vec<InboxEvent>, StoreError> {
+        const SQL: &str = "SELECT seq, event_id, payload, received_at FROM inbox
+            WHERE lane = $1 AND state = 'new' AND seq > $2 AND seq <= $3
+                AND room_id = (SELECT room_id FROM room WHERE id = $4)
+            ORDER BY seq LIMIT $5";
+        loop {
+            let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+                .bind(&stretch.lane)
+                .bind(stretch.after)
+                .bind(stretch.to)
+                .bind(stretch.room)
+                .bind(limit)
+                .fetch_all(p)
+                .await)?;
+            if let Some(events) = self.open_events(rows).await? {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// The id of a stretch's last event, and how many there are; nothing where there is none.
+    pub async fn last_waiting_in(&self, stretch: &Stretch) -> Result<Option<(String, i64)>, StoreError> {
+        const SQL: &str = "SELECT event_id, COUNT(*) OVER () FROM inbox
+            WHERE lane = $1 AND state = 'new' AND seq > $2 AND seq <= $3
+                AND room_id = (SELECT room_id FROM room WHERE id = $4)
+            ORDER BY seq DESC LIMIT 1";
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(&stretch.lane)
+            .bind(stretch.after)
+            .bind(stretch.to)
+            .bind(stretch.room)
+            .fetch_optional(p)
+            .await)?)
+    }
+
+    /// The place of an event, if it waits in this stretch.
+    pub async fn place_in(&self, stretch: &Stretch, event_id: &str) -> Result<Option<i64>, StoreError> {
+        const SQL: &str = "SELECT seq FROM inbox
+            WHERE event_id = $1 AND lane = $2 AND state = 'new' AND seq > $3 AND seq <= $4
+                AND room_id = (SELECT room_id FROM room WHERE id = $5)";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(event_id)
+            .bind(&stretch.lane)
+            .bind(stretch.after)
+            .bind(stretch.to)
+            .bind(stretch.room)
+            .fetch_optional(p)
+            .await)?)
+    }
+
+    /// What events say; nothing where there were some and none of them opens, which is not the end of the lane.
+    async fn open_events(&self, rows: Vec<Row>) -> Result<Option<Vec<InboxEvent>>, StoreError> {
+        let (read, mut events) = (rows.len(), Vec::with_capacity(rows.len()));
+        for Row { seq, event_id, payload, received_at } in rows {
+            match self.sealer().open_text(&payload, &row_name(&event_id)) {
+                Ok(json) => events.push(InboxEvent { seq, event_id, json, received_at }),
+                Err(error) => {
+                    tracing::error!(event = %event_id, %error, "an event is set aside");
+                    self.finish_event(seq, Some(&error.to_string())).await?;
+                }
+            }
+        }
+        Ok((read == 0 || !events.is_empty()).then_some(events))
     }
 
     /// The lanes in which something waits.
@@ -223,5 +291,15 @@ pub(super) async fn finish(tx: &mut Tx, seq: i64, failure: Option<&str>) -> Resu
     const SQL: &str = "UPDATE inbox SET state = $2, note = $3, payload = NULL WHERE seq = $1";
     let state = if failure.is_some() { "failed" } else { "done" };
     execute!(tx, SQL, seq, state, failure)?;
+    Ok(())
+}
+
+/// Marks all of a stretch as done, and erases its payloads.
+pub(super) async fn drop_stretch(tx: &mut Tx, stretch: Stretch) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE inbox SET state = 'done', payload = NULL
+        WHERE lane = $1 AND state = 'new' AND seq > $2 AND seq <= $3
+            AND room_id = (SELECT room_id FROM room WHERE id = $4)";
+    let Stretch { lane, room, after, to } = stretch;
+    execute!(tx, SQL, lane, after, to, room)?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 use sqlx::FromRow;
 
 use super::history::{self, HistoryLine, Keeper};
+use super::inbox::Stretch;
 use super::pool::{Tx, execute, on};
 use super::{Store, StoreError, inbox, prompts};
 
@@ -87,6 +88,8 @@ pub struct Outgoing {
     pub finished: Vec<i64>,
     /// Events that can't be understood, with the reason.
     pub failed: Vec<(i64, String)>,
+    /// Events that are done without being read.
+    pub dropped: Vec<Stretch>,
     /// Their lines.
     pub lines: Vec<NewLine>,
     /// The lines as history keeps them.
@@ -106,6 +109,7 @@ impl Outgoing {
     pub fn is_empty(&self) -> bool {
         self.finished.is_empty()
             && self.failed.is_empty()
+            && self.dropped.is_empty()
             && self.lines.is_empty()
             && self.sending.is_empty()
             && self.refused.is_empty()
@@ -191,6 +195,9 @@ pub(super) async fn note(
     }
     for (seq, reason) in outgoing.failed {
         inbox::finish(tx, seq, Some(&reason)).await?;
+    }
+    for stretch in outgoing.dropped {
+        inbox::drop_stretch(tx, stretch).await?;
     }
     for (line, payload) in lines {
         let NewLine { buffer, event_id, part, state, .. } = line;

@@ -23,6 +23,7 @@ mod multiline;
 mod netsplits;
 mod nicks;
 mod pace;
+mod pastes;
 mod queries;
 mod questions;
 mod reconnect;

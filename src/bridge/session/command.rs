@@ -12,6 +12,10 @@ impl Actor {
         self.bridge.store.move_event(stored.seq, &lane).await?;
         self.bridge.wake_lane(&lane);
         let buffer = self.buffers.get(place).row.id;
+        if self.is_behind(buffer) {
+            // The receipt can't stand on it before it stands on those.
+            return Ok(());
+        }
         let event_id = stored.event_id.as_str().into();
         self.set_progress(buffer, &event_id, &event_id, 0);
         self.advance(place);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::content;
 use super::super::desk::is_room_command;
+use super::behind::Behind;
 use super::long::Wire;
 use super::loose::Loose;
 use super::prompts::Uncertain;
@@ -26,13 +27,11 @@ use crate::store::{
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 100;
-/// Lines that may be on their way at a time; further events stay in the inbox. Less than the session's queue holds
+/// Lines that may be on their way at a time; further messages wait in the inbox. Less than the session's queue holds
 /// by more than one event can become, so that no line of a user's is turned away there.
 const MOST_IN_FLIGHT: usize = 256;
 /// Lines to one buffer that may be among them, so that a long paste leaves room for what is said elsewhere.
 const MOST_OF_BUFFER: usize = 64;
-/// Events that may wait behind those; beyond them nothing further is read.
-const MOST_BEHIND: usize = 400;
 /// Lines that one message may become. What is longer belongs into a file.
 const MOST_LINES: usize = 60;
 
@@ -156,8 +155,10 @@ pub(super) struct Outbound {
     pub(super) held: HashMap<i64, VecDeque<Held>>,
     /// Buffers that can be spoken to, and whose release has to go on.
     pub(super) releasing: BTreeSet<i64>,
-    /// There may be more in the inbox, for which there was no room.
-    pub(super) unread: bool,
+    /// Buffers for which more waits in the inbox than is held, by their numbers.
+    pub(super) behind: HashMap<i64, Behind>,
+    /// The inbox was read to its end once.
+    pub(super) has_read_all: bool,
     /// Stored lines that wait for a buffer.
     pub(super) resend: HashMap<i64, VecDeque<LineReference>>,
     pub(super) progress: HashMap<i64, VecDeque<Progress>>,
@@ -173,6 +174,7 @@ impl Outbound {
     /// How many messages wait.
     pub(super) fn waiting(&self) -> usize {
         self.held.values().map(VecDeque::len).sum::<usize>()
+            + self.behind.values().map(|behind| behind.events).sum::<usize>()
             + self.resend.values().map(VecDeque::len).sum::<usize>()
             + self.in_flight.len()
     }
@@ -221,61 +223,52 @@ impl Actor {
 
     /// Whether so much is on its way to one buffer that it leaves no room for others.
     pub(super) fn is_full(&self, buffer: i64) -> bool {
-        self.outbound.in_flight.values().filter(|line| line.buffer == buffer).count() >= MOST_OF_BUFFER
+        self.on_its_way(buffer) >= MOST_OF_BUFFER
     }
 
-    /// Whether so much waits behind what is on its way that the rest had better stay unread.
-    fn is_backed_up(&self) -> bool {
-        let mut behind = self.outbound.releasing.iter().filter_map(|buffer| self.outbound.held.get(buffer));
-        behind.any(|held| held.len() >= MOST_BEHIND)
+    fn on_its_way(&self, buffer: i64) -> usize {
+        self.outbound.in_flight.values().filter(|line| line.buffer == buffer).count()
     }
 
-    /// Goes on where too much was on its way.
+    /// Goes on where too much was on its way; where that is least, first.
     pub(super) async fn take_more(&mut self) -> Result<(), StoreError> {
+        self.read_behind().await?;
         while !self.is_crowded() {
-            let next = self.outbound.releasing.iter().copied().find(|&buffer| !self.is_full(buffer));
-            if let Some(buffer) = next {
-                match self.buffers.find_id(buffer).filter(|&place| self.is_open(place)) {
-                    Some(place) => self.release(place).await?,
-                    None => {
-                        self.outbound.releasing.remove(&buffer);
-                    }
+            let releasing = self.outbound.releasing.iter().copied().filter(|&buffer| !self.is_full(buffer));
+            let Some(buffer) = releasing.min_by_key(|&buffer| self.on_its_way(buffer)) else { break };
+            match self.buffers.find_id(buffer).filter(|&place| self.is_open(place)) {
+                Some(place) => self.release(place).await?,
+                None => {
+                    self.outbound.releasing.remove(&buffer);
                 }
-            } else if self.outbound.unread && !self.is_backed_up() {
-                self.read_inbox().await?;
-            } else {
-                break;
             }
+            self.read_behind().await?;
         }
         Ok(())
     }
 
-    /// Reads what has come into the session's lane of the inbox.
+    /// Reads all that has come into the session's lane of the inbox. What can't go yet is read past, so that nothing
+    /// else waits behind it.
     pub(super) async fn read_inbox(&mut self) -> Result<(), StoreError> {
         if self.must_reload {
             // What is known of the lines that wait must be whole before one of them is taken back.
             self.reload().await?;
         }
-        self.outbound.unread = true;
-        while !self.is_crowded() && !self.is_backed_up() {
+        loop {
             let events = self.bridge.store.waiting_events(&self.lane, self.outbound.cursor, AT_ONCE).await?;
             if events.is_empty() {
-                self.outbound.unread = false;
+                self.outbound.has_read_all = true;
                 return Ok(());
             }
             for event in events {
-                if self.is_crowded() || self.is_backed_up() {
-                    break;
-                }
                 self.outbound.cursor = event.seq;
                 self.on_inbox(event).await?;
             }
             self.transmit().await?;
         }
-        Ok(())
     }
 
-    async fn on_inbox(&mut self, stored: InboxEvent) -> Result<(), StoreError> {
+    pub(super) async fn on_inbox(&mut self, stored: InboxEvent) -> Result<(), StoreError> {
         let event = match Event::read(&stored.json) {
             Ok(event) => event,
             Err(error) => {
@@ -311,6 +304,10 @@ impl Actor {
                 "join" => self.buffers.get_mut(place).invited = true,
                 _ => {}
             },
+            Content::Encrypted if is_owner && self.is_behind(self.buffers.get(place).row.id) => {
+                self.hold(place, &stored, &event.event_id.as_str().into());
+                return Ok(());
+            }
             Content::Encrypted if is_owner => self.refuse_event(
                 place,
                 &event.event_id,
@@ -346,14 +343,19 @@ impl Actor {
                 content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
             self.incoming.outbox.push(redaction);
         }
-        let refusal = if Kind::of(message).is_none() {
+        let is_behind = self.is_behind(row.id);
+        let refusal = if is_behind {
+            // Whatever becomes of it is told in its turn.
+            self.hold(place, stored, &event.event_id.as_str().into());
+            return Ok(());
+        } else if Kind::of(message).is_none() {
             "was not sent: only text can go to IRC so far.".to_owned()
         } else if let Some(refusal) = self.has_left(place) {
             refusal
         } else if self.must_wait(place) {
             self.hold(place, stored, &event.event_id.as_str().into());
             return Ok(());
-        } else if self.is_too_old(stored) || self.is_full(row.id) {
+        } else if self.is_too_old(stored) || self.is_full(row.id) || self.is_crowded() {
             // Said long ago and found only now: it is asked about at once, and what is behind it goes. One that has too
             // many before it goes when they have.
             self.outbound.releasing.insert(row.id);

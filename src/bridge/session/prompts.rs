@@ -172,12 +172,18 @@ impl Actor {
         }
         if let Asked::Open(first, _) = &asked {
             let about: Arc<str> = first.event_id.as_str().into();
-            if let Some(refusal) = self.has_left(place) {
+            let buffer = self.buffers.get(place).row.id;
+            if let Some(refusal) = self.has_left(place).filter(|_| !self.is_behind(buffer)) {
                 self.outbound.commit.finished.push(stored.seq);
                 self.refuse_event(place, &stored.event_id, &about, &refusal);
                 return Ok(());
             }
             if self.must_wait(place) {
+                self.hold(place, stored, &about);
+                return Ok(());
+            }
+            if self.is_full(buffer) || self.is_crowded() {
+                self.outbound.releasing.insert(buffer);
                 self.hold(place, stored, &about);
                 return Ok(());
             }
@@ -325,6 +331,7 @@ impl Actor {
             self.outbound.commit.finished.push(gone.seq);
             self.settle_one(place, &gone.event_id);
         }
+        self.withdraw_behind(buffer, event_id).await?;
         let mut lines: Vec<LineReference> =
             take_out(&mut self.outbound.resend, buffer, |line| &*line.event_id == event_id).into();
         if let Some(link) = &mut self.link {
@@ -365,7 +372,8 @@ impl Actor {
 
     /// Whether a new message to this buffer has to wait.
     pub(super) fn must_wait(&self, place: usize) -> bool {
-        self.outbound.held.contains_key(&self.buffers.get(place).row.id) || !self.can_speak(place)
+        let buffer = self.buffers.get(place).row.id;
+        self.outbound.held.contains_key(&buffer) || self.is_behind(buffer) || !self.can_speak(place)
     }
 }
 

@@ -127,7 +127,7 @@ impl SessionHandle {
 
 impl Actor {
     pub(super) async fn on_request(&mut self, (request, answer): Envelope) -> Result<(), StoreError> {
-        let closes = matches!(request, Request::Disconnect { .. });
+        let closes = matches!(request, Request::Disconnect { .. } | Request::Stop { .. });
         let outcome = match self.carry_out(request).await {
             Reply::Now(outcome) => outcome,
             Reply::Later(loose) => {
@@ -143,7 +143,7 @@ impl Actor {
         let _ = answer.send(outcome);
         match failure {
             Err(error @ (StoreError::Superseded | StoreError::Closed)) => Err(error),
-            // Lines of the connection that ended could not be kept.
+            // Lines of the connection that ended could not be kept, or what came could not be read.
             Err(error) if closes => Err(error),
             // The user was told that it failed; the session itself goes on.
             _ => Ok(()),
@@ -171,7 +171,7 @@ impl Actor {
                     .map_or_else(|refusal| Reply::Now(Err(refusal)), Reply::Later)
             }
             Request::Raw(line) => self.raw(&line).into(),
-            Request::Stop { name } => self.stop_lines(&name).into(),
+            Request::Stop { name } => self.stop_lines(&name).await.into(),
             Request::Probe => {
                 let now = self.now();
                 if let Some(link) = &mut self.link {

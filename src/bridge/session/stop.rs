@@ -11,12 +11,20 @@ use crate::format::RichText;
 
 impl Actor {
     /// Drops the user's lines to a buffer that have not left.
-    pub(super) fn stop_lines(&mut self, name: &str) -> Outcome {
+    pub(super) async fn stop_lines(&mut self, name: &str) -> Outcome {
+        if self.must_reload {
+            self.reload().await?;
+        }
         let Some(place) = self.buffers.find(name) else {
             return Err(Refusal::asked(format!("You have no room for {name} on {}.", self.network.name)));
         };
         let row = &self.buffers.get(place).row;
         let (buffer, name) = (row.id, row.name.clone());
+        // What was said before this and is not read yet is stopped, too; what is said elsewhere goes on.
+        self.read_past(place);
+        self.read_inbox().await?;
+        let Some(place) = self.buffers.find_id(buffer) else { return Ok(RichText::new()) };
+        let unread = self.drop_behind(buffer).await?;
         let mut lines: Vec<LineReference> =
             self.outbound.resend.remove(&buffer).into_iter().flatten().collect();
         if let Some(link) = &mut self.link {
@@ -36,7 +44,16 @@ impl Actor {
             events.insert(held.about);
         }
         self.outbound.releasing.remove(&buffer);
-        Ok(RichText::plain(match events.len() {
+        let mut count = events.len();
+        if let Some((last, unread)) = unread {
+            count += usize::try_from(unread).unwrap_or_default();
+            let last = last.into();
+            self.set_progress(buffer, &last, &last, 0);
+            self.advance(place);
+        }
+        // What is told is so, also after a crash.
+        self.transmit().await?;
+        Ok(RichText::plain(match count {
             0 => format!("Nothing waits to be sent to {name}."),
             1 => format!("Stopped: what had not left of one message to {name} is dropped."),
             more => format!("Stopped: what had not left of {more} messages to {name} is dropped."),

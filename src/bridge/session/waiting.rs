@@ -13,8 +13,9 @@ use crate::irc::session::State;
 use crate::matrix::event::{Content, Event};
 use crate::store::{BufferKind, InboxEvent, LineState, StoreError};
 
-/// Events that may wait for one buffer. Beyond it the sender is told that theirs did not go.
-const MOST_HELD: usize = 500;
+/// Events that are held for one buffer. Beyond it what is said to one that is open waits unread (`behind`), and where
+/// nothing can be said the sender is told that theirs did not go.
+pub(super) const MOST_HELD: usize = 500;
 /// Why a message that waited too long was not sent …
 const TOO_LATE: &str = "it waited so long that the conversation has moved on.";
 /// … and what its sender can have done.
@@ -37,10 +38,15 @@ impl Actor {
     /// Keeps an event, which is about this message, for later; it stays in the inbox.
     pub(super) fn hold(&mut self, place: usize, stored: &InboxEvent, about: &Arc<str>) {
         let is_open = self.is_open(place);
+        let id = self.buffers.get(place).row.id;
+        let waiting = self.outbound.held.get(&id).map_or(0, VecDeque::len);
+        // What waits from before the start is not turned away by it.
+        if self.is_behind(id) || waiting >= MOST_HELD && (is_open || !self.outbound.has_read_all) {
+            return self.fall_behind(place, stored.seq);
+        }
         let buffer = self.buffers.get_mut(place);
-        let id = buffer.row.id;
         let told = is_open || std::mem::replace(&mut buffer.told_waiting, true);
-        if self.outbound.held.get(&id).is_some_and(|held| held.len() >= MOST_HELD) {
+        if waiting >= MOST_HELD {
             self.outbound.commit.finished.push(stored.seq);
             self.refuse_event(
                 place,

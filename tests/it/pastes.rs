@@ -139,3 +139,48 @@ async fn invariant_1_a_paste_goes_in_its_order_while_it_is_read_behind_itself() 
     assert_eq!(said.pop().as_deref(), Some("the end"));
     assert_eq!(said, lines(0..PASTED));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_1_nothing_of_a_paste_is_turned_away_when_the_connection_is_lost() {
+    let mut scene = pasted(SLOW).await;
+    let network = scene.world.homeserver.room_named("FakeNet");
+    scene.world.ircd.cut("alice");
+    scene.world.homeserver.wait_event(&network, says("Not connected")).await;
+    let last = scene.alice.send_text(&scene.room, "the end");
+    scene.world.homeserver.wait_delivered().await;
+    hurry(&mut scene.world).await;
+    scene.world.homeserver.wait_receipt(&scene.room, &scene.world.homeserver.bot(), &last).await;
+    let mut said = scene.said();
+    assert_eq!(said.pop().as_deref(), Some("the end"));
+    // Of those that were on their way when it was lost, it is not known.
+    let told = scene.world.homeserver.timeline_bodies(&scene.room);
+    let asked = told.iter().filter(|body| body.contains("may not have arrived")).count();
+    assert!(said.len() + asked >= PASTED, "{} and {asked}", said.len());
+    let numbers: Vec<usize> = said.iter().map(|line| line["line ".len()..].parse().unwrap()).collect();
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    assert!(!told.iter().any(|body| body.contains("was not sent")), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_in_a_fifth_room_does_not_wait_for_pastes_in_four() {
+    let world = World::builder().flood(SLOW).start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let mut rooms = vec![room];
+    for name in ["#go", "#zig", "#ada", "#lisp"] {
+        bob.join(name);
+        alice.send_text(&control, &format!("join {name}"));
+        world.ircd.wait_joined(name, "alice").await;
+        rooms.push(alice.join(&world.homeserver.wait_invite(alice.id()).await).await);
+    }
+    let fifth = rooms.pop().unwrap();
+    for room in &rooms {
+        (0..70).for_each(|number| drop(alice.send_text(room, &format!("line {number}"))));
+    }
+    bob.wait_text("line 0").await;
+    world.homeserver.wait_delivered().await;
+    alice.send_text(&fifth, "a word");
+    bob.wait_text("a word").await;
+    alice.send_text(&rooms[0], "!irc stop");
+    world.homeserver.wait_event(&rooms[0], says("Stopped: ")).await;
+}

@@ -24,6 +24,7 @@ mod netsplits;
 mod nicks;
 mod pace;
 mod pastes;
+mod put_off;
 mod queries;
 mod questions;
 mod reconnect;

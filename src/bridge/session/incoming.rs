@@ -118,7 +118,7 @@ impl Actor {
             Event::Refused { messages, certain, code, reason } => {
                 self.on_refused(messages, certain, code, &reason).await;
             }
-            Event::PutOff { message } => self.on_put_off(message),
+            Event::PutOff { message, code, reason } => self.on_put_off(message, code, &reason).await,
             Event::Reacted { target, from, own, msgid, key, removed } => {
                 self.on_reacted(&target, &from, own, (msgid, key), removed).await?;
             }

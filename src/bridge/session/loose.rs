@@ -17,6 +17,8 @@ use crate::store::{Direction, HistoryLine};
 pub(super) struct Loose {
     /// Its lines of which nothing is known yet, with their texts.
     open: Vec<(MessageId, String)>,
+    /// How many lines it has.
+    lines: usize,
     target: String,
     /// The answer when all of it was taken.
     said: String,
@@ -76,7 +78,8 @@ impl Actor {
             self.outbound.next_id += 1;
             open.push((id, piece));
         }
-        Ok(Loose { open, target: target.to_owned(), said, answer: None, kept: BTreeSet::new() })
+        let (lines, target) = (open.len(), target.to_owned());
+        Ok(Loose { open, lines, target, said, answer: None, kept: BTreeSet::new() })
     }
 
     /// Waits for what becomes of it.
@@ -113,12 +116,22 @@ impl Actor {
         }
     }
 
-    /// A line has left once and leaves again.
-    pub(super) fn note_loose_left(&mut self, id: MessageId) {
+    /// A line has left once and leaves again, if nothing is known yet of what else was said with it.
+    pub(super) async fn put_off_loose(&mut self, id: MessageId, code: u16, reason: &str) {
         let mut all = self.outbound.loose.iter_mut();
-        if let Some(loose) = all.find(|loose| loose.open.iter().any(|(open, _)| *open == id)) {
-            loose.kept.insert(id);
-        }
+        let loose = all.find(|loose| loose.open.iter().any(|(open, _)| *open == id));
+        // Of one that is not known any more, all was told.
+        let ids: Vec<MessageId> = match loose {
+            Some(loose) if loose.open.len() == loose.lines => {
+                loose.kept.insert(id);
+                return;
+            }
+            Some(loose) => loose.open.iter().map(|(id, _)| *id).collect(),
+            None => vec![id],
+        };
+        let Some(link) = &mut self.link else { return };
+        let rest = link.session.withdraw(|id| ids.contains(&id));
+        self.on_refused(rest, true, code, reason).await;
     }
 
     /// A line that leaves, as history keeps it: in the conversation, if there is one.

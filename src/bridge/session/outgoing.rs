@@ -138,6 +138,21 @@ pub(super) struct Progress {
     pub(super) open: usize,
     /// Its sender knows that not all of it arrived.
     pub(super) told: bool,
+    /// The server has taken some of it.
+    pub(super) arrived: bool,
+}
+
+impl Progress {
+    /// An event that has so many lines open, of which nothing is known.
+    pub(super) fn new(
+        event_id: Arc<str>,
+        about: Arc<str>,
+        since: Instant,
+        hourglass: bool,
+        open: usize,
+    ) -> Self {
+        Self { event_id, about, since, hourglass, open, told: false, arrived: false }
+    }
 }
 
 /// What the actor knows of the user's messages.

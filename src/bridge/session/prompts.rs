@@ -68,6 +68,11 @@ impl Uncertain {
         self.lines.is_empty()
     }
 
+    /// Whether a line of this event's is among them.
+    pub(super) fn has(&self, cause: &str) -> bool {
+        self.lines.iter().any(|(line, _)| &*line.cause == cause)
+    }
+
     /// When the senders are asked.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.ask_at.filter(|_| !self.is_empty())

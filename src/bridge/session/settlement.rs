@@ -46,11 +46,31 @@ impl Actor {
 
     /// A line that left did not arrive, and leaves again: the history has it already. In the store it stays as one that may
     /// have left, so that a crash while it waits asks about it.
-    pub(super) fn on_put_off(&mut self, message: MessageId) {
-        if let Some(line) = self.outbound.in_flight.get_mut(&message) {
-            line.payload.kept = true;
+    ///
+    /// A message waits only as a whole. Where another part of it has arrived, or its sender was told that one did not,
+    /// the rest is refused: a part that comes alone, and later than what was said since, helps nobody.
+    pub(super) async fn on_put_off(&mut self, message: MessageId, code: u16, reason: &str) {
+        let Some(line) = self.outbound.in_flight.get(&message) else {
+            return self.put_off_loose(message, code, reason).await;
+        };
+        if self.is_whole(line) {
+            if let Some(line) = self.outbound.in_flight.get_mut(&message) {
+                line.payload.kept = true;
+            }
+            return;
         }
-        self.note_loose_left(message);
+        let cause = Arc::clone(&line.cause);
+        let Some(link) = &mut self.link else { return };
+        let flying = &self.outbound.in_flight;
+        let rest = link.session.withdraw(|id| flying.get(&id).is_some_and(|line| line.cause == cause));
+        self.on_refused(rest, true, code, reason).await;
+    }
+
+    /// Whether nothing is known yet of any part of the message that a line belongs to.
+    fn is_whole(&self, line: &LineReference) -> bool {
+        let mut events = self.outbound.progress.get(&line.buffer).into_iter().flatten();
+        let event = events.find(|event| event.event_id == line.cause);
+        event.is_none_or(|event| !event.told && !event.arrived) && !self.outbound.uncertain.has(&line.cause)
     }
 
     /// The link has ended: what left without an answer is uncertain, what did not leave waits for the next.
@@ -101,8 +121,9 @@ impl Actor {
             };
             lines.push((event_id.to_string(), part));
             if let Some(place) = self.buffers.find_id(buffer) {
-                if let Some(fate) = fate {
-                    self.tell_once(place, &cause, fate);
+                match fate {
+                    Some(fate) => self.tell_once(place, &cause, fate),
+                    None => self.mark_arrived(buffer, &cause),
                 }
                 self.settle_one(place, &cause);
             }
@@ -126,7 +147,7 @@ impl Actor {
             Some(last) if last.event_id == *event_id => last.open += lines,
             _ => {
                 let (event_id, about) = (Arc::clone(event_id), Arc::clone(about));
-                events.push_back(Progress { event_id, about, since, hourglass, open: lines, told: false });
+                events.push_back(Progress::new(event_id, about, since, hourglass, lines));
             }
         }
     }
@@ -140,7 +161,7 @@ impl Actor {
             Some(event) => event.open = lines,
             None => {
                 let (event_id, about) = (Arc::clone(event_id), Arc::clone(about));
-                events.push_back(Progress { event_id, about, since, hourglass, open: lines, told: false });
+                events.push_back(Progress::new(event_id, about, since, hourglass, lines));
             }
         }
     }
@@ -209,6 +230,14 @@ impl Actor {
         let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
         let event = events.find(|event| &*event.event_id == event_id);
         event.is_none_or(|event| !std::mem::replace(&mut event.told, true))
+    }
+
+    /// Some of an event has arrived.
+    fn mark_arrived(&mut self, buffer: i64, event_id: &str) {
+        let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
+        if let Some(event) = events.find(|event| &*event.event_id == event_id) {
+            event.arrived = true;
+        }
     }
 
     /// Answers a message with its fate, unless that was told of another of its lines.

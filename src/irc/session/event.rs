@@ -406,10 +406,14 @@ pub enum Event {
         reason: String,
     },
     /// The server has not taken this message now, and says when it will: it has not left after all, and leaves again
-    /// then, before all that waits for the same target.
+    /// then, before all that waits for the same target, unless its owner withdraws it.
     PutOff {
         /// Which.
         message: MessageId,
+        /// The number of the server's answer.
+        code: u16,
+        /// The server's reason.
+        reason: String,
     },
     /// The server has not taken a message of several lines, none of it: it may go as single lines.
     MultilineRefused {

@@ -162,7 +162,7 @@ impl Session {
         let item = Outgoing::Message(Waiting { id, target, lines, reply, holds: holds + 1 });
         self.queue.push_front(Class::Interactive, &lane, item.cost(), item);
         self.queue.hold(Class::Interactive, &lane, now + wait);
-        events.push(Event::PutOff { message: id });
+        events.push(Event::PutOff { message: id, code, reason: reason.to_owned() });
         true
     }
 

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::bytes::text_of;
 use self::connection::Out;
-use self::network::{Hearing, Network};
+use self::network::{Hearing, Network, Silence};
 pub(crate) use self::person::{Heard, Person};
 use super::homeserver::LIMIT;
 use super::ports::free_port;
@@ -357,7 +357,14 @@ impl Ircd {
 
     /// From now on, what a client says is not shown to it, as with some services; labels are answered by `ACK`.
     pub(crate) fn drop_echoes(&self, drops: bool) {
-        self.shared.change(|network| network.faults.drops_echoes = drops);
+        self.shared
+            .change(|network| network.faults.silence = if drops { Silence::Echoes } else { Silence::None });
+    }
+
+    /// Messages are read, and neither passed on nor answered, nor is a `PING` behind them.
+    pub(crate) fn swallow_messages(&self, swallows: bool) {
+        self.shared
+            .change(|network| network.faults.silence = if swallows { Silence::All } else { Silence::None });
     }
 
     /// Forgets what was said so far.

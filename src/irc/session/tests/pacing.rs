@@ -188,12 +188,19 @@ fn a_session_that_was_thrown_out_for_its_pace_goes_slower() {
 
 const TOO_FAST: &str = ":s 439 alice bob :Message target change too fast. Please wait 20 seconds.";
 
+/// That the first message waits, as this line says.
+fn put_off(line: &str) -> Event {
+    let code = line.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap();
+    let reason = line.split_once(" :").unwrap().1.to_owned();
+    Event::PutOff { message: MessageId(1), code, reason }
+}
+
 #[test]
 fn invariant_1_a_message_to_one_target_too_many_waits_as_long_as_the_server_says() {
     let mut bench = Bench::ready();
     bench.say(1, "bob", "one");
     bench.sent();
-    assert_eq!(bench.server(TOO_FAST), [Event::PutOff { message: MessageId(1) }]);
+    assert_eq!(bench.server(TOO_FAST), [put_off(TOO_FAST)]);
     // What is said to the same person waits behind it, what is said elsewhere does not.
     bench.say(2, "Bob", "two");
     bench.say(3, "#rust", "three");
@@ -245,7 +252,7 @@ fn invariant_1_what_may_be_about_another_line_is_told_and_not_sent_again() {
     bench.say(1, "bob", "one");
     bench.sent();
     let events = bench.server(&format!("@label=m1 {TOO_FAST}"));
-    assert_eq!(events, [Event::PutOff { message: MessageId(1) }]);
+    assert_eq!(events, [put_off(TOO_FAST)]);
     assert_eq!(messages(&bench.wait(SECOND * 30).1).len(), 0);
     assert_eq!(bench.session.unconfirmed(), ids(&[1]));
 }
@@ -256,8 +263,8 @@ fn a_message_is_put_off_only_so_often() {
     bench.say(1, "bob", "one");
     for fence in 1..4 {
         assert_eq!(messages(&bench.wait(SECOND * 61).1).len(), 1);
-        let events = bench.server(":s 707 alice bob :Targets changing too fast, message dropped");
-        assert_eq!(events, [Event::PutOff { message: MessageId(1) }]);
+        let line = ":s 707 alice bob :Targets changing too fast, message dropped";
+        assert_eq!(bench.server(line), [put_off(line)]);
         bench.server(&format!(":s PONG s :towline-{fence}"));
     }
     bench.wait(SECOND * 61);

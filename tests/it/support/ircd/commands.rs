@@ -1,6 +1,6 @@
 //! What clients say: registration, capabilities, messages, questions.
 
-use super::network::{ClientId, Network};
+use super::network::{ClientId, Network, Silence};
 
 /// A line taken apart.
 pub(super) struct Line<'a> {
@@ -59,6 +59,7 @@ impl Network {
                 self.close(id);
                 self.quit(id, &format!("Quit: {}", param(0).unwrap_or_default()));
             }
+            "PING" if self.faults.silence == Silence::All => {}
             "PING" => {
                 let token = param(0).unwrap_or_default();
                 self.deliver(id, "fake.irc", "", &format!("PONG fake.irc :{token}"));
@@ -109,6 +110,7 @@ impl Network {
             "PRIVMSG" | "NOTICE" if line.tags.split(';').any(|tag| tag.starts_with("batch=")) => {
                 self.batch_line(id, line);
             }
+            "PRIVMSG" if self.faults.silence == Silence::All => self.answer = None,
             "PRIVMSG" | "NOTICE" | "TAGMSG" => self.message(id, line),
             "MARKREAD" if self.offers("draft/read-marker") => {
                 let time = param(1).unwrap_or("*").to_owned();
@@ -325,7 +327,7 @@ impl Network {
         let answer = self.answer.take();
         let stamp = self.deliver_to(recipients, &source, line.tags, said);
         self.answer = answer;
-        if self.clients[&id].has("echo-message") && !self.faults.drops_echoes {
+        if self.clients[&id].has("echo-message") && self.faults.silence != Silence::Echoes {
             let account = self.clients[&id].account.clone();
             self.deliver_stamped(id, &source, account.as_deref(), line.tags, said, stamp, None);
         }

@@ -3,7 +3,7 @@
 
 use super::commands::Line;
 use super::labels::Reply;
-use super::network::{ClientId, Network, Stamp};
+use super::network::{ClientId, Network, Silence, Stamp};
 
 /// A batch that a client has begun.
 pub(super) struct Batch {
@@ -77,7 +77,7 @@ impl Network {
             self.deliver_message(to, &source, account.as_deref(), &batch.tags, &batch.lines, stamp, None);
         }
         self.answer = answer;
-        if self.clients[&id].has("echo-message") && !self.faults.drops_echoes {
+        if self.clients[&id].has("echo-message") && self.faults.silence != Silence::Echoes {
             self.deliver_message(id, &source, account.as_deref(), &batch.tags, &batch.lines, stamp, None);
         }
         self.remember(id, &batch.target, stamp, &batch.tags, &batch.lines);

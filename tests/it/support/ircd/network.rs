@@ -91,11 +91,21 @@ impl Stamp {
     }
 }
 
+/// What is not said about messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Silence {
+    #[default]
+    None,
+    /// Nothing that is said is shown to who said it.
+    Echoes,
+    /// Messages are read, and neither passed on nor answered, nor is a `PING` behind them.
+    All,
+}
+
 /// What a test has arranged to go wrong.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    /// Nothing that is said is shown to who said it.
-    pub(super) drops_echoes: bool,
+    pub(super) silence: Silence,
     /// Batches of several lines are refused with this code.
     pub(super) refuses_multiline: Option<&'static str>,
     /// `CHATHISTORY` gets no answer at all.

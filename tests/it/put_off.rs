@@ -122,3 +122,16 @@ async fn invariant_1_the_rest_of_a_message_that_has_arrived_in_part_is_told_and_
     assert!(answer.body().contains("did not arrive"), "{}", answer.body());
     assert_eq!(scene.heard_later().await, ["after"]);
 }
+
+/// Before, what its author had deleted was sent once more, and kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_taken_back_on_its_way_does_not_leave_again() {
+    let scene = Scene::begin().await;
+    let (event, label) = scene.say("a secret").await;
+    scene.alice.redact(&scene.room, &event).unwrap();
+    scene.wait_stored("the redaction is known", "SELECT state FROM irc_line", &["uncertain"]).await;
+    scene.refuse(&label);
+    assert_eq!(scene.heard_later().await, ["after"]);
+    assert_eq!(scene.kept().await, ["after"]);
+    assert_eq!(scene.answers(&event).len(), 0);
+}

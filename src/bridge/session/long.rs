@@ -93,7 +93,7 @@ impl Actor {
     pub(super) fn say_apart(&mut self, place: usize, line: LineReference, is_stored: bool) {
         let Some(link) = &self.link else { return };
         let limit = link.limit(&self.buffers.get(place).row.name, line.payload.kind.into());
-        let LineReference { event_id, cause, part, buffer, payload, withdrawn } = line;
+        let LineReference { event_id, cause, part, buffer, payload, withdrawn, .. } = line;
         if withdrawn {
             return self.settle_one(place, &cause);
         }
@@ -109,7 +109,15 @@ impl Actor {
             let reply = payload.reply.clone().filter(|_| number == part + 1);
             let payload = Payload { text, reply, kept: false, ..payload.clone() };
             let (event_id, cause) = (Arc::clone(&event_id), Arc::clone(&cause));
-            let line = LineReference { event_id, cause, part: number, buffer, payload, withdrawn: false };
+            let line = LineReference {
+                event_id,
+                cause,
+                part: number,
+                buffer,
+                payload,
+                withdrawn: false,
+                put_off: false,
+            };
             self.queue_line(place, line, false);
         }
         self.settle_one(place, &cause);

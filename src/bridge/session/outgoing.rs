@@ -48,6 +48,8 @@ pub(super) struct LineReference {
     pub(super) payload: Payload,
     /// It has left, and its message was taken back since: nobody is asked about it.
     pub(super) withdrawn: bool,
+    /// It has left, and the server did not take it then: the history has what nobody has heard.
+    pub(super) put_off: bool,
 }
 
 /// An event that waits in the inbox for its buffer.
@@ -207,7 +209,15 @@ impl Actor {
             match serde_json::from_str(&payload) {
                 Ok(payload) => {
                     let cause = Arc::clone(&event_id);
-                    let line = LineReference { event_id, cause, part, buffer, payload, withdrawn: false };
+                    let line = LineReference {
+                        event_id,
+                        cause,
+                        part,
+                        buffer,
+                        payload,
+                        withdrawn: false,
+                        put_off: false,
+                    };
                     if sending {
                         let why = "towline was stopped while it was being sent";
                         self.outbound.uncertain.add(line, why);
@@ -485,7 +495,8 @@ impl Actor {
             let payload = Payload { kind, text, at: stored.received_at, kept, reply };
             let (event_id, cause) = (Arc::clone(about), Arc::clone(&cause));
             let part = part + number;
-            let line = LineReference { event_id, cause, part, buffer, payload, withdrawn: false };
+            let line =
+                LineReference { event_id, cause, part, buffer, payload, withdrawn: false, put_off: false };
             self.queue_line(place, line, false);
         }
     }

@@ -8,7 +8,7 @@ use super::outgoing::{LineReference, Progress};
 use super::{Actor, wording};
 use crate::format::RichText;
 use crate::irc::session::{MessageId, Session};
-use crate::store::{LineState, SentLine, StoreError};
+use crate::store::{LineState, SentLine, StoreError, Unkept};
 
 impl Actor {
     pub(super) async fn on_confirmed(&mut self, messages: Vec<MessageId>) {
@@ -53,10 +53,14 @@ impl Actor {
         let Some(line) = self.outbound.in_flight.get(&message) else {
             return self.put_off_loose(message, code, reason).await;
         };
-        if self.is_whole(line) {
-            if let Some(line) = self.outbound.in_flight.get_mut(&message) {
-                line.payload.kept = true;
-            }
+        let is_whole = self.is_whole(line);
+        let Some(line) = self.outbound.in_flight.get_mut(&message) else { return };
+        line.put_off = true;
+        if line.withdrawn {
+            return self.drop_put_off(message);
+        }
+        if is_whole {
+            line.payload.kept = true;
             return;
         }
         let cause = Arc::clone(&line.cause);
@@ -64,6 +68,29 @@ impl Actor {
         let flying = &self.outbound.in_flight;
         let rest = link.session.withdraw(|id| flying.get(&id).is_some_and(|line| line.cause == cause));
         self.on_refused(rest, true, code, reason).await;
+    }
+
+    /// A line was taken back while it was on its way, and did not arrive: nobody is to have it.
+    fn drop_put_off(&mut self, message: MessageId) {
+        if let Some(link) = &mut self.link {
+            link.session.withdraw(|id| id == message);
+        }
+        if let Some(line) = self.outbound.in_flight.remove(&message) {
+            self.drop_line(&line);
+        }
+    }
+
+    /// A line does not go, or not again, as its sender wants it.
+    pub(super) fn drop_line(&mut self, line: &LineReference) {
+        let event_id = line.event_id.to_string();
+        if line.put_off {
+            let (event_id, text) = (event_id.clone(), line.payload.text.clone());
+            self.outbound.commit.unkept.push(Unkept { buffer: line.buffer, event_id, text });
+        }
+        self.outbound.commit.refused.push((event_id, line.part));
+        if let Some(place) = self.buffers.find_id(line.buffer) {
+            self.settle_one(place, &line.cause);
+        }
     }
 
     /// Whether nothing is known yet of any part of the message that a line belongs to.

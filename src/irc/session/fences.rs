@@ -99,6 +99,8 @@ pub(super) struct Fences {
     /// Told already, but for the echo.
     late: VecDeque<(Instant, Sent)>,
     last: u64,
+    /// The number of the last PING that was answered.
+    passed: u64,
     lag: Option<Duration>,
 }
 
@@ -157,6 +159,7 @@ impl Fences {
     pub(super) fn pong(&mut self, token: &str, now: Instant) -> Option<Passed> {
         let number: u64 = token.strip_prefix(TOKEN)?.parse().ok()?;
         let position = self.waiting.iter().position(|fence| fence.ping.is_some_and(|(n, _)| n == number))?;
+        self.passed = self.passed.max(number);
         let mut passed = Passed::default();
         // A PONG for a later fence answers for the earlier ones, should the server have left theirs out.
         for fence in self.waiting.drain(..=position).collect::<Vec<_>>() {
@@ -206,6 +209,8 @@ impl Fences {
             .find_map(|(place, fence)| fence.messages.iter().position(&is_it).map(|at| (place, at)))?;
         let fence = &mut self.waiting[place];
         let sent = fence.messages.remove(at);
+        // It may leave again.
+        fence.doubted.retain(|(id, ..)| *id != sent.id);
         if fence.ping.is_none() && fence.messages.is_empty() {
             self.waiting.remove(place);
         }
@@ -252,16 +257,18 @@ impl Fences {
     }
 
     /// An error about a target came, without a label, that is about no message without one. Those with a label have
-    /// their own answers; of one that gets none it says something.
-    pub(super) fn doubt(&mut self, target: &str, mapping: CaseMapping, code: u16, reason: &str) {
+    /// their own answers; of one that gets none it says something. Returns whether there is any.
+    pub(super) fn doubt(&mut self, target: &str, mapping: CaseMapping, code: u16, reason: &str) -> bool {
+        let mut is_any = false;
         for fence in &mut self.waiting {
-            for sent in &fence.messages {
-                let is_known = fence.doubted.iter().any(|(id, ..)| *id == sent.id);
-                if !is_known && mapping.same(sent.target.as_str(), target) {
+            for sent in fence.messages.iter().filter(|sent| mapping.same(sent.target.as_str(), target)) {
+                is_any = true;
+                if !fence.doubted.iter().any(|(id, ..)| *id == sent.id) {
                     fence.doubted.push((sent.id, code, reason.to_owned()));
                 }
             }
         }
+        is_any
     }
 
     /// An error about a target came, without a label. It is about the oldest fence that has a message without one
@@ -357,6 +364,16 @@ impl Fences {
     /// Messages that left and were not confirmed, in order.
     pub(super) fn unconfirmed(&self) -> impl Iterator<Item = MessageId> {
         self.waiting.iter().flat_map(|fence| fence.messages.iter().map(|sent| sent.id))
+    }
+
+    /// The number of the last PING that was sent.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The number of the last PING that was answered.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed
     }
 
     /// When the oldest PING that is not answered was sent.

@@ -247,6 +247,8 @@ impl Session {
                 Outgoing::Line(line) => {
                     if class == Class::Interactive {
                         self.learnt.commanded_at = Some(now);
+                    } else {
+                        self.learnt.note_other(&line, self.fences.last(), now);
                     }
                     out.lines.push(line);
                 }

@@ -2,11 +2,14 @@
 //!
 //! Not the model, which is [`flood`](crate::irc::flood), nor the order, which is [`queue`](crate::irc::queue).
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::irc::flood::{Cost, Slowdown};
 use crate::irc::numerics::{ERR_TARGCHANGE, ERR_TARGETTOOFAST};
 use crate::irc::queue::{Class, QueueFull};
+use crate::irc::wire::Line;
+use crate::names::CaseMapping;
 
 use super::Session;
 use super::event::Event;
@@ -57,8 +60,10 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 const WAIT: Duration = Duration::from_mins(1);
 /// How often.
 const MOST_HOLDS: u8 = 3;
-/// After that an error is not about a command any more.
+/// After that an error is not about a command any more, nor about what we sent by ourselves.
 const ANSWERED: Duration = Duration::from_mins(2);
+/// Lines of ours to others that may be without an answer.
+const MOST_OTHERS: usize = 128;
 /// When a command of ours is tried again that the server had no time for.
 const AGAIN: Duration = Duration::from_secs(30);
 /// Commands that are known to cost more, and how many times as much at most, as a power of two.
@@ -81,6 +86,8 @@ pub(super) struct Learnt {
     pub(super) commanded_at: Option<Instant>,
     /// The channel whose members we asked for last, until it is answered.
     pub(super) names_of: Option<Box<str>>,
+    /// What left to others that was no message of a person's: its target, when, and the last fence before it.
+    others: VecDeque<(Box<str>, Instant, u64)>,
 }
 
 impl Learnt {
@@ -92,6 +99,25 @@ impl Learnt {
         let verb = line.verb();
         let times = self.dear.iter().find(|(dear, _)| *dear == verb).map_or(0, |(_, times)| *times);
         item.cost().times(1 << times)
+    }
+
+    /// A line of ours leaves. Errors about it name its target, as those about messages do.
+    pub(super) fn note_other(&mut self, line: &Line, fence: u64, now: Instant) {
+        if !matches!(line.verb().as_str(), "PRIVMSG" | "NOTICE" | "TAGMSG") {
+            return;
+        }
+        if self.others.len() >= MOST_OTHERS {
+            self.others.pop_front();
+        }
+        self.others.extend(line.first_param().map(|target| (target.into(), now, fence)));
+    }
+
+    /// Whether an error about this target may be the answer to such a line. Each gets one at most, and none after the
+    /// answer to a fence behind it.
+    fn may_answer_other(&mut self, target: &str, mapping: CaseMapping, passed: u64, now: Instant) -> bool {
+        self.others.retain(|(_, at, fence)| passed <= *fence && now < *at + ANSWERED);
+        let place = self.others.iter().position(|(name, ..)| mapping.same(name, target));
+        place.is_some_and(|place| self.others.remove(place).is_some())
     }
 
     fn make_dearer(&mut self, command: &str) {
@@ -137,8 +163,9 @@ impl Session {
     }
 
     /// The server takes no message to this target now, since we write to too many: the message waits as long as it
-    /// says, and all behind it to the same target, where it is certain which it is and that it did not arrive. Returns
-    /// whether it waits.
+    /// says, and all behind it to the same target, where it is certain which it is and that it did not arrive. Where the
+    /// error may be about what we sent by ourselves, its sender is told so, unless the server shows that it did arrive.
+    /// Returns whether the error is about a message.
     pub(super) fn put_off(
         &mut self,
         (code, target, reason): (u16, &str, &str),
@@ -152,9 +179,16 @@ impl Session {
         if label.is_none() && typed {
             return false;
         }
-        let is_it =
-            |sent: &Sent| sent.holds < MOST_HOLDS && label.is_none_or(|label| sent.label == Some(label));
-        let Some(sent) = self.fences.take_back(target, self.isupport.casemapping(), is_it) else {
+        let mapping = self.isupport.casemapping();
+        if label.is_none()
+            && self.learnt.may_answer_other(target, mapping, self.fences.passed(), now)
+            && self.fences.doubt(target, mapping, code, reason)
+        {
+            self.refuses_typing(target, now);
+            return true;
+        }
+        let is_it = |sent: &Sent| sent.holds < MOST_HOLDS && sent.label == label;
+        let Some(sent) = self.fences.take_back(target, mapping, is_it) else {
             return false;
         };
         let Sent { id, target, lines, reply, holds, .. } = sent;

@@ -257,6 +257,58 @@ fn invariant_1_what_may_be_about_another_line_is_told_and_not_sent_again() {
     assert_eq!(bench.session.unconfirmed(), ids(&[1]));
 }
 
+/// Before, a message that had arrived went once more, since the error was about what was said before it: that alice
+/// types, or an answer to a program.
+#[rstest]
+#[case::that_she_types(|bench: &mut Bench| {
+    let bob = Target::Nick(nick("bob"));
+    assert!(bench.session.typing(&bob, Typing::Active, bench.now));
+})]
+#[case::an_answer_to_a_program(|bench: &mut Bench| {
+    bench.server(":bob!b@h PRIVMSG alice :\x01VERSION\x01");
+})]
+fn invariant_1_what_may_be_about_a_line_of_our_own_puts_nothing_off(#[case] send: fn(&mut Bench)) {
+    let begin = || {
+        let mut bench = Bench::ready_with_caps("message-tags", "NETWORK=Test");
+        send(&mut bench);
+        assert_eq!(bench.sent().len(), 1);
+        bench
+    };
+    let mut bench = begin();
+    bench.say(1, "bob", "one");
+    bench.sent();
+    assert_eq!(bench.server(TOO_FAST), []);
+    let events = bench.server(":s PONG s :towline-1");
+    assert!(matches!(&events[..], [Event::Refused { certain: false, code: 439, .. }]), "{events:?}");
+    assert_eq!(bench.session.unsent(), []);
+    // Two errors are about both.
+    let mut bench = begin();
+    bench.say(1, "bob", "one");
+    bench.sent();
+    assert_eq!(bench.server(TOO_FAST), []);
+    assert_eq!(bench.server(TOO_FAST), [put_off(TOO_FAST)]);
+    assert_eq!(bench.server(":s PONG s :towline-1"), []);
+    // What left before a fence that was answered had its answer before.
+    let mut bench = begin();
+    bench.say(0, "#rust", "zero");
+    bench.sent();
+    bench.server(":s PONG s :towline-1");
+    bench.say(1, "bob", "one");
+    bench.sent();
+    assert_eq!(bench.server(TOO_FAST), [put_off(TOO_FAST)]);
+}
+
+/// Before, an error about an answer to a program, which has no label, put off a message that has one.
+#[test]
+fn invariant_1_an_error_without_a_label_puts_off_no_message_with_one() {
+    let mut bench =
+        Bench::ready_with_caps("message-tags batch labeled-response echo-message", "NETWORK=Test");
+    bench.say(1, "bob", "one");
+    bench.sent();
+    bench.server(TOO_FAST);
+    assert_eq!((bench.session.unconfirmed(), bench.session.unsent()), (ids(&[1]), vec![]));
+}
+
 #[test]
 fn a_message_is_put_off_only_so_often() {
     let mut bench = Bench::ready();

@@ -135,3 +135,27 @@ async fn a_message_that_was_taken_back_on_its_way_does_not_leave_again() {
     assert_eq!(scene.kept().await, ["after"]);
     assert_eq!(scene.answers(&event).len(), 0);
 }
+
+const HISTORY: &str = "SELECT text FROM history WHERE direction = 'out'";
+
+/// Before, the history had it as said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_stopped_or_taken_back_while_it_is_put_off_was_never_said() {
+    for taken_back in [false, true] {
+        let scene = Scene::begin().await;
+        let (event, label) = scene.say("hello").await;
+        scene.refuse(&label);
+        // It is put off when what came after that is done.
+        scene.world.ircd.send_line("alice", "NOTICE alice :now");
+        scene.wait_stored("it was kept as it left", HISTORY, &["hello"]).await;
+        let network = scene.world.homeserver.room_named("FakeNet");
+        scene.world.homeserver.wait_event(&network, |event| event.body().contains("now")).await;
+        if taken_back {
+            scene.alice.redact(&scene.room, &event).unwrap();
+        } else {
+            scene.alice.send_text(&scene.room, "!irc stop");
+        }
+        scene.wait_stored("it is forgotten", HISTORY, &[]).await;
+        assert_eq!(scene.heard_later().await, ["after"]);
+    }
+}

@@ -352,8 +352,7 @@ impl Actor {
             self.incoming.fates.settled.push((line.event_id.to_string(), line.part, LineState::Uncertain));
         }
         for line in lines {
-            self.outbound.commit.refused.push((line.event_id.to_string(), line.part));
-            self.settle_one(place, &line.cause);
+            self.drop_line(&line);
         }
         let uncertain = std::mem::take(&mut self.outbound.uncertain.lines).into_iter();
         let (gone, kept) = uncertain.partition(|(line, _)| &*line.event_id == event_id);

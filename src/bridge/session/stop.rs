@@ -34,8 +34,7 @@ impl Actor {
         }
         let mut events: BTreeSet<Arc<str>> = BTreeSet::new();
         for line in lines {
-            self.outbound.commit.refused.push((line.event_id.to_string(), line.part));
-            self.settle_one(place, &line.cause);
+            self.drop_line(&line);
             events.insert(line.event_id);
         }
         for held in self.outbound.held.remove(&buffer).into_iter().flatten() {

@@ -146,6 +146,18 @@ async fn a_nick_that_is_given_is_the_one_of_the_next_connection_however_it_was_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_nick_that_is_asked_for_when_the_bridge_stops_is_had_when_it_is_back() {
+    let mut world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
+    world.ircd.half_open("alice");
+    alice.send_text(&control, "nick bob");
+    world.homeserver.wait_event(&control, says("Asking the server for the nick bob.")).await;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_registered("bob").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_nick_that_is_asked_for_on_a_dying_connection_is_had_on_the_next() {
     let world = World::start().await;
     let (alice, control, _) = world.user_in_channel("alice", "#rust").await;

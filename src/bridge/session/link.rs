@@ -490,6 +490,9 @@ impl Actor {
             tracing::warn!(%error, "what the server said last could not be stored");
         }
         if let Some(mut link) = self.link.take() {
+            if let Err(error) = self.keep_asked_nick(&link.session).await {
+                tracing::warn!(%error, "the nick that was asked for could not be stored");
+            }
             let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
         }
     }

@@ -51,6 +51,9 @@ impl Slowdown {
     /// As long without being thrown out doubles it again.
     const FORGIVEN_AFTER_MS: i64 = 3 * 24 * 60 * 60 * 1000;
 
+    /// What is slowed down is no faster than this before: a server that closed takes no such pace.
+    const FLOOR: Duration = Duration::from_millis(250);
+
     /// So often, within bounds.
     #[must_use]
     pub fn new(halvings: i64) -> Self {
@@ -61,6 +64,17 @@ impl Slowdown {
     #[must_use]
     pub fn halvings(self) -> u8 {
         self.0
+    }
+
+    /// The interval whose multiple a slowed line costs.
+    fn base(self, interval: Duration) -> Duration {
+        if self.0 == 0 { interval } else { interval.max(Self::FLOOR) }
+    }
+
+    /// Whether an interval is so short that slowing down is more than doubling it.
+    #[must_use]
+    pub fn starts_from_floor(interval: Duration) -> bool {
+        interval < Self::FLOOR
     }
 
     /// Once more.
@@ -172,12 +186,16 @@ impl Pace {
         self.is_safe && self.slowdown == Slowdown::default()
     }
 
+    fn interval(&self) -> Duration {
+        self.slowdown.base(self.limits.interval)
+    }
+
     /// What a cost comes to.
     pub(crate) fn price(&self, cost: Cost) -> Duration {
         if self.is_free() {
             return Duration::ZERO;
         }
-        (self.limits.interval / 2).saturating_mul(cost.0).saturating_mul(1 << self.slowdown.0)
+        (self.interval() / 2).saturating_mul(cost.0).saturating_mul(1 << self.slowdown.0)
     }
 
     /// Counts a line that has waited for its turn.
@@ -198,12 +216,12 @@ impl Pace {
         if self.is_free() {
             return self.started;
         }
-        self.free_at.checked_sub(self.limits.interval * (self.limits.burst - 1)).unwrap_or(self.started)
+        self.free_at.checked_sub(self.interval() * (self.limits.burst - 1)).unwrap_or(self.started)
     }
 
     /// When a line may go that has lines of this cost before it.
     pub(crate) fn open_after(&self, cost: Cost, now: Instant) -> Instant {
-        let lead = self.limits.interval * (self.limits.burst - 1);
+        let lead = self.interval() * (self.limits.burst - 1);
         (self.free_at.max(now) + self.price(cost)).checked_sub(lead).unwrap_or(now).max(now)
     }
 }
@@ -240,6 +258,31 @@ mod tests {
         let text = "x".repeat(bytes - "PRIVMSG #rust :\r\n".len());
         let line = Line::raw(&format!("PRIVMSG #rust :{text}")).unwrap();
         assert_eq!((line.len(), Cost::of(&line)), (bytes, Cost(cost)));
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[rstest]
+    #[case::by_default(2000, 0, 2000)]
+    #[case::half(2000, 1, 4000)]
+    #[case::an_eighth(2000, 9, 16_000)]
+    #[case::without_flood_control(0, 0, 0)]
+    #[case::without_flood_control_and_closed_for_it(0, 1, 500)]
+    #[case::fast_and_closed_for_it(1, 2, 1000)]
+    fn a_slowdown_counts_whatever_the_interval(
+        #[case] interval: u64,
+        #[case] halvings: i64,
+        #[case] milliseconds: u64,
+    ) {
+        let limits = FloodLimits { burst: 1, interval: Duration::from_millis(interval) };
+        let now = start();
+        let mut pace = Pace::new(limits, now);
+        pace.slow_down(Slowdown::new(halvings));
+        pace.spend(Cost::LINE, now);
+        assert_eq!(pace.open_at().saturating_duration_since(now), Duration::from_millis(milliseconds));
     }
 
     #[test]

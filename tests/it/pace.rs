@@ -49,7 +49,7 @@ async fn after_an_excess_flood_a_session_sends_slower_and_a_restart_does_not_for
     let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
     let network = world.homeserver.room_named("FakeNet");
     world.ircd.error("alice", "Closing Link: alice (Excess Flood)");
-    world.homeserver.wait_event(&network, says("From now on I send half as fast")).await;
+    world.homeserver.wait_event(&network, says("From now on I send two lines in a second at most")).await;
     alice.send_text(&control, "status");
     world.homeserver.wait_event(&control, says("sends slower since Excess Flood on ")).await;
     world.stop_bridge().await;

@@ -25,6 +25,7 @@ mod link;
 mod long;
 mod loose;
 mod markers;
+mod named;
 mod netsplit;
 mod network_room;
 mod nick;
@@ -70,6 +71,7 @@ use crate::irc::backoff::Backoff;
 use crate::irc::session::{Event, State};
 use crate::irc::wire::Message;
 use crate::names::{CaseMap, Nick, Slug};
+use crate::store::settings::{self, Scope};
 use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
 
 pub use self::capabilities::WishChange;
@@ -111,6 +113,8 @@ struct Actor {
     /// What to dial next, before the server whose turn it is.
     upgrade: Option<Box<Server>>,
     last_reason: Option<String>,
+    /// What the network called itself when we were last there.
+    last_named: Option<String>,
     /// Why it is not connected, as the user was told since it last was.
     told: Vec<String>,
     stuck: bool,
@@ -195,6 +199,8 @@ pub(super) async fn start(
     let buffers = Buffers::load(store, row.id).await?;
     let away_from = store.seen_at(row.id).await?;
     let learnt = Learnt::load(store, row.id).await?;
+    let last_named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
+    let last_named = last_named.map(|value| value.text().to_owned());
     let lane = format!("session/{}", row.id);
     let mut seed = [0; 8];
     // Jitter without randomness is still jitter.
@@ -215,6 +221,7 @@ pub(super) async fn start(
         prefers_trusted: false,
         upgrade: None,
         last_reason: None,
+        last_named,
         told: Vec::new(),
         stuck: false,
         must_reload: false,

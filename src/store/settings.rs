@@ -124,6 +124,11 @@ settings! {
         key: "name-charset", meaning: "the charset in which the server has last written the name",
         scopes: &[Scope::Buffer], setter: Setter::Owner, secret: false,
     };
+    /// What a session's network calls itself.
+    NETWORK_NAME = {
+        key: "network-name", meaning: "what the network has last called itself",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
     /// How long history is kept.
     HISTORY = {
         key: "history", meaning: "how long what is said is kept; by default as the configuration says",

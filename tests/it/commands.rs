@@ -4,6 +4,7 @@ use rstest::rstest;
 
 use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};
+use crate::support::ircd;
 
 fn says(part: &str) -> impl Fn(&Event) -> bool {
     move |event| event.kind == "m.room.message" && event.body().contains(part)
@@ -306,6 +307,26 @@ async fn invariant_10_a_password_is_redacted_wherever_it_is_typed() {
         let shown = world.homeserver.timeline_bodies(room);
         assert!(!shown.iter().any(|body| body.contains("hunter2")), "{shown:?}");
     }
+}
+
+/// On other networks Q is a person, and only the network itself says which it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_password_for_a_service_of_one_letter_is_redacted_while_there_is_no_connection() {
+    let mut options = ircd::Options::default();
+    options.isupport.retain(|token| !token.starts_with("NETWORK="));
+    options.isupport.push("NETWORK=QuakeNet".to_owned());
+    let mut world = World::builder().ircd(options).start().await;
+    let _service = world.ircd.person("Q");
+    let (alice, control, _) = world.connected_user("alice").await;
+    alice.send_text(&control, "query Q");
+    let room = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&room).await;
+    world.stop_bridge().await;
+    world.ircd.refuse();
+    world.start_bridge().await;
+    let event = alice.send_text(&room, "auth alice hunter2");
+    let redaction = world.homeserver.wait_event(&room, |one| one.redacts.as_ref() == Some(&event)).await;
+    assert_eq!(redaction.sender, "@irc_fake_q:test.local");
 }
 
 /// Before, the redaction was stored with the answer, and what kept the answer away kept the password in the room.

@@ -204,6 +204,7 @@ impl Actor {
         self.last_reason = None;
         self.told.clear();
         self.follow_casemapping();
+        self.keep_named().await?;
         self.tell_of_utf8_only();
         self.buffers.iter_mut().for_each(|buffer| buffer.parting = false);
         let keeps_history = self.link.as_ref().is_some_and(|link| link.session.has_history());
@@ -351,8 +352,7 @@ impl Actor {
 
     /// Whether a nick is one of this network's services.
     pub(super) fn is_service(&self, nick: &str) -> bool {
-        let named = self.link.as_ref().and_then(|link| link.session.isupport().get("NETWORK"));
-        is_service(nick, &[&self.row.network, &self.network.name, named.unwrap_or_default()])
+        is_service(nick, &[&self.row.network, &self.network.name, self.named()])
     }
 
     /// Whether one more query may be opened by what somebody says.

@@ -102,6 +102,90 @@ async fn a_letter_counts_as_the_bytes_that_it_has_on_the_wire() {
     assert!(longest < Some(510), "{longest:?}");
 }
 
+/// Alice in #rust, whose network takes few lines at once.
+async fn slowly(command: &str) -> (World, TestUser, Person, String) {
+    let world = World::builder().ircd(echoes()).flood("{ burst: 2, interval_ms: 300 }").start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    alice.send_text(&control, command);
+    world.homeserver.wait_event(&control, |event| event.body().starts_with("#rust: ")).await;
+    (world, alice, bob, room)
+}
+
+/// Each fits in KOI8-R, and is two of UTF-8.
+fn long_lines() -> Vec<String> {
+    let mut lines: Vec<String> = (0..6).map(|number| format!("{number} {}.", "слово ".repeat(60))).collect();
+    lines[5] = lines[5].replace(" .", " конец.");
+    lines
+}
+
+/// What bob has heard, and what history has, both without spaces, when he has heard this.
+async fn all_until(world: &World, bob: &Person, last: &str) -> (String, String) {
+    bob.wait_message(|one| one.text().ends_with(last)).await;
+    world.ircd.send_line("alice", "NOTICE alice :all of it");
+    let network = world.homeserver.wait_room_named("FakeNet").await;
+    world.homeserver.wait_event(&network, |event| event.body().contains("all of it")).await;
+    let heard: String = bob.messages("#rust").into_iter().map(|(_, text)| text).collect();
+    let kept = world.database().texts("SELECT text FROM history WHERE direction = 'out' ORDER BY id").await;
+    (heard.replace(' ', ""), kept.concat().replace(' ', ""))
+}
+
+#[rstest]
+#[case::said("m.text")]
+#[case::done("m.emote")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_cut_anew_where_it_becomes_longer(#[case] kind: &str) {
+    let (world, alice, bob, room) = slowly("charset #rust koi8-r").await;
+    let lines = long_lines();
+    let content = serde_json::json!({ "msgtype": kind, "body": lines.join("\n") });
+    alice.send(&room, "m.room.message", content);
+    bob.wait_message(|one| one.target() == "#rust").await;
+    alice.send_text(&room, "!irc charset utf-8");
+    let last = if kind == "m.text" { "конец." } else { "конец.\u{1}" };
+    let (heard, kept) = all_until(&world, &bob, last).await;
+    let strip = |text: &str| text.replace("\u{1}ACTION", "").replace('\u{1}', "");
+    let said = lines.concat().replace(' ', "");
+    assert_eq!(kept, said);
+    // What had left before is in KOI8-R, and the last of it is not cut.
+    let heard = strip(&heard);
+    assert!(heard.ends_with(&lines[5].replace(' ', "")), "{heard}");
+    assert_eq!(heard.matches('.').count(), 6, "nothing is lost and nothing is doubled: {heard}");
+    let longest = world.ircd.lines().iter().map(|line| line.bytes.len()).max();
+    assert!(longest < Some(510), "{longest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_and_loses_letters_by_another_charset_is_told_of_and_shown_once() {
+    let (world, alice, bob, room) = slowly("charset #rust utf-8").await;
+    let lines: Vec<String> = (0..6).map(|number| format!("да {number} 👋")).collect();
+    let event = alice.send_text(&room, &lines.join("\n"));
+    bob.wait_text("да 0 👋").await;
+    alice.send_text(&room, "!irc charset koi8-r");
+    let told = world.homeserver.wait_event(&room, |event| event.body().contains("became ?")).await;
+    assert_eq!(told.content["m.relates_to"]["m.in_reply_to"]["event_id"], event);
+    let (_, kept) = all_until(&world, &bob, &koi8("да 5 ?")).await;
+    assert!(kept.ends_with("да5?") && kept.matches("да").count() == 6, "{kept}");
+    let bodies = world.homeserver.timeline_bodies(&room);
+    let own = bodies.iter().filter(|body| body.starts_with("да")).count();
+    assert_eq!(own, 1, "nothing passes for something that was said elsewhere: {bodies:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_goes_in_utf_8_when_the_server_takes_nothing_else_any_more() {
+    let (world, alice, bob, room) = slowly("charset #rust koi8-r").await;
+    let lines = long_lines();
+    alice.send_text(&room, &lines.join("\n"));
+    bob.wait_message(|one| one.target() == "#rust").await;
+    world.ircd.send_line("alice", "005 alice UTF8ONLY :are supported by this server");
+    let network = world.homeserver.wait_room_named("FakeNet").await;
+    let told = |body: &str| body.contains("FakeNet takes nothing but UTF-8: what you say is written so");
+    world.homeserver.wait_event(&network, |event| told(event.body())).await;
+    let (heard, kept) = all_until(&world, &bob, "конец.").await;
+    assert_eq!(kept, lines.concat().replace(' ', ""));
+    assert!(heard.ends_with(&lines[5].replace(' ', "")), "{heard}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_in_koi8_r_is_read_and_written_in_it() {
     let world = World::builder().ircd(Options::with_history()).start().await;

@@ -7,8 +7,9 @@
 //!
 //! A channel's name is kept with its charset when we are in it, so that the next connection asks for the same bytes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use encoding_rs::{Encoding, UTF_8};
 
@@ -22,7 +23,7 @@ use crate::irc::charset::{self, Charset};
 use crate::irc::session::MessageKind;
 use crate::names::CaseMap;
 use crate::store::settings::{self, Scope};
-use crate::store::{Store, StoreError};
+use crate::store::{LineState, Store, StoreError};
 
 /// What a user asks about a charset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +119,9 @@ impl Link {
 }
 
 impl Actor {
-    /// Has the connection read and write as the user chose.
+    /// Has the connection read and write as the user chose. What waits to leave goes as that says, too.
     pub(super) fn apply_charsets(&mut self) {
+        let before = self.writing_of_waiting();
         let Some(link) = &mut self.link else { return };
         let chosen = &self.buffers.charsets;
         let mut targets = CaseMap::new(self.buffers.mapping());
@@ -135,6 +137,61 @@ impl Actor {
         let charsets = link.connection.charsets_mut();
         charsets.choose(chosen.network, targets, names);
         charsets.set_utf8_only(link.session.isupport().is_utf8_only());
+        let after = self.writing_of_waiting();
+        for (buffer, _) in before.into_iter().filter(|(buffer, writing)| after.get(buffer) != Some(writing)) {
+            self.queue_anew(buffer);
+        }
+    }
+
+    /// In which charset is written to the buffers that have lines on their way.
+    fn writing_of_waiting(&self) -> BTreeMap<i64, &'static Encoding> {
+        let Some(link) = &self.link else { return BTreeMap::new() };
+        let buffers: BTreeSet<i64> = self.outbound.in_flight.values().map(|line| line.buffer).collect();
+        let charsets = link.connection.charsets();
+        let name = |buffer| Some(&self.buffers.get(self.buffers.find_id(buffer)?).row.name);
+        buffers.into_iter().filter_map(|buffer| Some((buffer, charsets.writing(name(buffer)?)))).collect()
+    }
+
+    /// What waits to leave was cut for another charset, and gets its bytes only when it leaves: it waits for its
+    /// release again, which cuts it anew.
+    fn queue_anew(&mut self, buffer: i64) {
+        let Some(place) = self.buffers.find_id(buffer) else { return };
+        let Some(link) = &mut self.link else { return };
+        let flying = &self.outbound.in_flight;
+        let mut ids = link.session.withdraw(|id| flying.get(&id).is_some_and(|line| line.buffer == buffer));
+        ids.sort_unstable();
+        let name = &self.buffers.get(place).row.name;
+        let mut all_lost: Vec<(Arc<str>, usize)> = Vec::new();
+        let mut waiting = VecDeque::new();
+        for id in ids {
+            let Some(line) = self.outbound.in_flight.remove(&id) else { continue };
+            if let Some(new) = self.outbound.new.iter().position(|new| *new == id) {
+                // Whoever waits for a release is in the store.
+                self.outbound.new.remove(new);
+                self.outbound.commit.lines.push(line.stored(LineState::Queued));
+            }
+            let (_, lost) = link.as_written(name, &line.payload.text);
+            match all_lost.last_mut() {
+                Some((event_id, sum)) if *event_id == line.event_id => *sum += lost,
+                _ => all_lost.push((Arc::clone(&line.event_id), lost)),
+            }
+            waiting.push_back(line);
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        waiting.extend(self.outbound.resend.remove(&buffer).into_iter().flatten());
+        self.outbound.resend.insert(buffer, waiting);
+        self.outbound.releasing.insert(buffer);
+        for (event_id, lost) in all_lost {
+            self.tell_of_lost(place, &event_id, lost);
+        }
+    }
+
+    /// The server takes nothing but UTF-8 any more, or other charsets again.
+    pub(super) fn on_utf8_only_changed(&mut self) {
+        self.apply_charsets();
+        self.tell_of_utf8_only();
     }
 
     /// A server that takes nothing but UTF-8 gets nothing else, whatever was chosen.

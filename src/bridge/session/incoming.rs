@@ -88,6 +88,7 @@ impl Actor {
             Event::ChannelNamed { asked, channel } => self.rename_channel(&asked, &channel).await?,
             Event::KeyLearnt { channel, key } => self.keep_key(&channel, &key).await?,
             Event::CasemappingChanged => self.follow_casemapping(),
+            Event::Utf8OnlyChanged => self.on_utf8_only_changed(),
             Event::NickGiven { nick } => self.keep_nick(&nick).await?,
             Event::Names { channel } => self.on_names(&channel),
             Event::Parted { channel, own: true, reason, .. } => self.on_own_part(&channel, &reason).await?,

@@ -13,7 +13,7 @@ use crate::irc::session::{Joins, MessageId, MultilineLimits, Piece};
 use crate::store::Unkept;
 
 /// Numbers of lines that each line of a long message may take when it goes in single ones.
-const PARTS: i64 = 15;
+pub(super) const PARTS: usize = 15;
 
 /// What one message can say, and the number of its first line.
 pub(super) fn messages_of(text: &str, limit: &Limit, limits: MultilineLimits) -> Vec<(i64, String)> {
@@ -41,7 +41,7 @@ pub(super) fn messages_of(text: &str, limit: &Limit, limits: MultilineLimits) ->
         let lines = pieces_of(&text, limit).len();
         if lines > 0 {
             numbered.push((number, text));
-            number += PARTS * lines as i64;
+            number += (PARTS * lines) as i64;
         }
     }
     numbered
@@ -70,12 +70,21 @@ pub(super) enum Wire {
 /// How a line goes out on this connection.
 pub(super) fn wire(payload: &Payload, limit: &Limit, limits: Option<MultilineLimits>) -> Wire {
     let is_long = payload.text.contains('\n') || !limit.fits(&payload.text);
-    if payload.kind != Kind::Privmsg || !is_long {
+    if !is_long {
         return Wire::One;
     }
     limits
+        .filter(|_| payload.kind == Kind::Privmsg)
         .and_then(|limits| lines_of_message(&payload.text, limit, limits))
-        .map_or(Wire::Apart, Wire::Several)
+        .map_or_else(|| apart(&payload.text, limit), Wire::Several)
+}
+
+/// What can't be cut goes as it is.
+fn apart(text: &str, limit: &Limit) -> Wire {
+    match &pieces_of(text, limit)[..] {
+        [only] if only == text => Wire::One,
+        _ => Wire::Apart,
+    }
 }
 
 impl Actor {
@@ -164,7 +173,7 @@ mod tests {
     #[case::not_offered("hi\nthere", Kind::Privmsg, None, "apart")]
     #[case::too_many_lines("a\nb\nc", Kind::Privmsg, Some(limits(100, 2)), "apart")]
     #[case::too_many_bytes("a\nb\nc", Kind::Privmsg, Some(limits(4, 10)), "apart")]
-    #[case::another_kind("hi there, everybody", Kind::Action, Some(limits(100, 10)), "one")]
+    #[case::another_kind("hi there, everybody", Kind::Action, Some(limits(100, 10)), "apart")]
     fn a_message_goes_as_the_connection_allows(
         #[case] text: &str,
         #[case] kind: Kind,

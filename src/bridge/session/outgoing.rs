@@ -52,6 +52,19 @@ pub(super) struct LineReference {
     pub(super) put_off: bool,
 }
 
+impl LineReference {
+    /// As the store keeps it.
+    pub(super) fn stored(&self, state: LineState) -> NewLine {
+        NewLine {
+            buffer: self.buffer,
+            event_id: self.event_id.to_string(),
+            part: self.part,
+            state,
+            payload: serde_json::to_string(&self.payload).unwrap_or_default(),
+        }
+    }
+}
+
 /// An event that waits in the inbox for its buffer.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -477,7 +490,8 @@ impl Actor {
         let limits = link.session.multiline().filter(|_| kind == Kind::Privmsg && pieces.len() > 1);
         let messages = match limits {
             Some(limits) => long::messages_of(&text, &limit, limits),
-            None => (0..).zip(pieces).collect(),
+            // Each may have to be cut once more, for another charset or connection.
+            None => (0..).step_by(long::PARTS).zip(pieces).collect(),
         };
         let cause: Arc<str> = stored.event_id.as_str().into();
         let buffer = self.buffers.get(place).row.id;
@@ -553,13 +567,8 @@ impl Actor {
                 continue;
             };
             let leaves = transmit.messages.contains(id);
-            self.outbound.commit.lines.push(NewLine {
-                buffer: line.buffer,
-                event_id: line.event_id.to_string(),
-                part: line.part,
-                state: if leaves { LineState::Sending } else { LineState::Queued },
-                payload: serde_json::to_string(&line.payload).unwrap_or_default(),
-            });
+            let state = if leaves { LineState::Sending } else { LineState::Queued };
+            self.outbound.commit.lines.push(line.stored(state));
         }
         for id in &transmit.messages {
             if !new.contains(id)

@@ -359,6 +359,8 @@ pub enum Event {
     },
     /// Names are compared in another way from now on.
     CasemappingChanged,
+    /// The server takes nothing but UTF-8 from now on, or other charsets again.
+    Utf8OnlyChanged,
     /// The wanted nick was taken away from us more than once: we no longer ask for it by ourselves.
     NickGivenUp {
         /// The nick.

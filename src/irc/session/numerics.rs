@@ -253,6 +253,7 @@ impl Session {
     fn on_isupport(&mut self, params: &[String], events: &mut Vec<Event>) {
         // The last parameter is a remark.
         let tokens = &params[..params.len().saturating_sub(1)];
+        let was_utf8_only = self.isupport.is_utf8_only();
         self.isupport.apply(tokens.iter().map(String::as_str));
         self.channels.apply_isupport(&self.isupport);
         self.queue.pace().set_safe(self.isupport.has_safe_rate());
@@ -262,6 +263,9 @@ impl Session {
             if self.state == State::Ready {
                 events.push(Event::CasemappingChanged);
             }
+        }
+        if was_utf8_only != self.isupport.is_utf8_only() && self.state == State::Ready {
+            events.push(Event::Utf8OnlyChanged);
         }
     }
 

@@ -494,6 +494,16 @@ fn invariant_4_a_new_casemapping_is_told() {
     assert_eq!(bench.server(":irc.test 005 alice CASEMAPPING=ascii :are supported"), []);
 }
 
+#[test]
+fn a_server_that_takes_only_utf_8_from_now_on_is_told_of() {
+    let mut bench = Bench::in_channel("bob");
+    for token in ["UTF8ONLY", "-UTF8ONLY"] {
+        let line = format!(":irc.test 005 alice {token} :are supported");
+        assert_eq!(bench.server(&line), [Event::Utf8OnlyChanged]);
+        assert_eq!(bench.server(&line), []);
+    }
+}
+
 /// Found by the property test with random lines: the time for another try stayed due, which made the owner's loop spin.
 #[test]
 fn a_refusal_of_a_channel_that_we_are_in_is_no_refusal() {

@@ -49,7 +49,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(!inner.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
             let _ = (line.verb(), format!("{line:?}"));
             let mut written = Vec::new();
-            whole.charsets().write(&line, &mut written);
+            whole.charsets_mut().write(&line, &mut written);
             let (inner, end) = written.split_at(written.len() - 2);
             assert_eq!(end, b"\r\n");
             assert!(!inner.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));

@@ -77,7 +77,7 @@ impl Connection {
 
     /// Adds a line to what is written next.
     pub fn queue(&mut self, line: &Line) {
-        self.codec.charsets().write(line, &mut self.outgoing);
+        self.codec.charsets_mut().write(line, &mut self.outgoing);
     }
 
     /// The charsets that lines are read and written in.

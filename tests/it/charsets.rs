@@ -60,14 +60,21 @@ async fn a_channel_in_koi8_r_is_read_and_written_in_it(#[case] options: Options)
     let event = alice.send_text(&room, "снова");
     bob.wait_text(&koi8("снова")).await;
     world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &event).await;
+    // Its bytes are UTF-8, too.
+    let event = alice.send_text(&room, "её");
+    bob.wait_text("ţ").await;
+    world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &event).await;
     // Nothing of it passes for something that was said elsewhere.
     bob.say("#rust", "the end");
     world.homeserver.wait_message(&room, "the end").await;
     let bodies = world.homeserver.timeline_bodies(&room);
-    let own: Vec<_> = bodies.iter().filter(|body| body.starts_with("да") || *body == "снова").collect();
-    assert_eq!(own, ["да 👋 日", "снова"]);
+    let own: Vec<_> = bodies
+        .iter()
+        .filter(|body| ["да 👋 日", "да ? ?", "снова", "её", "ţ"].contains(&body.as_str()))
+        .collect();
+    assert_eq!(own, ["да 👋 日", "снова", "её"]);
     let kept = world.database().texts("SELECT text FROM history WHERE direction = 'out' ORDER BY id").await;
-    assert_eq!(kept, ["да ? ?", "снова"], "what the others saw");
+    assert_eq!(kept, ["да ? ?", "снова", "её"], "what the others saw");
 
     alice.send_text(&room, "!irc charset koi8-r read");
     world

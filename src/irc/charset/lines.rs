@@ -7,10 +7,14 @@
 //!
 //! A name goes back as the bytes that it came in: what was read otherwise than it would be written is remembered.
 //!
+//! The bytes of a text may look like UTF-8 by chance (KOI8-R's "её" is "ţ"), and the charset may be changed before a text
+//! comes back: what was written is remembered, and read as what it was.
+//!
 //! Invariant 9: only names that differ are remembered, and so many of them ([`MOST_NAMES`]), none longer than servers
-//! take.
+//! take; of texts the last ([`MOST_TEXTS`]), which are no longer than lines.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
@@ -24,6 +28,23 @@ const MOST_NAMES: usize = 512;
 
 /// No name that a server takes is longer; a hostile one could have us remember lines.
 const LONGEST_NAME: usize = 400;
+
+/// Texts that are remembered as they were written: more than are on their way before the server answers.
+const MOST_TEXTS: usize = 64;
+
+/// A text that was written otherwise than in UTF-8.
+struct Written {
+    target: Box<str>,
+    encoding: &'static Encoding,
+    bytes: Box<[u8]>,
+}
+
+/// Invariant 10: people's words are in here.
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Written(.. {} bytes)", self.bytes.len())
+    }
+}
 
 type Names = HashMap<Box<str>, &'static Encoding>;
 
@@ -43,6 +64,8 @@ pub struct Charsets {
     /// Names whose charset was seen: lately, and before.
     lately: Names,
     before: Names,
+    /// The last texts that were written otherwise than in UTF-8.
+    written: VecDeque<Written>,
 }
 
 impl Charsets {
@@ -57,6 +80,7 @@ impl Charsets {
             known: Names::new(),
             lately: Names::new(),
             before: Names::new(),
+            written: VecDeque::new(),
         }
     }
 
@@ -146,7 +170,7 @@ impl Charsets {
 
     /// A line that is UTF-8 is read as that, unless a name in it would have to be noted, or it only looks like ASCII.
     fn is_read_as_it_is(&self, line: &str) -> bool {
-        (self.is_plain() || line.is_ascii()) && !is_escaped(line.as_bytes())
+        ((self.is_plain() && self.written.is_empty()) || line.is_ascii()) && !is_escaped(line.as_bytes())
     }
 
     fn read_parts(&mut self, line: &[u8]) -> String {
@@ -172,7 +196,10 @@ impl Charsets {
                         target = names;
                     }
                 }
-                Kind::Text => text.push_str(&read(self.reading(&target, &source), part.bytes)),
+                Kind::Text => text.push_str(&match self.charset_of_text(&target, part.bytes) {
+                    Some(encoding) => decode(encoding, part.bytes),
+                    None => read(self.reading(&target, &source), part.bytes),
+                }),
             }
         }
         text
@@ -223,8 +250,27 @@ impl Charsets {
         [&self.lately, &self.before, &self.known].into_iter().find_map(|names| names.get(name)).copied()
     }
 
+    /// In which charset exactly this was written to a target, not long ago.
+    fn charset_of_text(&self, target: &str, bytes: &[u8]) -> Option<&'static Encoding> {
+        let same = |name: &str| self.targets.mapping().same(name, target);
+        let found =
+            self.written.iter().rev().find(|written| *written.bytes == *bytes && same(&written.target));
+        found.map(|written| written.encoding)
+    }
+
+    /// Remembers a text that could be read as another when it comes back.
+    fn remember(&mut self, target: &str, encoding: &'static Encoding, bytes: &[u8]) {
+        if encoding == UTF_8 || (bytes.is_ascii() && !is_escaped(bytes)) {
+            return;
+        }
+        if self.written.len() >= MOST_TEXTS {
+            self.written.pop_front();
+        }
+        self.written.push_back(Written { target: target.into(), encoding, bytes: bytes.into() });
+    }
+
     /// Writes a line with its end.
-    pub fn write(&self, line: &Line, bytes: &mut Vec<u8>) {
+    pub fn write(&mut self, line: &Line, bytes: &mut Vec<u8>) {
         let text = line.as_str();
         let is_as_it_is = self.utf8_only
             || (text.is_ascii() && !is_escaped(text.as_bytes()))
@@ -252,7 +298,11 @@ impl Charsets {
                         self.write_names(word, bytes);
                     }
                 }
-                Kind::Text => _ = encode(self.writing(&target), &of(part), bytes),
+                Kind::Text => {
+                    let (encoding, start) = (self.writing(&target), bytes.len());
+                    encode(encoding, &of(part), bytes);
+                    self.remember(&target, encoding, &bytes[start..]);
+                }
             }
         }
         // No charset makes these; whatever one might do, a line is one line.

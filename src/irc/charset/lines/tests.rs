@@ -26,7 +26,7 @@ fn read(charsets: &mut Charsets, line: &[u8]) -> String {
     charsets.read(line).unwrap()
 }
 
-fn written(charsets: &Charsets, line: &str) -> Vec<u8> {
+fn written(charsets: &mut Charsets, line: &str) -> Vec<u8> {
     let mut bytes = b"before\r\n".to_vec();
     charsets.write(&Line::raw(line).unwrap(), &mut bytes);
     let line = bytes.strip_prefix(b"before\r\n").unwrap().strip_suffix(b"\r\n").unwrap();
@@ -100,14 +100,14 @@ fn a_line_is_written_in_the_charset_of_its_place(
     #[case] line: &str,
     #[case] bytes: &[u8],
 ) {
-    assert_eq!(written(&charsets(chosen), line), bytes);
+    assert_eq!(written(&mut charsets(chosen), line), bytes);
 }
 
 #[test]
 fn a_server_that_takes_only_utf_8_gets_nothing_else_and_is_read_all_the_same() {
     let mut charsets = charsets("koi8-r, #b=cp1251");
     charsets.set_utf8_only(true);
-    assert_eq!(written(&charsets, "PRIVMSG #b :а"), "PRIVMSG #b :а".as_bytes());
+    assert_eq!(written(&mut charsets, "PRIVMSG #b :а"), "PRIVMSG #b :а".as_bytes());
     assert_eq!((charsets.writing("#b"), charsets.name_length("#а")), (UTF_8, 3));
     assert_eq!(read(&mut charsets, b":a PRIVMSG #b :\xe0"), ":a PRIVMSG #b :а");
 }
@@ -117,9 +117,9 @@ fn the_last_charset_of_a_name_is_the_one_that_it_is_written_in() {
     let mut charsets = charsets("koi8-r read");
     assert_eq!(read(&mut charsets, b":a JOIN #\xc1\r"), ":a JOIN #а");
     assert_eq!(charsets.charset_of_name("#а"), Some(KOI8_R));
-    assert_eq!(written(&charsets, "PRIVMSG @#а :а"), b"PRIVMSG @#\xc1 :\xd0\xb0");
+    assert_eq!(written(&mut charsets, "PRIVMSG @#а :а"), b"PRIVMSG @#\xc1 :\xd0\xb0");
     read(&mut charsets, ":a JOIN #а".as_bytes());
-    assert_eq!(written(&charsets, "JOIN #а"), "JOIN #а".as_bytes());
+    assert_eq!(written(&mut charsets, "JOIN #а"), "JOIN #а".as_bytes());
     assert_eq!((charsets.charset_of_name("#а"), charsets.charset_of_name("#a")), (Some(UTF_8), None));
 }
 
@@ -143,7 +143,7 @@ fn a_name_that_somebody_only_speaks_of_changes_nothing() {
 fn a_name_from_an_earlier_connection_is_written_as_it_came_then() {
     let mut charsets = charsets("");
     charsets.choose(None, CaseMap::default(), [("#а".into(), KOI8_R), ("#б".into(), UTF_8)]);
-    assert_eq!(written(&charsets, "JOIN #а,#б"), b"JOIN #\xc1,#\xd0\xb1");
+    assert_eq!(written(&mut charsets, "JOIN #а,#б"), b"JOIN #\xc1,#\xd0\xb1");
     assert_eq!(charsets.name_length("#а,#б"), 6);
 }
 
@@ -158,7 +158,7 @@ fn invariant_9_so_many_names_are_remembered_and_the_latest_are() {
         let name = [format!("#{number}").into_bytes(), vec![0xe9]].concat();
         read(&mut charsets, &[b":a JOIN ", &name[..]].concat());
         assert!(charsets.lately.len() + charsets.before.len() <= 2 * MOST_NAMES);
-        assert_eq!(written(&charsets, &format!("PART #{number}é")), [b"PART ", &name[..]].concat());
+        assert_eq!(written(&mut charsets, &format!("PART #{number}é")), [b"PART ", &name[..]].concat());
     }
 }
 
@@ -169,7 +169,53 @@ fn invariant_9_what_is_too_long_to_be_a_name_is_not_remembered() {
     assert_eq!(charsets.lately.len(), 0);
 }
 
+#[rstest]
+#[case::koi8_r("koi8-r", "её", "ţ")]
+#[case::gb18030("gb18030", "哦", "Ŷ")]
+#[case::euc_kr("euc-kr", "체", "ü")]
+#[case::windows_1251("windows-1251", "кії", "곿")]
+fn what_was_written_and_looks_like_utf_8_is_read_as_it_was_written(
+    #[case] label: &str,
+    #[case] text: &str,
+    #[case] looks: &str,
+) {
+    let mut charsets = charsets(&format!("#b={label}"));
+    let line = written(&mut charsets, &format!("PRIVMSG #b :{text}"));
+    assert_eq!(line, format!("PRIVMSG #b :{looks}").into_bytes());
+    let echo = [b":alice!a@h ", &line[..]].concat();
+    assert_eq!(read(&mut charsets, &echo), format!(":alice!a@h PRIVMSG #b :{text}"));
+    let line = format!(":bob!b@h PRIVMSG #c :{looks}");
+    assert_eq!(read(&mut charsets, line.as_bytes()), line, "elsewhere it is what it looks like");
+    // Also when the charset was changed before it came back.
+    charsets.choose(None, CaseMap::default(), []);
+    assert_eq!(read(&mut charsets, &echo), format!(":alice!a@h PRIVMSG #b :{text}"));
+    for number in 0..MOST_TEXTS {
+        charsets.choose(Some(charset(label)), CaseMap::default(), []);
+        written(&mut charsets, &format!("PRIVMSG #b :{text}{number}"));
+        assert!(charsets.written.len() <= MOST_TEXTS, "invariant 9");
+    }
+    assert_eq!(read(&mut charsets, &echo), format!(":alice!a@h PRIVMSG #b :{looks}"));
+}
+
 proptest! {
+    #[test]
+    fn what_was_written_is_read_as_it_is_shown_to_the_user(
+        text in "[а-яё哦牛一체-쳃Ŷţü€ｱ日👋a-z\\~¥‾\u{2}\u{f}]{1,24}",
+        which in any::<prop::sample::Index>(),
+        query in any::<bool>(),
+    ) {
+        let encodings = all();
+        let encoding = encodings[which.index(encodings.len())];
+        let (mut targets, target) = (CaseMap::default(), if query { "bob" } else { "#b" });
+        targets.insert(target, Charset::new(encoding, true));
+        let mut charsets = charsets("");
+        charsets.choose(None, targets, []);
+        let line = written(&mut charsets, &format!("PRIVMSG {target} :{text}"));
+        let echo = read(&mut charsets, &[b":alice!a@h ", &line[..]].concat());
+        let shown = super::super::as_written(encoding, &text).0;
+        prop_assert_eq!(echo, format!(":alice!a@h PRIVMSG {target} :{shown}"));
+    }
+
     #[test]
     fn whatever_bytes_a_name_has_it_goes_back_as_them(
         name in "[a-z]{0,3}([\u{80}-\u{ff}]|é|日|а|\u{1b}|[$(]|B){1,12}",
@@ -196,7 +242,7 @@ proptest! {
             let text = read(&mut charsets, &line);
             let message = crate::irc::wire::Message::parse(&text).unwrap();
             let shown = if verb.starts_with("JOIN") { message.param(0).to_owned() } else { message.source.unwrap().nick };
-            let line = written(&charsets, &format!("PART {shown}"));
+            let line = written(&mut charsets, &format!("PART {shown}"));
             prop_assert_eq!(line, [b"PART #", &raw[..]].concat(), "{} {:?}", network, shown);
         }
     }
@@ -254,12 +300,12 @@ fn a_charset_of_two_bytes_is_read_where_its_second_byte_is_a_sign_of_irc() {
     let mut charsets = charsets("shift_jis, #j=iso-2022-jp");
     let line = [b":\x83\x40!u@h JOIN #\x83\x40".to_vec(), Vec::new()].concat();
     assert_eq!(read(&mut charsets, &line), ":ァ!u@h JOIN #ァ");
-    assert_eq!(written(&charsets, "PART #ァ"), b"PART #\x83\x40");
+    assert_eq!(written(&mut charsets, "PART #ァ"), b"PART #\x83\x40");
     assert_eq!(charsets.charset_of_name("#ァ"), Some(SHIFT_JIS));
     // `$!` is a small tsu's neighbour, `$,` a ga: both stand in text.
     let line = b":a PRIVMSG #j :\x1b$B$!$,\x1b(B";
     assert_eq!(read(&mut charsets, line), ":a PRIVMSG #j :ぁが");
-    assert_eq!(written(&charsets, "PRIVMSG #j :ぁが"), b"PRIVMSG #j :\x1b$B$!$,\x1b(B");
+    assert_eq!(written(&mut charsets, "PRIVMSG #j :ぁが"), b"PRIVMSG #j :\x1b$B$!$,\x1b(B");
     assert_eq!((charsets.writing("#j"), charsets.writing("#k")), (ISO_2022_JP, SHIFT_JIS));
     assert_ne!(charsets.writing("#k"), WINDOWS_1251);
 }

@@ -132,11 +132,11 @@ fn a_name_that_somebody_only_speaks_of_changes_nothing() {
         [&b":m INVITE a #caf\xe9"[..], b":s 322 a #caf\xe9 3 :topic", b":s 403 a #caf\xe9 :No such channel"]
     {
         read(&mut charsets, line);
-        assert_eq!(written(&charsets, "PRIVMSG #café :x"), "PRIVMSG #café :x".as_bytes());
-        assert_eq!(written(&charsets, "JOIN #café"), "JOIN #café".as_bytes());
+        assert_eq!(written(&mut charsets, "PRIVMSG #café :x"), "PRIVMSG #café :x".as_bytes());
+        assert_eq!(written(&mut charsets, "JOIN #café"), "JOIN #café".as_bytes());
     }
     read(&mut charsets, b":a JOIN #caf\xe9");
-    assert_eq!(written(&charsets, "JOIN #café"), b"JOIN #caf\xe9");
+    assert_eq!(written(&mut charsets, "JOIN #café"), b"JOIN #caf\xe9");
 }
 
 #[test]

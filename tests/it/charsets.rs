@@ -191,6 +191,8 @@ async fn what_waits_goes_in_utf_8_when_the_server_takes_nothing_else_any_more() 
     let (heard, kept) = all_until(&world, &bob, "конец.").await;
     assert_eq!(kept, lines.concat().replace(' ', ""));
     assert!(heard.ends_with(&lines[5].replace(' ', "")), "{heard}");
+    let longest = world.ircd.lines().iter().map(|line| line.bytes.len()).max();
+    assert!(longest < Some(510), "{longest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

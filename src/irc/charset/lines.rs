@@ -273,6 +273,7 @@ impl Charsets {
     pub fn write(&mut self, line: &Line, bytes: &mut Vec<u8>) {
         let text = line.as_str();
         let is_as_it_is = self.utf8_only
+            || line.is_utf_8()
             || (text.is_ascii() && !is_escaped(text.as_bytes()))
             || (self.is_plain() && self.targets.is_empty());
         if is_as_it_is {

@@ -17,7 +17,8 @@
 //! the user mode `+r`, or in a `WHOIS` of ourselves (330, 307), which is made once when nothing else came. NickServ's
 //! own words count too, from the very user and host that were vouched for; they are all that some networks give.
 //!
-//! Invariant 10: the password leaves only as that one line, and its echo never becomes an event.
+//! Invariant 10: the password leaves only as that one line, and its echo never becomes an event. The line is UTF-8, as
+//! the password is with SASL: in the network's charset it would be another one.
 //!
 //! Spec: none. RFC 2812, 3.3.1, has `nick@server` as a target; the numerics' texts are those of `Solanum`, `UnrealIRCd`,
 //! `InspIRCd` and `Bahamut`, the words of NickServ those of `Atheme` and `Anope`.
@@ -234,7 +235,7 @@ impl Session {
             Ok(line) => {
                 (conversation.step, conversation.since) = (Step::Told, now);
                 self.login.traces.told = true;
-                self.control(line);
+                self.control(line.in_utf_8());
             }
             Err(error) => {
                 self.nickserv_failed(true, &format!("the password cannot be sent: {error}"), now, events);

@@ -37,7 +37,11 @@ const LONGEST: usize = 8191;
 
 /// A line to IRC, with its CRLF.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Line(Box<str>);
+pub struct Line {
+    text: Box<str>,
+    /// Its bytes are those of `text`, whatever the charset of the network.
+    is_utf_8: bool,
+}
 
 /// A name that was checked when it was made, and so may stand as a middle parameter as it is.
 pub trait Middle: sealed::Sealed {
@@ -81,22 +85,34 @@ impl Line {
         LineBuilder(text.to_owned()).checked()
     }
 
+    /// The same line, written in UTF-8 in every charset: for secrets, of which no other bytes are the same secret.
+    #[must_use]
+    pub(crate) fn in_utf_8(self) -> Self {
+        Self { is_utf_8: true, ..self }
+    }
+
+    /// Whether it is written in UTF-8 in every charset.
+    #[must_use]
+    pub(crate) fn is_utf_8(&self) -> bool {
+        self.is_utf_8
+    }
+
     /// The line's bytes, CRLF included.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
     }
 
     /// The line's text, without its end.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.trim_end_matches("\r\n")
+        self.text.trim_end_matches("\r\n")
     }
 
     /// How many bytes it has on the wire.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.text.len()
     }
 
     /// The same line with a label, for `labeled-response`. Tags have a limit of their own, so the line's text may
@@ -124,8 +140,8 @@ impl Line {
             return self.clone();
         }
         text.push(' ');
-        text.push_str(&self.0);
-        Self(text.into())
+        text.push_str(&self.text);
+        Self { text: text.into(), is_utf_8: self.is_utf_8 }
     }
 
     /// A line is never empty.
@@ -211,7 +227,7 @@ impl LineBuilder {
     #[must_use]
     pub fn finish(mut self) -> Line {
         self.0.push_str("\r\n");
-        Line(self.0.into())
+        Line { text: self.0.into(), is_utf_8: false }
     }
 
     fn push(mut self, text: &str) -> Self {

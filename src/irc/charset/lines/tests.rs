@@ -34,6 +34,19 @@ fn written(charsets: &mut Charsets, line: &str) -> Vec<u8> {
     line.to_vec()
 }
 
+/// Before, a password was sent to NickServ in the network's charset, with a sign for each letter that it lacks.
+#[rstest]
+#[case::the_networks("koi8-r")]
+#[case::the_services("NickServ=koi8-r")]
+#[case::that_escapes("iso-2022-jp")]
+fn a_line_in_utf_8_is_that_in_every_charset(#[case] chosen: &str) {
+    let line = Line::raw("PRIVMSG NickServ :IDENTIFY pässпароль").unwrap();
+    let mut bytes = Vec::new();
+    charsets(chosen).write(&line.clone().in_utf_8(), &mut bytes);
+    assert_eq!(bytes, line.as_bytes());
+    assert_ne!(written(&charsets(chosen), line.as_str()), line.as_str().as_bytes());
+}
+
 #[rstest]
 #[case::utf_8("", ":a PRIVMSG #b :é".as_bytes(), ":a PRIVMSG #b :é")]
 #[case::windows_1252("", b":a PRIVMSG #b :\xe9", ":a PRIVMSG #b :é")]

@@ -50,6 +50,27 @@ fn where_there_is_no_sasl_nickserv_is_told_and_channels_wait_for_the_login() {
 }
 
 #[rstest]
+#[case::its_address(Some("NickServ@services.test"), "PRIVMSG NickServ@services.test :IDENTIFY pässwort")]
+#[case::the_servers_command(None, "NICKSERV :IDENTIFY pässwort")]
+fn a_password_is_told_in_utf_8_whatever_the_charset(#[case] address: Option<&str>, #[case] expected: &str) {
+    let mut config = by_nickserv(address, false);
+    config.sasl.as_mut().unwrap().password = Some("pässwort".to_owned().into());
+    let mut bench = greeted(config);
+    if address.is_none() {
+        bench.sent();
+        bench.server(":s 313 alice NickServ :is a Network Service");
+        bench.server(":s 318 alice NickServ :End of /WHOIS list.");
+    }
+    let lines = bench.transmit().lines;
+    let line = lines.iter().find(|line| line.as_str() == expected).expect("the password was told");
+    let mut charsets = crate::irc::charset::Charsets::new(None);
+    charsets.choose(Some("koi8-r".parse().unwrap()), crate::names::CaseMap::default(), []);
+    let mut bytes = Vec::new();
+    charsets.write(line, &mut bytes);
+    assert_eq!(bytes, format!("{expected}\r\n").as_bytes());
+}
+
+#[rstest]
 #[case::account_notify(":alice!a@b ACCOUNT alice")]
 #[case::user_mode(":services.test MODE alice :+r")]
 #[case::its_words(":NickServ!NickServ@services.test NOTICE alice :You are now identified for \x02alice\x02.")]

@@ -121,7 +121,7 @@ impl Login {
 
     /// Whether the answer to a look at ourselves is under way.
     pub(super) fn looks_at_self(&self) -> bool {
-        self.traces.looks_at_self > 0
+        self.traces.look_at_self()
     }
 
     /// Services offer SASL again.

@@ -49,6 +49,9 @@ const ABSENCE: Duration = Duration::from_secs(5);
 /// From the password to the look at ourselves, when nothing has told of a login.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Looks at ourselves whose answers are waited for.
+const MOST_LOOKS: usize = 8;
+
 /// A service's full address, which only the service itself can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAddress {
@@ -111,8 +114,15 @@ enum Step {
 pub(super) struct Traces {
     /// NickServ was sent the password on this connection.
     told: bool,
-    /// Answers to `WHOIS` of ourselves that have not ended.
-    pub(super) looks_at_self: u8,
+    /// The nicks by which we asked for ourselves with `WHOIS`, until the answer has ended: we may have another by then.
+    looks_at_self: Vec<Box<str>>,
+}
+
+impl Traces {
+    /// Whether the answer to a look at ourselves is under way.
+    pub(super) fn look_at_self(&self) -> bool {
+        !self.looks_at_self.is_empty()
+    }
 }
 
 /// What passes between us and NickServ.
@@ -254,9 +264,15 @@ impl Session {
         let about = params.first().map_or("", String::as_str);
         let mapping = self.isupport.casemapping();
         let (own, is_about_nickserv) = (self.is_own(about), mapping.same(about, NICKSERV));
-        let is_about_self = own && self.login.looks_at_self() && matches!(code, 300..=399 | 671);
-        if is_about_self && code == RPL_ENDOFWHOIS {
-            self.login.traces.looks_at_self -= 1;
+        let looks = &mut self.login.traces.looks_at_self;
+        let look = looks.iter().position(|nick| mapping.same(nick, about));
+        let is_about_self = look.is_some() && matches!(code, 300..=399 | 671 | ERR_NOSUCHNICK);
+        if let (Some(look), RPL_ENDOFWHOIS) = (look, code) {
+            looks.remove(look);
+        }
+        // A nick that we had may be another's now, and so is what is said of it.
+        if is_about_self && !own {
+            return true;
         }
         let Stage::NickServ(conversation) = &mut self.login.stage else {
             return self.on_recognition_numeric(code, params, is_about_self, now, events);
@@ -397,8 +413,12 @@ impl Session {
 
     /// Asks the server who we are.
     pub(super) fn look_at_self(&mut self) {
-        self.login.traces.looks_at_self = self.login.traces.looks_at_self.saturating_add(1);
         let nick = self.nicks.current().to_owned();
+        let looks = &mut self.login.traces.looks_at_self;
+        if looks.len() >= MOST_LOOKS {
+            looks.remove(0);
+        }
+        looks.push(nick.as_str().into());
         self.control(Line::new("WHOIS").name_literal(&nick).finish());
     }
 

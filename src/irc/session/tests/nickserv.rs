@@ -99,6 +99,23 @@ fn when_nothing_is_heard_we_look_at_ourselves(#[case] line: &str) {
     assert_eq!(bench.server(":s 318 alice alice :End of /WHOIS list.").len(), 1);
 }
 
+/// Before, the look was never over, and the answer to each `WHOIS` of the user's about themselves was swallowed.
+#[rstest]
+#[case::nobody_has_the_old_nick(":s 401 alice1 alice :No such nick")]
+#[case::somebody_else_has_it(":s 330 alice1 alice mallory :is logged in as")]
+fn a_look_at_ourselves_is_over_when_our_nick_has_changed_meanwhile(#[case] line: &str) {
+    let mut bench = told(true);
+    assert_eq!(bench.wait(Duration::from_secs(11)).1, [(10, "WHOIS alice".to_owned())]);
+    bench.server(":alice!al@host.test NICK alice1");
+    assert_eq!(bench.server(line), []);
+    assert_eq!(bench.server(":s 318 alice1 alice :End of /WHOIS list."), []);
+    assert_eq!(bench.session.account(), None);
+    assert!(matches!(
+        &bench.server(":s 311 alice1 alice1 al host.test * :Alice")[..],
+        [Event::Numeric { code: 311, .. }]
+    ));
+}
+
 #[rstest]
 #[case::nobody(&[":s 401 alice NickServ :No such nick"], ABSENT)]
 #[case::somebody(&[":s 311 alice NickServ mallory evil.test * :is a Network Service",

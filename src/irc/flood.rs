@@ -94,6 +94,9 @@ impl Slowdown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cost(u32);
 
+/// What a line costs at most: a typed line that names thousands of targets shall not silence its user for hours.
+const DEAREST: Cost = Cost::LINE.times(15);
+
 /// Bytes that cost half an interval.
 const BYTES: usize = 100;
 
@@ -108,7 +111,7 @@ impl Cost {
         let targets = line.first_param().map_or(1, |first| first.split(',').count());
         let bytes = u32::try_from(line.len() / BYTES).unwrap_or(u32::MAX);
         let command = extra(&line.verb(), u32::try_from(targets).unwrap_or(u32::MAX).saturating_sub(1));
-        Self(Self::LINE.0.saturating_add(bytes).saturating_add(command))
+        Self(Self::LINE.0.saturating_add(bytes).saturating_add(command)).at_most(DEAREST)
     }
 
     pub(crate) fn plus(self, other: Self) -> Self {
@@ -283,6 +286,20 @@ mod tests {
         pace.slow_down(Slowdown::new(halvings));
         pace.spend(Cost::LINE, now);
         assert_eq!(pace.open_at().saturating_duration_since(now), Duration::from_millis(milliseconds));
+    }
+
+    /// Before, each of the names cost an interval, and nothing else left for hours.
+    #[rstest]
+    #[case::names("PRIVMSG ", "a,", 4000)]
+    #[case::channels("NAMES ", "#a,", 2000)]
+    #[case::bytes("PRIVMSG #rust :", "x", 8000)]
+    fn one_line_costs_no_more_than_some_seconds(
+        #[case] begin: &str,
+        #[case] more: &str,
+        #[case] times: usize,
+    ) {
+        let cost = Cost::of(&Line::raw(&format!("{begin}{}", more.repeat(times))).unwrap());
+        assert_eq!(cost, Cost::seconds(30));
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn a_line_in_utf_8_is_that_in_every_charset(#[case] chosen: &str) {
     let mut bytes = Vec::new();
     charsets(chosen).write(&line.clone().in_utf_8(), &mut bytes);
     assert_eq!(bytes, line.as_bytes());
-    assert_ne!(written(&charsets(chosen), line.as_str()), line.as_str().as_bytes());
+    assert_ne!(written(&mut charsets(chosen), line.as_str()), line.as_str().as_bytes());
 }
 
 #[rstest]

@@ -68,7 +68,7 @@ fn act(session: &mut Session, what: &str, step: u64, channel: &Channel) {
                 session.join(&[(channel, None)]);
             }
         }
-        Some(("p", text)) => session.part(channel, text),
+        Some(("p", text)) => drop(session.part(channel, text)),
         Some(("q", text)) => session.quit(text),
         Some(("h", _)) => {
             session.request_history(&Target::Channel(channel.clone()), HistoryMark::Latest);

@@ -47,10 +47,20 @@ pub struct QueueFull;
 /// The lines of one target, in their order; never empty.
 #[derive(Debug)]
 struct Lane<T> {
-    name: Box<str>,
+    /// What it is for; more than one where somebody had another nick while something waited for them.
+    names: Vec<Box<str>>,
     items: VecDeque<(Cost, T)>,
     /// None of it goes before.
     held_until: Option<Instant>,
+}
+
+/// Names that a lane keeps: who has more while a line waits is nobody's conversation.
+const MOST_NAMES: usize = 8;
+
+impl<T> Lane<T> {
+    fn is_for(&self, name: &str) -> bool {
+        self.names.iter().any(|known| &**known == name)
+    }
 }
 
 /// The lanes of a class. The first is next.
@@ -68,8 +78,8 @@ impl<T> Default for Lanes<T> {
 
 impl<T> Lanes<T> {
     fn lane(&mut self, name: &str) -> &mut Lane<T> {
-        let place = self.lanes.iter().position(|lane| &*lane.name == name).unwrap_or_else(|| {
-            self.lanes.push_back(Lane { name: name.into(), items: VecDeque::new(), held_until: None });
+        let place = self.lanes.iter().position(|lane| lane.is_for(name)).unwrap_or_else(|| {
+            self.lanes.push_back(Lane { names: vec![name.into()], items: VecDeque::new(), held_until: None });
             self.lanes.len() - 1
         });
         &mut self.lanes[place]
@@ -134,25 +144,33 @@ impl<T> Queue<T> {
     /// Nothing of a lane goes before this time, if something waits in it.
     pub(crate) fn hold(&mut self, class: Class, lane: &str, until: Instant) {
         let mut lanes = self.classes[class as usize].lanes.iter_mut();
-        if let Some(lane) = lanes.find(|known| &*known.name == lane) {
+        if let Some(lane) = lanes.find(|known| known.is_for(lane)) {
             lane.held_until = Some(until);
         }
     }
 
-    /// What waits in one lane and comes for another is one order from now on.
+    /// What waits in one lane and what comes for it or for another is one order, until nothing waits in it.
     pub(crate) fn merge(&mut self, class: Class, from: &str, into: &str) {
         let lanes = &mut self.classes[class as usize].lanes;
-        let Some(place) = lanes.iter().position(|lane| &*lane.name == from).filter(|_| from != into) else {
+        let Some(place) = lanes.iter().position(|lane| lane.is_for(from)) else {
             return;
         };
-        if let Some(other) = lanes.iter().position(|lane| &*lane.name == into) {
-            let later = std::mem::take(&mut lanes[other].items);
-            lanes[place].items.extend(later);
-            lanes[place].name = into.into();
-            lanes.remove(other);
-        } else {
-            lanes[place].name = into.into();
+        if lanes[place].is_for(into) {
+            return;
         }
+        let other = lanes.iter().position(|lane| lane.is_for(into)).and_then(|other| lanes.remove(other));
+        // The other one may have stood before it.
+        let Some(lane) = lanes.iter_mut().find(|lane| lane.is_for(from)) else { return };
+        match other {
+            Some(other) => {
+                lane.items.extend(other.items);
+                lane.names.extend(other.names);
+                lane.held_until = lane.held_until.max(other.held_until);
+            }
+            None => lane.names.push(into.into()),
+        }
+        let too_many = lane.names.len().saturating_sub(MOST_NAMES);
+        lane.names.drain(..too_many);
     }
 
     /// The next line that may go now, if the class is allowed: before registration only `Control` is.

@@ -318,7 +318,7 @@ impl Session {
         if self.state == State::Ready && self.channels.contains(name) {
             self.queue_line(Class::Interactive, Line::part(channel, reason));
         } else if is_coming {
-            self.wishes.leave_when_in(name, reason);
+            self.wishes.leave_when_in(name, reason, self.last_received);
         }
         let leading = self.wishes.leading_to(name);
         for one in &leading {
@@ -330,7 +330,7 @@ impl Session {
     /// Whether the user has left the channel before the server let us in.
     #[must_use]
     pub fn is_leaving(&self, channel: &str) -> bool {
-        self.wishes.leaving(channel).is_some()
+        self.wishes.is_leaving(channel)
     }
 
     /// The channels that the user wants to be in, by name, and how we stand with each.

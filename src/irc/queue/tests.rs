@@ -101,7 +101,38 @@ fn lanes_that_become_one_have_one_order() {
     queue.merge(Class::Interactive, "old", "old");
     queue.merge(Class::Interactive, "old", "new");
     queue.push(Class::Interactive, "new", Cost::LINE, 4).unwrap();
-    assert_eq!(drain(&mut queue, now), [1, 9, 2, 3, 4]);
+    // Their room still has the old name: what is said there is behind what was.
+    queue.push(Class::Interactive, "old", Cost::LINE, 5).unwrap();
+    assert_eq!(drain(&mut queue, now), [1, 9, 2, 3, 4, 5]);
+    // With nothing left to wait, they are two again.
+    for (lane, item) in [("old", 1), ("old", 2), ("new", 3)] {
+        queue.push(Class::Interactive, lane, Cost::LINE, item).unwrap();
+    }
+    assert_eq!(drain(&mut queue, now), [1, 3, 2]);
+}
+
+#[test]
+fn lanes_that_become_one_wait_as_long_as_either() {
+    let now = start();
+    let mut queue = Queue::new(FloodLimits { burst: 100, interval: Duration::ZERO }, now);
+    for (lane, item) in [("new", 1), ("old", 2)] {
+        queue.push(Class::Interactive, lane, Cost::LINE, item).unwrap();
+    }
+    queue.hold(Class::Interactive, "new", now + Duration::from_secs(9));
+    queue.merge(Class::Interactive, "old", "new");
+    assert_eq!(drain(&mut queue, now), [0_u32; 0]);
+    assert_eq!(drain(&mut queue, now + Duration::from_secs(9)), [2, 1]);
+}
+
+#[test]
+fn invariant_9_a_lane_keeps_so_many_names() {
+    let now = start();
+    let mut queue = Queue::new(FloodLimits { burst: 100, interval: Duration::ZERO }, now);
+    queue.push(Class::Interactive, "nick0", Cost::LINE, 0).unwrap();
+    for number in 0..1_000 {
+        queue.merge(Class::Interactive, &format!("nick{number}"), &format!("nick{}", number + 1));
+    }
+    assert_eq!(queue.classes[Class::Interactive as usize].lanes[0].names.len(), MOST_NAMES);
 }
 
 #[test]

@@ -113,14 +113,14 @@ impl Session {
     }
 
     fn on_own_join(&mut self, channel: &str, events: &mut Vec<Event>) {
-        if let Some(reason) = self.wishes.leaving(channel).map(str::to_owned) {
+        let limit = self.isupport.channel_length().unwrap_or(CHANNEL_LENGTH);
+        if let Some(reason) = self.wishes.leaving(channel, limit, self.last_received) {
             if let Ok(name) = Channel::new(channel) {
                 self.queue_line(Class::Interactive, Line::part(&name, &reason));
             }
         } else if let Ok(name) = Channel::new(channel)
             && self.wishes.get(channel).is_none()
         {
-            let limit = self.isupport.channel_length().unwrap_or(CHANNEL_LENGTH);
             let asked = self.wishes.by_short_name(channel);
             match asked.or_else(|| self.wishes.by_cut_name(channel, limit)) {
                 Some(asked) => {
@@ -272,6 +272,9 @@ impl Session {
         };
         if self.channels.contains(&channel) {
             return false;
+        }
+        if self.wishes.refused_leaving(&channel, forward.as_deref()) {
+            return true;
         }
         // A channel of IRCnet's kind dies with its last member; another of that name may be there.
         if code == ERR_NOSUCHCHANNEL

@@ -246,7 +246,8 @@ impl Session {
         let channel = params.first().map_or("", String::as_str);
         // A `+` channel has no modes, and RFC 2812 says so with the number by which others ask for a login.
         let is_about_modes = code == ERR_NEEDREGGEDNICK && channel.starts_with('+');
-        let about_join = self.wishes.get(channel).is_some() && !is_about_modes;
+        let is_asked_for = self.wishes.get(channel).is_some() || self.wishes.is_leaving(channel);
+        let about_join = is_asked_for && !is_about_modes;
         about_join && self.on_join_failed(code, params, now, events)
     }
 

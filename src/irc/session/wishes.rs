@@ -154,8 +154,8 @@ pub(super) struct Wishes {
     ranked: usize,
     /// The keys of joins that the user has typed as raw lines.
     noted: CaseMap<Key>,
-    /// Channels that the user has left before the server let us in, with what they said at that.
-    leaving: CaseMap<String>,
+    /// Channels that the user has left before the server let us in: until when that counts, and what they said at it.
+    leaving: CaseMap<(Instant, String)>,
 }
 
 impl Wishes {
@@ -215,16 +215,42 @@ impl Wishes {
     }
 
     /// The user has left it while the server was asked to let us in: as soon as we are in, we are out again.
-    pub(super) fn leave_when_in(&mut self, channel: &str, reason: &str) {
+    pub(super) fn leave_when_in(&mut self, channel: &str, reason: &str, now: Instant) {
         if self.leaving.len() >= MOST_NOTED {
             self.leaving.clear();
         }
-        self.leaving.insert(channel, brief(reason));
+        self.leaving.insert(channel, (now + UNANSWERED, brief(reason)));
     }
 
-    /// With which reason a channel is to be left that we have just entered.
-    pub(super) fn leaving(&self, channel: &str) -> Option<&str> {
-        self.leaving.get(channel).map(String::as_str)
+    /// With which reason a channel is to be left that we have just entered, by whatever name it was asked for.
+    pub(super) fn leaving(&mut self, channel: &str, limit: usize, now: Instant) -> Option<String> {
+        let mapping = self.mapping();
+        let asked = self.leaving.iter().map(|(name, _)| name).find(|name| {
+            mapping.same(name, channel)
+                || is_short_for(name, channel, mapping)
+                || is_cut_to(name, channel, limit, mapping)
+        });
+        let asked = asked?.to_owned();
+        let (until, reason) = self.leaving.remove(&asked)?;
+        if now >= until {
+            return None;
+        }
+        self.leaving.insert(channel, (until, reason.clone()));
+        Some(reason)
+    }
+
+    /// Whether a channel, by the server's name for it, is to be left.
+    pub(super) fn is_leaving(&self, channel: &str) -> bool {
+        self.leaving.contains(channel)
+    }
+
+    /// A channel that is to be left does not let us in. Where it sends us on, that is to be left.
+    pub(super) fn refused_leaving(&mut self, channel: &str, forward: Option<&str>) -> bool {
+        let Some((until, reason)) = self.leaving.remove(channel) else { return false };
+        if let Some(forward) = forward {
+            self.leaving.insert(forward, (until, reason));
+        }
+        true
     }
 
     /// The user has typed a `JOIN` themselves: whatever they said before, they want to be in it.
@@ -253,13 +279,9 @@ impl Wishes {
     /// The wish for a longer name, which the server has cut to this one.
     pub(super) fn by_cut_name(&self, channel: &str, limit: usize) -> Option<Channel> {
         let cut = |wish: &&Wish| {
-            let name = wish.channel.as_str();
-            let start = name.get(..channel.len());
-            wish.unanswered > 0
-                && name.len() > channel.len()
-                && start.is_some_and(|start| self.map.mapping().same(start, channel))
+            wish.unanswered > 0 && is_cut_to(wish.channel.as_str(), channel, limit, self.mapping())
         };
-        (channel.len() == limit).then(|| self.map.values().find(cut))?.map(|wish| wish.channel.clone())
+        self.map.values().find(cut).map(|wish| wish.channel.clone())
     }
 
     /// How many channels keep us out.
@@ -344,7 +366,6 @@ impl Wishes {
         jitter: &mut Jitter,
     ) -> (Retry, bool) {
         let Policy { waits, on } = policy(code, reason);
-        self.leaving.remove(channel);
         let Some(wish) = self.map.get_mut(channel) else {
             return (Retry { after: None, on: &[] }, true);
         };
@@ -400,13 +421,21 @@ impl Wishes {
     /// The wish that a channel of `IRCnet`'s kind fulfils: `!ABCDEname` is what the server makes of `!name` and
     /// `!!name`.
     pub(super) fn by_short_name(&self, full: &str) -> Option<Channel> {
-        let short = short_name(full)?;
-        let fits = |wish: &&Wish| {
-            let name = wish.channel.as_str();
-            name.starts_with('!') && self.map.mapping().same(name.trim_start_matches('!'), short)
-        };
+        let fits = |wish: &&Wish| is_short_for(wish.channel.as_str(), full, self.mapping());
         self.map.values().find(fits).map(|wish| wish.channel.clone())
     }
+}
+
+/// Whether a channel of `IRCnet`'s kind is meant by this name.
+fn is_short_for(name: &str, full: &str, mapping: CaseMapping) -> bool {
+    let short = short_name(full);
+    name.starts_with('!') && short.is_some_and(|short| mapping.same(name.trim_start_matches('!'), short))
+}
+
+/// Whether a channel's name is what a server that takes so many bytes leaves of this one.
+fn is_cut_to(name: &str, channel: &str, limit: usize, mapping: CaseMapping) -> bool {
+    let start = name.get(..channel.len()).filter(|_| name.len() > channel.len());
+    channel.len() == limit && start.is_some_and(|start| mapping.same(start, channel))
 }
 
 /// As much of a reason as is kept for as long as it holds.

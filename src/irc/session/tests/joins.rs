@@ -255,6 +255,49 @@ fn a_join_that_still_waits_is_undone_when_it_is_answered() {
     assert!(lines.iter().any(|(_, line)| line == "PART #new"), "{lines:?}");
 }
 
+/// Under another name than the one that was asked for, the channel was entered and stayed.
+#[rstest]
+#[case::forward("#new", ":s 470 alice #new ##new :Forwarding to another channel", "##new")]
+#[case::ircnet("!new", "", "!ABCDEnew")]
+#[case::cut("#0123456789", "", "#012345678")]
+fn who_leaves_before_the_answer_leaves_whatever_the_channel_is_called(
+    #[case] asked: &str,
+    #[case] before: &str,
+    #[case] entered: &str,
+) {
+    let mut bench = Bench::ready_with(Bench::config(), "CHANTYPES=#! CHANNELLEN=10");
+    bench.session.join(&[(channel(asked), None)]);
+    bench.sent();
+    bench.session.part(&channel(asked), "");
+    if !before.is_empty() {
+        assert_eq!(bench.server(before), [], "nobody waits for it");
+    }
+    bench.server(&format!(":alice!al@h JOIN {entered}"));
+    assert_eq!(
+        (bench.sent(), bench.standing(entered)),
+        (vec![format!("PART {entered}")], "not wanted".into())
+    );
+}
+
+#[test]
+fn who_left_before_an_answer_that_never_came_may_be_brought_in_later() {
+    let mut bench = asking();
+    bench.session.part(&channel("#new"), "");
+    bench.see(Duration::from_mins(11), "");
+    bench.server(":alice!al@h JOIN #new");
+    assert_eq!(bench.standing("#new"), "joined");
+}
+
+#[test]
+fn a_refusal_of_a_channel_that_was_left_is_nobodys_news() {
+    for code in [403, 471, 473, 477] {
+        let mut bench = asking();
+        bench.session.part(&channel("#new"), "");
+        assert_eq!(bench.server(&format!(":s {code} alice #new :Cannot join channel")), [], "{code}");
+        assert!(!bench.session.is_leaving("#new"));
+    }
+}
+
 #[rstest]
 #[case::by_command(true)]
 #[case::by_a_raw_line(false)]

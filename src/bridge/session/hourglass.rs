@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::super::content;
 use super::Actor;
-use super::outgoing::Progress;
+use super::outbound::Progress;
 use crate::store::{Hourglass, StoreError};
 
 const HOURGLASS: &str = "⏳";

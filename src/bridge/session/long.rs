@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use super::Actor;
-use super::outgoing::{Kind, LineReference, Payload, pieces_of};
+use super::outbound::LineReference;
+use super::speech::{Kind, Payload, pieces_of};
 use crate::format::{Limit, cut, paragraphs};
 use crate::irc::session::{Joins, MessageId, MultilineLimits, Piece};
 use crate::store::Unkept;

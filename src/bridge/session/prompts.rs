@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::content;
 use super::Actor;
-use super::outgoing::{Held, Kind, LineReference, Speech};
+use super::outbound::{Held, LineReference};
+use super::speech::{Kind, Speech};
 use crate::matrix::event::Reaction;
 use crate::store::{InboxEvent, LineState, NewPrompt, Prompt, PromptState, StoreError};
 

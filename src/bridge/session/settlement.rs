@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::super::content::{self, MessageType};
-use super::outgoing::{LineReference, Progress};
+use super::outbound::{LineReference, Progress};
 use super::{Actor, wording};
 use crate::format::RichText;
 use crate::irc::session::{MessageId, Session};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::super::{Outcome, Refusal};
 use super::Actor;
-use super::outgoing::LineReference;
+use super::outbound::LineReference;
 use crate::format::RichText;
 
 impl Actor {

@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::outgoing::{Held, LineReference, Speech};
+use super::outbound::{Held, LineReference};
+use super::speech::Speech;
 use super::{Actor, wording};
 use crate::irc::session::State;
 use crate::matrix::event::{Content, Event};

@@ -1,0 +1,163 @@
+//! What is done in the session's rooms, as the inbox has it.
+//!
+//! An event is done with at once, or held: a message waits until its channel or nick can be spoken to. What can't go
+//! yet is read past, so that nothing else waits behind it.
+
+use super::super::content;
+use super::super::desk::is_room_command;
+use super::Actor;
+use super::speech::Kind;
+use crate::format::may_hold_password_for_service;
+use crate::matrix::event::{Content, Event, Message};
+use crate::store::{BufferKind, InboxEvent, StoreError};
+
+/// Events that are read at once.
+const AT_ONCE: i64 = 100;
+
+impl Actor {
+    /// Reads all that has come into the session's lane of the inbox. What can't go yet is read past, so that nothing
+    /// else waits behind it.
+    pub(super) async fn read_inbox(&mut self) -> Result<(), StoreError> {
+        if self.must_reload {
+            // What is known of the lines that wait must be whole before one of them is taken back.
+            self.reload().await?;
+        }
+        loop {
+            let events = self.bridge.store.waiting_events(&self.lane, self.outbound.cursor, AT_ONCE).await?;
+            if events.is_empty() {
+                self.outbound.has_read_all = true;
+                return Ok(());
+            }
+            for event in events {
+                self.outbound.cursor = event.seq;
+                self.on_inbox(event).await?;
+            }
+            self.transmit().await?;
+        }
+    }
+
+    pub(super) async fn on_inbox(&mut self, stored: InboxEvent) -> Result<(), StoreError> {
+        let event = match Event::read(&stored.json) {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(event = %stored.event_id, %error, "an event can't be read and is set aside");
+                self.outbound.commit.failed.push((stored.seq, error.to_string()));
+                return Ok(());
+            }
+        };
+        let Some(place) = self.buffer_of_room(&event.room_id).await? else {
+            self.outbound.commit.finished.push(stored.seq);
+            return Ok(());
+        };
+        // Only the owner of a private room speaks through it.
+        let is_owner = event.sender == self.row.user_id;
+        match &event.content {
+            Content::Message(message) if is_owner && is_room_command(&message.body) => {
+                return self.pass_to_desk(place, &stored).await;
+            }
+            Content::Message(message) if is_owner => {
+                return self.on_room_message(place, &stored, &event, message).await;
+            }
+            Content::Reaction(reaction) if is_owner => {
+                return self.on_reaction(place, &stored, reaction).await;
+            }
+            Content::Redaction(event_id) if is_owner => {
+                self.withdraw(place, event_id).await?;
+                self.take_back(place, event_id).await?;
+                self.unreact_on_irc(place, event_id).await?;
+            }
+            // By themselves, or by an administrator.
+            Content::Member(member) if member.user_id == self.row.user_id => match member.membership.as_str() {
+                "leave" | "ban" => self.leave_buffer(place, event.sent_at).await?,
+                "join" => self.buffers.get_mut(place).invited = true,
+                _ => {}
+            },
+            Content::Encrypted if is_owner && self.is_behind(self.buffers.get(place).row.id) => {
+                self.hold(place, &stored, &event.event_id.as_str().into());
+                return Ok(());
+            }
+            Content::Encrypted if is_owner => self.refuse_event(
+                place,
+                &event.event_id,
+                &event.event_id,
+                "was not sent: this room is encrypted, and I can't read it. IRC gets plain text anyway; ask the \
+                 administrator for a room without encryption.",
+            ),
+            _ => {}
+        }
+        self.outbound.commit.finished.push(stored.seq);
+        Ok(())
+    }
+
+    /// The buffer that a Matrix room shows. A room gets its id when its lane has made it, so the id is looked up once.
+    async fn buffer_of_room(&mut self, room_id: &str) -> Result<Option<usize>, StoreError> {
+        if let Some(place) = self.buffers.find_room_id(room_id) {
+            return Ok(Some(place));
+        }
+        let Some(room) = self.bridge.store.room_by_matrix_id(room_id).await? else { return Ok(None) };
+        Ok(self.buffers.learn_room_id(room_id, room.id))
+    }
+
+    async fn on_room_message(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        event: &Event,
+        message: &Message,
+    ) -> Result<(), StoreError> {
+        let row = &self.buffers.get(place).row;
+        if self.is_service(&row.name) && may_hold_password_for_service(&message.body) {
+            let redaction =
+                content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
+            self.incoming.outbox.push(redaction);
+        }
+        let is_behind = self.is_behind(row.id);
+        let refusal = if is_behind {
+            // Whatever becomes of it is told in its turn.
+            self.hold(place, stored, &event.event_id.as_str().into());
+            return Ok(());
+        } else if Kind::of(message).is_none() {
+            "was not sent: only text can go to IRC so far.".to_owned()
+        } else if let Some(refusal) = self.has_left(place) {
+            refusal
+        } else if self.must_wait(place) {
+            self.hold(place, stored, &event.event_id.as_str().into());
+            return Ok(());
+        } else if self.is_too_old(stored) || self.is_full(row.id) || self.is_crowded() {
+            // Said long ago and found only now: it is asked about at once, and what is behind it goes. One that has too
+            // many before it goes when they have.
+            self.outbound.releasing.insert(row.id);
+            self.hold(place, stored, &event.event_id.as_str().into());
+            return Ok(());
+        } else {
+            return self.speak(place, stored, event, message).await;
+        };
+        self.outbound.commit.finished.push(stored.seq);
+        self.refuse_event(place, &event.event_id, &event.event_id, &refusal);
+        Ok(())
+    }
+
+    /// Why nothing can be said in a channel that the user has left.
+    pub(super) fn has_left(&self, place: usize) -> Option<String> {
+        let row = &self.buffers.get(place).row;
+        (row.kind == BufferKind::Channel && !row.wanted).then(|| {
+            let name = &row.name;
+            format!("was not sent: you have left {name}. To return, type join {name} in the network's room.")
+        })
+    }
+
+    /// The owner has left the room: out of the channel as well.
+    async fn leave_buffer(&mut self, place: usize, left_at: i64) -> Result<(), StoreError> {
+        let buffer = self.buffers.get_mut(place);
+        buffer.invited = false;
+        // Something may have been said since then, while the news was on its way here.
+        if buffer.row.kind == BufferKind::Query && buffer.last_line >= left_at {
+            self.invite_back(place);
+            return Ok(());
+        }
+        if buffer.row.kind == BufferKind::Channel && buffer.row.wanted {
+            self.leave(place, "").await?;
+        }
+        Ok(())
+    }
+}

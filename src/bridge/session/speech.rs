@@ -1,0 +1,77 @@
+//! What a message says on IRC, and how it is kept until it has arrived.
+
+use serde::{Deserialize, Serialize};
+
+use crate::format::{Limit, lines_of, split_line};
+use crate::irc::session::MessageKind;
+use crate::matrix::event::Message;
+
+/// What a message says.
+#[derive(Debug)]
+pub(super) struct Speech {
+    pub(super) kind: Kind,
+    pub(super) text: String,
+    /// The id of the message that it answers.
+    pub(super) reply: Option<String>,
+}
+
+impl Speech {
+    /// What a message says on IRC; `None` for what can't be said there.
+    pub(super) fn of(message: &Message) -> Option<Self> {
+        let mut text = message.body.clone();
+        if message.replaces.is_some() {
+            // Until edits are shown as what they change.
+            text.insert_str(0, "* ");
+        }
+        Some(Self { kind: Kind::of(message)?, text, reply: None })
+    }
+}
+
+/// What the store keeps of a line, sealed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Payload {
+    pub(super) kind: Kind,
+    pub(super) text: String,
+    /// Since when the event waits, in milliseconds since 1970.
+    pub(super) at: i64,
+    /// It was sent before, so that the history has it already.
+    #[serde(default)]
+    pub(super) kept: bool,
+    /// The id of the message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reply: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    Privmsg,
+    Notice,
+    Action,
+}
+
+impl From<Kind> for MessageKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Privmsg => Self::Privmsg,
+            Kind::Notice => Self::Notice,
+            Kind::Action => Self::Action,
+        }
+    }
+}
+
+impl Kind {
+    pub(super) fn of(message: &Message) -> Option<Self> {
+        match message.kind.as_str() {
+            "m.text" => Some(Self::Privmsg),
+            "m.emote" => Some(Self::Action),
+            "m.notice" => Some(Self::Notice),
+            _ => None,
+        }
+    }
+}
+
+/// The lines of a text, each short enough.
+pub(super) fn pieces_of(text: &str, limit: &Limit) -> Vec<String> {
+    lines_of(text).flat_map(|line| split_line(&line, limit)).collect()
+}

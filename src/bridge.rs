@@ -55,8 +55,8 @@ pub use desk::{Call, Console, MOST_LISTED, PREFIX, Place};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
-    CertificateRequest, CharsetChange, Leaving, LoginMethod, LoginRequest, Request, ServiceAddress,
-    SessionHandle, SessionState, Status, WishChange,
+    CertificateRequest, CharsetChange, Leaving, LoginMethod, LoginRequest, Manners, Origin, Request,
+    ServiceAddress, SessionHandle, SessionState, Status, WishChange,
 };
 
 use ghosts::Ghosts;

@@ -9,6 +9,7 @@ mod conversation;
 mod help;
 mod history;
 mod networks;
+mod settings;
 mod table;
 
 use futures_util::future::BoxFuture;

@@ -25,6 +25,7 @@ mod invitations;
 mod link;
 mod long;
 mod loose;
+mod manners;
 mod markers;
 mod named;
 mod netsplit;
@@ -81,6 +82,7 @@ pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
 pub use self::handle::{SessionHandle, SessionState, Status};
+pub use self::manners::{Manners, Origin};
 pub use self::pace::Leaving;
 pub use self::requests::Request;
 pub(super) use self::username::Usernames;
@@ -137,6 +139,7 @@ struct Actor {
     /// The nick that was last wanted and had.
     nick_had: Option<Nick>,
     learnt: Learnt,
+    manners: Manners,
     server_text: Vec<RichText>,
     outbound: Outbound,
     typists: Typists,
@@ -202,6 +205,7 @@ pub(super) async fn start(
     let buffers = Buffers::load(store, row.id).await?;
     let away_from = store.seen_at(row.id).await?;
     let learnt = Learnt::load(store, row.id).await?;
+    let manners = Manners::load(store, row.user, row.id).await?;
     let last_named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
     let last_named = last_named.map(|value| value.text().to_owned());
     let lane = format!("session/{}", row.id);
@@ -238,6 +242,7 @@ pub(super) async fn start(
         nick_losses: 0,
         nick_had: None,
         learnt,
+        manners,
         server_text: Vec::new(),
         outbound: Outbound::default(),
         typists: Typists::default(),

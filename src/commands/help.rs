@@ -1,6 +1,7 @@
 //! Help: in sections, only what the person may do, and the nearest command for what is none.
 
 use super::Context;
+use super::settings;
 use super::table::{self, COMMANDS, Command};
 use crate::bridge::{Outcome, PREFIX, Place};
 use crate::config::Permission;
@@ -140,7 +141,7 @@ pub fn reference() -> String {
         let usage = command.usage.replace('|', "\\|");
         text.push_str(&format!("| `{usage}` | {}.{details}{aliases} |\n", command.summary));
     }
-    text
+    text + &settings::reference()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Context, account, conversation, help, history, networks};
+use super::{Context, account, conversation, help, history, networks, settings};
 use crate::bridge::Outcome;
 use crate::config::Permission;
 use crate::format::may_hold_password;
@@ -118,6 +118,13 @@ commands! {
         "+ asks a network for something that is not asked for by itself, - does without something that is. It holds at \
          once and from then on, until reset. For example: capabilities -echo-message +draft/something"
         => account::capabilities;
+    "set" / "settings" in "You": "set [NETWORK] [#CHANNEL | NICK] [NAME [VALUE]]",
+        "shows your settings, or changes one",
+        "In the control room a setting is for all your networks, unless you name one; in a network's room it is for that \
+         network, in a conversation's for that conversation. The narrowest decides. For example: set presence hide"
+        => settings::set;
+    "unset" in "You": "unset [NETWORK] [#CHANNEL | NICK] NAME", "takes a setting back there",
+        "What holds for the network, or for you, holds again." => settings::unset;
     "raw" / "quote" in "You": "raw [NETWORK] LINE", "sends a line to the server as it stands",
         "", secret true => conversation::raw;
 }

@@ -44,6 +44,24 @@ pub enum Setter {
     Admin,
 }
 
+/// What a setting may be set to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What its own command makes of it.
+    Own,
+    /// One of these words, each with its meaning; the first holds where nothing else is said.
+    Choice(&'static [(&'static str, &'static str)]),
+    /// A whole number.
+    Number {
+        /// The least.
+        least: u32,
+        /// The most.
+        most: u32,
+        /// What holds where nothing else is said.
+        default: u32,
+    },
+}
+
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
@@ -57,11 +75,82 @@ pub struct Setting {
     pub setter: Setter,
     /// Whether it is sealed and never shown.
     pub secret: bool,
+    /// What it may be set to.
+    pub kind: Kind,
 }
+
+/// A word or a number that a setting does not take; the text says what it does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} is {takes}, not {value}")]
+pub struct Unfit {
+    key: &'static str,
+    takes: String,
+    value: String,
+}
+
+impl Setting {
+    /// The setting of this name that `set` sets.
+    pub fn find(key: &str) -> Option<&'static Self> {
+        Self::choices().find(|setting| setting.key.eq_ignore_ascii_case(key))
+    }
+
+    /// The settings that `set` sets.
+    pub fn choices() -> impl Iterator<Item = &'static Self> {
+        ALL.iter().copied().filter(|setting| setting.kind != Kind::Own)
+    }
+
+    /// What holds where nothing else is said.
+    pub fn default(&self) -> String {
+        match self.kind {
+            Kind::Own => String::new(),
+            Kind::Choice(words) => words.first().map_or("", |(word, _)| word).to_owned(),
+            Kind::Number { default, .. } => default.to_string(),
+        }
+    }
+
+    /// What it may be set to, in words.
+    pub fn takes(&self) -> String {
+        match self.kind {
+            Kind::Own => "set by a command of its own".to_owned(),
+            Kind::Choice(words) => {
+                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                words.join(" or ")
+            }
+            Kind::Number { least, most, .. } => format!("a whole number from {least} to {most}"),
+        }
+    }
+
+    /// A value as it is stored.
+    ///
+    /// # Errors
+    /// Where it is none of the setting's.
+    pub fn read(&self, value: &str) -> Result<String, Unfit> {
+        let value = value.trim();
+        let read = match self.kind {
+            Kind::Own => None,
+            Kind::Choice(words) => {
+                let known = words.iter().map(|(word, _)| *word);
+                known.into_iter().find(|word| word.eq_ignore_ascii_case(value)).map(str::to_owned)
+            }
+            Kind::Number { least, most, .. } => {
+                let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+                number.map(|number: u32| number.to_string())
+            }
+        };
+        read.ok_or_else(|| Unfit { key: self.key, takes: self.takes(), value: value.to_owned() })
+    }
+}
+
+/// A setting with a command of its own.
+const OF_ITS_OWN: Setting =
+    Setting { key: "", meaning: "", scopes: &[], setter: Setter::Owner, secret: false, kind: Kind::Own };
+
+/// Where a user may want a conversation otherwise than the others.
+const ANYWHERE: &[Scope] = &[Scope::Buffer, Scope::Session, Scope::User];
 
 macro_rules! settings {
     ($($(#[$meta:meta])* $name:ident = { $($field:ident: $value:expr),* $(,)? };)*) => {
-        $($(#[$meta])* pub const $name: Setting = Setting { $($field: $value),* };)*
+        $($(#[$meta])* pub const $name: Setting = Setting { $($field: $value,)* ..OF_ITS_OWN };)*
         /// All settings.
         pub const ALL: &[&Setting] = &[$(&$name),*];
     };
@@ -139,6 +228,25 @@ settings! {
         key: "sasl-password", meaning: "the password of that account",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
     };
+    /// Whether a conversation says how it is with its other side.
+    PRESENCE = {
+        key: "presence", meaning: "whether a conversation says that the other is away, back, gone or here again",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[("show", "it says so"), ("hide", "it does not")]),
+    };
+}
+
+/// What somebody has set somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The setting.
+    pub setting: &'static Setting,
+    /// Where it holds …
+    pub scope: Scope,
+    /// … and whose it is: the user's, session's or buffer's number.
+    pub id: i64,
+    /// What it is.
+    pub value: String,
 }
 
 /// A value as it was stored.
@@ -204,6 +312,31 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
+    /// What a user has chosen with `set`: for themselves, for a session, and for its buffers.
+    pub async fn chosen(&self, user: i64, session: i64) -> Result<Vec<Chosen>, StoreError> {
+        const SQL: &str = "SELECT scope, scope_id, key, value FROM setting
+            WHERE (scope = 'user' AND scope_id = $1) OR (scope = 'session' AND scope_id = $2)
+                OR (scope = 'buffer'
+                    AND scope_id IN (SELECT CAST(id AS TEXT) FROM buffer WHERE session = $3))";
+        let rows: Vec<(String, String, String, Vec<u8>)> = on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(user.to_string())
+            .bind(session.to_string())
+            .bind(session)
+            .fetch_all(p)
+            .await)?;
+        let scopes = [Scope::User, Scope::Session, Scope::Buffer];
+        let read = |(scope, id, key, value): (String, String, String, Vec<u8>)| {
+            Some(Chosen {
+                setting: Setting::find(&key)?,
+                scope: scopes.into_iter().find(|known| known.as_str() == scope)?,
+                id: id.parse().ok()?,
+                // What an earlier version knew, and this one does not, is as if it had not been said.
+                value: Setting::find(&key)?.read(std::str::from_utf8(&value).ok()?).ok()?,
+            })
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
+    }
+
     /// Sets a setting in one scope, or removes it there.
     pub async fn set_setting(
         &self,
@@ -234,5 +367,47 @@ impl Store {
             })
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const WORD: Setting =
+        Setting { key: "word", kind: Kind::Choice(&[("one", ""), ("other", "")]), ..OF_ITS_OWN };
+    const NUMBER: Setting =
+        Setting { key: "number", kind: Kind::Number { least: 1, most: 9, default: 5 }, ..OF_ITS_OWN };
+
+    #[rstest]
+    #[case::a_word(WORD, "other", Ok("other"))]
+    #[case::in_capitals(WORD, " ONE ", Ok("one"))]
+    #[case::no_word_of_it(WORD, "on", Err("word is one or other, not on"))]
+    #[case::a_number(NUMBER, "09", Ok("9"))]
+    #[case::too_large(NUMBER, "10", Err("number is a whole number from 1 to 9, not 10"))]
+    #[case::no_number(NUMBER, "many", Err("number is a whole number from 1 to 9, not many"))]
+    #[case::of_another_command(NICK, "alice", Err("nick is set by a command of its own, not alice"))]
+    fn a_value_is_one_that_the_setting_takes(
+        #[case] setting: Setting,
+        #[case] value: &str,
+        #[case] read: Result<&str, &str>,
+    ) {
+        assert_eq!(
+            setting.read(value).map_err(|error| error.to_string()).as_deref(),
+            read.map_err(str::to_owned).as_deref()
+        );
+    }
+
+    #[test]
+    fn every_setting_has_a_name_and_takes_its_default() {
+        let mut keys: Vec<_> = ALL.iter().map(|setting| setting.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), ALL.len());
+        for setting in Setting::choices() {
+            assert_eq!(setting.read(&setting.default()), Ok(setting.default()), "{}", setting.key);
+            assert!(!setting.scopes.is_empty() && !setting.meaning.is_empty(), "{}", setting.key);
+        }
     }
 }

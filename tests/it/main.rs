@@ -33,6 +33,7 @@ mod refill;
 mod rig;
 mod rooms;
 mod server;
+mod settings;
 mod start;
 mod stopping;
 mod store;

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use super::Actor;
 use super::buffers::OpenBuffer;
 use super::incoming::with_reason;
+use super::manners;
 use crate::format::strip_irc;
 use crate::irc::session::PersonNews;
 use crate::names::Nick;
@@ -60,7 +61,7 @@ impl Actor {
             PersonNews::Here | PersonNews::Gone | PersonNews::Away(_) | PersonNews::Back => return true,
             PersonNews::RealName(name) => format!("{nick}'s real name is {} now.", strip_irc(&name)),
         };
-        self.tell_buffer(place, &text);
+        self.tell_of_person(place, &text);
         true
     }
 
@@ -71,7 +72,7 @@ impl Actor {
         let is_told = presence.here == Some(false) && !presence.untold;
         *presence = Presence { here: Some(false), ..Presence::default() };
         if !is_told {
-            self.tell_buffer(place, &with_reason(&format!("{nick} has left IRC"), reason));
+            self.tell_of_person(place, &with_reason(&format!("{nick} has left IRC"), reason));
         }
     }
 
@@ -88,8 +89,15 @@ impl Actor {
             let buffer = self.buffers.get_mut(place);
             if std::mem::take(&mut buffer.presence.untold) {
                 let text = format!("{} has left IRC.", buffer.row.name);
-                self.tell_buffer(place, &text);
+                self.tell_of_person(place, &text);
             }
+        }
+    }
+
+    fn tell_of_person(&mut self, place: usize, text: &str) {
+        if self.manners.choice::<manners::Presence>(self.buffers.get(place).row.id) == manners::Presence::Show
+        {
+            self.tell_buffer(place, text);
         }
     }
 

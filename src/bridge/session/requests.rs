@@ -91,6 +91,8 @@ pub enum Request {
     },
     /// See which capabilities are in force, or change which are asked for.
     Capabilities(WishChange),
+    /// Do from now on as the settings say.
+    Manners,
 }
 
 /// How long an answer may take.
@@ -184,6 +186,7 @@ impl Actor {
             Request::Certificate(request) => self.certificate(request).await.into(),
             Request::Charset { name, change } => self.charset(name.as_deref(), change).await.into(),
             Request::Capabilities(change) => self.capabilities(change).await.into(),
+            Request::Manners => self.learn_manners().await.into(),
         }
     }
 

@@ -1,0 +1,122 @@
+//! What the user has chosen with `set`, and what holds in a buffer by it: what was chosen for the buffer, else for the
+//! session, else for the user, else what is built in.
+
+use std::collections::HashMap;
+
+use super::super::outcome::Outcome;
+use super::Actor;
+use crate::format::RichText;
+use crate::store::settings::{self, Scope, Setting};
+use crate::store::{Store, StoreError};
+
+/// Whether a conversation says how it is with its other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Show,
+    Hide,
+}
+
+/// A setting whose values are words, as the code knows them.
+pub(super) trait Choice: Copy + PartialEq + 'static {
+    const SETTING: &'static Setting;
+    /// The words and what they mean; the first holds where nothing else is said.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+impl Choice for Presence {
+    const SETTING: &'static Setting = &settings::PRESENCE;
+    const WORDS: &'static [(&'static str, Self)] = &[("show", Self::Show), ("hide", Self::Hide)];
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody has said anything else.
+    BuiltIn,
+    /// It was set there.
+    Set(Scope),
+}
+
+/// What was chosen, by setting.
+#[derive(Debug, Default)]
+pub struct Manners {
+    user: i64,
+    session: i64,
+    chosen: HashMap<&'static str, Vec<(Scope, i64, String)>>,
+}
+
+impl Manners {
+    /// Reads what holds for a user, in a session of theirs, and in its buffers.
+    pub async fn load(store: &Store, user: i64, session: i64) -> Result<Self, StoreError> {
+        let mut manners = Self { user, session, ..Self::default() };
+        for chosen in store.chosen(user, session).await? {
+            let known = manners.chosen.entry(chosen.setting.key).or_default();
+            known.push((chosen.scope, chosen.id, chosen.value));
+        }
+        Ok(manners)
+    }
+
+    /// What holds in a buffer, or in none, and where it was set.
+    pub fn value(&self, setting: &Setting, buffer: Option<i64>) -> (Option<&str>, Origin) {
+        let chosen = self.chosen.get(setting.key).map(Vec::as_slice).unwrap_or_default();
+        let places = [
+            buffer.map(|buffer| (Scope::Buffer, buffer)),
+            Some((Scope::Session, self.session)),
+            Some((Scope::User, self.user)),
+        ];
+        let found = places
+            .into_iter()
+            .flatten()
+            .find_map(|(scope, id)| chosen.iter().find(|(known, of, _)| (*known, *of) == (scope, id)));
+        found.map_or((None, Origin::BuiltIn), |(scope, _, value)| (Some(value), Origin::Set(*scope)))
+    }
+
+    /// What holds in a buffer.
+    pub(super) fn choice<C: Choice>(&self, buffer: i64) -> C {
+        let word = self.value(C::SETTING, Some(buffer)).0;
+        let known = C::WORDS.iter().find(|(known, _)| Some(*known) == word);
+        known.unwrap_or(&C::WORDS[0]).1
+    }
+}
+
+impl Actor {
+    /// Reads what the user has chosen anew.
+    pub(super) async fn learn_manners(&mut self) -> Outcome {
+        self.manners = Manners::load(&self.bridge.store, self.row.user, self.row.id).await?;
+        Ok(RichText::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::settings::Kind;
+
+    fn words_of<C: Choice>() {
+        let Kind::Choice(words) = C::SETTING.kind else { panic!("{} has no words", C::SETTING.key) };
+        let words = words.iter().map(|(word, _)| *word);
+        assert!(words.eq(C::WORDS.iter().map(|(word, _)| *word)), "{}", C::SETTING.key);
+    }
+
+    #[test]
+    fn the_code_knows_the_words_of_each_choice_in_their_order() {
+        words_of::<Presence>();
+    }
+
+    #[test]
+    fn the_narrowest_place_decides() {
+        let mut manners = Manners { user: 1, session: 2, ..Manners::default() };
+        let mut set = |scope, id, value: &str| {
+            manners.chosen.entry("presence").or_default().push((scope, id, value.to_owned()));
+            let value = |buffer| manners.value(&settings::PRESENCE, buffer);
+            (value(Some(7)).1, value(Some(8)).1, value(None).1, manners.choice::<Presence>(7))
+        };
+        let (built_in, of) = (Origin::BuiltIn, Origin::Set);
+        assert_eq!(set(Scope::User, 3, "hide"), (built_in, built_in, built_in, Presence::Show));
+        let user = of(Scope::User);
+        assert_eq!(set(Scope::User, 1, "hide"), (user, user, user, Presence::Hide));
+        assert_eq!(set(Scope::Buffer, 7, "show"), (of(Scope::Buffer), user, user, Presence::Show));
+        let session = of(Scope::Session);
+        assert_eq!(set(Scope::Session, 2, "show"), (of(Scope::Buffer), session, session, Presence::Show));
+    }
+}

@@ -1,0 +1,196 @@
+//! `set` and `unset`: the settings that a person may choose for themselves, for a network, or for one conversation.
+
+use super::{Context, usage};
+use crate::bridge::{Manners, Origin, Outcome, PREFIX, Place, Refusal, Request, SessionHandle};
+use crate::format::RichText;
+use crate::store::OwnBuffer;
+use crate::store::settings::{Kind, Scope, Setting};
+
+/// Where a setting is looked at or set.
+struct Where {
+    scope: Scope,
+    /// The number of the user, session or buffer.
+    id: i64,
+    /// In words, behind "for".
+    name: String,
+    /// The session, or all of the user's.
+    sessions: Vec<SessionHandle>,
+    session: i64,
+    buffer: Option<i64>,
+}
+
+/// `set [NETWORK] [#CHANNEL | NICK] [NAME [VALUE]]`.
+pub(super) async fn set(context: Context<'_>) -> Outcome {
+    let (place, rest) = place_and_rest(&context).await?;
+    let (key, value) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    if key.is_empty() {
+        return show_all(&context, &place).await;
+    }
+    let setting = setting_in(&place, key)?;
+    if value.trim().is_empty() {
+        return show(&context, &place, setting).await;
+    }
+    let value = setting.read(value).map_err(|unfit| Refusal::asked(format!("{unfit}.")))?;
+    change(&context, &place, setting, Some(&value)).await?;
+    Ok(RichText::new().code(format!("{} {value}", setting.key)).text(format!(" for {}.", place.name)))
+}
+
+/// `unset [NETWORK] [#CHANNEL | NICK] NAME`.
+pub(super) async fn unset(context: Context<'_>) -> Outcome {
+    let (place, key) = place_and_rest(&context).await?;
+    if key.is_empty() || key.contains(char::is_whitespace) {
+        return usage(&context, "unset");
+    }
+    let setting = setting_in(&place, key)?;
+    change(&context, &place, setting, None).await?;
+    show(&context, &place, setting).await
+}
+
+async fn change(
+    context: &Context<'_>,
+    place: &Where,
+    setting: &'static Setting,
+    value: Option<&str>,
+) -> Result<(), Refusal> {
+    context.bridge.store.set_setting(setting, place.scope, place.id, value).await?;
+    for session in &place.sessions {
+        // One that does not run reads it when it starts.
+        _ = session.ask(Request::Manners).await;
+    }
+    Ok(())
+}
+
+/// What a command is about, and what stands behind that.
+async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), Refusal> {
+    let (word, behind) = context.word();
+    let sessions = context.bridge.sessions(Some(&context.call.user.user_id));
+    let names_network =
+        context.bridge.config.network(word).is_some_and(|network| {
+            sessions.iter().any(|session| session.row.network == network.slug.as_str())
+        });
+    if context.call.place == Place::Control && !names_network {
+        let place = Where {
+            scope: Scope::User,
+            id: context.call.user.id,
+            name: "you, on all networks".to_owned(),
+            sessions,
+            session: 0,
+            buffer: None,
+        };
+        return Ok((place, context.rest));
+    }
+    let (session, rest) = if context.call.place == Place::Control {
+        (context.session()?.0, behind)
+    } else {
+        context.session()?
+    };
+    let own = context.bridge.store.own_buffers(context.call.user.id).await?;
+    let own: Vec<OwnBuffer> = own.into_iter().filter(|own| own.session == session.row.id).collect();
+    let (word, behind) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let here = match context.call.place {
+        Place::Buffer { buffer, .. } => own.iter().find(|own| own.id == buffer),
+        _ => None,
+    };
+    // The name of a setting is no name of a conversation where it is typed just so.
+    let named = own.iter().find(|own| own.name.eq_ignore_ascii_case(word));
+    let named = named.filter(|_| Setting::find(word).is_none());
+    let rest = if named.is_some() { behind.trim_start() } else { rest };
+    let (number, network) = (session.row.id, session.row.network.clone());
+    let place = match named.or(here) {
+        Some(own) => Where {
+            scope: Scope::Buffer,
+            id: own.id,
+            name: own.name.clone(),
+            sessions: vec![session],
+            session: number,
+            buffer: Some(own.id),
+        },
+        None => Where {
+            scope: Scope::Session,
+            id: number,
+            name: network,
+            sessions: vec![session],
+            session: number,
+            buffer: None,
+        },
+    };
+    Ok((place, rest))
+}
+
+fn setting_in(place: &Where, key: &str) -> Result<&'static Setting, Refusal> {
+    let setting = Setting::find(key).ok_or_else(|| {
+        let text = RichText::plain("There is no setting ").code(key).text(". Type ").code("set");
+        Refusal::Asked(text.text(" to see all."))
+    })?;
+    if setting.scopes.contains(&place.scope) {
+        Ok(setting)
+    } else {
+        let text = format!("{} can't be set for {}.", setting.key, place.name);
+        Err(Refusal::asked(text))
+    }
+}
+
+async fn show(context: &Context<'_>, place: &Where, setting: &'static Setting) -> Outcome {
+    let manners = manners_of(context, place).await?;
+    let mut text = line_of(&manners, place, setting);
+    if let Kind::Choice(words) = setting.kind {
+        for (word, meaning) in words {
+            text = text.line().code(*word).text(format!(": {meaning}"));
+        }
+    } else {
+        text = text.line().text(format!("It is {}.", setting.takes()));
+    }
+    Ok(text)
+}
+
+async fn show_all(context: &Context<'_>, place: &Where) -> Outcome {
+    let manners = manners_of(context, place).await?;
+    let mut text = RichText::new().bold(format!("Settings for {}", place.name));
+    for setting in Setting::choices().filter(|setting| setting.scopes.contains(&place.scope)) {
+        text = text.line().then(line_of(&manners, place, setting));
+    }
+    let example = "set NAME VALUE";
+    Ok(text
+        .line()
+        .text("To change one, type ")
+        .code(example)
+        .text("; to see what it can be, ")
+        .code("set NAME")
+        .text("."))
+}
+
+fn line_of(manners: &Manners, place: &Where, setting: &'static Setting) -> RichText {
+    let (value, origin) = manners.value(setting, place.buffer);
+    let value = value.map_or_else(|| setting.default(), str::to_owned);
+    let origin = match origin {
+        Origin::BuiltIn => "built in",
+        Origin::Set(scope) if scope == place.scope => "set here",
+        Origin::Set(Scope::Session) => "set for the network",
+        Origin::Set(_) => "set for all networks",
+    };
+    RichText::new().code(format!("{} {value}", setting.key)).text(format!(" ({origin}): {}", setting.meaning))
+}
+
+async fn manners_of(context: &Context<'_>, place: &Where) -> Result<Manners, Refusal> {
+    Ok(Manners::load(&context.bridge.store, context.call.user.id, place.session).await?)
+}
+
+/// The settings for `docs/commands.md`.
+pub(super) fn reference() -> String {
+    let mut text = format!(
+        "\n## Settings\n\nFor yourself, for a network, or for one conversation; the narrowest decides. In a \
+         conversation's room: `{PREFIX} set NAME VALUE`.\n\n| setting | meaning | values, the first by default |\n|---|---|---|\n"
+    );
+    for setting in Setting::choices() {
+        let values = match setting.kind {
+            Kind::Choice(words) => words
+                .iter()
+                .map(|(word, meaning)| format!("`{word}`: {meaning}"))
+                .collect::<Vec<_>>()
+                .join("; "),
+            Kind::Own | Kind::Number { .. } => format!("{} ({})", setting.default(), setting.takes()),
+        };
+        text.push_str(&format!("| `{}` | {} | {values} |\n", setting.key, setting.meaning));
+    }
+    text
+}

@@ -1,0 +1,73 @@
+//! `set` and `unset`: where a setting holds, what an answer says, and that it does what it says.
+
+use rstest::rstest;
+
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, TestUser};
+use crate::support::ircd::Person;
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+/// Alice on a network, in a conversation with bob: her control room, the network's and the conversation's.
+async fn with_bob(world: &World) -> (TestUser, Person, [String; 3]) {
+    let bob = world.ircd.person("bob");
+    let (alice, control, network) = world.connected_user("alice").await;
+    bob.say("alice", "hi there");
+    let invite = world.homeserver.wait_invite(alice.id()).await;
+    let room = alice.join(&invite).await;
+    world.homeserver.wait_message(&room, "hi there").await;
+    (alice, bob, [control, network, room])
+}
+
+fn away(world: &World, with: &str) {
+    world.ircd.send_raw("alice", format!(":fake.irc 301 alice bob :{with}\r\n").as_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_narrowest_place_decides_and_holds_over_a_restart() {
+    let mut world = World::start().await;
+    let (alice, bob, [control, network, room]) = with_bob(&world).await;
+    alice.send_text(&control, "SET Presence HIDE");
+    world.homeserver.wait_message(&control, "presence hide for you, on all networks.").await;
+    alice.send_text(&network, "set presence show");
+    world.homeserver.wait_message(&network, "presence show for fake.").await;
+    away(&world, "lunch");
+    world.homeserver.wait_event(&room, says("bob is away: lunch")).await;
+    alice.send_text(&room, "!irc set presence hide");
+    world.homeserver.wait_message(&room, "presence hide for bob.").await;
+
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_registered("alice").await;
+    away(&world, "supper");
+    bob.say("alice", "on my phone");
+    world.homeserver.wait_message(&room, "on my phone").await;
+    alice.send_text(&control, "unset fake bob presence");
+    let answer = "presence show (set for the network): whether a conversation says that the other is away, back, gone \
+                  or here again";
+    let answered = world.homeserver.wait_event(&control, |event| event.body().starts_with(answer)).await;
+    assert!(answered.body().contains("hide: it does not"), "{}", answered.body());
+    away(&world, "tea");
+    world.homeserver.wait_event(&room, says("bob is away: tea")).await;
+    let lines = world.homeserver.timeline_lines(&room);
+    assert!(!lines.iter().any(|line| line.contains("supper")), "{lines:?}");
+}
+
+#[rstest]
+#[case::all("set", "Settings for fake\n")]
+#[case::one("set presence", "presence show (built in)")]
+#[case::of_a_conversation("set bob presence", "presence show (built in)")]
+#[case::no_setting("set colour red", "There is no setting colour. Type set to see all.")]
+#[case::no_value_of_it("set presence maybe", "presence is show or hide, not maybe.")]
+#[case::of_another_command("set nick bob", "There is no setting nick.")]
+#[case::a_secret("set sasl-password hunter2", "There is no setting sasl-password.")]
+#[case::nothing_to_unset("unset", "Type it like this: unset")]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_question_about_settings_has_an_answer(#[case] typed: &str, #[case] answer: &str) {
+    let world = World::start().await;
+    let (alice, _bob, [_, network, _]) = with_bob(&world).await;
+    alice.send_text(&network, typed);
+    world.homeserver.wait_event(&network, |event| event.body().starts_with(answer)).await;
+}

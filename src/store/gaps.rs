@@ -38,11 +38,22 @@ impl Store {
         Ok(found.flatten())
     }
 
-    /// The time of the last line that a buffer has from the server, with the server's time, not later than this.
-    pub async fn last_heard_before(&self, buffer: i64, time: i64) -> Result<Option<i64>, StoreError> {
+    /// The times of the last lines that a buffer has from the server, with the server's time, not later than this; the
+    /// last first.
+    pub async fn last_heard_before(
+        &self,
+        buffer: i64,
+        time: i64,
+        most: usize,
+    ) -> Result<Vec<i64>, StoreError> {
         const SQL: &str = "SELECT at FROM history WHERE buffer = $1 AND at <= $2 AND direction = 'in'
-            AND msgid IS NOT NULL ORDER BY at DESC LIMIT 1";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(buffer).bind(time).fetch_optional(p).await)?)
+            AND msgid IS NOT NULL ORDER BY at DESC LIMIT $3";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(buffer)
+            .bind(time)
+            .bind(most as i64)
+            .fetch_all(p)
+            .await)?)
     }
 }
 

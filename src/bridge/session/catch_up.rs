@@ -24,13 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Live lines that may wait for a buffer.
 const MOST_WAITING: usize = 1_000;
 /// Lines that are fetched for a buffer; what is beyond is told of as missing.
-const MOST_MISSED: usize = 10_000;
+const MOST_MISSED: usize = 100_000;
 /// Buffers that are asked for at a time; the others wait for their turn, since flood control lets few lines go.
 const MOST_ASKED: usize = 4;
 /// Lines are asked for from so much before the last one that is known, by the server's time: those of a moment need
 /// not have come in the order of their times. What is known already is shown once. It is little, since a connection
 /// that breaks again and again must get further each time.
 const OVERLAP: i64 = 5 * 1000;
+/// But where so many were said in less than that, not from before them.
+const OVERLAPPING: usize = 100;
 /// And so much earlier where only our own clock tells the time.
 const SKEW: i64 = 5 * 60 * 1000;
 /// A bouncer is asked for so much more than was missed, since its clock is not ours.
@@ -139,13 +141,14 @@ impl Actor {
             return Ok(false);
         }
         // Lines are stored in order until a gap begins, so that the last one before it is where to go on.
-        let known = self.bridge.store.last_heard_before(buffer, from).await?;
+        let heard = self.bridge.store.last_heard_before(buffer, from, OVERLAPPING).await?;
+        let known = heard.first().copied();
         let catch_up = CatchUp {
             from,
             known,
             reaches_back: known.is_none(),
             request: None,
-            asked_from: known.map_or(from - SKEW, |known| known - OVERLAP),
+            asked_from: known.map_or(from - SKEW, |known| known - overlap(&heard)),
             lines: 0,
             first_time: None,
             last_time: None,
@@ -286,11 +289,13 @@ impl Actor {
         // By time the lines of a moment come again, since the page may have been cut among them.
         let on = catch_up.last_time.map(|time| time - MOMENT).filter(|on| *on > catch_up.asked_from);
         let mark = id.map(HistoryMark::MessageId).or(on.map(HistoryMark::Time));
-        let mark = mark.filter(|_| catch_up.lines < MOST_MISSED);
+        if catch_up.lines >= MOST_MISSED {
+            return self.give_up(place, "there is too much of it").await;
+        }
         catch_up.asked_from = on.unwrap_or(catch_up.asked_from);
         let request = mark.and_then(|mark| self.ask_for_history(place, mark));
         if request.is_none() {
-            return self.give_up(place, "there is too much of it").await;
+            return self.give_up(place, "the server can't be asked for more of it").await;
         }
         if let Some(catch_up) = self.catching_up.buffers.get_mut(&buffer) {
             catch_up.request = request;
@@ -446,5 +451,34 @@ impl Actor {
             self.incoming.gaps.buffers.push((buffer, None));
         }
         Ok(())
+    }
+}
+
+/// From how long before the last of these times lines are asked for.
+fn overlap(heard: &[i64]) -> i64 {
+    match (heard.first(), heard.get(OVERLAPPING - 1)) {
+        (Some(last), Some(before)) => (last - before).clamp(MOMENT, OVERLAP),
+        _ => OVERLAP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::a_quiet_channel(3, 60_000, 5_000)]
+    #[case::a_busy_one(100, 20, 1_980)]
+    #[case::a_flood(100, 1, 1_000)]
+    #[case::as_many_in_a_day(100, 600_000, 5_000)]
+    #[case::nobody_ever(0, 0, 5_000)]
+    fn what_is_asked_for_twice_is_little_where_much_is_said(
+        #[case] lines: i64,
+        #[case] apart: i64,
+        #[case] milliseconds: i64,
+    ) {
+        let heard: Vec<i64> = (0..lines).map(|line| 1_000_000_000 - line * apart).collect();
+        assert_eq!(overlap(&heard), milliseconds);
     }
 }

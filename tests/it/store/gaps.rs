@@ -137,7 +137,7 @@ async fn what_is_missing_is_remembered_until_it_no_longer_is() {
 }
 
 #[tokio::test]
-async fn the_last_line_that_was_heard_before_a_time_is_found() {
+async fn the_last_lines_that_were_heard_before_a_time_are_found() {
     let set = Set::new().await;
     let buffer = set.store.open_buffer(set.buffer(BufferKind::Channel, "#rust")).await.unwrap().id;
     let heard = [1, 5, 9].map(|time| at(with_id(buffer, "a", &time.to_string()), time));
@@ -145,6 +145,9 @@ async fn the_last_line_that_was_heard_before_a_time_is_found() {
     let others = [at(line(buffer, "a"), 6), at(out(with_id(buffer, "a", "7")), 7)];
     let history = heard.into_iter().chain(others).map(|line| (0, line)).collect();
     set.commit(Incoming { history, ..Incoming::default() }).await;
-    let last = async |time| set.store.last_heard_before(buffer, time).await.unwrap();
-    assert_eq!([last(0).await, last(5).await, last(8).await], [None, Some(5), Some(5)]);
+    let last = async |time| set.store.last_heard_before(buffer, time, 2).await.unwrap();
+    assert_eq!(
+        [last(0).await, last(5).await, last(8).await, last(9).await],
+        [vec![], vec![5, 1], vec![5, 1], vec![9, 5]]
+    );
 }

@@ -21,6 +21,7 @@ mod handle;
 mod hourglass;
 mod inbox;
 mod incoming;
+mod inquiries;
 mod invitations;
 mod link;
 mod long;
@@ -50,6 +51,7 @@ pub(super) mod supervision;
 mod typing;
 mod username;
 mod waiting;
+mod whois;
 pub(super) mod wording;
 
 use std::sync::Arc;
@@ -60,6 +62,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
 use self::gaps::Heard;
+use self::inquiries::Inquiry;
 use self::invitations::Invitations;
 use self::link::{Dialing, Link, Wish};
 use self::netsplit::Netsplits;
@@ -142,6 +145,7 @@ struct Actor {
     manners: Manners,
     server_text: Vec<RichText>,
     outbound: Outbound,
+    inquiries: Vec<Inquiry>,
     typists: Typists,
     requests: mpsc::Receiver<requests::Envelope>,
     passing: mpsc::Receiver<(i64, Passing)>,
@@ -245,6 +249,7 @@ pub(super) async fn start(
         manners,
         server_text: Vec::new(),
         outbound: Outbound::default(),
+        inquiries: Vec::new(),
         typists: Typists::default(),
         requests: mailbox,
         passing: passes,

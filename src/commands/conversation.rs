@@ -2,7 +2,7 @@
 
 use super::{Context, usage};
 use crate::bridge::{Charset, CharsetChange, InvalidCharset, Outcome, Place, Refusal, Request};
-use crate::names::{Channel, Key};
+use crate::names::{Channel, Key, Nick};
 
 /// `join [NETWORK] #CHANNEL [KEY]`.
 pub(super) async fn join(context: Context<'_>) -> Outcome {
@@ -100,6 +100,20 @@ pub(super) async fn stop(context: Context<'_>) -> Outcome {
         return usage(&context, "stop");
     }
     session.ask(Request::Stop { name }).await
+}
+
+/// `whois [NETWORK] [NICK]`.
+pub(super) async fn whois(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let name = match rest.split_whitespace().next() {
+        Some(name) => name.to_owned(),
+        None => here(&context).await?.unwrap_or_default(),
+    };
+    if name.is_empty() {
+        return usage(&context, "whois");
+    }
+    let nick = Nick::new(&name).map_err(|error| Refusal::asked(format!("{name} is no nick: {error}.")))?;
+    session.ask(Request::Whois(nick)).await
 }
 
 /// `raw [NETWORK] LINE`.

@@ -80,6 +80,8 @@ commands! {
     "msg" in "Channels and people": "msg [NETWORK] NICK TEXT", "says something to somebody without making a room",
         "For services, too: msg NickServ help. The answer comes in the network's room. A password in it is removed \
          from the room.", secret true => conversation::message;
+    "whois" / "w" in "Channels and people": "whois [NETWORK] [NICK]", "tells who somebody is",
+        "In the room of a conversation the nick may be left out." => conversation::whois;
     "stop" in "Channels and people": "stop [NETWORK] [#CHANNEL | NICK]", "drops what you said there and has not left yet",
         "IRC takes lines slowly: of a long paste, what still waits can be stopped. In a conversation's own room its name \
          may be left out." => conversation::stop;

@@ -15,6 +15,7 @@ mod echo;
 mod event;
 mod fences;
 mod history;
+mod inquiries;
 mod labels;
 mod login;
 mod markers;
@@ -46,6 +47,7 @@ pub use event::{
     StandardReply, Verdict,
 };
 pub use history::HistoryMark;
+pub use inquiries::{Answer, InquiryReply};
 pub use login::NonceSeed;
 pub use multiline::{Joins, MultilineLimits, Piece};
 pub use nickserv::{LoginMethod, ServiceAddress};
@@ -70,6 +72,7 @@ use super::wire::{Line, Message, Source, Verb};
 use batches::{Batches, Context};
 use fences::Fences;
 use history::Requests;
+use inquiries::Inquiries;
 use labels::Label;
 use login::Login;
 use nicks::Nicks;
@@ -134,6 +137,7 @@ pub struct Session {
     own_batches: u64,
     batches: Batches,
     requests: Requests,
+    inquiries: Inquiries,
     tellings: typing::Tellings,
     jitter: Jitter,
     started: Instant,
@@ -178,6 +182,7 @@ impl Session {
             own_batches: 0,
             batches: Batches::default(),
             requests: Requests::default(),
+            inquiries: Inquiries::default(),
             tellings: typing::Tellings::default(),
             jitter: Jitter::new(config.seed),
             started: now,

@@ -119,8 +119,12 @@ async fn every_command_is_answered(#[case] typed: &str, #[case] answer: &str) {
 #[case::certfp_nonsense("certfp set hello", "it holds no certificate")]
 #[case::certfp_else("certfp frobnicate", "Type it like this: certfp")]
 #[case::sasl_off("sasl OFF", "You will not be logged in")]
-#[case::raw("raw PING :x", "Sent. What FakeNet answers")]
+#[case::raw("raw PING :x", "Sent. FakeNet says nothing to it so far.")]
 #[case::raw_nothing("raw", "Type it like this: raw")]
+#[case::whois("whois bob", "bob is ~bob@")]
+#[case::whois_nobody("whois nobody", "FakeNet says: No such nick")]
+#[case::whois_no_nick("whois #tea", "#tea is no nick")]
+#[case::whois_nothing("whois", "Type it like this: whois")]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_a_network_is_answered(#[case] typed: &str, #[case] answer: &str) {
     let world = World::start().await;
@@ -136,6 +140,7 @@ async fn every_command_of_a_network_is_answered(#[case] typed: &str, #[case] ans
 #[case::part("part #tea", "Leaving #tea")]
 #[case::msg("msg bob hi", "You are not connected to FakeNet")]
 #[case::raw("raw MOTD", "You are not connected to FakeNet")]
+#[case::whois("whois bob", "You are not connected to FakeNet")]
 #[case::nick("nick", "You are not connected. Your nick for FakeNet is alice")]
 #[case::nick_new("nick alicia", "Your nick will be alicia")]
 #[case::query("query bob", "has a room")]
@@ -161,7 +166,8 @@ async fn help_shows_every_command_in_both_kinds_of_room() {
     let in_control = ask(&world, &alice, &control, "help").await;
     let in_network = ask(&world, &alice, &network, "help").await;
     let reference = towline::commands::reference();
-    let names = reference.lines().filter_map(|line| line.strip_prefix("| `")?.split([' ', '`']).next());
+    let (commands, _) = reference.split_once("\n## Settings\n").unwrap();
+    let names = commands.lines().filter_map(|line| line.strip_prefix("| `")?.split([' ', '`']).next());
     let names: Vec<&str> = names.collect();
     assert!(names.len() >= 13);
     for name in names {
@@ -216,19 +222,50 @@ async fn on_several_networks_the_control_room_asks_which_and_a_network_room_does
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_answers_to_a_raw_line_stands_in_the_network_room() {
+async fn what_the_server_answers_to_a_raw_line_stands_under_it() {
     let world = World::start().await;
     let bob = world.ircd.person("bob");
     bob.join("#rust");
     let (alice, control, network) = connected(&world).await;
-    ask(&world, &alice, &control, "raw WHOIS bob").await;
-    world.homeserver.wait_event(&network, says("A fake server")).await;
-    ask(&world, &alice, &control, "quote NONSENSE").await;
-    world.homeserver.wait_event(&network, says("NONSENSE: Unknown command")).await;
+    let said = ask(&world, &alice, &control, "raw WHOIS bob").await;
+    assert!(said.starts_with("FakeNet answers:\nbob ") && said.contains("A fake server"), "{said}");
+    let said = ask(&world, &alice, &control, "quote NONSENSE").await;
+    assert_eq!(said, "FakeNet answers:\nNONSENSE: Unknown command");
+    let lines = world.homeserver.timeline_lines(&network);
+    assert!(!lines.iter().any(|line| line.contains("NONSENSE")), "{lines:?}");
     // A line is a line.
     let said = ask(&world, &alice, &control, "raw PRIVMSG bob :one\u{b}two").await;
     assert!(said.contains("Sent"), "{said}");
     bob.wait_text("one\u{b}two").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_conversation_whois_is_about_the_other_and_answers_where_it_was_asked() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, _, _) = connected(&world).await;
+    bob.say("alice", "hi");
+    let room = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    alice.send_text(&room, "!irc whois");
+    world.homeserver.wait_event(&room, |event| event.body().starts_with("bob is ~bob@")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_the_connection_does_not_outlive_is_answered() {
+    let world = World::start().await;
+    let (alice, control, _) = connected(&world).await;
+    let said = ask(&world, &alice, &control, "raw QUIT :bye").await;
+    assert_eq!(said, "Sent.");
+    world.ircd.wait_gone("alice").await;
+    world.ircd.wait_registered("alice").await;
+    world.ircd.mute("alice");
+    alice.send_text(&control, "whois bob");
+    world.ircd.wait_line(|_, line| line.starts_with("WHOIS")).await;
+    world.ircd.cut("alice");
+    world
+        .homeserver
+        .wait_event(&control, says("The connection was lost before the server had answered"))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,6 +128,7 @@ impl Actor {
             Event::Redacted { target, msgid, by, reason } => {
                 self.on_redacted(&target, &msgid, &by.nick, &reason).await?;
             }
+            Event::Answered { inquiry, answer } => self.on_answered(inquiry, &answer),
             Event::MultilineRefused { message, reason } => {
                 tracing::debug!(?reason, "a message of several lines goes in single ones");
                 self.on_multiline_refused(message);

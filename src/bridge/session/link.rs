@@ -396,6 +396,7 @@ impl Actor {
         }
         self.note_nick_losses(&link.session);
         self.break_off_catch_up();
+        self.abandon_inquiries();
         self.typists.clear();
         self.begin_gaps(&link.session);
         self.give_back(&link.session).await?;

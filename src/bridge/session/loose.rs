@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::super::{Outcome, Refusal};
 use super::Actor;
+use super::inquiries::InWords;
 use super::requests::not_connected;
 use crate::format::{RichText, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, State, Target};
@@ -32,6 +33,8 @@ pub(super) enum Reply {
     Now(Outcome),
     /// When it is known what became of it.
     Later(Loose),
+    /// When the server has answered, in these words.
+    Asked(u64, InWords),
 }
 
 impl From<Outcome> for Reply {

@@ -9,8 +9,9 @@ use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
 use super::charset::CharsetChange;
 use super::credentials::{CertificateRequest, LoginRequest};
+use super::inquiries::as_it_stands;
 use super::loose::Reply;
-use super::{Actor, SessionHandle, WishChange, wording};
+use super::{Actor, SessionHandle, WishChange, whois, wording};
 use crate::format::RichText;
 use crate::irc::session::State;
 use crate::irc::wire::Line;
@@ -69,6 +70,8 @@ pub enum Request {
     },
     /// Send a line as it stands.
     Raw(String),
+    /// See who somebody is.
+    Whois(Nick),
     /// Drop what waits for a channel or a conversation.
     Stop {
         /// Its name.
@@ -136,6 +139,10 @@ impl Actor {
                 self.await_loose(loose, answer);
                 return Ok(());
             }
+            Reply::Asked(number, in_words) => {
+                self.await_answer(number, in_words, answer);
+                return Ok(());
+            }
         };
         let failure = match &outcome {
             Err(Refusal::Store(error)) => Err(error.clone()),
@@ -172,7 +179,8 @@ impl Actor {
                 self.say_loose(&target, &text, said)
                     .map_or_else(|refusal| Reply::Now(Err(refusal)), Reply::Later)
             }
-            Request::Raw(line) => self.raw(&line).into(),
+            Request::Raw(line) => self.raw(&line),
+            Request::Whois(nick) => self.inquire(Line::new("WHOIS").name(&nick).finish(), whois::in_words),
             Request::Stop { name } => self.stop_lines(&name).await.into(),
             Request::Probe => {
                 let now = self.now();
@@ -358,15 +366,23 @@ impl Actor {
         }
     }
 
-    fn raw(&mut self, text: &str) -> Outcome {
-        let name = self.network.name.clone();
-        let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
-            return Err(not_connected(&name));
+    fn raw(&mut self, text: &str) -> Reply {
+        let line = match Line::raw(text) {
+            Ok(line) => line,
+            Err(error) => {
+                return Reply::Now(Err(Refusal::asked(format!("The line can't be sent: {error}."))));
+            }
         };
-        let line =
-            Line::raw(text).map_err(|error| Refusal::asked(format!("The line can't be sent: {error}.")))?;
-        link.session.command(line).map_err(|error| Refusal::asked(format!("It was not sent: {error}.")))?;
-        Ok(RichText::plain(format!("Sent. What {name} answers stands in its room.")))
+        let name = &self.network.name;
+        if line.verb() != "QUIT" {
+            return self.inquire(line, as_it_stands);
+        }
+        let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
+            return Reply::Now(Err(not_connected(name)));
+        };
+        let sent = link.session.command(line);
+        let sent = sent.map_err(|error| Refusal::asked(format!("It was not sent: {error}.")));
+        Reply::Now(sent.map(|()| RichText::plain("Sent.")))
     }
 
     /// The buffer of this name, opened where it is new; a channel is wanted from then on.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::irc::wire::Source;
 use crate::names::Key;
 
+use super::inquiries::Answer;
 use super::wishes::Retry;
 
 use super::tags::{MessageTags, Typing};
@@ -459,6 +460,13 @@ pub enum Event {
         request: u64,
         /// Channels and nicks with the time of the last message there, in milliseconds since 1970.
         targets: Vec<(String, i64)>,
+    },
+    /// What the server said to a command.
+    Answered {
+        /// The command's number.
+        inquiry: u64,
+        /// All of it.
+        answer: Answer,
     },
     /// Any other numeric.
     Numeric {

@@ -16,6 +16,7 @@ use crate::irc::wire::{Message, Verb};
 use super::Session;
 use super::event::Event;
 use super::fences::Refusal;
+use super::inquiries::InquiryReply;
 use super::multiline::is_multiline_failure;
 use super::numerics::is_error;
 
@@ -28,6 +29,8 @@ pub(super) enum Label {
     Request(u64),
     /// That the user types, by a number that counts what leaves.
     Typing(u64),
+    /// A command whose answer the user waits for.
+    Inquiry(u64),
 }
 
 impl Label {
@@ -39,6 +42,7 @@ impl Label {
             "m" => Some(Self::Message(number)),
             "h" => Some(Self::Request(number)),
             "t" => Some(Self::Typing(number)),
+            "q" => Some(Self::Inquiry(number)),
             _ => None,
         }
     }
@@ -55,6 +59,7 @@ impl fmt::Display for Label {
             Self::Message(number) => write!(f, "m{number}"),
             Self::Request(number) => write!(f, "h{number}"),
             Self::Typing(number) => write!(f, "t{number}"),
+            Self::Inquiry(number) => write!(f, "q{number}"),
         }
     }
 }
@@ -99,6 +104,12 @@ impl Session {
                 self.end_request(number, Some(reason.to_owned()), events);
                 true
             }
+            // A numeric is a part of the answer like the others.
+            (Label::Inquiry(_), Some(0)) => {
+                let params = message.params.clone();
+                let text = reason.to_owned();
+                self.answers_inquiry(Some(label), InquiryReply { code: 0, params, text }, now).is_ok()
+            }
             (Label::Typing(_), _) => {
                 if refusal.is_some() {
                     self.tellings.refuse(message.param(1), self.isupport.casemapping(), now);
@@ -129,6 +140,7 @@ impl Session {
             }
             Label::Request(number) => self.end_request(number, None, events),
             Label::Typing(_) => {}
+            Label::Inquiry(number) => self.end_inquiry(number, events),
         }
     }
 

@@ -28,6 +28,8 @@ use crate::irc::wire::{Line, Message, Source};
 use super::batches::Context;
 use super::event::{Event, Verdict};
 use super::fences::Refusal;
+use super::inquiries::InquiryReply;
+use super::labels::Label;
 use super::{Expelled, Session, State};
 
 /// Whether a labelled numeric says that the line did not work.
@@ -167,8 +169,15 @@ impl Session {
             }
             _ => false,
         };
-        if !consumed && !self.ended {
-            events.push(Event::Numeric { code, params: params.to_vec(), text: readable(params) });
+        let is_asked_for = matches!(context.label, Some(Label::Inquiry(_)));
+        if self.ended || consumed && !is_asked_for {
+            return;
+        }
+        let reply = InquiryReply { code, params: params.to_vec(), text: readable(params) };
+        if let Err(InquiryReply { code, params, text }) = self.answers_inquiry(context.label, reply, now)
+            && !consumed
+        {
+            events.push(Event::Numeric { code, params, text });
         }
     }
 

@@ -147,7 +147,15 @@ impl Transmit {
 pub(super) enum Outgoing {
     Line(Line),
     Message(Waiting),
-    Request { number: u64, line: Line },
+    Request {
+        number: u64,
+        line: Line,
+    },
+    /// A command whose answer is waited for.
+    Inquiry {
+        number: u64,
+        line: Line,
+    },
 }
 
 /// A message that waits in the queue.
@@ -208,21 +216,26 @@ impl Session {
 
     /// Queues a command of the user's.
     pub fn command(&mut self, line: Line) -> Result<(), QueueFull> {
+        if line.verb() == "QUIT" {
+            self.quit(line.as_str().split_once(':').map_or("", |(_, reason)| reason));
+            return Ok(());
+        }
+        self.note_command(&line);
+        self.enqueue(Class::Interactive, Outgoing::Line(line))
+    }
+
+    /// A command of the user's will leave: what comes of it is expected.
+    pub(super) fn note_command(&mut self, line: &Line) {
         self.tellings.expect_no_answer();
         match line.verb().as_str() {
-            "QUIT" => {
-                self.quit(line.as_str().split_once(':').map_or("", |(_, reason)| reason));
-                return Ok(());
-            }
             "NICK" => {
                 if let Some(nick) = line.first_param().and_then(|nick| Nick::new(nick).ok()) {
                     self.nicks.ask(nick);
                 }
             }
-            "JOIN" => self.note_keys(&line),
+            "JOIN" => self.note_keys(line),
             _ => {}
         }
-        self.enqueue(Class::Interactive, Outgoing::Line(line))
     }
 
     /// What may leave now. With messages among it, a `PING` follows them, whose `PONG` confirms them, unless the
@@ -255,6 +268,18 @@ impl Session {
                 Outgoing::Message(message) => {
                     out.messages.push(message.id);
                     self.send_message(message, &mut out.lines, now);
+                }
+                Outgoing::Inquiry { number, line } => {
+                    self.learnt.commanded_at = Some(now);
+                    if self.uses_labels() {
+                        self.inquiries.leave(number, None, now);
+                        out.lines.push(line.labelled(&Label::Inquiry(number).to_string()));
+                    } else {
+                        out.lines.push(line);
+                        out.lines.push(self.fence(now));
+                        self.inquiries.leave(number, Some(self.fences.last()), now);
+                        self.queue.pace().spend(Cost::LINE, now);
+                    }
                 }
                 Outgoing::Request { number, line } => {
                     self.requests.touch(number, now);
@@ -290,6 +315,7 @@ impl Session {
     /// The answer to a fence has come; `false` where it is none of ours.
     pub(super) fn pass_fence(&mut self, token: &str, now: Instant, events: &mut Vec<Event>) -> bool {
         let Some(Passed { confirmed, doubted }) = self.fences.pong(token, now) else { return false };
+        self.end_inquiries_before(self.fences.passed(), events);
         if !confirmed.is_empty() {
             events.push(Event::Confirmed { messages: confirmed });
         }
@@ -340,7 +366,7 @@ impl Session {
     pub fn unsent(&self) -> Vec<MessageId> {
         let id = |item: &Outgoing| match item {
             Outgoing::Message(message) => Some(message.id),
-            Outgoing::Line(_) | Outgoing::Request { .. } => None,
+            Outgoing::Line(_) | Outgoing::Request { .. } | Outgoing::Inquiry { .. } => None,
         };
         self.queue.iter(Class::Interactive).filter_map(id).collect()
     }

@@ -36,7 +36,7 @@ const BATCH: Cost = Cost::LINE.times(10);
 impl Outgoing {
     fn cost(&self) -> Cost {
         match self {
-            Self::Line(line) | Self::Request { line, .. } => Cost::of(line),
+            Self::Line(line) | Self::Request { line, .. } | Self::Inquiry { line, .. } => Cost::of(line),
             Self::Message(Waiting { lines, .. }) => {
                 let all = lines.iter().fold(Cost::NOTHING, |cost, (line, _)| cost.plus(Cost::of(line)));
                 // Servers that take batches let them through whole, and the next line need not wait for minutes.
@@ -48,7 +48,7 @@ impl Outgoing {
     /// For whom it is.
     fn target(&self) -> Option<&str> {
         match self {
-            Self::Line(line) | Self::Request { line, .. } => line.first_param(),
+            Self::Line(line) | Self::Request { line, .. } | Self::Inquiry { line, .. } => line.first_param(),
             Self::Message(message) => Some(message.target.as_str()),
         }
     }
@@ -92,7 +92,10 @@ pub(super) struct Learnt {
 
 impl Learnt {
     fn cost(&self, item: &Outgoing) -> Cost {
-        let (Outgoing::Line(line) | Outgoing::Request { line, .. }) = item else { return item.cost() };
+        let (Outgoing::Line(line) | Outgoing::Request { line, .. } | Outgoing::Inquiry { line, .. }) = item
+        else {
+            return item.cost();
+        };
         if self.dear.is_empty() {
             return item.cost();
         }

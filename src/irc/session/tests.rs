@@ -3,6 +3,7 @@
 mod delivery;
 mod echoes;
 mod history;
+mod inquiries;
 mod joins;
 mod login;
 mod markers;

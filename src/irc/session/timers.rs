@@ -47,6 +47,7 @@ impl Session {
             self.fences.oldest().map(|at| at + FENCE),
             self.fences.impatient_at().filter(|_| self.state == State::Ready),
             self.requests.deadline(),
+            self.inquiries.deadline(),
             self.nicks.next_step().filter(|_| self.state == State::Ready),
             self.wishes.next_try().filter(|_| self.state == State::Ready),
             self.closing_since.map(|at| at + CLOSING),
@@ -94,6 +95,7 @@ impl Session {
             self.disconnect(reason, verdict, events);
         }
         self.time_out_requests(now, events);
+        self.time_out_inquiries(now, events);
         if self.fences.oldest().is_some_and(|at| at + FENCE <= now) {
             self.disconnect("the server does not answer", Verdict::Retry, events);
         }

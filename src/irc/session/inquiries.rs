@@ -1,0 +1,161 @@
+//! Commands whose answer the user waits for: what the server says about each, gathered.
+//!
+//! With labels the answer names its command. Without them a fence follows the command, and the numerics that nothing else
+//! accounts for, from when it left until the fence is answered, are its answer: a server answers in order.
+//!
+//! Invariant 9: so many commands may wait ([`MOST_OPEN`]), each for so long ([`ANSWER`]) and with so many lines
+//! ([`MOST_REPLIES`]); what is beyond is counted.
+//!
+//! Spec: modern IRC docs "Numerics"; `IRCv3` "Labeled Responses".
+
+use std::time::{Duration, Instant};
+
+use crate::irc::queue::{Class, QueueFull};
+use crate::irc::wire::Line;
+
+use super::Session;
+use super::event::Event;
+use super::labels::Label;
+use super::outgoing::Outgoing;
+
+/// Commands that may wait for their answers.
+pub(super) const MOST_OPEN: usize = 64;
+/// Lines of an answer that are kept.
+pub(super) const MOST_REPLIES: usize = 2_000;
+/// Silence after which an answer counts as complete.
+pub(super) const ANSWER: Duration = Duration::from_secs(30);
+
+/// One line of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InquiryReply {
+    /// The numeric; 0 for `FAIL`.
+    pub code: u16,
+    /// Its parameters without our nick, which comes first on the wire.
+    pub params: Vec<String>,
+    /// The parameters as one readable line.
+    pub text: String,
+}
+
+/// What the server said to a command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Line by line.
+    pub replies: Vec<InquiryReply>,
+    /// How many lines more there were.
+    pub left_out: usize,
+}
+
+#[derive(Debug)]
+struct Inquiry {
+    number: u64,
+    /// When it left, or was last answered.
+    heard: Option<Instant>,
+    /// The number of the fence behind it, where it has no label.
+    fence: Option<u64>,
+    answer: Answer,
+}
+
+/// The commands that have no whole answer, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Inquiries {
+    open: Vec<Inquiry>,
+    last: u64,
+}
+
+impl Inquiries {
+    fn add(&mut self) -> u64 {
+        self.last += 1;
+        self.open.push(Inquiry { number: self.last, heard: None, fence: None, answer: Answer::default() });
+        self.last
+    }
+
+    /// It leaves, with a fence behind it where it has no label.
+    pub(super) fn leave(&mut self, number: u64, fence: Option<u64>, now: Instant) {
+        if let Some(inquiry) = self.open.iter_mut().find(|inquiry| inquiry.number == number) {
+            (inquiry.heard, inquiry.fence) = (Some(now), fence);
+        }
+    }
+
+    /// The command that a line without a label may be about.
+    fn answered(&self) -> Option<u64> {
+        self.open.iter().find(|inquiry| inquiry.fence.is_some()).map(|inquiry| inquiry.number)
+    }
+
+    fn take(&mut self, is_it: impl Fn(&Inquiry) -> bool) -> Option<Inquiry> {
+        let at = self.open.iter().position(is_it)?;
+        Some(self.open.remove(at))
+    }
+
+    /// When an answer has kept us waiting for too long.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.open.iter().filter_map(|inquiry| inquiry.heard).min().map(|heard| heard + ANSWER)
+    }
+}
+
+impl Session {
+    /// Sends a line whose answer comes as [`Event::Answered`] with the number that is returned.
+    ///
+    /// # Errors
+    /// When too much waits.
+    pub fn inquire(&mut self, line: Line) -> Result<u64, QueueFull> {
+        if self.inquiries.open.len() >= MOST_OPEN {
+            return Err(QueueFull);
+        }
+        self.note_command(&line);
+        let number = self.inquiries.add();
+        if let Err(full) = self.enqueue(Class::Interactive, Outgoing::Inquiry { number, line }) {
+            self.inquiries.take(|inquiry| inquiry.number == number);
+            return Err(full);
+        }
+        Ok(number)
+    }
+
+    /// Takes a line as part of an answer that somebody waits for, if it is one.
+    pub(super) fn answers_inquiry(
+        &mut self,
+        label: Option<Label>,
+        reply: InquiryReply,
+        now: Instant,
+    ) -> Result<(), InquiryReply> {
+        let number = match label {
+            Some(Label::Inquiry(number)) => Some(number),
+            Some(_) => None,
+            None => self.inquiries.answered(),
+        };
+        let Some(inquiry) = self.inquiries.open.iter_mut().find(|inquiry| Some(inquiry.number) == number)
+        else {
+            return Err(reply);
+        };
+        inquiry.heard = Some(now);
+        if inquiry.answer.replies.len() < MOST_REPLIES {
+            inquiry.answer.replies.push(reply);
+        } else {
+            inquiry.answer.left_out += 1;
+        }
+        Ok(())
+    }
+
+    /// All of an answer has come.
+    pub(super) fn end_inquiry(&mut self, number: u64, events: &mut Vec<Event>) {
+        if let Some(inquiry) = self.inquiries.take(|inquiry| inquiry.number == number) {
+            events.push(Event::Answered { inquiry: inquiry.number, answer: inquiry.answer });
+        }
+    }
+
+    /// A fence was answered, and those before it: what was asked before has its answer.
+    pub(super) fn end_inquiries_before(&mut self, fence: u64, events: &mut Vec<Event>) {
+        while let Some(inquiry) =
+            self.inquiries.take(|inquiry| inquiry.fence.is_some_and(|behind| behind <= fence))
+        {
+            events.push(Event::Answered { inquiry: inquiry.number, answer: inquiry.answer });
+        }
+    }
+
+    /// Answers that did not end in time are what has come of them.
+    pub(super) fn time_out_inquiries(&mut self, now: Instant, events: &mut Vec<Event>) {
+        let is_late = |inquiry: &Inquiry| inquiry.heard.is_some_and(|heard| heard + ANSWER <= now);
+        while let Some(inquiry) = self.inquiries.take(is_late) {
+            events.push(Event::Answered { inquiry: inquiry.number, answer: inquiry.answer });
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Commands whose answer somebody waits for.
+
+use super::super::inquiries::{ANSWER, MOST_OPEN, MOST_REPLIES};
+use super::*;
+use crate::irc::wire::Line;
+use rstest::rstest;
+
+const LABELS: &str = "labeled-response echo-message batch message-tags server-time";
+
+fn ask(bench: &mut Bench, line: &str) -> (u64, Vec<String>) {
+    let number = bench.session.inquire(Line::raw(line).unwrap()).unwrap();
+    (number, bench.sent())
+}
+
+/// What was answered: the command's number, and the texts.
+fn answered(events: &[Event]) -> Vec<(u64, Vec<&str>)> {
+    let answers = events.iter().filter_map(|event| match event {
+        Event::Answered { inquiry, answer } => {
+            Some((*inquiry, answer.replies.iter().map(|reply| reply.text.as_str()).collect()))
+        }
+        _ => None,
+    });
+    answers.collect()
+}
+
+#[rstest]
+#[case::several_lines(&["BATCH +b labeled-response", "@batch=b :s 311 alice bob b h * :Bob", "@batch=b :s 318 alice bob :End", "BATCH -b"],
+    &["bob b h * Bob", "bob: End"])]
+#[case::one_line(&[":s 401 alice bob :No such nick"], &["bob: No such nick"])]
+#[case::nothing_to_say(&[":s ACK"], &[])]
+#[case::a_failure(&[":s FAIL WHOIS BAD :Not now"], &["Not now"])]
+fn a_label_says_what_is_answered(#[case] lines: &[&str], #[case] texts: &[&str]) {
+    let mut bench = Bench::ready_with_caps(LABELS, "");
+    let (number, sent) = ask(&mut bench, "WHOIS bob");
+    assert_eq!(sent, [format!("@label=q{number} WHOIS bob")]);
+    // Said by the server meanwhile, to nobody's question.
+    assert!(matches!(bench.server(":s 305 alice :You are back")[..], [Event::Numeric { code: 305, .. }]));
+    let mut events = Vec::new();
+    for (place, line) in lines.iter().enumerate() {
+        let label = format!("@label=q{number} ");
+        let line = if place == 0 { label + line } else { (*line).to_owned() };
+        events.extend(bench.server(&line));
+    }
+    assert_eq!(answered(&events), [(number, texts.to_vec())]);
+    assert_eq!(events.len(), 1, "{events:?}");
+}
+
+#[test]
+fn without_labels_a_fence_ends_each_answer_in_its_turn() {
+    let mut bench = Bench::ready();
+    let (first, sent) = ask(&mut bench, "WHOIS bob");
+    let [command, fence] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(command, "WHOIS bob");
+    let first_token = fence.strip_prefix("PING ").unwrap().to_owned();
+    let (second, sent) = ask(&mut bench, "VERSION");
+    let second_token = sent[1].strip_prefix("PING ").unwrap().to_owned();
+    assert_eq!(bench.server(":s 311 alice bob b h * :Bob"), []);
+    assert_eq!(bench.server(":s 318 alice bob :End"), []);
+    let events = bench.server(&format!(":s PONG s {first_token}"));
+    assert_eq!(answered(&events), [(first, vec!["bob b h * Bob", "bob: End"])]);
+    assert_eq!(bench.server(":s 351 alice 4 s :fine"), []);
+    let events = bench.server(&format!(":s PONG s {second_token}"));
+    assert_eq!(answered(&events), [(second, vec!["4 s fine"])]);
+    assert!(matches!(bench.server(":s 305 alice :You are back")[..], [Event::Numeric { .. }]));
+}
+
+#[test]
+fn what_changes_the_session_does_so_in_an_answer_too() {
+    let mut bench = Bench::ready_with_caps(LABELS, "");
+    bench.server(":alice!al@host.test JOIN #rust");
+    let (number, _) = ask(&mut bench, "TOPIC #rust");
+    let events = bench.server(&format!("@label=q{number} :s 332 alice #rust :Safe"));
+    assert!(matches!(events[..], [Event::Topic { .. }, Event::Answered { .. }]), "{events:?}");
+    assert_eq!(answered(&events), [(number, vec!["#rust: Safe"])]);
+}
+
+#[test]
+fn an_error_about_a_message_that_is_on_its_way_is_the_messages() {
+    let mut bench = Bench::ready();
+    bench.say(1, "bob", "hi");
+    let (number, sent) = ask(&mut bench, "WHOIS carol");
+    let refused = bench.server(":s 401 alice bob :No such nick");
+    assert!(matches!(refused[..], [Event::Refused { .. }]), "{refused:?}");
+    let token = sent.last().unwrap().strip_prefix("PING ").unwrap().to_owned();
+    assert_eq!(answered(&bench.server(&format!(":s PONG s {token}"))), [(number, vec![])]);
+}
+
+#[test]
+fn a_server_that_does_not_end_its_answer_has_ended_it_after_a_while() {
+    let mut bench = Bench::ready_with_caps(LABELS, "");
+    let (number, _) = ask(&mut bench, "WHOIS bob");
+    bench.server(&format!("@label=q{number} BATCH +b labeled-response"));
+    bench.server("@batch=b :s 311 alice bob b h * :Bob");
+    let (events, _) = bench.wait(ANSWER + Duration::from_secs(1));
+    assert_eq!(answered(&events), [(number, vec!["bob b h * Bob"])]);
+}
+
+#[test]
+fn invariant_9_answers_and_questions_are_bounded() {
+    let mut bench = Bench::ready_with_caps(LABELS, "");
+    let (number, _) = ask(&mut bench, "LIST");
+    bench.server(&format!("@label=q{number} BATCH +b labeled-response"));
+    for place in 0..MOST_REPLIES + 5 {
+        bench.server(&format!("@batch=b :s 322 alice #c{place} 1 :"));
+    }
+    let events = bench.server("BATCH -b");
+    let [Event::Answered { answer, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((answer.replies.len(), answer.left_out), (MOST_REPLIES, 5));
+    for _ in 0..MOST_OPEN {
+        bench.session.inquire(Line::raw("LIST").unwrap()).unwrap();
+    }
+    assert!(bench.session.inquire(Line::raw("LIST").unwrap()).is_err());
+}

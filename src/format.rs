@@ -1,10 +1,13 @@
-//! What both sides say, as [`RichText`]: read from IRC's codes, written as Matrix HTML, split into lines that fit.
+//! What both sides say, as [`RichText`]: read from IRC's codes, written as Matrix HTML, split into lines that fit;
+//! and Matrix HTML as text for IRC.
 //!
 //! Pure: text in, text out. It knows no rooms, no sessions and no clock.
 
 mod history;
 mod irc_codes;
 mod look;
+mod matrix;
+mod neutral;
 mod paragraphs;
 mod rich_text;
 mod secrets;
@@ -12,6 +15,8 @@ mod split;
 
 pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc};
+pub use matrix::{IrcStyle, Names, Options, Spoilers, address, read_html};
+pub use neutral::neutral;
 pub use paragraphs::{cut, paragraphs};
 pub use rich_text::{Colour, RichText, Style, escape_html};
 pub use secrets::{may_hold_password, may_hold_password_for_service};

@@ -5,7 +5,7 @@ use super::rich_text::{Colour, RichText, Style};
 
 /// The palette of `\x03`: 0–15 as clients agree on them, 16–98 as mIRC 7 defined them.
 #[expect(clippy::unreadable_literal, reason = "colours are written as they are everywhere")]
-const PALETTE: [u32; 99] = [
+pub(super) const PALETTE: [u32; 99] = [
     0xffffff, 0x000000, 0x00007f, 0x009300, 0xff0000, 0x7f0000, 0x9c009c, 0xfc7f00, 0xffff00, 0x00fc00,
     0x009393, 0x00ffff, 0x0000fc, 0xff00ff, 0x7f7f7f, 0xd2d2d2, 0x470000, 0x472100, 0x474700, 0x324700,
     0x004700, 0x00472c, 0x004747, 0x002747, 0x000047, 0x2e0047, 0x470047, 0x47002a, 0x740000, 0x743a00,

@@ -61,6 +61,25 @@ impl Look {
         Some(rest)
     }
 
+    /// What two looks have in common.
+    pub(super) fn common(self, other: Self) -> Self {
+        Self {
+            bold: self.bold && other.bold,
+            italic: self.italic && other.italic,
+            underline: self.underline && other.underline,
+            strike: self.strike && other.strike,
+            monospace: self.monospace && other.monospace,
+            reverse: self.reverse && other.reverse,
+            foreground: self.foreground.filter(|ink| other.foreground == Some(*ink)),
+            background: self.background.filter(|ink| other.background == Some(*ink)),
+        }
+    }
+
+    /// Whether nothing can be seen, since it has the colour of what is behind it.
+    pub(super) fn is_hidden(self) -> bool {
+        self.foreground.is_some() && self.foreground == self.background
+    }
+
     /// Reads `fg[,bg]` after a colour code; a code alone ends the colours.
     fn colours<'t>(&mut self, rest: &'t str, read: ReadInk) -> &'t str {
         let Some((foreground, rest)) = read(rest) else {

@@ -79,23 +79,31 @@ impl Bridge {
         if let Some(ghost) = self.store.ghost_by_user_id(user_id).await? {
             return Ok(Some(ghost));
         }
-        let localpart = user_id[1..].split(':').next().unwrap_or_default();
-        let Some(fields) = self.config.templates.ghost.read_id(localpart) else {
-            return Ok(None);
-        };
-        let field =
-            |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
-        let (Some(network), Some(nick)) = (field("network"), field("nick").and_then(ghost_id::unescape))
-        else {
-            return Ok(None);
-        };
+        let Some((network, nick)) = self.read_ghost_id(user_id) else { return Ok(None) };
+        let (network, nick) = (network.as_str(), nick.as_str());
         let known = Slug::new(network).is_ok_and(|slug| self.config.networks.contains_key(&slug));
-        if !known || Nick::new(&nick).is_err() || self.ghost_user_id(network, &nick) != user_id {
+        if !known {
             return Ok(None);
         }
         self.store.ensure_network(network, &self.network_name(network), self.clock.unix_ms()).await?;
-        let folded = crate::names::CaseMapping::Rfc1459.fold(&nick);
-        self.store.ghost(network, &folded, &nick, user_id, self.clock.unix_ms()).await.map(Some)
+        let folded = crate::names::CaseMapping::Rfc1459.fold(nick);
+        self.store.ghost(network, &folded, nick, user_id, self.clock.unix_ms()).await.map(Some)
+    }
+
+    /// The network and the nick, letters folded, that a ghost's Matrix id was made of; nothing where it says neither.
+    pub(super) fn read_ghost_id(&self, user_id: &str) -> Option<(String, String)> {
+        if !self.is_ghost_id(user_id) {
+            return None;
+        }
+        let localpart = user_id[1..].split(':').next().unwrap_or_default();
+        let mut fields = self.config.templates.ghost.read_id(localpart)?;
+        let mut field = |name: &str| {
+            let place = fields.iter().position(|(known, _)| *known == name)?;
+            Some(fields.swap_remove(place).1)
+        };
+        let (network, nick) = (field("network")?, ghost_id::unescape(&field("nick")?)?);
+        let is_it = Nick::new(&nick).is_ok() && self.ghost_user_id(&network, &nick) == user_id;
+        is_it.then_some((network, nick))
     }
 
     /// Makes sure that the homeserver knows a ghost, by its name.

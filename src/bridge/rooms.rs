@@ -12,7 +12,7 @@ use super::Bridge;
 use super::content::unique;
 use super::ghosts::GhostError;
 use crate::matrix::event::ROOM_MARKER;
-use crate::matrix::{Client, ClientError, CreateRoom};
+use crate::matrix::{Client, ClientError, CreateRoom, ghost_id};
 use crate::store::{Link, NewRoom, RoomKind, RoomRow, StoreError};
 
 /// What the homeserver's rooms are like.
@@ -284,16 +284,30 @@ impl Bridge {
         info
     }
 
-    /// Puts the room's alias, where the template asks for one.
+    /// The room's alias, where the template asks for one.
     pub(super) fn alias_of(&self, room: &RoomRow) -> Option<String> {
-        let template = self.config.templates.alias.as_ref()?;
         let (owner, channel) = (room.owner.as_deref()?, room.buffer_name.as_deref()?);
         let user = owner.strip_prefix('@')?.split(':').next()?;
-        let network = room.network.as_deref()?;
-        let channel = crate::matrix::ghost_id::escape(channel);
+        self.alias(user, room.network.as_deref()?, channel)
+    }
+
+    fn alias(&self, user: &str, network: &str, channel: &str) -> Option<String> {
+        let template = self.config.templates.alias.as_ref()?;
+        let channel = ghost_id::escape(channel);
         let localpart = template.render_id(&[("user", user), ("network", network), ("channel", &channel)]);
         let domain = &self.config.homeserver.domain;
-        Some(format!("#{}:{domain}", crate::matrix::ghost_id::fit(localpart, domain)))
+        Some(format!("#{}:{domain}", ghost_id::fit(localpart, domain)))
+    }
+
+    /// The network and the channel, letters folded, of a room's alias; nothing where it was not made of them.
+    pub(super) fn read_alias(&self, alias: &str) -> Option<(String, String)> {
+        let localpart = alias.strip_prefix('#')?.split(':').next()?;
+        let fields = self.config.templates.alias.as_ref()?.read_id(localpart)?;
+        let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+        let (user, network) = (field("user")?, field("network")?);
+        let channel = ghost_id::unescape(field("channel")?)?;
+        let made = self.alias(user, network, &channel)?;
+        (made == alias).then(|| (network.clone(), channel))
     }
 }
 

@@ -48,6 +48,7 @@ mod speakers;
 mod speech;
 mod stop;
 pub(super) mod supervision;
+mod translation;
 mod typing;
 mod username;
 mod waiting;

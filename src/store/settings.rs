@@ -234,6 +234,25 @@ settings! {
         scopes: ANYWHERE,
         kind: Kind::Choice(&[("show", "it says so"), ("hide", "it does not")]),
     };
+    /// How formatting goes to IRC.
+    FORMATTING = {
+        key: "formatting", meaning: "how bold text and the like that you write goes to IRC",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("codes", "with the codes of IRC"),
+            ("plain", "without any"),
+            ("markdown", "with signs, as in **bold**"),
+        ]),
+    };
+    /// What becomes of a spoiler.
+    SPOILERS = {
+        key: "spoilers", meaning: "what becomes on IRC of a spoiler that you write",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("hide", "it is black on black, or between bars; left out where there is no formatting"),
+            ("leave-out", "only its reason is said"),
+        ]),
+    };
 }
 
 /// What somebody has set somewhere.

@@ -40,4 +40,5 @@ mod store;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;
 mod tags;
+mod translation;
 mod wishes;

@@ -132,6 +132,13 @@ impl Buffers {
         self.by_room_id.get(room_id).copied()
     }
 
+    /// The channel that a room shows, by the room's Matrix id.
+    pub(super) fn channel_of(&self, room_id: &str) -> Option<&str> {
+        let is_it =
+            |row: &&Buffer| row.kind == BufferKind::Channel && row.room_id.as_deref() == Some(room_id);
+        self.list.iter().map(|buffer| &buffer.row).find(is_it).map(|row| row.name.as_str())
+    }
+
     /// Remembers the Matrix id of a room, if it is a buffer's.
     pub(super) fn learn_room_id(&mut self, room_id: &str, room: i64) -> Option<usize> {
         let place = self.list.iter().position(|buffer| buffer.row.room == room)?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::super::outcome::Outcome;
 use super::Actor;
-use crate::format::RichText;
+use crate::format::{IrcStyle, RichText, Spoilers};
 use crate::store::settings::{self, Scope, Setting};
 use crate::store::{Store, StoreError};
 
@@ -26,6 +26,17 @@ pub(super) trait Choice: Copy + PartialEq + 'static {
 impl Choice for Presence {
     const SETTING: &'static Setting = &settings::PRESENCE;
     const WORDS: &'static [(&'static str, Self)] = &[("show", Self::Show), ("hide", Self::Hide)];
+}
+
+impl Choice for IrcStyle {
+    const SETTING: &'static Setting = &settings::FORMATTING;
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("codes", Self::Codes), ("plain", Self::Plain), ("markdown", Self::Markdown)];
+}
+
+impl Choice for Spoilers {
+    const SETTING: &'static Setting = &settings::SPOILERS;
+    const WORDS: &'static [(&'static str, Self)] = &[("hide", Self::Hidden), ("leave-out", Self::LeftOut)];
 }
 
 /// Where a value comes from.
@@ -101,6 +112,8 @@ mod tests {
     #[test]
     fn the_code_knows_the_words_of_each_choice_in_their_order() {
         words_of::<Presence>();
+        words_of::<IrcStyle>();
+        words_of::<Spoilers>();
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Actor {
         message: &Message,
     ) -> Result<(), StoreError> {
         self.outbound.commit.finished.push(stored.seq);
-        if let Some(mut speech) = Speech::of(message) {
+        if let Some(mut speech) = Speech::of(message, self.in_words_of_irc(place, message)) {
             let event_id: Arc<str> = event.event_id.as_str().into();
             speech.reply = self.answered_message(place, message).await?;
             self.say_to_irc(place, stored, &event_id, &speech, 0, false);

@@ -16,9 +16,8 @@ pub(super) struct Speech {
 }
 
 impl Speech {
-    /// What a message says on IRC; `None` for what can't be said there.
-    pub(super) fn of(message: &Message) -> Option<Self> {
-        let mut text = message.body.clone();
+    /// What a message says on IRC, in the words of IRC; `None` for what can't be said there.
+    pub(super) fn of(message: &Message, mut text: String) -> Option<Self> {
         if message.replaces.is_some() {
             // Until edits are shown as what they change.
             text.insert_str(0, "* ");

@@ -170,7 +170,7 @@ impl Actor {
         let what = format!("was not sent: {TOO_LATE}");
         match &event.content {
             Content::Message(message) => {
-                if let Some(speech) = Speech::of(message) {
+                if let Some(speech) = Speech::of(message, self.in_words_of_irc(place, message)) {
                     self.ask_about_message(place, &held.event_id, speech, &what, OFFER);
                 }
             }

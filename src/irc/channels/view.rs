@@ -62,6 +62,14 @@ impl<'a> ChannelState<'a> {
         self.member(nick).is_some()
     }
 
+    /// A nick as its owner writes it, if it is in the channel.
+    #[must_use]
+    pub fn spelled(&self, nick: &str) -> Option<Arc<str>> {
+        let nicks = self.channels.pool.lock(self.channels.map.mapping());
+        let number = nicks.find(nick)?;
+        self.data.members.get(number).map(|_| nicks.name(number))
+    }
+
     /// The prefixes of one member.
     #[must_use]
     pub fn prefixes(&self, nick: &str) -> Option<String> {

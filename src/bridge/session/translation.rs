@@ -1,0 +1,95 @@
+//! What a Matrix message says, in the words of IRC: its formatting as the user wants it there, people by their nicks,
+//! rooms by their channels.
+//!
+//! Whom a Matrix id stands for is known without asking anybody: a ghost's id says its nick, a user of the bridge has a
+//! session. Who is neither is called as the message calls them.
+
+use std::borrow::Cow;
+
+use super::Actor;
+use super::speech::Kind;
+use crate::format::{self, Names, Options};
+use crate::matrix::event::Message;
+use crate::names::Nick;
+
+impl Actor {
+    /// What a message says, each line by itself.
+    pub(super) fn in_words_of_irc(&self, place: usize, message: &Message) -> String {
+        let row = &self.buffers.get(place).row;
+        // A service reads commands, to which nothing may be added, and a password is not to be read as Markdown.
+        if self.is_service(&row.name) {
+            return format::neutral(&message.body);
+        }
+        let people = People { actor: self, place };
+        let options = Options {
+            style: self.manners.choice(row.id),
+            spoilers: self.manners.choice(row.id),
+            addresses: Kind::of(message) != Some(Kind::Action),
+        };
+        let html = message.html.as_deref();
+        html.and_then(|html| format::read_html(html, options, &people))
+            .unwrap_or_else(|| people.plain(message, options.addresses))
+    }
+}
+
+/// The people of a network, as one of its conversations knows them.
+struct People<'a> {
+    actor: &'a Actor,
+    place: usize,
+}
+
+impl People<'_> {
+    /// The plain body. Where it begins with the name of the only one whom it mentions, it addresses them.
+    fn plain(&self, message: &Message, addresses: bool) -> String {
+        let body = format::neutral(&message.body);
+        let [mentioned] = message.mentions.as_slice() else { return body };
+        let nick = self.nick(mentioned).filter(|_| addresses);
+        let Some(nick) = nick else { return body };
+        let actor = self.actor;
+        let fields = [("nick", nick.as_ref()), ("network", actor.row.network.as_str())];
+        let shown = actor.bridge.config.templates.ghost_displayname.render(&fields);
+        format::address(&body, &[&nick, &shown, mentioned], &nick).unwrap_or(body)
+    }
+
+    /// A nick as its owner writes it, as far as that is known.
+    fn spelled(&self, nick: &str) -> String {
+        let row = &self.actor.buffers.get(self.place).row;
+        if self.actor.buffers.mapping().same(&row.name, nick) {
+            return row.name.clone();
+        }
+        let session = self.actor.link.as_ref().map(|link| &link.session);
+        let channel = session.and_then(|session| session.channel(&row.name));
+        channel
+            .and_then(|channel| channel.spelled(nick))
+            .map_or_else(|| nick.to_owned(), |nick| nick.to_string())
+    }
+}
+
+impl Names for People<'_> {
+    fn nick(&self, user_id: &str) -> Option<Cow<'_, str>> {
+        let actor = self.actor;
+        if user_id == actor.row.user_id {
+            return actor.link.as_ref().map(|link| link.session.nick().into());
+        }
+        if let Some((network, nick)) = actor.bridge.read_ghost_id(user_id) {
+            return (network == actor.row.network).then(|| self.spelled(&nick).into());
+        }
+        let sessions = actor.bridge.sessions(Some(user_id));
+        let session = sessions.iter().find(|session| session.row.network == actor.row.network)?;
+        let nick = session.status().nick;
+        Nick::new(&nick).is_ok().then_some(nick.into())
+    }
+
+    fn channel(&self, room: &str) -> Option<Cow<'_, str>> {
+        let actor = self.actor;
+        if let Some(channel) = actor.buffers.channel_of(room) {
+            return Some(channel.into());
+        }
+        let (network, channel) = actor.bridge.read_alias(room)?;
+        if network != actor.row.network {
+            return None;
+        }
+        let place = actor.buffers.find(&channel)?;
+        Some(actor.buffers.get(place).row.name.as_str().into())
+    }
+}

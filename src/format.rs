@@ -3,21 +3,28 @@
 //!
 //! Pure: text in, text out. It knows no rooms, no sessions and no clock.
 
+mod diff;
+mod edit;
 mod history;
 mod irc_codes;
 mod look;
 mod matrix;
 mod neutral;
 mod paragraphs;
+mod quote;
 mod rich_text;
 mod secrets;
 mod split;
+mod typed;
 
+pub use edit::{Correction, EditStyle, Edited};
 pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc};
 pub use matrix::{IrcStyle, Names, Options, Spoilers, address, read_html};
 pub use neutral::neutral;
 pub use paragraphs::{cut, paragraphs};
+pub use quote::{Answered, quote};
 pub use rich_text::{Colour, RichText, Style, escape_html};
 pub use secrets::{may_hold_password, may_hold_password_for_service};
 pub use split::{Limit, lines_of, split_line};
+pub use typed::{Typed, typed};

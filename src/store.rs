@@ -22,6 +22,7 @@ mod pool;
 mod prompts;
 mod reactions;
 mod rooms;
+mod said;
 mod seal;
 mod sessions;
 pub mod settings;
@@ -47,6 +48,7 @@ pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, Outbox
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use reactions::{NewReaction, StoredReaction};
 pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
+pub use said::Became;
 pub use seal::SecretKey;
 pub use sessions::{SessionRow, User};
 pub use writer::Ticket;

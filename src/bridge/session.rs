@@ -16,6 +16,7 @@ mod charset;
 mod command;
 mod credentials;
 mod declined;
+mod edits;
 mod gaps;
 mod handle;
 mod hourglass;

@@ -228,6 +228,14 @@ settings! {
         key: "sasl-password", meaning: "the password of that account",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
     };
+    /// How a small edit is told.
+    EDITS = {
+        key: "edits", meaning: "how IRC is told of a small edit of what you have just said",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("correction", "s/teh/the/"), ("word", "* the"), ("full", "* the whole new text"),
+        ]),
+    };
     /// Whether a conversation says how it is with its other side.
     PRESENCE = {
         key: "presence", meaning: "whether a conversation says that the other is away, back, gone or here again",

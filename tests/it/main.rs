@@ -11,6 +11,7 @@ mod config;
 mod conversation;
 mod crash;
 mod delivery;
+mod edits;
 mod gaps;
 mod governor;
 mod history;

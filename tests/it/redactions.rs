@@ -105,6 +105,18 @@ async fn what_the_user_takes_back_is_taken_back_on_irc_and_from_the_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_id_on_irc_goes_from_the_history() {
+    let world = World::builder().ircd(Options::default().without(&["message-tags"])).start().await;
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    let event = alice.send_text(&room, "a secret");
+    world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &event).await;
+    alice.redact(&room, &event).unwrap();
+    let after = alice.send_text(&room, "afterwards");
+    world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &after).await;
+    assert_eq!(kept(&world).await, ["redacted ", "message afterwards"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_to_take_back_is_told_in_the_room() {
     let (world, alice, bob, room) = alice_and_bob().await;
     let event = alice.send_text(&room, "too old");

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::super::content;
 use super::Actor;
 use super::charset::ChosenCharsets;
+use super::edits::Remembered;
 use super::people::Presence;
 use crate::names::{CaseMap, CaseMapping, Channel, Key};
 use crate::store::{Buffer, BufferKind, Store, StoreError};
@@ -32,6 +33,8 @@ pub(super) struct OpenBuffer {
     pub(super) refused: Option<u16>,
     /// A conversation's other side, as far as is known.
     pub(super) presence: Presence,
+    /// What the user has said here a moment ago.
+    pub(super) remembered: Remembered,
     /// The owner is in the room or invited, as far as is known.
     pub(super) invited: bool,
     /// Since when lines are missing, in milliseconds since 1970, while we are not back.
@@ -96,6 +99,7 @@ impl Buffers {
             invited,
             gap_from: None,
             presence: Presence::default(),
+            remembered: Remembered::default(),
         });
         place
     }

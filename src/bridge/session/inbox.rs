@@ -3,6 +3,8 @@
 //! An event is done with at once, or held: a message waits until its channel or nick can be spoken to. What can't go
 //! yet is read past, so that nothing else waits behind it.
 
+use std::sync::Arc;
+
 use super::super::content;
 use super::super::desk::is_room_command;
 use super::Actor;
@@ -52,8 +54,14 @@ impl Actor {
         // Only the owner of a private room speaks through it.
         let is_owner = event.sender == self.row.user_id;
         match &event.content {
+            // A command is done when it is read.
+            Content::Message(message)
+                if is_owner && message.replaces.is_some() && is_room_command(&message.body) => {}
             Content::Message(message) if is_owner && is_room_command(&message.body) => {
                 return self.pass_to_desk(place, &stored).await;
+            }
+            Content::Message(message) if is_owner && message.replaces.is_some() => {
+                return self.on_edit(place, &stored, &event, message).await;
             }
             Content::Message(message) if is_owner => {
                 return self.on_room_message(place, &stored, &event, message).await;
@@ -98,7 +106,7 @@ impl Actor {
         Ok(self.buffers.learn_room_id(room_id, room.id))
     }
 
-    async fn on_room_message(
+    pub(super) async fn on_room_message(
         &mut self,
         place: usize,
         stored: &InboxEvent,
@@ -106,6 +114,8 @@ impl Actor {
         message: &Message,
     ) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
+        // What is told of an edit is told of its message.
+        let about: Arc<str> = message.replaces.as_ref().unwrap_or(&event.event_id).as_str().into();
         if self.is_service(&row.name) && may_hold_password_for_service(&message.body) {
             let redaction =
                 content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
@@ -114,26 +124,26 @@ impl Actor {
         let is_behind = self.is_behind(row.id);
         let refusal = if is_behind {
             // Whatever becomes of it is told in its turn.
-            self.hold(place, stored, &event.event_id.as_str().into());
+            self.hold(place, stored, &about);
             return Ok(());
         } else if Kind::of(message).is_none() {
             "was not sent: only text can go to IRC so far.".to_owned()
         } else if let Some(refusal) = self.has_left(place) {
             refusal
         } else if self.must_wait(place) {
-            self.hold(place, stored, &event.event_id.as_str().into());
+            self.hold(place, stored, &about);
             return Ok(());
         } else if self.is_too_old(stored) || self.is_full(row.id) || self.is_crowded() {
             // Said long ago and found only now: it is asked about at once, and what is behind it goes. One that has too
             // many before it goes when they have.
             self.outbound.releasing.insert(row.id);
-            self.hold(place, stored, &event.event_id.as_str().into());
+            self.hold(place, stored, &about);
             return Ok(());
         } else {
             return self.speak(place, stored, event, message).await;
         };
         self.outbound.commit.finished.push(stored.seq);
-        self.refuse_event(place, &event.event_id, &event.event_id, &refusal);
+        self.refuse_event(place, &event.event_id, &about, &refusal);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::super::outcome::Outcome;
 use super::Actor;
-use crate::format::{IrcStyle, RichText, Spoilers};
+use crate::format::{EditStyle, IrcStyle, RichText, Spoilers};
 use crate::store::settings::{self, Scope, Setting};
 use crate::store::{Store, StoreError};
 
@@ -37,6 +37,12 @@ impl Choice for IrcStyle {
 impl Choice for Spoilers {
     const SETTING: &'static Setting = &settings::SPOILERS;
     const WORDS: &'static [(&'static str, Self)] = &[("hide", Self::Hidden), ("leave-out", Self::LeftOut)];
+}
+
+impl Choice for EditStyle {
+    const SETTING: &'static Setting = &settings::EDITS;
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("correction", Self::Correction), ("word", Self::Word), ("full", Self::Full)];
 }
 
 /// Where a value comes from.
@@ -114,6 +120,7 @@ mod tests {
         words_of::<Presence>();
         words_of::<IrcStyle>();
         words_of::<Spoilers>();
+        words_of::<EditStyle>();
     }
 
     #[test]

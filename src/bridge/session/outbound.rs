@@ -48,6 +48,8 @@ pub(super) struct Held {
     pub(super) event_id: Arc<str>,
     /// The message that it sends: itself, or another, which it sends again.
     pub(super) about: Arc<str>,
+    /// It is an edit, and stands where its message stood.
+    pub(super) is_edit: bool,
     pub(super) received_at: i64,
 }
 

@@ -105,9 +105,13 @@ impl Actor {
         event: &Event,
         message: &Message,
     ) -> Result<(), StoreError> {
+        if let Some(original) = &message.replaces {
+            return self.speak_edit(place, stored, message, original).await;
+        }
         self.outbound.commit.finished.push(stored.seq);
         if let Some(mut speech) = Speech::of(message, self.in_words_of_irc(place, message)) {
             let event_id: Arc<str> = event.event_id.as_str().into();
+            self.remember(place, &event_id, &speech.text);
             speech.reply = self.answered_message(place, message).await?;
             self.say_to_irc(place, stored, &event_id, &speech, 0, false);
             let now = self.now();
@@ -125,7 +129,7 @@ impl Actor {
         let sends = self.link.as_ref().is_some_and(|link| link.session.sends_replies());
         let Some(event_id) = message.replies_to.as_ref().filter(|_| sends) else { return Ok(None) };
         let lines = self.bridge.store.lines_of_event(self.buffers.get(place).row.id, event_id).await?;
-        Ok(lines.into_iter().next_back().map(|line| line.msgid))
+        Ok(lines.into_iter().rev().find_map(|line| line.msgid))
     }
 
     /// Makes lines of what an event says, numbered from `part` on, about the message `about`; they are in the history

@@ -132,13 +132,14 @@ impl Actor {
     pub(super) fn ask_about_message(
         &mut self,
         place: usize,
+        cause: &str,
         event_id: &Arc<str>,
         speech: Speech,
         what: &str,
         offer: &str,
     ) {
         let missing = Missing { kind: speech.kind, text: speech.text, kept: false };
-        self.ask(place, event_id, event_id, what, offer, &missing);
+        self.ask(place, cause, event_id, what, offer, &missing);
     }
 
     fn ask(

@@ -70,12 +70,12 @@ impl Actor {
         let row = &self.buffers.get(place).row;
         let (buffer, name) = (row.id, row.name.clone());
         let lines = self.bridge.store.lines_of_event(buffer, &reaction.to).await?;
-        let Some(line) = lines.into_iter().next_back() else { return Ok(()) };
+        let Some(msgid) = lines.into_iter().rev().find_map(|line| line.msgid) else { return Ok(()) };
         let nick = self.buffers.mapping().fold(self.link.as_ref().map_or("", |link| link.session.nick()));
         let key = reaction.key.clone();
-        let known = self.bridge.store.reaction(buffer, &line.msgid, &nick, &key).await?;
-        if known.is_none() && self.send_reaction(&name, &line.msgid, &key, false) {
-            let (msgid, event_id) = (line.msgid, Some(event_id.to_owned()));
+        let known = self.bridge.store.reaction(buffer, &msgid, &nick, &key).await?;
+        if known.is_none() && self.send_reaction(&name, &msgid, &key, false) {
+            let event_id = Some(event_id.to_owned());
             self.incoming.reactions.push(NewReaction { buffer, msgid, nick, key, txn_id: None, event_id });
         }
         Ok(())

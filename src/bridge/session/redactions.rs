@@ -47,7 +47,8 @@ impl Actor {
             return Ok(Some(EventReference::Row(txn_id)));
         }
         // It may have been sent in between.
-        let line = self.bridge.store.line_of_msgid(buffer, &line.msgid).await?;
+        let Some(msgid) = &line.msgid else { return Ok(None) };
+        let line = self.bridge.store.line_of_msgid(buffer, msgid).await?;
         Ok(line.and_then(|line| line.event_id).map(EventReference::Event))
     }
 
@@ -107,12 +108,21 @@ impl Actor {
     pub(super) async fn take_back(&mut self, place: usize, event_id: &str) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
         let (buffer, name) = (row.id, row.name.clone());
+        // Nobody waits for an echo's id to be written.
+        self.bridge.store.catch_up_with_writes().await?;
         let lines = self.bridge.store.lines_of_event(buffer, event_id).await?;
+        // What becomes of a line on its way says whether it was ever said.
+        let is_on_its_way = self.outbound.in_flight.values().any(|line| &*line.event_id == event_id)
+            || self.outbound.commit.unkept.iter().any(|line| line.event_id == event_id);
         for line in lines.into_iter().filter(|line| line.own && line.kind != "redacted") {
+            if line.msgid.is_none() && is_on_its_way {
+                continue;
+            }
             if let Some(link) = &mut self.link
                 && let Ok(target) = Target::parse(&name, link.session.isupport())
+                && let Some(msgid) = &line.msgid
             {
-                link.session.redact(&target, &line.msgid);
+                link.session.redact(&target, msgid);
             }
             self.incoming.redacted.push((line.id, line.sender));
         }

@@ -17,11 +17,7 @@ pub(super) struct Speech {
 
 impl Speech {
     /// What a message says on IRC, in the words of IRC; `None` for what can't be said there.
-    pub(super) fn of(message: &Message, mut text: String) -> Option<Self> {
-        if message.replaces.is_some() {
-            // Until edits are shown as what they change.
-            text.insert_str(0, "* ");
-        }
+    pub(super) fn of(message: &Message, text: String) -> Option<Self> {
         Some(Self { kind: Kind::of(message)?, text, reply: None })
     }
 }

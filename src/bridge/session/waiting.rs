@@ -60,7 +60,7 @@ impl Actor {
         let event_id: Arc<str> = stored.event_id.as_str().into();
         self.open_progress(id, &event_id, about, 1);
         let (seq, received_at) = (stored.seq, stored.received_at);
-        let held = Held { seq, event_id, about: Arc::clone(about), received_at };
+        let held = Held { seq, event_id, about: Arc::clone(about), is_edit: false, received_at };
         self.outbound.held.entry(id).or_default().push_back(held);
         if !told {
             let limit = wording::duration(self.bridge.config.limits.stale_after);
@@ -170,8 +170,12 @@ impl Actor {
         let what = format!("was not sent: {TOO_LATE}");
         match &event.content {
             Content::Message(message) => {
-                if let Some(speech) = Speech::of(message, self.in_words_of_irc(place, message)) {
-                    self.ask_about_message(place, &held.event_id, speech, &what, OFFER);
+                let speech = match &message.replaces {
+                    Some(original) => self.speech_of_edit(place, message, original).await?,
+                    None => Speech::of(message, self.in_words_of_irc(place, message)),
+                };
+                if let Some(speech) = speech {
+                    self.ask_about_message(place, &held.event_id, &held.about, speech, &what, OFFER);
                 }
             }
             Content::Reaction(reaction) => {

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::super::pool::{Tx, execute, on};
 use super::super::{Store, StoreError};
 
-/// A line that has an id on IRC, and its event.
+/// A line as it is found by its id on IRC or by its event.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Told {
     /// Its number.
@@ -20,8 +20,8 @@ pub struct Told {
     pub text: String,
     /// Milliseconds since 1970.
     pub at: i64,
-    /// Its id on IRC.
-    pub msgid: String,
+    /// Its id on IRC, where it has one.
+    pub msgid: Option<String>,
     /// Its Matrix event, where there is one already.
     pub event_id: Option<String>,
     /// It went out from here.
@@ -32,7 +32,7 @@ macro_rules! told {
     ($condition:literal) => {
         concat!(
             "SELECT id, kind, sender, text, at, msgid, event_id, direction = 'out' AS own FROM history
-             WHERE msgid IS NOT NULL AND buffer = $1 AND ",
+             WHERE buffer = $1 AND ",
             $condition,
             " ORDER BY id"
         )
@@ -42,7 +42,7 @@ macro_rules! told {
 impl Store {
     /// The line that has this id on IRC.
     pub async fn line_of_msgid(&self, buffer: i64, msgid: &str) -> Result<Option<Told>, StoreError> {
-        const SQL: &str = told!("msgid = $2");
+        const SQL: &str = told!("msgid IS NOT NULL AND msgid = $2");
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(msgid).fetch_optional(p).await)?)
     }
 
@@ -51,10 +51,22 @@ impl Store {
         self.write(|_| Box::pin(async { Ok(()) })).await
     }
 
-    /// The lines with an id on IRC that an event stands for.
+    /// The lines that an event stands for, oldest first: for one of the user's, also those that said how it was edited.
     pub async fn lines_of_event(&self, buffer: i64, event_id: &str) -> Result<Vec<Told>, StoreError> {
-        const SQL: &str = told!("event_id = $2");
+        const SQL: &str = told!("event_id IS NOT NULL AND event_id = $2");
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(event_id).fetch_all(p).await)?)
+    }
+
+    /// What was said in a buffer behind a line, oldest first: who said it.
+    pub async fn senders_after(&self, buffer: i64, line: i64, limit: i64) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "SELECT sender FROM history WHERE buffer = $1 AND id > $2
+            AND kind IN ('message', 'notice', 'action') ORDER BY id LIMIT $3";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(buffer)
+            .bind(line)
+            .bind(limit)
+            .fetch_all(p)
+            .await)?)
     }
 
     /// The request that is still to make the event of a line.

@@ -5,8 +5,10 @@
 
 mod diff;
 mod edit;
+mod annotate;
 mod history;
 mod irc_codes;
+mod links;
 mod look;
 mod matrix;
 mod neutral;
@@ -18,6 +20,7 @@ mod split;
 mod typed;
 
 pub use edit::{Correction, EditStyle, Edited};
+pub use annotate::{Word, WordPlace};
 pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc};
 pub use matrix::{IrcStyle, Names, Options, Spoilers, address, read_html};

@@ -1,7 +1,7 @@
 //! IRC's formatting codes (modern IRC docs, "IRC Formatting") as [`RichText`].
 
 use super::look::{Ink, Look};
-use super::rich_text::{Colour, RichText, Style};
+use super::rich_text::{Colour, RichText, Span, Style};
 
 /// The palette of `\x03`: 0–15 as clients agree on them, 16–98 as mIRC 7 defined them.
 #[expect(clippy::unreadable_literal, reason = "colours are written as they are everywhere")]
@@ -51,7 +51,26 @@ pub fn read_irc(line: &str) -> RichText {
         }
     }
     text.push(&run, style(look));
+    hide_spoilers(&mut text);
     text
+}
+
+/// What is written in the colour that it stands on is hidden until its reader asks for it. Not in a picture made of
+/// characters, where other colours stand beside it.
+fn hide_spoilers(text: &mut RichText) {
+    let hidden = |span: &Span| {
+        let is_one_colour = span.style.foreground.is_some() && span.style.foreground == span.style.background;
+        is_one_colour && span.text.chars().any(char::is_alphanumeric)
+    };
+    let has_background = |span: Option<&Span>| span.is_some_and(|span| span.style.background.is_some());
+    for place in 0..text.spans.len() {
+        let before = place.checked_sub(1).and_then(|before| text.spans.get(before));
+        let is_picture = has_background(before) || has_background(text.spans.get(place + 1));
+        if hidden(&text.spans[place]) && !is_picture {
+            let style = &mut text.spans[place].style;
+            (style.spoiler, style.foreground, style.background) = (true, None, None);
+        }
+    }
 }
 
 /// The text of a line without its codes.
@@ -70,6 +89,7 @@ fn style(look: Look) -> Style {
         underline: look.underline,
         strike: look.strike,
         monospace: look.monospace,
+        spoiler: false,
         foreground: look.foreground.and_then(colour),
         background: look.background.and_then(colour),
     };
@@ -102,6 +122,29 @@ mod tests {
     #[case::three_digits_are_two_and_a_text("\x03041", "<span data-mx-color=\"#ff0000\">1</span>")]
     #[case::monospace("\x11x\x11", "<code>x</code>")]
     #[case::reverse("\x16x", "<span data-mx-color=\"#ffffff\" data-mx-bg-color=\"#000000\">x</span>")]
+    #[case::strike_and_italic("\x1e\x1dx", "<i><del>x</del></i>")]
+    #[case::underline("\x1fx\x1f y", "<u>x</u> y")]
+    #[case::extended_palette("\x0352x", "<span data-mx-color=\"#ff0000\">x</span>")]
+    #[case::last_of_the_palette("\x0398x", "<span data-mx-color=\"#ffffff\">x</span>")]
+    #[case::reverse_of_colours(
+        "\x0304,01\x16x",
+        "<span data-mx-color=\"#000000\" data-mx-bg-color=\"#ff0000\">x</span>"
+    )]
+    #[case::spoiler("it is \x0301,01Rosebud\x03.", "it is <span data-mx-spoiler>Rosebud</span>.")]
+    #[case::spoiler_in_bold("\x02\x0301,01x", "<span data-mx-spoiler><b>x</b></span>")]
+    #[case::spoiler_in_hex("\x04112233,112233x", "<span data-mx-spoiler>x</span>")]
+    #[case::spoilers_of_one_colour(
+        "\x0300,88x",
+        "<span data-mx-color=\"#ffffff\" data-mx-bg-color=\"#000000\">x</span>"
+    )]
+    #[case::a_picture(
+        "\x0304,04x\x0302,02x",
+        "<span data-mx-color=\"#ff0000\" data-mx-bg-color=\"#ff0000\">x</span><span data-mx-color=\"#00007f\" \
+         data-mx-bg-color=\"#00007f\">x</span>"
+    )]
+    #[case::a_block("\x0304,04  ", "<span data-mx-color=\"#ff0000\" data-mx-bg-color=\"#ff0000\">  </span>")]
+    #[case::a_quote_is_text("> \x02so\x02 <b>", "&gt; <b>so</b> &lt;b&gt;")]
+    #[case::lines_of_code("\x11a\n\x11b", "<pre><code>a\nb</code></pre>")]
     fn codes_become_html(#[case] line: &str, #[case] html: &str) {
         assert_eq!(read_irc(line).to_html().unwrap(), html);
     }

@@ -1,7 +1,9 @@
-//! Styled text: a list of spans. Both the plain body and the HTML of a Matrix message are written from it, so that
-//! they can't say different things. HTML is only ever made here, and every text in it is escaped.
+//! Styled text: a list of spans. Both the plain body and the HTML of a Matrix message are written from it (`html`), so
+//! that they can't say different things.
 
-use std::fmt::Write as _;
+mod html;
+
+pub use html::escape_html;
 
 /// A colour, red, green and blue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,24 +23,52 @@ pub struct Style {
     pub strike: bool,
     /// In a fixed-width font.
     pub monospace: bool,
+    /// Hidden until the reader asks for it.
+    pub spoiler: bool,
     /// Colour of the text.
     pub foreground: Option<Colour>,
     /// Colour behind the text.
     pub background: Option<Colour>,
 }
 
+/// Where a text leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Span {
-    text: String,
-    style: Style,
-    /// The address that stands for the text where there is no style.
-    link: Option<String>,
+pub(super) enum Link {
+    /// To this address, which stands in the place of the text where there is no style.
+    Named(String),
+    /// To this address; the text says enough by itself.
+    Spoken(String),
+}
+
+impl Link {
+    fn address(&self) -> &str {
+        match self {
+            Self::Named(address) | Self::Spoken(address) => address,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) text: String,
+    pub(super) style: Style,
+    pub(super) link: Option<Link>,
+}
+
+impl Span {
+    /// The text where there is no style.
+    fn plain(&self) -> &str {
+        match &self.link {
+            Some(Link::Named(address)) => address,
+            _ => &self.text,
+        }
+    }
 }
 
 /// Styled text; a line feed in it begins a new line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RichText {
-    spans: Vec<Span>,
+    pub(super) spans: Vec<Span>,
 }
 
 impl RichText {
@@ -80,7 +110,7 @@ impl RichText {
     /// Adds a link. Where there is no style, the address itself stands in the place of the text.
     #[must_use]
     pub fn link(mut self, text: impl Into<String>, address: impl Into<String>) -> Self {
-        let (text, link) = (text.into(), Some(address.into()));
+        let (text, link) = (text.into(), Some(Link::Named(address.into())));
         self.spans.push(Span { text, style: Style::default(), link });
         self
     }
@@ -134,73 +164,7 @@ impl RichText {
 
     /// The text without its style.
     pub fn to_plain(&self) -> String {
-        self.spans.iter().map(|span| span.link.as_ref().unwrap_or(&span.text).as_str()).collect()
-    }
-
-    /// The text as Matrix HTML (specification, "m.room.message msgtypes"), or `None` where it has no style to show.
-    pub fn to_html(&self) -> Option<String> {
-        if self.spans.iter().all(|span| span.style == Style::default() && span.link.is_none()) {
-            return None;
-        }
-        let mut html = String::new();
-        for Span { text, style, link } in &self.spans {
-            let mut close = Vec::new();
-            if let Some(address) = link {
-                html.push_str("<a href=\"");
-                escape_into(&mut html, address);
-                html.push_str("\">");
-                close.push("a");
-            }
-            let tags = [
-                (style.bold, "b"),
-                (style.italic, "i"),
-                (style.underline, "u"),
-                (style.strike, "del"),
-                (style.monospace, "code"),
-            ];
-            if style.foreground.is_some() || style.background.is_some() {
-                html.push_str("<span");
-                for (name, colour) in
-                    [("data-mx-color", style.foreground), ("data-mx-bg-color", style.background)]
-                {
-                    if let Some(Colour(red, green, blue)) = colour {
-                        let _ = write!(html, " {name}=\"#{red:02x}{green:02x}{blue:02x}\"");
-                    }
-                }
-                html.push('>');
-                close.push("span");
-            }
-            for (_, tag) in tags.iter().filter(|(wanted, _)| *wanted) {
-                let _ = write!(html, "<{tag}>");
-                close.push(tag);
-            }
-            escape_into(&mut html, text);
-            for tag in close.iter().rev() {
-                let _ = write!(html, "</{tag}>");
-            }
-        }
-        Some(html)
-    }
-}
-
-/// A text as HTML without any style.
-pub fn escape_html(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    escape_into(&mut html, text);
-    html
-}
-
-fn escape_into(html: &mut String, text: &str) {
-    for character in text.chars() {
-        match character {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            '\n' => html.push_str("<br>"),
-            _ => html.push(character),
-        }
+        self.spans.iter().map(Span::plain).collect()
     }
 }
 

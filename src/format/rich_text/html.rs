@@ -1,0 +1,163 @@
+//! [`RichText`] as Matrix HTML. HTML is only ever made here, and every text and every address in it is escaped.
+//!
+//! Not a translation of foreign HTML: what comes from Matrix is read elsewhere. What is written is within the tags and
+//! attributes that the specification recommends, always closed, at most eight deep.
+//!
+//! Spec: Matrix, "m.room.message msgtypes", `org.matrix.custom.html`.
+
+use std::fmt::Write as _;
+
+use super::{Colour, Link, RichText, Span, Style};
+
+/// A line: texts with how they look.
+type Line<'t> = Vec<(&'t str, &'t Span)>;
+
+impl RichText {
+    /// The text as Matrix HTML, or `None` where it has no style to show.
+    pub fn to_html(&self) -> Option<String> {
+        if self.spans.iter().all(|span| span.style == Style::default() && span.link.is_none()) {
+            return None;
+        }
+        let lines = self.lines();
+        let mut html = String::new();
+        let (mut at, mut after_text) = (0, false);
+        while at < lines.len() {
+            let block = code_block(&lines[at..]);
+            if block > 1 {
+                write_block(&mut html, &lines[at..at + block]);
+                (at, after_text) = (at + block, false);
+            } else {
+                if after_text {
+                    html.push_str("<br>");
+                }
+                lines[at].iter().for_each(|(text, span)| write_span(&mut html, text, span, true));
+                (at, after_text) = (at + 1, true);
+            }
+        }
+        Some(html)
+    }
+
+    fn lines(&self) -> Vec<Line<'_>> {
+        let mut lines = vec![Vec::new()];
+        for span in &self.spans {
+            for (number, text) in span.text.split('\n').enumerate() {
+                if number > 0 {
+                    lines.push(Vec::new());
+                }
+                if let Some(line) = lines.last_mut().filter(|_| !text.is_empty()) {
+                    line.push((text, span));
+                }
+            }
+        }
+        lines
+    }
+}
+
+/// How many lines from the first one on are code and nothing else; the last of them is not empty.
+fn code_block(lines: &[Line<'_>]) -> usize {
+    let is_code = |line: &&Line<'_>| line.iter().all(|(_, span)| span.style.monospace && span.link.is_none());
+    let code = lines.iter().take_while(is_code).count();
+    match (lines.first(), lines[..code].iter().rposition(|line| !line.is_empty())) {
+        (Some(first), Some(last)) if !first.is_empty() => last + 1,
+        _ => 0,
+    }
+}
+
+fn write_block(html: &mut String, lines: &[Line<'_>]) {
+    html.push_str("<pre><code>");
+    for (number, line) in lines.iter().enumerate() {
+        if number > 0 {
+            html.push('\n');
+        }
+        line.iter().for_each(|(text, span)| write_span(html, text, span, false));
+    }
+    html.push_str("</code></pre>");
+}
+
+/// Writes a text as its span looks; `code` only where it is not within code already.
+fn write_span(html: &mut String, text: &str, Span { style, link, .. }: &Span, code: bool) {
+    let mut close = Vec::new();
+    if let Some(address) = link.as_ref().map(Link::address) {
+        html.push_str("<a href=\"");
+        escape_into(html, address);
+        html.push_str("\">");
+        close.push("a");
+    }
+    if style.spoiler || style.foreground.is_some() || style.background.is_some() {
+        html.push_str("<span");
+        if style.spoiler {
+            html.push_str(" data-mx-spoiler");
+        }
+        for (name, colour) in [("data-mx-color", style.foreground), ("data-mx-bg-color", style.background)] {
+            if let Some(Colour(red, green, blue)) = colour {
+                let _ = write!(html, " {name}=\"#{red:02x}{green:02x}{blue:02x}\"");
+            }
+        }
+        html.push('>');
+        close.push("span");
+    }
+    let tags = [
+        (style.bold, "b"),
+        (style.italic, "i"),
+        (style.underline, "u"),
+        (style.strike, "del"),
+        (style.monospace && code, "code"),
+    ];
+    for (_, tag) in tags.iter().filter(|(wanted, _)| *wanted) {
+        let _ = write!(html, "<{tag}>");
+        close.push(tag);
+    }
+    escape_into(html, text);
+    for tag in close.iter().rev() {
+        let _ = write!(html, "</{tag}>");
+    }
+}
+
+/// A text as HTML without any style.
+pub fn escape_html(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    escape_into(&mut html, text);
+    html
+}
+
+fn escape_into(html: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            '\n' => html.push_str("<br>"),
+            _ => html.push(character),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn code(text: &str) -> RichText {
+        RichText::new().code(text)
+    }
+
+    #[rstest]
+    #[case::one_line(code("a"), "<code>a</code>")]
+    #[case::two_lines(code("a\n  b < c"), "<pre><code>a\n  b &lt; c</code></pre>")]
+    #[case::a_blank_line_within(code("a\n\nb"), "<pre><code>a\n\nb</code></pre>")]
+    #[case::a_blank_line_behind(code("a\nb\n").text("c"), "<pre><code>a\nb</code></pre>c")]
+    #[case::text_around(
+        RichText::plain("see\n").code("a\nb").text("\nthere"),
+        "see<pre><code>a\nb</code></pre>there"
+    )]
+    #[case::text_in_a_line(code("a\nb").text(" is b"), "<code>a</code><br><code>b</code> is b")]
+    #[case::colours_within(
+        code("let\n").styled("x", Style { monospace: true, bold: true, ..Style::default() }),
+        "<pre><code>let\n<b>x</b></code></pre>"
+    )]
+    fn lines_of_code_are_one_block(#[case] text: RichText, #[case] html: &str) {
+        assert_eq!(text.to_html().unwrap(), html);
+    }
+}

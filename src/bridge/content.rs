@@ -1,5 +1,7 @@
 //! What the bridge sends, as the content of Matrix events and as rows of the outbox.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use serde_json::{Value, json};
 
@@ -78,6 +80,19 @@ pub(crate) fn message(kind: MessageType, text: &RichText, mentioned: Option<&str
         content["formatted_body"] = html.into();
     }
     content
+}
+
+/// The address that clients show as a pill with the user's name (specification, "matrix.to navigation").
+pub(crate) fn user_link(user_id: &str) -> String {
+    let mut link = "https://matrix.to/#/".to_owned();
+    for byte in user_id.bytes() {
+        if byte.is_ascii_alphanumeric() || b"@:._=-+".contains(&byte) {
+            link.push(char::from(byte));
+        } else {
+            let _ = write!(link, "%{byte:02X}");
+        }
+    }
+    link
 }
 
 /// The content of an `m.reaction`, which names its row as a message does.
@@ -201,6 +216,12 @@ mod tests {
         let body = content["body"].as_str().unwrap();
         assert!(body.len() < LONGEST_BODY + 4 && body.ends_with('…'));
         assert!(content.get("formatted_body").is_none());
+    }
+
+    #[test]
+    fn a_pill_leads_to_its_user_whatever_the_id_holds() {
+        assert_eq!(user_link("@irc_x_a=2fb:x.example"), "https://matrix.to/#/@irc_x_a=2fb:x.example");
+        assert_eq!(user_link("@a/b?c#é:x"), "https://matrix.to/#/@a%2Fb%3Fc%23%C3%A9:x");
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod member;
 mod view;
 
 pub use interner::NickPool;
-pub use view::ChannelState;
+pub use view::{ChannelState, MemberLookup};
 
 use crate::names::{CaseMap, CaseMapping};
 

@@ -16,6 +16,7 @@ mod gaps;
 mod governor;
 mod history;
 mod ident;
+mod incoming;
 mod lifecycle;
 mod logins;
 mod memory;

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use self::replay::Replay;
-use super::incoming::Line;
+use super::shown::Line;
 use super::{Actor, wording};
 use crate::irc::session::{HistoryMark, Origin, State, Target};
 use crate::names::Nick;

@@ -1,62 +1,16 @@
-//! What IRC says, as rows for Matrix.
+//! What happens on IRC, as rows for Matrix. What is said there is in `shown`.
 //!
 //! An event changes what the actor knows and adds to `incoming`; nothing is committed or sent here.
 
 use super::super::content::{self, MessageType};
 use super::record::Happening;
+use super::shown::Line;
 use super::{Actor, wording};
 use crate::format::{RichText, read_irc, strip_irc};
 use crate::irc::numerics::{RPL_AWAY, RPL_ENDOFWHOIS, RPL_WHOISUSER};
-use crate::irc::session::{
-    Event, IncomingKind, MOST_LOSSES, MessageTags, MessageTarget, Origin, PersonNews, ServerMessageKind,
-};
+use crate::irc::session::{Event, MOST_LOSSES, PersonNews, ServerMessageKind};
 use crate::irc::wire::Source;
-use crate::names::is_service;
-use crate::store::{BufferKind, Direction, HistoryLine, NewOutbox, StoreError, Told};
-
-/// Queries that may open by themselves: beyond it, what strangers say stands in the network room.
-const MOST_QUERIES: usize = 1_000;
-/// What was said so long ago disturbs nobody, in milliseconds.
-const OLD: i64 = 10 * 60 * 1000;
-
-/// A message from IRC on its way into a buffer.
-#[derive(Debug)]
-pub(super) struct Line {
-    pub(super) from: Source,
-    pub(super) kind: IncomingKind,
-    pub(super) text: String,
-    pub(super) time: Option<i64>,
-    pub(super) msgid: Option<String>,
-    pub(super) account: Option<String>,
-    pub(super) own: bool,
-    pub(super) origin: Origin,
-    pub(super) tags: MessageTags,
-}
-
-impl Line {
-    fn is_ctcp(&self) -> bool {
-        matches!(self.kind, IncomingKind::Ctcp { .. } | IncomingKind::CtcpReply { .. })
-    }
-
-    /// What is told of a CTCP request or reply.
-    fn ctcp_text(&self) -> RichText {
-        let (IncomingKind::Ctcp { command } | IncomingKind::CtcpReply { command }) = &self.kind else {
-            return RichText::new();
-        };
-        if command == "DCC" && matches!(self.kind, IncomingKind::Ctcp { .. }) {
-            let text = format!(
-                "{} offers you a direct connection ({}), for a file or a chat. That can't be had through a bridge, which \
-                 {} was told.",
-                self.from.nick,
-                strip_irc(&self.text),
-                self.from.nick
-            );
-            return RichText::plain(text);
-        }
-        let text = format!("{} sent CTCP {command} {}", self.from.nick, strip_irc(&self.text));
-        RichText::plain(text.trim_end())
-    }
-}
+use crate::store::{BufferKind, StoreError};
 
 impl Actor {
     pub(super) async fn on_event(&mut self, event: Event) -> Result<(), StoreError> {
@@ -188,13 +142,13 @@ impl Actor {
                 [nick, why]
                     if self.whois.as_ref() != Some(nick)
                         && self.on_person(nick, PersonNews::Away(why.clone())) => {}
-                _ => self.say(read_irc(&text)),
+                _ => self.say(read_irc(&text).with_links()),
             },
             Event::Numeric { code: code @ (RPL_WHOISUSER | RPL_ENDOFWHOIS), params, text } => {
                 self.whois = params.into_iter().next().filter(|_| code == RPL_WHOISUSER);
-                self.say(read_irc(&text));
+                self.say(read_irc(&text).with_links());
             }
-            Event::Numeric { text, .. } => self.say(read_irc(&text)),
+            Event::Numeric { text, .. } => self.say(read_irc(&text).with_links()),
             Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
             Event::StandardReply(reply) => self.on_standard_reply(&reply),
             other => tracing::debug!(?other, "an event that nothing shows"),
@@ -300,199 +254,6 @@ impl Actor {
         self.set_wanted(place, false).await
     }
 
-    async fn on_message(&mut self, target: MessageTarget, line: Line) -> Result<(), StoreError> {
-        match target {
-            // A channel has its room from when we entered it: what comes for another makes none.
-            MessageTarget::Channel { name, status } => match self.buffers.find(&name) {
-                Some(place) => self.show_in_turn(place, line, status).await,
-                None => {
-                    let text = RichText::new().bold(format!("{} in {name}: ", line.from.nick));
-                    self.say(text.then(read_irc(&line.text)));
-                    Ok(())
-                }
-            },
-            MessageTarget::Own => {
-                let nick = line.from.nick.clone();
-                let open = self.buffers.find(&nick);
-                // Nobody has a relayed nick who could be answered.
-                let is_person = !line.tags.relayed && !line.from.is_server();
-                let is_new_talk = open.is_none() && is_person && self.is_conversation(&line, &nick);
-                let place = match open {
-                    Some(place) if !line.from.is_server() => place,
-                    _ if is_new_talk => self.open_buffer(BufferKind::Query, &nick, None).await?,
-                    _ if line.is_ctcp() => {
-                        self.say(line.ctcp_text());
-                        return Ok(());
-                    }
-                    _ => {
-                        let text = RichText::new().bold(format!("{nick}: ")).then(read_irc(&line.text));
-                        self.say(text);
-                        return Ok(());
-                    }
-                };
-                self.keep_name_charset(place).await?;
-                self.show_in_turn(place, line, None).await
-            }
-            MessageTarget::Other(nick) => match self.buffers.find(&nick) {
-                Some(place) => self.show_in_turn(place, line, None).await,
-                // Said from another client of the same bouncer: the answer will come here.
-                None if self.is_conversation(&line, &nick) => {
-                    let place = self.open_buffer(BufferKind::Query, &nick, None).await?;
-                    self.show_in_turn(place, line, None).await
-                }
-                None => Ok(()),
-            },
-        }
-    }
-
-    /// Whether a line to or from somebody without a room opens one: a notice does not, and neither do services.
-    fn is_conversation(&self, line: &Line, nick: &str) -> bool {
-        matches!(line.kind, IncomingKind::Privmsg | IncomingKind::Action)
-            && !self.is_service(nick)
-            && self.has_room_for_query()
-    }
-
-    /// Whether a nick is one of this network's services.
-    pub(super) fn is_service(&self, nick: &str) -> bool {
-        is_service(nick, &[&self.row.network, &self.network.name, self.named()])
-    }
-
-    /// Whether one more query may be opened by what somebody says.
-    pub(super) fn has_room_for_query(&self) -> bool {
-        self.buffers.queries() < MOST_QUERIES
-    }
-
-    /// A line in a buffer, after those that were said before it.
-    async fn show_in_turn(
-        &mut self,
-        place: usize,
-        line: Line,
-        status: Option<char>,
-    ) -> Result<(), StoreError> {
-        if line.origin == Origin::Live {
-            match self.waits_for_history(place, line, status).await? {
-                Some((line, status)) => self.show(place, line, status).await,
-                None => Ok(()),
-            }
-        } else {
-            self.show(place, line, status).await
-        }
-    }
-
-    /// A line in a buffer, as its sender's ghost.
-    pub(super) async fn show(
-        &mut self,
-        place: usize,
-        line: Line,
-        status: Option<char>,
-    ) -> Result<(), StoreError> {
-        let (kind, stored_kind) = match &line.kind {
-            IncomingKind::Privmsg => (MessageType::Text, "message"),
-            IncomingKind::Action => (MessageType::Emote, "action"),
-            IncomingKind::Notice => (MessageType::Notice, "notice"),
-            IncomingKind::Ctcp { .. } | IncomingKind::CtcpReply { .. } => {
-                self.say(line.ctcp_text());
-                return Ok(());
-            }
-        };
-        let mut text = read_irc(&line.text);
-        if let Some(status) = status {
-            text = RichText::plain(format!("[to {status}] ")).then(text);
-        }
-        if text.is_empty() {
-            return Ok(());
-        }
-        let is_missed = line.origin != Origin::Live;
-        let replayed = if is_missed {
-            let Some(before) = self.on_missed_line(place, &line) else { return Ok(()) };
-            Some(before)
-        } else {
-            None
-        };
-        let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
-        let answered = self.answered_by(place, &line).await?;
-        let answers_user = answered.as_ref().is_some_and(|answered| answered.own) && !line.own;
-        let highlights = answers_user
-            || !line.own
-                && !is_query
-                && self.link.as_ref().is_some_and(|link| {
-                    wording::mentions(&text.to_plain(), link.session.nick(), self.buffers.mapping())
-                });
-        let now = self.bridge.clock.unix_ms();
-        let is_old = is_missed && line.time.is_some_and(|time| now.saturating_sub(time) >= OLD);
-        let mut kind = kind;
-        if line.own && is_query {
-            // The room has two members, and neither is the user's own ghost.
-            text = RichText::plain("(you, from elsewhere) ").then(text);
-            kind = MessageType::Notice;
-        } else if line.tags.bot || (is_old && !is_query && !highlights) {
-            // No phone rings for the past, or for a program.
-            if kind == MessageType::Emote {
-                text = RichText::plain("* ").then(text);
-            }
-            kind = MessageType::Notice;
-        }
-        let user = highlights.then_some(self.row.user_id.as_str());
-        let mut content = content::message(kind, &text, user);
-        if let Some(event_id) = answered.and_then(|answered| answered.event_id) {
-            content = content::in_reply_to(content, &event_id);
-        }
-        self.ends_typing(place, &line.from.nick).await?;
-        let sender = if is_query {
-            self.buffers.get(place).row.creator.as_str().into()
-        } else {
-            self.ghost(&line.from.nick).await?
-        };
-        let is_private = is_query && self.is_service(&self.buffers.get(place).row.name);
-        let ts = line.time.filter(|_| is_missed);
-        let history = (!is_private).then(|| HistoryLine {
-            buffer: self.buffers.get(place).row.id,
-            at: line.time.unwrap_or(now),
-            kind: stored_kind,
-            sender: line.from.nick.clone(),
-            account: line.account,
-            target: None,
-            text: line.text,
-            msgid: line.msgid,
-            event_id: None,
-            direction: if line.own { Direction::Out } else { Direction::In },
-            replayed,
-        });
-        if is_query {
-            self.invite_back(place);
-        }
-        if !is_query {
-            self.note_speaker(place, &line.from.nick);
-        }
-        let buffer = self.buffers.get_mut(place);
-        buffer.last_line = now;
-        if !line.own {
-            // Whoever speaks is back, whether the server says so or not.
-            buffer.presence.forget_away();
-        }
-        let row = content::message_row(buffer.row.room, &sender, content, history);
-        let row = NewOutbox { ts, ..row };
-        self.incoming.outbox.push(row);
-        Ok(())
-    }
-
-    /// The line that another answers, where it is known.
-    async fn answered_by(&mut self, place: usize, line: &Line) -> Result<Option<Told>, StoreError> {
-        match line.tags.reply.clone() {
-            Some(msgid) => self.known_line(place, &msgid).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Who has left the room of a query is asked in again by what is said there.
-    pub(super) fn invite_back(&mut self, place: usize) {
-        let buffer = self.buffers.get_mut(place);
-        if !std::mem::replace(&mut buffer.invited, true) {
-            let row = content::invite_row(buffer.row.room, &buffer.row.creator, &self.row.user_id);
-            self.incoming.outbox.push(row);
-        }
-    }
-
     fn on_nick(&mut self, from: &str, to: &str, channels: &[String]) {
         if self.buffers.mapping().same(from, to) {
             return;
@@ -530,7 +291,7 @@ impl Actor {
     }
 
     fn on_server_message(&mut self, from: &Source, kind: ServerMessageKind, text: &str) {
-        let text = read_irc(text);
+        let text = read_irc(text).with_links();
         self.say(match kind {
             // The last word before the connection ends, which is told with it.
             ServerMessageKind::Error => return,

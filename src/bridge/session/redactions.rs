@@ -96,8 +96,9 @@ impl Actor {
             // Only who said it can say it otherwise.
             let sender = if is_query { sender } else { self.ghost(&line.sender).await?.to_string() };
             let kind = if line.kind == "notice" { MessageType::Notice } else { MessageType::Text };
-            let text =
-                others.iter().fold(RichText::new(), |text, line| text.line().then(read_irc(&line.text)));
+            let lines = others.iter();
+            let text = lines.fold(RichText::new(), |text, line| text.line().then(read_irc(&line.text)));
+            let (text, _) = self.name_people(place, text).await?;
             let edit = content::in_place_of(content::message(kind, &text, None), &event_id);
             self.incoming.outbox.push(content::message_row(room, &sender, edit, None));
         }

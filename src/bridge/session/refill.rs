@@ -46,8 +46,8 @@ impl Actor {
 
     async fn refill_row(&mut self, place: usize, line: &KeptLine) -> Result<Option<NewOutbox>, StoreError> {
         let text = match line.kind.as_str() {
-            "message" | "notice" => read_irc(&line.text),
-            "action" => RichText::plain("* ").then(read_irc(&line.text)),
+            "message" | "notice" => read_irc(&line.text).with_links(),
+            "action" => RichText::plain("* ").then(read_irc(&line.text).with_links()),
             // Who came and went is in the history.
             _ => return Ok(None),
         };

@@ -5,8 +5,8 @@
 //! each session says for itself, because in a netsplit they see different truths. So a number never becomes another
 //! nick's: somebody's change of nick is a change of the lists, in each session when that session sees it.
 //!
-//! The pool has a lock, held for as long as it takes to read one line of names. It is taken when somebody comes,
-//! goes or changes nick or status, and never on the way of a message.
+//! The pool has a lock, held for as long as it takes to read one line of names, or to look up the words of a message.
+//! It is taken when somebody comes, goes or changes nick or status, and once for each message that may name somebody.
 //!
 //! Invariants 4 and 9: keys are folded by the network's casemapping, and there are as many tables as casemappings,
 //! for a session that has not heard its server's yet; a number without a user is given again, so that nothing grows

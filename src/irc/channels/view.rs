@@ -2,9 +2,27 @@
 //!
 //! Borrowed from the session for as long as it is looked at; nothing can be changed through it.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
+use super::interner::Interner;
 use super::{Channels, Data};
+
+/// Finds members by their nicks, one after the other, as for the words of a line. Held for that line only: other
+/// sessions wait for it.
+#[derive(Debug)]
+pub struct MemberLookup<'a> {
+    data: &'a Data,
+    nicks: MutexGuard<'a, Interner>,
+}
+
+impl MemberLookup<'_> {
+    /// The member's nick as it is written, if there is one of this nick.
+    #[must_use]
+    pub fn find(&self, nick: &str) -> Option<Arc<str>> {
+        let number = self.nicks.find(nick)?;
+        self.data.members.get(number).map(|_| self.nicks.name(number))
+    }
+}
 
 /// A view of one channel.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +72,12 @@ impl<'a> ChannelState<'a> {
     fn member(&self, nick: &str) -> Option<u8> {
         let number = self.channels.pool.lock(self.channels.map.mapping()).find(nick)?;
         self.data.members.get(number)
+    }
+
+    /// Finds members by their nicks.
+    #[must_use]
+    pub fn lookup(&self) -> MemberLookup<'a> {
+        MemberLookup { data: self.data, nicks: self.channels.pool.lock(self.channels.map.mapping()) }
     }
 
     /// Whether the nick is in the channel.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::super::incoming::Line;
+use super::super::shown::Line;
 use super::{MOMENT, MOST_WAITING};
 
 /// What was repeated just now: lines without an id are told apart by how often they were.

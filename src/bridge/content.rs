@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::format::RichText;
+use crate::format::{RichText, read_irc};
 use crate::matrix::event::CONTENT_KEY;
 use crate::store::{HistoryLine, NewOutbox, OutboxKind};
 
@@ -78,6 +78,20 @@ pub(crate) fn message(kind: MessageType, text: &RichText, mentioned: Option<&str
     if let Some(html) = html {
         content["format"] = "org.matrix.custom.html".into();
         content["formatted_body"] = html.into();
+    }
+    content
+}
+
+/// The content of an `m.room.topic` for a topic as IRC writes it: the plain text, and how it looks where that says more
+/// (specification, "m.room.topic", since version 1.15).
+pub(crate) fn topic(topic: &str) -> Value {
+    let text = read_irc(topic).with_links();
+    let plain = text.to_plain();
+    let html = text.to_html().filter(|html| html.len() <= LONGEST_HTML);
+    let mut content = json!({ "topic": plain });
+    if let Some(html) = html {
+        content["m.topic"] =
+            json!({ "m.text": [{ "mimetype": "text/html", "body": html }, { "body": plain }] });
     }
     content
 }
@@ -209,6 +223,7 @@ fn row(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
     #[test]
     fn a_text_too_long_for_an_event_is_cut_and_says_so() {
@@ -216,6 +231,19 @@ mod tests {
         let body = content["body"].as_str().unwrap();
         assert!(body.len() < LONGEST_BODY + 4 && body.ends_with('…'));
         assert!(content.get("formatted_body").is_none());
+    }
+
+    #[rstest]
+    #[case::plain("tea & cake", json!({ "topic": "tea & cake" }))]
+    #[case::none("", json!({ "topic": "" }))]
+    #[case::bold("\x02tea\x02", json!({ "topic": "tea", "m.topic": { "m.text":
+        [{ "mimetype": "text/html", "body": "<b>tea</b>" }, { "body": "tea" }] } }))]
+    #[case::a_link("see https://x.example", json!({ "topic": "see https://x.example", "m.topic": { "m.text": [
+        { "mimetype": "text/html", "body": "see <a href=\"https://x.example\">https://x.example</a>" },
+        { "body": "see https://x.example" },
+    ] } }))]
+    fn a_topic_has_its_look_where_there_is_one(#[case] on_irc: &str, #[case] content: Value) {
+        assert_eq!(topic(on_irc), content);
     }
 
     #[test]

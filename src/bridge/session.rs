@@ -32,6 +32,7 @@ mod markers;
 mod named;
 mod netsplit;
 mod network_room;
+mod news;
 mod nick;
 mod outbound;
 mod outgoing;
@@ -70,6 +71,7 @@ use self::inquiries::Inquiry;
 use self::invitations::Invitations;
 use self::link::{Dialing, Link, Wish};
 use self::netsplit::Netsplits;
+use self::news::News;
 use self::outbound::Outbound;
 use self::pace::Learnt;
 use self::typing::Typists;
@@ -136,6 +138,7 @@ struct Actor {
     heard: Heard,
     catching_up: CatchingUp,
     netsplits: Netsplits,
+    news: News,
     invitations: Invitations,
     /// Conversations whose other side has gone, which is told when all that was read is known.
     gone: Vec<usize>,
@@ -244,6 +247,7 @@ pub(super) async fn start(
         heard: Heard::default(),
         catching_up: CatchingUp::since(away_from),
         netsplits: Netsplits::default(),
+        news: News::default(),
         invitations: Invitations::default(),
         gone: Vec::new(),
         whois: None,
@@ -336,6 +340,7 @@ impl Actor {
             self.outbound.uncertain.deadline(),
             self.catching_up.deadline(),
             self.netsplits.deadline(),
+            self.news.deadline(),
             self.typists.deadline(),
         ]
         .into_iter()
@@ -411,6 +416,7 @@ impl Actor {
         self.tick_typing();
         self.tick_catch_up().await?;
         self.tick_netsplits();
+        self.tick_news();
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial().await;
         }

@@ -70,7 +70,7 @@ pub struct Buffer {
     pub wanted: bool,
     /// The channel's key.
     pub key: Option<SecretString>,
-    /// The topic as last shown in the room.
+    /// The topic as last shown in the room, with IRC's codes.
     pub topic: Option<String>,
     /// Since when lines are missing that are still to be fetched, in milliseconds since 1970.
     pub gap_from: Option<i64>,

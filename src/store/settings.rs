@@ -261,6 +261,27 @@ settings! {
             ("leave-out", "only its reason is said"),
         ]),
     };
+    /// Kicks, bans and modes.
+    CHANNEL_NEWS = {
+        key: "channel-news", meaning: "how a channel's room says who is kicked out and which modes and bans are set",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("fold", "several at once are one notice"),
+            ("show", "each has its notice at once"),
+            ("hide", "not at all"),
+        ]),
+    };
+    /// Joins, parts, quits and changes of nick.
+    COMINGS = {
+        key: "comings",
+        meaning: "how a channel's room says who comes, goes or has another nick, beyond those who spoke there",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("hide", "not at all"),
+            ("fold", "several at once are one notice"),
+            ("show", "each has its notice at once"),
+        ]),
+    };
 }
 
 /// What somebody has set somewhere.

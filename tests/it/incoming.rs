@@ -1,5 +1,7 @@
 //! What IRC's lines look like in their rooms: links, pills, mentions, formatting, notices, topics.
 
+mod news;
+
 use serde_json::{Value, json};
 
 use crate::support::bridge::World;

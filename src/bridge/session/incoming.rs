@@ -3,6 +3,7 @@
 //! An event changes what the actor knows and adds to `incoming`; nothing is committed or sent here.
 
 use super::super::content::{self, MessageType};
+use super::news::Piece;
 use super::record::Happening;
 use super::shown::Line;
 use super::{Actor, wording};
@@ -36,7 +37,9 @@ impl Actor {
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
             Event::Joined { channel, who, .. } => {
                 self.on_person(&who.nick, PersonNews::Here);
-                self.netsplits.enter(&who.nick, &channel, self.bridge.clock.now());
+                if !self.netsplits.enter(&who.nick, &channel, self.bridge.clock.now()) {
+                    self.on_coming(&channel, Piece::Came { nick: who.nick });
+                }
             }
             Event::Quit { own: true, .. } => {}
             Event::ChannelNamed { asked, channel } => self.rename_channel(&asked, &channel).await?,
@@ -46,7 +49,11 @@ impl Actor {
             Event::NickGiven { nick } => self.keep_nick(&nick).await?,
             Event::Names { channel } => self.on_names(&channel),
             Event::Parted { channel, own: true, reason, .. } => self.on_own_part(&channel, &reason).await?,
-            Event::Parted { channel, who, reason, .. } => self.depart(&channel, &who.nick, &reason, None),
+            Event::Parted { channel, who, reason, .. } => {
+                if !self.depart(&channel, &who.nick, &reason, None) {
+                    self.on_coming(&channel, Piece::Left { nick: who.nick, reason });
+                }
+            }
             Event::Kicked { channel, by, reason, own: true, back_in, .. } => {
                 self.netsplits.forget_channel(&channel);
                 let text = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
@@ -54,14 +61,19 @@ impl Actor {
                 self.alert_channel(&channel, &text);
             }
             Event::Kicked { channel, nick, by, reason, .. } => {
-                self.depart(&channel, &nick, &reason, Some(&by.nick));
+                if !self.depart(&channel, &nick, &reason, Some(&by.nick)) {
+                    self.on_channel_news(&channel, Piece::Kick { by: by.nick, nick, reason });
+                }
             }
             Event::Quit { who, channels, own: false, split: Some(servers), .. }
                 if self.netsplits.leave(&who.nick, &servers, &channels, self.bridge.clock.now()) => {}
             Event::Quit { who, reason, channels, own: false, .. } => {
                 self.on_person_quit(&who.nick, &reason);
                 for channel in channels {
-                    self.depart(&channel, &who.nick, &with_reason("Quit", &reason), None);
+                    if !self.depart(&channel, &who.nick, &with_reason("Quit", &reason), None) {
+                        let (nick, reason) = (who.nick.clone(), reason.clone());
+                        self.on_coming(&channel, Piece::Left { nick, reason });
+                    }
                 }
             }
             Event::NickChanged { to, own: true, .. } => {
@@ -106,7 +118,7 @@ impl Actor {
                 self.say(RichText::plain(format!("{} sets your modes: {changes}", by.nick)));
             }
             Event::ModeChanged { target, by, changes, .. } => {
-                self.tell_channel(&target, &format!("{} sets {changes}", by.nick));
+                self.on_modes(&target, &by.nick, &changes);
             }
             Event::Invited { channel, nick, by, followed } => {
                 self.on_invited(&channel, &nick, &by.nick, followed);
@@ -262,7 +274,10 @@ impl Actor {
         for channel in channels {
             // Somebody who went with a server is there under that nick, or their nick is another's now.
             self.netsplits.enter(to, channel, now);
-            self.depart(channel, from, &format!("is now known as {to}"), None);
+            if !self.depart(channel, from, &format!("is now known as {to}"), None) {
+                let (from, to) = (from.to_owned(), to.to_owned());
+                self.on_coming(channel, Piece::Renamed { from, to });
+            }
         }
         self.on_person_renamed(from);
         if let Some(place) = self.buffers.find(from) {
@@ -274,19 +289,15 @@ impl Actor {
         let Some(place) = self.buffers.find(channel) else {
             return;
         };
-        let topic = strip_irc(topic);
         let buffer = self.buffers.get_mut(place);
         if buffer.row.topic.as_deref().unwrap_or_default() == topic {
             return;
         }
-        buffer.row.topic = Some(topic.clone());
-        let state = content::state_row(
-            buffer.row.room,
-            self.bridge.client.bot(),
-            "m.room.topic",
-            &serde_json::json!({ "topic": topic }),
-        );
-        self.incoming.topics.push((buffer.row.id, topic));
+        // With its codes: another look is another topic.
+        buffer.row.topic = Some(topic.to_owned());
+        let content = content::topic(topic);
+        let state = content::state_row(buffer.row.room, self.bridge.client.bot(), "m.room.topic", &content);
+        self.incoming.topics.push((buffer.row.id, topic.to_owned()));
         self.incoming.outbox.push(state);
     }
 

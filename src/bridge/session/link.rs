@@ -385,6 +385,7 @@ impl Actor {
         let Some(mut link) = self.link.take() else {
             return Ok(false);
         };
+        self.tell_all_news();
         // Only what was committed as leaving is written: the lines that wait go with the next connection.
         let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
         if let Some(registered_at) = link.session.registered_at() {
@@ -407,6 +408,7 @@ impl Actor {
     /// Says QUIT and reads on until the server closes: what it sent before belongs in the rooms, and what it
     /// confirms did arrive.
     async fn say_goodbye(&mut self, reason: &str) -> Result<(), StoreError> {
+        self.tell_all_news();
         let Some(link) = &mut self.link else { return Ok(()) };
         link.session.quit(reason);
         let is_known = link.session.registered_at().is_some();

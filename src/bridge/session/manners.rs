@@ -16,6 +16,36 @@ pub(super) enum Presence {
     Hide,
 }
 
+/// How news is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// Several pieces at once as one notice.
+    Fold,
+    /// Each by itself.
+    Show,
+    Hide,
+}
+
+/// How it is told who is kicked out of a channel, and what modes are set there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ChannelNews(pub(super) Telling);
+
+impl Choice for ChannelNews {
+    const SETTING: &'static Setting = &settings::CHANNEL_NEWS;
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("fold", Self(Telling::Fold)), ("show", Self(Telling::Show)), ("hide", Self(Telling::Hide))];
+}
+
+/// How it is told who comes into a channel, leaves it or has another nick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Comings(pub(super) Telling);
+
+impl Choice for Comings {
+    const SETTING: &'static Setting = &settings::COMINGS;
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("hide", Self(Telling::Hide)), ("fold", Self(Telling::Fold)), ("show", Self(Telling::Show))];
+}
+
 /// A setting whose values are words, as the code knows them.
 pub(super) trait Choice: Copy + PartialEq + 'static {
     const SETTING: &'static Setting;
@@ -121,6 +151,8 @@ mod tests {
         words_of::<IrcStyle>();
         words_of::<Spoilers>();
         words_of::<EditStyle>();
+        words_of::<ChannelNews>();
+        words_of::<Comings>();
     }
 
     #[test]

@@ -134,11 +134,13 @@ impl Netsplits {
         true
     }
 
-    /// Somebody is in a channel. Where they were missed, that is told with others.
-    pub(super) fn enter(&mut self, nick: &str, channel: &str, now: Instant) {
-        if self.take_back(nick, channel) {
+    /// Somebody is in a channel. Where they were missed, that is told with others. Returns whether they were.
+    pub(super) fn enter(&mut self, nick: &str, channel: &str, now: Instant) -> bool {
+        let is_back = self.take_back(nick, channel);
+        if is_back {
             self.returning.entry(channel, || Crowd::new("", now)).add(nick, now);
         }
+        is_back
     }
 
     /// Somebody is in a channel, as a list says: nobody saw them come.

@@ -445,7 +445,7 @@ impl Actor {
     fn show_topic_anew(&mut self, place: usize) {
         let row = &self.buffers.get(place).row;
         if let Some(topic) = row.topic.as_deref().filter(|topic| !topic.is_empty()) {
-            let content = serde_json::json!({ "topic": topic });
+            let content = content::topic(topic);
             self.incoming.outbox.push(content::state_row(row.room, &row.creator, "m.room.topic", &content));
         }
     }

@@ -226,7 +226,9 @@ impl Actor {
             // Whoever speaks is back, whether the server says so or not.
             buffer.presence.forget_away();
         }
-        let row = content::message_row(buffer.row.room, &sender, content, history);
+        let room = buffer.row.room;
+        self.tell_news(place);
+        let row = content::message_row(room, &sender, content, history);
         let row = NewOutbox { ts, ..row };
         self.incoming.outbox.push(row);
         Ok(())

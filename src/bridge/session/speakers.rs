@@ -56,16 +56,18 @@ impl Actor {
         }
     }
 
-    /// Somebody is no longer in a channel: their ghost leaves the room, if it ever came.
-    pub(super) fn depart(&mut self, channel: &str, nick: &str, reason: &str, kicker: Option<&str>) {
+    /// Somebody is no longer in a channel: their ghost leaves the room, if it ever came. Returns whether it had.
+    pub(super) fn depart(&mut self, channel: &str, nick: &str, reason: &str, kicker: Option<&str>) -> bool {
         let mapping = self.buffers.mapping();
         let Some(place) = self.buffers.find(channel) else {
-            return;
+            return false;
         };
         let buffer = self.buffers.get_mut(place);
-        if buffer.speakers.remove(nick).is_some() {
+        let was_there = buffer.speakers.remove(nick).is_some();
+        if was_there {
             let (reason, kicker) = (strip_irc(reason), kicker.map(str::to_owned));
             self.incoming.departures.push((buffer.row.room, mapping.fold(nick), reason, kicker));
         }
+        was_there
     }
 }

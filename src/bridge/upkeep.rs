@@ -62,6 +62,9 @@ impl Bridge {
             tokio::task::yield_now().await;
         }
         self.store.close_prompts(self.clock.unix_ms() - 7 * DAY).await?;
+        while self.store.prune_published(self.clock.unix_ms()).await? {
+            tokio::task::yield_now().await;
+        }
         for (buffer, network, wanted) in self.store.retentions().await? {
             if self.stop.is_cancelled() {
                 return Ok(());
@@ -92,6 +95,8 @@ impl Bridge {
             Retention::Days(days) => self.clock.unix_ms() - i64::from(days) * DAY,
             Retention::Off => i64::MAX,
         };
+        // Where nothing is kept, what a link leads to is kept for a day: else it would be none.
+        self.store.prune_published_of(buffer, before.min(self.clock.unix_ms() - DAY)).await?;
         let mut gone = 0;
         loop {
             let (pruned, more) = self.store.prune_history(buffer, before).await?;

@@ -6,6 +6,7 @@ use sqlx::FromRow;
 use super::history::{self, HistoryLine, Keeper};
 use super::inbox::Stretch;
 use super::pool::{Tx, execute, on};
+use super::published::{self, NewPublished};
 use super::{Store, StoreError, inbox, prompts};
 
 /// Where a line stands.
@@ -102,6 +103,10 @@ pub struct Outgoing {
     pub refused: Vec<(String, i64)>,
     /// Questions that the lines answer.
     pub answered: Vec<i64>,
+    /// What the links in the lines lead to.
+    pub published: Vec<NewPublished>,
+    /// Messages that were taken back, so that their links lead nowhere any more: buffer and event.
+    pub unpublished: Vec<(i64, String)>,
 }
 
 impl Outgoing {
@@ -114,6 +119,8 @@ impl Outgoing {
             && self.sending.is_empty()
             && self.refused.is_empty()
             && self.answered.is_empty()
+            && self.published.is_empty()
+            && self.unpublished.is_empty()
     }
 }
 
@@ -131,13 +138,16 @@ fn row_name(event_id: &str, part: i64) -> String {
 }
 
 impl Store {
-    /// Seals what lines hold.
-    pub(super) fn seal_lines(&self, lines: Vec<NewLine>) -> Vec<(NewLine, Vec<u8>)> {
+    /// Seals what lines hold, and what their links lead to.
+    pub(super) fn seal_outgoing(&self, outgoing: &mut Outgoing) -> Sealed {
         let seal = |line: NewLine| {
             let payload = self.sealer().seal(line.payload.as_bytes(), &row_name(&line.event_id, line.part));
             (line, payload)
         };
-        lines.into_iter().map(seal).collect()
+        Sealed {
+            lines: std::mem::take(&mut outgoing.lines).into_iter().map(seal).collect(),
+            published: self.seal_published(std::mem::take(&mut outgoing.published)),
+        }
     }
 
     /// Settles lines; the ticket resolves with the commit.
@@ -179,13 +189,19 @@ impl Store {
     }
 }
 
-/// Stores what was made of the user's events, before any byte of it leaves; `lines` are the sealed ones of `outgoing`.
+/// What is sealed of an [`Outgoing`].
+pub(super) struct Sealed {
+    lines: Vec<(NewLine, Vec<u8>)>,
+    published: Vec<(NewPublished, Vec<u8>)>,
+}
+
+/// Stores what was made of the user's events, before any byte of it leaves; `sealed` was taken from `outgoing`.
 pub(super) async fn note(
     tx: &mut Tx,
     keeper: &Keeper,
     session: i64,
     outgoing: Outgoing,
-    lines: Vec<(NewLine, Vec<u8>)>,
+    sealed: Sealed,
     now: i64,
 ) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO irc_line (session, buffer, event_id, part, state, payload, created_at)
@@ -199,7 +215,7 @@ pub(super) async fn note(
     for stretch in outgoing.dropped {
         inbox::drop_stretch(tx, stretch).await?;
     }
-    for (line, payload) in lines {
+    for (line, payload) in sealed.lines {
         let NewLine { buffer, event_id, part, state, .. } = line;
         execute!(tx, SQL, session, buffer, event_id, part, state.as_str(), payload, now)?;
     }
@@ -216,7 +232,7 @@ pub(super) async fn note(
     for prompt in outgoing.answered {
         prompts::answer(tx, prompt).await?;
     }
-    Ok(())
+    published::note(tx, sealed.published, outgoing.unpublished, now).await
 }
 
 pub(super) async fn set_state(

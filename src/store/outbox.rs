@@ -221,7 +221,7 @@ impl Store {
             refilled,
             ..
         } = Incoming { outbox: Vec::new(), ..incoming };
-        let said = self.seal_lines(std::mem::take(&mut outgoing.lines));
+        let said = self.seal_outgoing(&mut outgoing);
         let prompts = self.seal_prompts(std::mem::take(&mut fates.prompts));
         let keeper = Arc::clone(self.keeper());
         let mut folder = Folder::new(self.clone(), folding, now);

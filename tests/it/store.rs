@@ -17,6 +17,7 @@ mod history;
 mod outbox;
 mod poison;
 mod prompts;
+mod published;
 mod rooms;
 mod sts;
 mod upgrade;

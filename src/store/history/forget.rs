@@ -23,6 +23,7 @@ impl Store {
         const LINES: &str = "DELETE FROM history WHERE id IN
             (SELECT id FROM history WHERE buffer = $1 ORDER BY id LIMIT $2)";
         const PROMPTS: &str = "DELETE FROM prompt WHERE buffer = $1";
+        const PUBLISHED: &str = "DELETE FROM published WHERE buffer = $1";
         const TO_SCRUB: &str = "INSERT INTO instance (key, value) VALUES ($1, $2)
             ON CONFLICT (key) DO UPDATE SET value = excluded.value";
         let mut gone = 0;
@@ -33,8 +34,9 @@ impl Store {
                         if execute!(tx, OWN, buffer, user, now)? == 0 {
                             return Ok(0);
                         }
-                        // What would be sent again is what was said, too.
+                        // What would be sent again is what was said, too, and what links lead to.
                         execute!(tx, PROMPTS, buffer)?;
+                        execute!(tx, PUBLISHED, buffer)?;
                         let gone = execute!(tx, LINES, buffer, BATCH)?;
                         if gone > 0 && matches!(tx, Tx::Sqlite(_)) {
                             execute!(tx, TO_SCRUB, SCRUB, b"begin".to_vec())?;

@@ -27,6 +27,7 @@ mod outcome;
 mod renewal;
 mod rooms;
 mod session;
+mod shelf;
 mod turns;
 mod upkeep;
 

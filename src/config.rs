@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`schema`] | every key with its type, default and meaning: the one table |
 //! | `load` | text → checked values; unknown keys, wrong types |
-//! | `resolve`, [`network`] | values → [`Config`]; what only makes sense together |
+//! | `resolve`, [`network`], `media` | values → [`Config`]; what only makes sense together |
 //! | [`secret`] | key, file or environment variable |
 //! | [`template`] | names and ids, and the proof that ids can't collide |
 //! | [`permissions`], [`presets`] | who may, and where to |
@@ -18,6 +18,7 @@
 pub mod bind;
 mod lines;
 mod load;
+mod media;
 pub mod network;
 pub mod permissions;
 pub mod presets;
@@ -64,6 +65,8 @@ pub struct Config {
     pub templates: Templates,
     /// How much Towline takes on.
     pub limits: Limits,
+    /// Files and long texts for people on IRC; nothing where they get no links.
+    pub media: Option<Media>,
     /// Where to answer servers that ask whose connection it is.
     pub ident: Option<SocketAddr>,
     /// What it writes.
@@ -263,7 +266,30 @@ pub struct Limits {
     pub history: History,
 }
 
-/// How long history is kept.
+/// How files and long texts are handed out to people on IRC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// What links begin with, without a slash at the end.
+    pub base_url: String,
+    /// Where Towline hands them out.
+    pub listen: SocketAddr,
+    /// Bytes of the largest file.
+    pub largest: u64,
+    /// How long links lead somewhere.
+    pub expire: History,
+    /// Requests that are answered at once.
+    pub parallel: usize,
+}
+
+impl Media {
+    /// The base URL's path, without a slash at its end.
+    pub fn prefix(&self) -> &str {
+        let behind_scheme = self.base_url.find("://").map_or(0, |at| at + 3);
+        self.base_url[behind_scheme..].find('/').map_or("", |at| &self.base_url[behind_scheme + at..])
+    }
+}
+
+/// How long something is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum History {
     /// For ever.

@@ -3,9 +3,9 @@
 //!
 //! Pure: text in, text out. It knows no rooms, no sessions and no clock.
 
+mod annotate;
 mod diff;
 mod edit;
-mod annotate;
 mod history;
 mod irc_codes;
 mod links;
@@ -19,8 +19,8 @@ mod secrets;
 mod split;
 mod typed;
 
-pub use edit::{Correction, EditStyle, Edited};
 pub use annotate::{Word, WordPlace};
+pub use edit::{Correction, EditStyle, Edited};
 pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc};
 pub use matrix::{IrcStyle, Names, Options, Spoilers, address, read_html};

@@ -14,6 +14,7 @@
 //! | [`irc`] | wire, session (sans-IO), connection, TLS | `names` |
 //! | [`matrix`] | client, application service, registration | `names` |
 //! | [`store`] | SQLite or PostgreSQL | `clock`, `names` |
+//! | [`web`] | the port for people on IRC: files and long texts | `clock` |
 //! | [`bridge`] | sessions, rooms, delivery: knows both sides | all above |
 //! | [`commands`] | the control language | `bridge`, `store`, `config`, `format`, `names` |
 //! | [`cli`] | the command line; puts everything together | all |
@@ -33,3 +34,4 @@ pub mod irc;
 pub mod matrix;
 pub mod names;
 pub mod store;
+pub mod web;

@@ -7,6 +7,7 @@ pub mod error;
 pub mod event;
 pub mod ghost_id;
 pub mod http;
+pub mod media;
 pub mod registration;
 pub mod server;
 

@@ -8,6 +8,7 @@
 
 mod homeserver;
 mod listener;
+mod media;
 
 use std::io::Write;
 
@@ -96,6 +97,7 @@ pub async fn check(
     findings.add("registration file", registration_file(&config))?;
     if !arguments.offline {
         homeserver::check(&config, &mut findings).await?;
+        findings.add("media links", media::check(&config).await?)?;
     }
     findings.finish()
 }

@@ -13,9 +13,10 @@ use super::CliError;
 use crate::bridge::{Bridge, Homeserver, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
-use crate::config::{Config, Database, LogFormat, secret};
+use crate::config::{Config, Database, LogFormat, Media, secret};
 use crate::matrix::{self, Client, ClientError};
 use crate::store::{OpenError, Store, StoreOptions};
+use crate::web;
 
 /// How long the bridge may take to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -91,6 +92,16 @@ async fn listen_for_ident(address: SocketAddr) -> Result<TcpListener, CliError> 
     })
 }
 
+/// Opens the port on which files and long texts are handed out.
+async fn listen_for_media(address: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        CliError::Unexpected(anyhow::anyhow!(
+            "can't listen on {address}: {error}. It is media.listen in the configuration; does another program listen \
+             there?"
+        ))
+    })
+}
+
 /// Opens the port on which the homeserver calls.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(address).await.map_err(|error| {
@@ -151,6 +162,10 @@ async fn serve_with(
     if let Some(address) = config.ident {
         ports.ident.push(listen_for_ident(address).await?);
     }
+    let web = match &config.media {
+        Some(media) => Some((listen_for_media(media.listen).await?, media.into())),
+        None => None,
+    };
     let http = matrix::http::client().map_err(anyhow::Error::from)?;
     let token = config.appservice.as_token.clone();
     let client = Client::new(http, &config.homeserver.url, token, &config.bot_id())
@@ -176,13 +191,32 @@ async fn serve_with(
     // Sessions first: a command that came before them would find none, or open one twice. Calls wait at the port.
     bridge.start().await.map_err(|error| CliError::Database(error.to_string()))?;
     let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));
+    let web = web.map(|(listener, options)| tokio::spawn(hand_out(listener, bridge.clone(), options)));
     tracing::info!(%address, "towline is running");
     bridge.ask_for_queue(&id);
     stop.await;
     tracing::info!("stopping");
     bridge.stop(FAREWELL).await;
     server.abort();
+    if let Some(web) = web {
+        web.abort();
+    }
     Ok(())
+}
+
+async fn hand_out(listener: TcpListener, bridge: Bridge, options: web::Options) {
+    let stopping = bridge.clone();
+    let stopping = async move { stopping.stopping().await };
+    if let Err(error) = web::serve(listener, Arc::new(bridge), options, stopping).await {
+        tracing::error!(%error, "the port for files and long texts is closed");
+    }
+}
+
+/// What the port for files may do.
+impl From<&Media> for web::Options {
+    fn from(media: &Media) -> Self {
+        Self { prefix: media.prefix().to_owned(), largest: media.largest, parallel: media.parallel }
+    }
 }
 
 async fn answer(listener: TcpListener, bridge: Bridge, hs_token: SecretString) {

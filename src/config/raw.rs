@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) networks: Option<BTreeMap<String, Network>>,
     pub(super) templates: Templates,
     pub(super) limits: Limits,
+    pub(super) media: Media,
     pub(super) ident: Ident,
     pub(super) log: Log,
 }
@@ -99,6 +100,17 @@ pub(super) struct Proxy {
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) password_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Media {
+    pub(super) base_url: Option<String>,
+    pub(super) listen: Option<String>,
+    pub(super) largest: Option<u64>,
+    /// Days; 0 for `keep`.
+    pub(super) expire: Option<u32>,
+    pub(super) parallel: Option<usize>,
 }
 
 #[derive(Deserialize)]

@@ -14,7 +14,7 @@ use super::schema::{self, Default};
 use super::secret::{self, Environment};
 use super::{
     AppService, Config, Database, History, Homeserver, Limits, Log, LogFormat, Permission, Permissions,
-    Templates, network, raw,
+    Templates, media, network, raw,
 };
 use crate::config::template::{Template, TemplateError};
 
@@ -59,6 +59,7 @@ pub(super) fn resolve(
             limits.history,
         ),
         limits,
+        media: media::resolve(&mut resolver, raw.media, appservice.listen),
         ident: resolver.ident(raw.ident),
         log: log(&raw.log),
         homeserver,
@@ -117,7 +118,7 @@ impl Resolver<'_> {
     }
 
     /// An address for HTTP, without the slash at its end.
-    fn url(&mut self, text: String, path: &str) -> String {
+    pub(super) fn url(&mut self, text: String, path: &str) -> String {
         if text.is_empty() {
             return text;
         }

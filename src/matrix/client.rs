@@ -4,6 +4,7 @@
 //!
 //! [specification]: https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
 
+mod media;
 mod timeline;
 
 use std::borrow::Cow;
@@ -30,6 +31,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::error::ClientError;
+pub use media::{Download, Downloading};
 pub use timeline::{FoundEvent, Page};
 
 /// How long to wait where a 429 does not say.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Module → the modules of ours that it may name.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("names", &[]),
     ("clock", &[]),
     ("failpoint", &[]),
@@ -12,9 +12,10 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("irc", &["names"]),
     ("matrix", &["names"]),
     ("store", &["clock", "names"]),
-    ("bridge", &["clock", "config", "format", "irc", "matrix", "names", "store"]),
+    ("web", &["clock"]),
+    ("bridge", &["clock", "config", "format", "irc", "matrix", "names", "store", "web"]),
     ("commands", &["bridge", "config", "format", "names", "store"]),
-    ("cli", &["bridge", "clock", "commands", "config", "format", "matrix", "names", "store"]),
+    ("cli", &["bridge", "clock", "commands", "config", "format", "matrix", "names", "store", "web"]),
 ];
 
 pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

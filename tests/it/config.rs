@@ -503,3 +503,45 @@ fn uncommented() -> String {
     };
     include_str!("../../config.example.yaml").lines().map(uncomment).collect()
 }
+
+#[rstest]
+#[case::a_host("https://irc.example.org/", "https://irc.example.org", "")]
+#[case::a_path("https://example.org/irc/files/", "https://example.org/irc/files", "/irc/files")]
+#[case::a_port("http://[2001:db8::1]:8080/x", "http://[2001:db8::1]:8080/x", "/x")]
+fn links_begin_with_the_base_url(#[case] url: &str, #[case] base_url: &str, #[case] prefix: &str) {
+    let media = parse(&plus(&format!("media: {{ base_url: \"{url}\" }}\n"))).unwrap().media.unwrap();
+    assert_eq!((media.base_url.as_str(), media.prefix()), (base_url, prefix));
+    assert_eq!(
+        (media.listen.to_string().as_str(), media.largest, media.parallel),
+        ("127.0.0.1:9010", 100 << 20, 16)
+    );
+    assert_eq!(media.expire, History::Keep);
+}
+
+#[rstest]
+#[case::no_scheme("base_url: irc.example.org", "media.base_url: it must be a URL")]
+#[case::another_scheme("base_url: \"ftp://x\"", "media.base_url: it must begin with http:// or https://")]
+#[case::a_query("base_url: \"https://x/?a\"", "media.base_url: it must end before any ? or #")]
+#[case::an_odd_path(
+    "base_url: \"https://x/(irc)\"",
+    "only letters, digits and / . - _ ~ may stand in its path"
+)]
+#[case::no_port(
+    "{ base_url: \"https://x\", listen: 127.0.0.1 }",
+    "media.listen: it must be an IP address and a port"
+)]
+#[case::any_port("listen: \"127.0.0.1:0\"", "media.listen: it must be an IP address and a port")]
+#[case::the_homeservers_port(
+    "{ base_url: \"https://x\", listen: \"127.0.0.1:9009\" }",
+    "it must differ from `appservice.listen`"
+)]
+fn a_base_url_that_nobody_can_open_is_told(#[case] media: &str, #[case] problem: &str) {
+    let media = media.trim_start_matches("{ ").trim_end_matches(" }");
+    let found = problems(&plus(&format!("media: {{ {media} }}\n")));
+    assert!(found.iter().any(|found| found.contains(problem)), "{found:?}");
+}
+
+#[test]
+fn without_a_base_url_there_are_no_links() {
+    assert_eq!(parse(&plus("media: { largest: 1MiB }\n")).unwrap().media, None);
+}

@@ -43,4 +43,5 @@ mod store;
 mod support;
 mod tags;
 mod translation;
+mod web;
 mod wishes;

@@ -172,7 +172,9 @@ impl Actor {
         message: &Message,
         original: &str,
     ) -> Result<Option<Speech>, StoreError> {
-        let Some(mut speech) = Speech::of(message, self.in_words_of_irc(place, message)) else { return Ok(None) };
+        let Some(mut speech) = Speech::of(message, self.in_words_of_irc(place, message)) else {
+            return Ok(None);
+        };
         // The message may be of the same turn.
         self.transmit().await?;
         match self.bridge.store.became(original, &self.lane).await? {

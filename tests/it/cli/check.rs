@@ -132,6 +132,7 @@ fn check_passes_where_all_is_well_and_takes_its_alias_away_again() {
     ];
     assert_eq!(names, expected, "{output}");
     assert!(output.contains("the homeserver reached this check"), "{output}");
+    assert!(output.contains("skipped  media links: there is no `media.base_url`"), "{output}");
     let requests = homeserver.requests();
     let alias = "v3/directory/room/%23irc_towline-probe:example.org";
     let after: Vec<&str> =
@@ -258,4 +259,35 @@ fn no_command_prints_a_token() {
             assert!(!format!("{output}{error}").contains(token.expose_secret()), "{command}");
         }
     }
+}
+
+#[rstest]
+#[case::straight("", "", 0, "ok       media links")]
+#[case::behind_a_path("/irc", "", 0, "ok       media links")]
+#[case::to_something_else(
+    "",
+    "the homeserver's",
+    10,
+    "does not lead to Towline: something else answers with 401"
+)]
+#[case::to_nothing("", "nobody's", 12, "it can't be reached")]
+fn check_opens_a_link_as_people_on_irc_would(
+    #[case] path: &str,
+    #[case] port_of: &str,
+    #[case] code: i32,
+    #[case] what: &str,
+) {
+    let (set, homeserver) = with_homeserver(Refusals::new(), |_| {});
+    let ours = free_port();
+    let port = match port_of {
+        "" => ours,
+        "nobody's" => free_port(),
+        _ => homeserver.address.port(),
+    };
+    let base_url = format!("base_url: \"http://127.0.0.1:{port}{path}\"");
+    set.edit("config.yaml", "#base_url: https://irc.example.org", &base_url);
+    set.edit("config.yaml", "#listen: 127.0.0.1:9010", &format!("listen: 127.0.0.1:{ours}"));
+    let (found, output, error) = set.run("check", &[]);
+    assert_eq!(found, code, "{output}{error}");
+    assert!(output.contains(what), "{output}");
 }

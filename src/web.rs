@@ -1,0 +1,193 @@
+//! The port for people on IRC: media that was said there, and texts that were too long, each behind a link that nobody
+//! can guess.
+//!
+//! It hands out what a [`Shelf`] holds and nothing else: no id of the homeserver's is ever taken from a request. It is
+//! open to everybody, so whatever comes is bounded (connections, downloads at once, bytes, time), nothing that is handed
+//! out can run in a browser, and no address and no homeserver's words leave it, not even into the log.
+//!
+//! Paths, behind whatever prefix the base URL has: `/m/{id}[/{name}]` for media, `/p/{id}` for a text's page and
+//! `/p/{id}/raw` for the text alone; with GET and HEAD.
+
+mod connections;
+mod download;
+mod headers;
+pub mod link;
+mod range;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use connections::Connections;
+use link::Wanted;
+pub use range::Part;
+
+/// How long a request waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A file that the homeserver has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    /// Where the homeserver has it, `mxc://…`.
+    pub source: String,
+    /// Its name, as its sender gave it.
+    pub name: String,
+    /// Its type, as its sender gave it; used where the homeserver gives none.
+    pub mimetype: Option<String>,
+}
+
+/// What a link leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found<T> {
+    /// This.
+    Here(T),
+    /// There was something.
+    Gone,
+    /// There never was anything.
+    Nothing,
+}
+
+/// Why a file can't be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The homeserver has it no longer, or not yet.
+    Missing,
+    /// The part that was asked for is beyond its end; how large it is, where that is known.
+    BeyondEnd(Option<u64>),
+    /// The homeserver can't be reached, or fails.
+    Unavailable,
+    /// It takes too long.
+    Timeout,
+}
+
+/// A file, or a part of it, on its way.
+pub struct Stream {
+    /// Which part it is, where the homeserver was asked for one and gives it.
+    pub part: Option<Part>,
+    /// How many bytes come, where that is known.
+    pub length: Option<u64>,
+    /// Its type, as the homeserver says.
+    pub mimetype: Option<String>,
+    /// The bytes.
+    pub bytes: BoxStream<'static, Result<Bytes, Failure>>,
+}
+
+/// Who has what links lead to.
+pub trait Shelf: Send + Sync + 'static {
+    /// The file with this id.
+    fn media(&self, id: &str) -> impl Future<Output = Result<Found<Media>, Failure>> + Send;
+    /// Begins to fetch a file; with `range` (the value of a `Range` header) a part of it, if the homeserver can.
+    fn fetch(
+        &self,
+        media: &Media,
+        range: Option<&str>,
+    ) -> impl Future<Output = Result<Stream, Failure>> + Send;
+}
+
+/// How much is handed out.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The base URL's path, without a slash at its end.
+    pub prefix: String,
+    /// Bytes of the largest file.
+    pub largest: u64,
+    /// Requests that are answered at once; others wait their turn.
+    pub parallel: usize,
+}
+
+struct Web<S> {
+    shelf: Arc<S>,
+    options: Options,
+    turns: Arc<Semaphore>,
+}
+
+/// Answers on an open port until `stopping` resolves; downloads that are under way then may end.
+pub async fn serve<S: Shelf>(
+    listener: TcpListener,
+    shelf: Arc<S>,
+    options: Options,
+    stopping: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(Connections::new(listener), router(shelf, options)).with_graceful_shutdown(stopping).await
+}
+
+/// The routes: one, since what stands before `/m/` depends on the base URL and on what the proxy before us leaves of it.
+pub fn router<S: Shelf>(shelf: Arc<S>, options: Options) -> Router {
+    let turns = Arc::new(Semaphore::new(options.parallel));
+    let web = Arc::new(Web { shelf, options, turns });
+    Router::new().fallback(answer::<S>).layer(CatchPanicLayer::new()).with_state(web)
+}
+
+async fn answer<S: Shelf>(State(web): State<Arc<Web<S>>>, request: Request) -> Response {
+    let Some(wanted) = link::read(request.uri().path(), &web.options.prefix) else {
+        return refusal(StatusCode::NOT_FOUND);
+    };
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let allowed = [(header::ALLOW, "GET, HEAD")];
+        return (allowed, refusal(StatusCode::METHOD_NOT_ALLOWED)).into_response();
+    }
+    let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, Arc::clone(&web.turns).acquire_owned()).await else {
+        let later = [(header::RETRY_AFTER, "30")];
+        return (later, refusal(StatusCode::SERVICE_UNAVAILABLE)).into_response();
+    };
+    match wanted {
+        Wanted::Media(id) => web.media(id, request.headers(), turn).await,
+    }
+}
+
+impl<S: Shelf> Web<S> {
+    async fn media(&self, id: &str, headers: &HeaderMap, turn: OwnedSemaphorePermit) -> Response {
+        match self.shelf.media(id).await {
+            Ok(Found::Here(media)) => self.download(id, &media, headers, turn).await,
+            Ok(Found::Gone) => refusal(StatusCode::GONE),
+            Ok(Found::Nothing) => refusal(StatusCode::NOT_FOUND),
+            Err(failure) => failed(failure),
+        }
+    }
+}
+
+/// Whether an answer has what every answer from here has.
+pub fn is_ours(answer: &HeaderMap) -> bool {
+    answer.get(header::CONTENT_SECURITY_POLICY).is_some_and(|policy| policy == headers::NOTHING_RUNS)
+}
+
+/// An answer without what was asked for, which says no more than that.
+fn refusal(status: StatusCode) -> Response {
+    let text = match status {
+        StatusCode::NOT_FOUND => "There is nothing here.\n",
+        StatusCode::GONE => "This was taken back, or is kept no longer.\n",
+        StatusCode::RANGE_NOT_SATISFIABLE => "It is not that long.\n",
+        StatusCode::METHOD_NOT_ALLOWED => "This can only be fetched.\n",
+        StatusCode::PAYLOAD_TOO_LARGE => "This is too large.\n",
+        _ => "This can't be had right now.\n",
+    };
+    let mut response = (status, Body::from(text)).into_response();
+    headers::protect(response.headers_mut(), headers::NOTHING_RUNS, headers::NEVER_STORE);
+    headers::set(response.headers_mut(), header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    response
+}
+
+fn failed(failure: Failure) -> Response {
+    match failure {
+        Failure::Missing => refusal(StatusCode::NOT_FOUND),
+        Failure::Timeout => refusal(StatusCode::GATEWAY_TIMEOUT),
+        Failure::Unavailable => refusal(StatusCode::BAD_GATEWAY),
+        Failure::BeyondEnd(size) => {
+            let mut response = refusal(StatusCode::RANGE_NOT_SATISFIABLE);
+            let all = size.map_or_else(|| "bytes */*".to_owned(), |size| format!("bytes */{size}"));
+            headers::set(response.headers_mut(), header::CONTENT_RANGE, &all);
+            response
+        }
+    }
+}

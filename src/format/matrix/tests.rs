@@ -287,7 +287,9 @@ proptest! {
     fn there_and_back_the_text_stays(line in "([a-zé日<>&\"' ]{1,8}|[\x02\x1d\x1f\x1e\x11\x0f]|\x03[0-9]{1,2}(,[0-9]{1,2})?){0,12}") {
         let rich = read_irc(&line);
         let Some(html) = rich.to_html() else { return Ok(()) };
-        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        prop_assert_eq!(words(&strip_irc(&codes(&html))), words(&rich.to_plain()));
+        let letters = |text: &str| text.split_whitespace().collect::<String>();
+        // A spoiler comes back with a word before it that says so.
+        let back = strip_irc(&codes(&html)).replace("[spoiler]", " ");
+        prop_assert_eq!(letters(&back), letters(&rich.to_plain()));
     }
 }

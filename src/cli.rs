@@ -12,13 +12,14 @@ pub mod registration;
 pub mod run;
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use self::exit::{CliError, Code};
-use crate::config::Config;
+use crate::config::{Config, Environment};
 use crate::matrix::registration::Flavour;
+use crate::store::settings::Setting;
 
 /// An IRC bouncer for Matrix.
 #[derive(Debug, Parser)]
@@ -86,8 +87,18 @@ impl Cli {
             }
             Command::Check(arguments) => check::check(&arguments, &environment, &mut output).await,
             Command::History(arguments) => history::history(&arguments, &environment, &mut output).await,
-            Command::Run(arguments) => run::run(Config::load(&arguments.config, &environment)?).await,
+            Command::Run(arguments) => run::run(load(&arguments.config, &environment)?).await,
         }?;
         output.flush().map_err(|error| CliError::Unexpected(error.into()))
     }
+}
+
+/// Reads a configuration, its settings included.
+fn load(file: &Path, environment: Environment<'_>) -> Result<Config, CliError> {
+    let config = Config::load(file, environment)?;
+    config.check_settings(|key, value| match Setting::find(key) {
+        Some(setting) => setting.read(value).map(drop).map_err(|unfit| format!("{unfit}")),
+        None => Err("there is no such setting".to_owned()),
+    })?;
+    Ok(config)
 }

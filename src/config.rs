@@ -67,6 +67,8 @@ pub struct Config {
     pub limits: Limits,
     /// Files and long texts for people on IRC; nothing where they get no links.
     pub media: Option<Media>,
+    /// What holds where people have chosen nothing else, by the names of settings, as it was written.
+    pub settings: BTreeMap<String, String>,
     /// Where to answer servers that ask whose connection it is.
     pub ident: Option<SocketAddr>,
     /// What it writes.
@@ -355,6 +357,25 @@ impl Config {
             .map_err(|_| read(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8")))?;
         load::parse(&text, &file, environment, tokens)
             .map_err(|problems| ConfigError::Invalid { file: path.to_owned(), problems })
+    }
+
+    /// Has whoever knows the settings look at theirs.
+    ///
+    /// # Errors
+    /// With every value that is refused, and why.
+    pub fn check_settings(
+        &self,
+        check: impl Fn(&str, &str) -> Result<(), String>,
+    ) -> Result<(), ConfigError> {
+        let refused = self.settings.iter().filter_map(|(key, value)| {
+            let message = check(key, value).err()?;
+            Some(Problem { path: format!("settings.{key}"), line: None, message })
+        });
+        let problems: Vec<Problem> = refused.collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigError::Invalid { file: self.file.clone(), problems })
     }
 
     /// The bot's Matrix id.

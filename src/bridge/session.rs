@@ -216,7 +216,7 @@ pub(super) async fn start(
     let buffers = Buffers::load(store, row.id).await?;
     let away_from = store.seen_at(row.id).await?;
     let learnt = Learnt::load(store, row.id).await?;
-    let manners = Manners::load(store, row.user, row.id).await?;
+    let manners = Manners::load(bridge, row.user, row.id).await?;
     let last_named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
     let last_named = last_named.map(|value| value.text().to_owned());
     let lane = format!("session/{}", row.id);

@@ -90,7 +90,7 @@ pub async fn check(
     output: &mut dyn Write,
 ) -> Result<(), CliError> {
     let mut findings = Findings { output, failed: 0, first: None };
-    let config = Config::load(&arguments.config.config, environment)?;
+    let config = super::load(&arguments.config.config, environment)?;
     let file = config.file.display().to_string();
     findings.add("configuration", Outcome::Ok(file))?;
     findings.add("key file", key_file(&config))?;

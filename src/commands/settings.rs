@@ -164,6 +164,7 @@ fn line_of(manners: &Manners, place: &Where, setting: &'static Setting) -> RichT
     let value = value.map_or_else(|| setting.default(), str::to_owned);
     let origin = match origin {
         Origin::BuiltIn => "built in",
+        Origin::Configured => "from this bridge's configuration",
         Origin::Set(scope) if scope == place.scope => "set here",
         Origin::Set(Scope::Session) => "set for the network",
         Origin::Set(_) => "set for all networks",
@@ -172,7 +173,7 @@ fn line_of(manners: &Manners, place: &Where, setting: &'static Setting) -> RichT
 }
 
 async fn manners_of(context: &Context<'_>, place: &Where) -> Result<Manners, Refusal> {
-    Ok(Manners::load(&context.bridge.store, context.call.user.id, place.session).await?)
+    Ok(Manners::load(context.bridge, context.call.user.id, place.session).await?)
 }
 
 /// The settings for `docs/commands.md`.

@@ -187,7 +187,7 @@ fn walk(key: &Key, value: Value, path: &str, report: &mut Report) -> Option<Valu
             report.add(path, "it is empty");
             return None;
         }
-        (Kind::Text | Kind::File, Value::String(text)) => Some(text.into()),
+        (Kind::Text | Kind::File | Kind::Setting, Value::String(text)) => Some(text.into()),
         (Kind::Boolean, Value::Bool(value)) => Some(value.into()),
         (
             Kind::Integer(least, most) | Kind::Duration(least, most) | Kind::Size(least, most),
@@ -198,6 +198,7 @@ fn walk(key: &Key, value: Value, path: &str, report: &mut Report) -> Option<Valu
         (Kind::Keep, Value::String(text)) if text == "keep" => Some(0.into()),
         (Kind::Keep, Value::Number(n)) => within(n.as_u64(), 1, MOST_DAYS),
         (Kind::Keep, Value::String(text)) => within(days(&text), 1, MOST_DAYS),
+        (Kind::Setting, Value::Number(n)) => Some(n.to_string().into()),
         (Kind::Choice(words), Value::String(text)) => words.contains(&text.as_str()).then(|| text.into()),
         _ => None,
     };

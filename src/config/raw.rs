@@ -21,6 +21,7 @@ pub(super) struct File {
     pub(super) presets: Option<bool>,
     pub(super) networks: Option<BTreeMap<String, Network>>,
     pub(super) templates: Templates,
+    pub(super) settings: Option<BTreeMap<String, String>>,
     pub(super) limits: Limits,
     pub(super) media: Media,
     pub(super) ident: Ident,

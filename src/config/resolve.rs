@@ -58,6 +58,7 @@ pub(super) fn resolve(
             &templates.nick,
             limits.history,
         ),
+        settings: raw.settings.unwrap_or_default(),
         limits,
         media: media::resolve(&mut resolver, raw.media, appservice.listen),
         ident: resolver.ident(raw.ident),

@@ -32,6 +32,8 @@ pub enum Kind {
     Size(u64, u64),
     /// `keep`, or a number of days.
     Keep,
+    /// A word or a whole number.
+    Setting,
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -53,6 +55,7 @@ impl Kind {
             }
             Self::Size(least, most) => format!("a size from {} to {}", size(least), size(most)),
             Self::Keep => "`keep` or a number of days, such as 90 or 90d".to_owned(),
+            Self::Setting => "a word or a number".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
         }
     }

@@ -55,6 +55,41 @@ async fn the_narrowest_place_decides_and_holds_over_a_restart() {
     assert!(!lines.iter().any(|line| line.contains("supper")), "{lines:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_configuration_says_holds_where_nobody_has_chosen() {
+    let world = World::builder().config("settings:\n  presence: hide\n").start().await;
+    let (alice, bob, [control, _, room]) = with_bob(&world).await;
+    away(&world, "lunch");
+    bob.say("alice", "on my phone");
+    world.homeserver.wait_message(&room, "on my phone").await;
+    alice.send_text(&control, "set presence");
+    let answer = "presence hide (from this bridge's configuration)";
+    world.homeserver.wait_event(&control, |event| event.body().starts_with(answer)).await;
+    alice.send_text(&control, "set presence show");
+    world.homeserver.wait_message(&control, "presence show for you, on all networks.").await;
+    away(&world, "supper");
+    world.homeserver.wait_event(&room, says("bob is away: supper")).await;
+    let lines = world.homeserver.timeline_lines(&room);
+    assert!(!lines.iter().any(|line| line.contains("lunch")), "{lines:?}");
+}
+
+#[rstest]
+#[case::no_setting("colour: red", "settings.colour: there is no such setting")]
+#[case::no_value("presence: maybe", "settings.presence: presence is show or hide, not maybe")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_in_the_configuration_that_is_none_keeps_the_bridge_from_starting(
+    #[case] line: &str,
+    #[case] message: &str,
+) {
+    let mut world = World::builder().without_bridge().await;
+    world.add_config(&format!("settings:\n  {line}\n"));
+    let file = world.config_file();
+    let binary = env!("CARGO_BIN_EXE_towline");
+    let run = std::process::Command::new(binary).args(["run", "--config"]).arg(file).output().unwrap();
+    let words = String::from_utf8(run.stderr).unwrap();
+    assert!(words.contains(message) && run.status.code() == Some(10), "{:?}: {words}", run.status);
+}
+
 #[rstest]
 #[case::all("set", "Settings for fake\n")]
 #[case::one("set presence", "presence show (built in)")]

@@ -1,13 +1,14 @@
 //! What the user has chosen with `set`, and what holds in a buffer by it: what was chosen for the buffer, else for the
-//! session, else for the user, else what is built in.
+//! session, else for the user, else what the configuration says, else what is built in.
 
 use std::collections::HashMap;
 
+use super::super::Bridge;
 use super::super::outcome::Outcome;
 use super::Actor;
 use crate::format::{EditStyle, IrcStyle, RichText, Spoilers};
+use crate::store::StoreError;
 use crate::store::settings::{self, Scope, Setting};
-use crate::store::{Store, StoreError};
 
 /// Whether a conversation says how it is with its other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,8 @@ impl Choice for EditStyle {
 pub enum Origin {
     /// Nobody has said anything else.
     BuiltIn,
+    /// The configuration says so.
+    Configured,
     /// It was set there.
     Set(Scope),
 }
@@ -90,13 +93,20 @@ pub struct Manners {
     user: i64,
     session: i64,
     chosen: HashMap<&'static str, Vec<(Scope, i64, String)>>,
+    configured: HashMap<&'static str, String>,
 }
 
 impl Manners {
     /// Reads what holds for a user, in a session of theirs, and in its buffers.
-    pub async fn load(store: &Store, user: i64, session: i64) -> Result<Self, StoreError> {
-        let mut manners = Self { user, session, ..Self::default() };
-        for chosen in store.chosen(user, session).await? {
+    pub async fn load(bridge: &Bridge, user: i64, session: i64) -> Result<Self, StoreError> {
+        let configured = bridge.config.settings.iter();
+        // Checked when it was read.
+        let configured = configured.filter_map(|(key, value)| {
+            let setting = Setting::find(key)?;
+            Some((setting.key, setting.read(value).ok()?))
+        });
+        let mut manners = Self { user, session, configured: configured.collect(), ..Self::default() };
+        for chosen in bridge.store.chosen(user, session).await? {
             let known = manners.chosen.entry(chosen.setting.key).or_default();
             known.push((chosen.scope, chosen.id, chosen.value));
         }
@@ -115,7 +125,11 @@ impl Manners {
             .into_iter()
             .flatten()
             .find_map(|(scope, id)| chosen.iter().find(|(known, of, _)| (*known, *of) == (scope, id)));
-        found.map_or((None, Origin::BuiltIn), |(scope, _, value)| (Some(value), Origin::Set(*scope)))
+        match (found, self.configured.get(setting.key)) {
+            (Some((scope, _, value)), _) => (Some(value), Origin::Set(*scope)),
+            (None, Some(value)) => (Some(value), Origin::Configured),
+            (None, None) => (None, Origin::BuiltIn),
+        }
     }
 
     /// What holds in a buffer.
@@ -129,7 +143,7 @@ impl Manners {
 impl Actor {
     /// Reads what the user has chosen anew.
     pub(super) async fn learn_manners(&mut self) -> Outcome {
-        self.manners = Manners::load(&self.bridge.store, self.row.user, self.row.id).await?;
+        self.manners = Manners::load(&self.bridge, self.row.user, self.row.id).await?;
         Ok(RichText::new())
     }
 }

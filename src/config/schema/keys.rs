@@ -307,6 +307,14 @@ pub const KEYS: &[Key] = &[
         Default::Is("\"{localpart}\""),
         "The nick that a person starts with, where they chose none. `{localpart}` of their Matrix id.",
     ),
+    key(
+        "settings",
+        Kind::Named,
+        Default::Note("what is built in"),
+        "What people's settings are where they have chosen nothing else: names and values as in `docs/commands.md`, \
+         under Settings.",
+    ),
+    key("settings.*", Kind::Setting, Default::Required, "A setting's value."),
     section("limits", "How much Towline takes on."),
     key(
         "limits.inbox_body",

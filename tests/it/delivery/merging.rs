@@ -122,5 +122,6 @@ async fn an_event_of_several_lines_mentions_whom_any_of_them_does() {
     talk.world.homeserver.faults().clear();
     let event = talk.world.homeserver.wait_message(&talk.room, "one\nalice: two\nthree").await;
     assert_eq!(event.content["m.mentions"], json!({ "user_ids": ["@alice:test.local"] }));
-    assert_eq!(event.content["formatted_body"], Value::Null);
+    let html = "one<br><a href=\"https://matrix.to/#/@alice:test.local\">alice</a>: two<br>three";
+    assert_eq!(event.content["formatted_body"], html);
 }

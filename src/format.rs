@@ -23,7 +23,7 @@ pub use annotate::{Word, WordPlace};
 pub use edit::{Correction, EditStyle, Edited};
 pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc};
-pub use matrix::{IrcStyle, Names, Options, Spoilers, address, read_html};
+pub use matrix::{IrcStyle, Names, Options, Spoilers, read_matrix};
 pub use neutral::neutral;
 pub use paragraphs::{cut, paragraphs};
 pub use quote::{Answered, quote};

@@ -21,12 +21,12 @@ mod tree;
 
 use std::borrow::Cow;
 
+use self::address::address;
 use self::lines::Lines;
 use self::render::Renderer;
 use self::tree::Tree;
 use super::look::Look;
-
-pub use address::address;
+use super::neutral::neutral;
 
 /// No event is larger.
 const MOST_HTML: usize = 64 * 1024;
@@ -77,10 +77,36 @@ pub trait Names {
     fn nick(&self, user_id: &str) -> Option<Cow<'_, str>>;
     /// The channel that a room shows, by its alias or id.
     fn channel(&self, room: &str) -> Option<Cow<'_, str>>;
+    /// What Matrix shows as the name of somebody who has this nick.
+    fn display_name(&self, nick: &str) -> String;
+}
+
+/// What a message says: by its HTML where that can be read, else by its plain body. `mentions` are the ids of those
+/// whom it mentions.
+pub fn read_matrix(
+    body: &str,
+    html: Option<&str>,
+    mentions: &[String],
+    options: Options,
+    names: &dyn Names,
+) -> String {
+    html.and_then(|html| read_html(html, options, names))
+        .unwrap_or_else(|| read_body(body, mentions, options, names))
+}
+
+/// What a plain body says. Where it begins with the name of the only one whom it mentions, it addresses them.
+fn read_body(body: &str, mentions: &[String], options: Options, names: &dyn Names) -> String {
+    let body = neutral(body);
+    let mentioned = mentions.first().filter(|_| mentions.len() == 1 && options.addresses);
+    let addressed = mentioned.and_then(|user_id| {
+        let nick = names.nick(user_id)?;
+        address(&body, &[&nick, &names.display_name(&nick), user_id], &nick)
+    });
+    addressed.unwrap_or(body)
 }
 
 /// What HTML says; nothing where it is too large, too deep, broken, or says nothing that IRC can show.
-pub fn read_html(html: &str, options: Options, names: &dyn Names) -> Option<String> {
+fn read_html(html: &str, options: Options, names: &dyn Names) -> Option<String> {
     if html.len() > MOST_HTML {
         return None;
     }

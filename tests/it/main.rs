@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod config;
 mod conversation;
+mod corpus;
 mod crash;
 mod delivery;
 mod edits;

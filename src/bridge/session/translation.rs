@@ -20,15 +20,13 @@ impl Actor {
         if self.is_service(&row.name) {
             return format::neutral(&message.body);
         }
-        let people = People { actor: self, place };
         let options = Options {
             style: self.manners.choice(row.id),
             spoilers: self.manners.choice(row.id),
             addresses: Kind::of(message) != Some(Kind::Action),
         };
-        let html = message.html.as_deref();
-        html.and_then(|html| format::read_html(html, options, &people))
-            .unwrap_or_else(|| people.plain(message, options.addresses))
+        let (html, people) = (message.html.as_deref(), People { actor: self, place });
+        format::read_matrix(&message.body, html, &message.mentions, options, &people)
     }
 }
 
@@ -39,18 +37,6 @@ struct People<'a> {
 }
 
 impl People<'_> {
-    /// The plain body. Where it begins with the name of the only one whom it mentions, it addresses them.
-    fn plain(&self, message: &Message, addresses: bool) -> String {
-        let body = format::neutral(&message.body);
-        let [mentioned] = message.mentions.as_slice() else { return body };
-        let nick = self.nick(mentioned).filter(|_| addresses);
-        let Some(nick) = nick else { return body };
-        let actor = self.actor;
-        let fields = [("nick", nick.as_ref()), ("network", actor.row.network.as_str())];
-        let shown = actor.bridge.config.templates.ghost_displayname.render(&fields);
-        format::address(&body, &[&nick, &shown, mentioned], &nick).unwrap_or(body)
-    }
-
     /// A nick as its owner writes it, as far as that is known.
     fn spelled(&self, nick: &str) -> String {
         let row = &self.actor.buffers.get(self.place).row;
@@ -91,5 +77,10 @@ impl Names for People<'_> {
         }
         let place = actor.buffers.find(&channel)?;
         Some(actor.buffers.get(place).row.name.as_str().into())
+    }
+
+    fn display_name(&self, nick: &str) -> String {
+        let fields = [("nick", nick), ("network", self.actor.row.network.as_str())];
+        self.actor.bridge.config.templates.ghost_displayname.render(&fields)
     }
 }

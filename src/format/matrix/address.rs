@@ -2,7 +2,7 @@
 
 /// A text that begins with one of somebody's names, as they are addressed on IRC: `nick: text`; nothing where it begins
 /// with none, or where nothing parts the name from what follows.
-pub fn address(text: &str, names: &[&str], nick: &str) -> Option<String> {
+pub(super) fn address(text: &str, names: &[&str], nick: &str) -> Option<String> {
     // The longest, since one may begin another.
     let mut names: Vec<&&str> = names.iter().filter(|name| !name.is_empty()).collect();
     names.sort_unstable_by_key(|name| std::cmp::Reverse(name.len()));

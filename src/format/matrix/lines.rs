@@ -110,10 +110,13 @@ impl Lines {
     }
 
     fn push(&mut self, text: &str) {
-        if !text.is_empty() && !self.is_overfull() {
-            self.begin(text);
-            self.out.push_str(text);
+        // Nothing but spaces, of whatever kind, begins no line: editors mark empty ones so.
+        let begins_line = !self.on_line || self.breaks > 0;
+        if text.is_empty() || self.is_overfull() || (begins_line && text.trim().is_empty()) {
+            return;
         }
+        self.begin(text);
+        self.out.push_str(text);
     }
 
     /// A space, if anything comes before and after it on its line.

@@ -83,6 +83,7 @@ impl Renderer<'_, '_> {
                 self.lines.space();
             }
             Tag::Section | Tag::Other => self.children(id, look),
+            Tag::Input => self.checkbox(attributes, look),
             Tag::Dropped | Tag::Void => {}
         }
     }
@@ -157,8 +158,21 @@ impl Renderer<'_, '_> {
     fn image(&mut self, attributes: Attributes<'_>, look: Look) {
         let names = ["alt", "title"].into_iter().filter_map(|name| attributes.get(name));
         let name = names.into_iter().find(|name| !name.trim().is_empty());
+        let name = name.as_deref().map_or("[image]", str::trim);
         self.lines.look(look);
-        self.lines.text(name.as_deref().unwrap_or("[image]"));
+        let is_word = name.is_ascii() && !name.starts_with(':');
+        if is_word && attributes.get("data-mx-emoticon").is_some() {
+            return self.lines.text(&format!(":{name}:"));
+        }
+        self.lines.text(name);
+    }
+
+    /// An item of a list of what is to be done.
+    fn checkbox(&mut self, attributes: Attributes<'_>, look: Look) {
+        if attributes.get("type").is_some_and(|kind| kind.eq_ignore_ascii_case("checkbox")) {
+            self.write(if attributes.get("checked").is_some() { "[x]" } else { "[ ]" }, look);
+            self.lines.space();
+        }
     }
 
     fn link(&mut self, id: Id, attributes: Attributes<'_>, look: Look) {
@@ -185,7 +199,9 @@ impl Renderer<'_, '_> {
                 let text = self.text_of(id);
                 let text = text.trim();
                 if text.is_empty() || says_address(text, &address) {
-                    return self.write(&address, look);
+                    // Nobody writes the scheme of what is not looked at in a browser.
+                    let bare = ["mailto:", "tel:"].iter().find_map(|scheme| address.strip_prefix(scheme));
+                    return self.write(bare.unwrap_or(&address), look);
                 }
                 self.children(id, look);
                 self.lines.look(look);

@@ -19,6 +19,10 @@ impl Names for Known {
     fn channel(&self, room: &str) -> Option<Cow<'_, str>> {
         (room == "#irc_rust:x.example" || room == "!r:x.example").then_some("#rust".into())
     }
+
+    fn display_name(&self, nick: &str) -> String {
+        format!("{nick} (IRC)")
+    }
 }
 
 fn written(html: &str, options: Options) -> String {
@@ -46,6 +50,7 @@ fn codes(html: &str) -> String {
 #[case::a_look_over_lines("<b>a<br>b</b>c", "\x02a\n\x02b\x0fc")]
 #[case::paragraphs("<p>a</p>\n<p>b</p>", "a\n\nb")]
 #[case::divisions("<div>a</div><div>b</div>c", "a\nb\nc")]
+#[case::a_paragraph_of_a_space("<p>a</p><p>&nbsp;</p><p>b</p>", "a\n\nb")]
 #[case::a_heading("<h1>a</h1><p>b</p>", "\x02a\nb")]
 #[case::a_rule("<p>a</p><hr><p>b</p>", "a\n---\nb")]
 #[case::raised("x<sup>2</sup> a<sub>n+1</sub> 1<sup>st</sup>", "x^2 a_(n+1) 1^(st)")]
@@ -72,6 +77,10 @@ fn elements_have_their_codes(#[case] html: &str, #[case] text: &str) {
 #[case::a_list_in_no_item("<ul><li>a</li><ul><li>b</li></ul></ul>", "- a\n  - b")]
 #[case::a_quotation_in_an_item("<ul><li><blockquote>a<br>b</blockquote></ul>", "- > a\n  > b")]
 #[case::an_empty_item("<ul><li></li><li>a</li></ul>", "- a")]
+#[case::what_is_to_be_done(
+    "<ul><li><input type=\"checkbox\"/>a<li><input type=\"checkbox\" checked=\"\">b</ul>",
+    "- [ ] a\n- [x] b"
+)]
 #[case::items_in_no_list("<li>a</li><li>b</li>", "- a\n- b")]
 #[case::code(
     "a<pre><code class=\"language-rust\">fn x() {\n    y();\n\n\tz\n}\n</code></pre>b",
@@ -114,6 +123,7 @@ fn colours_are_of_the_palette(#[case] html: &str, #[case] text: &str) {
 #[case::a_link("<a href=\"https://x.example/a\">b <i>c</i></a>!", "b \x1dc\x0f (https://x.example/a)!")]
 #[case::that_says_itself("<a href=\"https://x.example/a\">https://x.example/a</a>", "https://x.example/a")]
 #[case::that_says_nearly_itself("<a href=\"https://x.example/\">x.example</a>", "https://x.example/")]
+#[case::mail("<a href=\"mailto:a@x.example\">a@x.example</a>", "a@x.example")]
 #[case::without_text("<a href=\"https://x.example/\"></a>", "https://x.example/")]
 #[case::with_an_image("<a href=\"https://x.example/\"><img alt=\"b\"></a>", "b (https://x.example/)")]
 #[case::that_leads_nowhere("<a href=\"javascript:x\">a</a> <a>b</a>", "a b")]
@@ -121,6 +131,8 @@ fn colours_are_of_the_palette(#[case] html: &str, #[case] text: &str) {
 #[case::an_image("<img src=\"mxc://x/y\" alt=\"a\" title=\"b\">", "a")]
 #[case::an_images_title("<img src=\"mxc://x/y\" title=\"b\">", "b")]
 #[case::an_emoji("<img data-mx-emoticon src=\"mxc://x/y\" alt=\":cat:\" height=\"32\">", ":cat:")]
+#[case::an_emoji_without_colons("<img data-mx-emoticon src=\"mxc://x/y\" alt=\"cat\">", ":cat:")]
+#[case::an_emoji_as_such("<img data-mx-emoticon src=\"mxc://x/y\" alt=\"🐈\">", "🐈")]
 #[case::an_image_of_nothing("<img src=\"mxc://x/y\">", "[image]")]
 #[case::a_user("hi <a href=\"https://matrix.to/#/@alice:x.example\">Alice A</a>!", "hi al!")]
 #[case::a_users_uri("hi <a href=\"matrix:u/alice:x.example\">Alice A</a>", "hi al")]
@@ -221,6 +233,27 @@ fn what_was_said_brings_in_no_codes(#[case] html: &str, #[case] text: &str) {
 #[case::too_much_comes_of_it(&("<ol start=999999999><li>".repeat(8) + &"<br>a".repeat(12_700)))]
 fn what_is_not_sane_is_not_read(#[case] html: &str) {
     assert!(read_html(html, Options::default(), &Known).is_none());
+}
+
+#[rstest]
+#[case::html("body", Some("<b>html</b>"), "\x02html")]
+#[case::no_html("body", None, "body")]
+#[case::broken_html("bo\x02dy\r\n\u{202e}x", Some("<b"), "body\nx")]
+#[case::of_one_by_nick("al hi", None, "al: hi")]
+#[case::of_one_by_name("al (IRC): hi", None, "al: hi")]
+#[case::of_one_by_id("@alice:x.example hi", None, "al: hi")]
+#[case::of_one_elsewhere("hi al", None, "hi al")]
+fn a_message_is_read_by_its_html_or_its_body(
+    #[case] body: &str,
+    #[case] html: Option<&str>,
+    #[case] text: &str,
+) {
+    let mentions = ["@alice:x.example".to_owned()];
+    assert_eq!(read_matrix(body, html, &mentions, Options::default(), &Known), text);
+    let unaddressed = Options { addresses: false, ..Options::default() };
+    assert!(!read_matrix(body, html, &mentions, unaddressed, &Known).contains("al: "));
+    let two = ["@alice:x.example".to_owned(), "@bob:x.example".to_owned()];
+    assert!(!read_matrix(body, html, &two, Options::default(), &Known).contains("al: "));
 }
 
 /// What is large and may be slow or deep.

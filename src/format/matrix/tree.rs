@@ -44,6 +44,8 @@ pub(super) enum Tag {
     Summary,
     /// What is not part of what was said: a reply's fallback, scripts.
     Dropped,
+    /// What can be ticked off, if that is what it is.
+    Input,
     /// What has no content and no meaning here.
     Void,
     /// Only its content counts.
@@ -84,9 +86,8 @@ impl Tag {
             "details" => Self::Details,
             "summary" => Self::Summary,
             "mx-reply" | "script" | "style" | "title" | "template" => Self::Dropped,
-            "input" | "wbr" | "col" | "link" | "meta" | "area" | "base" | "embed" | "source" | "track" => {
-                Self::Void
-            }
+            "input" => Self::Input,
+            "wbr" | "col" | "link" | "meta" | "area" | "base" | "embed" | "source" | "track" => Self::Void,
             _ if name.bytes().any(|byte| byte.is_ascii_uppercase()) => {
                 Self::named(&name.to_ascii_lowercase())
             }
@@ -95,7 +96,7 @@ impl Tag {
     }
 
     fn has_no_content(self) -> bool {
-        matches!(self, Self::Break | Self::Rule | Self::Image | Self::Void)
+        matches!(self, Self::Break | Self::Rule | Self::Image | Self::Input | Self::Void)
     }
 
     /// Whether a paragraph ends where this begins.

@@ -8,6 +8,7 @@
 //! - a burst: many lines at once, until the last is in the room; CPU time from `/proc/PID/stat`;
 //! - a start: from the start of the process until the IRC server has registered its user;
 //! - history: see `history`; with `--history`, nothing else;
+//! - translation, either way: see `translation`; with `--translation`, nothing else;
 //! - beside them one `fdatasync` in the database's folder, since durability costs one or two on the way of a line.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says where and stops")]
 #![expect(clippy::print_stdout, reason = "the figures are what this is for")]
@@ -25,6 +26,7 @@ mod it {
 mod history;
 mod process;
 mod report;
+mod translation;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -72,15 +74,32 @@ async fn main() {
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let plan = if has("--quick") { QUICK } else { FULL };
     let directory = tempfile::TempDir::with_prefix("towline-bench-").unwrap();
+    if has("--translation") {
+        let translation = translation::measure();
+        let figures = if has("--json") {
+            format!(
+                "{}
+",
+                translation.json()
+            )
+        } else {
+            translation.table()
+        };
+        return print!("{figures}");
+    }
     let only_history = has("--history");
     let mut report = if only_history { Report::default() } else { measure(&plan, directory.path()).await };
     let database = TestDatabase::new().await;
     report.history = history::measure(&database.url(), plan.history, plan.searches).await;
+    let translation = if only_history { None } else { Some(translation::measure()) };
     if has("--json") {
-        return println!("{}", report.json());
+        let mut figures = report.json();
+        figures["translation"] =
+            translation.map_or(serde_json::Value::Null, |translation| translation.json());
+        return println!("{figures}");
     }
-    if !only_history {
-        print!("{}", report.table());
+    if let Some(translation) = translation {
+        print!("{}{}", report.table(), translation.table());
     }
     print!("{}", report.history_table());
 }

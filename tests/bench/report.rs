@@ -36,11 +36,11 @@ impl Spread {
     }
 }
 
-fn row(name: &str, figures: &str, target: &str) -> String {
+pub(crate) fn row(name: &str, figures: &str, target: &str) -> String {
     format!("{name:<36} {figures:<50} {target}\n")
 }
 
-fn at_most(target: &str) -> String {
+pub(crate) fn at_most(target: &str) -> String {
     if target.is_empty() { String::new() } else { format!("≤ {target}") }
 }
 

@@ -62,7 +62,12 @@ impl Renderer<'_, '_> {
             }
             Tag::Division | Tag::Details | Tag::Caption | Tag::Row => self.block(id, look),
             Tag::Summary => self.block(id, Look { bold: true, ..look }),
-            Tag::Heading(level) => self.heading(id, level, look),
+            Tag::Heading1 => self.heading(id, "#", look),
+            Tag::Heading2 => self.heading(id, "##", look),
+            Tag::Heading3 => self.heading(id, "###", look),
+            Tag::Heading4 => self.heading(id, "####", look),
+            Tag::Heading5 => self.heading(id, "#####", look),
+            Tag::Heading6 => self.heading(id, "######", look),
             Tag::Quote => {
                 self.lines.indent(None, "> ".to_owned());
                 self.children(id, look);
@@ -99,10 +104,10 @@ impl Renderer<'_, '_> {
         self.lines.line();
     }
 
-    fn heading(&mut self, id: Id, level: u8, look: Look) {
+    fn heading(&mut self, id: Id, sign: &str, look: Look) {
         self.lines.line();
         let look = if self.lines.style() == IrcStyle::Markdown {
-            self.write(&"#".repeat(level.into()), look);
+            self.write(sign, look);
             self.lines.space();
             look
         } else {

@@ -13,6 +13,7 @@ pub(super) const DEEPEST: usize = 100;
 
 /// The elements that mean something; what has the same meaning has the same tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Tag {
     Bold,
     Italic,
@@ -29,7 +30,12 @@ pub(super) enum Tag {
     Division,
     Quote,
     Preformatted,
-    Heading(u8),
+    Heading1,
+    Heading2,
+    Heading3,
+    Heading4,
+    Heading5,
+    Heading6,
     Rule,
     Unordered,
     Ordered,
@@ -72,7 +78,12 @@ impl Tag {
             }
             "blockquote" => Self::Quote,
             "pre" => Self::Preformatted,
-            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => Self::Heading(name.as_bytes()[1] - b'0'),
+            "h1" => Self::Heading1,
+            "h2" => Self::Heading2,
+            "h3" => Self::Heading3,
+            "h4" => Self::Heading4,
+            "h5" => Self::Heading5,
+            "h6" => Self::Heading6,
             "hr" => Self::Rule,
             "ul" | "menu" => Self::Unordered,
             "ol" => Self::Ordered,
@@ -99,49 +110,52 @@ impl Tag {
         matches!(self, Self::Break | Self::Rule | Self::Image | Self::Input | Self::Void)
     }
 
-    /// Whether a paragraph ends where this begins.
-    fn ends_paragraph(self) -> bool {
-        matches!(
-            self,
-            Self::Paragraph
-                | Self::Division
-                | Self::Quote
-                | Self::Preformatted
-                | Self::Heading(_)
-                | Self::Rule
-                | Self::Unordered
-                | Self::Ordered
-                | Self::Item
-                | Self::Table
-                | Self::Details
-                | Self::Summary
-        )
+    fn set(self) -> Tags {
+        1 << self as u8
     }
 
-    /// Whether an element that was not ended ends where this one begins.
-    fn ends(self, open: Self) -> bool {
-        match open {
-            Self::Paragraph => self.ends_paragraph(),
-            Self::Cell | Self::HeadCell => {
-                matches!(self, Self::Cell | Self::HeadCell | Self::Row | Self::Section)
-            }
-            Self::Row => matches!(self, Self::Row | Self::Section),
-            Self::Section | Self::Caption => matches!(self, Self::Section | Self::Row),
-            Self::Item => self == Self::Item,
-            Self::Link => self == Self::Link,
-            _ => false,
+    /// Which elements that were not ended end where this one begins.
+    fn ends(self) -> Tags {
+        let cells = Self::Cell.set() | Self::HeadCell.set();
+        match self {
+            Self::Paragraph
+            | Self::Division
+            | Self::Quote
+            | Self::Preformatted
+            | Self::Heading1
+            | Self::Heading2
+            | Self::Heading3
+            | Self::Heading4
+            | Self::Heading5
+            | Self::Heading6
+            | Self::Rule
+            | Self::Unordered
+            | Self::Ordered
+            | Self::Table
+            | Self::Details
+            | Self::Summary => Self::Paragraph.set(),
+            Self::Item => Self::Paragraph.set() | Self::Item.set(),
+            Self::Link => Self::Link.set(),
+            Self::Cell | Self::HeadCell => cells,
+            Self::Row => cells | Self::Row.set() | Self::Caption.set(),
+            Self::Section => cells | Self::Row.set() | Self::Caption.set() | Self::Section.set(),
+            _ => 0,
         }
     }
 
-    /// Whether this, being open, keeps one that begins inside from ending what is outside.
-    fn shields_from(self, inner: Self) -> bool {
-        match inner {
-            Self::Item => matches!(self, Self::Unordered | Self::Ordered | Self::Cell | Self::HeadCell),
-            Self::Cell | Self::HeadCell | Self::Row | Self::Section => self == Self::Table,
-            _ => matches!(self, Self::Table | Self::Cell | Self::HeadCell),
+    /// Which elements, being open, keep this one from ending what is outside of them. Tables do so in any case.
+    fn shielded_by(self) -> Tags {
+        let cells = Self::Cell.set() | Self::HeadCell.set();
+        match self {
+            Self::Item => cells | Self::Unordered.set() | Self::Ordered.set(),
+            Self::Cell | Self::HeadCell | Self::Row | Self::Section => 0,
+            _ => cells,
         }
     }
 }
+
+/// Several tags, a bit for each.
+type Tags = u64;
 
 /// What a node is.
 #[derive(Debug, Clone, Copy)]
@@ -186,7 +200,7 @@ impl<'h> Tree<'h> {
     pub(super) fn read(html: &'h str) -> Result<Self, Unreadable> {
         let root = Kind::Element(Tag::Other, Attributes::default());
         let mut tree = Self { nodes: vec![Node { kind: root, first: 0, next: 0 }] };
-        let mut open = vec![Open { id: 0, tag: Tag::Other, last: 0 }];
+        let mut open = vec![Open { id: 0, tag: Tag::Other, inside: 0, last: 0 }];
         let mut tokens = Tokens::new(html);
         while let Some(token) = tokens.next()? {
             match token {
@@ -199,7 +213,9 @@ impl<'h> Tree<'h> {
                         if open.len() > DEEPEST {
                             return Err(Unreadable::TooDeep);
                         }
-                        open.push(Open { id, tag, last: 0 });
+                        let outer = open.last().map_or(0, |open| open.inside);
+                        let inside = if tag == Tag::Table { tag.set() } else { outer | tag.set() };
+                        open.push(Open { id, tag, inside, last: 0 });
                     }
                 }
                 Token::End(name) => end(&mut open, Tag::named(name)),
@@ -239,16 +255,23 @@ impl<'h> Tree<'h> {
 struct Open {
     id: u32,
     tag: Tag,
+    /// Its tag and those of what it is in, as far as its table: nobody looks for others further out, so that many
+    /// tags in many levels cost no more than they are.
+    inside: Tags,
     last: u32,
 }
 
 /// Ends what ends by the beginning of another.
 fn end_before(open: &mut Vec<Open>, tag: Tag) {
+    let (ends, shields) = (tag.ends(), tag.shielded_by());
     let mut ended = None;
-    for (place, Open { tag: outer, .. }) in open.iter().enumerate().skip(1).rev() {
-        if tag.ends(*outer) {
+    for (place, outer) in open.iter().enumerate().skip(1).rev() {
+        if outer.inside & ends == 0 {
+            break;
+        }
+        if outer.tag.set() & ends != 0 {
             ended = Some(place);
-        } else if outer.shields_from(tag) {
+        } else if outer.tag.set() & shields != 0 {
             break;
         }
     }
@@ -259,14 +282,9 @@ fn end_before(open: &mut Vec<Open>, tag: Tag) {
 
 /// Ends the innermost of this tag with all that is in it; of nothing, nothing.
 fn end(open: &mut Vec<Open>, tag: Tag) {
-    for place in (1..open.len()).rev() {
-        let outer = open[place].tag;
-        if outer == tag {
-            return open.truncate(place);
-        }
-        if outer == Tag::Table {
-            return;
-        }
+    let is_open = open.last().is_some_and(|open| open.inside & tag.set() != 0);
+    if let Some(place) = open.iter().rposition(|open| open.tag == tag).filter(|place| is_open && *place > 0) {
+        open.truncate(place);
     }
 }
 

@@ -39,14 +39,30 @@ pub(super) fn addresses(text: &str, before: Option<char>) -> Vec<Address> {
         if colon < from || found.len() >= MOST {
             continue;
         }
-        let Some(address) = address_at(text, from, colon, before) else { continue };
-        from = address.range.end;
-        found.push(address);
+        match address_at(text, from, colon, before) {
+            Some(Ok(address)) => {
+                from = address.range.end;
+                found.push(address);
+            }
+            // What begins within it would be looked at to the same end, again and again.
+            Some(Err(TooLong { end })) => from = end,
+            None => {}
+        }
     }
     found
 }
 
-fn address_at(text: &str, from: usize, colon: usize, before: Option<char>) -> Option<Address> {
+/// What would be an address if it were shorter.
+struct TooLong {
+    end: usize,
+}
+
+fn address_at(
+    text: &str,
+    from: usize,
+    colon: usize,
+    before: Option<char>,
+) -> Option<Result<Address, TooLong>> {
     let name_length = text.as_bytes()[from..colon]
         .iter()
         .rev()
@@ -62,14 +78,21 @@ fn address_at(text: &str, from: usize, colon: usize, before: Option<char>) -> Op
     }
     let rest = text[colon + 1..].strip_prefix(follows)?;
     let rest_at = text.len() - rest.len();
+    // Before its end is looked for, which may be far away: what is none must not cost as much as one.
+    if !is_whole(&scheme, &rest[..rest.floor_char_boundary(LONGEST)]) {
+        return None;
+    }
     let end = rest.find(ends_address).unwrap_or(rest.len());
     let rest = without_sentence(&rest[..end]);
-    if !is_whole(&scheme, rest) || name_length + rest.len() > LONGEST {
+    if name_length + rest.len() > LONGEST {
+        return Some(Err(TooLong { end: rest_at + end }));
+    }
+    if !is_whole(&scheme, rest) {
         return None;
     }
     let range = start..rest_at + rest.len();
     let href = format!("{scheme}{}", &text[colon..range.end]);
-    Some(Address { range, href })
+    Some(Ok(Address { range, href }))
 }
 
 fn ends_address(character: char) -> bool {
@@ -178,6 +201,11 @@ mod tests {
         // Brackets without end cost no more than their number.
         assert!(addresses(&format!("http://{}", ")".repeat(60_000)), None).is_empty());
         assert!(addresses(&":".repeat(60_000), None).is_empty());
+        // Nor do beginnings without addresses, or addresses without end.
+        for part in ["http://(", "mailto:", "magnet:?"] {
+            assert!(addresses(&part.repeat(8_000), None).is_empty());
+        }
+        assert_eq!(addresses(&("http://a".repeat(8_000) + " http://b.c"), None).len(), 1);
     }
 
     proptest! {

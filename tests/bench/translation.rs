@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use super::report::{at_most, row};
-use towline::format::{Limit, Names, Options, lines_of, read_irc, read_matrix, split_line};
+use towline::format::{Limit, Names, Options, Word, lines_of, read_irc, read_matrix, split_line};
 
 /// As large as an event may be.
 const LARGEST: usize = 64 * 1024;
@@ -64,7 +64,7 @@ pub(crate) fn measure() -> Translation {
                 ),
             ),
         ),
-        ("to Matrix: a plain line", to_matrix("have you seen what they did to the build?")),
+        ("to Matrix: a line to somebody", to_matrix("alice: have you seen what they did to the build?")),
         (
             "to Matrix: three styles and a link",
             to_matrix(
@@ -112,8 +112,15 @@ fn worst_cases() -> Vec<(&'static str, Duration)> {
     let (long, coloured) = (filled("a word "), filled("\x0304a\x02"));
     worst.push(("cut into lines: words", once(|| cut(&long))));
     worst.push(("cut into lines: colours", once(|| cut(&coloured))));
-    for (name, text) in [("to Matrix: colours", filled("\x0304a\x02")), ("to Matrix: text", filled("a <b> "))]
-    {
+    for (name, text) in [
+        ("to Matrix: colours", filled("\x0304a\x02")),
+        ("to Matrix: text", filled("a <b> ")),
+        ("to Matrix: nicks", filled("alice ")),
+        ("to Matrix: addresses", filled("http://a.bc ")),
+        ("to Matrix: beginnings of addresses", filled("http://(")),
+        ("to Matrix: an address without end", filled("http://a")),
+        ("to Matrix: nobody's mail", filled("mailto:")),
+    ] {
         worst.push((name, once(|| html_of(&text))));
     }
     worst
@@ -127,8 +134,14 @@ fn to_matrix(line: &str) -> Duration {
     often(|| html_of(black_box(line)))
 }
 
+/// As the bridge does it, but that Alice is all whom it knows.
 fn html_of(line: &str) -> (String, Option<String>) {
-    let text = read_irc(line);
+    let text = read_irc(line).with_links();
+    let alice = |word: &Word<'_>| {
+        (word.text == "alice").then(|| (word.place(), "https://matrix.to/#/@alice:example.org".to_owned()))
+    };
+    let named: Vec<_> = text.words().filter_map(|word| alice(&word)).collect();
+    let text = text.link_words(named);
     (text.to_plain(), text.to_html())
 }
 

@@ -7,6 +7,7 @@
 //! One turn of its loop: wait for something (lines, the inbox, a request, a timer), handle it, then `Actor::flush`:
 //! commit what was read and what is about to be sent, hand the bytes to the socket.
 
+mod answers;
 mod approach;
 mod behind;
 mod buffers;

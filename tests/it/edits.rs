@@ -242,9 +242,12 @@ async fn what_takes_a_message_back_takes_its_edits_back() {
     let scene = Scene::of(World::builder().ircd(options).start().await).await;
     let event = scene.say("my secret is tea").await;
     scene.edit(&event, "my secret is coffee").await;
-    scene.alice.redact(&scene.room, &event).unwrap();
+    let mut msgids = Vec::new();
     for text in ["my secret is tea", "s/tea/coffee/"] {
-        let msgid = scene.world.ircd.wait_msgid(text).await;
+        msgids.push(scene.world.ircd.wait_msgid(text).await);
+    }
+    scene.alice.redact(&scene.room, &event).unwrap();
+    for msgid in msgids {
         scene.world.ircd.wait_line(|_, line| line == format!("REDACT #rust {msgid}")).await;
     }
     scene.say("after").await;

@@ -33,6 +33,7 @@ mod questions;
 mod reconnect;
 mod redactions;
 mod refill;
+mod replies;
 mod rig;
 mod rooms;
 mod server;

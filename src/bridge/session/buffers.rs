@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::content;
 use super::Actor;
+use super::answers::Threads;
 use super::charset::ChosenCharsets;
 use super::edits::Remembered;
 use super::people::Presence;
@@ -35,6 +36,8 @@ pub(super) struct OpenBuffer {
     pub(super) presence: Presence,
     /// What the user has said here a moment ago.
     pub(super) remembered: Remembered,
+    /// The threads that the user speaks in.
+    pub(super) threads: Threads,
     /// The owner is in the room or invited, as far as is known.
     pub(super) invited: bool,
     /// Since when lines are missing, in milliseconds since 1970, while we are not back.
@@ -100,6 +103,7 @@ impl Buffers {
             gap_from: None,
             presence: Presence::default(),
             remembered: Remembered::default(),
+            threads: Threads::default(),
         });
         place
     }

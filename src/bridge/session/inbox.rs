@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::super::content;
 use super::super::desk::is_room_command;
-use super::Actor;
 use super::speech::Kind;
-use crate::format::may_hold_password_for_service;
+use super::{Actor, wording};
+use crate::format::{Typed, may_hold_password, may_hold_password_for_service, typed};
 use crate::matrix::event::{Content, Event, Message};
 use crate::store::{BufferKind, InboxEvent, StoreError};
 
@@ -121,11 +121,22 @@ impl Actor {
                 content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
             self.incoming.outbox.push(redaction);
         }
+        let command = match typed(&message.body) {
+            Typed::Command(word) if message.kind == "m.text" => Some(word),
+            _ => None,
+        };
+        if command.is_some() && may_hold_password(&message.body) {
+            let redaction =
+                content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
+            self.incoming.outbox.push(redaction);
+        }
         let is_behind = self.is_behind(row.id);
         let refusal = if is_behind {
             // Whatever becomes of it is told in its turn.
             self.hold(place, stored, &about);
             return Ok(());
+        } else if let Some(command) = command {
+            wording::misplaced_command(command)
         } else if Kind::of(message).is_none() {
             "was not sent: only text can go to IRC so far.".to_owned()
         } else if let Some(refusal) = self.has_left(place) {

@@ -112,24 +112,12 @@ impl Actor {
         if let Some(mut speech) = Speech::of(message, self.in_words_of_irc(place, message)) {
             let event_id: Arc<str> = event.event_id.as_str().into();
             self.remember(place, &event_id, &speech.text);
-            speech.reply = self.answered_message(place, message).await?;
+            self.answer_on_irc(place, message, &mut speech).await?;
             self.say_to_irc(place, stored, &event_id, &speech, 0, false);
             let now = self.now();
             self.typists.has_spoken(self.buffers.get(place).row.id, now);
         }
         Ok(())
-    }
-
-    /// The id of the message that another answers, where the network shows that.
-    async fn answered_message(
-        &mut self,
-        place: usize,
-        message: &Message,
-    ) -> Result<Option<String>, StoreError> {
-        let sends = self.link.as_ref().is_some_and(|link| link.session.sends_replies());
-        let Some(event_id) = message.replies_to.as_ref().filter(|_| sends) else { return Ok(None) };
-        let lines = self.bridge.store.lines_of_event(self.buffers.get(place).row.id, event_id).await?;
-        Ok(lines.into_iter().rev().find_map(|line| line.msgid))
     }
 
     /// Makes lines of what an event says, numbered from `part` on, about the message `about`; they are in the history

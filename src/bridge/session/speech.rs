@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::{Limit, lines_of, split_line};
+use crate::format::{Limit, Typed, lines_of, split_line, typed};
 use crate::irc::session::MessageKind;
 use crate::matrix::event::Message;
 
@@ -18,7 +18,16 @@ pub(super) struct Speech {
 impl Speech {
     /// What a message says on IRC, in the words of IRC; `None` for what can't be said there.
     pub(super) fn of(message: &Message, text: String) -> Option<Self> {
-        Some(Self { kind: Kind::of(message)?, text, reply: None })
+        let kind = Kind::of(message)?;
+        let (kind, text) = match typed(&text) {
+            _ if kind != Kind::Privmsg => (kind, text),
+            Typed::Text(said) if said.len() == text.len() => (kind, text),
+            Typed::Text(said) => (kind, said.to_owned()),
+            Typed::Action(said) => (Kind::Action, said.to_owned()),
+            Typed::Notice(said) => (Kind::Notice, said.to_owned()),
+            Typed::Command(_) => return None,
+        };
+        Some(Self { kind, text, reply: None })
     }
 }
 

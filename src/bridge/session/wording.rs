@@ -137,6 +137,30 @@ pub(super) fn standing(standing: Standing<'_>, now: Instant) -> String {
     format!("not in it for {since}: {why}.{}", retry(Retry { after, on: retry_on }))
 }
 
+/// Why a command of IRC clients was not sent as text, and what to do instead.
+pub(super) fn misplaced_command(word: &str) -> String {
+    let word = word.to_ascii_lowercase();
+    let instead = match word.as_str() {
+        "msg" | "m" | "squery" | "ns" | "cs" | "ms" | "os" | "nickserv" | "chanserv" | "memoserv"
+        | "operserv" | "identify" | "ghost" => {
+            "!irc msg NICK TEXT, or in a service's case !irc msg NickServ TEXT"
+        }
+        "join" | "j" => "!irc join #CHANNEL",
+        "part" | "leave" => "!irc part #CHANNEL",
+        "query" | "q" => "!irc query NICK",
+        "nick" => "!irc nick NICK",
+        "sasl" | "login" | "pass" => "!irc sasl ACCOUNT PASSWORD",
+        "certfp" => "!irc certfp",
+        "quit" | "disconnect" => "!irc disconnect",
+        "connect" | "server" => "!irc connect",
+        _ => "!irc help for what I can do, or send it to the server as it is with !irc raw",
+    };
+    format!(
+        "was not sent: /{word} is a command of IRC programs, and here everybody would read it as text. Type {instead}. \
+         To say it, write //{word}."
+    )
+}
+
 /// Why a message was refused, and what to do; nothing where the server's own words say it all, as those of `FAIL` do.
 pub(super) fn message_remedy(code: u16) -> &'static str {
     match code {
@@ -208,6 +232,16 @@ mod tests {
     #[case::second_time("malice, alice", true)]
     fn a_mention_is_a_whole_word(#[case] text: &str, #[case] mentioned: bool) {
         assert_eq!(mentions(text, "alice", CaseMapping::Rfc1459), mentioned);
+    }
+
+    #[rstest]
+    #[case::message("MSG", "Type !irc msg NICK TEXT")]
+    #[case::service("ns", "!irc msg NickServ TEXT.")]
+    #[case::channel("j", "Type !irc join #CHANNEL.")]
+    #[case::anything("mode", "To say it, write //mode.")]
+    fn a_command_in_the_wrong_place_has_one_in_the_right_place(#[case] word: &str, #[case] part: &str) {
+        let text = misplaced_command(word);
+        assert!(text.contains(part), "{text}");
     }
 
     #[rstest]

@@ -153,7 +153,9 @@ impl Bridge {
             Content::Member(member) if member.membership == "invite" && self.is_ours(&member.user_id) => {
                 self.on_invite(stored, &event, member).await
             }
-            Content::Message(message) => self.on_message(stored, &event, message).await,
+            Content::Message(message) if !message.is_wordless => {
+                self.on_message(stored, &event, message).await
+            }
             Content::Encrypted | Content::Encryption => {
                 self.explain_encryption(&event).await?;
                 Ok(self.store.finish_event(stored.seq, None).await?)

@@ -4,6 +4,7 @@
 //! bridge has no use for becomes [`Content::Other`]. Reading is lenient: a field of the wrong type is a missing field.
 
 mod message;
+mod wordless;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -138,7 +139,11 @@ impl Event {
                 let redacted = content["redacts"].as_str().or(redacts.as_str());
                 redacted.map_or(Content::Other, |event_id| Content::Redaction(event_id.to_owned()))
             }
-            _ => Content::Other,
+            (kind, None) => wordless::read(kind, &content).map_or(Content::Other, Content::Message),
+            (kind, Some(_)) => {
+                let before = &unsigned["prev_content"];
+                wordless::read_state(kind, &content, before).map_or(Content::Other, Content::Message)
+            }
         };
         Ok(Self { event_id, room_id, sender, sent_at, content })
     }

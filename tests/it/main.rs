@@ -47,3 +47,4 @@ mod tags;
 mod translation;
 mod web;
 mod wishes;
+mod wordless;

@@ -121,10 +121,12 @@ impl Actor {
                 content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
             self.incoming.outbox.push(redaction);
         }
-        let command = match typed(&message.body) {
-            Typed::Command(word) if message.kind == "m.text" => Some(word),
-            _ => None,
-        };
+        let words = self.in_words_of_irc(place, message);
+        let command =
+            [message.body.as_str(), words.as_str()].into_iter().find_map(|text| match typed(text) {
+                Typed::Command(word) if message.kind == "m.text" => Some(word),
+                _ => None,
+            });
         if command.is_some() && may_hold_password(&message.body) {
             let redaction =
                 content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");

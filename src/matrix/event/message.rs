@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use super::wordless;
+
 /// Mentions that are read of a message.
 const MOST_MENTIONS: usize = 50;
 
@@ -24,6 +26,8 @@ pub struct Message {
     pub replies_to: Option<String>,
     /// The event that began the thread that it belongs to.
     pub thread: Option<String>,
+    /// It is no message, and the body says what it is.
+    pub is_wordless: bool,
 }
 
 impl Message {
@@ -45,15 +49,20 @@ impl Message {
         let body = shown["body"].as_str().unwrap_or_default();
         let body = if relation["m.in_reply_to"].is_object() { without_fallback(body) } else { body };
         let html = text(&shown["formatted_body"]).filter(|_| shown["format"] == "org.matrix.custom.html");
+        let kind = shown["msgtype"].as_str().unwrap_or_default();
+        // A place is told in words.
+        let place = (kind == "m.location").then(|| wordless::place(shown)).flatten();
+        let (kind, body) = place.as_deref().map_or((kind, body), |place| ("m.text", place));
         let mentions = shown["m.mentions"]["user_ids"].as_array().into_iter().flatten();
         Self {
-            kind: shown["msgtype"].as_str().unwrap_or_default().to_owned(),
+            kind: kind.to_owned(),
             body: body.to_owned(),
             html,
             mentions: mentions.filter_map(text).take(MOST_MENTIONS).collect(),
             replaces,
             replies_to,
             thread: related("m.thread"),
+            is_wordless: false,
         }
     }
 }

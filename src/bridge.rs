@@ -20,6 +20,7 @@ mod delivery;
 mod desk;
 mod ephemera;
 mod ghosts;
+mod handover;
 mod inbox;
 mod lanes;
 mod look_back;

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-pub use buffers::{Buffer, BufferKind, NewBuffer, OwnBuffer};
+pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer};
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Departure, Ghost};

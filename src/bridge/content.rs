@@ -201,6 +201,12 @@ pub(crate) fn direct_invite_row(room: i64, sender: &str, user_id: &str) -> NewOu
     row(room, sender, OutboxKind::Invite, unique(), &arguments, None)
 }
 
+/// The row by which one ghost gives a room to another, and leaves it.
+pub(crate) fn hand_over_row(room: i64, sender: &str, heir: &str) -> NewOutbox {
+    let arguments = json!({ "user_id": heir, "hands_over": true });
+    row(room, sender, OutboxKind::Invite, unique(), &arguments, None)
+}
+
 fn row(
     room: i64,
     sender: &str,

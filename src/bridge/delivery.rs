@@ -26,7 +26,7 @@ pub(super) use self::attempts::Attempts;
 pub(super) use self::load::Load;
 use self::merge::Planned;
 pub(super) use self::refusals::Key as RefusalKey;
-use self::request::{Outcome, has_key};
+use self::request::{Outcome, has_key, heir_of};
 use super::Bridge;
 use super::ghosts::GhostError;
 use crate::matrix::ClientError;
@@ -92,7 +92,7 @@ impl Bridge {
     }
 
     async fn try_deliver(&self, room: i64) -> Result<(), StoreError> {
-        let Some(row) = self.store.room(room).await? else {
+        let Some(mut row) = self.store.room(room).await? else {
             // It was gone on the homeserver, and another one was made.
             return self.store.set_room_aside(room).await;
         };
@@ -140,6 +140,11 @@ impl Bridge {
                         let done = next.seqs().into_iter().map(|seq| (seq, event_id.clone())).collect();
                         uncommitted.add(next.rows(), self.store.requests_done(done).await);
                         self.load.done(room, next.rows());
+                        if heir_of(&next.request).is_some()
+                            && let Some(handed_over) = self.store.room(room).await?
+                        {
+                            row = handed_over;
+                        }
                     }
                     // One line may be what is refused, or only that they are so many.
                     Outcome::Refused(_) if next.rows() > 1 => {

@@ -151,6 +151,30 @@ impl Bridge {
         Ok(())
     }
 
+    /// Brings a ghost into a room in the background, once. Where that fails, or much else is to be done, it comes when it
+    /// speaks.
+    pub(super) fn bring_in_soon(&self, room: i64, user_id: &str) {
+        let (bridge, user_id) = (self.clone(), user_id.to_owned());
+        self.tasks.spawn(async move {
+            let Ok(_budget) = bridge.membership_budget.try_acquire() else { return };
+            let brought = async {
+                let Some(row) = bridge.store.room(room).await? else { return Ok(()) };
+                match &row.room_id {
+                    Some(room_id) => bridge.bring_in(&row, room_id, &user_id).await,
+                    None => Ok(()),
+                }
+            };
+            tokio::select! {
+                () = bridge.stop.cancelled() => {}
+                result = brought => {
+                    if let Err(error) = result {
+                        tracing::debug!(room, ghost = %user_id, %error, "a ghost did not come in yet");
+                    }
+                }
+            }
+        });
+    }
+
     async fn enter(&self, room: &RoomRow, room_id: &str, ghost: &Ghost) -> Result<(), GhostError> {
         if room.kind()? == RoomKind::Private && self.homeserver.has_restricted_rooms() {
             match self.enter_through_lobby(room_id, ghost).await {

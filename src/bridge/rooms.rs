@@ -28,7 +28,7 @@ impl Homeserver {
     }
 
     /// Whether creators have infinite power and must not be listed, as from version 12 on.
-    fn has_creators(&self) -> bool {
+    pub(super) fn has_creators(&self) -> bool {
         self.number().is_some_and(|number| number >= 12) || self.room_version == "org.matrix.hydra.11"
     }
 

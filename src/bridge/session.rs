@@ -45,6 +45,7 @@ mod reactions;
 mod record;
 mod redactions;
 mod refill;
+mod renames;
 mod replies;
 mod requests;
 mod settlement;

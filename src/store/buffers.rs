@@ -86,6 +86,21 @@ pub struct Buffer {
     pub creator: String,
 }
 
+/// A conversation that goes on under another nick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heir {
+    /// The buffer's number.
+    pub buffer: i64,
+    /// The number of its room.
+    pub room: i64,
+    /// The new nick.
+    pub name: String,
+    /// The new nick under the network's casemapping.
+    pub folded: String,
+    /// The Matrix user who speaks for the bridge there from now on.
+    pub user_id: String,
+}
+
 /// A buffer as its user may name it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct OwnBuffer {
@@ -121,7 +136,7 @@ macro_rules! buffer_query {
         concat!(
             "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.wanted, buffer.key, buffer.topic,
                 buffer.gap_from, buffer.read_at, room.refill,
-                room.id AS room, room.room_id, room.creator
+                room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             JOIN room ON room.id = link.room ",
             $tail
@@ -271,6 +286,18 @@ impl Store {
         .await
     }
 
+    /// Whether a conversation under this nick was read in from logs, and has no room yet.
+    pub async fn has_query_read_in(&self, session: i64, folded: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT 1 FROM buffer WHERE session = $1 AND kind = 'query' AND folded = $2
+            AND NOT EXISTS (SELECT 1 FROM link WHERE link.buffer = buffer.id)";
+        let found: Option<i32> = on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(session)
+            .bind(folded)
+            .fetch_optional(p)
+            .await)?;
+        Ok(found.is_some())
+    }
+
     /// When something was last said in each channel of a session, in milliseconds since 1970.
     pub async fn last_said(&self, session: i64) -> Result<Vec<(i64, i64)>, StoreError> {
         const SQL: &str =
@@ -316,6 +343,16 @@ impl Store {
             creator,
         })
     }
+}
+
+/// A conversation goes on under another nick: its buffer's name, and who is to have its room.
+pub(super) async fn inherit(tx: &mut Tx, heir: Heir) -> Result<(), StoreError> {
+    const RENAME: &str = "UPDATE buffer SET name = $2, folded = $3 WHERE id = $1";
+    const SPEAK: &str = "UPDATE room SET heir = $2 WHERE id = $1";
+    let Heir { buffer, room, name, folded, user_id } = heir;
+    execute!(tx, RENAME, buffer, name, folded)?;
+    execute!(tx, SPEAK, room, user_id)?;
+    Ok(())
 }
 
 /// Makes a buffer that was only read in from logs the one that is opened. Its name was folded without knowing how the

@@ -19,7 +19,8 @@ pub use self::refused::{Refused, Untold};
 use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
 use super::{
-    Fates, Gaps, NewReaction, Outgoing, Store, StoreError, gaps, ghosts, lines, prompts, reactions, sessions,
+    Fates, Gaps, Heir, NewReaction, Outgoing, Store, StoreError, buffers, gaps, ghosts, lines, prompts,
+    reactions, sessions,
 };
 
 /// What is asked of the homeserver.
@@ -105,6 +106,8 @@ pub struct Incoming {
     pub departures: Vec<(i64, String, String, Option<String>)>,
     /// Topics as they will be shown: buffer, text.
     pub topics: Vec<(i64, String)>,
+    /// Conversations that go on under another nick.
+    pub heirs: Vec<Heir>,
     /// What is missing, and what no longer is.
     pub gaps: Gaps,
     /// What was made of the user's events, before any byte of it leaves.
@@ -163,6 +166,7 @@ impl Incoming {
             && self.history.is_empty()
             && self.departures.is_empty()
             && self.topics.is_empty()
+            && self.heirs.is_empty()
             && self.gaps.is_empty()
             && self.outgoing.is_empty()
             && self.fates.is_empty()
@@ -210,6 +214,7 @@ impl Store {
         let Incoming {
             departures,
             topics,
+            heirs,
             gaps,
             mut outgoing,
             mut fates,
@@ -250,6 +255,9 @@ impl Store {
                 }
                 for (buffer, topic) in topics {
                     execute!(tx, TOPIC, buffer, topic)?;
+                }
+                for heir in heirs {
+                    buffers::inherit(tx, heir).await?;
                 }
                 for (buffer, time) in read {
                     execute!(tx, READ, buffer, time)?;

@@ -104,7 +104,7 @@ pub struct RoomRow {
     kind: String,
     /// The text in its `m.room.create`.
     pub marker: String,
-    /// The Matrix user who makes it.
+    /// The Matrix user who makes it, or has it since.
     pub creator: String,
     /// The Matrix id of the one who may speak through it.
     pub owner: Option<String>,
@@ -124,6 +124,8 @@ pub struct RoomRow {
     pub created_at: i64,
     /// 0 for a room that begins empty.
     refill: i64,
+    /// Who made it, where it was handed over to the creator of now.
+    pub founder: Option<String>,
 }
 
 impl RoomRow {
@@ -145,7 +147,8 @@ macro_rules! room_query {
                 COALESCE(link.network, own.network, parent.network) AS network,
                 network.name AS network_name,
                 COALESCE(link.session, buffer.session) AS session,
-                buffer.id AS buffer, buffer.name AS buffer_name, room.created_at, room.refill
+                buffer.id AS buffer, buffer.name AS buffer_name, room.created_at, room.refill,
+                room.founder
             FROM room
             JOIN link ON link.room = room.id
             LEFT JOIN "user" ON "user".id = room.owner
@@ -208,6 +211,19 @@ impl Store {
                 }
                 outbox::insert(tx, &store, sealed, now).await?;
                 Ok(true)
+            })
+        })
+        .await
+    }
+
+    /// Stores that a room has been handed over.
+    pub async fn room_handed_over(&self, id: i64, user_id: &str) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE room SET founder = COALESCE(founder, creator), creator = $2 WHERE id = $1 AND creator <> $2";
+        let user_id = user_id.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, id, user_id)?;
+                Ok(())
             })
         })
         .await

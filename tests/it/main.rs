@@ -34,6 +34,7 @@ mod reconnect;
 mod redactions;
 mod refill;
 mod replies;
+mod renames;
 mod rig;
 mod rooms;
 mod server;

@@ -109,7 +109,7 @@ async fn who_leaves_or_has_another_nick_is_told_once() {
     world.ircd.wait_line(|_, line| line == "MONITOR + carol").await;
     let lines = ":fake.irc 731 alice :bob\r\n:bob!bob@host QUIT :bye\r\n\
                  :fake.irc 731 alice :carol\r\n:carol!carol@host NICK caroline\r\n\
-                 :bob!bob@host PRIVMSG alice :after\r\n:carol!carol@host PRIVMSG alice :after\r\n";
+                 :bob!bob@host PRIVMSG alice :after\r\n:caroline!carol@host PRIVMSG alice :after\r\n";
     world.ircd.send_raw("alice", lines.as_bytes());
     for (room, name, told) in
         [(&rooms[0], "bob", "bob has left IRC: bye"), (&rooms[1], "carol", "carol is now known as caroline.")]

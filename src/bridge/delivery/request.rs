@@ -60,6 +60,9 @@ struct InviteArguments {
     user_id: String,
     #[serde(default)]
     is_direct: bool,
+    /// To have the room in the sender's place.
+    #[serde(default)]
+    hands_over: bool,
 }
 
 impl Bridge {
@@ -112,8 +115,11 @@ impl Bridge {
         room_id: &str,
         request: &Outbox,
     ) -> Result<Option<String>, ClientError> {
-        self.bring_in(room, room_id, &request.sender).await.map_err(temporary)?;
         let Outbox { sender, txn_id, payload, .. } = request;
+        if let Some(heir) = heir_of(request) {
+            return self.hand_over(room, room_id, sender, &heir).await.map(|()| None);
+        }
+        self.bring_in(room, room_id, sender).await.map_err(temporary)?;
         match request.kind {
             OutboxKind::Message => {
                 let content = content_of(room, request);
@@ -137,7 +143,7 @@ impl Bridge {
                 self.client.send(sender, room_id, "m.reaction", txn_id, &content, None).await.map(Some)
             }
             OutboxKind::Invite => {
-                let InviteArguments { user_id, is_direct } = read(payload)?;
+                let InviteArguments { user_id, is_direct, .. } = read(payload)?;
                 let invited = if is_direct {
                     // `POST …/invite` can't say so, and clients would show the conversation as another room.
                     let content = serde_json::json!({ "membership": "invite", "is_direct": true });
@@ -188,6 +194,13 @@ pub(super) fn takes_back_anothers(request: &Outbox) -> bool {
     request.kind == OutboxKind::Redact
         && read::<RedactArguments>(&request.payload)
             .is_ok_and(|arguments| !arguments.from_irc && matches!(arguments.event, Reference::EventId(_)))
+}
+
+/// Who has the room after this request in the place of its sender, if it is one to hand it over.
+pub(super) fn heir_of(request: &Outbox) -> Option<String> {
+    let arguments = || read::<InviteArguments>(&request.payload).ok();
+    let invitation = (request.kind == OutboxKind::Invite).then(arguments).flatten()?;
+    invitation.hands_over.then_some(invitation.user_id)
 }
 
 /// Whether the event that comes of it carries the content key.

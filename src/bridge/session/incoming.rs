@@ -79,7 +79,9 @@ impl Actor {
             Event::NickChanged { to, own: true, .. } => {
                 self.say(RichText::plain(format!("You are now {to}.")));
             }
-            Event::NickChanged { from, to, channels, .. } => self.on_nick(&from.nick, &to, &channels),
+            Event::NickChanged { from, to, channels, .. } => {
+                self.on_nick(&from.nick, &to, &channels).await?;
+            }
             Event::Confirmed { messages } => self.on_confirmed(messages).await,
             Event::Echoed { message, msgid, .. } => self.on_echoed(message, msgid).await,
             Event::Refused { messages, certain, code, reason } => {
@@ -264,25 +266,6 @@ impl Actor {
             return Ok(());
         }
         self.set_wanted(place, false).await
-    }
-
-    fn on_nick(&mut self, from: &str, to: &str, channels: &[String]) {
-        if self.buffers.mapping().same(from, to) {
-            return;
-        }
-        let now = self.bridge.clock.now();
-        for channel in channels {
-            // Somebody who went with a server is there under that nick, or their nick is another's now.
-            self.netsplits.enter(to, channel, now);
-            if !self.depart(channel, from, &format!("is now known as {to}"), None) {
-                let (from, to) = (from.to_owned(), to.to_owned());
-                self.on_coming(channel, Piece::Renamed { from, to });
-            }
-        }
-        self.on_person_renamed(from);
-        if let Some(place) = self.buffers.find(from) {
-            self.tell_buffer(place, &format!("{from} is now known as {to}."));
-        }
     }
 
     fn on_topic(&mut self, channel: &str, topic: &str) {

@@ -48,8 +48,11 @@ impl Happening {
             }
             Event::NickChanged { from, to, channels, .. } => {
                 let mut places = channels.clone();
-                // The conversation with them, too.
+                // The conversation with them, too, under whichever nick it is now.
                 places.push(from.nick.clone());
+                if !from.nick.eq_ignore_ascii_case(to) {
+                    places.push(to.clone());
+                }
                 Self { target: Some(to.clone()), ..happening(places, "nick", from) }
             }
             Event::Topic { channel, topic, by: Some(by) } => {

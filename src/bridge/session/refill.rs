@@ -53,7 +53,9 @@ impl Actor {
         };
         let row = &self.buffers.get(place).row;
         let (room, creator, kind) = (row.room, row.creator.clone(), row.kind);
-        let is_partner = self.buffers.mapping().same(&line.sender, &row.name);
+        // They may have had another nick; what was read in from logs says of nobody's line whose it was.
+        let is_heard = line.direction == "in" && line.event_id.is_some();
+        let is_partner = is_heard || self.buffers.mapping().same(&line.sender, &row.name);
         let (sender, text) = match kind {
             BufferKind::Channel => (self.ghost(&line.sender).await?.to_string(), text),
             BufferKind::Query if is_partner => (creator, text),

@@ -136,7 +136,11 @@ fn escape_into(html: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use super::super::super::{Names, Options, read_html, read_irc, strip_irc};
     use super::*;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     fn code(text: &str) -> RichText {
@@ -159,5 +163,72 @@ mod tests {
     )]
     fn lines_of_code_are_one_block(#[case] text: RichText, #[case] html: &str) {
         assert_eq!(text.to_html().unwrap(), html);
+    }
+
+    /// Says what is wrong with HTML that is ours: tags that don't nest, or that the specification does not have.
+    fn wrong(html: &str) -> Option<String> {
+        const TAGS: [&str; 9] = ["a", "span", "b", "i", "u", "del", "code", "pre", "br"];
+        let tag = regex::Regex::new(r#"<(/?)([a-z]+)((?: [a-z-]+(?:="[^"<>]*")?)*)>"#).unwrap();
+        let attribute = regex::Regex::new(
+            r##"^(| href="(?:https?|ftp|ircs?|mailto|magnet|matrix):[^"<>\s]*"|(?: data-mx-spoiler)?(?: data-mx-color="#[0-9a-f]{6}")?(?: data-mx-bg-color="#[0-9a-f]{6}")?)$"##,
+        )
+        .unwrap();
+        let mut open: Vec<&str> = Vec::new();
+        for found in tag.captures_iter(html) {
+            let (closes, name) = (&found[1] == "/", found.get(2).unwrap().as_str());
+            if !TAGS.contains(&name) || !attribute.is_match(&found[3]) {
+                return Some(found[0].to_owned());
+            }
+            match (closes, name) {
+                (_, "br") => {}
+                (false, _) => open.push(name),
+                (true, _) if open.pop() == Some(name) => {}
+                (true, _) => return Some(format!("{} closes nothing", &found[0])),
+            }
+        }
+        let text = tag.replace_all(html, "");
+        let entity = regex::Regex::new("&(amp|lt|gt|quot|#39);").unwrap();
+        let rest = entity.replace_all(&text, "");
+        let is_clean = open.is_empty() && !rest.contains(['<', '>', '&', '"', '\'']);
+        (!is_clean).then(|| format!("{open:?} {rest}"))
+    }
+
+    struct Nobody;
+
+    impl Names for Nobody {
+        fn nick(&self, _: &str) -> Option<Cow<'_, str>> {
+            None
+        }
+
+        fn channel(&self, _: &str) -> Option<Cow<'_, str>> {
+            None
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_nests_and_has_only_tags_of_the_specification(
+            line in "([\x02\x1d\x1f\x1e\x11\x16\x0f]|\x03[0-9]{0,2}(,[0-9]{1,2})?|\x04[0-9a-f]{6}(,[0-9a-f]{6})?|https?://[a-z\"'<>&]{1,5}|mailto:[a@]{1,3}|<script>|[a-z<>&\"'=/\n #;é]){0,40}",
+        ) {
+            if let Some(html) = read_irc(&line).with_links().to_html() {
+                prop_assert_eq!(wrong(&html), None, "{}", html);
+            }
+        }
+
+        #[test]
+        fn what_goes_there_and_back_keeps_its_text(
+            line in "(([\x02\x1d\x1f\x1e\x0f]|\x030[2-9]|\x11)?([a-z]{1,6}|https://x\\.example/[a-z]{0,3}|&lt;|<b>) ){1,12}[a-z]",
+        ) {
+            if let Some(html) = read_irc(&line).with_links().to_html() {
+                let back = read_html(&html, Options::default(), &Nobody).unwrap();
+                prop_assert_eq!(strip_irc(&back), strip_irc(&line), "{}", html);
+            }
+        }
+
+        #[test]
+        fn no_line_is_dear(line in "([\x02\x11]|\x0304|[)(:<a ]|https://|bob){0,400}") {
+            let html = read_irc(&line).with_links().to_html().unwrap_or_default();
+            prop_assert!(html.len() <= 100 * (line.len() + 1));
+        }
     }
 }

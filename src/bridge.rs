@@ -142,6 +142,7 @@ pub struct Shared {
     /// The other end, until somebody passes it on.
     passing: Mutex<Option<mpsc::Receiver<Ephemeral>>>,
     typing_budget: Arc<Semaphore>,
+    no_links: session::NoLinks,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -182,6 +183,7 @@ impl Bridge {
             ephemera,
             passing: Mutex::new(Some(passing)),
             typing_budget: Arc::new(Semaphore::new(ephemera::TYPING_BUDGET)),
+            no_links: session::NoLinks::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))

@@ -9,6 +9,7 @@
 
 mod answers;
 mod approach;
+mod attachments;
 mod behind;
 mod buffers;
 mod capabilities;
@@ -66,6 +67,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, watch};
 
+pub(super) use self::attachments::NoLinks;
 use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
 use self::gaps::Heard;
@@ -152,6 +154,7 @@ struct Actor {
     nick_had: Option<Nick>,
     learnt: Learnt,
     manners: Manners,
+    no_links: attachments::Hint,
     server_text: Vec<RichText>,
     outbound: Outbound,
     inquiries: Vec<Inquiry>,
@@ -257,6 +260,7 @@ pub(super) async fn start(
         nick_had: None,
         learnt,
         manners,
+        no_links: attachments::Hint::default(),
         server_text: Vec::new(),
         outbound: Outbound::default(),
         inquiries: Vec::new(),

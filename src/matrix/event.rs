@@ -3,12 +3,14 @@
 //! Invariant 6: an event is state if and only if it has a `state_key`; its type says nothing about that. What the
 //! bridge has no use for becomes [`Content::Other`]. Reading is lenient: a field of the wrong type is a missing field.
 
+mod attachment;
 mod message;
 mod wordless;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use self::attachment::{Attachment, Shape, Source};
 pub use self::message::Message;
 
 /// The key in the content of the bridge's own events: the transaction id of their outbox row.

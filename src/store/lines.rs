@@ -6,7 +6,6 @@ use sqlx::FromRow;
 use super::history::{self, HistoryLine, Keeper};
 use super::inbox::Stretch;
 use super::pool::{Tx, execute, on};
-use super::published::{self, NewPublished};
 use super::{Store, StoreError, inbox, prompts};
 
 /// Where a line stands.
@@ -103,10 +102,6 @@ pub struct Outgoing {
     pub refused: Vec<(String, i64)>,
     /// Questions that the lines answer.
     pub answered: Vec<i64>,
-    /// What the links in the lines lead to.
-    pub published: Vec<NewPublished>,
-    /// Messages that were taken back, so that their links lead nowhere any more: buffer and event.
-    pub unpublished: Vec<(i64, String)>,
 }
 
 impl Outgoing {
@@ -119,8 +114,6 @@ impl Outgoing {
             && self.sending.is_empty()
             && self.refused.is_empty()
             && self.answered.is_empty()
-            && self.published.is_empty()
-            && self.unpublished.is_empty()
     }
 }
 
@@ -138,16 +131,13 @@ fn row_name(event_id: &str, part: i64) -> String {
 }
 
 impl Store {
-    /// Seals what lines hold, and what their links lead to.
-    pub(super) fn seal_outgoing(&self, outgoing: &mut Outgoing) -> Sealed {
+    /// Seals what lines hold.
+    pub(super) fn seal_lines(&self, lines: Vec<NewLine>) -> Vec<(NewLine, Vec<u8>)> {
         let seal = |line: NewLine| {
             let payload = self.sealer().seal(line.payload.as_bytes(), &row_name(&line.event_id, line.part));
             (line, payload)
         };
-        Sealed {
-            lines: std::mem::take(&mut outgoing.lines).into_iter().map(seal).collect(),
-            published: self.seal_published(std::mem::take(&mut outgoing.published)),
-        }
+        lines.into_iter().map(seal).collect()
     }
 
     /// Settles lines; the ticket resolves with the commit.
@@ -189,19 +179,13 @@ impl Store {
     }
 }
 
-/// What is sealed of an [`Outgoing`].
-pub(super) struct Sealed {
-    lines: Vec<(NewLine, Vec<u8>)>,
-    published: Vec<(NewPublished, Vec<u8>)>,
-}
-
-/// Stores what was made of the user's events, before any byte of it leaves; `sealed` was taken from `outgoing`.
+/// Stores what was made of the user's events, before any byte of it leaves; `lines` are the sealed ones of `outgoing`.
 pub(super) async fn note(
     tx: &mut Tx,
     keeper: &Keeper,
     session: i64,
     outgoing: Outgoing,
-    sealed: Sealed,
+    lines: Vec<(NewLine, Vec<u8>)>,
     now: i64,
 ) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO irc_line (session, buffer, event_id, part, state, payload, created_at)
@@ -215,7 +199,7 @@ pub(super) async fn note(
     for stretch in outgoing.dropped {
         inbox::drop_stretch(tx, stretch).await?;
     }
-    for (line, payload) in sealed.lines {
+    for (line, payload) in lines {
         let NewLine { buffer, event_id, part, state, .. } = line;
         execute!(tx, SQL, session, buffer, event_id, part, state.as_str(), payload, now)?;
     }
@@ -232,7 +216,7 @@ pub(super) async fn note(
     for prompt in outgoing.answered {
         prompts::answer(tx, prompt).await?;
     }
-    published::note(tx, sealed.published, outgoing.unpublished, now).await
+    Ok(())
 }
 
 pub(super) async fn set_state(

@@ -19,8 +19,8 @@ pub use self::refused::{Refused, Untold};
 use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
 use super::{
-    Fates, Gaps, Heir, NewReaction, Outgoing, Store, StoreError, buffers, gaps, ghosts, lines, prompts,
-    reactions, sessions,
+    Fates, Gaps, Heir, NewPublished, NewReaction, Outgoing, Store, StoreError, buffers, gaps, ghosts, lines,
+    prompts, published, reactions, sessions,
 };
 
 /// What is asked of the homeserver.
@@ -124,6 +124,10 @@ pub struct Incoming {
     pub redacted: Vec<(i64, String)>,
     /// Rooms whose first lines are among the requests.
     pub refilled: Vec<i64>,
+    /// What links in the user's messages lead to. A link is never committed after the line that says it.
+    pub published: Vec<NewPublished>,
+    /// Messages that were taken back, so that their links lead nowhere any more: buffer and event.
+    pub unpublished: Vec<(i64, String)>,
     /// Which requests may be folded, where there are too many.
     pub folding: Folding,
 }
@@ -175,6 +179,8 @@ impl Incoming {
             && self.unreacted.is_empty()
             && self.redacted.is_empty()
             && self.refilled.is_empty()
+            && self.published.is_empty()
+            && self.unpublished.is_empty()
     }
 }
 
@@ -224,9 +230,12 @@ impl Store {
             unreacted,
             redacted,
             refilled,
+            published,
+            unpublished,
             ..
         } = Incoming { outbox: Vec::new(), ..incoming };
-        let said = self.seal_outgoing(&mut outgoing);
+        let said = self.seal_lines(std::mem::take(&mut outgoing.lines));
+        let published = self.seal_published(published);
         let prompts = self.seal_prompts(std::mem::take(&mut fates.prompts));
         let keeper = Arc::clone(self.keeper());
         let mut folder = Folder::new(self.clone(), folding, now);
@@ -269,6 +278,7 @@ impl Store {
                 for room in refilled {
                     execute!(tx, REFILLED, room)?;
                 }
+                published::note(tx, published, unpublished, now).await?;
                 lines::note(tx, &keeper, session, outgoing, said, now).await?;
                 prompts::note(tx, fates, prompts, now).await?;
                 gaps::note(tx, session, gaps).await?;

@@ -152,9 +152,9 @@ async fn invariant_6_only_the_rooms_owner_speaks_through_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_text_is_answered_as_not_sent() {
+async fn what_irc_has_nothing_for_is_answered_as_not_sent() {
     let (world, alice, bob, room) = alice_and_bob().await;
-    for kind in ["m.image", "m.file", "m.audio", "m.video", "org.example.poll"] {
+    for kind in ["org.example.poll"] {
         let content = json!({ "msgtype": kind, "body": "x", "url": "mxc://test.local/x" });
         let event = alice.send(&room, "m.room.message", content);
         let answer = world.homeserver.wait_event(&room, answer_to(&event)).await;

@@ -179,7 +179,10 @@ impl Actor {
         self.transmit().await?;
         match self.bridge.store.became(original, &self.lane).await? {
             Became::Other => return Ok(None),
-            Became::Nothing => return Ok(Some(speech)),
+            Became::Nothing => {
+                self.attach(place, &original.into(), message, &mut speech);
+                return Ok(Some(speech));
+            }
             Became::Said | Became::Unknown => {}
         }
         let row = &self.buffers.get(place).row;

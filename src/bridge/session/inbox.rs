@@ -51,6 +51,9 @@ impl Actor {
             self.outbound.commit.finished.push(stored.seq);
             return Ok(());
         };
+        if let Content::Redaction(event_id) = &event.content {
+            self.unpublish(place, event_id);
+        }
         // Only the owner of a private room speaks through it.
         let is_owner = event.sender == self.row.user_id;
         match &event.content {
@@ -140,7 +143,7 @@ impl Actor {
         } else if let Some(command) = command {
             wording::misplaced_command(command)
         } else if Kind::of(message).is_none() {
-            "was not sent: only text can go to IRC so far.".to_owned()
+            "was not sent: this kind of message can't go to IRC.".to_owned()
         } else if let Some(refusal) = self.has_left(place) {
             refusal
         } else if self.must_wait(place) {

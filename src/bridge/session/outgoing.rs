@@ -112,6 +112,7 @@ impl Actor {
         if let Some(mut speech) = Speech::of(message, self.in_words_of_irc(place, message)) {
             let event_id: Arc<str> = event.event_id.as_str().into();
             self.remember(place, &event_id, &speech.text);
+            self.attach(place, &event_id, message, &mut speech);
             self.answer_on_irc(place, message, &mut speech).await?;
             self.say_to_irc(place, stored, &event_id, &speech, 0, false);
             let now = self.now();

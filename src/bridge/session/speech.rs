@@ -67,7 +67,7 @@ impl From<Kind> for MessageKind {
 impl Kind {
     pub(super) fn of(message: &Message) -> Option<Self> {
         match message.kind.as_str() {
-            "m.text" => Some(Self::Privmsg),
+            "m.text" | "m.image" | "m.file" | "m.video" | "m.audio" => Some(Self::Privmsg),
             "m.emote" => Some(Self::Action),
             "m.notice" => Some(Self::Notice),
             _ => None,

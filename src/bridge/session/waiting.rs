@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::outbound::{Held, LineReference};
-use super::speech::Speech;
 use super::{Actor, wording};
 use crate::irc::session::State;
 use crate::matrix::event::{Content, Event};
@@ -172,7 +171,7 @@ impl Actor {
             Content::Message(message) => {
                 let speech = match &message.replaces {
                     Some(original) => self.speech_of_edit(place, message, original).await?,
-                    None => Speech::of(message, self.in_words_of_irc(place, message)),
+                    None => self.speech_of(place, &held.event_id, message),
                 };
                 if let Some(speech) = speech {
                     self.ask_about_message(place, &held.event_id, &held.about, speech, &what, OFFER);

@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::attachment::Attachment;
 use super::wordless;
 
 /// Mentions that are read of a message.
@@ -14,10 +15,12 @@ const MOST_MENTIONS: usize = 50;
 pub struct Message {
     /// `m.text`, `m.emote`, `m.notice` …
     pub kind: String,
-    /// The plain text, without a reply's fallback.
+    /// The plain text, without a reply's fallback. With a file it is what was written to it, if anything.
     pub body: String,
     /// The same as HTML, a reply's fallback included.
     pub html: Option<String>,
+    /// The file that it brings.
+    pub attachment: Option<Box<Attachment>>,
     /// The users whom it mentions on purpose.
     pub mentions: Vec<String>,
     /// The event that it replaces.
@@ -53,11 +56,16 @@ impl Message {
         // A place is told in words.
         let place = (kind == "m.location").then(|| wordless::place(shown)).flatten();
         let (kind, body) = place.as_deref().map_or((kind, body), |place| ("m.text", place));
+        let attachment = Attachment::read(shown).map(Box::new);
+        // Where nothing is written to a file, the body is its name.
+        let is_name = attachment.as_ref().is_some_and(|file| !file.has_caption);
+        let (body, html) = if is_name { ("", None) } else { (body, html) };
         let mentions = shown["m.mentions"]["user_ids"].as_array().into_iter().flatten();
         Self {
             kind: kind.to_owned(),
             body: body.to_owned(),
             html,
+            attachment,
             mentions: mentions.filter_map(text).take(MOST_MENTIONS).collect(),
             replaces,
             replies_to,

@@ -1,6 +1,6 @@
 //! What links lead to: from the commit of their line to that of their message's end.
 
-use towline::store::{BufferKind, Incoming, NewPublished, Outgoing, Published, PublishedKind};
+use towline::store::{BufferKind, Incoming, NewPublished, Published, PublishedKind};
 
 use super::{NOW, Raw, Set};
 
@@ -23,13 +23,12 @@ impl Set {
     }
 
     async fn publish(&self, published: Vec<NewPublished>) {
-        let outgoing = Outgoing { published, ..Outgoing::default() };
-        self.commit(Incoming { outgoing, ..Incoming::default() }).await;
+        self.commit(Incoming { published, ..Incoming::default() }).await;
     }
 
     async fn unpublish(&self, buffer: i64, event_id: &str) {
-        let outgoing = Outgoing { unpublished: vec![(buffer, event_id.into())], ..Outgoing::default() };
-        self.commit(Incoming { outgoing, ..Incoming::default() }).await;
+        let unpublished = vec![(buffer, event_id.into())];
+        self.commit(Incoming { unpublished, ..Incoming::default() }).await;
     }
 
     async fn published_at(&self, id: &str, now: i64) -> Option<Published> {
@@ -71,9 +70,8 @@ async fn a_link_leads_to_its_item_until_its_message_is_taken_back() {
 async fn what_is_published_and_taken_back_in_one_commit_is_gone() {
     let set = Set::new().await;
     let tea = set.open("#tea").await;
-    let published = vec![item(tea, "a", "$1")];
-    let outgoing = Outgoing { published, unpublished: vec![(tea, "$1".into())], ..Outgoing::default() };
-    set.commit(Incoming { outgoing, ..Incoming::default() }).await;
+    let (published, unpublished) = (vec![item(tea, "a", "$1")], vec![(tea, "$1".into())]);
+    set.commit(Incoming { published, unpublished, ..Incoming::default() }).await;
     assert_eq!(set.link("a").await, Some(Published::Gone));
 }
 

@@ -262,6 +262,8 @@ pub struct Limits {
     pub outbox: u32,
     /// Lines with which a room begins that is made again.
     pub refill: u32,
+    /// Lines that one message may become on IRC before the rest is behind a link.
+    pub lines: u32,
     /// The age beyond which a message is not sent to IRC without asking.
     pub stale_after: Duration,
     /// How long history is kept, also of networks that are not configured any more.

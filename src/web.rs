@@ -11,7 +11,9 @@
 mod connections;
 mod download;
 mod headers;
+mod highlight;
 pub mod link;
+mod page;
 mod range;
 
 use std::future::Future;
@@ -31,6 +33,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use connections::Connections;
 use link::Wanted;
+pub use page::Text;
 pub use range::Part;
 
 /// How long a request waits for its turn.
@@ -87,6 +90,8 @@ pub struct Stream {
 pub trait Shelf: Send + Sync + 'static {
     /// The file with this id.
     fn media(&self, id: &str) -> impl Future<Output = Result<Found<Media>, Failure>> + Send;
+    /// The text with this id.
+    fn text(&self, id: &str) -> impl Future<Output = Result<Found<Text>, Failure>> + Send;
     /// Begins to fetch a file; with `range` (the value of a `Range` header) a part of it, if the homeserver can.
     fn fetch(
         &self,
@@ -143,6 +148,8 @@ async fn answer<S: Shelf>(State(web): State<Arc<Web<S>>>, request: Request) -> R
     };
     match wanted {
         Wanted::Media(id) => web.media(id, request.headers(), turn).await,
+        Wanted::Page(id) => web.page(id).await,
+        Wanted::Raw(id) => web.raw(id).await,
     }
 }
 
@@ -155,6 +162,44 @@ impl<S: Shelf> Web<S> {
             Err(failure) => failed(failure),
         }
     }
+}
+
+impl<S: Shelf> Web<S> {
+    async fn page(&self, id: &str) -> Response {
+        let text = match self.text(id).await {
+            Ok(text) => text,
+            Err(refusal) => return refusal,
+        };
+        let id = id.to_owned();
+        // Colouring a long text takes its time.
+        match tokio::task::spawn_blocking(move || page::html(&id, &text)).await {
+            Ok(html) => text_response(html, "text/html; charset=utf-8", &page::POLICY),
+            Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    async fn raw(&self, id: &str) -> Response {
+        match self.text(id).await {
+            Ok(text) => text_response(text.text, "text/plain; charset=utf-8", headers::NOTHING_RUNS),
+            Err(refusal) => refusal,
+        }
+    }
+
+    async fn text(&self, id: &str) -> Result<Text, Response> {
+        match self.shelf.text(id).await {
+            Ok(Found::Here(text)) => Ok(text),
+            Ok(Found::Gone) => Err(refusal(StatusCode::GONE)),
+            Ok(Found::Nothing) => Err(refusal(StatusCode::NOT_FOUND)),
+            Err(failure) => Err(failed(failure)),
+        }
+    }
+}
+
+fn text_response(text: String, content_type: &str, policy: &str) -> Response {
+    let mut response = Body::from(text).into_response();
+    headers::protect(response.headers_mut(), policy, headers::ASK_EACH_TIME);
+    headers::set(response.headers_mut(), header::CONTENT_TYPE, content_type);
+    response
 }
 
 /// Whether an answer has what every answer from here has.

@@ -19,6 +19,7 @@ mod command;
 mod credentials;
 mod declined;
 mod edits;
+mod excerpt;
 mod gaps;
 mod handle;
 mod hourglass;

@@ -8,7 +8,7 @@ use crate::matrix::ClientError;
 use crate::matrix::client::{Download, Downloading};
 use crate::matrix::media::MediaId;
 use crate::store::{Published, PublishedKind};
-use crate::web::{Failure, Found, Media, Part, Shelf, Stream};
+use crate::web::{Failure, Found, Media, Part, Shelf, Stream, Text};
 
 impl Bridge {
     async fn find<T: serde::de::DeserializeOwned>(
@@ -34,6 +34,10 @@ impl Bridge {
 impl Shelf for Bridge {
     async fn media(&self, id: &str) -> Result<Found<Media>, Failure> {
         self.find(PublishedKind::Media, id).await
+    }
+
+    async fn text(&self, id: &str) -> Result<Found<Text>, Failure> {
+        self.find(PublishedKind::Text, id).await
     }
 
     async fn fetch(&self, media: &Media, range: Option<&str>) -> Result<Stream, Failure> {

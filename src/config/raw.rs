@@ -149,6 +149,7 @@ pub(super) struct Limits {
     pub(super) channels_per_session: Option<u32>,
     pub(super) outbox: Option<u32>,
     pub(super) refill: Option<u32>,
+    pub(super) lines: Option<u32>,
     /// Seconds.
     pub(super) stale_after: Option<u64>,
     /// Days; 0 for `keep`.

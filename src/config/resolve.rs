@@ -372,6 +372,7 @@ fn limits(raw: &raw::Limits) -> Limits {
         channels_per_session: raw.channels_per_session.unwrap_or_default(),
         outbox: raw.outbox.unwrap_or_default(),
         refill: raw.refill.unwrap_or_default(),
+        lines: raw.lines.unwrap_or_default(),
         stale_after: Duration::from_secs(raw.stale_after.unwrap_or_default()),
         history: raw.history.map_or(History::Keep, History::of_days),
     }

@@ -16,6 +16,10 @@ const LONGEST_NAME: usize = 40;
 pub(super) enum Wanted<'a> {
     /// A file.
     Media(&'a str),
+    /// The page of a text.
+    Page(&'a str),
+    /// A text alone.
+    Raw(&'a str),
 }
 
 /// A new id.
@@ -49,6 +53,8 @@ pub(super) fn read<'a>(path: &'a str, prefix: &str) -> Option<Wanted<'a>> {
     }
     match (kind, name) {
         ("m", _) => Some(Wanted::Media(id)),
+        ("p", None) => Some(Wanted::Page(id)),
+        ("p", Some("raw")) => Some(Wanted::Raw(id)),
         _ => None,
     }
 }
@@ -57,6 +63,16 @@ pub(super) fn read<'a>(path: &'a str, prefix: &str) -> Option<Wanted<'a>> {
 pub fn media_path(id: &str, name: &str) -> String {
     let name = plain_name(name);
     if name.is_empty() { format!("/m/{id}") } else { format!("/m/{id}/{name}") }
+}
+
+/// The path of a page's link behind the base URL.
+pub fn page_path(id: &str) -> String {
+    format!("/p/{id}")
+}
+
+/// Where a page's text stands alone, as the page says it: whatever its own path is.
+pub(super) fn raw_name(id: &str) -> String {
+    format!("{id}/raw")
 }
 
 /// A file's name as a link shows it: what every client takes for a part of the link.
@@ -120,6 +136,17 @@ mod tests {
     #[case::a_homeservers_path("/_matrix/client/v1/media/download/x/y", "", false)]
     fn a_path_asks_for_one_thing_or_none(#[case] path: &str, #[case] prefix: &str, #[case] is_known: bool) {
         assert_eq!(read(path, prefix), is_known.then_some(Wanted::Media(ID)));
+    }
+
+    #[rstest]
+    #[case::a_page("/p/0123456789abcDEFG", Some(Wanted::Page(ID)))]
+    #[case::behind_the_prefix("/irc/p/0123456789abcDEFG", Some(Wanted::Page(ID)))]
+    #[case::alone("/p/0123456789abcDEFG/raw", Some(Wanted::Raw(ID)))]
+    #[case::another_view("/p/0123456789abcDEFG/html", None)]
+    #[case::a_slash("/p/0123456789abcDEFG/", None)]
+    #[case::deeper("/p/0123456789abcDEFG/raw/raw", None)]
+    fn a_text_has_a_page_and_stands_alone(#[case] path: &str, #[case] wanted: Option<Wanted<'_>>) {
+        assert_eq!(read(path, "/irc"), wanted);
     }
 
     #[rstest]

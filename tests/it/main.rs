@@ -20,6 +20,7 @@ mod ident;
 mod incoming;
 mod lifecycle;
 mod logins;
+mod long_texts;
 mod media;
 mod memory;
 mod messages;

@@ -93,7 +93,10 @@ async fn a_long_text_is_split_without_loss() {
 async fn a_text_of_too_many_lines_is_told_and_none_of_it_sent() {
     let (world, alice, bob, room) = alice_and_bob().await;
     let sixty: Vec<String> = (1..=60).map(|n| format!("line {n}")).collect();
-    alice.send_text(&room, &sixty.join("\n"));
+    let flood = alice.send_text(&room, &sixty.join("\n"));
+    let question = world.homeserver.wait_event(&room, answer_to(&flood)).await;
+    alice.react(&room, &question.event_id, "✅");
+    bob.wait_text("line 60").await;
     let too_long = alice.send_text(&room, &format!("{}\none more", sixty.join("\n")));
     let answer = world.homeserver.wait_event(&room, answer_to(&too_long)).await;
     assert!(answer.body().contains("61 lines"), "{}", answer.body());

@@ -9,11 +9,12 @@ use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, StatusCode};
 use rstest::rstest;
 use tokio::net::TcpListener;
-use towline::web::{self, Failure, Found, Media, Options, Part, Shelf, Stream};
+use towline::web::{self, Failure, Found, Media, Options, Part, Shelf, Stream, Text};
 
 use crate::support::homeserver;
 
 const CAT: &str = "CatCatCatCatCat01";
+const PAGE: &str = "PagePagePagePage1";
 const GONE: &str = "GoneGoneGoneGone1";
 const NEVER: &str = "NeverNeverNever01";
 
@@ -48,6 +49,21 @@ impl Shelf for Homeserver {
             let media = Media { source: (*id).to_owned(), name: (*name).to_owned(), mimetype: None };
             Found::Here(media)
         }))
+    }
+
+    async fn text(&self, id: &str) -> Result<Found<Text>, Failure> {
+        let text = Text {
+            text: "<script>document.title = 'ran'</script>\n```rust\nlet a = 1;\n```".into(),
+            who: "alice".into(),
+            place: "#rust".into(),
+            network: "FakeNet".into(),
+            at: 1_700_000_000_000,
+        };
+        Ok(match id {
+            PAGE => Found::Here(text),
+            GONE => Found::Gone,
+            _ => Found::Nothing,
+        })
     }
 
     async fn fetch(&self, media: &Media, range: Option<&str>) -> Result<Stream, Failure> {
@@ -318,6 +334,34 @@ async fn what_could_run_is_saved_and_not_shown(#[case] name: &'static str, #[cas
     assert_eq!(answer.header("content-type"), "application/octet-stream");
     assert_eq!(answer.header("content-disposition"), format!("attachment; filename=\"{name}\""));
     assert_eq!(answer.header("content-security-policy"), "sandbox; default-src 'none'");
+}
+
+#[tokio::test]
+async fn a_text_has_a_page_on_which_nothing_runs_and_stands_alone() {
+    let web = Web::with("cat.png", cat()).await;
+    let page = web.get(&format!("/p/{PAGE}")).await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("sandbox; default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert_eq!(page.header("cache-control"), "private, no-cache");
+    let html = String::from_utf8_lossy(page.body());
+    assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
+    assert!(html.contains(&format!("href=\"{PAGE}/raw\"")));
+    let raw = web.get(&format!("/p/{PAGE}/raw")).await;
+    assert_eq!((raw.status, raw.header("content-type")), (200, "text/plain; charset=utf-8"));
+    assert_eq!(raw.header("content-security-policy"), "sandbox; default-src 'none'");
+    assert!(raw.body().starts_with(b"<script>"));
+    let head = web.ask(Method::HEAD, &format!("/p/{PAGE}"), &[]).await;
+    assert_eq!(head.header("content-length"), page.body().len().to_string());
+    for (path, status) in [
+        ("/p/NeverNeverNever01", 404),
+        ("/p/CatCatCatCatCat01", 404),
+        ("/m/PagePagePagePage1", 404),
+        ("/p/GoneGoneGoneGone1", 410),
+        ("/p/GoneGoneGoneGone1/raw", 410),
+    ] {
+        assert_eq!(web.get(path).await.status, status, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,13 @@ const LONGEST_NAME: usize = 80;
 #[derive(Debug, Default)]
 pub(in crate::bridge) struct NoLinks(AtomicBool);
 
+/// What a link is to lead to.
+pub(super) struct Publishing {
+    pub(super) kind: PublishedKind,
+    /// As JSON.
+    pub(super) content: String,
+}
+
 /// Whether the user knows that their files go without links.
 #[derive(Debug, Default)]
 pub(super) struct Hint {
@@ -79,18 +86,18 @@ impl Actor {
         let name = file.name.clone();
         let item = web::Media { source: source.clone(), name, mimetype: file.mimetype.clone() };
         let content = serde_json::to_string(&item).ok()?;
-        let id = self.publish(media, place, event_id, PublishedKind::Media, content)?;
+        let publishing = Publishing { kind: PublishedKind::Media, content };
+        let id = self.publish(media, place, event_id, publishing)?;
         Some(format!("{}{}", media.base_url, link::media_path(&id, &file.name)))
     }
 
     /// Publishes something, in the commit of this turn. Nothing where the system has no randomness for its id.
-    fn publish(
+    pub(super) fn publish(
         &mut self,
         media: &Media,
         place: usize,
         event_id: &Arc<str>,
-        kind: PublishedKind,
-        content: String,
+        Publishing { kind, content }: Publishing,
     ) -> Option<String> {
         let id = link::new_id().inspect_err(|error| tracing::error!(%error, "no link is made")).ok()?;
         let expires_at = match media.expire {

@@ -226,7 +226,7 @@ impl Actor {
     }
 
     /// A text as the buffer's charset has it.
-    fn as_written(&self, place: usize, text: &str) -> String {
+    pub(super) fn as_written(&self, place: usize, text: &str) -> String {
         let name = &self.buffers.get(place).row.name;
         self.link.as_ref().map_or_else(|| text.to_owned(), |link| link.as_written(name, text).0)
     }

@@ -136,8 +136,20 @@ impl Actor {
         let kind = speech.kind;
         let name = self.buffers.get(place).row.name.clone();
         let limit = link.limit(&name, kind.into());
-        let (text, lost) = link.as_written(&name, &speech.text);
-        let pieces = pieces_of(&text, &limit);
+        let (mut text, lost) = link.as_written(&name, &speech.text);
+        let mut pieces = pieces_of(&text, &limit);
+        let limits = link.session.multiline().filter(|_| kind == Kind::Privmsg && pieces.len() > 1);
+        let fits = match limits {
+            Some(limits) => long::messages_of(&text, &limit, limits).len() <= 1,
+            None => pieces.len() <= self.bridge.config.limits.lines as usize,
+        };
+        if !fits && let Some(excerpt) = self.excerpt(place, about, speech, &pieces) {
+            text = self.as_written(place, &excerpt);
+            pieces = pieces_of(&text, &limit);
+        }
+        if !fits && pieces.len() <= MOST_LINES && self.is_flood(place, speech, pieces.len()) {
+            return self.ask_about_flood(place, stored, about, speech, pieces.len());
+        }
         if pieces.len() > MOST_LINES {
             let reason = format!(
                 "was not sent: it would be {} lines on IRC, and {MOST_LINES} are the most that people there bear.",
@@ -146,7 +158,6 @@ impl Actor {
             self.refuse_event(place, &stored.event_id, about, &reason);
             return;
         }
-        let limits = link.session.multiline().filter(|_| kind == Kind::Privmsg && pieces.len() > 1);
         let messages = match limits {
             Some(limits) => long::messages_of(&text, &limit, limits),
             // Each may have to be cut once more, for another charset or connection.

@@ -242,7 +242,8 @@ impl Actor {
                 let prompts: Vec<Prompt> = std::iter::once(first).chain(more).collect();
                 self.outbound.commit.answered.extend(prompts.iter().map(|prompt| prompt.id));
                 if let Some(Missing { kind, text, kept }) = self.missing(place, &prompts) {
-                    self.say_to_irc(place, stored, &about, &Speech { kind, text, reply: None }, part, kept);
+                    let speech = Speech { kind, text, reply: None, is_wanted: true };
+                    self.say_to_irc(place, stored, &about, &speech, part, kept);
                 }
             }
             Asked::TooOld(about) => {

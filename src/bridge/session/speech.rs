@@ -13,6 +13,8 @@ pub(super) struct Speech {
     pub(super) text: String,
     /// The id of the message that it answers.
     pub(super) reply: Option<String>,
+    /// Its sender was asked and wants it sent.
+    pub(super) is_wanted: bool,
 }
 
 impl Speech {
@@ -27,7 +29,7 @@ impl Speech {
             Typed::Notice(said) => (Kind::Notice, said.to_owned()),
             Typed::Command(_) => return None,
         };
-        Some(Self { kind, text, reply: None })
+        Some(Self { kind, text, reply: None, is_wanted: false })
     }
 }
 

@@ -19,6 +19,10 @@ impl Shelf for Empty {
         Ok(Found::Nothing)
     }
 
+    async fn text(&self, _id: &str) -> Result<Found<web::Text>, web::Failure> {
+        Ok(Found::Nothing)
+    }
+
     async fn fetch(&self, _media: &web::Media, _range: Option<&str>) -> Result<Stream, web::Failure> {
         Err(web::Failure::Missing)
     }

@@ -350,6 +350,14 @@ pub const KEYS: &[Key] = &[
          They have their own times and notify nobody.",
     ),
     key(
+        "limits.lines",
+        Kind::Integer(1, 60),
+        Default::Is("5"),
+        "How many lines one message may become on IRC. Of a longer one go the first lines and a link to all of it, where \
+         `media.base_url` allows links; else its sender is asked from 16 lines on. Where a network takes messages of \
+         several lines, what it takes as one goes as one.",
+    ),
+    key(
         "limits.stale_after",
         Kind::Duration(10, YEARS),
         Default::Is("15m"),

@@ -138,7 +138,7 @@ fn escape_into(html: &mut String, text: &str) {
 mod tests {
     use std::borrow::Cow;
 
-    use super::super::super::{Names, Options, read_html, read_irc, strip_irc};
+    use super::super::super::{Names, Options, read_irc, read_matrix, strip_irc};
     use super::*;
     use proptest::prelude::*;
     use rstest::rstest;
@@ -203,6 +203,10 @@ mod tests {
         fn channel(&self, _: &str) -> Option<Cow<'_, str>> {
             None
         }
+
+        fn display_name(&self, nick: &str) -> String {
+            nick.to_owned()
+        }
     }
 
     proptest! {
@@ -220,7 +224,7 @@ mod tests {
             line in "(([\x02\x1d\x1f\x1e\x0f]|\x030[2-9]|\x11)?([a-z]{1,6}|https://x\\.example/[a-z]{0,3}|&lt;|<b>) ){1,12}[a-z]",
         ) {
             if let Some(html) = read_irc(&line).with_links().to_html() {
-                let back = read_html(&html, Options::default(), &Nobody).unwrap();
+                let back = read_matrix("", Some(&html), &[], Options::default(), &Nobody);
                 prop_assert_eq!(strip_irc(&back), strip_irc(&line), "{}", html);
             }
         }

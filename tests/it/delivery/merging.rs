@@ -1,6 +1,6 @@
 //! Lines that wait together become one event, whatever happens on the way.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::echo::SEARCH;
 use super::{SEND, Talk, bad_gateway};

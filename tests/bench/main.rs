@@ -117,7 +117,7 @@ async fn measure(plan: &Plan, directory: &Path) -> Report {
     let homeserver = Homeserver::start(options).await;
     let ircd = Ircd::start(ircd::Options { record_lines: false, ..ircd::Options::default() }).await;
     let database = TestDatabase::new().await;
-    let mut towline = Towline::configure(directory, &homeserver.url(), &database.url(), ircd.address());
+    let mut towline = Towline::configure(directory, &homeserver, &database.url(), ircd.address());
     homeserver.set_appservice_url(&towline.url());
     progress("memory without a session");
     towline.start();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
+use crate::it::support::homeserver::Homeserver;
 use crate::it::support::ports::free_port;
 
 /// How long it may take to come to rest.
@@ -29,19 +30,27 @@ pub(crate) struct Towline {
 
 impl Towline {
     /// Writes the configuration: one network without flood control, one user, the defaults else.
-    pub(crate) fn configure(directory: &Path, homeserver: &str, database: &str, ircd: SocketAddr) -> Self {
+    pub(crate) fn configure(
+        directory: &Path,
+        homeserver: &Homeserver,
+        database: &str,
+        ircd: SocketAddr,
+    ) -> Self {
         let key = directory.join("towline.key");
         std::fs::write(&key, towline::config::secret::key_line(&[7; 32])).unwrap();
         let port = free_port();
         let text = format!(
-            "homeserver: {{ url: \"{homeserver}\", domain: test.local }}\n\
-             appservice: {{ as_token: as-token, hs_token: hs-token, listen: \"127.0.0.1:{port}\" }}\n\
+            "homeserver: {{ url: \"{url}\", domain: test.local }}\n\
+             appservice: {{ as_token: {as_token}, hs_token: {hs_token}, listen: \"127.0.0.1:{port}\" }}\n\
              database: {{ url: \"{database}\" }}\n\
              secret_key_file: \"{key}\"\n\
              permissions: {{ test.local: user }}\n\
              networks:\n  fake:\n    name: FakeNet\n    allow_private: true\n    \
              flood: {{ burst: 100, interval_ms: 0 }}\n    \
              servers: [ {{ host: 127.0.0.1, port: {ircd}, tls: false }} ]\n",
+            url = homeserver.url(),
+            as_token = homeserver.as_token(),
+            hs_token = homeserver.hs_token(),
             key = key.display(),
             ircd = ircd.port(),
         );

@@ -42,9 +42,9 @@ struct Api {
 
 impl Api {
     #[expect(clippy::disallowed_methods, reason = "not the bridge's client: the rig's own, in its own test")]
-    fn new(homeserver: &Homeserver, token: &str) -> Self {
+    fn new(homeserver: &Homeserver) -> Self {
         let client = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
-        Self { client, url: homeserver.url(), token: token.into() }
+        Self { client, url: homeserver.url(), token: homeserver.as_token() }
     }
 
     async fn try_call(&self, method: &str, path: &str, body: Value) -> reqwest::Result<(u16, Value)> {
@@ -85,7 +85,7 @@ impl Api {
 
 async fn bridge_and_alice(options: Options) -> (Homeserver, Api, TestUser) {
     let homeserver = Homeserver::start(options).await;
-    let api = Api::new(&homeserver, "as-token");
+    let api = Api::new(&homeserver);
     api.register("towline").await;
     let alice = homeserver.user("alice");
     (homeserver, api, alice)
@@ -491,10 +491,10 @@ async fn how_fast_the_servers_are() {
     let (homeserver, api, _) =
         bridge_and_alice(Options { record_requests: false, ..Options::default() }).await;
     let room = api.create_room(json!({})).await;
-    let address = homeserver.url().trim_start_matches("http://").to_owned();
+    let (address, token) = (homeserver.url().trim_start_matches("http://").to_owned(), homeserver.as_token());
     let started = tokio::time::sleep(Duration::ZERO).deadline();
     let clients = (0..CLIENTS).map(|client| {
-        let (room, address) = (room.clone(), address.clone());
+        let (room, address, token) = (room.clone(), address.clone(), token.clone());
         tokio::spawn(async move {
             let mut stream = TcpStream::connect(address).await.unwrap();
             let body = r#"{"msgtype":"m.text","body":"hello there"}"#;
@@ -502,7 +502,7 @@ async fn how_fast_the_servers_are() {
                 let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{client}-{number}");
                 let length = body.len();
                 let request = format!(
-                    "PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer as-token\r\nContent-Length: {length}\r\n\r\n{body}"
+                    "PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n{body}"
                 );
                 stream.write_all(request.as_bytes()).await.unwrap();
                 let mut answer = Vec::new();

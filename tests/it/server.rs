@@ -15,7 +15,7 @@ fn request(world: &World, method: Method, path: &str) -> RequestBuilder {
 
 /// A request with the right token: the status and the body.
 async fn call(world: &World, method: Method, path: &str, body: &Value) -> (u16, Value) {
-    answer(request(world, method, path).bearer_auth("hs-token").body(body.to_string())).await
+    answer(request(world, method, path).bearer_auth(world.homeserver.hs_token()).body(body.to_string())).await
 }
 
 async fn answer(request: RequestBuilder) -> (u16, Value) {
@@ -43,11 +43,15 @@ async fn a_call_needs_the_homeservers_token(
     #[case] code: Value,
 ) {
     let world = World::start().await;
+    let right = |token: &str| {
+        let token = token.replace("hs-token", &world.homeserver.hs_token());
+        token.replace("as-token", &world.homeserver.as_token())
+    };
     for path in [TRANSACTION, "/transactions/1"] {
-        let query = query.map(|token| format!("?access_token={token}")).unwrap_or_default();
+        let query = query.map(|token| format!("?access_token={}", right(token))).unwrap_or_default();
         let mut call = request(&world, Method::PUT, &format!("{path}{query}")).body(r#"{"events":[]}"#);
         if let Some(token) = header {
-            call = call.bearer_auth(token);
+            call = call.bearer_auth(right(token));
         }
         let (found, body) = answer(call).await;
         assert_eq!((found, &body["errcode"]), (status, &code), "{path}");
@@ -144,7 +148,7 @@ async fn a_transaction_of_fifteen_mebibytes_is_taken_and_one_beyond_the_limit_is
     world.homeserver.wait_event(&control, |event| event.body().contains("no-such-command")).await;
     // The answer comes before the body is read, so that the connection may end while it is written.
     let beyond = request(&world, Method::PUT, TRANSACTION)
-        .bearer_auth("hs-token")
+        .bearer_auth(world.homeserver.hs_token())
         .body(transaction("beyond", "too-much", 17 << 20).to_string());
     if let Ok(answer) = beyond.send().await {
         assert_eq!(answer.status(), 413);
@@ -165,7 +169,9 @@ async fn a_transaction_of_fifteen_mebibytes_is_taken_and_one_beyond_the_limit_is
 #[tokio::test]
 async fn an_envelope_is_read_or_refused(#[case] body: &str, #[case] status: u16) {
     let world = World::start().await;
-    let call = request(&world, Method::PUT, TRANSACTION).bearer_auth("hs-token").body(body.to_owned());
+    let call = request(&world, Method::PUT, TRANSACTION)
+        .bearer_auth(world.homeserver.hs_token())
+        .body(body.to_owned());
     assert_eq!(answer(call).await.0, status);
 }
 

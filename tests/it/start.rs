@@ -61,6 +61,19 @@ async fn a_token_that_the_homeserver_does_not_know_ends_the_start_with_a_remedy(
     assert_eq!(world.start_process().wait_ended().await, Some(13));
 }
 
+/// A bridge that outlived its test said "was not sent: too many messages wait already" in the crash drill's room about
+/// messages that the drill's own had sent: ports, room ids and tokens were those of its own run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_that_another_run_left_behind_is_refused_where_its_homeserver_was() {
+    let mut left = World::builder().without_bridge().await;
+    let here = World::builder().without_bridge().await;
+    let mut config = left.config();
+    config.homeserver.url = here.homeserver.url();
+    left.start_bridge_with(config).await;
+    let ended = tokio::time::timeout(LIMIT, left.wait_bridge_ended()).await;
+    assert_eq!(ended.expect("it ends").unwrap_err().code(), Code::TokenRefused);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_the_homeserver_calls_with_and_that_is_wrong_is_warned_of() {
     let world = World::builder()

@@ -10,7 +10,7 @@ use crate::support::homeserver::{self, Fault};
 /// Sends a transaction as the homeserver would; the status.
 async fn transact(world: &World, id: &str, events: &Value) -> u16 {
     let url = format!("{}/_matrix/app/v1/transactions/{id}", world.appservice_url());
-    let request = homeserver::client().put(url).bearer_auth("hs-token");
+    let request = homeserver::client().put(url).bearer_auth(world.homeserver.hs_token());
     request.body(json!({ "events": events }).to_string()).send().await.unwrap().status().as_u16()
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct World {
     pub(crate) database: TestDatabase,
     pub(crate) directory: TempDir,
     networks: String,
+    tokens: Tokens,
     stale_after: Option<Duration>,
     forbidden: String,
     extra: String,
@@ -35,6 +36,12 @@ pub(crate) struct World {
     pub(crate) clock: TestClock,
     url: Mutex<String>,
     running: Option<Running>,
+}
+
+/// The application service's own token and the homeserver's, as its configuration has them.
+struct Tokens {
+    own: String,
+    homeservers: String,
 }
 
 struct Running {
@@ -45,6 +52,7 @@ struct Running {
 /// How the world begins.
 pub(crate) struct Builder {
     homeserver: homeserver::Options,
+    tokens: Tokens,
     ircd: ircd::Options,
     networks: Vec<(String, String)>,
     /// Networks as the configuration has them.
@@ -169,6 +177,7 @@ impl Builder {
             ircd,
             proxy,
             networks: self.networks.iter().map(network).collect::<String>() + &self.raw_networks,
+            tokens: self.tokens,
             database: TestDatabase::new().await,
             directory,
             stale_after: self.stale_after,
@@ -183,8 +192,11 @@ impl Builder {
 
 impl World {
     pub(crate) fn builder() -> Builder {
+        let homeserver = homeserver::Options::default();
+        let tokens = Tokens { own: homeserver.as_token.clone(), homeservers: homeserver.hs_token.clone() };
         Builder {
-            homeserver: homeserver::Options::default(),
+            homeserver,
+            tokens,
             ircd: ircd::Options::default(),
             networks: vec![("fake".to_owned(), "FakeNet".to_owned())],
             raw_networks: String::new(),
@@ -221,13 +233,15 @@ impl World {
         let key = self.key_file();
         format!(
             "homeserver: {{ url: \"{url}\", domain: test.local }}\n\
-             appservice: {{ as_token: as-token, hs_token: hs-token, listen: \"{listen}\" }}\n\
+             appservice: {{ as_token: {as_token}, hs_token: {hs_token}, listen: \"{listen}\" }}\n\
              database: {{ url: \"{database}\" }}\n\
              secret_key_file: \"{key}\"\n\
              permissions: {{ test.local: user, \"@admin:test.local\": admin{forbidden} }}\n\
              log: {{ level: debug }}\n\
              networks:\n{networks}{extra}",
             url = self.homeserver.url(),
+            as_token = self.tokens.own,
+            hs_token = self.tokens.homeservers,
             database = self.database.url(),
             key = key.display(),
             networks = self.networks,

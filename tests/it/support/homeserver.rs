@@ -17,6 +17,7 @@ mod room;
 mod user;
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use self::core::Core;
 pub(crate) use self::faults::{Fault, Faults};
 pub(crate) use self::room::Event;
 pub(crate) use self::user::{NewRoom, TestUser};
+use super::clock::now;
 use super::ports::free_port;
 
 /// How long an observer waits for its condition.
@@ -56,8 +58,8 @@ impl Default for Options {
         Self {
             server_name: "test.local".into(),
             appservice_id: "towline".into(),
-            as_token: "as-token".into(),
-            hs_token: "hs-token".into(),
+            as_token: new_token("as-token"),
+            hs_token: new_token("hs-token"),
             appservice_url: None,
             sender_localpart: "towline".into(),
             user_namespaces: vec![r"^@irc_[^:]+:test\.local$".into()],
@@ -67,6 +69,13 @@ impl Default for Options {
             record_requests: true,
         }
     }
+}
+
+/// A token that nobody else has. A bridge that an earlier run left behind goes on at the port where its homeserver was; the
+/// next run has a homeserver at the same one, with the same names and ids.
+fn new_token(kind: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{kind}-{}-{}-{}", std::process::id(), now(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Options {
@@ -245,6 +254,16 @@ impl Homeserver {
     /// The base URL of the client-server API.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What the application service shows it.
+    pub(crate) fn as_token(&self) -> String {
+        self.shared.read().options.as_token.clone()
+    }
+
+    /// What it shows the application service.
+    pub(crate) fn hs_token(&self) -> String {
+        self.shared.read().options.hs_token.clone()
     }
 
     /// Where transactions go; nothing is sent while there is no URL.

@@ -1,5 +1,5 @@
 //! The end-to-end tests: the real binary between a real Synapse and a real InspIRCd, with Atheme for SASL, ZNC as a
-//! bouncer, and ngIRCd as the plain server.
+//! bouncer, ngIRCd as the plain server, and Chromium for what links on IRC lead to.
 //!
 //! `scripts/test --only e2e` installs the servers and runs these. Each test has servers of its own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -9,6 +9,7 @@ mod check;
 mod conversations;
 mod crash;
 mod logins;
+mod media;
 mod nicks;
 mod plain;
 mod restarts;

@@ -140,6 +140,22 @@ impl MatrixUser {
         self.must(Method::PUT, &path, content).await["event_id"].as_str().unwrap().to_owned()
     }
 
+    /// Takes an event back.
+    pub(crate) async fn redact(&self, room: &str, event: &str) {
+        let number = self.transactions.fetch_add(1, Ordering::Relaxed);
+        let path = format!("rooms/{}/redact/{}/rig-{number}", escape(room), escape(event));
+        self.must(Method::PUT, &path, &json!({})).await;
+    }
+
+    /// Uploads a file; gives its `mxc://` address.
+    pub(crate) async fn upload(&self, kind: &str, bytes: &[u8]) -> String {
+        let Session { client, url, token, .. } = &*self.session;
+        let request = client.post(format!("{url}/_matrix/media/v3/upload")).bearer_auth(token);
+        let answer = request.header("content-type", kind).body(bytes.to_vec()).send().await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        answer["content_uri"].as_str().unwrap_or_else(|| panic!("upload: {answer}")).to_owned()
+    }
+
     /// The rooms that this user is in.
     pub(crate) fn joined_rooms(&self) -> Vec<String> {
         self.view.rooms.lock().unwrap().joined.keys().cloned().collect()

@@ -5,6 +5,7 @@
 //! `scripts/lib.sh` installs what is needed here.
 
 pub(crate) mod atheme;
+pub(crate) mod chromium;
 pub(crate) mod inspircd;
 pub(crate) mod irc;
 pub(crate) mod matrix;

@@ -105,6 +105,16 @@ impl Towline {
         Self { directory: directory.into(), port, roots: None, process: None }
     }
 
+    /// Hands files and long texts out from its next start on, at an address with a path.
+    pub(crate) fn hand_out(&mut self) {
+        let (file, port) = (self.directory.join("config.yaml"), free_port());
+        let text = std::fs::read_to_string(&file).unwrap();
+        let base_url = format!("base_url: http://127.0.0.1:{port}/irc");
+        let text = text.replace("#base_url: https://irc.example.org", &base_url);
+        std::fs::write(&file, text.replace("#listen: 127.0.0.1:9010", &format!("listen: 127.0.0.1:{port}")))
+            .unwrap();
+    }
+
     /// Trusts these roots in place of the host's from its next start on.
     pub(crate) fn trust(&mut self, roots: &Path) {
         self.roots = Some(roots.into());

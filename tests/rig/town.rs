@@ -22,6 +22,8 @@ pub(crate) struct Extras {
     pub(crate) database: Option<String>,
     /// What the bridge trusts in place of the host's roots.
     pub(crate) roots: Option<PathBuf>,
+    /// Whether files and long texts have links.
+    pub(crate) links: bool,
     /// Registrations of other bridges.
     pub(crate) registrations: Vec<PathBuf>,
 }
@@ -58,6 +60,9 @@ impl Town {
         let admin = format!("@alice:{SERVER_NAME}");
         let mut towline =
             Towline::init(&at("towline"), &plan, &admin, &[network], extras.database.as_deref()).await;
+        if extras.links {
+            towline.hand_out();
+        }
         let registration = towline.registration();
         let registrations: Vec<&Path> =
             extras.registrations.iter().chain([&registration]).map(PathBuf::as_path).collect();

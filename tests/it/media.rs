@@ -100,6 +100,36 @@ async fn what_is_said_to_a_file_follows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sticker_is_its_word_with_a_link_to_its_picture() {
+    let scene = Scene::new().await;
+    let url = scene.upload("image/png", b"purr").await;
+    scene.alice.send(
+        &scene.room,
+        "m.sticker",
+        json!({ "body": "Cat waving", "url": url, "info": { "size": 4 } }),
+    );
+    let line = scene.line("Cat waving").await;
+    assert_eq!(line.replace(link(&line), ""), "Cat waving ");
+    assert_eq!(get(link(&line)).await, (200, b"purr".to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caption_that_is_edited_is_corrected_and_the_file_not_said_again() {
+    let scene = Scene::new().await;
+    let (event, line) = scene.picture(b"meow", Some("look at teh cat")).await;
+    scene.bob.wait_text("look at teh cat").await;
+    let mut content = image("mxc://test.local/x", 4, Some("* look at the cat"));
+    content["m.new_content"] = image("mxc://test.local/x", 4, Some("look at the cat"));
+    content["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": event });
+    scene.alice.send(&scene.room, "m.room.message", content);
+    scene.alice.send_text(&scene.room, "after");
+    scene.bob.wait_text("after").await;
+    let said = scene.said();
+    assert_eq!(said[..2], [line, "look at teh cat".to_owned()]);
+    assert!(said.len() == 4 && said[2].contains("the") && !said[2].contains("cat.png"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_works_after_a_restart_and_a_taken_back_one_does_not() {
     let mut scene = Scene::new().await;
     let (_, kept) = scene.picture(b"kept", None).await;

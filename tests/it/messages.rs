@@ -190,7 +190,7 @@ async fn of_two_messages_on_their_way_neither_is_known_to_be_refused() {
 async fn a_message_of_many_lines_that_is_refused_is_answered_once() {
     let (world, alice, bob, room) = alice_and_bob().await;
     world.ircd.moderate("#rust");
-    let lines: Vec<String> = (0..40).map(|n| format!("line {n}")).collect();
+    let lines: Vec<String> = (0..15).map(|n| format!("line {n}")).collect();
     let event = alice.send_text(&room, &lines.join("\n"));
     world.homeserver.wait_event(&room, answer_to(&event)).await;
     bob.mode("#rust", "-m");

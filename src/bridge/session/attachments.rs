@@ -59,6 +59,13 @@ impl Actor {
         speech: &mut Speech,
     ) {
         let Some(file) = &message.attachment else { return };
+        if file.shape == Shape::Sticker {
+            // It is its word, and the picture to it.
+            if let Some(link) = self.link_to(place, event_id, file) {
+                speech.text = format!("{} {link}", speech.text);
+            }
+            return;
+        }
         let mut line = describe(file);
         if let Some(link) = self.link_to(place, event_id, file) {
             line.push(' ');
@@ -76,7 +83,9 @@ impl Actor {
         let Source::Plain(source) = &file.source else { return None };
         let bridge = self.bridge.clone();
         let Some(media) = &bridge.config.media else {
-            self.tell_of_no_links(place, event_id);
+            if file.shape != Shape::Sticker {
+                self.tell_of_no_links(place, event_id);
+            }
             return None;
         };
         MediaId::parse(source)?;
@@ -172,6 +181,7 @@ fn what(shape: Shape) -> &'static str {
         Shape::Video => "video",
         Shape::Audio => "sound",
         Shape::Voice => "voice message",
+        Shape::Sticker => "sticker",
         Shape::File => "file",
     }
 }

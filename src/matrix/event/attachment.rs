@@ -16,6 +16,8 @@ pub enum Shape {
     Audio,
     /// What somebody said.
     Voice,
+    /// A picture that is said like a word: the body is that word.
+    Sticker,
     /// Anything else.
     File,
 }
@@ -63,6 +65,15 @@ impl Attachment {
             "m.file" => Shape::File,
             _ => return None,
         };
+        Some(Self::of(shape, content))
+    }
+
+    /// The picture of a sticker.
+    pub(super) fn sticker(content: &Value) -> Self {
+        Self::of(Shape::Sticker, content)
+    }
+
+    fn of(shape: Shape, content: &Value) -> Self {
         let info = &content["info"];
         let body = content["body"].as_str().unwrap_or_default();
         let filename = content["filename"].as_str().filter(|name| !name.is_empty());
@@ -74,7 +85,7 @@ impl Attachment {
         let extent =
             info["w"].as_u64().zip(info["h"].as_u64()).filter(|&(width, height)| width > 0 && height > 0);
         let duration = [&info["duration"], &content["org.matrix.msc1767.audio"]["duration"]];
-        Some(Self {
+        Self {
             shape,
             name: filename.unwrap_or(body).to_owned(),
             source,
@@ -83,7 +94,7 @@ impl Attachment {
             extent,
             duration: duration.into_iter().find_map(Value::as_u64),
             has_caption: filename.is_some_and(|name| name != body) && !body.trim().is_empty(),
-        })
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 use serde_json::Value;
 
+use super::attachment::Attachment;
 use super::message::Message;
 
 /// Answers that a poll may have.
@@ -23,7 +24,10 @@ pub(super) fn read(kind: &str, content: &Value) -> Option<Message> {
         return None;
     }
     match kind {
-        "m.sticker" => Some(text(message, "m.text", &short(content["body"].as_str()?)?)),
+        "m.sticker" => {
+            let sticker = text(message, "m.text", &short(content["body"].as_str()?)?);
+            Some(Message { attachment: Some(Box::new(Attachment::sticker(content))), ..sticker })
+        }
         "m.poll.start" | "org.matrix.msc3381.poll.start" => {
             let poll = [&content["m.poll"], &content["org.matrix.msc3381.poll.start"]];
             let question = poll_text(poll.into_iter().find(|poll| poll.is_object())?)?;

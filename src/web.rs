@@ -148,7 +148,7 @@ async fn answer<S: Shelf>(State(web): State<Arc<Web<S>>>, request: Request) -> R
     };
     match wanted {
         Wanted::Media(id) => web.media(id, request.headers(), turn).await,
-        Wanted::Page(id) => web.page(id).await,
+        Wanted::Page(id) => web.page(id, turn).await,
         Wanted::Raw(id) => web.raw(id).await,
     }
 }
@@ -165,14 +165,18 @@ impl<S: Shelf> Web<S> {
 }
 
 impl<S: Shelf> Web<S> {
-    async fn page(&self, id: &str) -> Response {
+    async fn page(&self, id: &str, turn: OwnedSemaphorePermit) -> Response {
         let text = match self.text(id).await {
             Ok(text) => text,
             Err(refusal) => return refusal,
         };
         let id = id.to_owned();
-        // Colouring a long text takes its time.
-        match tokio::task::spawn_blocking(move || page::html(&id, &text)).await {
+        // Colouring a long text takes its time, and goes on when nobody waits any more: its turn lasts as long.
+        let colouring = move || {
+            let _turn = turn;
+            page::html(&id, &text)
+        };
+        match tokio::task::spawn_blocking(colouring).await {
             Ok(html) => text_response(html, "text/html; charset=utf-8", &page::POLICY),
             Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR),
         }

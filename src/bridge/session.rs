@@ -9,6 +9,7 @@
 
 mod answers;
 mod approach;
+mod asides;
 mod attachments;
 mod behind;
 mod buffers;
@@ -68,6 +69,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, watch};
 
+use self::asides::Reacting;
 pub(super) use self::attachments::NoLinks;
 use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
@@ -160,6 +162,7 @@ struct Actor {
     outbound: Outbound,
     inquiries: Vec<Inquiry>,
     typists: Typists,
+    reacting: Reacting,
     requests: mpsc::Receiver<requests::Envelope>,
     passing: mpsc::Receiver<(i64, Passing)>,
     wake: Arc<Notify>,
@@ -266,6 +269,7 @@ pub(super) async fn start(
         outbound: Outbound::default(),
         inquiries: Vec::new(),
         typists: Typists::default(),
+        reacting: Reacting::default(),
         requests: mailbox,
         passing: passes,
         wake,
@@ -347,6 +351,7 @@ impl Actor {
             self.outbound.uncertain.deadline(),
             self.catching_up.deadline(),
             self.netsplits.deadline(),
+            self.reacting.deadline(),
             self.news.deadline(),
             self.typists.deadline(),
         ]
@@ -421,6 +426,7 @@ impl Actor {
         self.turn_hourglasses();
         self.tick_uncertain();
         self.tick_typing();
+        self.tick_reactions().await?;
         self.tick_catch_up().await?;
         self.tick_netsplits();
         self.tick_news();

@@ -236,6 +236,18 @@ settings! {
             ("correction", "s/teh/the/"), ("word", "* the"), ("full", "* the whole new text"),
         ]),
     };
+    /// What IRC is told of reactions where it has none.
+    REACTIONS = {
+        key: "reactions", meaning: "what is told of your reactions where the network has none",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[("silent", "nothing"), ("line", "a line, one for those that come together")]),
+    };
+    /// What IRC is told of redactions where it has none.
+    REDACTIONS = {
+        key: "redactions", meaning: "what is told of messages that you take back where the network can't take them back",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[("silent", "nothing"), ("line", "that you take one back")]),
+    };
     /// Whether a conversation says how it is with its other side.
     PRESENCE = {
         key: "presence", meaning: "whether a conversation says that the other is away, back, gone or here again",

@@ -57,6 +57,11 @@ impl Remembered {
         self.messages.push_back(RememberedMessage { event_id: Arc::clone(event_id), text, at: now });
     }
 
+    /// A message was taken back; that something was said there stays known.
+    pub(super) fn forget(&mut self, event_id: &str) {
+        self.messages.iter_mut().filter(|one| &*one.event_id == event_id).for_each(|one| one.text.clear());
+    }
+
     /// What a message says, and whether nothing was said since.
     pub(super) fn find(&self, event_id: &str, now: Instant) -> Option<(&str, bool)> {
         let place = self.messages.iter().position(|one| &*one.event_id == event_id)?;

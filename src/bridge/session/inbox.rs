@@ -74,7 +74,7 @@ impl Actor {
             }
             Content::Redaction(event_id) if is_owner => {
                 self.withdraw(place, event_id).await?;
-                self.take_back(place, event_id).await?;
+                self.take_back(place, &event.event_id, event_id).await?;
                 self.unreact_on_irc(place, event_id).await?;
             }
             // By themselves, or by an administrator.

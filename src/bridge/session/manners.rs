@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::super::Bridge;
 use super::super::outcome::Outcome;
 use super::Actor;
+use super::asides::{Reactions, Redactions};
 use crate::format::{EditStyle, IrcStyle, RichText, Spoilers};
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope, Setting};
@@ -74,6 +75,16 @@ impl Choice for EditStyle {
     const SETTING: &'static Setting = &settings::EDITS;
     const WORDS: &'static [(&'static str, Self)] =
         &[("correction", Self::Correction), ("word", Self::Word), ("full", Self::Full)];
+}
+
+impl Choice for Reactions {
+    const SETTING: &'static Setting = &settings::REACTIONS;
+    const WORDS: &'static [(&'static str, Self)] = &[("silent", Self::Silent), ("line", Self::Line)];
+}
+
+impl Choice for Redactions {
+    const SETTING: &'static Setting = &settings::REDACTIONS;
+    const WORDS: &'static [(&'static str, Self)] = &[("silent", Self::Silent), ("line", Self::Line)];
 }
 
 /// Where a value comes from.
@@ -165,6 +176,8 @@ mod tests {
         words_of::<IrcStyle>();
         words_of::<Spoilers>();
         words_of::<EditStyle>();
+        words_of::<Reactions>();
+        words_of::<Redactions>();
         words_of::<ChannelNews>();
         words_of::<Comings>();
     }

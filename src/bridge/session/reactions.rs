@@ -70,19 +70,31 @@ impl Actor {
         let row = &self.buffers.get(place).row;
         let (buffer, name) = (row.id, row.name.clone());
         let lines = self.bridge.store.lines_of_event(buffer, &reaction.to).await?;
-        let Some(msgid) = lines.into_iter().rev().find_map(|line| line.msgid) else { return Ok(()) };
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let Some(msgid) = lines.into_iter().rev().find_map(|line| line.msgid) else {
+            self.fold_reaction(place, event_id, reaction);
+            return Ok(());
+        };
         let nick = self.buffers.mapping().fold(self.link.as_ref().map_or("", |link| link.session.nick()));
         let key = reaction.key.clone();
         let known = self.bridge.store.reaction(buffer, &msgid, &nick, &key).await?;
-        if known.is_none() && self.send_reaction(&name, &msgid, &key, false) {
+        if known.is_some() {
+            return Ok(());
+        }
+        if self.send_reaction(&name, &msgid, &key, false) {
             let event_id = Some(event_id.to_owned());
             self.incoming.reactions.push(NewReaction { buffer, msgid, nick, key, txn_id: None, event_id });
+        } else {
+            self.fold_reaction(place, event_id, reaction);
         }
         Ok(())
     }
 
     /// The user has taken an event back, which may be a reaction.
     pub(super) async fn unreact_on_irc(&mut self, place: usize, event_id: &str) -> Result<(), StoreError> {
+        self.reacting.forget(event_id);
         let row = &self.buffers.get(place).row;
         let (buffer, name) = (row.id, row.name.clone());
         if let Some(known) = self.bridge.store.reaction_of_event(buffer, event_id).await? {

@@ -105,8 +105,13 @@ impl Actor {
         Ok(())
     }
 
-    /// The user has taken an event back.
-    pub(super) async fn take_back(&mut self, place: usize, event_id: &str) -> Result<(), StoreError> {
+    /// The user has taken an event back, by another.
+    pub(super) async fn take_back(
+        &mut self,
+        place: usize,
+        cause: &str,
+        event_id: &str,
+    ) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
         let (buffer, name) = (row.id, row.name.clone());
         // Nobody waits for an echo's id to be written.
@@ -115,17 +120,28 @@ impl Actor {
         // What becomes of a line on its way says whether it was ever said.
         let is_on_its_way = self.outbound.in_flight.values().any(|line| &*line.event_id == event_id)
             || self.outbound.commit.unkept.iter().any(|line| line.event_id == event_id);
+        let now = self.now();
+        let remembered = &mut self.buffers.get_mut(place).remembered;
+        let was_last = remembered.find(event_id, now).is_some_and(|(_, is_last)| is_last);
+        remembered.forget(event_id);
+        let mut stays = false;
         for line in lines.into_iter().filter(|line| line.own && line.kind != "redacted") {
             if line.msgid.is_none() && is_on_its_way {
                 continue;
             }
-            if let Some(link) = &mut self.link
+            let is_gone = if let Some(link) = &mut self.link
                 && let Ok(target) = Target::parse(&name, link.session.isupport())
                 && let Some(msgid) = &line.msgid
             {
-                link.session.redact(&target, msgid);
-            }
+                link.session.redact(&target, msgid)
+            } else {
+                false
+            };
+            stays |= !is_gone;
             self.incoming.redacted.push((line.id, line.sender));
+        }
+        if stays {
+            self.tell_taken_back(place, cause, was_last);
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod content;
 mod delivery;
 mod desk;
 mod ephemera;
+mod ghost_names;
 mod ghosts;
 mod handover;
 mod inbox;
@@ -114,6 +115,7 @@ pub struct Shared {
     /// Which IRC connection is whose.
     ident: Ident,
     ghosts: Ghosts,
+    standings: ghost_names::Standings,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,
     sessions: Mutex<BTreeMap<i64, SessionHandle>>,
@@ -165,6 +167,7 @@ impl Bridge {
             usernames: session::Usernames::default(),
             ident: Ident::default(),
             ghosts: Ghosts::default(),
+            standings: ghost_names::Standings::default(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
             sessions: Mutex::default(),

@@ -113,17 +113,7 @@ impl Bridge {
         }
         let localpart = ghost.user_id[1..].split(':').next().unwrap_or_default();
         self.client.register(localpart).await?;
-        let fields = [("nick", ghost.nick.as_str()), ("network", ghost.network.as_str())];
-        let name = self.config.templates.ghost_displayname.render(&fields);
-        match self.client.set_display_name(&ghost.user_id, &name).await {
-            Ok(()) => {}
-            // It can speak under its id, too; its messages must not wait for a name that is refused.
-            Err(error) if error.is_final() => {
-                tracing::warn!(ghost = %ghost.user_id, %error, "a ghost has no display name");
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(self.store.ghost_named(ghost.id, &name).await?)
+        self.name_ghost(ghost).await
     }
 
     /// Makes sure that whoever speaks next in a room is in it.

@@ -57,6 +57,7 @@ mod speakers;
 mod speech;
 mod stop;
 pub(super) mod supervision;
+mod tagged;
 mod translation;
 mod typing;
 mod username;
@@ -85,6 +86,7 @@ use self::typing::Typists;
 use super::Bridge;
 use super::content::unique;
 use super::ephemera::Passing;
+use super::ghost_names::Standing;
 use crate::config::{Network, Permission, Server};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
@@ -123,6 +125,8 @@ struct Actor {
     network_room: i64,
     buffers: Buffers,
     ghosts: CaseMap<Arc<str>>,
+    /// What the network said last of those who spoke; forgotten when there are more.
+    standings: CaseMap<Standing>,
     link: Option<Link>,
     dialing: Option<Dialing>,
     wish: Wish,
@@ -239,6 +243,7 @@ pub(super) async fn start(
         network_room: network_room.id,
         buffers,
         ghosts: CaseMap::default(),
+        standings: CaseMap::default(),
         link: None,
         dialing: None,
         wish: Wish::new(bridge.clock.now()),
@@ -507,6 +512,7 @@ impl Actor {
     async fn reload(&mut self) -> Result<(), StoreError> {
         self.buffers = Buffers::load(&self.bridge.store, self.row.id).await?;
         self.ghosts = CaseMap::default();
+        self.standings = CaseMap::default();
         self.outbound = Outbound::default();
         let away_from = self.bridge.store.seen_at(self.row.id).await?;
         self.catching_up = CatchingUp::since(away_from);

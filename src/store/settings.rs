@@ -273,6 +273,13 @@ settings! {
             ("leave-out", "only its reason is said"),
         ]),
     };
+    /// Which nicks become pills.
+    PILL_LENGTH = {
+        key: "pill-length",
+        meaning: "how long a nick must be to stand out wherever it is said; shorter ones do where they are spoken to",
+        scopes: ANYWHERE,
+        kind: Kind::Number { least: 1, most: 99, default: 3 },
+    };
     /// Kicks, bans and modes.
     CHANNEL_NEWS = {
         key: "channel-news", meaning: "how a channel's room says who is kicked out and which modes and bans are set",

@@ -96,8 +96,8 @@ async fn who_quits_is_missed_in_each_channel_and_nothing_is_kept_of_services_or_
         "#b nick bob robert: ",
         "#b quit robert: Quit: bye",
         "#b message dave: the end",
-        "bob message bob: psst",
-        "bob nick bob robert: ",
+        "robert message bob: psst",
+        "robert nick bob robert: ",
     ];
     assert_eq!(lines, wanted);
 }

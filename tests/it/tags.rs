@@ -166,6 +166,27 @@ async fn what_a_bot_says_notifies_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ghosts_name_says_what_the_network_vouches_for() {
+    let (world, _, _bob, room) = alice_and_bob("").await;
+    let raw = |tags: &str, text: &str| {
+        world.ircd.send_raw("alice", format!("{tags}:bob!b@h PRIVMSG #rust :{text}\r\n").as_bytes());
+    };
+    let named = |name: &'static str| {
+        move |event: &Event| event.state_key.as_deref() == Some(BOB) && event.content["displayname"] == name
+    };
+    raw("@account=robert;bot ", "one");
+    world.homeserver.wait_event(&room, named("bob (robert) [bot]")).await;
+    raw("@account=robert ", "two");
+    world.homeserver.wait_event(&room, named("bob (robert)")).await;
+    raw("@account=Bob ", "three");
+    world.homeserver.wait_event(&room, named("bob")).await;
+    let calls = world.homeserver.requests("PUT", "displayname");
+    raw("@account=Bob ", "four");
+    world.homeserver.wait_message(&room, "four").await;
+    assert_eq!(world.homeserver.requests("PUT", "displayname"), calls, "what is no news costs no request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relayed_message_is_shown_and_opens_no_conversation() {
     let (world, _, _bob, room) = alice_and_bob("draft/relaymsg=/").await;
     world.ircd.send_raw("alice", b"@draft/relaymsg=relay :carol/discord!r@h PRIVMSG #rust :hi from afar\r\n");

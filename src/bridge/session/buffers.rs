@@ -219,6 +219,7 @@ impl Actor {
         // An id belongs to a folded nick: under another folding it must be looked up anew.
         if self.ghosts.mapping() != mapping {
             self.ghosts = CaseMap::new(mapping);
+            self.standings = CaseMap::new(mapping);
         }
         self.apply_charsets();
     }

@@ -143,6 +143,12 @@ impl Manners {
         }
     }
 
+    /// The number that holds in a buffer.
+    pub(super) fn number(&self, setting: &Setting, buffer: i64) -> u32 {
+        let chosen = self.value(setting, Some(buffer)).0.and_then(|value| value.parse().ok());
+        chosen.or_else(|| setting.default().parse().ok()).unwrap_or_default()
+    }
+
     /// What holds in a buffer.
     pub(super) fn choice<C: Choice>(&self, buffer: i64) -> C {
         let word = self.value(C::SETTING, Some(buffer)).0;
@@ -180,6 +186,14 @@ mod tests {
         words_of::<Redactions>();
         words_of::<ChannelNews>();
         words_of::<Comings>();
+    }
+
+    #[test]
+    fn a_number_is_the_one_that_was_chosen_or_built_in() {
+        let mut manners = Manners { user: 1, session: 2, ..Manners::default() };
+        assert_eq!(manners.number(&settings::PILL_LENGTH, 7), 3);
+        manners.chosen.entry("pill-length").or_default().push((Scope::Session, 2, "5".to_owned()));
+        assert_eq!(manners.number(&settings::PILL_LENGTH, 7), 5);
     }
 
     #[test]

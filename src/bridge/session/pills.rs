@@ -14,12 +14,11 @@ use super::{Actor, wording};
 use crate::format::{RichText, Word, WordPlace};
 use crate::irc::channels::MemberLookup;
 use crate::names::CaseMapping;
+use crate::store::settings;
 use crate::store::{BufferKind, StoreError};
 
 /// A line that names more people than this speaks to none of them: it is a list, or a joke on who is highlighted.
 const MOST: usize = 5;
-/// A nick that is shorter is a word like others, unless it is spoken to.
-const SHORTEST: usize = 3;
 
 /// Who is named, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +41,11 @@ impl Actor {
         };
         let (own, mapping) = (link.session.nick(), self.buffers.mapping());
         let named = match link.session.channel(&row.name) {
-            Some(state) => named_in(&text, &state.lookup(), own, mapping),
+            Some(state) => {
+                // A nick that is shorter is a word like others, unless it is spoken to.
+                let shortest = self.manners.number(&settings::PILL_LENGTH, row.id) as usize;
+                named_in(&text, &state.lookup(), own, (mapping, shortest))
+            }
             None => Vec::new(),
         };
         let names_user = wording::mentions(&text.to_plain(), own, mapping)
@@ -64,7 +67,7 @@ fn named_in(
     text: &RichText,
     members: &MemberLookup<'_>,
     own: &str,
-    mapping: CaseMapping,
+    (mapping, shortest): (CaseMapping, usize),
 ) -> Vec<(WordPlace, Named)> {
     let mut named = Vec::new();
     let mut others: Vec<Arc<str>> = Vec::new();
@@ -73,7 +76,7 @@ fn named_in(
             if mapping.same(word.text, own) {
                 return Some(Named::User);
             }
-            let is_long = word.is_addressed || word.text.chars().nth(SHORTEST - 1).is_some();
+            let is_long = word.is_addressed || word.text.chars().count() >= shortest;
             let is_looked_up = is_long && others.len() <= MOST;
             is_looked_up.then(|| members.find(word.text)).flatten().map(Named::Other)
         };
@@ -110,7 +113,7 @@ mod tests {
         }
         let text = read_irc(line).with_links();
         let lookup = channels.get("#rust").unwrap().lookup();
-        let named = named_in(&text, &lookup, "alice", CaseMapping::Rfc1459);
+        let named = named_in(&text, &lookup, "alice", (CaseMapping::Rfc1459, 3));
         let who = |(_, named)| match named {
             Named::User => "@".to_owned(),
             Named::Other(nick) => nick.to_string(),

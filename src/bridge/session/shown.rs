@@ -198,6 +198,7 @@ impl Actor {
         } else {
             self.ghost(&line.from.nick).await?
         };
+        self.note_standing(&line, &sender);
         let is_private = is_query && self.is_service(&self.buffers.get(place).row.name);
         // Nothing was said later than now, whatever the server's clock says.
         let ts = line.time.map(|time| time.min(now));

@@ -146,6 +146,12 @@ impl Request {
 }
 
 impl Session {
+    /// Whether the server says with each line to which account its sender is logged in.
+    #[must_use]
+    pub fn tells_accounts(&self) -> bool {
+        self.caps.enabled("account-tag")
+    }
+
     /// Whether the server gives history that can be asked for.
     #[must_use]
     pub fn has_history(&self) -> bool {

@@ -1,0 +1,152 @@
+//! The display names of ghosts: the nick, and what the network vouches for besides: that it is a program, and whose
+//! account it is where that has another name.
+//!
+//! No nick holds a space or a bracket, so nobody can give themselves what stands behind it. A name is set when it is
+//! another than the one that was set last, and never for each line.
+//!
+//! Not the decision what is news, which is the session's (`session/tagged.rs`).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Bridge;
+use super::ghosts::GhostError;
+use super::lanes::Lanes;
+use crate::names::Nick;
+use crate::store::Ghost;
+
+/// A longer account is no name for people.
+const LONGEST_ACCOUNT: usize = 60;
+/// Of so many ghosts it is known; forgotten when there are more.
+const REMEMBERED: usize = 50_000;
+
+/// What the network says of whoever has a nick.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Standing {
+    /// It is a program.
+    pub(super) bot: bool,
+    /// The account that they are logged in to.
+    pub(super) account: Option<String>,
+}
+
+impl Standing {
+    /// What stands behind a nick.
+    fn suffix(&self, nick: &str) -> String {
+        let is_name = |account: &&String| {
+            account.len() <= LONGEST_ACCOUNT
+                && Nick::new(account).is_ok()
+                && !account.chars().any(|c| c.is_control() || "()[]".contains(c))
+        };
+        let account = self.account.as_ref().filter(is_name);
+        let account = account.filter(|account| !account.eq_ignore_ascii_case(nick));
+        let account = account.map(|account| format!(" ({account})")).unwrap_or_default();
+        let bot = if self.bot { " [bot]" } else { "" };
+        account + bot
+    }
+}
+
+/// What the networks say of ghosts' nicks, where that is more than nothing.
+#[derive(Default)]
+pub(super) struct Standings {
+    known: Mutex<HashMap<Box<str>, Standing>>,
+    /// Who gives a ghost another name: one at a time, so that the last is the last.
+    naming: Lanes<String>,
+}
+
+impl Standings {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Standing>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, user_id: &str, standing: Standing) {
+        let mut known = self.lock();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        if standing == Standing::default() {
+            known.remove(user_id);
+        } else {
+            known.insert(user_id.into(), standing);
+        }
+    }
+}
+
+impl Bridge {
+    /// The name of a ghost, by what the network says of whoever has the nick.
+    fn ghost_name(&self, ghost: &Ghost) -> String {
+        let suffix = self.standings.lock().get(ghost.user_id.as_str()).map(|known| known.suffix(&ghost.nick));
+        let fields = [("nick", ghost.nick.as_str()), ("network", ghost.network.as_str())];
+        self.config.templates.ghost_displayname.render(&fields) + &suffix.unwrap_or_default()
+    }
+
+    /// Gives a ghost that the homeserver knows its name.
+    pub(super) async fn name_ghost(&self, ghost: &Ghost) -> Result<(), GhostError> {
+        loop {
+            let name = self.ghost_name(ghost);
+            match self.client.set_display_name(&ghost.user_id, &name).await {
+                Ok(()) => {}
+                // It can speak under its id, too; its messages must not wait for a name that is refused.
+                Err(error) if error.is_final() => {
+                    tracing::warn!(ghost = %ghost.user_id, %error, "a ghost has no display name");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.store.ghost_named(ghost.id, &name).await?;
+            if self.ghost_name(ghost) == name {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The network says something else of a nick than before. A ghost that has a name gets another one in the background;
+    /// where that fails, it has it when this changes next.
+    pub(super) fn show_standing(&self, user_id: &str, standing: Standing) {
+        self.standings.set(user_id, standing);
+        let bridge = self.clone();
+        self.standings.naming.wake(&self.tasks, &self.stop, user_id.to_owned(), move |user_id| {
+            let bridge = bridge.clone();
+            async move {
+                let _budget = bridge.membership_budget.acquire().await;
+                if let Err(error) = bridge.name_anew(&user_id).await {
+                    tracing::debug!(ghost = %user_id, %error, "a ghost keeps the name that it has");
+                }
+            }
+        });
+    }
+
+    async fn name_anew(&self, user_id: &str) -> Result<(), GhostError> {
+        // Who has no name yet gets this one when it comes first.
+        match self.store.ghost_by_user_id(user_id).await? {
+            Some(ghost)
+                if ghost.display_name.as_ref().is_some_and(|name| *name != self.ghost_name(&ghost)) =>
+            {
+                self.name_ghost(&ghost).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::nothing(false, None, "")]
+    #[case::a_program(true, None, " [bot]")]
+    #[case::the_same_name(false, Some("Bob"), "")]
+    #[case::another_name(false, Some("robert"), " (robert)")]
+    #[case::both(true, Some("robert"), " (robert) [bot]")]
+    #[case::an_imitation(false, Some("x)[bot]"), "")]
+    #[case::a_control_character(false, Some("a\u{202}\x02"), "")]
+    #[case::too_long(false, Some(&*"x".repeat(61)), "")]
+    fn a_name_says_what_the_network_vouches_for(
+        #[case] bot: bool,
+        #[case] account: Option<&str>,
+        #[case] suffix: &str,
+    ) {
+        let standing = Standing { bot, account: account.map(str::to_owned) };
+        assert_eq!(standing.suffix("bob"), suffix);
+    }
+}

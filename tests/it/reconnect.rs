@@ -266,7 +266,7 @@ async fn invariant_1_more_lines_than_the_queue_holds_wait_in_the_store() {
     bob.join("#rust");
     let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
     let texts: Vec<String> =
-        (0..60).map(|n| (0..20).map(|line| format!("{n}.{line}")).collect::<Vec<_>>().join("\n")).collect();
+        (0..80).map(|n| (0..15).map(|line| format!("{n}.{line}")).collect::<Vec<_>>().join("\n")).collect();
     let events: Vec<String> = texts.iter().map(|text| alice.send_text(&room, text)).collect();
     world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &events[20]).await;
     world.homeserver.wait_receipt(&room, &world.homeserver.bot(), events.last().unwrap()).await;

@@ -258,7 +258,15 @@ impl Bridge {
         let room = room.filter(|room| room.owner.as_deref() == Some(&event.sender));
         // Bots don't answer notices, and an edit is no second command.
         let is_command = message.kind == "m.text" && message.replaces.is_none();
-        let (Some(room), true) = (room, is_command) else {
+        let (Some(room), true) = (&room, is_command) else {
+            let mut rows = Vec::new();
+            if let Some(room) = room.filter(|_| may_hold_password(&message.body)) {
+                let speaker = if self.is_ours(&room.creator) { &room.creator } else { self.client.bot() };
+                rows.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
+                self.answer_event(stored.seq, rows).await?;
+                self.wake_delivery(room.id);
+                return Ok(());
+            }
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
         if self.is_older(stored, self.config.limits.stale_after.max(SOON)) {

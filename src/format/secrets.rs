@@ -57,6 +57,12 @@ const HARMLESS: [&str; 24] = [
 /// What servers call their own way to a service: `NS IDENTIFY …`.
 const SHORT_NAMES: [&str; 4] = ["ns", "cs", "ms", "os"];
 
+/// Whether services are told a password with this word, and people seldom anything.
+pub(super) fn tells(word: &str) -> bool {
+    let word = word.to_lowercase();
+    word != "set" && TELLING.contains(&word.as_str())
+}
+
 /// Whether a text has a word that a password follows, or tells a service something that may be one. When in doubt it
 /// has: a message too few in a room's history is a smaller harm than a password in it.
 pub fn may_hold_password(text: &str) -> bool {

@@ -4,6 +4,9 @@
 //! Who types `/msg NickServ …` into a channel of an IRC client is sure that the channel does not read it. So a command
 //! of IRC is refused, and its text goes nowhere. Everything else is text, `/usr/bin/env` among it.
 
+use super::secrets::tells;
+use crate::names::is_service;
+
 /// What is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Typed<'t> {
@@ -96,7 +99,7 @@ pub fn typed(text: &str) -> Typed<'_> {
     let (word, rest) = behind.split_at(end);
     let said = rest.trim_start_matches([' ', '\t']);
     let is = |name: &str| word.eq_ignore_ascii_case(name);
-    if COMMANDS.iter().any(|name| is(name)) {
+    if COMMANDS.iter().any(|name| is(name)) || is_service(word, &[]) || !said.is_empty() && tells(word) {
         return Typed::Command(word);
     }
     match said {
@@ -118,6 +121,12 @@ mod tests {
     #[case::me("/me waves", Typed::Action("waves"))]
     #[case::me_in_capitals("/ME waves", Typed::Action("waves"))]
     #[case::me_alone("/me", Typed::Text("/me"))]
+    #[case::another_service("/AuthServ auth me pw", Typed::Command("AuthServ"))]
+    #[case::a_service_alone("/hostserv", Typed::Command("hostserv"))]
+    #[case::what_services_are_told("/id pw", Typed::Command("id"))]
+    #[case::by_another_word("/auth me pw", Typed::Command("auth"))]
+    #[case::a_common_word("/set theory is fun", Typed::Text("/set theory is fun"))]
+    #[case::told_nobody("/id", Typed::Text("/id"))]
     #[case::me_of_two_lines("/me waves\nand smiles", Typed::Action("waves\nand smiles"))]
     #[case::not_me("/mean", Typed::Text("/mean"))]
     #[case::notice("/notice look", Typed::Notice("look"))]

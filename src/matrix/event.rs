@@ -127,19 +127,21 @@ impl Event {
             }),
             ("m.room.encryption", Some(_)) => Content::Encryption,
             ("m.room.encrypted", None) => Content::Encrypted,
+            // The verification of a device is between clients.
+            ("m.room.message", None) if text("msgtype").starts_with("m.key.verification.") => Content::Other,
             ("m.room.message", None) => Content::Message(Message::read(&content)),
             ("m.reaction", None) => {
                 let relation = &content["m.relates_to"];
-                match (relation["event_id"].as_str(), relation["key"].as_str()) {
+                match (event_id_in(&relation["event_id"]), relation["key"].as_str()) {
                     (Some(to), Some(key)) if relation["rel_type"] == "m.annotation" => {
-                        Content::Reaction(Reaction { to: to.to_owned(), key: key.to_owned() })
+                        Content::Reaction(Reaction { to, key: key.to_owned() })
                     }
                     _ => Content::Other,
                 }
             }
             ("m.room.redaction", None) => {
-                let redacted = content["redacts"].as_str().or(redacts.as_str());
-                redacted.map_or(Content::Other, |event_id| Content::Redaction(event_id.to_owned()))
+                let redacted = event_id_in(&content["redacts"]).or_else(|| event_id_in(&redacts));
+                redacted.map_or(Content::Other, Content::Redaction)
             }
             (kind, None) => wordless::read(kind, &content).map_or(Content::Other, Content::Message),
             (kind, Some(_)) => {
@@ -151,11 +153,43 @@ impl Event {
     }
 }
 
+/// The id of an event that another one names: not what only looks like one, and what no database stores.
+fn event_id_in(value: &Value) -> Option<String> {
+    const LONGEST: usize = 255;
+    let id = value.as_str().filter(|id| id.len() <= LONGEST && !id.contains('\0'))?;
+    Some(id.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use rstest::rstest;
     use serde_json::json;
+
+    /// PostgreSQL refuses NUL, and the event would end the session again and again.
+    #[rstest]
+    #[case::reaction("m.reaction", json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": "$\0", "key": "x"}}))]
+    #[case::redaction("m.room.redaction", json!({"redacts": "$\0"}))]
+    #[case::poll("m.poll.end", json!({"m.relates_to": {"rel_type": "m.reference", "event_id": "$\0"}}))]
+    #[case::message("m.room.message", json!({"body": "x", "m.relates_to": {"rel_type": "m.thread", "event_id": "$\0",
+        "m.in_reply_to": {"event_id": "$\0"}}}))]
+    #[case::edit("m.room.message", json!({"body": "x", "m.relates_to": {"rel_type": "m.replace", "event_id": "$\0"}}))]
+    fn an_id_with_nul_in_it_names_nothing(#[case] kind: &str, #[case] content: Value) {
+        match read(kind, None, &content) {
+            Content::Reaction(_) | Content::Redaction(_) => panic!("it names something"),
+            Content::Message(message) => {
+                assert_eq!((message.replaces, message.replies_to, message.thread), (None, None, None));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_verification_of_a_device_is_nobodys_message() {
+        let content =
+            json!({"msgtype": "m.key.verification.request", "body": "Alice is requesting to verify"});
+        assert!(matches!(read("m.room.message", None, &content), Content::Other));
+    }
 
     fn read(kind: &str, state_key: Option<&str>, content: &Value) -> Content {
         let mut event =

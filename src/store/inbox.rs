@@ -294,6 +294,16 @@ pub(super) async fn finish(tx: &mut Tx, seq: i64, failure: Option<&str>) -> Resu
     Ok(())
 }
 
+/// What the note of an event says that was taken back before it was read.
+pub(super) const TAKEN_BACK: &str = "taken back";
+
+/// Marks an event as done, since it was taken back.
+pub(super) async fn withdraw(tx: &mut Tx, seq: i64) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE inbox SET state = 'done', note = $2, payload = NULL WHERE seq = $1";
+    execute!(tx, SQL, seq, TAKEN_BACK)?;
+    Ok(())
+}
+
 /// Marks all of a stretch as done, and erases its payloads.
 pub(super) async fn drop_stretch(tx: &mut Tx, stretch: Stretch) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE inbox SET state = 'done', payload = NULL

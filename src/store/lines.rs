@@ -88,6 +88,8 @@ pub struct Outgoing {
     pub finished: Vec<i64>,
     /// Events that can't be understood, with the reason.
     pub failed: Vec<(i64, String)>,
+    /// Events that were taken back before they were read.
+    pub withdrawn: Vec<i64>,
     /// Events that are done without being read.
     pub dropped: Vec<Stretch>,
     /// Their lines.
@@ -109,6 +111,7 @@ impl Outgoing {
     pub fn is_empty(&self) -> bool {
         self.finished.is_empty()
             && self.failed.is_empty()
+            && self.withdrawn.is_empty()
             && self.dropped.is_empty()
             && self.lines.is_empty()
             && self.sending.is_empty()
@@ -195,6 +198,9 @@ pub(super) async fn note(
     }
     for (seq, reason) in outgoing.failed {
         inbox::finish(tx, seq, Some(&reason)).await?;
+    }
+    for seq in outgoing.withdrawn {
+        inbox::withdraw(tx, seq).await?;
     }
     for stretch in outgoing.dropped {
         inbox::drop_stretch(tx, stretch).await?;

@@ -1,14 +1,14 @@
 //! What became of an event that another one replaces.
 
 use super::pool::on;
-use super::{Store, StoreError};
+use super::{Store, StoreError, inbox};
 
 /// What became of an event of the user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Became {
     /// It is not known: it is too old, or never came.
     Unknown,
-    /// It was no message of this lane, but a command.
+    /// It was no message of this lane, but a command, or it was taken back unread.
     Other,
     /// None of it has left, and none of it waits.
     Nothing,
@@ -19,16 +19,17 @@ pub enum Became {
 impl Store {
     /// What became of an event that came into a lane.
     pub async fn became(&self, event_id: &str, lane: &str) -> Result<Became, StoreError> {
-        const LANE: &str = "SELECT lane FROM inbox WHERE event_id = $1";
+        const EVENT: &str = "SELECT lane, note FROM inbox WHERE event_id = $1";
         const LINES: &str = "SELECT COUNT(*) FROM irc_line WHERE event_id = $1 AND state <> 'refused'";
-        let found: Option<String> =
-            on!(self.readers(), |p| sqlx::query_scalar(LANE).bind(event_id).fetch_optional(p).await)?;
+        let found: Option<(String, Option<String>)> =
+            on!(self.readers(), |p| sqlx::query_as(EVENT).bind(event_id).fetch_optional(p).await)?;
         let lines: i64 =
             on!(self.readers(), |p| sqlx::query_scalar(LINES).bind(event_id).fetch_one(p).await)?;
         Ok(match found {
             _ if lines > 0 => Became::Said,
             None => Became::Unknown,
-            Some(found) if found != lane => Became::Other,
+            Some((_, Some(note))) if note == inbox::TAKEN_BACK => Became::Other,
+            Some((found, _)) if found != lane => Became::Other,
             Some(_) => Became::Nothing,
         })
     }

@@ -62,6 +62,10 @@ impl Scene {
         self.world.database().texts("SELECT text FROM history WHERE direction = 'out' ORDER BY id").await
     }
 
+    async fn wait_taken_back(&self, room: &str, event: &str) {
+        self.world.homeserver.wait_event(room, |one| one.redacts.as_deref() == Some(event)).await;
+    }
+
     /// What the bridge has told in the room.
     fn told(&self) -> Vec<Event> {
         let bot = self.world.homeserver.bot();
@@ -252,4 +256,39 @@ async fn what_takes_a_message_back_takes_its_edits_back() {
     }
     scene.say("after").await;
     assert_eq!(scene.kept().await, ["", "", "after"]);
+}
+
+/// The edit took its place without being looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_an_edit_of_what_waits_is_looked_at_like_a_message() {
+    let scene = Scene::begin().await;
+    scene.world.ircd.refuse();
+    scene.world.ircd.cut("alice");
+    let network = scene.world.homeserver.room_named("FakeNet");
+    let is_gone = |event: &Event| event.body().starts_with("Not connected");
+    scene.world.homeserver.wait_event(&network, is_gone).await;
+    let event = scene.alice.send_text(&scene.room, "hello");
+    let edit = scene.alice.edit(&scene.room, &event, "/msg NickServ identify hunter2");
+    let is_told = |one: &Event| {
+        one.content["m.relates_to"]["m.in_reply_to"]["event_id"] == event.as_str()
+            && one.body().contains("was not sent")
+    };
+    scene.world.homeserver.wait_event(&scene.room, is_told).await;
+    scene.wait_taken_back(&scene.room, &edit).await;
+    scene.world.ircd.welcome().await;
+    scene.alice.send_text(&scene.control, "connect");
+    scene.world.ircd.wait_joined("#rust", "alice").await;
+    scene.say("after").await;
+    assert_eq!(scene.heard(), ["after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_password_in_an_edited_command_goes_from_the_room() {
+    let scene = Scene::begin().await;
+    for room in [&scene.room, &scene.control] {
+        let prefix = if *room == scene.room { "!irc " } else { "" };
+        let event = scene.alice.send_text(room, &format!("{prefix}sasl"));
+        let edit = scene.alice.edit(room, &event, &format!("{prefix}sasl alice hunter2"));
+        scene.wait_taken_back(room, &edit).await;
+    }
 }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::bridge::World;
-use crate::support::homeserver::{self, Fault, TestUser};
+use crate::support::homeserver::{self, Event, Fault, TestUser};
 use crate::support::ircd::Person;
 use crate::support::ports::free_port;
 
@@ -97,6 +97,23 @@ async fn what_is_said_to_a_file_follows_it() {
     let (_, line) = scene.picture(b"meow", Some("look:\nmy cat")).await;
     scene.bob.wait_text("my cat").await;
     assert_eq!(scene.said(), [line.as_str(), "look:", "my cat"]);
+}
+
+/// It was finished without a word to anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caption_that_looks_like_a_command_is_text_or_refused_and_never_lost() {
+    let scene = Scene::new().await;
+    scene.picture(b"cat", Some("/me as a cat")).await;
+    let url = scene.upload("image/png", b"cat").await;
+    let content = image(&url, 3, Some("/topic is on the whiteboard"));
+    let event = scene.alice.send(&scene.room, "m.room.message", content);
+    let is_told = |one: &Event| {
+        one.content["m.relates_to"]["m.in_reply_to"]["event_id"] == event.as_str()
+            && one.body().contains("was not sent")
+    };
+    scene.world.homeserver.wait_event(&scene.room, is_told).await;
+    let said = scene.said();
+    assert!(said.len() == 2 && said[1] == "/me as a cat", "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

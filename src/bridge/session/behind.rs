@@ -73,7 +73,8 @@ impl Actor {
     pub(super) async fn withdraw_behind(&mut self, buffer: i64, event_id: &str) -> Result<(), StoreError> {
         let Some(stretch) = self.stretch(buffer) else { return Ok(()) };
         let Some(seq) = self.bridge.store.place_in(&stretch, event_id).await? else { return Ok(()) };
-        self.outbound.commit.finished.push(seq);
+        // Its edits say nothing more either.
+        self.outbound.commit.withdrawn.push(seq);
         if let Some(behind) = self.outbound.behind.get_mut(&buffer) {
             behind.events = behind.events.saturating_sub(1);
         }

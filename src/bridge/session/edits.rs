@@ -45,6 +45,8 @@ impl Remembered {
     /// A message says this now; what it is about stays where it is.
     pub(super) fn keep(&mut self, event_id: &Arc<str>, text: String, now: Instant) {
         self.messages.retain(|one| now.saturating_duration_since(one.at) < RECENT);
+        // Of what is too long to be remembered it is known that something was said since.
+        let text = if text.len() > LONGEST_REMEMBERED { String::new() } else { text };
         if let Some(known) = self.messages.iter_mut().find(|one| one.event_id == *event_id) {
             known.text = text;
             return;
@@ -52,8 +54,6 @@ impl Remembered {
         if self.messages.len() == MOST_REMEMBERED {
             self.messages.pop_front();
         }
-        // Of what is too long to be remembered it is known that something was said since.
-        let text = if text.len() > LONGEST_REMEMBERED { String::new() } else { text };
         self.messages.push_back(RememberedMessage { event_id: Arc::clone(event_id), text, at: now });
     }
 
@@ -86,7 +86,15 @@ impl Actor {
             // Its turn is behind that of the message.
             return self.on_room_message(place, stored, event, message).await;
         }
-        if self.replace_held(buffer, stored, original) {
+        if self.is_held(buffer, original) {
+            let Some(refusal) = self.refusal(place, event, message) else {
+                self.replace_held(buffer, stored, original);
+                return Ok(());
+            };
+            // What waits is not what its sender wants to say.
+            self.withdraw(place, original).await?;
+            self.outbound.commit.finished.push(stored.seq);
+            self.refuse_event(place, &event.event_id, original, &refusal);
             return Ok(());
         }
         let waits = self.waits_last(buffer, original);
@@ -101,12 +109,15 @@ impl Actor {
         self.on_room_message(place, stored, event, message).await
     }
 
+    fn is_held(&self, buffer: i64, original: &str) -> bool {
+        let mut held = self.outbound.held.get(&buffer).into_iter().flatten();
+        held.any(|held| says(held, original))
+    }
+
     /// Puts an edit where its message is held.
-    fn replace_held(&mut self, buffer: i64, stored: &InboxEvent, original: &str) -> bool {
-        let held = self.outbound.held.get_mut(&buffer).into_iter().flatten();
-        let is_it =
-            |held: &&mut Held| &*held.event_id == original || (held.is_edit && &*held.about == original);
-        let Some(held) = held.into_iter().find(is_it) else { return false };
+    fn replace_held(&mut self, buffer: i64, stored: &InboxEvent, original: &str) {
+        let mut held = self.outbound.held.get_mut(&buffer).into_iter().flatten();
+        let Some(held) = held.find(|held| says(held, original)) else { return };
         held.is_edit = true;
         let event_id: Arc<str> = stored.event_id.as_str().into();
         let replaced = std::mem::replace(&mut held.event_id, Arc::clone(&event_id));
@@ -115,7 +126,6 @@ impl Actor {
         if let Some(event) = events.find(|event| event.event_id == replaced) {
             event.event_id = event_id;
         }
-        true
     }
 
     /// Whether all of a message waits for its turn to leave, and nothing behind it in its buffer does.
@@ -226,6 +236,10 @@ impl Actor {
 
     /// Remembers what a message says, for its edits.
     pub(super) fn remember(&mut self, place: usize, event_id: &Arc<str>, text: &str) {
+        if self.is_service(&self.buffers.get(place).row.name) {
+            // It may be a password, and services get edits whole.
+            return;
+        }
         let (text, now) = (self.as_written(place, text), self.now());
         self.buffers.get_mut(place).remembered.keep(event_id, text, now);
     }
@@ -235,6 +249,11 @@ impl Actor {
         let name = &self.buffers.get(place).row.name;
         self.link.as_ref().map_or_else(|| text.to_owned(), |link| link.as_written(name, text).0)
     }
+}
+
+/// Whether what is held is this message, or its edit.
+fn says(held: &Held, original: &str) -> bool {
+    &*held.event_id == original || (held.is_edit && &*held.about == original)
 }
 
 #[cfg(test)]

@@ -59,7 +59,10 @@ impl Actor {
         match &event.content {
             // A command is done when it is read.
             Content::Message(message)
-                if is_owner && message.replaces.is_some() && is_room_command(&message.body) => {}
+                if is_owner && message.replaces.is_some() && is_room_command(&message.body) =>
+            {
+                self.on_edited_command(place, &event.event_id, message);
+            }
             Content::Message(message) if is_owner && is_room_command(&message.body) => {
                 return self.pass_to_desk(place, &stored).await;
             }
@@ -116,43 +119,25 @@ impl Actor {
         event: &Event,
         message: &Message,
     ) -> Result<(), StoreError> {
-        let row = &self.buffers.get(place).row;
+        let buffer = self.buffers.get(place).row.id;
         // What is told of an edit is told of its message.
         let about: Arc<str> = message.replaces.as_ref().unwrap_or(&event.event_id).as_str().into();
-        if self.is_service(&row.name) && may_hold_password_for_service(&message.body) {
-            let redaction =
-                content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
-            self.incoming.outbox.push(redaction);
-        }
-        let words = self.in_words_of_irc(place, message);
-        let command =
-            [message.body.as_str(), words.as_str()].into_iter().find_map(|text| match typed(text) {
-                Typed::Command(word) if message.kind == "m.text" => Some(word),
-                _ => None,
-            });
-        if command.is_some() && may_hold_password(&message.body) {
-            let redaction =
-                content::redact_row(row.room, &row.creator, &event.event_id, "It held a password");
-            self.incoming.outbox.push(redaction);
-        }
-        let is_behind = self.is_behind(row.id);
-        let refusal = if is_behind {
+        let refusal = self.refusal(place, event, message);
+        let refusal = if self.is_behind(buffer) {
             // Whatever becomes of it is told in its turn.
             self.hold(place, stored, &about);
             return Ok(());
-        } else if let Some(command) = command {
-            wording::misplaced_command(command)
-        } else if Kind::of(message).is_none() {
-            "was not sent: this kind of message can't go to IRC.".to_owned()
+        } else if let Some(refusal) = refusal {
+            refusal
         } else if let Some(refusal) = self.has_left(place) {
             refusal
         } else if self.must_wait(place) {
             self.hold(place, stored, &about);
             return Ok(());
-        } else if self.is_too_old(stored) || self.is_full(row.id) || self.is_crowded() {
+        } else if self.is_too_old(stored) || self.is_full(buffer) || self.is_crowded() {
             // Said long ago and found only now: it is asked about at once, and what is behind it goes. One that has too
             // many before it goes when they have.
-            self.outbound.releasing.insert(row.id);
+            self.outbound.releasing.insert(buffer);
             self.hold(place, stored, &about);
             return Ok(());
         } else {
@@ -161,6 +146,38 @@ impl Actor {
         self.outbound.commit.finished.push(stored.seq);
         self.refuse_event(place, &event.event_id, &about, &refusal);
         Ok(())
+    }
+
+    /// Why a message can't go to IRC, whatever the connection does. One that may hold a password goes from the room.
+    pub(super) fn refusal(&mut self, place: usize, event: &Event, message: &Message) -> Option<String> {
+        let is_service = self.is_service(&self.buffers.get(place).row.name);
+        let words = self.in_words_of_irc(place, message);
+        let is_talk = Kind::of(message) == Some(Kind::Privmsg);
+        let command =
+            [message.body.as_str(), words.as_str()].into_iter().find_map(|text| match typed(text) {
+                Typed::Command(word) if is_talk => Some(wording::misplaced_command(word)),
+                _ => None,
+            });
+        let holds_password = is_service && may_hold_password_for_service(&message.body)
+            || command.is_some() && may_hold_password(&message.body);
+        if holds_password {
+            self.redact_password(place, &event.event_id);
+        }
+        let is_none = Kind::of(message).is_none();
+        command.or_else(|| is_none.then(|| "was not sent: this kind of message can't go to IRC.".to_owned()))
+    }
+
+    /// A command that is edited is not done again; a password in it goes all the same.
+    fn on_edited_command(&mut self, place: usize, event_id: &str, message: &Message) {
+        if may_hold_password(&message.body) {
+            self.redact_password(place, event_id);
+        }
+    }
+
+    fn redact_password(&mut self, place: usize, event_id: &str) {
+        let row = &self.buffers.get(place).row;
+        let redaction = content::redact_row(row.room, &row.creator, event_id, "It held a password");
+        self.incoming.outbox.push(redaction);
     }
 
     /// Why nothing can be said in a channel that the user has left.

@@ -22,7 +22,8 @@ impl Speech {
     pub(super) fn of(message: &Message, text: String) -> Option<Self> {
         let kind = Kind::of(message)?;
         let (kind, text) = match typed(&text) {
-            _ if kind != Kind::Privmsg => (kind, text),
+            // What is written to a file is text.
+            _ if kind != Kind::Privmsg || message.attachment.is_some() => (kind, text),
             Typed::Text(said) if said.len() == text.len() => (kind, text),
             Typed::Text(said) => (kind, said.to_owned()),
             Typed::Action(said) => (Kind::Action, said.to_owned()),

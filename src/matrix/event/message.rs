@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::attachment::Attachment;
-use super::wordless;
+use super::{event_id_in, wordless};
 
 /// Mentions that are read of a message.
 const MOST_MENTIONS: usize = 50;
@@ -38,11 +38,12 @@ impl Message {
     pub(super) fn read(content: &Value) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let relation = &content["m.relates_to"];
-        let related = |kind: &str| text(&relation["event_id"]).filter(|_| relation["rel_type"] == kind);
+        let related =
+            |kind: &str| event_id_in(&relation["event_id"]).filter(|_| relation["rel_type"] == kind);
         let replaces = related("m.replace");
         // A thread's fallback looks like a reply and is none.
         let falling_back = relation["is_falling_back"].as_bool().unwrap_or(false);
-        let replies_to = text(&relation["m.in_reply_to"]["event_id"]).filter(|_| !falling_back);
+        let replies_to = event_id_in(&relation["m.in_reply_to"]["event_id"]).filter(|_| !falling_back);
         // An edit's own body is a fallback for clients that don't know edits.
         let shown = if replaces.is_some() && content["m.new_content"].is_object() {
             &content["m.new_content"]

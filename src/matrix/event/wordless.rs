@@ -36,7 +36,7 @@ pub(super) fn read(kind: &str, content: &Value) -> Option<Message> {
         "m.poll.end" | "org.matrix.msc3381.poll.end" => {
             let end = plain(content).unwrap_or_else(|| "The poll has ended.".to_owned());
             // Which one, it says by a relation of its own.
-            let poll = content["m.relates_to"]["event_id"].as_str().map(str::to_owned);
+            let poll = super::event_id_in(&content["m.relates_to"]["event_id"]);
             Some(Message { replies_to: poll, thread: None, ..text(message, "m.text", &end) })
         }
         "m.call.invite" => Some(text(message, "m.emote", "started a call, which can't be joined from IRC")),

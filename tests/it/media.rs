@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::bridge::World;
 use crate::support::homeserver::{self, Event, Fault, TestUser};
-use crate::support::ircd::Person;
+use crate::support::ircd::{Options, Person};
 use crate::support::ports::free_port;
 
 /// Alice and Bob in `#rust`; files go with links.
@@ -23,11 +23,16 @@ impl Scene {
     }
 
     async fn with(more: &[&str]) -> Self {
+        Self::on(Options::default(), more).await
+    }
+
+    async fn on(options: Options, more: &[&str]) -> Self {
         let port = free_port();
         let base = format!("http://127.0.0.1:{port}/irc");
         let mut keys = vec![format!("base_url: \"{base}\""), format!("listen: \"127.0.0.1:{port}\"")];
         keys.extend(more.iter().map(|&key| key.to_owned()));
-        let world = World::builder().config(&format!("media: {{ {} }}\n", keys.join(", "))).start().await;
+        let media = format!("media: {{ {} }}\n", keys.join(", "));
+        let world = World::builder().ircd(options).config(&media).start().await;
         let bob = world.ircd.person("bob");
         bob.join("#rust");
         let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
@@ -161,6 +166,20 @@ async fn a_link_works_after_a_restart_and_a_taken_back_one_does_not() {
     scene.bob.wait_text("back").await;
     assert_eq!(get(link(&kept)).await, (200, b"kept".to_vec()));
     assert_eq!(get(link(&gone)).await.0, 410);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_ends_when_its_message_is_taken_back_on_irc() {
+    let mut options = Options::with_history();
+    options.capabilities.push("draft/message-redaction".to_owned());
+    let scene = Scene::on(options, &[]).await;
+    let (event, line) = scene.picture(b"meow", None).await;
+    let homeserver = &scene.world.homeserver;
+    homeserver.wait_receipt(&scene.room, &homeserver.bot(), &event).await;
+    assert_eq!(get(link(&line)).await.0, 200);
+    scene.bob.raw_line(&format!("REDACT #rust {} :spam", scene.world.ircd.wait_msgid("cat.png").await));
+    homeserver.wait_event(&scene.room, |one| one.redacts.as_deref() == Some(&event)).await;
+    assert_eq!(get(link(&line)).await.0, 410);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,6 +70,10 @@ impl Actor {
         let Some(event) = self.event_of(place, &line).await? else { return Ok(()) };
         let mut others = Vec::new();
         if let EventReference::Event(event_id) = &event {
+            if line.own {
+                // The room's redaction will be the bot's, which nobody reads again.
+                self.unpublish(place, event_id);
+            }
             others = self.bridge.store.lines_of_event(buffer, event_id).await?;
             others.retain(|other| other.id != line.id && other.kind != "redacted");
         }

@@ -125,6 +125,24 @@ impl Store {
         .await
     }
 
+    /// Marks a redaction as done, and ends what was published for the event that it takes back, together.
+    pub async fn finish_taking_back(
+        &self,
+        seq: i64,
+        buffer: i64,
+        event_id: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let event_id = event_id.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                super::inbox::finish(tx, seq, None).await?;
+                take_back(tx, buffer, event_id, now).await
+            })
+        })
+        .await
+    }
+
     /// Seals what items hold.
     pub(super) fn seal_published(&self, new: Vec<NewPublished>) -> Vec<(NewPublished, Vec<u8>)> {
         let seal = |item: NewPublished| {
@@ -148,15 +166,21 @@ pub(super) async fn note(
     const BOUND: &str =
         "DELETE FROM published WHERE buffer = $1 AND created_at < (SELECT created_at FROM published
         WHERE buffer = $1 ORDER BY created_at DESC LIMIT 1 OFFSET $2)";
-    const TAKE_BACK: &str = "UPDATE published SET content = NULL, gone_at = $3
-        WHERE event_id = $2 AND buffer = $1 AND gone_at IS NULL";
     for (item, content) in new {
         let NewPublished { id, kind, buffer, event_id, expires_at, .. } = item;
         execute!(tx, PUBLISH, id, kind.as_str(), buffer, event_id, content, now, expires_at)?;
         execute!(tx, BOUND, buffer, MOST_OF_BUFFER)?;
     }
     for (buffer, event_id) in taken_back {
-        execute!(tx, TAKE_BACK, buffer, event_id, now)?;
+        take_back(tx, buffer, event_id, now).await?;
     }
+    Ok(())
+}
+
+/// Ends all that was published for an event.
+async fn take_back(tx: &mut Tx, buffer: i64, event_id: String, now: i64) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE published SET content = NULL, gone_at = $3
+        WHERE event_id = $2 AND buffer = $1 AND gone_at IS NULL";
+    execute!(tx, SQL, buffer, event_id, now)?;
     Ok(())
 }

@@ -183,6 +183,25 @@ async fn a_link_ends_when_its_message_is_taken_back_on_irc() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_ends_with_its_message_also_where_the_session_does_not_run() {
+    let mut scene = Scene::new().await;
+    let (event, gone) = scene.picture(b"meow", None).await;
+    let url = scene.upload("image/png", b"kept").await;
+    scene.alice.send(&scene.room, "m.room.message", image(&url, 5_000_000, None));
+    let kept = scene.line("4.7 MB").await;
+    scene.world.homeserver.wait_delivered().await;
+    scene.world.stop_bridge().await;
+    scene.world.forbid(scene.alice.id());
+    scene.world.start_bridge().await;
+    scene.alice.redact(&scene.room, &event).unwrap();
+    scene.alice.send_text(&scene.room, "anybody there?");
+    let refused = |one: &homeserver::Event| one.body().contains("Your message was not sent");
+    scene.world.homeserver.wait_event(&scene.room, refused).await;
+    assert_eq!(get(link(&gone)).await.0, 410);
+    assert_eq!(get(link(&kept)).await, (200, b"kept".to_vec()), "of the others nothing was taken back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_that_cant_be_handed_out_go_without_a_link() {
     let scene = Scene::with(&["largest: 1024"]).await;
     let file = |more: Value| {

@@ -47,11 +47,18 @@ async fn decline_one(bridge: &Bridge, stored: &InboxEvent, reason: &str) -> Resu
         Err(error) => return bridge.store.finish_event(stored.seq, Some(&error.to_string())).await,
     };
     let room = bridge.store.room_by_matrix_id(&event.room_id).await?;
-    let is_speech = matches!(event.content, Content::Message(_) | Content::Encrypted);
-    let room = room.filter(|room| is_speech && room.owner.as_deref() == Some(&event.sender));
-    let Some(room) = room else {
+    let Some(room) = room.filter(|room| room.owner.as_deref() == Some(&event.sender)) else {
         return bridge.store.finish_event(stored.seq, None).await;
     };
+    match (&event.content, room.buffer) {
+        (Content::Message(_) | Content::Encrypted, _) => {}
+        // The web port hands out what this session has published, whether it runs or not.
+        (Content::Redaction(event_id), Some(buffer)) => {
+            let now = bridge.clock.unix_ms();
+            return bridge.store.finish_taking_back(stored.seq, buffer, event_id, now).await;
+        }
+        _ => return bridge.store.finish_event(stored.seq, None).await,
+    }
     let text = RichText::plain(format!("Your message was not sent: {reason}."));
     let content = content::message(MessageType::Text, &text, Some(&event.sender));
     let content = content::in_reply_to(content, &event.event_id);

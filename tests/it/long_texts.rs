@@ -130,6 +130,32 @@ async fn what_goes_as_one_message_of_several_lines_needs_no_page() {
     assert!(said[4].starts_with("… (36 more lines: "), "{said:?}");
 }
 
+#[rstest]
+#[case::with_links(true)]
+#[case::without_links(false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn eighty_lines_that_the_network_takes_as_one_message_go_as_one(#[case] links: bool) {
+    let mut options = Options::with_history();
+    options.capabilities.push("draft/multiline=max-bytes=4096,max-lines=100".to_owned());
+    let scene = if links {
+        Scene::with_links(options, "").await
+    } else {
+        Scene::new(World::builder().ircd(options).start().await, String::new()).await
+    };
+    assert_eq!(scene.say(&lines(80).join("\n")).await, lines(80));
+    let batches = scene.world.ircd.lines_from("alice");
+    assert_eq!(batches.iter().filter(|line| line.contains(" BATCH +")).count(), 1);
+    // What is more than one message is as long as it would be elsewhere.
+    let said = scene.say(&lines(120).join("\n")).await.split_off(80);
+    if links {
+        assert!(said.len() == 5 && said[4].starts_with("… (116 more lines: "), "{said:?}");
+    } else {
+        assert!(said.is_empty(), "{said:?}");
+        let told = |one: &homeserver::Event| one.body().contains("it would be 120 lines on IRC, and 60 are");
+        scene.world.homeserver.wait_event(&scene.room, told).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_links_a_flood_of_lines_asks_first_and_goes_once() {
     let mut scene = Scene::new(World::start().await, String::new()).await;

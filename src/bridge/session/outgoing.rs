@@ -19,7 +19,7 @@ use crate::store::{Direction, HistoryLine, InboxEvent, LineState, StoreError, St
 const MOST_IN_FLIGHT: usize = 256;
 /// Lines to one buffer that may be among them, so that a long paste leaves room for what is said elsewhere.
 const MOST_OF_BUFFER: usize = 64;
-/// Lines that one message may become. What is longer belongs into a file.
+/// Lines that one message may become, where the network does not take them as one. What is longer belongs into a file.
 const MOST_LINES: usize = 60;
 
 impl Actor {
@@ -150,7 +150,7 @@ impl Actor {
         if !fits && pieces.len() <= MOST_LINES && self.is_flood(place, speech, pieces.len()) {
             return self.ask_about_flood(place, stored, about, speech, pieces.len());
         }
-        if pieces.len() > MOST_LINES {
+        if !fits && pieces.len() > MOST_LINES {
             let reason = format!(
                 "was not sent: it would be {} lines on IRC, and {MOST_LINES} are the most that people there bear.",
                 pieces.len()

@@ -126,6 +126,8 @@ pub struct Incoming {
     pub refilled: Vec<i64>,
     /// What links in the user's messages lead to. A link is never committed after the line that says it.
     pub published: Vec<NewPublished>,
+    /// Messages that were edited, so that the pages of what they said before are gone: buffer and event.
+    pub edited: Vec<(i64, String)>,
     /// Messages that were taken back, so that their links lead nowhere any more: buffer and event.
     pub unpublished: Vec<(i64, String)>,
     /// Which requests may be folded, where there are too many.
@@ -180,6 +182,7 @@ impl Incoming {
             && self.redacted.is_empty()
             && self.refilled.is_empty()
             && self.published.is_empty()
+            && self.edited.is_empty()
             && self.unpublished.is_empty()
     }
 }
@@ -231,6 +234,7 @@ impl Store {
             redacted,
             refilled,
             published,
+            edited,
             unpublished,
             ..
         } = Incoming { outbox: Vec::new(), ..incoming };
@@ -278,7 +282,7 @@ impl Store {
                 for room in refilled {
                     execute!(tx, REFILLED, room)?;
                 }
-                published::note(tx, published, unpublished, now).await?;
+                published::note(tx, edited, published, unpublished, now).await?;
                 lines::note(tx, &keeper, session, outgoing, said, now).await?;
                 prompts::note(tx, fates, prompts, now).await?;
                 gaps::note(tx, session, gaps).await?;

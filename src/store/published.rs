@@ -153,9 +153,11 @@ impl Store {
     }
 }
 
-/// Stores items, then ends those whose messages were taken back.
+/// Ends the pages of messages that were edited, stores items, then ends those whose messages were taken back: the new
+/// page of an edit has the same event as the old one.
 pub(super) async fn note(
     tx: &mut Tx,
+    edited: Vec<(i64, String)>,
     new: Vec<(NewPublished, Vec<u8>)>,
     taken_back: Vec<(i64, String)>,
     now: i64,
@@ -166,6 +168,11 @@ pub(super) async fn note(
     const BOUND: &str =
         "DELETE FROM published WHERE buffer = $1 AND created_at < (SELECT created_at FROM published
         WHERE buffer = $1 ORDER BY created_at DESC LIMIT 1 OFFSET $2)";
+    const EDIT: &str = "UPDATE published SET content = NULL, gone_at = $3
+        WHERE event_id = $2 AND buffer = $1 AND kind = $4 AND gone_at IS NULL";
+    for (buffer, event_id) in edited {
+        execute!(tx, EDIT, buffer, event_id, now, PublishedKind::Text.as_str())?;
+    }
     for (item, content) in new {
         let NewPublished { id, kind, buffer, event_id, expires_at, .. } = item;
         execute!(tx, PUBLISH, id, kind.as_str(), buffer, event_id, content, now, expires_at)?;

@@ -157,6 +157,27 @@ async fn eighty_lines_that_the_network_takes_as_one_message_go_as_one(#[case] li
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_long_text_ends_with_an_edit_of_it() {
+    let scene = Scene::with_links(Options::default(), "").await;
+    let secret = [lines(30), vec!["a secret".to_owned()]].concat().join("\n");
+    let event = scene.alice.send_text(&scene.room, &secret);
+    scene.world.homeserver.wait_receipt(&scene.room, &scene.world.homeserver.bot(), &event).await;
+    let before = link(&scene.said()).to_owned();
+    assert!(get(&format!("{before}/raw")).await.1.contains("a secret"));
+    let other: Vec<String> = (1..=20).map(|number| format!("otherwise {number}")).collect();
+    let edit = scene.alice.edit(&scene.room, &event, &other.join("\n"));
+    scene.world.homeserver.wait_receipt(&scene.room, &scene.world.homeserver.bot(), &edit).await;
+    let now = link(&scene.said()).to_owned();
+    assert_ne!(before, now);
+    assert_eq!((get(&before).await.0, get(&now).await.0), (410, 200));
+    assert!(get(&format!("{now}/raw")).await.1.contains("otherwise 20"));
+    // And with one that says but a word.
+    let edit = scene.alice.edit(&scene.room, &event, "short");
+    scene.world.homeserver.wait_receipt(&scene.room, &scene.world.homeserver.bot(), &edit).await;
+    assert_eq!(get(&now).await.0, 410);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_links_a_flood_of_lines_asks_first_and_goes_once() {
     let mut scene = Scene::new(World::start().await, String::new()).await;
     assert_eq!(scene.say(&lines(15).join("\n")).await, lines(15));

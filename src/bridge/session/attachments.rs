@@ -132,6 +132,13 @@ impl Actor {
         self.incoming.unpublished.push((buffer, event_id.to_owned()));
     }
 
+    /// What an event said before its edit is to be read nowhere from this commit on. Its file stays: an edit says none
+    /// again.
+    pub(super) fn end_page(&mut self, place: usize, event_id: &str) {
+        let buffer = self.buffers.get(place).row.id;
+        self.incoming.edited.push((buffer, event_id.to_owned()));
+    }
+
     /// Tells the user once, and the administrators' log once, why people on IRC get no link.
     fn tell_of_no_links(&mut self, place: usize, event_id: &str) {
         if !self.bridge.no_links.0.swap(true, Ordering::Relaxed) {

@@ -170,6 +170,7 @@ impl Actor {
             self.advance(place);
             return Ok(());
         };
+        self.end_page(place, original);
         if let Some(whole) = Speech::of(message, self.in_words_of_irc(place, message)) {
             self.remember(place, &about, &whole.text);
         }

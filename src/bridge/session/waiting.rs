@@ -174,6 +174,9 @@ impl Actor {
                     None => self.speech_of(place, &held.event_id, message),
                 };
                 if let Some(speech) = speech {
+                    if let Some(original) = &message.replaces {
+                        self.end_page(place, original);
+                    }
                     self.ask_about_message(place, &held.event_id, &held.about, speech, &what, OFFER);
                 }
             }

@@ -195,7 +195,7 @@ async fn a_link_ends_with_its_message_also_where_the_session_does_not_run() {
     scene.world.start_bridge().await;
     scene.alice.redact(&scene.room, &event).unwrap();
     scene.alice.send_text(&scene.room, "anybody there?");
-    let refused = |one: &homeserver::Event| one.body().contains("Your message was not sent");
+    let refused = |one: &Event| one.body().contains("Your message was not sent");
     scene.world.homeserver.wait_event(&scene.room, refused).await;
     assert_eq!(get(link(&gone)).await.0, 410);
     assert_eq!(get(link(&kept)).await, (200, b"kept".to_vec()), "of the others nothing was taken back");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::Actor;
 use super::speech::{Kind, Speech};
-use crate::format::{quote, strip_irc};
+use crate::format::{neutral, quote};
 use crate::matrix::event::Reaction;
 use crate::store::{BufferKind, InboxEvent, StoreError};
 
@@ -57,7 +57,7 @@ struct Reacted {
 impl Reacting {
     fn add(&mut self, buffer: i64, event_id: &str, reaction: &Reaction, now: Instant) {
         // A picture of one's own has no name that others know.
-        let key = if reaction.key.starts_with("mxc:") { String::new() } else { strip_irc(&reaction.key) };
+        let key = if reaction.key.starts_with("mxc:") { String::new() } else { neutral(&reaction.key) };
         let key: String = key.split_whitespace().collect::<Vec<_>>().join(" ");
         if key.is_empty() || key.chars().count() > LONGEST_KEY {
             return;
@@ -169,6 +169,15 @@ mod tests {
         assert_eq!(told(&mut reacting, start), Vec::<String>::new());
         assert_eq!(told(&mut reacting, start + FOLDED), ["👍 🎉 x y"]);
         assert_eq!(reacting.deadline(), None);
+    }
+
+    #[test]
+    fn a_reaction_brings_nothing_that_turns_the_line_around_or_is_not_seen() {
+        let start = SystemClock.now();
+        let mut reacting = Reacting::default();
+        reacting.add(1, "$1", &reaction("$a", "\u{202e}\x02a\u{200b}b"), start);
+        reacting.add(1, "$2", &reaction("$a", "\u{200b}\u{202e}"), start);
+        assert_eq!(told(&mut reacting, start + FOLDED), ["ab"]);
     }
 
     #[test]

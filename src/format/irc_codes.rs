@@ -78,6 +78,31 @@ pub fn strip_irc(line: &str) -> String {
     read_irc(line).to_plain()
 }
 
+/// What stands for text that cannot be seen: as long for all, since a length tells, too.
+const VEIL: &str = "███";
+
+/// The text of a line without its codes, as far as it could be seen with them: what stands in its own colour would be
+/// bare without.
+pub fn visible_irc(line: &str) -> String {
+    let mut text = String::new();
+    let mut was_hidden = false;
+    for span in &read_irc(line).spans {
+        let style = span.style;
+        let is_one_colour = style.foreground.is_some() && style.foreground == style.background;
+        let is_hidden = (style.spoiler || is_one_colour) && !span.text.trim().is_empty();
+        if !is_hidden {
+            text.push_str(&span.text);
+        } else if !was_hidden {
+            text.push_str(VEIL);
+        }
+        if is_hidden {
+            text.push_str(&span.text[span.text.trim_end().len()..]);
+        }
+        was_hidden = is_hidden;
+    }
+    text
+}
+
 fn style(look: Look) -> Style {
     let colour = |ink| match ink {
         Ink::Palette(number) => PALETTE.get(usize::from(number)).copied().map(rgb),
@@ -147,6 +172,18 @@ mod tests {
     #[case::lines_of_code("\x11a\n\x11b", "<pre><code>a\nb</code></pre>")]
     fn codes_become_html(#[case] line: &str, #[case] html: &str) {
         assert_eq!(read_irc(line).to_html().unwrap(), html);
+    }
+
+    #[rstest]
+    #[case::nothing("a\x02b\x02 c", "ab c")]
+    #[case::spoiler("it is \x0301,01Rosebud\x03.", "it is ███.")]
+    #[case::in_two_looks("\x0301,01Rose \x02bud \x0fx", "███  x")]
+    #[case::in_hex("\x04112233,112233x", "███")]
+    #[case::two_numbers_of_one_colour("\x0301,88x", "███")]
+    #[case::lines("\x0301,01a\nb \x0301,01c", "███\nb ███")]
+    #[case::reversed("\x0301,01\x16x", "███")]
+    fn what_is_hidden_stays_hidden_without_codes(#[case] line: &str, #[case] visible: &str) {
+        assert_eq!(visible_irc(line), visible);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! It is given what was said on the channel itself and nothing else, so it can't show what the others have not seen.
 
-use super::irc_codes::strip_irc;
+use super::irc_codes::visible_irc;
 use crate::names::CaseMapping;
 
 /// Characters of a quotation.
@@ -41,9 +41,9 @@ impl Answered<'_> {
     }
 }
 
-/// The first words of a line of IRC, without codes and in quotation marks.
+/// The first words of a line of IRC, without codes and what they hide, in quotation marks.
 pub fn quote(text: &str) -> String {
-    let plain = strip_irc(text).replace('"', "'");
+    let plain = visible_irc(text).replace('"', "'");
     let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     if plain.chars().count() <= LONGEST_QUOTE {
         return format!("\"{plain}\"");
@@ -106,6 +106,7 @@ mod tests {
     #[rstest]
     #[case::short("hello", "\"hello\"")]
     #[case::codes("\x0304red\x03 and \x02bold", "\"red and bold\"")]
+    #[case::spoiler("[spoiler] \x0301,01Rosebud", "\"[spoiler] ███\"")]
     #[case::quotation_marks("say \"hi\"", "\"say 'hi'\"")]
     #[case::lines_and_spaces("a\n  b\tc", "\"a b c\"")]
     #[case::long(

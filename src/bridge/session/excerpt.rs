@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Actor;
 use super::attachments::Publishing;
 use super::speech::Speech;
-use crate::format::strip_irc;
+use crate::format::visible_irc;
 use crate::store::{InboxEvent, PublishedKind};
 use crate::web::{self, link};
 
@@ -30,7 +30,7 @@ impl Actor {
             return None;
         }
         let text = web::Text {
-            text: strip_irc(&speech.text),
+            text: visible_irc(&speech.text),
             who: self.link.as_ref()?.session.nick().to_owned(),
             place: row.name.clone(),
             network: self.network.name.clone(),

@@ -135,16 +135,26 @@ impl Renderer<'_, '_> {
 
     fn spoiler(&mut self, id: Id, reason: &str, look: Look) {
         self.lines.look(look);
-        let reason = reason.trim();
-        match reason {
-            "" => self.lines.text("[spoiler]"),
-            reason => self.lines.text(&format!("[spoiler: {reason}]")),
-        }
-        let can_hide = self.lines.style() != IrcStyle::Plain;
-        if self.options.spoilers == Spoilers::Hidden && can_hide {
+        self.lines.text(&spoiler_sign(reason));
+        if self.hides_spoilers() {
             self.lines.space();
-            self.children(id, Look { foreground: Some(HIDDEN), background: Some(HIDDEN), ..look });
+            self.children(id, hidden(look));
         }
+    }
+
+    /// Whether the text of a spoiler is there, for those who want to see it.
+    fn hides_spoilers(&self) -> bool {
+        self.options.spoilers == Spoilers::Hidden && self.lines.style() != IrcStyle::Plain
+    }
+
+    /// Whether there is a spoiler in a node.
+    fn has_spoiler(&self, id: Id) -> bool {
+        self.tree.children(id).any(|child| match self.tree.kind(child) {
+            Kind::Element(_, attributes) => {
+                attributes.get("data-mx-spoiler").is_some() || self.has_spoiler(child)
+            }
+            Kind::Text(_) => false,
+        })
     }
 
     /// What stands above or below the line, as people type it: `x^2`, `a_(n+1)`.
@@ -201,6 +211,16 @@ impl Renderer<'_, '_> {
                 self.lines.text(&shown);
             }
             Goal::Address(address) => {
+                if self.has_spoiler(id) {
+                    // The address may say what its words hide.
+                    self.children(id, look);
+                    if self.hides_spoilers() {
+                        self.lines.look(look);
+                        self.lines.space();
+                        self.write(&format!("({address})"), hidden(look));
+                    }
+                    return;
+                }
                 let text = self.text_of(id);
                 let text = text.trim();
                 if text.is_empty() || says_address(text, &address) {
@@ -335,7 +355,8 @@ impl Renderer<'_, '_> {
         cell.lines.finish().unwrap_or_default().replace('\n', " ")
     }
 
-    /// The text of a node without anything else; what a line break ends, a line feed ends.
+    /// The text of a node without anything else; what a line break ends, a line feed ends. Of a spoiler it says that there
+    /// is one, since text alone can hide nothing.
     fn text_of(&self, id: Id) -> String {
         let mut text = String::new();
         self.add_text(id, &mut text);
@@ -350,7 +371,22 @@ impl Renderer<'_, '_> {
                 text.push_str(&attributes.get("alt").unwrap_or_default());
             }
             Kind::Element(Tag::Dropped, _) => {}
+            Kind::Element(_, attributes) if attributes.get("data-mx-spoiler").is_some() => {
+                text.push_str(&spoiler_sign(&attributes.get("data-mx-spoiler").unwrap_or_default()));
+            }
             Kind::Element(..) => self.tree.children(id).for_each(|child| self.add_text(child, text)),
         }
     }
+}
+
+/// What stands before a spoiler, or for it.
+fn spoiler_sign(reason: &str) -> String {
+    match reason.trim() {
+        "" => "[spoiler]".to_owned(),
+        reason => format!("[spoiler: {reason}]"),
+    }
+}
+
+fn hidden(look: Look) -> Look {
+    Look { foreground: Some(HIDDEN), background: Some(HIDDEN), ..look }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::super::{Limit, lines_of, neutral, read_irc, split_line, strip_irc};
+use super::super::{Limit, lines_of, neutral, read_irc, split_line, strip_irc, visible_irc};
 use super::*;
 
 /// Alice is `al` on IRC, and one room shows `#rust`.
@@ -200,6 +200,24 @@ fn formatting_can_be_left_out_or_typed(#[case] html: &str, #[case] plain: &str, 
     let styled = |style| written(html, Options { style, ..Options::default() });
     assert_eq!(styled(IrcStyle::Plain), plain);
     assert_eq!(styled(IrcStyle::Markdown), markdown);
+}
+
+#[rstest]
+#[case::in_code("<pre>a <span data-mx-spoiler=\"x\">b</span></pre>", "```\na [spoiler: x]\n```")]
+#[case::in_what_is_raised("a<sup><span data-mx-spoiler>b</span></sup>", "a^([spoiler])")]
+#[case::in_a_name(
+    "<a href=\"https://matrix.to/#/@eve:x.example\"><span data-mx-spoiler>Eve</span></a>",
+    "[spoiler]"
+)]
+#[case::in_a_link(
+    "<a href=\"https://x.example/b\"><span data-mx-spoiler>https://x.example/b</span></a>",
+    "[spoiler]"
+)]
+fn a_spoiler_is_nowhere_in_the_clear(#[case] html: &str, #[case] read: &str) {
+    assert_eq!(written(html, Options { spoilers: Spoilers::LeftOut, ..Options::default() }), read);
+    let hiding = codes(html);
+    let seen = visible_irc(&hiding);
+    assert!(!seen.contains('b') && !seen.contains("Eve"), "{hiding:?}");
 }
 
 #[test]

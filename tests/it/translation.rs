@@ -46,10 +46,22 @@ async fn people_and_rooms_are_called_as_on_irc(#[case] said: &str, #[case] read:
         World::builder().config("templates: { alias: \"irc_{user}_{network}_{channel}\" }\n").start().await;
     let (alice, bob, room) = alice_and_bob(&world).await;
     if said.contains("carol") {
-        world.connected_user("carol").await;
+        let (carol, _, theirs) = world.user_in_channel("carol", "#Rust[x]").await;
+        carol.send_text(&theirs, "I am here");
+        world.homeserver.wait_message(&room, "I am here").await;
     }
     alice.send(&room, "m.room.message", html("-", &said.replace("{room}", &room)));
     bob.wait_text(read).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pill_does_not_tell_a_channel_the_nick_of_a_user_who_is_not_in_it() {
+    let world = World::start().await;
+    let (alice, bob, room) = alice_and_bob(&world).await;
+    world.connected_user("carol").await;
+    let pill = "so <a href=\"https://matrix.to/#/@carol:test.local\">Carol C.</a>";
+    alice.send(&room, "m.room.message", html("-", pill));
+    bob.wait_text("so Carol C.").await;
 }
 
 #[rstest]

@@ -81,7 +81,7 @@ impl Actor {
         Ok(())
     }
 
-    fn is_in_channel(&self, channel: &str, nick: &str) -> bool {
+    pub(super) fn is_in_channel(&self, channel: &str, nick: &str) -> bool {
         let channel = self.link.as_ref().and_then(|link| link.session.channel(channel));
         channel.is_some_and(|channel| channel.has(nick))
     }

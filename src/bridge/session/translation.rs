@@ -2,7 +2,8 @@
 //! rooms by their channels.
 //!
 //! Whom a Matrix id stands for is known without asking anybody: a ghost's id says its nick, a user of the bridge has a
-//! session. Who is neither is called as the message calls them.
+//! session. Who is neither is called as the message calls them, and so is who is not in the conversation: that somebody
+//! uses the bridge, and as whom, is not for a channel that they are not in.
 
 use std::borrow::Cow;
 
@@ -11,6 +12,7 @@ use super::speech::Kind;
 use crate::format::{self, Names, Options};
 use crate::matrix::event::Message;
 use crate::names::Nick;
+use crate::store::BufferKind;
 
 impl Actor {
     /// What a message says, each line by itself.
@@ -49,6 +51,15 @@ impl People<'_> {
             .and_then(|channel| channel.spelled(nick))
             .map_or_else(|| nick.to_owned(), |nick| nick.to_string())
     }
+
+    /// Whether a nick is in the channel, or the other one in a query.
+    fn takes_part(&self, nick: &str) -> bool {
+        let row = &self.actor.buffers.get(self.place).row;
+        match row.kind {
+            BufferKind::Channel => self.actor.is_in_channel(&row.name, nick),
+            BufferKind::Query => self.actor.buffers.mapping().same(&row.name, nick),
+        }
+    }
 }
 
 impl Names for People<'_> {
@@ -63,7 +74,7 @@ impl Names for People<'_> {
         let sessions = actor.bridge.sessions(Some(user_id));
         let session = sessions.iter().find(|session| session.row.network == actor.row.network)?;
         let nick = session.status().nick;
-        Nick::new(&nick).is_ok().then_some(nick.into())
+        (Nick::new(&nick).is_ok() && self.takes_part(&nick)).then_some(nick.into())
     }
 
     fn channel(&self, room: &str) -> Option<Cow<'_, str>> {

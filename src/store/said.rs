@@ -17,6 +17,13 @@ pub enum Became {
 }
 
 impl Store {
+    /// Whether the server refused a line of an event, or may have, or it was taken back before it left.
+    pub async fn was_refused(&self, event_id: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT COUNT(*) FROM irc_line WHERE event_id = $1 AND state = 'refused'";
+        let lines: i64 = on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(event_id).fetch_one(p).await)?;
+        Ok(lines > 0)
+    }
+
     /// What became of an event that came into a lane.
     pub async fn became(&self, event_id: &str, lane: &str) -> Result<Became, StoreError> {
         const EVENT: &str = "SELECT lane, note FROM inbox WHERE event_id = $1";

@@ -125,6 +125,20 @@ async fn an_answer_to_what_irc_has_not_seen_shows_nothing_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_words_that_the_server_refused_does_not_quote_them() {
+    let scene = Scene::begin(plain()).await;
+    scene.bob.mode("#rust", "+m");
+    scene.world.ircd.moderate("#rust");
+    let refused = scene.alice.send_text(&scene.room, "a rude word");
+    scene.world.homeserver.wait_event(&scene.room, |one| one.body().contains("did not arrive")).await;
+    scene.bob.mode("#rust", "+v alice");
+    scene.world.pass("alice", Duration::from_secs(1)).await;
+    scene.say("hello").await;
+    scene.reply(&refused, "sorry").await;
+    assert_eq!(scene.heard(), ["hello", "sorry"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_of_two_needs_no_nicks() {
     let world = World::builder().ircd(plain()).start().await;
     let bob = world.ircd.person("bob");

@@ -2,8 +2,8 @@
 //! `format/quote`.
 //!
 //! A thread is no answer: its first message shows what the thread is about, and then it flows, until it has rested.
-//! What is quoted was said in this buffer and is in its history, so that the others have seen it; nothing is ever
-//! fetched from the homeserver for it.
+//! What is quoted was said in this buffer and is in its history, so that the others have seen it: not if it was refused.
+//! Nothing is ever fetched from the homeserver for it.
 //!
 //! Spec: Matrix "Rich replies", "Threading"; `IRCv3` "reply" (draft).
 
@@ -70,15 +70,21 @@ impl Actor {
             return Ok(());
         }
         let is_there = is_query || self.is_in_channel(&name, &first.sender);
-        let is_fresh = is_there && self.is_fresh(buffer, last).await?;
-        let remembered =
-            self.buffers.get(place).remembered.find(event_id, now).map(|(text, _)| text.to_owned());
-        let text = remembered.unwrap_or_else(|| first.text.clone());
+        let is_enough =
+            !self.all_have_seen(first).await? || (is_there && self.is_fresh(buffer, last).await?);
         let nick = (!first.own && !is_query).then_some(first.sender.as_str());
-        let answered = Answered { nick, text: &text, is_fresh };
+        let answered = Answered { nick, text: &first.text, is_fresh: is_enough };
         let mapping = self.buffers.mapping();
         speech.text = answered.answer(&speech.text, speech.kind == Kind::Action, mapping);
         Ok(())
+    }
+
+    /// Whether a line may be repeated to all: nothing of a message of which the server refused a line.
+    pub(super) async fn all_have_seen(&mut self, line: &Told) -> Result<bool, StoreError> {
+        match &line.event_id {
+            Some(event_id) if line.own => Ok(!self.bridge.store.was_refused(event_id).await?),
+            _ => Ok(true),
+        }
     }
 
     pub(super) fn is_in_channel(&self, channel: &str, nick: &str) -> bool {

@@ -106,6 +106,9 @@ impl Actor {
             };
             let lines = self.bridge.store.lines_of_event(buffer, &to).await?;
             let Some(line) = lines.iter().find(|line| line.kind != "redacted") else { continue };
+            if !self.all_have_seen(line).await? {
+                continue;
+            }
             let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
             let whose = if line.own || is_query { String::new() } else { format!("{}: ", line.sender) };
             let keys: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();

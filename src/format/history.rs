@@ -20,6 +20,12 @@ fn stamp(time: i64) -> jiff::Timestamp {
 /// What somebody said or did.
 pub fn history_line(kind: &str, sender: &str, target: Option<&str>, text: &str) -> RichText {
     let text = strip_irc(text);
+    // What was said to some of a channel.
+    let rank = match kind {
+        "message" | "action" | "notice" => target.map(|rank| format!("[to {rank}] ")),
+        _ => None,
+    };
+    let text = rank.unwrap_or_default() + &text;
     let by = RichText::new().bold(sender);
     let with_reason = |what: RichText| if text.is_empty() { what } else { what.text(format!(" ({text})")) };
     match kind {
@@ -53,6 +59,8 @@ mod tests {
     #[case::codes("message", None, "\x02hi\x0304!", "bob: hi!")]
     #[case::action("action", None, "waves", "* bob waves")]
     #[case::notice("notice", None, "hi", "-bob- hi")]
+    #[case::to_some("message", Some("@"), "hi", "bob: [to @] hi")]
+    #[case::an_action_to_some("action", Some("+"), "waves", "* bob [to +] waves")]
     #[case::join("join", None, "~b@host", "bob joined (~b@host)")]
     #[case::part("part", None, "", "bob left")]
     #[case::quit("quit", None, "bye", "bob quit (bye)")]

@@ -71,7 +71,8 @@ pub struct HistoryLine {
     pub sender: String,
     /// Their account with the network's services, where the server tells.
     pub account: Option<String>,
-    /// The new nick of a change of nick, the kicked nick of a kick, who has taken back what is redacted.
+    /// The new nick of a change of nick, the kicked nick of a kick, who has taken back what is redacted; of what was said
+    /// to some of a channel (`STATUSMSG`), the sign of their rank.
     pub target: Option<String>,
     /// The text as it was received or sent: also a reason, modes, a topic, and the address of one who joins.
     pub text: String,

@@ -62,6 +62,24 @@ async fn reactions_that_come_together_are_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reaction_to_what_only_operators_heard_is_not_told_to_all() {
+    let (world, alice, bob, [control, room]) = alice_and_bob().await;
+    set(&world, &alice, &control, "reactions line").await;
+    bob.mode("#rust", "+o alice");
+    bob.say("@#rust", "psst");
+    let secret = world.homeserver.wait_message(&room, "[to @] psst").await;
+    bob.say("#rust", "hello all");
+    let open = world.homeserver.wait_message(&room, "hello all").await;
+    world.wait_outbox_empty().await;
+    alice.react(&room, &secret.event_id, "👍");
+    alice.react(&room, &open.event_id, "🎉");
+    say(&world, &alice, &room, "in between").await;
+    world.pass("alice", Duration::from_secs(6)).await;
+    bob.wait_text("\u{1}ACTION reacted with 🎉 to bob: \"hello all\"\u{1}").await;
+    assert_eq!(heard(&bob).len(), 2, "{:?}", heard(&bob));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_line_says_that_a_message_was_taken_back_and_not_which_words() {
     let (world, alice, bob, [control, room]) = alice_and_bob().await;
     set(&world, &alice, &control, "redactions line").await;

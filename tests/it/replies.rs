@@ -125,6 +125,20 @@ async fn an_answer_to_what_irc_has_not_seen_shows_nothing_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_what_only_operators_heard_does_not_quote_it_to_all() {
+    let scene = Scene::begin(plain()).await;
+    scene.bob.mode("#rust", "+o alice");
+    scene.bob.say("@#rust", "psst");
+    let secret = scene.world.homeserver.wait_message(&scene.room, "[to @] psst").await.event_id;
+    scene.world.wait_outbox_empty().await;
+    scene.bob_says("hello all").await;
+    scene.reply(&secret, "I know").await;
+    scene.world.pass("alice", Duration::from_mins(11)).await;
+    scene.reply(&secret, "I knew").await;
+    assert_eq!(scene.heard(), ["bob: I know", "bob: I knew"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_to_words_that_the_server_refused_does_not_quote_them() {
     let scene = Scene::begin(plain()).await;
     scene.bob.mode("#rust", "+m");

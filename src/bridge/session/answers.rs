@@ -2,8 +2,8 @@
 //! `format/quote`.
 //!
 //! A thread is no answer: its first message shows what the thread is about, and then it flows, until it has rested.
-//! What is quoted was said in this buffer and is in its history, so that the others have seen it: not if it was refused.
-//! Nothing is ever fetched from the homeserver for it.
+//! What is quoted was said in this buffer and is in its history, so that the others have seen it: not if it went to some
+//! of them only, or was refused. Nothing is ever fetched from the homeserver for it.
 //!
 //! Spec: Matrix "Rich replies", "Threading"; `IRCv3` "reply" (draft).
 
@@ -79,9 +79,11 @@ impl Actor {
         Ok(())
     }
 
-    /// Whether a line may be repeated to all: nothing of a message of which the server refused a line.
+    /// Whether a line may be repeated to all: not what was said to some of a channel, and nothing of a message of which
+    /// the server refused a line.
     pub(super) async fn all_have_seen(&mut self, line: &Told) -> Result<bool, StoreError> {
         match &line.event_id {
+            _ if line.target.is_some() => Ok(false),
             Some(event_id) if line.own => Ok(!self.bridge.store.was_refused(event_id).await?),
             _ => Ok(true),
         }

@@ -51,6 +51,10 @@ impl Actor {
             // Who came and went is in the history.
             _ => return Ok(None),
         };
+        let text = match &line.target {
+            Some(rank) => RichText::plain(format!("[to {rank}] ")).then(text),
+            None => text,
+        };
         let row = &self.buffers.get(place).row;
         let (room, creator, kind) = (row.room, row.creator.clone(), row.kind);
         // They may have had another nick; what was read in from logs says of nobody's line whose it was.

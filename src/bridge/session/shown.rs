@@ -208,7 +208,7 @@ impl Actor {
             kind: stored_kind,
             sender: line.from.nick.clone(),
             account: line.account,
-            target: None,
+            target: status.map(String::from),
             text: line.text,
             msgid: line.msgid,
             event_id: None,

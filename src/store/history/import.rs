@@ -103,7 +103,7 @@ impl Store {
 async fn was_heard(tx: &mut Tx, line: &HistoryLine, alike: u32) -> Result<bool, StoreError> {
     const SQL: &str = "SELECT id FROM history
         WHERE buffer = $1 AND at BETWEEN $2 AND $3 AND kind = $4 AND sender = $5 AND text = $6
-            AND COALESCE(target, '') = $7 AND (msgid IS NULL OR msgid NOT LIKE 'log:%')
+            AND (kind IN ('message', 'notice', 'action') OR COALESCE(target, '') = $7) AND (msgid IS NULL OR msgid NOT LIKE 'log:%')
         ORDER BY id LIMIT 1 OFFSET $8";
     let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL)
         .bind(line.buffer)

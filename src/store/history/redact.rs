@@ -16,6 +16,8 @@ pub struct Told {
     pub kind: String,
     /// The nick of the one who said it.
     pub sender: String,
+    /// As in [`HistoryLine::target`](super::HistoryLine::target).
+    pub target: Option<String>,
     /// The text as it was received or sent.
     pub text: String,
     /// Milliseconds since 1970.
@@ -31,7 +33,7 @@ pub struct Told {
 macro_rules! told {
     ($condition:literal) => {
         concat!(
-            "SELECT id, kind, sender, text, at, msgid, event_id, direction = 'out' AS own FROM history
+            "SELECT id, kind, sender, target, text, at, msgid, event_id, direction = 'out' AS own FROM history
              WHERE buffer = $1 AND ",
             $condition,
             " ORDER BY id"

@@ -38,6 +38,10 @@ pub use range::Part;
 
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What is said of an id behind which nothing is.
+const UNKNOWN: &str = "There is nothing here.\n";
+/// What is said of a path that no link has.
+const NO_LINK: &str = "No link leads here.\n";
 
 /// A file that the homeserver has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +140,7 @@ pub fn router<S: Shelf>(shelf: Arc<S>, options: Options) -> Router {
 
 async fn answer<S: Shelf>(State(web): State<Arc<Web<S>>>, request: Request) -> Response {
     let Some(wanted) = link::read(request.uri().path(), &web.options.prefix) else {
-        return refusal(StatusCode::NOT_FOUND);
+        return refusal_with(StatusCode::NOT_FOUND, NO_LINK);
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let allowed = [(header::ALLOW, "GET, HEAD")];
@@ -211,16 +215,25 @@ pub fn is_ours(answer: &HeaderMap) -> bool {
     answer.get(header::CONTENT_SECURITY_POLICY).is_some_and(|policy| policy == headers::NOTHING_RUNS)
 }
 
+/// Whether a refusal says that its path is that of a link, behind which nothing is.
+pub fn is_of_a_link(refusal: &[u8]) -> bool {
+    refusal == UNKNOWN.as_bytes()
+}
+
 /// An answer without what was asked for, which says no more than that.
 fn refusal(status: StatusCode) -> Response {
     let text = match status {
-        StatusCode::NOT_FOUND => "There is nothing here.\n",
+        StatusCode::NOT_FOUND => UNKNOWN,
         StatusCode::GONE => "This was taken back, or is kept no longer.\n",
         StatusCode::RANGE_NOT_SATISFIABLE => "It is not that long.\n",
         StatusCode::METHOD_NOT_ALLOWED => "This can only be fetched.\n",
         StatusCode::PAYLOAD_TOO_LARGE => "This is too large.\n",
         _ => "This can't be had right now.\n",
     };
+    refusal_with(status, text)
+}
+
+fn refusal_with(status: StatusCode, text: &'static str) -> Response {
     let mut response = (status, Body::from(text)).into_response();
     headers::protect(response.headers_mut(), headers::NOTHING_RUNS, headers::NEVER_STORE);
     headers::set(response.headers_mut(), header::CONTENT_TYPE, "text/plain; charset=utf-8");

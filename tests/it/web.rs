@@ -380,3 +380,17 @@ async fn a_download_gives_its_turn_back() {
         assert_eq!(web.ask(method, &format!("/m/{CAT}"), &[]).await.status, StatusCode::OK);
     }
 }
+
+#[rstest]
+#[case::a_file("/m/NeverNeverNever01", true)]
+#[case::a_page("/p/NeverNeverNever01", true)]
+#[case::another_path("/files/m/NeverNeverNever01", false)]
+#[case::no_path("/", false)]
+#[tokio::test]
+async fn a_link_that_leads_to_nothing_differs_from_a_path_that_no_link_has(
+    #[case] path: &str,
+    #[case] is_link: bool,
+) {
+    let answer = Web::with("cat.png", cat()).await.get(path).await;
+    assert_eq!((answer.status, web::is_of_a_link(answer.body())), (404, is_link));
+}

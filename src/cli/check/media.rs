@@ -45,6 +45,9 @@ pub(super) async fn check(config: &Config) -> Result<Outcome, CliError> {
     outcome
 }
 
+/// Bytes of an answer's text that are read.
+const MOST_OF_TEXT: usize = 1024;
+
 async fn ask(media: &Media) -> Result<Outcome, CliError> {
     let client = crate::matrix::http::client().map_err(|error| CliError::Unexpected(error.into()))?;
     let id = web::link::new_id().map_err(|error| CliError::Unexpected(error.into()))?;
@@ -56,7 +59,7 @@ async fn ask(media: &Media) -> Result<Outcome, CliError> {
         );
         Ok(Outcome::Failed(Failure::new(code, what, remedy)))
     };
-    let answer = match client.get(url).timeout(Duration::from_secs(20)).send().await {
+    let mut answer = match client.get(url).timeout(Duration::from_secs(20)).send().await {
         Ok(answer) => answer,
         Err(error) => {
             let reason = if error.is_timeout() { "no answer in time" } else { "it can't be reached" };
@@ -64,7 +67,19 @@ async fn ask(media: &Media) -> Result<Outcome, CliError> {
         }
     };
     if answer.status() == http::StatusCode::NOT_FOUND && web::is_ours(answer.headers()) {
-        return Ok(Outcome::Ok(format!("{base_url} leads to {listen}")));
+        let mut text = Vec::new();
+        while text.len() < MOST_OF_TEXT
+            && let Ok(Some(bytes)) = answer.chunk().await
+        {
+            text.extend_from_slice(&bytes);
+        }
+        if web::is_of_a_link(&text) {
+            return Ok(Outcome::Ok(format!("{base_url} leads to {listen}")));
+        }
+        return failed(
+            Code::Configuration,
+            format!("links to {base_url} reach Towline under another path than they have"),
+        );
     }
     let status = answer.status();
     failed(

@@ -42,9 +42,13 @@ fn is_id(text: &str) -> bool {
     text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Reads a path, with or without the base URL's, since some proxies take that away.
+/// Reads a path, with or without the base URL's, since some proxies take that away. What is left may begin like it, where
+/// the base URL ends in `/m` or `/p`.
 pub(super) fn read<'a>(path: &'a str, prefix: &str) -> Option<Wanted<'a>> {
-    let path = path.strip_prefix(prefix).filter(|rest| rest.starts_with('/')).unwrap_or(path);
+    path.strip_prefix(prefix).and_then(read_bare).or_else(|| read_bare(path))
+}
+
+fn read_bare(path: &str) -> Option<Wanted<'_>> {
     let mut parts = path.strip_prefix('/')?.split('/');
     let (kind, id) = (parts.next()?, parts.next()?);
     let name = parts.next();
@@ -120,6 +124,9 @@ mod tests {
     #[case::with_an_odd_name("/m/0123456789abcDEFG/%2e%2e%2f", "", true)]
     #[case::behind_the_prefix("/irc/files/m/0123456789abcDEFG", "/irc/files", true)]
     #[case::with_the_prefix_taken_away("/m/0123456789abcDEFG", "/irc/files", true)]
+    #[case::behind_a_prefix_like_a_kind("/m/m/0123456789abcDEFG/cat.jpg", "/m", true)]
+    #[case::with_a_prefix_like_a_kind_taken_away("/m/0123456789abcDEFG/cat.jpg", "/m", true)]
+    #[case::with_the_prefix_of_pages_taken_away("/m/0123456789abcDEFG", "/p", true)]
     #[case::behind_another_prefix("/other/m/0123456789abcDEFG", "/irc/files", false)]
     #[case::behind_a_longer_prefix("/irc/filesystem/m/0123456789abcDEFG", "/irc/files", false)]
     #[case::too_short("/m/0123456789abcDEF", "", false)]

@@ -15,7 +15,9 @@ mod highlight;
 pub mod link;
 mod page;
 mod range;
+mod server;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -38,6 +40,8 @@ pub use range::Part;
 
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a text that are handed out at once.
+const PIECE: usize = 16 * 1024;
 /// What is said of an id behind which nothing is.
 const UNKNOWN: &str = "There is nothing here.\n";
 /// What is said of a path that no link has.
@@ -111,14 +115,17 @@ pub struct Options {
     pub prefix: String,
     /// Bytes of the largest file.
     pub largest: u64,
-    /// Requests that are answered at once; others wait their turn.
+    /// Files that are handed out at once, and texts; other requests wait their turn.
     pub parallel: usize,
 }
 
 struct Web<S> {
     shelf: Arc<S>,
     options: Options,
-    turns: Arc<Semaphore>,
+    /// Of files.
+    downloads: Arc<Semaphore>,
+    /// Of texts, which no download keeps waiting.
+    texts: Arc<Semaphore>,
 }
 
 /// Answers on an open port until `stopping` resolves; downloads that are under way then may end.
@@ -127,14 +134,16 @@ pub async fn serve<S: Shelf>(
     shelf: Arc<S>,
     options: Options,
     stopping: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    axum::serve(Connections::new(listener), router(shelf, options)).with_graceful_shutdown(stopping).await
+) {
+    let largest = options.largest;
+    server::serve(Connections::new(listener), router(shelf, options), largest, stopping).await;
 }
 
 /// The routes: one, since what stands before `/m/` depends on the base URL and on what the proxy before us leaves of it.
 pub fn router<S: Shelf>(shelf: Arc<S>, options: Options) -> Router {
-    let turns = Arc::new(Semaphore::new(options.parallel));
-    let web = Arc::new(Web { shelf, options, turns });
+    let turns = || Arc::new(Semaphore::new(options.parallel));
+    let (downloads, texts) = (turns(), turns());
+    let web = Arc::new(Web { shelf, options, downloads, texts });
     Router::new().fallback(answer::<S>).layer(CatchPanicLayer::new()).with_state(web)
 }
 
@@ -146,14 +155,18 @@ async fn answer<S: Shelf>(State(web): State<Arc<Web<S>>>, request: Request) -> R
         let allowed = [(header::ALLOW, "GET, HEAD")];
         return (allowed, refusal(StatusCode::METHOD_NOT_ALLOWED)).into_response();
     }
-    let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, Arc::clone(&web.turns).acquire_owned()).await else {
+    let turns = match wanted {
+        Wanted::Media(_) => &web.downloads,
+        Wanted::Page(_) | Wanted::Raw(_) => &web.texts,
+    };
+    let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, Arc::clone(turns).acquire_owned()).await else {
         let later = [(header::RETRY_AFTER, "30")];
         return (later, refusal(StatusCode::SERVICE_UNAVAILABLE)).into_response();
     };
     match wanted {
         Wanted::Media(id) => web.media(id, request.headers(), turn).await,
         Wanted::Page(id) => web.page(id, turn).await,
-        Wanted::Raw(id) => web.raw(id).await,
+        Wanted::Raw(id) => web.raw(id, turn).await,
     }
 }
 
@@ -176,19 +189,16 @@ impl<S: Shelf> Web<S> {
         };
         let id = id.to_owned();
         // Colouring a long text takes its time, and goes on when nobody waits any more: its turn lasts as long.
-        let colouring = move || {
-            let _turn = turn;
-            page::html(&id, &text)
-        };
+        let colouring = move || (page::html(&id, &text), turn);
         match tokio::task::spawn_blocking(colouring).await {
-            Ok(html) => text_response(html, "text/html; charset=utf-8", &page::POLICY),
+            Ok((html, turn)) => text_response(html, "text/html; charset=utf-8", &page::POLICY, turn),
             Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 
-    async fn raw(&self, id: &str) -> Response {
+    async fn raw(&self, id: &str, turn: OwnedSemaphorePermit) -> Response {
         match self.text(id).await {
-            Ok(text) => text_response(text.text, "text/plain; charset=utf-8", headers::NOTHING_RUNS),
+            Ok(text) => text_response(text.text, "text/plain; charset=utf-8", headers::NOTHING_RUNS, turn),
             Err(refusal) => refusal,
         }
     }
@@ -203,8 +213,16 @@ impl<S: Shelf> Web<S> {
     }
 }
 
-fn text_response(text: String, content_type: &str, policy: &str) -> Response {
-    let mut response = Body::from(text).into_response();
+/// A text in pieces; its turn ends when the last one is taken, so that no more texts than that are held.
+fn text_response(text: String, content_type: &str, policy: &str, turn: OwnedSemaphorePermit) -> Response {
+    let text = Bytes::from(text);
+    let length = text.len();
+    let pieces = (0..length).step_by(PIECE).map(move |start| {
+        let _turn = &turn;
+        Ok::<_, Infallible>(text.slice(start..length.min(start + PIECE)))
+    });
+    let mut response = Body::from_stream(stream::iter(pieces)).into_response();
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     headers::protect(response.headers_mut(), policy, headers::ASK_EACH_TIME);
     headers::set(response.headers_mut(), header::CONTENT_TYPE, content_type);
     response

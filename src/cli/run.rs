@@ -207,9 +207,7 @@ async fn serve_with(
 async fn hand_out(listener: TcpListener, bridge: Bridge, options: web::Options) {
     let stopping = bridge.clone();
     let stopping = async move { stopping.stopping().await };
-    if let Err(error) = web::serve(listener, Arc::new(bridge), options, stopping).await {
-        tracing::error!(%error, "the port for files and long texts is closed");
-    }
+    web::serve(listener, Arc::new(bridge), options, stopping).await;
 }
 
 /// What the port for files may do.

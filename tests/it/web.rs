@@ -8,7 +8,8 @@ use futures_util::{StreamExt as _, stream};
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Method, StatusCode};
 use rstest::rstest;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use towline::web::{self, Failure, Found, Media, Options, Part, Shelf, Stream, Text};
 
 use crate::support::homeserver;
@@ -379,6 +380,29 @@ async fn a_download_gives_its_turn_back() {
     for method in [Method::GET, Method::HEAD, Method::GET] {
         assert_eq!(web.ask(method, &format!("/m/{CAT}"), &[]).await.status, StatusCode::OK);
     }
+}
+
+#[tokio::test]
+async fn a_text_gives_its_turn_back_and_downloads_keep_none_waiting() {
+    let options = Options { prefix: "/irc".into(), largest: 1_000, parallel: 1 };
+    let web = Web::with_options("cat.png", cat(), options).await;
+    for path in ["", "/raw", "", "/raw"] {
+        for method in [Method::GET, Method::HEAD] {
+            assert_eq!(web.ask(method, &format!("/p/{PAGE}{path}"), &[]).await.status, StatusCode::OK);
+        }
+    }
+}
+
+#[tokio::test]
+async fn http_2_is_not_spoken() {
+    let web = Web::with("cat.png", cat()).await;
+    let address = web.base.strip_prefix("http://").unwrap().strip_suffix("/irc").unwrap();
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    // With the settings that every client begins with.
+    socket.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer).await;
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{answer:?}");
 }
 
 #[rstest]

@@ -172,3 +172,20 @@ async fn in_a_channel_the_new_ghost_comes_before_it_speaks_and_the_old_one_leave
     );
     assert!(!world.homeserver.is_registered("@irc_fake_caroline:test.local"), "who never spoke has no ghost");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_the_nick_at_once_does_not_get_into_the_conversation_of_the_one_before() {
+    let world = World::start().await;
+    let (alice, _bob, room) = conversation(&world).await;
+    let lines =
+        ":bob!b@h NICK carol\r\n:mallory!m@h NICK bob\r\n:bob!m@h PRIVMSG alice :whom do you mean?\r\n";
+    world.ircd.send_raw("alice", lines.as_bytes());
+    let other = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&other).await;
+    assert_ne!(other, room);
+    assert_eq!(world.homeserver.wait_message(&other, "whom do you mean?").await.sender, BOB);
+    let names = "SELECT name FROM buffer WHERE kind = 'query' ORDER BY id";
+    assert_eq!(world.database().texts(names).await, ["carol", "bob"]);
+    wait_handed_over(&world, &alice, &room, BOB, "@irc_fake_carol:test.local").await;
+    assert!(!world.homeserver.events(&room).iter().any(says("whom do you mean?")));
+}

@@ -403,6 +403,10 @@ impl Actor {
         key: Option<&Key>,
         gone: Vec<i64>,
     ) -> Result<usize, StoreError> {
+        // A conversation that has got another name in what was just read still has the old one in the store.
+        if !self.incoming.heirs.is_empty() {
+            self.commit_incoming().await?;
+        }
         let creator = match kind {
             BufferKind::Channel => self.bridge.client.bot().to_owned(),
             BufferKind::Query => self.ghost(name).await?.to_string(),

@@ -11,6 +11,7 @@
 use serde_json::{Value, json};
 
 use super::delivery::temporary;
+use super::rooms::Homeserver;
 use super::{Bridge, rooms};
 use crate::matrix::ClientError;
 use crate::store::RoomRow;
@@ -69,13 +70,21 @@ impl Bridge {
     ) -> Result<(), ClientError> {
         const KIND: &str = "m.room.power_levels";
         let levels = self.client.state(to, room_id, KIND, "").await?.unwrap_or_default();
-        let founder =
-            self.homeserver.has_creators().then(|| room.founder.as_deref().unwrap_or(&room.creator));
+        let creation = self.client.state(to, room_id, "m.room.create", "").await?.unwrap_or_default();
+        let founder = has_creators(&creation).then(|| room.founder.as_deref().unwrap_or(&room.creator));
         match with_heir(levels, from, to, founder) {
             Some(levels) => self.client.send_state(from, room_id, KIND, "", &levels).await.map(drop),
             None => Ok(()),
         }
     }
+}
+
+/// Whether a room's creators have all power without being listed: by its own version, since the homeserver may make
+/// others by now.
+fn has_creators(creation: &Value) -> bool {
+    // Rooms of version 1 need not say it.
+    let room_version = creation["room_version"].as_str().unwrap_or("1").to_owned();
+    Homeserver { room_version }.has_creators()
 }
 
 /// The power levels of a room with one ghost in the place of another; nothing where they are so. A founder has all
@@ -101,6 +110,17 @@ fn with_heir(mut levels: Value, from: &str, to: &str, founder: Option<&str>) -> 
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case::of_version_1(json!({}), false)]
+    #[case::listed(json!({ "room_version": "11" }), false)]
+    #[case::not_listed(json!({ "room_version": "12" }), true)]
+    fn back_to_a_founder_who_must_be_listed_lists_them(#[case] creation: Value, #[case] is_above: bool) {
+        assert_eq!(has_creators(&creation), is_above);
+        let levels = with_heir(json!({ "users": { "a": 100 } }), "a", "b", is_above.then_some("b"));
+        let listed = if is_above { json!(null) } else { json!(100) };
+        assert_eq!(levels.unwrap()["users"]["b"], listed);
+    }
 
     #[rstest]
     #[case::first(json!({ "a": 100, "me": 50 }), None, Some(json!({ "b": 100, "me": 50 })))]

@@ -39,10 +39,11 @@ async fn wait_handed_over(world: &World, alice: &TestUser, room: &str, from: &st
 }
 
 #[rstest]
-#[case::creators_are_listed("11")]
-#[case::creators_are_not_listed("12")]
+#[case::creators_are_listed("11", "11")]
+#[case::creators_are_not_listed("12", "12")]
+#[case::creators_are_listed_and_those_of_new_rooms_are_not("11", "12")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conversation_follows_its_person_there_and_back_again(#[case] version: &str) {
+async fn a_conversation_follows_its_person_there_and_back_again(#[case] version: &str, #[case] later: &str) {
     let mut world = World::builder().room_version(version).start().await;
     let (alice, bob, room) = conversation(&world).await;
     bob.nick("robert");
@@ -54,8 +55,11 @@ async fn a_conversation_follows_its_person_there_and_back_again(#[case] version:
     assert_eq!(world.homeserver.wait_message(&room, "it's me").await.sender, ROBERT);
     alice.send_text(&room, "I see");
     assert_eq!(bob.wait_text("I see").await.target(), "robert");
-    // What is stored knows it, too.
+    // What is stored knows it, too, whatever rooms the homeserver makes by now.
     world.stop_bridge().await;
+    let versions = json!({ "default": later, "available": { "11": "stable", "12": "stable" } });
+    let capabilities = json!({ "capabilities": { "m.room_versions": versions } });
+    world.homeserver.faults().fail("GET", "/capabilities", Fault::Status(200, capabilities), usize::MAX);
     world.start_bridge().await;
     world.ircd.wait_registered("alice").await;
     bob.say("alice", "still me");

@@ -155,11 +155,14 @@ async fn who_types_on_irc_types_in_the_room_if_they_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_bot_says_notifies_nobody() {
+async fn what_a_bot_says_notifies_nobody_but_whom_it_names() {
     let (world, _, _bob, room) = alice_and_bob("").await;
-    world.ircd.send_raw("alice", b"@bot :bob!b@h PRIVMSG #rust :alice: build failed\r\n");
-    let event = world.homeserver.wait_message(&room, "alice: build failed").await;
+    world.ircd.send_raw("alice", b"@bot :bob!b@h PRIVMSG #rust :build failed\r\n");
+    let event = world.homeserver.wait_message(&room, "build failed").await;
     assert_eq!(event.content["msgtype"], "m.notice");
+    world.ircd.send_raw("alice", b"@bot :bob!b@h PRIVMSG #rust :alice: look at it\r\n");
+    let event = world.homeserver.wait_event(&room, |event| event.body().contains("look at it")).await;
+    assert_eq!(event.content["msgtype"], "m.text");
     world.ircd.send_raw("alice", b"@bot :bob!b@h PRIVMSG #rust :\x01ACTION rebuilds\x01\r\n");
     let event = world.homeserver.wait_message(&room, "* rebuilds").await;
     assert_eq!(event.content["msgtype"], "m.notice");

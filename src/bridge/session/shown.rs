@@ -176,8 +176,8 @@ impl Actor {
             // The room has two members, and neither is the user's own ghost.
             text = RichText::plain("(you, from elsewhere) ").then(text);
             kind = MessageType::Notice;
-        } else if line.tags.bot || (is_old && !is_query && !highlights) {
-            // No phone rings for the past, or for a program.
+        } else if (line.tags.bot || is_old) && !is_query && !highlights {
+            // No phone rings for the past, or for a program, unless it is about the user.
             if kind == MessageType::Emote {
                 text = RichText::plain("* ").then(text);
             }

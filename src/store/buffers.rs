@@ -345,13 +345,19 @@ impl Store {
     }
 }
 
-/// A conversation goes on under another nick: its buffer's name, and who is to have its room.
+/// A conversation goes on under another nick: its buffer's name, and who is to have its room. Where there is one under
+/// that nick, both stay as they are.
 pub(super) async fn inherit(tx: &mut Tx, heir: Heir) -> Result<(), StoreError> {
-    const RENAME: &str = "UPDATE buffer SET name = $2, folded = $3 WHERE id = $1";
+    const RENAME: &str = "UPDATE buffer SET name = $2, folded = $3 WHERE id = $1 AND NOT EXISTS
+        (SELECT 1 FROM buffer AS other WHERE other.session = buffer.session AND other.kind = buffer.kind
+            AND other.folded = $3 AND other.id <> buffer.id)";
     const SPEAK: &str = "UPDATE room SET heir = $2 WHERE id = $1";
     let Heir { buffer, room, name, folded, user_id } = heir;
-    execute!(tx, RENAME, buffer, name, folded)?;
-    execute!(tx, SPEAK, room, user_id)?;
+    if execute!(tx, RENAME, buffer, name, folded)? > 0 {
+        execute!(tx, SPEAK, room, user_id)?;
+    } else {
+        tracing::warn!(buffer, room, "a conversation keeps its name, since there is one under its new name");
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 use towline::store::settings::{self, Scope};
-use towline::store::{BufferKind, HistoryLine, Incoming, NewBuffer, NewOutbox};
+use towline::store::{BufferKind, Heir, HistoryLine, Incoming, NewBuffer, NewOutbox};
 
 use super::{NOW, Raw, Set, line, message};
 
@@ -87,4 +87,31 @@ async fn it_is_known_when_something_was_last_said() {
     let mut said = set.store.last_said(set.session.id).await.unwrap();
     said.sort_unstable();
     assert_eq!(said, [(ids[0], NOW + 2), (ids[1], NOW + 5), (ids[2], 0)]);
+}
+
+#[tokio::test]
+async fn a_conversation_that_follows_to_a_nick_of_another_stays_as_it_is() {
+    let set = Set::new().await;
+    let [bob, carol] = ["bob", "carol"].map(|name| NewBuffer {
+        marker: name.into(),
+        creator: format!("@{name}:x"),
+        ..set.buffer(BufferKind::Query, name)
+    });
+    let bob = set.store.open_buffer(bob).await.unwrap();
+    let carol = set.store.open_buffer(carol).await.unwrap();
+    let follow = |name: &str| {
+        let user_id = format!("@{name}:x");
+        Heir { buffer: bob.id, room: bob.room, name: name.into(), folded: name.into(), user_id }
+    };
+    set.commit(Incoming { heirs: vec![follow("carol")], ..Incoming::default() }).await;
+    let named = |buffers: Vec<towline::store::Buffer>| {
+        let named = buffers.into_iter().filter(|buffer| buffer.kind == BufferKind::Query);
+        named.map(|buffer| (buffer.id, buffer.name, buffer.creator)).collect::<Vec<_>>()
+    };
+    let before = [(bob.id, "bob".into(), "@bob:x".into()), (carol.id, "carol".into(), "@carol:x".into())];
+    assert_eq!(named(set.store.buffers(set.session.id).await.unwrap()), before);
+    set.commit(Incoming { heirs: vec![follow("robert")], ..Incoming::default() }).await;
+    let after =
+        [(bob.id, "robert".into(), "@robert:x".into()), (carol.id, "carol".into(), "@carol:x".into())];
+    assert_eq!(named(set.store.buffers(set.session.id).await.unwrap()), after);
 }

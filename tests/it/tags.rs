@@ -1,5 +1,7 @@
 //! What is said about messages, and what passes: replies, reactions, typing, bots, relays and read markers.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::bridge::World;
@@ -181,8 +183,14 @@ async fn a_ghosts_name_says_what_the_network_vouches_for() {
     world.homeserver.wait_event(&room, named("bob (robert) [bot]")).await;
     raw("@account=robert ", "two");
     world.homeserver.wait_event(&room, named("bob (robert)")).await;
+    // Names don't change all the time: the last counts.
+    raw("@account=someone ", "two and a half");
     raw("@account=Bob ", "three");
+    world.homeserver.wait_message(&room, "three").await;
+    world.pass("alice", Duration::from_mins(10)).await;
+    raw("@account=Bob ", "three again");
     world.homeserver.wait_event(&room, named("bob")).await;
+    assert!(!world.homeserver.events(&room).iter().any(named("bob (someone)")));
     let calls = world.homeserver.requests("PUT", "displayname");
     raw("@account=Bob ", "four");
     world.homeserver.wait_message(&room, "four").await;

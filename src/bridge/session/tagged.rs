@@ -23,12 +23,12 @@ impl Actor {
             if tells_accounts { line.account.clone() } else { known.and_then(|known| known.account.clone()) };
         let standing = Standing { bot: line.tags.bot, account };
         if known == Some(&standing) {
-            return;
+            return self.bridge.show_standing_again(ghost);
         }
         if self.standings.len() >= REMEMBERED_GHOSTS {
             self.standings.clear();
         }
         self.standings.insert(nick, standing.clone());
-        self.bridge.show_standing(ghost, standing);
+        self.bridge.show_standing(ghost, standing, tells_accounts);
     }
 }

@@ -4,7 +4,7 @@
 //! members of the lobby in, so that a ghost that the lobby knows needs one call and no invitation event.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::delivery::temporary;
 use super::{Bridge, rooms};
@@ -27,6 +27,8 @@ pub(super) enum GhostError {
 #[derive(Default)]
 pub(super) struct Ghosts {
     present: Mutex<HashSet<(i64, Box<str>)>>,
+    /// On their way in, in the background.
+    coming: Mutex<HashSet<(i64, Box<str>)>>,
 }
 
 impl Ghosts {
@@ -46,6 +48,41 @@ impl Ghosts {
     /// The ghost may not be in the room any more.
     pub(super) fn forget(&self, room: i64, user_id: &str) {
         self.present.lock().unwrap_or_else(PoisonError::into_inner).remove(&(room, Box::from(user_id)));
+    }
+
+    fn coming(&self) -> MutexGuard<'_, HashSet<(i64, Box<str>)>> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_coming(&self, room: i64, user_id: &str) -> bool {
+        self.coming().contains(&(room, Box::from(user_id)))
+    }
+}
+
+/// A ghost on its way into a room. One that is to leave again meanwhile is taken out when it has come or failed to:
+/// before, there would be nobody to take out, and it would stay for ever.
+struct Coming {
+    bridge: Bridge,
+    room: i64,
+    user_id: Box<str>,
+}
+
+impl Coming {
+    /// Nothing where it is on its way already.
+    fn begin(bridge: &Bridge, room: i64, user_id: &str) -> Option<Self> {
+        let is_new = bridge.ghosts.coming().insert((room, user_id.into()));
+        is_new.then(|| Self { bridge: bridge.clone(), room, user_id: user_id.into() })
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.bridge.ghosts.coming().remove(&(self.room, self.user_id.clone()));
+        let is_postponed =
+            self.bridge.postponed.lock().unwrap_or_else(PoisonError::into_inner).contains(&self.room);
+        if is_postponed {
+            self.bridge.wake_departures(self.room);
+        }
     }
 }
 
@@ -144,13 +181,14 @@ impl Bridge {
     /// Brings a ghost into a room in the background, once. Where that fails, or much else is to be done, it comes when it
     /// speaks.
     pub(super) fn bring_in_soon(&self, room: i64, user_id: &str) {
-        let (bridge, user_id) = (self.clone(), user_id.to_owned());
+        let Some(coming) = Coming::begin(self, room, user_id) else { return };
         self.tasks.spawn(async move {
+            let Coming { bridge, user_id, .. } = &coming;
             let Ok(_budget) = bridge.membership_budget.try_acquire() else { return };
             let brought = async {
                 let Some(row) = bridge.store.room(room).await? else { return Ok(()) };
                 match &row.room_id {
-                    Some(room_id) => bridge.bring_in(&row, room_id, &user_id).await,
+                    Some(room_id) => bridge.bring_in(&row, room_id, user_id).await,
                     None => Ok(()),
                 }
             };
@@ -227,7 +265,13 @@ impl Bridge {
             if departures.is_empty() {
                 return Ok(!self.store.has_departures(room).await?);
             }
+            let mut has_coming = false;
             for departure in departures {
+                if self.ghosts.is_coming(room, &departure.user_id) {
+                    // It wakes this again.
+                    has_coming = true;
+                    continue;
+                }
                 if self.stop.is_cancelled() {
                     return Ok(false);
                 }
@@ -242,6 +286,9 @@ impl Bridge {
                         self.store.member_left(room, departure.ghost).await?;
                     }
                 }
+            }
+            if has_coming {
+                return Ok(false);
             }
         }
     }

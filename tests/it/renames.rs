@@ -1,5 +1,7 @@
 //! Changes of nick: the new ghost takes the old one's place, and a conversation follows its person.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use serde_json::json;
 
@@ -192,4 +194,22 @@ async fn who_takes_the_nick_at_once_does_not_get_into_the_conversation_of_the_on
     assert_eq!(world.database().texts(names).await, ["carol", "bob"]);
     wait_handed_over(&world, &alice, &room, BOB, "@irc_fake_carol:test.local").await;
     assert!(!world.homeserver.events(&room).iter().any(says("whom do you mean?")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_while_the_ghost_of_the_new_nick_comes_leaves_no_ghost_behind() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (_, _, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "hi");
+    world.homeserver.wait_message(&room, "hi").await;
+    world.homeserver.faults().fail("POST", "/join", Fault::Late(Duration::from_millis(700)), 2);
+    let before = world.homeserver.requests("POST", "/join");
+    bob.nick("robert");
+    world.homeserver.wait_requests("POST", "/join", before + 1).await;
+    bob.quit("gone");
+    let is_robert = |event: &Event| event.state_key.as_deref() == Some(ROBERT);
+    world.homeserver.wait_event(&room, |event| is_robert(event) && event.membership() == "join").await;
+    world.homeserver.wait_member(&room, ROBERT, "leave").await;
 }

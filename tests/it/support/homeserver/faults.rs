@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     Drop,
     /// No answer for so long, and then the connection closes; not done.
     Stall(Duration),
+    /// Done and answered, but only after so long.
+    Late(Duration),
     /// Done, and then the connection closes without an answer.
     AnswerLost,
 }

@@ -109,6 +109,7 @@ async fn answer(
             tokio::time::sleep(time).await;
             return Err(Cut);
         }
+        Some(Fault::Late(time)) => tokio::time::sleep(time).await,
         Some(Fault::AnswerLost) => {
             drop(api::handle(shared, &call).await);
             return Err(Cut);

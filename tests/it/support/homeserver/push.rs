@@ -47,6 +47,10 @@ async fn deliver(shared: &Shared, url: &str, transaction: &Transaction) -> bool 
     let path = format!("/_matrix/app/v1/transactions/{}", transaction.id);
     match shared.faults.take("PUT", &path) {
         None => put(shared, url, transaction).await,
+        Some(Fault::Late(time)) => {
+            tokio::time::sleep(time).await;
+            put(shared, url, transaction).await
+        }
         Some(Fault::AnswerLost) => {
             put(shared, url, transaction).await;
             false

@@ -238,6 +238,12 @@ impl<T> Queue<T> {
         taken
     }
 
+    /// Changes the waiting lines of a class, each lane's in order.
+    pub(crate) fn change(&mut self, class: Class, mut change: impl FnMut(&mut Cost, &mut T)) {
+        let lanes = self.classes[class as usize].lanes.iter_mut();
+        lanes.flat_map(|lane| &mut lane.items).for_each(|(cost, item)| change(cost, item));
+    }
+
     /// The waiting lines of a class that nothing holds but the pace.
     pub(crate) fn moving(&self, class: Class, now: Instant) -> impl Iterator<Item = &T> {
         let lanes = self.classes[class as usize].lanes.iter();

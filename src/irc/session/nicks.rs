@@ -255,6 +255,7 @@ impl Session {
         } else {
             let mapping = self.isupport.casemapping();
             // A conversation goes on under the new nick.
+            self.readdress(&from.nick, &to, events);
             self.queue.merge(Class::Interactive, &mapping.fold(&from.nick), &mapping.fold(&to));
             self.on_nick_freed(&from.nick, now);
             self.on_nick_seen(&to);

@@ -7,15 +7,17 @@
 //!
 //! Spec: modern IRC docs "PRIVMSG message", "JOIN message"; RFC 1459 section 2.3 (512 bytes).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Instant;
 
 use crate::irc::ctcp;
 use crate::irc::flood::Cost;
 use crate::irc::isupport::Isupport;
+use crate::irc::numerics::ERR_INPUTTOOLONG;
 use crate::irc::queue::{Class, QueueFull};
 use crate::irc::wire::{Line, LineBuilder, WireError, without_controls};
-use crate::names::{Channel, InvalidName, Key, Nick};
+use crate::names::{Channel, InvalidName, Key, Nick, is_service};
 
 use super::echo::Echo;
 use super::event::{Event, MessageId};
@@ -382,6 +384,45 @@ impl Session {
         taken.into_iter().filter_map(id).collect()
     }
 
+    /// Somebody has another nick: what waits for them goes there, and not to whoever takes the old one. What no longer
+    /// fits beside a longer nick is refused, since nobody gets half of it. What is for services is for that name only.
+    pub(super) fn readdress(&mut self, from: &str, to: &str, events: &mut Vec<Event>) {
+        let mapping = self.isupport.casemapping();
+        if mapping.same(from, to) || is_service(from, &[self.isupport.network().unwrap_or_default()]) {
+            return;
+        }
+        let target = Nick::new(to).ok().map(Target::Nick);
+        let budgets = [MessageKind::Privmsg, MessageKind::Notice].map(|kind| self.text_budget(to, kind));
+        let mut refused = BTreeSet::new();
+        self.queue.change(Class::Interactive, |cost, item| {
+            let Outgoing::Message(message) = item else { return };
+            if !mapping.same(message.target.as_str(), from) {
+                return;
+            }
+            let anew = |target: &Target| {
+                let lines = message.lines.iter();
+                lines
+                    .map(|(line, joins)| Some((readdressed(line, target, budgets)?, *joins)))
+                    .collect::<Option<Vec<_>>>()
+            };
+            match target.as_ref().and_then(|target| Some((target, anew(target)?))) {
+                Some((target, lines)) => {
+                    message.target = target.clone();
+                    message.lines = lines;
+                    *cost = item.cost();
+                }
+                None => {
+                    refused.insert(message.id);
+                }
+            }
+        });
+        for id in self.withdraw(|id| refused.contains(&id)) {
+            let reason = format!("{from} is now known as {to}, and with that nick the line is too long");
+            let messages = vec![id];
+            events.push(Event::Refused { messages, certain: true, code: ERR_INPUTTOOLONG, reason });
+        }
+    }
+
     /// How many lines of people's wait for flood control.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -418,6 +459,21 @@ impl Session {
             let _ = self.enqueue(Class::Background, Outgoing::Line(line));
         }
     }
+}
+
+/// A message's line to somebody else; none where the text is longer than what fits there as `PRIVMSG` and as `NOTICE`.
+fn readdressed(line: &Line, target: &Target, [message, notice]: [usize; 2]) -> Option<Line> {
+    let (head, text) = line.as_str().split_once(" :")?;
+    let (kind, budget) = if head.starts_with("NOTICE ") {
+        (MessageKind::Notice, notice)
+    } else {
+        (MessageKind::Privmsg, message)
+    };
+    let grows = target.as_str().len() > head.len() - kind.verb().len() - 1;
+    if grows && text.len() > budget {
+        return None;
+    }
+    target.put(Line::new(kind.verb())).trailing(text).ok()
 }
 
 /// Packs channels into JOIN lines of at most `length` bytes and `most` channels, in their order. Within a line those

@@ -34,7 +34,7 @@ pub struct Backlog {
 const BATCH: Cost = Cost::LINE.times(10);
 
 impl Outgoing {
-    fn cost(&self) -> Cost {
+    pub(super) fn cost(&self) -> Cost {
         match self {
             Self::Line(line) | Self::Request { line, .. } | Self::Inquiry { line, .. } => Cost::of(line),
             Self::Message(Waiting { lines, .. }) => {

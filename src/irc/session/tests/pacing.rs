@@ -98,7 +98,38 @@ fn invariant_1_a_conversation_keeps_its_order_when_the_other_has_a_new_nick() {
     bench.say(8, "robert", "8");
     let (_, lines) = bench.wait(SECOND * 30);
     let lines: Vec<&str> = messages(&lines).into_iter().map(|(_, line)| line).collect();
-    assert_eq!(lines, ["PRIVMSG bob :5", "PRIVMSG bob :6", "PRIVMSG bob :7", "PRIVMSG robert :8"]);
+    assert_eq!(lines, ["PRIVMSG robert :5", "PRIVMSG robert :6", "PRIVMSG robert :7", "PRIVMSG robert :8"]);
+}
+
+#[test]
+fn what_waits_for_somebody_goes_to_their_new_nick_and_to_nobody_who_takes_the_old_one() {
+    let mut bench = bench("NETWORK=Test");
+    let text = "x".repeat(bench.session.text_budget("bob", MessageKind::Privmsg));
+    for id in 0..8 {
+        bench.say(id, "bob", &id.to_string());
+    }
+    bench.say(8, "bob", &text);
+    for id in 9..14 {
+        bench.say(id, "NickServ", &id.to_string());
+    }
+    let left = bench.transmit().messages;
+    let events = bench.server(":bob!b@h NICK robert");
+    let [Event::Refused { messages, certain: true, code: 417, .. }, Event::NickChanged { .. }] = &events[..]
+    else {
+        panic!("{events:?}");
+    };
+    assert_eq!(*messages, ids(&[8]), "nobody gets half of it");
+    bench.server(":mallory!m@h NICK bob");
+    bench.server(":NickServ!n@h NICK robin");
+    let (_, lines) = bench.wait(SECOND * 60);
+    let mut lines: Vec<&str> = self::messages(&lines).into_iter().map(|(_, line)| line).collect();
+    lines.sort_unstable();
+    let is_left = |id: &u64| left.contains(&MessageId(*id));
+    let nickserv = (9..14).filter(|id| !is_left(id)).map(|id| format!("PRIVMSG NickServ :{id}"));
+    let robert = (0..8).filter(|id| !is_left(id)).map(|id| format!("PRIVMSG robert :{id}"));
+    let mut wanted: Vec<String> = nickserv.chain(robert).collect();
+    wanted.sort_unstable();
+    assert_eq!(lines, wanted);
 }
 
 /// Fences hold whatever the order in which targets take turns.

@@ -45,7 +45,7 @@ async fn a_poll_is_its_question_and_answers_and_how_it_ended() {
         json!({ "m.relates_to": refers, "m.text": [{ "body": "The poll has ended. Top answer: Yes" }] });
     alice.send(&room, "m.poll.end", end);
     say(&world, &alice, &room, "thanks").await;
-    let ended = "\"Poll: Tea? 1. Yes 2. No\" <- The poll has ended. Top answer: Yes";
+    let ended = "\"Poll: Tea?\" <- The poll has ended. Top answer: Yes";
     assert_eq!(heard(&bob), ["Poll: Tea?", "1. Yes", "2. No", "well?", ended, "thanks"]);
 }
 

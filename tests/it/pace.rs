@@ -35,13 +35,16 @@ async fn a_long_paste_is_seen_stopped_and_holds_up_nothing_else() {
     let status = world.homeserver.wait_event(&control, says("lines wait (#rust ")).await;
     assert!(status.body().contains("the last goes in "), "{}", status.body());
     alice.send_text(&room, "!irc stop");
-    // Of twenty-nine, all but the few that have left.
-    world.homeserver.wait_event(&room, says("Stopped: what had not left of 2")).await;
-    let said = bob.messages("#rust").len();
-    assert!(said < 200, "{said} lines had left");
+    let stopped = world.homeserver.wait_event(&room, says("Stopped: what had not left of ")).await;
     // Nothing of another buffer was touched, and what is said now goes.
     let last = alice.send_text(&go, "another");
     world.homeserver.wait_receipt(&go, &world.homeserver.bot(), &last).await;
+    bob.wait_text("another").await;
+    let said = bob.messages("#rust").len();
+    assert!(said < 200, "{said} lines had left");
+    // Of twenty-nine messages, all but those that have left whole.
+    let counted = format!("Stopped: what had not left of {} messages", 29 - said / paste.len());
+    assert!(stopped.body().contains(&counted), "{}, and {said} lines left", stopped.body());
 }
 
 #[tokio::test(flavor = "multi_thread")]

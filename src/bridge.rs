@@ -51,6 +51,7 @@ use crate::irc::tls::TlsSetups;
 use crate::matrix::ephemeral::Ephemeral;
 use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
+use crate::web::pictures::Pictures;
 
 pub use crate::irc::charset::{Charset, InvalidCharset};
 pub use crate::irc::governor::InQueue;
@@ -145,6 +146,7 @@ pub struct Shared {
     passing: Mutex<Option<mpsc::Receiver<Ephemeral>>>,
     typing_budget: Arc<Semaphore>,
     no_links: session::NoLinks,
+    pictures: Pictures,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -153,6 +155,7 @@ impl Bridge {
     /// Puts the parts together. Nothing runs until [`Bridge::start`].
     pub fn new(parts: Parts) -> Self {
         let Parts { config, store, client, homeserver, clock, console } = parts;
+        let pictures = Pictures::new(config.pictures.largest, config.pictures.allow_private);
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,
@@ -187,6 +190,7 @@ impl Bridge {
             passing: Mutex::new(Some(passing)),
             typing_budget: Arc::new(Semaphore::new(ephemera::TYPING_BUDGET)),
             no_links: session::NoLinks::default(),
+            pictures,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))

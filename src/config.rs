@@ -67,6 +67,8 @@ pub struct Config {
     pub limits: Limits,
     /// Files and long texts for people on IRC; nothing where they get no links.
     pub media: Option<Media>,
+    /// Pictures that links on IRC lead to, for who wants to see them.
+    pub pictures: Pictures,
     /// What holds where people have chosen nothing else, by the names of settings, as it was written.
     pub settings: BTreeMap<String, String>,
     /// Where to answer servers that ask whose connection it is.
@@ -283,6 +285,15 @@ pub struct Media {
     pub expire: History,
     /// Requests that are answered at once.
     pub parallel: usize,
+}
+
+/// Which pictures are fetched that people on IRC link to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pictures {
+    /// Bytes of the largest; 0 for none.
+    pub largest: usize,
+    /// Whether one may be at a private address.
+    pub allow_private: bool,
 }
 
 impl Media {

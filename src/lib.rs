@@ -7,14 +7,15 @@
 //! | module | what it is | what of ours it may use |
 //! |---|---|---|
 //! | [`names`] | nicks, channels, keys, slugs, casemapping | nothing |
+//! | [`addresses`] | which addresses are not on the internet | nothing |
 //! | [`clock`] | time and randomness, passed in | nothing |
 //! | [`failpoint`] | places at which tests kill the process | nothing |
 //! | [`config`] | the file, checked and resolved | `names` |
 //! | [`mod@format`] | text as both sides show it | `names` |
-//! | [`irc`] | wire, session (sans-IO), connection, TLS | `names` |
+//! | [`irc`] | wire, session (sans-IO), connection, TLS | `addresses`, `names` |
 //! | [`matrix`] | client, application service, registration | `names` |
 //! | [`store`] | SQLite or PostgreSQL | `clock`, `names` |
-//! | [`web`] | the port for people on IRC: files and long texts | `clock` |
+//! | [`web`] | the port for people on IRC: files and long texts; pictures that they link to | `addresses`, `clock` |
 //! | [`bridge`] | sessions, rooms, delivery: knows both sides | all above |
 //! | [`commands`] | the control language | `bridge`, `store`, `config`, `format`, `names` |
 //! | [`cli`] | the command line; puts everything together | all |
@@ -24,6 +25,7 @@
 #[macro_use]
 pub mod failpoint;
 
+pub mod addresses;
 pub mod bridge;
 pub mod cli;
 pub mod clock;

@@ -14,6 +14,7 @@ mod headers;
 mod highlight;
 pub mod link;
 mod page;
+pub mod pictures;
 mod range;
 mod server;
 

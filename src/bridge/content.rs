@@ -82,6 +82,11 @@ pub(crate) fn message(kind: MessageType, text: &RichText, mentioned: Option<&str
     content
 }
 
+/// The content of an `m.room.message` that is a picture.
+pub(crate) fn picture(name: &str, source: &str, info: &Value) -> Value {
+    json!({ "msgtype": "m.image", "body": name, "url": source, "info": info, "m.mentions": {} })
+}
+
 /// The content of an `m.room.topic` for a topic as IRC writes it: the plain text, and how it looks where that says more
 /// (specification, "m.room.topic", since version 1.15).
 pub(crate) fn topic(topic: &str) -> Value {

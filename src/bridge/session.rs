@@ -42,6 +42,7 @@ mod outbound;
 mod outgoing;
 mod pace;
 mod people;
+mod pictures;
 mod pills;
 mod prompts;
 mod reactions;
@@ -84,7 +85,6 @@ use self::outbound::Outbound;
 use self::pace::Learnt;
 use self::typing::Typists;
 use super::Bridge;
-use super::content::unique;
 use super::ephemera::Passing;
 use super::ghost_names::Standing;
 use crate::config::{Network, Permission, Server};
@@ -94,7 +94,7 @@ use crate::irc::session::{Event, State};
 use crate::irc::wire::Message;
 use crate::names::{CaseMap, Nick, Slug};
 use crate::store::settings::{self, Scope};
-use crate::store::{Incoming, Link as RoomLink, NewRoom, RoomKind, SessionRow, StoreError};
+use crate::store::{Incoming, SessionRow, StoreError};
 
 pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;
@@ -162,6 +162,7 @@ struct Actor {
     learnt: Learnt,
     manners: Manners,
     no_links: attachments::Hint,
+    pictures: pictures::Found,
     server_text: Vec<RichText>,
     outbound: Outbound,
     inquiries: Vec<Inquiry>,
@@ -214,18 +215,7 @@ pub(super) async fn start(
     };
     let store = &bridge.store;
     let epoch = store.claim_session(row.id, bridge.client.bot()).await?;
-    let network_room = store
-        .intend_room(NewRoom {
-            kind: RoomKind::Network,
-            marker: unique(),
-            creator: bridge.client.bot().to_owned(),
-            owner: Some(row.user),
-            lane: super::desk::lane_of(&row.user_id),
-            link: RoomLink::Network { session: row.id },
-            room_id: None,
-            created_at: bridge.clock.unix_ms(),
-        })
-        .await?;
+    let network_room = network_room::intend(bridge, &row).await?;
     let buffers = Buffers::load(store, row.id).await?;
     let away_from = store.seen_at(row.id).await?;
     let learnt = Learnt::load(store, row.id).await?;
@@ -270,6 +260,7 @@ pub(super) async fn start(
         learnt,
         manners,
         no_links: attachments::Hint::default(),
+        pictures: pictures::Found::default(),
         server_text: Vec::new(),
         outbound: Outbound::default(),
         inquiries: Vec::new(),
@@ -452,6 +443,7 @@ impl Actor {
         }
         self.keep_pace();
         self.transmit().await?;
+        self.fetch_pictures();
         self.take_more().await
     }
 

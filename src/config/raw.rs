@@ -24,6 +24,7 @@ pub(super) struct File {
     pub(super) settings: Option<BTreeMap<String, String>>,
     pub(super) limits: Limits,
     pub(super) media: Media,
+    pub(super) pictures: Pictures,
     pub(super) ident: Ident,
     pub(super) log: Log,
 }
@@ -112,6 +113,13 @@ pub(super) struct Media {
     /// Days; 0 for `keep`.
     pub(super) expire: Option<u32>,
     pub(super) parallel: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pictures {
+    pub(super) largest: Option<usize>,
+    pub(super) allow_private: Option<bool>,
 }
 
 #[derive(Deserialize)]

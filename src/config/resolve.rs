@@ -14,7 +14,7 @@ use super::schema::{self, Default};
 use super::secret::{self, Environment};
 use super::{
     AppService, Config, Database, History, Homeserver, Limits, Log, LogFormat, Permission, Permissions,
-    Templates, media, network, raw,
+    Pictures, Templates, media, network, raw,
 };
 use crate::config::template::{Template, TemplateError};
 
@@ -61,6 +61,10 @@ pub(super) fn resolve(
         settings: raw.settings.unwrap_or_default(),
         limits,
         media: media::resolve(&mut resolver, raw.media, appservice.listen),
+        pictures: Pictures {
+            largest: raw.pictures.largest.unwrap_or_default(),
+            allow_private: raw.pictures.allow_private.unwrap_or_default(),
+        },
         ident: resolver.ident(raw.ident),
         log: log(&raw.log),
         homeserver,

@@ -52,6 +52,12 @@ pub(super) fn addresses(text: &str, before: Option<char>) -> Vec<Address> {
     found
 }
 
+/// Where the addresses in a text lead that begin with `http` or `https`, in order.
+pub fn web_addresses(text: &str) -> Vec<String> {
+    let found = addresses(text, None).into_iter().map(|address| address.href);
+    found.filter(|href| href.starts_with("http:") || href.starts_with("https:")).collect()
+}
+
 /// What would be an address if it were shorter.
 struct TooLong {
     end: usize,

@@ -12,7 +12,6 @@
 //! Invariant: a host that users may name is checked after it is resolved, so that no name can point the bridge at what
 //! only its own machine may reach. Through a proxy nothing is resolved here, and the proxy has that duty.
 
-mod private;
 mod proxy;
 mod race;
 
@@ -30,7 +29,7 @@ use super::connection::Connection;
 use super::ident::{Entry, Ident};
 use super::random::Jitter;
 use super::tls::{Tls, TlsError};
-use private::{is_local_name, is_private};
+use crate::addresses::{is_local_name, is_private};
 
 /// Where to connect to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -271,7 +271,24 @@ settings! {
         kind: Kind::Choice(&[
             ("hide", "it is black on black, or between bars; left out where there is no formatting"),
             ("leave-out", "only its reason is said"),
+            ("link", "its reason is said, and a link leads to the rest, where this bridge has an address for links"),
         ]),
+    };
+    /// What becomes of links to pictures.
+    PICTURES = {
+        key: "pictures", meaning: "what becomes of pictures that people on IRC link to",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("link", "they stay links"),
+            ("show", "they are shown below the line, where this bridge fetches pictures"),
+        ]),
+    };
+    /// How long a message may be.
+    LINES = {
+        key: "lines",
+        meaning: "how many lines a message of yours may become on IRC before it is shortened to a link, or you are asked",
+        scopes: ANYWHERE,
+        kind: Kind::Number { least: 1, most: 60, default: 5 },
     };
     /// Which nicks become pills.
     PILL_LENGTH = {

@@ -1,12 +1,10 @@
 //! What links on IRC lead to: files that Synapse gives only to those who are logged in, and pages with long texts, as
 //! people fetch them and as a browser shows them.
 
-use reqwest::{Method, Response};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::rig::chromium::{Chromium, Look};
-use crate::rig::http_client;
 use crate::rig::inspircd::Inspircd;
 use crate::rig::towline::NetworkEntry;
 use crate::rig::town::{Extras, NETWORK, Town};
@@ -50,14 +48,35 @@ impl Scene {
     }
 }
 
-async fn ask(method: Method, url: &str, range: Option<&str>) -> Response {
-    let request = http_client().request(method, url);
-    let request = range.into_iter().fold(request, |request, range| request.header("range", range));
-    request.send().await.unwrap()
+/// What `curl` got.
+struct Answer {
+    status: u16,
+    headers: String,
+    body: Vec<u8>,
 }
 
-fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
-    answer.headers().get(name).map_or("", |value| value.to_str().unwrap())
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        let lines = self.headers.lines().filter_map(|line| line.split_once(':'));
+        let mut values = lines.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        values.next().map_or("", |(_, value)| value.trim())
+    }
+}
+
+/// Fetches an address as people do, the path as it stands.
+async fn curl(url: &str, options: &[&str]) -> Answer {
+    let directory = TempDir::with_prefix("towline-curl-").unwrap();
+    let (headers, body) = (directory.path().join("headers"), directory.path().join("body"));
+    let mut command = tokio::process::Command::new("curl");
+    command.args(["--silent", "--show-error", "--max-time", "60", "--path-as-is", "--noproxy", "*"]);
+    command.args(options).arg("--dump-header").arg(&headers).arg("--output").arg(&body);
+    let done = command.args(["--write-out", "%{http_code}", url]).output().await.unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    Answer {
+        status: String::from_utf8(done.stdout).unwrap().parse().unwrap(),
+        headers: std::fs::read_to_string(headers).unwrap(),
+        body: std::fs::read(body).unwrap_or_default(),
+    }
 }
 
 #[tokio::test]
@@ -67,28 +86,24 @@ async fn an_image_is_fetched_by_its_link_whole_and_in_parts_until_it_is_taken_ba
     let mxc = alice.upload("image/png", DOT).await;
     let bare =
         format!("{}/_matrix/client/v1/media/download/{}", scene.town.synapse.url, mxc.replace("mxc://", ""));
-    assert_eq!(
-        ask(Method::GET, &bare, None).await.status(),
-        401,
-        "Synapse gives it to nobody who is not logged in"
-    );
+    assert_eq!(curl(&bare, &[]).await.status, 401, "Synapse gives it to nobody who is not logged in");
     let content = json!({ "msgtype": "m.image", "body": "my dot", "filename": "dot.png", "url": mxc,
         "info": { "mimetype": "image/png", "size": DOT.len(), "w": 1, "h": 1 } });
     let event = alice.send(&scene.room, "m.room.message", &content).await;
     let url = scene.link_in("dot.png (1×1, 68 bytes) ").await;
     scene.witness.wait_said("alice", CHANNEL, "my dot").await;
 
-    let whole = ask(Method::GET, &url, None).await;
-    assert_eq!((whole.status().as_u16(), header(&whole, "content-type")), (200, "image/png"));
-    assert_eq!(header(&whole, "content-disposition"), "inline; filename=\"dot.png\"");
-    assert_eq!(header(&whole, "content-security-policy"), "sandbox; default-src 'none'");
-    assert_eq!(whole.bytes().await.unwrap(), DOT);
-    let part = ask(Method::GET, &url, Some("bytes=1-3")).await;
-    assert_eq!((part.status().as_u16(), header(&part, "content-range")), (206, "bytes 1-3/68"));
-    assert_eq!(part.bytes().await.unwrap(), "PNG");
-    let head = ask(Method::HEAD, &url, None).await;
-    assert_eq!((head.status().as_u16(), header(&head, "content-length")), (200, "68"));
-    assert_eq!(ask(Method::GET, &url, Some("bytes=68-")).await.status(), 416);
+    let whole = curl(&url, &[]).await;
+    assert_eq!((whole.status, whole.header("content-type")), (200, "image/png"));
+    assert_eq!(whole.header("content-disposition"), "inline; filename=\"dot.png\"");
+    assert_eq!(whole.header("content-security-policy"), "sandbox; default-src 'none'");
+    assert_eq!(whole.body, DOT);
+    let part = curl(&url, &["--range", "1-3"]).await;
+    assert_eq!((part.status, part.header("content-range")), (206, "bytes 1-3/68"));
+    assert_eq!(part.body, b"PNG");
+    let head = curl(&url, &["--head"]).await;
+    assert_eq!((head.status, head.header("content-length")), (200, "68"));
+    assert_eq!(curl(&url, &["--range", "68-"]).await.status, 416);
 
     let (start, _) = url.rsplit_once('/').unwrap();
     let guessed = format!("{}{}", &start[..start.len() - 17], "0".repeat(17));
@@ -98,13 +113,13 @@ async fn an_image_is_fetched_by_its_link_whole_and_in_parts_until_it_is_taken_ba
         &format!("{start}/../x/y"),
         &bare.replace(&scene.town.synapse.url, &start[..start.len() - 20]),
     ] {
-        assert_eq!(ask(Method::GET, forged, None).await.status(), 404, "{forged}");
+        assert_eq!(curl(forged, &[]).await.status, 404, "{forged}");
     }
 
     alice.redact(&scene.room, &event).await;
     scene.settle("it is gone").await;
-    assert_eq!(ask(Method::GET, &url, None).await.status(), 410);
-    assert_eq!(ask(Method::HEAD, &url, None).await.status(), 410);
+    assert_eq!(curl(&url, &[]).await.status, 410);
+    assert_eq!(curl(&url, &["--head"]).await.status, 410);
 }
 
 #[tokio::test]
@@ -189,5 +204,5 @@ async fn a_long_text_is_a_page_in_a_browser_and_nothing_in_it_runs() {
         assert!(!seen.contains(&picture), "{name} looks like another");
         seen.push(picture);
     }
-    assert_eq!(ask(Method::GET, &format!("{url}/raw"), None).await.text().await.unwrap(), text);
+    assert_eq!(curl(&format!("{url}/raw"), &[]).await.body, text.as_bytes());
 }

@@ -208,3 +208,29 @@ async fn without_links_a_flood_of_lines_asks_first_and_goes_once() {
     let said = scene.say("after").await;
     assert_eq!(said[16..], [lines(16), vec!["after".to_owned()]].concat());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spoiler_stands_behind_a_link_where_the_user_wants_it() {
+    let scene = Scene::with_links(Options::default(), "settings: { spoilers: link }\n").await;
+    let content = json!({ "msgtype": "m.text", "body": "it is Rosebud", "format": "org.matrix.custom.html",
+        "formatted_body": "it is <span data-mx-spoiler=\"the sled\">Rosebud</span>" });
+    let event = scene.alice.send(&scene.room, "m.room.message", content);
+    scene.world.homeserver.wait_receipt(&scene.room, &scene.world.homeserver.bot(), &event).await;
+    let said = scene.said();
+    let url = said[0].strip_prefix("it is [spoiler: the sled] ").expect(&said[0]);
+    assert!(url.starts_with(&scene.base), "{url}");
+    let (status, page) = get(url).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("it is [spoiler: the sled] Rosebud"), "{page}");
+    scene.alice.redact(&scene.room, &event).unwrap();
+    scene.say("gone").await;
+    assert_eq!(get(url).await.0, 410);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_says_how_many_lines_their_messages_may_become() {
+    let scene = Scene::with_links(Options::default(), "settings: { lines: 2 }\n").await;
+    assert_eq!(scene.say(&lines(2).join("\n")).await, lines(2));
+    let said = scene.say(&lines(3).join("\n")).await;
+    assert!(said[3].starts_with("… (2 more lines: "), "{said:?}");
+}

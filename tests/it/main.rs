@@ -30,6 +30,7 @@ mod netsplits;
 mod nicks;
 mod pace;
 mod pastes;
+mod pictures;
 mod put_off;
 mod queries;
 mod questions;

@@ -45,17 +45,29 @@ impl Threads {
 }
 
 impl Actor {
-    /// Shows what a message answers.
+    /// Shows what a message answers, and remembers it for an edit that goes in the message's stead.
     pub(super) async fn answer_on_irc(
         &mut self,
         place: usize,
+        about: &str,
         message: &Message,
         speech: &mut Speech,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let threads = &mut self.buffers.get_mut(place).threads;
-        let root = message.thread.as_deref().filter(|root| threads.enter(root, now));
-        let Some(event_id) = message.replies_to.as_deref().or(root) else { return Ok(()) };
+        let buffer = self.buffers.get_mut(place);
+        let root = message.thread.as_deref().filter(|root| buffer.threads.enter(root, now));
+        let Some(answered) = message.replies_to.as_deref().or(root) else { return Ok(()) };
+        buffer.remembered.answers(about, answered);
+        self.show_answered(place, answered, speech).await
+    }
+
+    /// Shows that a message answers this one.
+    pub(super) async fn show_answered(
+        &mut self,
+        place: usize,
+        event_id: &str,
+        speech: &mut Speech,
+    ) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
         let (buffer, name, is_query) = (row.id, row.name.clone(), row.kind == BufferKind::Query);
         // Nobody waits for an id to be written.

@@ -50,7 +50,7 @@ impl Actor {
         Some(speech)
     }
 
-    /// Puts the line about a message's file before what it says.
+    /// Puts the line about a message's file before what it says, and a link to its spoilers behind that.
     pub(super) fn attach(
         &mut self,
         place: usize,
@@ -58,6 +58,7 @@ impl Actor {
         message: &Message,
         speech: &mut Speech,
     ) {
+        self.link_spoilers(place, event_id, message, speech);
         let Some(file) = &message.attachment else { return };
         if file.shape == Shape::Sticker {
             // It is its word, and the picture to it.

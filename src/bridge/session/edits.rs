@@ -38,6 +38,8 @@ pub(super) struct Remembered {
 struct RememberedMessage {
     event_id: Arc<str>,
     text: String,
+    /// The message that it answers.
+    answers: Option<Box<str>>,
     at: Instant,
 }
 
@@ -54,7 +56,21 @@ impl Remembered {
         if self.messages.len() == MOST_REMEMBERED {
             self.messages.pop_front();
         }
-        self.messages.push_back(RememberedMessage { event_id: Arc::clone(event_id), text, at: now });
+        let event_id = Arc::clone(event_id);
+        self.messages.push_back(RememberedMessage { event_id, text, answers: None, at: now });
+    }
+
+    /// A message that is remembered answers this one.
+    pub(super) fn answers(&mut self, event_id: &str, answered: &str) {
+        if let Some(known) = self.messages.iter_mut().find(|one| &*one.event_id == event_id) {
+            known.answers = Some(answered.into());
+        }
+    }
+
+    /// What a message answers.
+    fn answered_by(&self, event_id: &str) -> Option<String> {
+        let known = self.messages.iter().find(|one| &*one.event_id == event_id)?;
+        known.answers.as_deref().map(str::to_owned)
     }
 
     /// A message was taken back; that something was said there stays known.
@@ -118,10 +134,14 @@ impl Actor {
     fn replace_held(&mut self, buffer: i64, stored: &InboxEvent, original: &str) {
         let mut held = self.outbound.held.get_mut(&buffer).into_iter().flatten();
         let Some(held) = held.find(|held| says(held, original)) else { return };
-        held.is_edit = true;
         let event_id: Arc<str> = stored.event_id.as_str().into();
         let replaced = std::mem::replace(&mut held.event_id, Arc::clone(&event_id));
-        self.outbound.commit.finished.push(std::mem::replace(&mut held.seq, stored.seq));
+        let before = std::mem::replace(&mut held.seq, stored.seq);
+        match held.original {
+            // The message stays in the inbox: its place there is the edit's after a restart, and what it answers.
+            None => held.original = Some(before),
+            Some(_) => self.outbound.commit.finished.push(before),
+        }
         let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
         if let Some(event) = events.find(|event| event.event_id == replaced) {
             event.event_id = event_id;
@@ -197,6 +217,11 @@ impl Actor {
             Became::Other => return Ok(None),
             Became::Nothing => {
                 self.attach(place, &original.into(), message, &mut speech);
+                // Of an edit the event does not say what its message answers.
+                match self.buffers.get(place).remembered.answered_by(original) {
+                    Some(answered) => self.show_answered(place, &answered, &mut speech).await?,
+                    None => self.answer_on_irc(place, original, message, &mut speech).await?,
+                }
                 return Ok(Some(speech));
             }
             Became::Said | Became::Unknown => {}
@@ -230,7 +255,11 @@ impl Actor {
                 }
                 text
             }
-            Correction::Marked(text) => text,
+            Correction::Marked(text) => {
+                speech.text = text;
+                self.link_spoilers(place, &original.into(), message, &mut speech);
+                return Ok(Some(speech));
+            }
         };
         Ok(Some(speech))
     }
@@ -254,7 +283,7 @@ impl Actor {
 
 /// Whether what is held is this message, or its edit.
 fn says(held: &Held, original: &str) -> bool {
-    &*held.event_id == original || (held.is_edit && &*held.about == original)
+    &*held.event_id == original || (held.original.is_some() && &*held.about == original)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! What is too long for IRC: its first lines, and a link to a page with all of it. Where there are no links, a flood of
-//! lines asks first.
+//! lines asks first. What only those are to see who want to, a spoiler, may stand on such a page as well.
 
 use std::sync::Arc;
 
@@ -7,6 +7,8 @@ use super::Actor;
 use super::attachments::Publishing;
 use super::speech::Speech;
 use crate::format::visible_irc;
+use crate::matrix::event::Message;
+use crate::store::settings;
 use crate::store::{InboxEvent, PublishedKind};
 use crate::web::{self, link};
 
@@ -23,29 +25,52 @@ impl Actor {
         speech: &Speech,
         pieces: &[String],
     ) -> Option<String> {
-        let bridge = self.bridge.clone();
-        let media = bridge.config.media.as_ref()?;
-        let row = &self.buffers.get(place).row;
-        if self.is_service(&row.name) {
+        if self.is_service(&self.buffers.get(place).row.name) {
             return None;
         }
-        let text = web::Text {
-            text: visible_irc(&speech.text),
-            who: self.link.as_ref()?.session.nick().to_owned(),
-            place: row.name.clone(),
-            network: self.network.name.clone(),
-            at: bridge.clock.unix_ms(),
-        };
-        let content = serde_json::to_string(&text).ok()?;
-        let shown = (bridge.config.limits.lines as usize).saturating_sub(1).min(pieces.len());
-        let publishing = Publishing { kind: PublishedKind::Text, content };
-        let id = self.publish(media, place, event_id, publishing)?;
-        let url = format!("{}{}", media.base_url, link::page_path(&id));
+        let url = self.page(place, event_id, visible_irc(&speech.text))?;
+        let shown = self.most_lines(place).saturating_sub(1).min(pieces.len());
         let left = pieces.len() - shown;
         let more = if left == 1 { "1 more line".to_owned() } else { format!("{left} more lines") };
         let mut lines = pieces[..shown].to_vec();
         lines.push(format!("… ({more}: {url})"));
         Some(lines.join("\n"))
+    }
+
+    /// So many lines one message may become here.
+    pub(super) fn most_lines(&self, place: usize) -> usize {
+        self.manners.number(&settings::LINES, self.buffers.get(place).row.id) as usize
+    }
+
+    /// Where a message has spoilers that are left out, says where all of it can be read.
+    pub(super) fn link_spoilers(
+        &mut self,
+        place: usize,
+        event_id: &Arc<str>,
+        message: &Message,
+        speech: &mut Speech,
+    ) {
+        let Some(whole) = self.with_spoilers(place, message) else { return };
+        if let Some(url) = self.page(place, event_id, whole) {
+            speech.text.push(' ');
+            speech.text.push_str(&url);
+        }
+    }
+
+    /// The address of a page with this text; `None` where there are no links.
+    fn page(&mut self, place: usize, event_id: &Arc<str>, text: String) -> Option<String> {
+        let bridge = self.bridge.clone();
+        let media = bridge.config.media.as_ref()?;
+        let text = web::Text {
+            text,
+            who: self.link.as_ref()?.session.nick().to_owned(),
+            place: self.buffers.get(place).row.name.clone(),
+            network: self.network.name.clone(),
+            at: bridge.clock.unix_ms(),
+        };
+        let content = serde_json::to_string(&text).ok()?;
+        let id = self.publish(media, place, event_id, Publishing { kind: PublishedKind::Text, content })?;
+        Some(format!("{}{}", media.base_url, link::page_path(&id)))
     }
 
     /// Whether so many lines need a word from their sender first.
@@ -65,7 +90,12 @@ impl Actor {
         let (buffer, cause) = (self.buffers.get(place).row.id, stored.event_id.as_str().into());
         self.set_progress(buffer, &cause, about, 0);
         let what = format!("was not sent: it would be {lines} lines on IRC.");
-        let speech = Speech { kind: speech.kind, text: speech.text.clone(), reply: None, is_wanted: false };
+        let speech = Speech {
+            kind: speech.kind,
+            text: speech.text.clone(),
+            reply: speech.reply.clone(),
+            is_wanted: false,
+        };
         self.ask_about_message(place, &cause, about, speech, &what, "send all of them");
         // In the commit that asks: a crash in between would ask twice, and two answers send twice.
         self.incoming.fates.finished.push(stored.seq);

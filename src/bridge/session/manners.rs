@@ -7,6 +7,7 @@ use super::super::Bridge;
 use super::super::outcome::Outcome;
 use super::Actor;
 use super::asides::{Reactions, Redactions};
+use super::pictures::Pictures;
 use crate::format::{EditStyle, IrcStyle, RichText, Spoilers};
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope, Setting};
@@ -66,9 +67,34 @@ impl Choice for IrcStyle {
         &[("codes", Self::Codes), ("plain", Self::Plain), ("markdown", Self::Markdown)];
 }
 
-impl Choice for Spoilers {
+/// What becomes of a spoiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SpoilerChoice {
+    Hide,
+    LeaveOut,
+    /// It is left out, and a link leads to it.
+    Link,
+}
+
+impl SpoilerChoice {
+    /// What stands of it on IRC.
+    pub(super) fn shown(self) -> Spoilers {
+        match self {
+            Self::Hide => Spoilers::Hidden,
+            Self::LeaveOut | Self::Link => Spoilers::LeftOut,
+        }
+    }
+}
+
+impl Choice for SpoilerChoice {
     const SETTING: &'static Setting = &settings::SPOILERS;
-    const WORDS: &'static [(&'static str, Self)] = &[("hide", Self::Hidden), ("leave-out", Self::LeftOut)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("hide", Self::Hide), ("leave-out", Self::LeaveOut), ("link", Self::Link)];
+}
+
+impl Choice for Pictures {
+    const SETTING: &'static Setting = &settings::PICTURES;
+    const WORDS: &'static [(&'static str, Self)] = &[("link", Self::Link), ("show", Self::Show)];
 }
 
 impl Choice for EditStyle {
@@ -116,7 +142,12 @@ impl Manners {
             let setting = Setting::find(key)?;
             Some((setting.key, setting.read(value).ok()?))
         });
-        let mut manners = Self { user, session, configured: configured.collect(), ..Self::default() };
+        let mut configured: HashMap<_, _> = configured.collect();
+        let lines = bridge.config.limits.lines.to_string();
+        if lines != settings::LINES.default() {
+            configured.entry(settings::LINES.key).or_insert(lines);
+        }
+        let mut manners = Self { user, session, configured, ..Self::default() };
         for chosen in bridge.store.chosen(user, session).await? {
             let known = manners.chosen.entry(chosen.setting.key).or_default();
             known.push((chosen.scope, chosen.id, chosen.value));
@@ -180,7 +211,8 @@ mod tests {
     fn the_code_knows_the_words_of_each_choice_in_their_order() {
         words_of::<Presence>();
         words_of::<IrcStyle>();
-        words_of::<Spoilers>();
+        words_of::<SpoilerChoice>();
+        words_of::<Pictures>();
         words_of::<EditStyle>();
         words_of::<Reactions>();
         words_of::<Redactions>();

@@ -1,11 +1,29 @@
 //! What a session says in its network's room: the server's words, and what its user must know.
 
-use super::super::content::{self, MessageType};
+use super::super::Bridge;
+use super::super::content::{self, MessageType, unique};
+use super::super::desk::lane_of;
 use super::Actor;
 use crate::format::RichText;
+use crate::store::{Link, NewRoom, RoomKind, RoomRow, SessionRow, StoreError};
 
 /// Bytes of the server's text that one message holds: a MOTD in few pieces, and no event too large.
 const TOGETHER: usize = 12 * 1024;
+
+/// The network room of a session; it is stored before it is made.
+pub(super) async fn intend(bridge: &Bridge, session: &SessionRow) -> Result<RoomRow, StoreError> {
+    let room = NewRoom {
+        kind: RoomKind::Network,
+        marker: unique(),
+        creator: bridge.client.bot().to_owned(),
+        owner: Some(session.user),
+        lane: lane_of(&session.user_id),
+        link: Link::Network { session: session.id },
+        room_id: None,
+        created_at: bridge.clock.unix_ms(),
+    };
+    bridge.store.intend_room(room).await
+}
 
 impl Actor {
     /// Says something in the network room, as routine; lines that come together are one message.

@@ -48,9 +48,16 @@ pub(super) struct Held {
     pub(super) event_id: Arc<str>,
     /// The message that it sends: itself, or another, which it sends again.
     pub(super) about: Arc<str>,
-    /// It is an edit, and stands where its message stood.
-    pub(super) is_edit: bool,
+    /// It is an edit, and stands where its message stood: in the inbox, too, where that has this place.
+    pub(super) original: Option<i64>,
     pub(super) received_at: i64,
+}
+
+impl Held {
+    /// What is done with it: its place in the inbox, and that of its message.
+    pub(super) fn places(&self) -> impl Iterator<Item = i64> + use<> {
+        [Some(self.seq), self.original].into_iter().flatten()
+    }
 }
 
 /// How far an event is.

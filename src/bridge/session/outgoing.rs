@@ -113,7 +113,7 @@ impl Actor {
             let event_id: Arc<str> = event.event_id.as_str().into();
             self.remember(place, &event_id, &speech.text);
             self.attach(place, &event_id, message, &mut speech);
-            self.answer_on_irc(place, message, &mut speech).await?;
+            self.answer_on_irc(place, &event_id, message, &mut speech).await?;
             self.say_to_irc(place, stored, &event_id, &speech, 0, false);
             let now = self.now();
             self.typists.has_spoken(self.buffers.get(place).row.id, now);
@@ -141,7 +141,7 @@ impl Actor {
         let limits = link.session.multiline().filter(|_| kind == Kind::Privmsg && pieces.len() > 1);
         let fits = match limits {
             Some(limits) => long::messages_of(&text, &limit, limits).len() <= 1,
-            None => pieces.len() <= self.bridge.config.limits.lines as usize,
+            None => pieces.len() <= self.most_lines(place),
         };
         if !fits && let Some(excerpt) = self.excerpt(place, about, speech, &pieces) {
             text = self.as_written(place, &excerpt);

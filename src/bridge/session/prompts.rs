@@ -40,6 +40,9 @@ struct Missing {
     text: String,
     /// Whether the history has it already.
     kept: bool,
+    /// The id of the message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reply: Option<String>,
 }
 
 /// What a reaction is about.
@@ -121,7 +124,8 @@ impl Actor {
         let Some(place) = self.buffers.find_id(first.buffer) else { return };
         let text: Vec<&str> = lines.iter().map(|line| line.payload.text.as_str()).collect();
         let kept = state == LineState::Uncertain || first.payload.kept;
-        let missing = Missing { kind: first.payload.kind, text: text.join("\n"), kept };
+        let reply = first.payload.reply.clone();
+        let missing = Missing { kind: first.payload.kind, text: text.join("\n"), kept, reply };
         self.ask(place, &first.cause, &first.event_id, what, offer, &missing);
         for line in lines {
             self.settle_one(place, &line.cause);
@@ -138,7 +142,7 @@ impl Actor {
         what: &str,
         offer: &str,
     ) {
-        let missing = Missing { kind: speech.kind, text: speech.text, kept: false };
+        let missing = Missing { kind: speech.kind, text: speech.text, kept: false, reply: speech.reply };
         self.ask(place, cause, event_id, what, offer, &missing);
     }
 
@@ -241,8 +245,8 @@ impl Actor {
                 let (about, part) = (first.event_id.as_str().into(), first.id.saturating_mul(ATTEMPT));
                 let prompts: Vec<Prompt> = std::iter::once(first).chain(more).collect();
                 self.outbound.commit.answered.extend(prompts.iter().map(|prompt| prompt.id));
-                if let Some(Missing { kind, text, kept }) = self.missing(place, &prompts) {
-                    let speech = Speech { kind, text, reply: None, is_wanted: true };
+                if let Some(Missing { kind, text, kept, reply }) = self.missing(place, &prompts) {
+                    let speech = Speech { kind, text, reply, is_wanted: true };
                     self.say_to_irc(place, stored, &about, &speech, part, kept);
                 }
             }
@@ -336,7 +340,7 @@ impl Actor {
         // The message, or the reaction that was to send it.
         let is_meant = |held: &Held| &*held.event_id == event_id || &*held.about == event_id;
         for gone in take_out(&mut self.outbound.held, buffer, is_meant) {
-            self.outbound.commit.finished.push(gone.seq);
+            self.outbound.commit.finished.extend(gone.places());
             self.settle_one(place, &gone.event_id);
         }
         self.withdraw_behind(buffer, event_id).await?;

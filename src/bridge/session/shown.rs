@@ -228,6 +228,9 @@ impl Actor {
             buffer.presence.forget_away();
         }
         let room = buffer.row.room;
+        if !is_missed && !line.own && kind != MessageType::Notice {
+            self.find_pictures(place, &sender, &text);
+        }
         self.tell_news(place);
         let row = content::message_row(room, &sender, content, history);
         let row = NewOutbox { ts, ..row };

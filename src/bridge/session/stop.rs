@@ -38,7 +38,7 @@ impl Actor {
             events.insert(line.event_id);
         }
         for held in self.outbound.held.remove(&buffer).into_iter().flatten() {
-            self.outbound.commit.finished.push(held.seq);
+            self.outbound.commit.finished.extend(held.places());
             self.settle_one(place, &held.event_id);
             events.insert(held.about);
         }

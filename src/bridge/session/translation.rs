@@ -8,8 +8,9 @@
 use std::borrow::Cow;
 
 use super::Actor;
+use super::manners::SpoilerChoice;
 use super::speech::Kind;
-use crate::format::{self, Names, Options};
+use crate::format::{self, IrcStyle, Names, Options, Spoilers, strip_irc};
 use crate::matrix::event::Message;
 use crate::names::Nick;
 use crate::store::BufferKind;
@@ -22,13 +23,30 @@ impl Actor {
         if self.is_service(&row.name) {
             return format::neutral(&message.body);
         }
-        let options = Options {
-            style: self.manners.choice(row.id),
-            spoilers: self.manners.choice(row.id),
-            addresses: Kind::of(message) != Some(Kind::Action),
-        };
+        let style = self.manners.choice(row.id);
+        let spoilers = self.manners.choice::<SpoilerChoice>(row.id).shown();
+        let addresses = Kind::of(message) != Some(Kind::Action);
+        self.read(place, message, Options { style, spoilers, addresses })
+    }
+
+    fn read(&self, place: usize, message: &Message, options: Options) -> String {
         let (html, people) = (message.html.as_deref(), People { actor: self, place });
         format::read_matrix(&message.body, html, &message.mentions, options, &people)
+    }
+
+    /// All of a message that has spoilers, where those are to be read behind a link.
+    pub(super) fn with_spoilers(&self, place: usize, message: &Message) -> Option<String> {
+        let row = &self.buffers.get(place).row;
+        let is_wanted = self.manners.choice::<SpoilerChoice>(row.id) == SpoilerChoice::Link;
+        if !is_wanted || message.html.is_none() || self.is_service(&row.name) {
+            return None;
+        }
+        let of = |spoilers| {
+            let text =
+                self.read(place, message, Options { style: IrcStyle::Codes, spoilers, addresses: false });
+            strip_irc(&text)
+        };
+        Some(of(Spoilers::Hidden)).filter(|whole| *whole != of(Spoilers::LeftOut))
     }
 }
 

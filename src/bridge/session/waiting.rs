@@ -59,7 +59,7 @@ impl Actor {
         let event_id: Arc<str> = stored.event_id.as_str().into();
         self.open_progress(id, &event_id, about, 1);
         let (seq, received_at) = (stored.seq, stored.received_at);
-        let held = Held { seq, event_id, about: Arc::clone(about), is_edit: false, received_at };
+        let held = Held { seq, event_id, about: Arc::clone(about), original: None, received_at };
         self.outbound.held.entry(id).or_default().push_back(held);
         if !told {
             let limit = wording::duration(self.bridge.config.limits.stale_after);
@@ -86,20 +86,21 @@ impl Actor {
             if let Some(line) = pop(&mut self.outbound.resend, id) {
                 self.queue_line(place, line, true);
             } else if let Some(held) = pop(&mut self.outbound.held, id) {
-                let stored = self.bridge.store.waiting_events(&self.lane, held.seq - 1, 1).await?;
-                let stored = stored.first().filter(|stored| stored.seq == held.seq);
-                match stored.map(|stored| (stored, Event::read(&stored.json))) {
+                match self.read_held(&held).await? {
                     // It was found long after it was said, behind one that is younger.
-                    Some((stored, Ok(event))) if self.is_too_old(stored) => {
+                    Some((stored, event)) if self.is_too_old(&stored) => {
                         self.give_up_on(place, &held, &event).await?;
                     }
-                    Some((stored, Ok(event))) => match &event.content {
-                        Content::Message(message) => self.speak(place, stored, &event, message).await?,
-                        Content::Reaction(reaction) => self.answer_question(place, stored, reaction).await?,
+                    Some((stored, event)) => match &event.content {
+                        Content::Message(message) => {
+                            self.speak(place, &stored, &event, message).await?;
+                            self.outbound.commit.finished.extend(held.original);
+                        }
+                        Content::Reaction(reaction) => self.answer_question(place, &stored, reaction).await?,
                         _ => self.settle_one(place, &held.event_id),
                     },
                     // It was there and could be read before; where it is not, nothing may wait for it.
-                    _ => self.settle_one(place, &held.event_id),
+                    None => self.settle_one(place, &held.event_id),
                 }
             } else {
                 self.outbound.releasing.remove(&id);
@@ -107,6 +108,26 @@ impl Actor {
             }
         }
         self.transmit().await
+    }
+
+    /// Reads what was held. An edit in its message's place answers what that answers.
+    async fn read_held(&mut self, held: &Held) -> Result<Option<(InboxEvent, Event)>, StoreError> {
+        let Some((stored, mut event)) = self.read_waiting(held.seq).await? else { return Ok(None) };
+        if let Some(original) = held.original
+            && let Some((_, Event { content: Content::Message(original), .. })) =
+                self.read_waiting(original).await?
+            && let Content::Message(edit) = &mut event.content
+        {
+            (edit.replies_to, edit.thread) = (original.replies_to, original.thread);
+        }
+        Ok(Some((stored, event)))
+    }
+
+    /// The event that waits at this place in the inbox.
+    async fn read_waiting(&mut self, seq: i64) -> Result<Option<(InboxEvent, Event)>, StoreError> {
+        let stored = self.bridge.store.waiting_events(&self.lane, seq - 1, 1).await?;
+        let stored = stored.into_iter().next().filter(|stored| stored.seq == seq);
+        Ok(stored.and_then(|stored| Event::read(&stored.json).ok().map(|event| (stored, event))))
     }
 
     /// When the next message has waited too long.
@@ -153,10 +174,8 @@ impl Actor {
         }
         while front(&self.outbound.held, id).is_some_and(|held| held.received_at <= last) {
             let Some(held) = pop(&mut self.outbound.held, id) else { break };
-            let stored = self.bridge.store.waiting_events(&self.lane, held.seq - 1, 1).await?;
-            let stored = stored.first().filter(|stored| stored.seq == held.seq);
-            match stored.and_then(|stored| Event::read(&stored.json).ok()) {
-                Some(event) => self.give_up_on(place, &held, &event).await?,
+            match self.read_held(&held).await? {
+                Some((_, event)) => self.give_up_on(place, &held, &event).await?,
                 // It was there and could be read before; where it is not, nothing may wait for it.
                 None => self.settle_one(place, &held.event_id),
             }
@@ -169,10 +188,13 @@ impl Actor {
         let what = format!("was not sent: {TOO_LATE}");
         match &event.content {
             Content::Message(message) => {
-                let speech = match &message.replaces {
+                let mut speech = match &message.replaces {
                     Some(original) => self.speech_of_edit(place, message, original).await?,
                     None => self.speech_of(place, &held.event_id, message),
                 };
+                if let (Some(speech), None) = (&mut speech, &message.replaces) {
+                    self.answer_on_irc(place, &held.about, message, speech).await?;
+                }
                 if let Some(speech) = speech {
                     if let Some(original) = &message.replaces {
                         self.end_page(place, original);
@@ -186,7 +208,7 @@ impl Actor {
             _ => self.tell_once(place, &held.event_id, &what),
         }
         // In the commit that asks: a crash in between would ask twice, and two answers send twice.
-        self.incoming.fates.finished.push(held.seq);
+        self.incoming.fates.finished.extend(held.places());
         self.settle_one(place, &held.event_id);
         Ok(())
     }

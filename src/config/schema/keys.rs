@@ -409,6 +409,24 @@ pub const KEYS: &[Key] = &[
         "How many requests are answered at once; more wait their turn.",
     ),
     section(
+        "pictures",
+        "Pictures that people on IRC link to. Who sets `pictures` to `show` sees them in the room; Towline fetches them \
+         for that, from the internet only, and puts them on your homeserver.",
+    ),
+    key(
+        "pictures.largest",
+        Kind::Size(0, 1 << 27),
+        Default::Is("8MiB"),
+        "The largest picture that is fetched; with `0B` none is, whatever people have set.",
+    ),
+    key(
+        "pictures.allow_private",
+        Kind::Boolean,
+        Default::Is("false"),
+        "Whether one may be fetched from a private address, too: of this machine, or of its network. Anybody on IRC can \
+         link to such a one.",
+    ),
+    section(
         "ident",
         "The answer to servers that ask whose connection it is (RFC 1413): the person's user name on IRC.",
     ),

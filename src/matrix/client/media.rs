@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header;
+use ruma::api::client::media::create_content;
 use secrecy::ExposeSecret;
 
 use super::{Client, chain};
@@ -54,6 +55,23 @@ impl Client {
             }
             status => Err(ClientError::Unknown(format!("HTTP status {status}"))),
         }
+    }
+}
+
+impl Client {
+    /// `POST /_matrix/media/v3/upload`: gives the file's `mxc://` address.
+    pub async fn upload(
+        &self,
+        sender: &str,
+        bytes: Vec<u8>,
+        mimetype: &str,
+        name: &str,
+    ) -> Result<String, ClientError> {
+        let mut request = create_content::v3::Request::new(bytes);
+        request.content_type = Some(mimetype.to_owned());
+        request.filename = Some(name.to_owned());
+        let response = self.call(sender, request).await?;
+        Ok(response.content_uri.to_string())
     }
 }
 

@@ -286,6 +286,11 @@ impl Homeserver {
         self.shared.read().bot()
     }
 
+    /// The bytes of a file that was uploaded.
+    pub(crate) fn media(&self, id: &str) -> Vec<u8> {
+        self.shared.read().media[id].bytes.to_vec()
+    }
+
     /// All events of a room, oldest first.
     pub(crate) fn events(&self, room: &str) -> Vec<Event> {
         let core = self.shared.read();

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// Whether an address is one that the internet does not route: loopback, private, link-local, shared, unique local,
 /// site-local, documentation, multicast, or one of these written as IPv6.
-pub(super) fn is_private(address: IpAddr) -> bool {
+pub(crate) fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();
@@ -41,7 +41,7 @@ pub(super) fn is_private(address: IpAddr) -> bool {
 }
 
 /// Whether a name is this machine's own, wherever it is resolved.
-pub(super) fn is_local_name(host: &str) -> bool {
+pub(crate) fn is_local_name(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost")
 }

@@ -22,8 +22,9 @@ const PACE: Duration = Duration::from_millis(10);
 /// what piles up while the bridge is down shall not outgrow what it fetches afterwards.
 const LINES_PER_KILL: u32 = 200;
 const LEISURE: Duration = Duration::from_millis(100);
-/// How long a failpoint may take to be reached its number of times.
-const POINT_LIMIT: Duration = Duration::from_secs(30);
+/// How long a failpoint may take to be reached its number of times: the connection to IRC is cut every few seconds, and
+/// then it is dialled again, later each time.
+const POINT_LIMIT: Duration = Duration::from_mins(3);
 /// How long nothing may come in the end, until what has not come is missing.
 const QUIET_LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(100);

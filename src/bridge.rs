@@ -55,7 +55,7 @@ use crate::web::pictures::Pictures;
 
 pub use crate::irc::charset::{Charset, InvalidCharset};
 pub use crate::irc::governor::InQueue;
-pub use desk::{Call, Console, MOST_LISTED, PREFIX, Place};
+pub use desk::{Answer, BOT_NAME, Call, Console, MOST_LISTED, PREFIX, Place, Progress};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
@@ -228,6 +228,7 @@ impl Bridge {
         for room in self.store.rooms_with_departures().await? {
             self.wake_departures(room);
         }
+        self.take_up_errands().await?;
         for lane in self.store.waiting_lanes().await? {
             self.wake_lane(&lane);
         }

@@ -6,24 +6,31 @@
 
 mod account;
 mod conversation;
+mod first_steps;
 mod help;
 mod history;
+mod meant;
 mod networks;
+mod questions;
 mod settings;
 mod table;
 
 use futures_util::future::BoxFuture;
 
-use crate::bridge::{Bridge, Call, Console, Outcome, Place, Refusal, SessionHandle};
+use self::questions::Questions;
+use self::table::Spot;
+use crate::bridge::{Answer, Bridge, Call, Console, Outcome, Refusal};
 use crate::config::Permission;
 use crate::format::{RichText, may_hold_password};
 
-pub use help::reference;
+pub use help::{examples, reference};
 pub use history::since;
 
 /// The console of the bridge.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Commands;
+#[derive(Debug, Default)]
+pub struct Commands {
+    questions: Questions,
+}
 
 /// Commands that one message may hold.
 const MOST_AT_ONCE: usize = 20;
@@ -34,26 +41,37 @@ impl Console for Commands {
         lines_of(&call.text).any(|line| holds_secret(call.permission, line))
     }
 
-    fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, RichText> {
+    fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            let mut answer = RichText::new();
+            let mut text = RichText::new();
+            let mut is_done = true;
             let lines = commands_in(&call.text);
             for line in lines.iter().take(MOST_AT_ONCE) {
-                answer = answer.line().then(run(bridge, &call, line).await);
+                let outcome = run(&self.questions, bridge, &call, line).await;
+                is_done &= outcome.is_ok();
+                let said = outcome.unwrap_or_else(Refusal::into_text);
+                text = text.line().then(help::as_typed_in(said, call.place));
             }
             if lines.len() > MOST_AT_ONCE {
-                let text = format!("I stopped after {MOST_AT_ONCE} lines; send the rest in another message.");
-                answer = answer.line().text(text);
+                is_done = false;
+                let more = format!("I stopped after {MOST_AT_ONCE} lines; send the rest in another message.");
+                text = text.line().text(more);
             }
-            if answer.is_empty() {
-                answer = help::as_typed_in(help::unknown("", call.permission, call.place), call.place);
+            if text.is_empty() {
+                is_done &= !lines.is_empty();
+                let said = help::unknown("", call.permission, call.place);
+                text = if lines.is_empty() {
+                    help::as_typed_in(said, call.place)
+                } else {
+                    RichText::plain("Done.")
+                };
             }
-            answer
+            Answer { text, is_done }
         })
     }
 
-    fn greeting(&self, permission: Permission) -> RichText {
-        help::greeting(permission)
+    fn greeting(&self, bridge: &Bridge, permission: Permission) -> RichText {
+        first_steps::greeting(bridge, permission)
     }
 }
 
@@ -83,9 +101,20 @@ fn commands_in(text: &str) -> Vec<String> {
 /// A command under way.
 pub(crate) struct Context<'a> {
     bridge: &'a Bridge,
+    questions: &'a Questions,
     call: &'a Call,
+    command: &'static table::Command,
     /// What stands behind the command's name.
     rest: &'a str,
+}
+
+impl Context<'_> {
+    /// Tells how far the command has come; worth it where it may take more than some seconds.
+    async fn progress(&self, text: &RichText) {
+        if let Some(progress) = &self.call.progress {
+            progress.show(self.bridge, text).await;
+        }
+    }
 }
 
 /// The lines of a message that say something.
@@ -115,62 +144,32 @@ fn holds_secret(permission: Permission, line: &str) -> bool {
     }
 }
 
-async fn run(bridge: &Bridge, call: &Call, line: &str) -> RichText {
+/// Carries one command out. It may be one that carries out another.
+fn run<'a>(
+    questions: &'a Questions,
+    bridge: &'a Bridge,
+    call: &'a Call,
+    line: &'a str,
+) -> BoxFuture<'a, Outcome> {
     let (name, rest) = name_and_rest(line);
     let Some(command) = find(name, call.permission) else {
-        return help::as_typed_in(help::unknown(name, call.permission, call.place), call.place);
+        let unknown = help::unknown(name, call.permission, call.place);
+        return Box::pin(async { Err(Refusal::Asked(unknown)) });
     };
-    let context = Context { bridge, call, rest };
-    let text = (command.run)(context).await.unwrap_or_else(Refusal::into_text);
-    help::as_typed_in(text, call.place)
-}
-
-impl<'a> Context<'a> {
-    /// The first word of the rest, and what follows.
-    fn word(&self) -> (&'a str, &'a str) {
-        let (word, rest) = self.rest.split_once(char::is_whitespace).unwrap_or((self.rest, ""));
-        (word, rest.trim_start())
+    if !command.at.contains(&Spot::of(call.place)) {
+        return Box::pin(async { Err(Refusal::Asked(help::elsewhere(command))) });
     }
-
-    /// The session that a command is about, and the rest of the command.
-    ///
-    /// In a network room, or in one of its channels', it is that network's. In the control room it is the one that the first word names, else the
-    /// only one that there is.
-    fn session(&self) -> Result<(SessionHandle, &'a str), Refusal> {
-        let sessions = self.bridge.sessions(Some(&self.call.user.user_id));
-        if let Place::Network(id) | Place::Buffer { session: id, .. } = self.call.place {
-            let session = sessions.into_iter().find(|session| session.row.id == id);
-            return session.map(|session| (session, self.rest)).ok_or(Refusal::Stopping);
-        }
-        let (word, rest) = self.word();
-        let named = self.bridge.config.network(word).map(|network| network.slug.as_str().to_owned());
-        if let Some(session) =
-            sessions.iter().find(|session| named.as_deref() == Some(session.row.network.as_str()))
-        {
-            return Ok((session.clone(), rest));
-        }
-        match sessions.as_slice() {
-            [only] => Ok((only.clone(), self.rest)),
-            [] => Err(Refusal::asked(
-                "You are on no network yet. Type open libera, or networks to see which there are.",
-            )),
-            several => {
-                let names: Vec<&str> = several.iter().map(|session| session.row.network.as_str()).collect();
-                let names = names.join(", ");
-                Err(Refusal::asked(format!(
-                    "You are on {names}: say which one first, as in {} join #channel, or type the command in the \
-                     network's room.",
-                    several[0].row.network
-                )))
-            }
-        }
-    }
+    (command.run)(Context { bridge, questions, call, command, rest })
 }
 
 /// The answer to a command whose words don't fit it.
 fn usage(context: &Context<'_>, name: &str) -> Outcome {
-    let usage = table::find(name).map(|command| help::usage_in(command, context.call.place));
-    Err(Refusal::Asked(RichText::plain("Type it like this: ").code(usage.unwrap_or_default())))
+    debug_assert_eq!(context.command.name, name, "a command tells how it is typed itself");
+    Err(usage_of(context))
+}
+
+fn usage_of(context: &Context<'_>) -> Refusal {
+    Refusal::Asked(RichText::plain("Type it like this: ").code(help::usage_here(context)))
 }
 
 #[cfg(test)]

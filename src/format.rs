@@ -18,6 +18,7 @@ mod rich_text;
 mod secrets;
 mod split;
 mod typed;
+mod width;
 
 pub use annotate::{Word, WordPlace};
 pub use edit::{Correction, EditStyle, Edited};
@@ -28,7 +29,7 @@ pub use matrix::{IrcStyle, Names, Options, Spoilers, read_matrix};
 pub use neutral::neutral;
 pub use paragraphs::{cut, paragraphs};
 pub use quote::{Answered, quote};
-pub use rich_text::{Colour, RichText, Style, escape_html};
+pub use rich_text::{Colour, RichText, Style, Table, escape_html};
 pub use secrets::{may_hold_password, may_hold_password_for_service};
 pub use split::{Limit, lines_of, split_line};
 pub use typed::{Typed, typed};

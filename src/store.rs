@@ -9,6 +9,7 @@
 //! (`seal`) before they reach a table.
 
 mod buffers;
+mod errands;
 mod error;
 mod gaps;
 mod ghosts;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer};
+pub use errands::Errand;
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Departure, Ghost};

@@ -14,6 +14,9 @@ const LONGEST_HTML: usize = 32 * 1024;
 /// And no text is sent that is longer than this.
 const LONGEST_BODY: usize = 24 * 1024;
 
+/// No answer is longer than this, as JSON: the homeserver adds to it.
+const LONGEST_ANSWER: usize = 56 * 1024;
+
 /// The key in the notice of a gap: from when to when nothing was seen, in milliseconds since 1970.
 pub(crate) const GAP_KEY: &str = "chat.towline.gap";
 
@@ -85,6 +88,31 @@ pub(crate) fn message(kind: MessageType, text: &RichText, mentioned: Option<&str
 /// The content of an `m.room.message` that is a picture.
 pub(crate) fn picture(name: &str, source: &str, info: &Value) -> Value {
     json!({ "msgtype": "m.image", "body": name, "url": source, "info": info, "m.mentions": {} })
+}
+
+/// The content of an answer to a command: what does not fit is left out, and it says so.
+pub(crate) fn answer(text: RichText) -> Value {
+    let content = |text: &RichText| message(MessageType::Notice, text, None);
+    let fits = |text: &RichText| {
+        text.to_plain().len() <= LONGEST_BODY
+            && text.to_html().is_none_or(|html| html.len() <= LONGEST_HTML)
+            && content(text).to_string().len() <= LONGEST_ANSWER
+    };
+    content(&text.fitting("The rest does not fit into one message.", fits))
+}
+
+/// As [`answer`], in the place of an event that told how far it had come. What clients show that know no edits is its first
+/// line, so that the event is no larger than one.
+pub(crate) fn answer_in_place_of(text: RichText, event_id: &str) -> Value {
+    let new = answer(text);
+    let first = new["body"].as_str().and_then(|body| body.lines().next()).unwrap_or_default();
+    json!({
+        "msgtype": "m.notice",
+        "body": format!("* {first}"),
+        "m.mentions": {},
+        "m.new_content": new,
+        "m.relates_to": { "rel_type": "m.replace", "event_id": event_id },
+    })
 }
 
 /// The content of an `m.room.topic` for a topic as IRC writes it: the plain text, and how it looks where that says more
@@ -234,6 +262,7 @@ fn row(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Table;
     use rstest::rstest;
 
     #[test]
@@ -242,6 +271,20 @@ mod tests {
         let body = content["body"].as_str().unwrap();
         assert!(body.len() < LONGEST_BODY + 4 && body.ends_with('…'));
         assert!(content.get("formatted_body").is_none());
+    }
+
+    #[test]
+    fn an_answer_too_long_for_an_event_keeps_its_look_and_says_that_it_is_cut() {
+        let table = (0..5_000)
+            .fold(Table::new(["one"]), |table, row| table.row([RichText::new().code(format!("\"{row}\""))]));
+        let content = answer(RichText::new().details("5,000 rows", RichText::new().table(table)));
+        assert!(content.to_string().len() <= LONGEST_ANSWER);
+        let (body, html) = (content["body"].as_str().unwrap(), content["formatted_body"].as_str().unwrap());
+        assert!(
+            body.contains("\"0\"") && body.ends_with("The rest does not fit into one message."),
+            "{body}"
+        );
+        assert!(html.ends_with("</table></details>The rest does not fit into one message."), "{html}");
     }
 
     #[rstest]

@@ -1,9 +1,12 @@
 //! The desk: where a person turns to the bot. One lane per user works through their invitations and commands, in
 //! order; what a command does is the [`Console`]'s affair.
 //!
-//! An event is marked as done before its command runs: a crash in the middle loses an answer, and the person asks
-//! again; the other way round a line would be sent to IRC twice. That a password goes from the room is stored with that
-//! mark (invariant 10): nobody would look at the event again.
+//! An event is marked as done before its command runs: after a crash in the middle the person is told to look and ask
+//! again (`errand`); the other way round a line would be sent to IRC twice. That a password goes from the room is stored
+//! with that mark (invariant 10): nobody would look at the event again.
+
+mod errand;
+mod prefix;
 
 use std::time::Duration;
 
@@ -15,10 +18,15 @@ use crate::config::Permission;
 use crate::format::{RichText, may_hold_password};
 use crate::matrix::ClientError;
 use crate::matrix::event::{Content, Event, Member, Message};
-use crate::store::{InboxEvent, Link, NewRoom, RoomKind, RoomRow, STRAY, StoreError, User};
+use crate::store::{BufferKind, InboxEvent, Link, NewRoom, RoomKind, RoomRow, STRAY, StoreError, User};
 
+use self::errand::Typed;
+use super::Manners;
 use super::delivery::temporary;
 use super::ghosts::GhostError;
+
+pub use self::errand::Progress;
+pub(super) use self::prefix::{Address, Mark};
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 20;
@@ -26,22 +34,12 @@ const AT_ONCE: i64 = 20;
 /// A command may be on its way for so long, however little patience there is with messages.
 const SOON: Duration = Duration::from_mins(1);
 
-/// What makes a message in a buffer's room a command.
+/// What makes a message in a buffer's room a command, unless its user has chosen something else.
 pub const PREFIX: &str = "!irc";
+/// The name that people see of the bot.
+pub const BOT_NAME: &str = "Towline";
 /// Lines of the history that one answer lists, at most.
 pub const MOST_LISTED: i64 = 200;
-
-/// Whether a message in a buffer's room is a command, and not for IRC.
-pub(super) fn is_room_command(body: &str) -> bool {
-    command_in(body).is_some()
-}
-
-/// What stands behind the prefix of a command in a buffer's room.
-fn command_in(line: &str) -> Option<&str> {
-    let line = line.trim_start();
-    let (prefix, rest) = line.split_at_checked(PREFIX.len())?;
-    (prefix.eq_ignore_ascii_case(PREFIX) && rest.starts_with(char::is_whitespace)).then(|| rest.trim())
-}
 
 /// The lane of what a person says to the bot.
 pub(super) fn lane_of(user_id: &str) -> String {
@@ -49,7 +47,7 @@ pub(super) fn lane_of(user_id: &str) -> String {
 }
 
 /// Where a command was typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In the control room.
     Control,
@@ -61,6 +59,8 @@ pub enum Place {
         session: i64,
         /// The buffer.
         buffer: i64,
+        /// Which of the two it is.
+        kind: BufferKind,
     },
 }
 
@@ -75,6 +75,17 @@ pub struct Call {
     pub place: Place,
     /// The text.
     pub text: String,
+    /// Where it tells how far it has come.
+    pub progress: Option<Progress>,
+}
+
+/// What a command came to.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What is said.
+    pub text: RichText,
+    /// Whether all was done that was asked for.
+    pub is_done: bool,
 }
 
 /// Whoever understands commands.
@@ -83,10 +94,10 @@ pub trait Console: Send + Sync {
     fn holds_secret(&self, call: &Call) -> bool;
 
     /// Carries a command out and answers it. There is always an answer.
-    fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, RichText>;
+    fn answer<'a>(&'a self, bridge: &'a Bridge, call: Call) -> BoxFuture<'a, Answer>;
 
     /// What the bot says when somebody has invited it.
-    fn greeting(&self, permission: Permission) -> RichText;
+    fn greeting(&self, bridge: &Bridge, permission: Permission) -> RichText;
 }
 
 impl Bridge {
@@ -207,7 +218,7 @@ impl Bridge {
             self.explain_encryption(event).await?;
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
-        let greeting = content::message(MessageType::Notice, &self.console.greeting(permission), None);
+        let greeting = content::message(MessageType::Notice, &self.console.greeting(self, permission), None);
         let row = content::message_row(room.id, self.client.bot(), greeting, None);
         self.answer_event(stored.seq, vec![row]).await?;
         self.wake_delivery(room.id);
@@ -287,41 +298,32 @@ impl Bridge {
         }
         let place = match (room.kind()?, room.session, room.buffer) {
             (RoomKind::Network, Some(session), _) => Place::Network(session),
-            (_, Some(session), Some(buffer)) => Place::Buffer { session, buffer },
+            (kind, Some(session), Some(buffer)) => {
+                let kind = if kind == RoomKind::Query { BufferKind::Query } else { BufferKind::Channel };
+                Place::Buffer { session, buffer, kind }
+            }
             _ => Place::Control,
         };
+        let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
         let text = match place {
-            Place::Buffer { .. } => {
-                let lines = message.body.lines().map(|line| command_in(line).unwrap_or(line));
-                lines.collect::<Vec<_>>().join("\n")
+            Place::Buffer { session, buffer, .. } => {
+                let manners = Manners::load(self, user.id, session).await?;
+                let address = self.address(manners.prefix(buffer));
+                address.commands(message)
             }
-            _ => message.body.clone(),
+            _ => self.address(PREFIX).commands(message),
         };
         let permission = self.config.permissions.of(&event.sender);
-        let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
-        let call = Call { user, permission, place, text };
+        let call = Call { user, permission, place, text, progress: None };
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.
         let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
-        let mut taken_back = Vec::new();
-        if self.console.holds_secret(&call) {
-            taken_back.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
-        }
-        self.answer_event(stored.seq, taken_back).await?;
-        self.wake_delivery(room.id);
-        // From here on nothing is done twice.
-        let answer = if permission == Permission::None {
-            RichText::plain("You have no permission to use this bridge any more.")
-        } else {
-            self.console.answer(self, call).await
-        };
-        let text = content::message(MessageType::Notice, &answer, None);
-        let rows = vec![content::message_row(room.id, speaker, text, None)];
-        let answered = self.insist(|| async { Ok(self.enqueue(rows.clone()).await?) }).await;
-        if let Some(Err(error)) = answered {
-            tracing::error!(event = %event.event_id, %error, "the answer to a command was lost");
-        }
-        self.wake_delivery(room.id);
-        Ok(())
+        let typed = Typed { seq: stored.seq, event_id: &event.event_id, room, speaker };
+        Ok(self.run_errand(typed, call).await?)
+    }
+
+    /// How the bot is spoken to where commands have this prefix.
+    pub(super) fn address<'a>(&'a self, prefix: &'a str) -> Address<'a> {
+        Address { prefix, bot: self.client.bot(), name: BOT_NAME }
     }
 
     /// Whether an event has waited for so long.
@@ -394,27 +396,5 @@ impl Bridge {
             }
             attempt += 1;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case::command("!irc search words", Some("search words"))]
-    #[case::capitals("!IRC  Search", Some("Search"))]
-    #[case::space_before("  !irc help", Some("help"))]
-    #[case::line_feed("!irc\nhelp", Some("help"))]
-    #[case::nothing_behind("!irc ", Some(""))]
-    #[case::alone("!irc", None)]
-    #[case::another_word("!ircfoo bar", None)]
-    #[case::escaped("!!irc help", None)]
-    #[case::later("say !irc help", None)]
-    #[case::other_script("!irс help", None)]
-    #[case::short("!i", None)]
-    fn a_command_in_a_buffers_room_has_a_word_before_it(#[case] body: &str, #[case] command: Option<&str>) {
-        assert_eq!(command_in(body), command);
     }
 }

@@ -19,6 +19,7 @@ mod charset;
 mod command;
 mod credentials;
 mod declined;
+mod dropped;
 mod edits;
 mod excerpt;
 mod gaps;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CliError;
-use crate::bridge::{Bridge, Homeserver, Parts};
+use crate::bridge::{BOT_NAME, Bridge, Homeserver, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
 use crate::config::{Config, Database, LogFormat, Media, secret};
@@ -182,7 +182,7 @@ async fn serve_with(
         client,
         homeserver,
         clock,
-        console: Arc::new(Commands),
+        console: Arc::new(Commands::default()),
     });
     let _stops_with_this = bridge.stop_with();
     let Ports { homeserver: listener, ident } = ports;
@@ -275,7 +275,7 @@ async fn introduce(config: &Config, client: &Client) -> Result<Homeserver, Clien
             message: format!("the token belongs to {bot}"),
         });
     }
-    if let Err(error) = client.set_display_name(client.bot(), "Towline").await {
+    if let Err(error) = client.set_display_name(client.bot(), BOT_NAME).await {
         tracing::debug!(%error, "the bot has no display name");
     }
     Ok(Homeserver { room_version: client.room_version().await? })

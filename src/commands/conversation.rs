@@ -1,8 +1,9 @@
 //! Channels and people: join, part, query, msg, charset, raw.
 
-use super::{Context, usage};
-use crate::bridge::{Charset, CharsetChange, InvalidCharset, Outcome, Place, Refusal, Request};
-use crate::names::{Channel, Key, Nick};
+use super::meant::channel_named;
+use super::{Context, first_steps, usage};
+use crate::bridge::{Charset, CharsetChange, InvalidCharset, Outcome, Refusal, Request};
+use crate::names::Key;
 
 /// `join [NETWORK] #CHANNEL [KEY]`.
 pub(super) async fn join(context: Context<'_>) -> Outcome {
@@ -11,20 +12,19 @@ pub(super) async fn join(context: Context<'_>) -> Outcome {
     let (Some(name), key, None) = (words.next(), words.next(), words.next()) else {
         return usage(&context, "join");
     };
-    let channel = channel(name)?;
+    let channel = channel_named(name)?;
     let key =
         key.map(Key::new).transpose().map_err(|error| Refusal::asked(format!("That is no key: {error}.")))?;
-    context.bridge.join(&session, channel, key).await
+    let is_first = context.is_beginning().await?;
+    let name = channel.clone();
+    let answer = context.bridge.join(&session, channel, key).await?;
+    Ok(if is_first { first_steps::after_join(answer, name.as_str()) } else { answer })
 }
 
 /// `part [NETWORK] #CHANNEL [REASON]`.
 pub(super) async fn part(context: Context<'_>) -> Outcome {
-    let (session, rest) = context.session()?;
-    let (name, reason) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    if name.is_empty() {
-        return usage(&context, "part");
-    }
-    session.ask(Request::Part { channel: channel(name)?, reason: reason.trim().to_owned() }).await
+    let (session, channel, reason) = context.channel().await?;
+    session.ask(Request::Part { channel, reason: reason.trim().to_owned() }).await
 }
 
 /// `channels [NETWORK]`.
@@ -63,7 +63,7 @@ pub(super) async fn charset(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     let refuse = |error: InvalidCharset| Refusal::asked(format!("{error}."));
     let (name, change) = match charset_change(rest) {
-        Ok(change) => (here(&context).await?, change),
+        Ok(change) => (context.here().await?.map(|here| here.name), change),
         Err(error @ InvalidCharset::Unfit(_)) => return Err(refuse(error)),
         Err(InvalidCharset::Unknown(_)) => {
             let (name, change) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -81,38 +81,15 @@ fn charset_change(text: &str) -> Result<CharsetChange, InvalidCharset> {
     }
 }
 
-/// The conversation in whose room a command was typed.
-async fn here(context: &Context<'_>) -> Result<Option<String>, Refusal> {
-    let Place::Buffer { buffer, .. } = context.call.place else { return Ok(None) };
-    let own = context.bridge.store.own_buffers(context.call.user.id).await?;
-    Ok(own.into_iter().find(|own| own.id == buffer).map(|own| own.name))
-}
-
 /// `stop [NETWORK] [#CHANNEL | NICK]`.
 pub(super) async fn stop(context: Context<'_>) -> Outcome {
-    let (session, rest) = context.session()?;
-    let mut name = rest.trim().to_owned();
-    if let (Place::Buffer { buffer, .. }, true) = (context.call.place, name.is_empty()) {
-        let own = context.bridge.store.own_buffers(context.call.user.id).await?;
-        name = own.into_iter().find(|own| own.id == buffer).map(|own| own.name).unwrap_or_default();
-    }
-    if name.is_empty() {
-        return usage(&context, "stop");
-    }
+    let (session, name) = context.name().await?;
     session.ask(Request::Stop { name }).await
 }
 
 /// `whois [NETWORK] [NICK]`.
 pub(super) async fn whois(context: Context<'_>) -> Outcome {
-    let (session, rest) = context.session()?;
-    let name = match rest.split_whitespace().next() {
-        Some(name) => name.to_owned(),
-        None => here(&context).await?.unwrap_or_default(),
-    };
-    if name.is_empty() {
-        return usage(&context, "whois");
-    }
-    let nick = Nick::new(&name).map_err(|error| Refusal::asked(format!("{name} is no nick: {error}.")))?;
+    let (session, nick, _) = context.nick().await?;
     session.ask(Request::Whois(nick)).await
 }
 
@@ -123,11 +100,4 @@ pub(super) async fn raw(context: Context<'_>) -> Outcome {
         return usage(&context, "raw");
     }
     session.ask(Request::Raw(line.to_owned())).await
-}
-
-/// A channel, its prefix left out or not.
-fn channel(name: &str) -> Result<Channel, Refusal> {
-    let with_prefix =
-        if name.starts_with(['#', '&', '+', '!']) { name.to_owned() } else { format!("#{name}") };
-    Channel::new(&with_prefix).map_err(|error| Refusal::asked(format!("{name} is no channel: {error}.")))
 }

@@ -2,33 +2,10 @@
 
 use super::Context;
 use super::settings;
-use super::table::{self, COMMANDS, Command};
+use super::table::{self, COMMANDS, Command, Spot};
 use crate::bridge::{Outcome, PREFIX, Place};
 use crate::config::Permission;
 use crate::format::RichText;
-
-/// What the bot says to somebody new.
-pub(super) fn greeting(permission: Permission) -> RichText {
-    let text = RichText::new()
-        .text("Hello! I am ")
-        .bold("Towline")
-        .text(", an IRC bouncer: I keep you on IRC and show its channels here as rooms.")
-        .line()
-        .text("To begin, type ")
-        .code("open libera")
-        .text(", then ")
-        .code("join #channel")
-        .text(". Type ")
-        .code("networks")
-        .text(" to see where you can go, and ")
-        .code("help")
-        .text(" for everything else.");
-    if permission == Permission::Admin {
-        text.line().text("You are an administrator of this bridge.")
-    } else {
-        text
-    }
-}
 
 /// `help [COMMAND]`.
 pub(super) async fn help(context: Context<'_>) -> Outcome {
@@ -44,6 +21,11 @@ pub(super) async fn help(context: Context<'_>) -> Outcome {
     }
 }
 
+/// `version`.
+pub(super) async fn version(_: Context<'_>) -> Outcome {
+    Ok(RichText::plain(format!("This is Towline {}.", env!("CARGO_PKG_VERSION"))))
+}
+
 fn overview(permission: Permission, place: Place) -> RichText {
     let mut text = RichText::plain(match place {
         Place::Control => {
@@ -56,15 +38,32 @@ fn overview(permission: Permission, place: Place) -> RichText {
              network, and about this conversation where they name no other."
         }
     });
-    let mut section = "";
-    for command in COMMANDS.iter().filter(|command| permission >= command.permission) {
-        if command.section != section {
-            section = command.section;
-            text = text.text("\n\n").bold(section);
-        }
-        text = text.line().code(usage_in(command, place)).text(format!(" – {}", command.summary));
+    for (section, commands) in sections(&possible(permission, place)) {
+        let names: Vec<&str> = commands.iter().map(|command| command.name).collect();
+        let lines = commands.iter().fold(RichText::new(), |text, command| {
+            text.line().code(usage_in(command, place)).text(format!(" – {}", command.summary))
+        });
+        text = text.details(format!("{section}: {}", names.join(", ")), lines);
     }
-    text
+    text.text("For more about one of them, with examples, type ").code("help COMMAND").text(".")
+}
+
+/// What a person may do in a place.
+fn possible(permission: Permission, place: Place) -> Vec<&'static Command> {
+    let spot = Spot::of(place);
+    COMMANDS.iter().filter(|command| permission >= command.permission && command.at.contains(&spot)).collect()
+}
+
+/// Commands by their headings, each in the order of the table.
+fn sections(commands: &[&'static Command]) -> Vec<(&'static str, Vec<&'static Command>)> {
+    let mut sections: Vec<(&str, Vec<&Command>)> = Vec::new();
+    for command in commands {
+        match sections.iter_mut().find(|(section, _)| *section == command.section) {
+            Some((_, commands)) => commands.push(command),
+            None => sections.push((command.section, vec![command])),
+        }
+    }
+    sections
 }
 
 fn in_full(command: &Command, place: Place) -> RichText {
@@ -72,10 +71,44 @@ fn in_full(command: &Command, place: Place) -> RichText {
     if !command.details.is_empty() {
         text = text.line().text(command.details);
     }
+    if let Some(at) = only_in(command) {
+        text = text.line().text(format!("It is typed {at}."));
+    }
+    let example = if command.examples.len() == 1 { "Example:" } else { "Examples:" };
+    text = command.examples.iter().fold(text.line().text(example), |text, example| {
+        // A channel's room is not named there.
+        let has_prefix = example.starts_with(PREFIX);
+        let text = text.line().code(*example);
+        if has_prefix && !matches!(place, Place::Buffer { .. }) {
+            text.text(" in a channel's room")
+        } else {
+            text
+        }
+    });
     if !command.aliases.is_empty() {
         text = text.line().text(format!("Also: {}.", command.aliases.join(", ")));
     }
     text
+}
+
+/// Where a command may be typed, in words; nothing where that is everywhere.
+fn only_in(command: &Command) -> Option<String> {
+    let spots: Vec<&str> = command.at.iter().map(|spot| spot.in_words()).collect();
+    (spots.len() < 4).then(|| format!("in {}", spots.join(" or in ")))
+}
+
+/// The answer to a command that can't be typed there.
+pub(super) fn elsewhere(command: &Command) -> RichText {
+    let places = only_in(command).unwrap_or_default();
+    RichText::new()
+        .text(format!("{} is typed {places}, not here. Type ", command.name))
+        .code("help")
+        .text(" to see what can be typed here.")
+}
+
+/// How the command that is under way is typed.
+pub(super) fn usage_here(context: &Context<'_>) -> String {
+    usage_in(context.command, context.call.place)
 }
 
 /// In a network's room nobody has to name it.
@@ -91,19 +124,19 @@ pub(super) fn usage_in(command: &Command, place: Place) -> String {
 /// What the answer tells to type, so that it can be typed where it is read: without the prefix, it would be said on IRC.
 pub(super) fn as_typed_in(answer: RichText, place: Place) -> RichText {
     let Place::Buffer { .. } = place else { return answer };
-    answer.map_code(|code| {
+    answer.map_code(&|code| {
         let name = code.split_whitespace().next()?;
         table::find(name).map(|_| format!("{PREFIX} {code}"))
     })
 }
 
-/// The answer to what is no command.
+/// The answer to what is no command: the nearest of those that can be typed there.
 pub(super) fn unknown(name: &str, permission: Permission, place: Place) -> RichText {
-    let nearest = COMMANDS
-        .iter()
-        .filter(|command| permission >= command.permission)
+    let typed = name.to_lowercase();
+    let nearest = possible(permission, place)
+        .into_iter()
         .flat_map(|command| command.aliases.iter().chain([&command.name]).map(move |word| (*word, command)))
-        .map(|(word, command)| (strsim::jaro_winkler(word, &name.to_lowercase()), command))
+        .map(|(word, command)| (strsim::jaro_winkler(word, &typed), command))
         .filter(|(nearness, _)| *nearness > 0.75)
         .max_by(|(a, _), (b, _)| a.total_cmp(b));
     let text = if name.is_empty() {
@@ -118,6 +151,11 @@ pub(super) fn unknown(name: &str, permission: Permission, place: Place) -> RichT
     text.text("Type ").code("help").text(" to see all.")
 }
 
+/// Every example with the command's name; one that begins with the prefix is typed in a channel's room.
+pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
+    COMMANDS.iter().flat_map(|command| command.examples.iter().map(|example| (command.name, *example)))
+}
+
 /// The text of `docs/commands.md`, from the table.
 pub fn reference() -> String {
     let mut text = String::from(
@@ -126,20 +164,21 @@ pub fn reference() -> String {
          `join libera #rust`.\nIn the room of a channel or a conversation everything goes to IRC, but for what begins \
          with `!irc` and a space:\n`!irc search words`.\n\nThis page is made from the table in the source; a test compares them.\n",
     );
-    let mut section = "";
-    for command in COMMANDS {
-        if command.section != section {
-            section = command.section;
-            text.push_str(&format!("\n## {section}\n\n| command | what it does |\n|---|---|\n"));
+    for (section, commands) in sections(&COMMANDS.iter().collect::<Vec<_>>()) {
+        text.push_str(&format!("\n## {section}\n\n| command | what it does |\n|---|---|\n"));
+        for command in commands {
+            let details =
+                if command.details.is_empty() { String::new() } else { format!(" {}", command.details) };
+            let places = only_in(command).map_or_else(String::new, |places| format!(" Typed {places}."));
+            let examples = format!(" For example: `{}`.", command.examples.join("`, `"));
+            let aliases = match command.aliases {
+                [] => String::new(),
+                aliases => format!(" Also: `{}`.", aliases.join("`, `")),
+            };
+            let usage = command.usage.replace('|', "\\|");
+            let summary = command.summary;
+            text.push_str(&format!("| `{usage}` | {summary}.{details}{places}{examples}{aliases} |\n"));
         }
-        let aliases = match command.aliases {
-            [] => String::new(),
-            aliases => format!(" Also: `{}`.", aliases.join("`, `")),
-        };
-        let details =
-            if command.details.is_empty() { String::new() } else { format!(" {}", command.details) };
-        let usage = command.usage.replace('|', "\\|");
-        text.push_str(&format!("| `{usage}` | {}.{details}{aliases} |\n", command.summary));
     }
     text + &settings::reference()
 }

@@ -5,10 +5,10 @@
 
 mod filters;
 
-use super::{Context, usage};
+use super::{Context, usage, usage_of};
 use crate::bridge::{MOST_LISTED, Outcome, Place, Refusal};
 use crate::format::{RichText, date, history_line, hour};
-use crate::store::{Hit, Hits, KeptLine, OwnBuffer, Retention, Search, SearchScope};
+use crate::store::{Hit, Hits, KeptLine, Retention, Search, SearchScope};
 
 pub use filters::since;
 use filters::{Filters, Where};
@@ -56,12 +56,12 @@ async fn scope(context: &Context<'_>, place: Option<&Where<'_>>) -> Result<(Sear
         }
         (Some(Where::Named(name)), _) => *name,
     };
-    let buffers = named(context, name).await?;
+    let buffers = context.buffers_named(name).await?;
     if !buffers.is_empty() {
         let shown = buffers[0].name.clone();
         return Ok((SearchScope::Buffers(buffers.into_iter().map(|buffer| buffer.id).collect()), shown));
     }
-    match network(context, name) {
+    match context.network_named(name) {
         Some((session, shown)) => Ok((SearchScope::Session(session), shown)),
         None => {
             let text =
@@ -69,38 +69,6 @@ async fn scope(context: &Context<'_>, place: Option<&Where<'_>>) -> Result<(Sear
             Err(Refusal::Asked(RichText::plain(text).code(format!("search -- {}", context.rest))))
         }
     }
-}
-
-/// The buffers of the person that bear a name: those of the place's network, or of all in the control room.
-async fn named(context: &Context<'_>, name: &str) -> Result<Vec<OwnBuffer>, Refusal> {
-    let mut buffers = context.bridge.store.own_buffers(context.call.user.id).await?;
-    let session = session_of(context.call.place);
-    let mapping = crate::names::CaseMapping::Rfc1459;
-    let with_prefix = format!("#{name}");
-    buffers.retain(|buffer| session.is_none_or(|session| buffer.session == session));
-    let exact = |buffer: &OwnBuffer| mapping.same(&buffer.name, name);
-    if buffers.iter().any(exact) {
-        buffers.retain(exact);
-    } else {
-        // The prefix of a channel may be left out, unless somebody is called so.
-        buffers.retain(|buffer| mapping.same(&buffer.name, &with_prefix));
-    }
-    Ok(buffers)
-}
-
-fn session_of(place: Place) -> Option<i64> {
-    match place {
-        Place::Control => None,
-        Place::Network(session) | Place::Buffer { session, .. } => Some(session),
-    }
-}
-
-/// The person's session on a network of this name, and the network's name.
-fn network(context: &Context<'_>, name: &str) -> Option<(i64, String)> {
-    let network = context.bridge.config.network(name)?;
-    let sessions = context.bridge.sessions(Some(&context.call.user.user_id));
-    let session = sessions.into_iter().find(|session| session.row.network == network.slug.as_str())?;
-    Some((session.row.id, network.name.clone()))
 }
 
 fn show_hits(context: &Context<'_>, search: &Search, shown: &str, hits: &Hits) -> RichText {
@@ -169,45 +137,12 @@ fn permalink(room: &str, event: &str, server: &str) -> String {
     format!("https://matrix.to/#/{}/{}?via={}", encode(room), encode(event), encode(server))
 }
 
-/// The one conversation that a command is about, and the rest of the command.
-async fn conversation<'a>(context: &Context<'a>) -> Result<(OwnBuffer, &'a str), Refusal> {
-    let (mut word, mut rest) = context.word();
-    let mut session = session_of(context.call.place);
-    if session.is_none()
-        && !rest.is_empty()
-        && let Some((named, _)) = network(context, word)
-    {
-        session = Some(named);
-        (word, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    }
-    let mut buffers = if word.is_empty() { Vec::new() } else { named(context, word).await? };
-    buffers.retain(|buffer| session.is_none_or(|session| buffer.session == session));
-    if let (Place::Buffer { buffer, .. }, []) = (context.call.place, buffers.as_slice()) {
-        let own = context.bridge.store.own_buffers(context.call.user.id).await?;
-        let here = own.into_iter().find(|own| own.id == buffer).ok_or(Refusal::Stopping)?;
-        return Ok((here, context.rest));
-    }
-    match buffers.as_slice() {
-        [only] => Ok((only.clone(), rest.trim_start())),
-        [] if word.is_empty() => Err(Refusal::asked("Say which conversation: a #channel or a nick.")),
-        [] => Err(Refusal::asked(format!("There is no conversation {word} of yours."))),
-        several => {
-            let networks: Vec<&str> = several.iter().map(|buffer| buffer.network.as_str()).collect();
-            Err(Refusal::asked(format!(
-                "There is {word} on {}: say which one first, as in {} {word}.",
-                networks.join(" and "),
-                networks[0]
-            )))
-        }
-    }
-}
-
 /// `history [#CHANNEL | NICK] [LINES]`, and `history keep`.
 pub(super) async fn history(context: Context<'_>) -> Outcome {
     if let ("keep", rest) = context.word() {
         return keep(Context { rest, ..context }).await;
     }
-    let (buffer, rest) = conversation(&context).await?;
+    let (buffer, rest) = context.conversation().await?;
     let count = match rest.trim() {
         "" => LINES,
         rest => match rest.parse::<i64>() {
@@ -244,7 +179,7 @@ pub(super) async fn history(context: Context<'_>) -> Outcome {
 
 /// `history keep [#CHANNEL | NICK] [30d | forever | off]`.
 async fn keep(context: Context<'_>) -> Outcome {
-    let (buffer, rest) = conversation(&context).await?;
+    let (buffer, rest) = context.conversation().await?;
     let (bridge, name) = (context.bridge, &buffer.name);
     if rest.trim().is_empty() {
         let wanted = bridge.store.retention(buffer.id).await?;
@@ -298,7 +233,7 @@ fn fitting(lines: &[KeptLine]) -> Vec<(&KeptLine, RichText)> {
     shown
 }
 
-/// `forget #CHANNEL | NICK | NETWORK [confirm]`.
+/// `forget #CHANNEL | NICK | NETWORK | everything [confirm]`.
 pub(super) async fn forget(context: Context<'_>) -> Outcome {
     let (words, confirmed) = match context.rest.rsplit_once(char::is_whitespace) {
         Some((words, last)) if last.eq_ignore_ascii_case("confirm") => (words.trim_end(), true),
@@ -306,42 +241,55 @@ pub(super) async fn forget(context: Context<'_>) -> Outcome {
         _ => (context.rest, false),
     };
     let context = Context { rest: words, ..context };
-    let is_one_word = !words.is_empty() && !words.contains(char::is_whitespace);
-    let whole =
-        if is_one_word && named(&context, words).await?.is_empty() { network(&context, words) } else { None };
-    let store = &context.bridge.store;
-    let user = context.call.user.id;
-    let (buffers, name) = match whole {
-        Some((session, name)) => {
-            let own = store.own_buffers(user).await?.into_iter().filter(|buffer| buffer.session == session);
-            (own.map(|buffer| buffer.id).collect::<Vec<_>>(), name)
-        }
-        None => {
-            let (buffer, rest) = conversation(&context).await?;
-            if !rest.trim().is_empty() {
-                return usage(&context, "forget");
-            }
-            (vec![buffer.id], buffer.name)
-        }
-    };
+    let (buffers, name) = forgettable(&context).await?;
     if !confirmed {
         let command =
             if words.is_empty() { "forget confirm".to_owned() } else { format!("forget {words} confirm") };
-        return Ok(RichText::plain(format!(
-            "This deletes all that is kept of {name}, for good. To do it, type "
-        ))
-        .code(command)
-        .text("."));
+        let text = RichText::plain(format!("This deletes all that is kept of {name}, for good."));
+        return Ok(context.ask(text, format!("forgetting {name}"), command));
     }
-    let mut gone = 0;
-    for buffer in buffers {
-        gone += store.forget_history(user, buffer, context.bridge.unix_ms()).await?;
+    let (mut gone, mut conversations, all) = (0, 0, buffers.len());
+    for (done, buffer) in buffers.into_iter().enumerate() {
+        context
+            .progress(&RichText::plain(format!("Forgetting {name}: {done} of {all} conversations.")))
+            .await;
+        let lines = context
+            .bridge
+            .store
+            .forget_history(context.call.user.id, buffer, context.bridge.unix_ms())
+            .await?;
+        gone += lines;
+        conversations += usize::from(lines > 0);
     }
     context.bridge.scrub_history();
+    let of_several = match (all, conversations) {
+        (..=1, _) => String::new(),
+        (_, 1) => ", in 1 conversation".to_owned(),
+        (_, more) => format!(", in {more} conversations"),
+    };
     Ok(RichText::plain(format!(
-        "Forgotten: {} of {name}. What stands in the rooms is the homeserver's and stays there.",
+        "Forgotten: {} of {name}{of_several}. What stands in the rooms is the homeserver's and stays there.",
         lines(gone)
     )))
+}
+
+/// The conversations that are to be forgotten, and how they are called.
+async fn forgettable(context: &Context<'_>) -> Result<(Vec<i64>, String), Refusal> {
+    let words = context.rest;
+    let is_one_word = !words.is_empty() && !words.contains(char::is_whitespace);
+    if is_one_word && context.buffers_named(words).await?.is_empty() {
+        let everything = words == "*" || words.eq_ignore_ascii_case("everything");
+        let network = context.network_named(words);
+        if everything || network.is_some() {
+            let (session, name) =
+                network.map_or((None, "everything".to_owned()), |(id, name)| (Some(id), name));
+            let mut own = context.bridge.store.own_buffers(context.call.user.id).await?;
+            own.retain(|buffer| session.is_none_or(|session| buffer.session == session));
+            return Ok((own.into_iter().map(|buffer| buffer.id).collect(), name));
+        }
+    }
+    let (buffer, rest) = context.conversation().await?;
+    if rest.trim().is_empty() { Ok((vec![buffer.id], buffer.name)) } else { Err(usage_of(context)) }
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 //! Networks: which there are, open, status, connect, disconnect.
 
-use super::{Context, usage};
+use super::{Context, first_steps, usage};
 use crate::bridge::{InQueue, Leaving, Outcome, Refusal, Request, SessionState, Status};
-use crate::format::RichText;
+use crate::format::{RichText, Table};
 
 /// `networks`.
 pub(super) async fn networks(context: Context<'_>) -> Outcome {
     let mine = context.bridge.sessions(Some(&context.call.user.user_id));
-    let mut text = RichText::plain("You can open:");
+    let mut table = Table::new(["type", "network", ""]);
     for network in context.bridge.config.networks.values() {
         let is_open = mine.iter().any(|session| session.row.network == network.slug.as_str());
-        let note = if is_open { " (open)" } else { "" };
-        text = text.line().code(network.slug.as_str()).text(format!(" – {}{note}", network.name));
+        let command = RichText::new().code(format!("open {}", network.slug));
+        let note = RichText::plain(if is_open { "open" } else { "" });
+        table = table.row([command, RichText::plain(&network.name), note]);
     }
-    Ok(text)
+    Ok(RichText::plain("You can open:").table(table))
 }
 
 /// `open NETWORK`.
@@ -39,10 +40,10 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
     }
     let (session, new) = bridge.open_session(&context.call.user, network.slug.as_str()).await?;
     if new {
-        return Ok(RichText::plain(format!(
-            "Connecting to {}. You are invited to its room, which tells how it goes.",
-            network.name
-        )));
+        let text =
+            format!("Connecting to {}. You are invited to its room, which tells how it goes.", network.name);
+        let text = RichText::plain(text);
+        return Ok(if context.is_beginning().await? { first_steps::after_open(text) } else { text });
     }
     session.ask(Request::Invite).await?;
     match session.status().state {
@@ -58,71 +59,117 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
 pub(super) async fn status(context: Context<'_>) -> Outcome {
     let sessions = context.bridge.sessions(Some(&context.call.user.user_id));
     if sessions.is_empty() {
-        return Ok(RichText::plain("You are on no network yet. Type ")
-            .code("open libera")
-            .text(" to begin."));
+        return Ok(first_steps::on_no_network(context.bridge));
     }
     let now = context.bridge.unix_ms();
-    Ok(sessions.iter().fold(RichText::new(), |text, session| {
-        let name = context
-            .bridge
-            .config
-            .network(&session.row.network)
-            .map_or(session.row.network.as_str(), |n| &n.name);
+    let mut table = Table::new(["network", "is", "nick", "since", "lag", "channels", "waiting"]);
+    let mut notes = RichText::new();
+    for session in &sessions {
+        let name = context.bridge.network_name(&session.row.network);
         let place = context.bridge.place(&session.row.network, session.row.id);
-        text.line().bold(name).text(": ").then(describe(&session.status(), place, now))
-    }))
+        let status = session.status();
+        let cells = cells(&status, now).map(RichText::plain);
+        table = table.row(std::iter::once(RichText::new().bold(&name)).chain(cells));
+        for note in notes_on(&status, place, now) {
+            notes = notes.line().bold(&name).text(": ").then(note).text(".");
+        }
+    }
+    Ok(RichText::new().table(table).then(notes))
 }
 
-fn describe(status: &Status, place: Option<InQueue>, now: i64) -> RichText {
-    let Status { state, nick, since, lag, channels, closed, waiting, leaving, slower_since, reason } = status;
-    let mut text = match state {
-        SessionState::Idle => RichText::plain("not connected; type ").code("connect").text(" to change that"),
-        SessionState::Connecting => RichText::plain(match place {
-            Some(InQueue { closed: true, .. }) => {
-                "waiting to connect: the network refuses this bridge for now, and I look again from time to time"
-                    .to_owned()
-            }
-            Some(InQueue { before: 0, .. }) => "waiting to connect: you are next".to_owned(),
-            Some(InQueue { before: 1, .. }) => {
-                "waiting to connect: one of this bridge's users goes before you".to_owned()
-            }
-            Some(InQueue { before, .. }) => format!("waiting to connect: {before} of this bridge's users go before you"),
-            None => "connecting".to_owned(),
-        }),
-        SessionState::Connected => {
-            let minutes = since.map_or(0, |since| (now - since).max(0) / 60_000);
-            let time = match minutes {
-                0 => "just now".to_owned(),
-                1..120 => format!("for {minutes} minutes"),
-                _ => format!("for {} hours", minutes / 60),
-            };
-            RichText::plain(format!("connected {time} as {nick}, in {channels} channels"))
-        }
-        SessionState::Waiting => RichText::plain("not connected; I keep trying"),
-        SessionState::Stuck => RichText::plain("not connected, and needs you"),
+/// How a session stands, without its network's name.
+fn cells(status: &Status, now: i64) -> [String; 6] {
+    let Status { state, nick, since, lag, channels, closed, waiting, leaving, .. } = status;
+    let is = match state {
+        SessionState::Idle | SessionState::Waiting => "not connected",
+        SessionState::Connecting => "connecting",
+        SessionState::Connected => "connected",
+        SessionState::Stuck => "needs you",
     };
-    if let Some(lag) = lag {
-        text = text.text(format!(", lag {} ms", lag.as_millis()));
+    let is_connected = *state == SessionState::Connected;
+    let since = since.filter(|_| is_connected).map_or_else(String::new, |since| {
+        match (now - since).max(0) / 60_000 {
+            0 => "just now".to_owned(),
+            minutes @ 1..120 => format!("{minutes} minutes"),
+            minutes @ 120..2_880 => format!("{} hours", minutes / 60),
+            minutes => format!("{} days", minutes / 1_440),
+        }
+    });
+    let channels = match (is_connected, closed) {
+        (false, _) => String::new(),
+        (true, 0) => channels.to_string(),
+        (true, closed) => format!("{channels}, kept out of {closed}"),
+    };
+    let lines = leaving.as_ref().map_or(0, |leaving| leaving.backlog.lines);
+    let waiting = match (lines, waiting) {
+        (0, 0) => String::new(),
+        (0, 1) => "1 message".to_owned(),
+        (0, messages) => format!("{messages} messages"),
+        (lines, 0) => counted(lines),
+        (lines, messages) => format!("{}, {messages} messages", counted(lines)),
+    };
+    let lag = lag.map_or_else(String::new, |lag| format!("{} ms", lag.as_millis()));
+    [is.to_owned(), nick.clone(), since, lag, channels, waiting]
+}
+
+fn counted(lines: usize) -> String {
+    if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") }
+}
+
+/// Why it stands so, and what to do.
+fn notes_on(status: &Status, place: Option<InQueue>, now: i64) -> Vec<RichText> {
+    let Status { state, closed, waiting, leaving, slower_since, reason, .. } = status;
+    let mut notes = Vec::new();
+    let because = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    match state {
+        SessionState::Idle => {
+            let text = format!("not connected{because}; to change that, type ");
+            notes.push(RichText::plain(text).code("connect"));
+        }
+        SessionState::Connecting if place.is_none() && reason.is_none() => {}
+        SessionState::Connecting => {
+            let how = place.map_or_else(|| "connecting".to_owned(), turn);
+            notes.push(RichText::plain(format!("{how}{because}")));
+        }
+        SessionState::Connected => {}
+        SessionState::Waiting => {
+            notes.push(RichText::plain(format!("not connected; I keep trying{because}")));
+        }
+        SessionState::Stuck => notes.push(RichText::plain(format!("not connected, and needs you{because}"))),
     }
     if *closed > 0 {
-        text = text.text(format!(", kept out of {closed} (type ")).code("channels").text(" to see why)");
+        let channels = if *closed == 1 { "1 channel".to_owned() } else { format!("{closed} channels") };
+        let text = format!("kept out of {channels}; to see why, type ");
+        notes.push(RichText::plain(text).code("channels"));
     }
     if let Some(leaving) = leaving {
-        text = text.text(format!(", {}", describe_leaving(leaving, now)));
+        notes.push(RichText::plain(describe_leaving(leaving, now)));
     }
     if *waiting > 0 {
-        text = text.text(format!(", {waiting} of your messages wait"));
+        notes.push(RichText::plain(format!("{waiting} of your messages wait until they can be sent")));
     }
     if let Some(since) = slower_since {
-        let day =
-            jiff::Timestamp::from_millisecond(*since).unwrap_or_default().strftime("%Y-%m-%d").to_string();
-        text = text.text(format!(", sends slower since Excess Flood on {day}"));
+        let day = jiff::Timestamp::from_millisecond(*since).unwrap_or_default().strftime("%Y-%m-%d");
+        notes.push(RichText::plain(format!("sends slower since Excess Flood on {day}")));
     }
-    if let Some(reason) = reason {
-        text = text.text(format!(" ({reason})"));
+    notes
+}
+
+/// Whose turn it is to connect.
+fn turn(place: InQueue) -> String {
+    match place {
+        InQueue { closed: true, .. } => {
+            "waiting to connect: the network refuses this bridge for now, and I look again from time to time"
+                .to_owned()
+        }
+        InQueue { before: 0, .. } => "waiting to connect: you are next".to_owned(),
+        InQueue { before: 1, .. } => {
+            "waiting to connect: one of this bridge's users goes before you".to_owned()
+        }
+        InQueue { before, .. } => {
+            format!("waiting to connect: {before} of this bridge's users go before you")
+        }
     }
-    text
 }
 
 /// Rooms of lines that wait, which are named.
@@ -130,8 +177,7 @@ const NAMED: usize = 3;
 
 /// `7 lines wait (#rust 5, bob 2), the last goes in 12 s`.
 fn describe_leaving(Leaving { backlog, last_at }: &Leaving, now: i64) -> String {
-    let lines =
-        if backlog.lines == 1 { "1 line waits".to_owned() } else { format!("{} lines wait", backlog.lines) };
+    let lines = format!("{} {}", counted(backlog.lines), if backlog.lines == 1 { "waits" } else { "wait" });
     let mut targets: Vec<&(String, usize)> = backlog.targets.iter().collect();
     targets.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let mut named: Vec<String> =

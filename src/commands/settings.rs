@@ -145,12 +145,12 @@ async fn show(context: &Context<'_>, place: &Where, setting: &'static Setting) -
 
 async fn show_all(context: &Context<'_>, place: &Where) -> Outcome {
     let manners = manners_of(context, place).await?;
-    let mut text = RichText::new().bold(format!("Settings for {}", place.name));
-    for setting in Setting::choices().filter(|setting| setting.scopes.contains(&place.scope)) {
-        text = text.line().then(line_of(&manners, place, setting));
-    }
+    let settings = Setting::choices().filter(|setting| setting.scopes.contains(&place.scope));
+    let lines: Vec<RichText> = settings.map(|setting| line_of(&manners, place, setting)).collect();
+    let text = RichText::new().bold(format!("Settings for {}", place.name));
     let example = "set NAME VALUE";
     Ok(text
+        .list(format!("{} settings", lines.len()), lines)
         .line()
         .text("To change one, type ")
         .code(example)
@@ -189,7 +189,9 @@ pub(super) fn reference() -> String {
                 .map(|(word, meaning)| format!("`{word}`: {meaning}"))
                 .collect::<Vec<_>>()
                 .join("; "),
-            Kind::Own | Kind::Number { .. } => format!("{} ({})", setting.default(), setting.takes()),
+            Kind::Own | Kind::Number { .. } | Kind::Word { .. } => {
+                format!("{} ({})", setting.default(), setting.takes())
+            }
         };
         text.push_str(&format!("| `{}` | {} | {values} |\n", setting.key, setting.meaning));
     }

@@ -2,10 +2,49 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Context, account, conversation, help, history, networks, settings};
-use crate::bridge::Outcome;
+use super::{Context, account, conversation, help, history, networks, questions, settings};
+use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
 use crate::format::may_hold_password;
+use crate::store::BufferKind;
+
+/// A kind of room in which commands are typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spot {
+    /// The chat with the bot.
+    Control,
+    /// A network's room.
+    Network,
+    /// A channel's.
+    Channel,
+    /// That of a conversation of two.
+    Query,
+}
+
+/// Where commands may be typed that say nothing about it.
+const ANYWHERE: &[Spot] = &[Spot::Control, Spot::Network, Spot::Channel, Spot::Query];
+
+impl Spot {
+    /// Of which kind a room is.
+    pub(super) fn of(place: Place) -> Self {
+        match place {
+            Place::Control => Self::Control,
+            Place::Network(_) => Self::Network,
+            Place::Buffer { kind: BufferKind::Channel, .. } => Self::Channel,
+            Place::Buffer { kind: BufferKind::Query, .. } => Self::Query,
+        }
+    }
+
+    /// The kind of room in words.
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::Control => "the chat with me",
+            Self::Network => "a network's room",
+            Self::Channel => "a channel's room",
+            Self::Query => "the room of a conversation",
+        }
+    }
+}
 
 /// A command.
 pub(super) struct Command {
@@ -21,6 +60,10 @@ pub(super) struct Command {
     pub(super) summary: &'static str,
     /// What may be said about it besides.
     pub(super) details: &'static str,
+    /// How it may be typed, word by word. One that begins with the prefix is typed in a channel's room.
+    pub(super) examples: &'static [&'static str],
+    /// Where it may be typed.
+    pub(super) at: &'static [Spot],
     /// Who may use it.
     pub(super) permission: Permission,
     /// Whether it may hold a password; then its message is removed.
@@ -29,9 +72,26 @@ pub(super) struct Command {
     pub(super) run: for<'a> fn(Context<'a>) -> BoxFuture<'a, Outcome>,
 }
 
+/// What a command says about where it may be typed, if it does.
+const fn first(said: &[&'static [Spot]]) -> &'static [Spot] {
+    match said {
+        [at, ..] => at,
+        [] => ANYWHERE,
+    }
+}
+
+/// Who may use a command that says so; without a word, every user may.
+const fn least(said: &[Permission]) -> Permission {
+    match said {
+        [permission, ..] => *permission,
+        [] => Permission::User,
+    }
+}
+
 macro_rules! commands {
     ($($name:literal $(/ $alias:literal)* in $section:literal: $usage:literal, $summary:literal, $details:literal
-        $(, secret $secret:literal)? => $run:path;)*) => {
+        $(, eg [$($example:literal),+])? $(, at [$($spot:ident),+])? $(, secret $secret:literal)?
+        $(, for $permission:ident)? => $run:path;)*) => {
         /// All commands, in the order in which help shows them.
         pub(super) const COMMANDS: &[Command] = &[$(Command {
             name: $name,
@@ -40,7 +100,9 @@ macro_rules! commands {
             usage: $usage,
             summary: $summary,
             details: $details,
-            permission: Permission::User,
+            examples: &[$($($example),+)?],
+            at: first(&[$(&[$(Spot::$spot),+])?]),
+            permission: least(&[$(Permission::$permission)?]),
             secret: false $(|| $secret)?,
             run: |context| Box::pin($run(context)),
         }),*];
@@ -49,86 +111,137 @@ macro_rules! commands {
 
 commands! {
     "help" / "?" in "Help": "help [COMMAND]", "shows the commands, or one of them in full",
-        "" => help::help;
+        "",
+        eg ["help", "help join"]
+        => help::help;
+    "yes" / "y" / "confirm" in "Help": "yes", "does what I have just asked about",
+        "",
+        eg ["yes"]
+        => questions::yes;
+    "cancel" / "no" in "Help": "cancel", "drops what I have asked about in this room",
+        "Also what I ask about messages that did not go.",
+        eg ["cancel"]
+        => questions::cancel;
+    "version" in "Help": "version", "tells which Towline this is",
+        "",
+        eg ["version"]
+        => help::version;
     "networks" / "list-networks" in "Networks": "networks", "shows the networks that you can open",
-        "" => networks::networks;
+        "",
+        eg ["networks"], at [Control, Network]
+        => networks::networks;
     "open" in "Networks": "open NETWORK", "connects you to a network and makes a room for it",
-        "The connection stays open when you close Element, and comes back after a restart. For example: open libera"
+        "The connection stays open when you close Element, and comes back after a restart.",
+        eg ["open libera"], at [Control, Network]
         => networks::open;
     "status" in "Networks": "status", "shows where you are connected, and how it goes",
-        "" => networks::status;
+        "",
+        eg ["status"]
+        => networks::status;
     "connect" / "reconnect" in "Networks": "connect [NETWORK]", "connects again after disconnect, or now rather than later",
-        "" => networks::connect;
+        "",
+        eg ["connect", "reconnect libera"]
+        => networks::connect;
     "disconnect" / "quit" in "Networks": "disconnect [NETWORK] [REASON]", "leaves a network until you type connect",
-        "Its rooms stay as they are." => networks::disconnect;
+        "Its rooms stay as they are.",
+        eg ["disconnect libera", "disconnect See you tomorrow"]
+        => networks::disconnect;
     "join" / "j" in "Channels and people": "join [NETWORK] #CHANNEL [KEY]", "enters a channel and makes a room for it",
-        "The # may be left out. You stay in the channel over restarts, until you type part or leave its room."
+        "The # may be left out. You stay in the channel over restarts, until you type part or leave its room.",
+        eg ["join #tea", "join #secret its-key"]
         => conversation::join;
-    "part" / "leave" in "Channels and people": "part [NETWORK] #CHANNEL [REASON]", "leaves a channel",
-        "" => conversation::part;
+    "part" / "leave" in "Channels and people": "part [NETWORK] [#CHANNEL] [REASON]", "leaves a channel",
+        "",
+        eg ["part #tea", "!irc part See you tomorrow"]
+        => conversation::part;
     "channels" in "Channels and people": "channels [NETWORK]", "shows your channels, and why you are not in some of them",
-        "With each that you are kept out of stands what the server says, and when I try again." => conversation::channels;
+        "With each that you are kept out of stands what the server says, and when I try again.",
+        eg ["channels"]
+        => conversation::channels;
     "charset" / "encoding" in "Channels and people": "charset [NETWORK] [#CHANNEL | NICK] [CHARSET [read] | off]",
         "sets the charset that is spoken in a place besides UTF-8, or shows it",
         "Where people write no UTF-8, as on some older networks: in the channel's room, or in the network's with its name; \
          without a name it is for the whole network, and for its nicks and channel names. You write in it, too, and what \
-         it lacks becomes ?; with read behind it, you go on writing UTF-8. UTF-8 is always understood. For example: \
-         charset #moscow koi8-r"
+         it lacks becomes ?; with read behind it, you go on writing UTF-8. UTF-8 is always understood.",
+        eg ["charset #tea koi8-r", "!irc charset off"]
         => conversation::charset;
     "query" in "Channels and people": "query [NETWORK] NICK [TEXT]", "makes a room for a conversation with somebody",
-        "", secret true => conversation::query;
+        "",
+        eg ["query bob", "query bob hello there"], secret true => conversation::query;
     "msg" in "Channels and people": "msg [NETWORK] NICK TEXT", "says something to somebody without making a room",
         "For services, too: msg NickServ help. The answer comes in the network's room. A password in it is removed \
-         from the room.", secret true => conversation::message;
+         from the room.",
+        eg ["msg bob hello there", "msg NickServ help"], secret true => conversation::message;
     "whois" / "w" in "Channels and people": "whois [NETWORK] [NICK]", "tells who somebody is",
-        "In the room of a conversation the nick may be left out." => conversation::whois;
+        "In the room of a conversation the nick may be left out.",
+        eg ["whois bob"]
+        => conversation::whois;
     "stop" in "Channels and people": "stop [NETWORK] [#CHANNEL | NICK]", "drops what you said there and has not left yet",
         "IRC takes lines slowly: of a long paste, what still waits can be stopped. In a conversation's own room its name \
-         may be left out." => conversation::stop;
+         may be left out.",
+        eg ["stop #tea", "!irc stop"]
+        => conversation::stop;
     "search" / "find" in "History": "search [in WHERE] [from NICK] [since WHEN] WORDS",
         "finds lines that hold all the words, newest first",
         "Where: a channel, a nick or a network of yours, or * for everything; without it, where you type. When: 3d, 12h, \
          2w, or a day as 2026-11-01. Case and accents don't matter. The last word may end in *: then it is enough \
-         that a word begins so. To search for in, from or since, write -- before the words."
+         that a word begins so. To search for in, from or since, write -- before the words.",
+        eg ["search kettle", "search in #tea from bob since 3d kettle"]
         => history::search;
     "history" / "backlog" in "History": "history [NETWORK] [#CHANNEL | NICK] [LINES]", "shows the last lines",
         "20 of them, or as many as you say, up to 200. In a conversation's own room its name may be left out. How long \
          lines are kept is shown and set with history keep #channel, and behind it 30d, forever or off; off deletes \
-         those that there are."
+         those that there are.",
+        eg ["history #tea 50", "!irc history", "history keep #tea 30d"]
         => history::history;
-    "forget" in "History": "forget #CHANNEL | NICK | NETWORK", "deletes what is kept of a conversation, or of a network",
-        "It asks first. What stands in the rooms is the homeserver's and stays there." => history::forget;
+    "forget" in "History": "forget #CHANNEL | NICK | NETWORK | everything",
+        "deletes what is kept of a conversation, of a network, or of all",
+        "It asks first, and tells what was deleted. What stands in the rooms is the homeserver's and stays there.",
+        eg ["forget #tea", "forget everything"]
+        => history::forget;
     "nick" in "You": "nick [NETWORK] [NICK]", "takes another nick on a network, or shows yours",
-        "" => account::nick;
+        "",
+        eg ["nick", "nick alice_"]
+        => account::nick;
     "nicks" in "You": "nicks [NETWORK] [NICK... | off]", "sets the nicks to take while yours is in use, or shows them",
-        "The first that is free is taken. I go back to your own nick when it is free again." => account::nicks;
+        "The first that is free is taken. I go back to your own nick when it is free again.",
+        eg ["nicks alice_ alice2"]
+        => account::nicks;
     "sasl" in "You": "sasl [NETWORK] [ACCOUNT [PASSWORD] | off]", "logs you in with the network's services",
         "Your message is removed from the room, and the password is stored encrypted. It is used from the next \
-         connection on. With a certificate (certfp) the password may be left out.", secret true => account::sasl;
+         connection on. With a certificate (certfp) the password may be left out.",
+        eg ["sasl alice correct-horse", "sasl off"], secret true => account::sasl;
     "login" in "You": "login [NETWORK] [required | optional | sasl | nickserv [NickServ@HOST]]",
         "shows how you log in, or changes it",
         "With required, as it is unless you say otherwise, there is no connection without a login, so that nobody sees \
          your host. With nickserv the password goes to NickServ after connecting; without its full address only where \
-         the server shows it as a service of the network. That is also what happens where a network has no SASL."
+         the server shows it as a service of the network. That is also what happens where a network has no SASL.",
+        eg ["login", "login optional"]
         => account::login;
     "certfp" / "cert" in "You": "certfp [NETWORK] [generate | set PEM | show | remove]",
         "makes or shows the certificate by which services know you",
         "It is stored encrypted and shown to this network only. With set, paste the certificate and its key behind the \
-         word; your message is removed from the room.", secret true => account::certfp;
+         word; your message is removed from the room.",
+        eg ["certfp generate", "certfp show"], secret true => account::certfp;
     "capabilities" / "caps" in "You": "capabilities [NETWORK] [+NAME | -NAME … | reset]",
         "shows what your connection can do beyond plain IRC, and changes what is asked for",
         "+ asks a network for something that is not asked for by itself, - does without something that is. It holds at \
-         once and from then on, until reset. For example: capabilities -echo-message +draft/something"
+         once and from then on, until reset.",
+        eg ["capabilities", "capabilities -echo-message +draft/something"]
         => account::capabilities;
     "set" / "settings" in "You": "set [NETWORK] [#CHANNEL | NICK] [NAME [VALUE]]",
         "shows your settings, or changes one",
         "In the control room a setting is for all your networks, unless you name one; in a network's room it is for that \
-         network, in a conversation's for that conversation. The narrowest decides. For example: set presence hide"
+         network, in a conversation's for that conversation. The narrowest decides.",
+        eg ["set", "set presence hide", "!irc set presence"]
         => settings::set;
     "unset" in "You": "unset [NETWORK] [#CHANNEL | NICK] NAME", "takes a setting back there",
-        "What holds for the network, or for you, holds again." => settings::unset;
+        "What holds for the network, or for you, holds again.",
+        eg ["unset presence"]
+        => settings::unset;
     "raw" / "quote" in "You": "raw [NETWORK] LINE", "sends a line to the server as it stands",
-        "", secret true => conversation::raw;
+        "",
+        eg ["raw WHOIS bob", "raw TIME"], secret true => conversation::raw;
 }
 
 /// The command of this name.
@@ -159,6 +272,22 @@ mod tests {
         assert_eq!(names.len(), all);
         assert!(COMMANDS.iter().all(|command| command.usage.starts_with(command.name)));
         assert!(COMMANDS.iter().all(|command| command.permission > Permission::None));
+    }
+
+    #[test]
+    fn every_command_has_examples_of_its_own_and_may_be_typed_somewhere() {
+        for command in COMMANDS {
+            assert!(!command.examples.is_empty() && !command.at.is_empty(), "{}", command.name);
+            for example in command.examples {
+                let (spot, typed) = match example.strip_prefix("!irc ") {
+                    Some(typed) => (Spot::Channel, typed),
+                    None => (Spot::Network, *example),
+                };
+                let name = typed.split(' ').next().unwrap();
+                assert_eq!(find(name).map(|found| found.name), Some(command.name), "{example}");
+                assert!(command.at.contains(&spot) || command.at.contains(&Spot::Control), "{example}");
+            }
+        }
     }
 
     #[rstest]

@@ -4,7 +4,7 @@
 //! ([`RichText::link_words`]). Nothing in code is a link, as in Element, and nothing within a link is a nick.
 
 use super::links::addresses;
-use super::rich_text::{Link, RichText, Span};
+use super::rich_text::{Link, RichText, Span, Special};
 
 /// More words of one message are not looked at: no nick stands in so long a text by design.
 const MOST_WORDS: usize = 5_000;
@@ -63,7 +63,7 @@ impl RichText {
         let mut before = None;
         for span in self.spans {
             let last = span.text.chars().next_back();
-            if span.link.is_some() || span.style.monospace {
+            if span.special.is_some() || span.style.monospace {
                 linked.spans.push(span);
             } else {
                 let found = addresses(&span.text, before);
@@ -80,7 +80,7 @@ impl RichText {
         for (range, link) in parts {
             self.push(&span.text[from..range.start], span.style);
             let text = span.text[range.clone()].to_owned();
-            self.spans.push(Span { text, style: span.style, link: Some(link) });
+            self.spans.push(Span { text, style: span.style, special: Some(Special::Link(link)) });
             from = range.end;
         }
         if from == 0 {
@@ -92,7 +92,7 @@ impl RichText {
 
     /// The words that may be nicks: neither in code nor in a link, and no part of an address, a path or a number.
     pub fn words(&self) -> impl Iterator<Item = Word<'_>> {
-        let is_text = |(_, span): &(usize, &Span)| span.link.is_none() && !span.style.monospace;
+        let is_text = |(_, span): &(usize, &Span)| span.special.is_none() && !span.style.monospace;
         let spans = self.spans.iter().enumerate().filter(is_text);
         spans.flat_map(|(number, span)| self.words_of(number, &span.text)).take(MOST_WORDS)
     }

@@ -1,9 +1,17 @@
-//! Styled text: a list of spans. Both the plain body and the HTML of a Matrix message are written from it (`html`), so
-//! that they can't say different things.
+//! Styled text: a list of spans, and blocks between them. Both the plain body and the HTML of a Matrix message are
+//! written from it (`html`), so that they can't say different things.
 
+mod blocks;
 mod html;
 
+use std::borrow::Cow;
+
+use blocks::Block;
+pub use blocks::Table;
 pub use html::escape_html;
+
+/// Lines that are not folded away.
+const UNFOLDED: usize = 12;
 
 /// A colour, red, green and blue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,19 +56,43 @@ impl Link {
     }
 }
 
+/// What a span is besides text that looks somehow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Special {
+    /// It leads somewhere.
+    Link(Link),
+    /// It stands on lines of its own, and has no text.
+    Block(Box<Block>),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) text: String,
     pub(super) style: Style,
-    pub(super) link: Option<Link>,
+    pub(super) special: Option<Special>,
 }
 
 impl Span {
     /// The text where there is no style.
-    fn plain(&self) -> &str {
-        match &self.link {
-            Some(Link::Named(address)) => address,
-            _ => &self.text,
+    fn plain(&self) -> Cow<'_, str> {
+        match &self.special {
+            Some(Special::Link(Link::Named(address))) => address.into(),
+            Some(Special::Block(block)) => block.to_plain().into(),
+            _ => self.text.as_str().into(),
+        }
+    }
+
+    fn link(&self) -> Option<&Link> {
+        match &self.special {
+            Some(Special::Link(link)) => Some(link),
+            _ => None,
+        }
+    }
+
+    fn block(&self) -> Option<&Block> {
+        match &self.special {
+            Some(Special::Block(block)) => Some(block),
+            _ => None,
         }
     }
 }
@@ -110,8 +142,35 @@ impl RichText {
     /// Adds a link. Where there is no style, the address itself stands in the place of the text.
     #[must_use]
     pub fn link(mut self, text: impl Into<String>, address: impl Into<String>) -> Self {
-        let (text, link) = (text.into(), Some(Link::Named(address.into())));
-        self.spans.push(Span { text, style: Style::default(), link });
+        let (text, special) = (text.into(), Some(Special::Link(Link::Named(address.into()))));
+        self.spans.push(Span { text, style: Style::default(), special });
+        self
+    }
+
+    /// Adds a table, on lines of its own.
+    #[must_use]
+    pub fn table(self, table: Table) -> Self {
+        self.block_of(Block::Table(table))
+    }
+
+    /// Adds what is folded away under its summary until the reader asks for it. Where there is no style, it stands under
+    /// that.
+    #[must_use]
+    pub fn details(self, summary: impl AsRef<str>, inside: Self) -> Self {
+        self.block_of(Block::Details { summary: summary.as_ref().to_owned(), inside })
+    }
+
+    /// Adds lines; many are folded away under a summary.
+    #[must_use]
+    pub fn list(self, summary: impl AsRef<str>, lines: Vec<Self>) -> Self {
+        let is_long = lines.len() > UNFOLDED;
+        let all = lines.into_iter().fold(Self::new(), |text, line| text.line().then(line));
+        if is_long { self.details(summary, all) } else { self.line().then(all) }
+    }
+
+    fn block_of(mut self, block: Block) -> Self {
+        let special = Some(Special::Block(Box::new(block)));
+        self.spans.push(Span { text: String::new(), style: Style::default(), special });
         self
     }
 
@@ -119,7 +178,7 @@ impl RichText {
     #[must_use]
     pub fn then(mut self, other: Self) -> Self {
         for span in other.spans {
-            match span.link {
+            match span.special {
                 Some(_) => self.spans.push(span),
                 None => self.push(&span.text, span.style),
             }
@@ -129,10 +188,16 @@ impl RichText {
 
     /// Puts other text in the place of what stands in a fixed-width font.
     #[must_use]
-    pub fn map_code(mut self, replaced: impl Fn(&str) -> Option<String>) -> Self {
-        for span in self.spans.iter_mut().filter(|span| span.style.monospace && span.link.is_none()) {
-            if let Some(text) = replaced(&span.text) {
-                span.text = text;
+    pub fn map_code(mut self, replaced: &dyn Fn(&str) -> Option<String>) -> Self {
+        for span in &mut self.spans {
+            match &mut span.special {
+                Some(Special::Block(block)) => block.map_code(replaced),
+                None if span.style.monospace => {
+                    if let Some(text) = replaced(&span.text) {
+                        span.text = text;
+                    }
+                }
+                _ => {}
             }
         }
         self
@@ -152,8 +217,8 @@ impl RichText {
             return;
         }
         match self.spans.last_mut() {
-            Some(last) if last.style == style && last.link.is_none() => last.text.push_str(text),
-            _ => self.spans.push(Span { text: text.to_owned(), style, link: None }),
+            Some(last) if last.style == style && last.special.is_none() => last.text.push_str(text),
+            _ => self.spans.push(Span { text: text.to_owned(), style, special: None }),
         }
     }
 
@@ -164,7 +229,44 @@ impl RichText {
 
     /// The text without its style.
     pub fn to_plain(&self) -> String {
-        self.spans.iter().map(Span::plain).collect()
+        let mut plain = String::new();
+        let mut behind_block = false;
+        for span in &self.spans {
+            let text = span.plain();
+            let is_block = span.block().is_some();
+            if (is_block || behind_block && !text.starts_with('\n'))
+                && !matches!(plain.chars().next_back(), None | Some('\n'))
+            {
+                plain.push('\n');
+            }
+            plain.push_str(&text);
+            behind_block = is_block;
+        }
+        plain
+    }
+
+    /// As much of the text as fits, by what `fits` says of it, and then this sentence. A text that fits stays as it is.
+    /// It ends behind a line, or behind a row of a table.
+    #[must_use]
+    pub fn fitting(self, more: &str, fits: impl Fn(&Self) -> bool) -> Self {
+        if fits(&self) {
+            return self;
+        }
+        let cut = |lines: usize| {
+            let mut left = lines;
+            blocks::first_lines(&self, &mut left).line().text(more)
+        };
+        // So many fit, so many don't.
+        let (mut fitting, mut too_many) = (0, blocks::count_lines(&self));
+        while too_many - fitting > 1 {
+            let middle = usize::midpoint(fitting, too_many);
+            if fits(&cut(middle)) {
+                fitting = middle;
+            } else {
+                too_many = middle;
+            }
+        }
+        cut(fitting)
     }
 }
 

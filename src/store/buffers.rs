@@ -9,7 +9,7 @@ use super::{Link, RoomKind, Store, StoreError};
 use crate::names::CaseMapping;
 
 /// Channel or query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BufferKind {
     /// A channel.
     Channel,

@@ -142,6 +142,23 @@ impl Store {
         Ok(rows.into_iter().map(read).collect())
     }
 
+    /// The questions of a buffer that wait for an answer.
+    pub async fn open_prompts(&self, buffer: i64) -> Result<Vec<Prompt>, StoreError> {
+        const SQL: &str =
+            "SELECT id, event_id, button FROM prompt WHERE buffer = $1 AND state = 'open' ORDER BY id";
+        let rows: Vec<(i64, String, String)> =
+            on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).fetch_all(p).await)?;
+        let read = |(id, event_id, button)| Prompt {
+            id,
+            event_id,
+            button,
+            payload: None,
+            state: PromptState::Open,
+            is_under: false,
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
     /// The hourglasses of a session, and whether something of the message is still open.
     pub async fn hourglasses(&self, session: i64) -> Result<Vec<(Hourglass, bool)>, StoreError> {
         const SQL: &str = "SELECT hourglass.event_id, hourglass.buffer, hourglass.txn_id,

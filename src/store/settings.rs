@@ -60,6 +60,13 @@ pub enum Kind {
         /// What holds where nothing else is said.
         default: u32,
     },
+    /// A word.
+    Word {
+        /// Its characters, at most.
+        most: usize,
+        /// What holds where nothing else is said.
+        default: &'static str,
+    },
 }
 
 /// One setting.
@@ -105,6 +112,7 @@ impl Setting {
             Kind::Own => String::new(),
             Kind::Choice(words) => words.first().map_or("", |(word, _)| word).to_owned(),
             Kind::Number { default, .. } => default.to_string(),
+            Kind::Word { default, .. } => default.to_owned(),
         }
     }
 
@@ -117,6 +125,7 @@ impl Setting {
                 words.join(" or ")
             }
             Kind::Number { least, most, .. } => format!("a whole number from {least} to {most}"),
+            Kind::Word { most, .. } => format!("a word of at most {most} characters"),
         }
     }
 
@@ -135,6 +144,11 @@ impl Setting {
             Kind::Number { least, most, .. } => {
                 let number = value.parse().ok().filter(|number| (least..=most).contains(number));
                 number.map(|number: u32| number.to_string())
+            }
+            Kind::Word { most, .. } => {
+                let is_word =
+                    !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control());
+                (is_word && value.chars().count() <= most).then(|| value.to_owned())
             }
         };
         read.ok_or_else(|| Unfit { key: self.key, takes: self.takes(), value: value.to_owned() })
@@ -213,6 +227,11 @@ settings! {
         key: "name-charset", meaning: "the charset in which the server has last written the name",
         scopes: &[Scope::Buffer], setter: Setter::Owner, secret: false,
     };
+    /// Which command is being carried out.
+    ERRAND = {
+        key: "errand", meaning: "the command that is being carried out",
+        scopes: &[Scope::User], setter: Setter::Owner, secret: false,
+    };
     /// What a session's network calls itself.
     NETWORK_NAME = {
         key: "network-name", meaning: "what the network has last called itself",
@@ -289,6 +308,13 @@ settings! {
         meaning: "how many lines a message of yours may become on IRC before it is shortened to a link, or you are asked",
         scopes: ANYWHERE,
         kind: Kind::Number { least: 1, most: 60, default: 5 },
+    };
+    /// What a command begins with in a conversation's room.
+    COMMAND_PREFIX = {
+        key: "command-prefix",
+        meaning: "what a command begins with in a conversation's room; !irc always does for commands that there are",
+        scopes: ANYWHERE,
+        kind: Kind::Word { most: 20, default: "!irc" },
     };
     /// Which nicks become pills.
     PILL_LENGTH = {
@@ -461,6 +487,8 @@ mod tests {
 
     const WORD: Setting =
         Setting { key: "word", kind: Kind::Choice(&[("one", ""), ("other", "")]), ..OF_ITS_OWN };
+    const OWN_WORD: Setting =
+        Setting { key: "own-word", kind: Kind::Word { most: 3, default: "x" }, ..OF_ITS_OWN };
     const NUMBER: Setting =
         Setting { key: "number", kind: Kind::Number { least: 1, most: 9, default: 5 }, ..OF_ITS_OWN };
 
@@ -471,6 +499,9 @@ mod tests {
     #[case::a_number(NUMBER, "09", Ok("9"))]
     #[case::too_large(NUMBER, "10", Err("number is a whole number from 1 to 9, not 10"))]
     #[case::no_number(NUMBER, "many", Err("number is a whole number from 1 to 9, not many"))]
+    #[case::a_word_of_ones_own(OWN_WORD, " .. ", Ok(".."))]
+    #[case::two_words(OWN_WORD, "a b", Err("own-word is a word of at most 3 characters, not a b"))]
+    #[case::a_word_too_long(OWN_WORD, "abcd", Err("own-word is a word of at most 3 characters, not abcd"))]
     #[case::of_another_command(NICK, "alice", Err("nick is set by a command of its own, not alice"))]
     fn a_value_is_one_that_the_setting_takes(
         #[case] setting: Setting,

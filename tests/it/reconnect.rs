@@ -88,7 +88,7 @@ async fn a_server_that_hangs_holds_up_nobody() {
     world.ircd.cut("alice");
     world.ircd.wait_connections(2).await;
     alice.send_text(&control, "status");
-    world.homeserver.wait_event(&control, says("FakeNet: connecting")).await;
+    world.homeserver.wait_event(&control, says("FakeNet | connecting")).await;
     let event = alice.send_text(&room, "anybody?");
     world.homeserver.wait_event(&room, answer_to(&event)).await;
     alice.send_text(&control, "disconnect");

@@ -20,7 +20,9 @@ use super::super::desk::{MOST_LISTED, PREFIX};
 use super::super::session::wording;
 use super::merge;
 use crate::format::{RichText, date};
-use crate::store::{Committed, Folded, Folding, Incoming, NewOutbox, OutboxKind, RoomKind, StoreError};
+use crate::store::{
+    Committed, Errand, Folded, Folding, Incoming, NewOutbox, OutboxKind, RoomKind, StoreError,
+};
 
 /// How full the rooms are.
 #[derive(Default)]
@@ -212,6 +214,32 @@ impl Bridge {
     ) -> Result<(), StoreError> {
         let new = count(&rows);
         self.store.answer_event(seq, rows, self.clock.unix_ms()).await?;
+        self.load.added(&new, &BTreeMap::new());
+        Ok(())
+    }
+
+    /// Marks an event as done and commits that its command is under way.
+    pub(in crate::bridge) async fn begin_errand(
+        &self,
+        seq: i64,
+        user: i64,
+        errand: &Errand,
+        rows: Vec<NewOutbox>,
+    ) -> Result<(), StoreError> {
+        let new = count(&rows);
+        self.store.begin_errand(seq, user, errand, rows, self.clock.unix_ms()).await?;
+        self.load.added(&new, &BTreeMap::new());
+        Ok(())
+    }
+
+    /// Commits the answer to a command, and that it is no longer under way.
+    pub(in crate::bridge) async fn end_errand(
+        &self,
+        user: i64,
+        rows: Vec<NewOutbox>,
+    ) -> Result<(), StoreError> {
+        let new = count(&rows);
+        self.store.end_errand(user, rows, self.clock.unix_ms()).await?;
         self.load.added(&new, &BTreeMap::new());
         Ok(())
     }

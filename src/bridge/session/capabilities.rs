@@ -9,6 +9,9 @@ use crate::irc::caps::CapabilityWishes;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
 
+/// Names that are not folded away.
+const UNFOLDED: usize = 8;
+
 /// What a user asks about their wishes.
 #[derive(Debug)]
 pub enum WishChange {
@@ -65,8 +68,12 @@ impl Actor {
                 let in_force: Vec<&str> = known.in_force().collect();
                 let unused: Vec<&str> = known.all_offered().filter(|name| !known.enabled(name)).collect();
                 text = text.bold("In force").text(format!(": {}", list(&in_force)));
-                text = text.line().bold(format!("Offered by {name}, and not used")).text(": ");
-                text = text.text(list(&unused));
+                let heading = format!("Offered by {name}, and not used");
+                text = if unused.len() > UNFOLDED {
+                    text.details(format!("{heading}: {}", unused.len()), RichText::plain(list(&unused)))
+                } else {
+                    text.line().bold(heading).text(format!(": {}", list(&unused)))
+                };
             }
             None => text = text.text(format!("You are not connected to {name}.")),
         }

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use super::super::content;
-use super::super::desk::is_room_command;
 use super::speech::Kind;
 use super::{Actor, wording};
 use crate::format::{Typed, may_hold_password, may_hold_password_for_service, typed};
@@ -59,11 +58,11 @@ impl Actor {
         match &event.content {
             // A command is done when it is read.
             Content::Message(message)
-                if is_owner && message.replaces.is_some() && is_room_command(&message.body) =>
+                if is_owner && message.replaces.is_some() && self.is_command(place, message) =>
             {
                 self.on_edited_command(place, &event.event_id, message);
             }
-            Content::Message(message) if is_owner && is_room_command(&message.body) => {
+            Content::Message(message) if is_owner && self.is_command(place, message) => {
                 return self.pass_to_desk(place, &stored).await;
             }
             Content::Message(message) if is_owner && message.replaces.is_some() => {

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::super::Bridge;
 use super::super::outcome::Outcome;
+use super::super::{Bridge, PREFIX};
 use super::Actor;
 use super::asides::{Reactions, Redactions};
 use super::pictures::Pictures;
@@ -178,6 +178,11 @@ impl Manners {
     pub(super) fn number(&self, setting: &Setting, buffer: i64) -> u32 {
         let chosen = self.value(setting, Some(buffer)).0.and_then(|value| value.parse().ok());
         chosen.or_else(|| setting.default().parse().ok()).unwrap_or_default()
+    }
+
+    /// What a command begins with in a buffer's room.
+    pub(in crate::bridge) fn prefix(&self, buffer: i64) -> &str {
+        self.value(&settings::COMMAND_PREFIX, Some(buffer)).0.unwrap_or(PREFIX)
     }
 
     /// What holds in a buffer.

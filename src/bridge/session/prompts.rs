@@ -283,7 +283,7 @@ impl Actor {
         missing
     }
 
-    fn remove_button(&mut self, place: usize, prompt: &Prompt) {
+    pub(super) fn remove_button(&mut self, place: usize, prompt: &Prompt) {
         let row = &self.buffers.get(place).row;
         self.incoming.outbox.push(content::unreact_row(row.room, &row.creator, &prompt.button));
     }

@@ -13,7 +13,7 @@ use super::inquiries::as_it_stands;
 use super::loose::Reply;
 use super::{Actor, SessionHandle, WishChange, whois, wording};
 use crate::format::RichText;
-use crate::irc::session::State;
+use crate::irc::session::{Standing, State};
 use crate::irc::wire::Line;
 use crate::names::{Channel, Key, Nick};
 use crate::store::{BufferKind, NewBuffer, StoreError};
@@ -96,6 +96,11 @@ pub enum Request {
     Capabilities(WishChange),
     /// Do from now on as the settings say.
     Manners,
+    /// Ask no more about the messages of a conversation that did not go.
+    DropQuestions {
+        /// Its number.
+        buffer: i64,
+    },
 }
 
 /// How long an answer may take.
@@ -195,6 +200,7 @@ impl Actor {
             Request::Charset { name, change } => self.charset(name.as_deref(), change).await.into(),
             Request::Capabilities(change) => self.capabilities(change).await.into(),
             Request::Manners => self.learn_manners().await.into(),
+            Request::DropQuestions { buffer } => self.drop_questions(buffer).await.into(),
         }
     }
 
@@ -323,19 +329,20 @@ impl Actor {
             ));
         };
         let now = self.now();
-        let lines: Vec<RichText> = link
-            .session
-            .wishes()
-            .map(|(channel, standing)| {
-                RichText::new().bold(channel.as_str()).text(format!(": {}", wording::standing(standing, now)))
-            })
-            .collect();
-        if lines.is_empty() {
+        let (mut joined, mut others) = (Vec::new(), Vec::new());
+        for (channel, standing) in link.session.wishes() {
+            let lines = if matches!(standing, Standing::Joined) { &mut joined } else { &mut others };
+            let how = wording::standing(standing, now);
+            lines.push(RichText::new().bold(channel.as_str()).text(format!(": {how}")));
+        }
+        if joined.is_empty() && others.is_empty() {
             return RichText::plain(format!("You are in no channel of {name}. Type "))
                 .code("join #channel")
                 .text(".");
         }
-        lines.into_iter().fold(RichText::new(), |text, line| text.line().then(line))
+        let kept_out = format!("{} channels that you are kept out of", others.len());
+        let inside = format!("{} channels that you are in", joined.len());
+        RichText::new().list(kept_out, others).list(inside, joined)
     }
 
     async fn query(&mut self, nick: &Nick, text: Option<String>, gone: Vec<i64>) -> Reply {

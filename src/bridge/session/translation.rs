@@ -21,7 +21,7 @@ impl Actor {
         let row = &self.buffers.get(place).row;
         // A service reads commands, to which nothing may be added, and a password is not to be read as Markdown.
         if self.is_service(&row.name) {
-            return format::neutral(&message.body);
+            return self.without_escape(place, format::neutral(&message.body));
         }
         let style = self.manners.choice(row.id);
         let spoilers = self.manners.choice::<SpoilerChoice>(row.id).shown();
@@ -31,7 +31,8 @@ impl Actor {
 
     fn read(&self, place: usize, message: &Message, options: Options) -> String {
         let (html, people) = (message.html.as_deref(), People { actor: self, place });
-        format::read_matrix(&message.body, html, &message.mentions, options, &people)
+        let text = format::read_matrix(&message.body, html, &message.mentions, options, &people);
+        self.without_escape(place, text)
     }
 
     /// All of a message that has spoilers, where those are to be read behind a link.

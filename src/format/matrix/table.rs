@@ -3,6 +3,8 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::super::width::width_of;
+
 /// Columns that are shown.
 pub(super) const MOST_COLUMNS: usize = 12;
 /// Rows that are shown; the others are counted.
@@ -74,28 +76,6 @@ fn cut(cell: &str) -> (&str, bool, usize) {
         }
     }
     (cell, false, width)
-}
-
-fn width_of(text: &str) -> usize {
-    text.graphemes(true).map(|grapheme| if grapheme.chars().any(is_wide) { 2 } else { 1 }).sum()
-}
-
-/// Whether a character takes two columns: UAX #11, the wide and full-width ranges.
-fn is_wide(character: char) -> bool {
-    matches!(
-        character,
-        '\u{1100}'..='\u{115f}'
-            | '\u{2e80}'..='\u{303e}'
-            | '\u{3041}'..='\u{a4cf}'
-            | '\u{ac00}'..='\u{d7a3}'
-            | '\u{f900}'..='\u{faff}'
-            | '\u{fe0f}'
-            | '\u{fe30}'..='\u{fe6f}'
-            | '\u{ff00}'..='\u{ff60}'
-            | '\u{ffe0}'..='\u{ffe6}'
-            | '\u{1f300}'..='\u{1faff}'
-            | '\u{20000}'..='\u{3fffd}'
-    )
 }
 
 #[cfg(test)]

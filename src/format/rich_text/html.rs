@@ -7,7 +7,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Colour, Link, RichText, Span, Style};
+use super::blocks::{Block, Table};
+use super::{Colour, Link, RichText, Span, Special, Style};
 
 /// A line: texts with how they look.
 type Line<'t> = Vec<(&'t str, &'t Span)>;
@@ -15,31 +16,50 @@ type Line<'t> = Vec<(&'t str, &'t Span)>;
 impl RichText {
     /// The text as Matrix HTML, or `None` where it has no style to show.
     pub fn to_html(&self) -> Option<String> {
-        if self.spans.iter().all(|span| span.style == Style::default() && span.link.is_none()) {
+        if self.spans.iter().all(|span| span.style == Style::default() && span.special.is_none()) {
             return None;
         }
-        let lines = self.lines();
         let mut html = String::new();
+        self.write_html(&mut html);
+        Some(html)
+    }
+
+    fn write_html(&self, html: &mut String) {
+        let lines = self.lines();
         let (mut at, mut after_text) = (0, false);
         while at < lines.len() {
             let block = code_block(&lines[at..]);
-            if block > 1 {
-                write_block(&mut html, &lines[at..at + block]);
+            if let [(_, Span { special: Some(Special::Block(block)), .. })] = lines[at].as_slice() {
+                write_special(html, block);
+                (at, after_text) = (at + 1, false);
+            } else if block > 1 {
+                write_block(html, &lines[at..at + block]);
                 (at, after_text) = (at + block, false);
             } else {
                 if after_text {
                     html.push_str("<br>");
                 }
-                lines[at].iter().for_each(|(text, span)| write_span(&mut html, text, span, true));
+                lines[at].iter().for_each(|(text, span)| write_span(html, text, span, true));
                 (at, after_text) = (at + 1, true);
             }
         }
-        Some(html)
     }
 
     fn lines(&self) -> Vec<Line<'_>> {
         let mut lines = vec![Vec::new()];
+        let mut behind_block = false;
         for span in &self.spans {
+            let is_block = span.block().is_some();
+            // A block has a line of its own.
+            let begins = is_block || behind_block && !span.text.starts_with('\n');
+            if begins && lines.last().is_some_and(|line| !line.is_empty()) {
+                lines.push(Vec::new());
+            }
+            behind_block = is_block;
+            if let Some(line) = lines.last_mut().filter(|_| is_block) {
+                line.push(("", span));
+                continue;
+            }
             for (number, text) in span.text.split('\n').enumerate() {
                 if number > 0 {
                     lines.push(Vec::new());
@@ -55,7 +75,8 @@ impl RichText {
 
 /// How many lines from the first one on are code and nothing else; the last of them is not empty.
 fn code_block(lines: &[Line<'_>]) -> usize {
-    let is_code = |line: &&Line<'_>| line.iter().all(|(_, span)| span.style.monospace && span.link.is_none());
+    let is_code =
+        |line: &&Line<'_>| line.iter().all(|(_, span)| span.style.monospace && span.special.is_none());
     let code = lines.iter().take_while(is_code).count();
     match (lines.first(), lines[..code].iter().rposition(|line| !line.is_empty())) {
         (Some(first), Some(last)) if !first.is_empty() => last + 1,
@@ -74,10 +95,48 @@ fn write_block(html: &mut String, lines: &[Line<'_>]) {
     html.push_str("</code></pre>");
 }
 
+fn write_special(html: &mut String, block: &Block) {
+    match block {
+        Block::Table(table) => write_table(html, table),
+        Block::Details { summary, inside } => {
+            html.push_str("<details><summary>");
+            escape_into(html, summary);
+            html.push_str("</summary>");
+            inside.write_html(html);
+            html.push_str("</details>");
+        }
+    }
+}
+
+fn write_table(html: &mut String, table: &Table) {
+    html.push_str("<table>");
+    if !table.head.is_empty() {
+        html.push_str("<thead><tr>");
+        for cell in &table.head {
+            html.push_str("<th>");
+            escape_into(html, cell);
+            html.push_str("</th>");
+        }
+        html.push_str("</tr></thead>");
+    }
+    html.push_str("<tbody>");
+    for row in &table.rows {
+        html.push_str("<tr>");
+        for cell in row {
+            html.push_str("<td>");
+            cell.write_html(html);
+            html.push_str("</td>");
+        }
+        html.push_str("</tr>");
+    }
+    html.push_str("</tbody></table>");
+}
+
 /// Writes a text as its span looks; `code` only where it is not within code already.
-fn write_span(html: &mut String, text: &str, Span { style, link, .. }: &Span, code: bool) {
+fn write_span(html: &mut String, text: &str, span: &Span, code: bool) {
+    let style = &span.style;
     let mut close = Vec::new();
-    if let Some(address) = link.as_ref().map(Link::address) {
+    if let Some(address) = span.link().map(Link::address) {
         html.push_str("<a href=\"");
         escape_into(html, address);
         html.push_str("\">");

@@ -86,10 +86,10 @@ async fn a_search_shows_what_it_finds_in_every_kind_of_room(#[case] typed: &str,
 #[case::history_of_none("history #rust 0", "Type it like this: history")]
 #[case::forget_nothing("forget", "Say which conversation")]
 #[case::forget_another("forget #tea confirm", "There is no conversation #tea of yours.")]
-#[case::forget_asks("forget #rust", "To do it, type forget #rust confirm.")]
+#[case::forget_asks("forget #rust", "for good. To do it, type yes; to leave it, cancel.")]
 #[case::forget_asks_for_the_network(
     "forget FakeNet",
-    "all that is kept of FakeNet, for good. To do it, type forget FakeNet confirm."
+    "all that is kept of FakeNet, for good. To do it, type yes; to leave it, cancel."
 )]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cant_be_answered_is_explained(#[case] typed: &str, #[case] said: &str) {
@@ -206,14 +206,14 @@ async fn what_is_forgotten_is_gone_and_counted() {
     scene.alice.join(&query).await;
     scene.world.homeserver.wait_message(&query, "borrow this").await;
     let asked = scene.ask(&scene.room, "!irc forget").await;
-    assert!(asked.ends_with("To do it, type !irc forget confirm."), "{asked}");
+    assert!(asked.ends_with("To do it, type !irc yes; to leave it, !irc cancel."), "{asked}");
     assert_eq!(found(&scene.ask(&scene.control, "search borrow").await).len(), 3);
-    let gone = scene.ask(&scene.room, "!irc forget confirm").await;
+    let gone = scene.ask(&scene.room, "!irc yes").await;
     assert!(gone.starts_with("Forgotten: 5 lines of #rust."), "{gone}");
     assert_eq!(found(&scene.ask(&scene.control, "search borrow").await), ["bob bob: borrow this"]);
     assert!(scene.ask(&scene.control, "history #rust").await.contains("Nothing is kept of #rust"));
     let gone = scene.ask(&scene.control, "forget fake confirm").await;
-    assert!(gone.starts_with("Forgotten: 1 line of FakeNet."), "{gone}");
+    assert!(gone.starts_with("Forgotten: 1 line of FakeNet, in 1 conversation."), "{gone}");
     let rows = "SELECT text FROM history";
     assert_eq!(scene.world.database().texts(rows).await, [""; 0]);
 }

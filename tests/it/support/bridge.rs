@@ -89,6 +89,12 @@ impl Builder {
         self
     }
 
+    /// No other network than this one, and those that are there without being configured.
+    pub(crate) fn only_network(mut self, slug: &str, name: &str) -> Self {
+        self.networks = vec![(slug.to_owned(), name.to_owned())];
+        self
+    }
+
     /// A further network, as the configuration has it, with two spaces before its slug.
     pub(crate) fn raw_network(mut self, yaml: &str) -> Self {
         self.raw_networks.push_str(yaml);

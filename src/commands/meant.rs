@@ -1,0 +1,192 @@
+//! What a command is about: a session, a channel, a conversation or somebody.
+//!
+//! In the room of a channel or a conversation it is that one, unless the first words name another. In a network's room
+//! and in the control room it is named. Every command finds out here, so that the same words mean the same for all. A
+//! name means one of the person's own: nobody reaches anybody else's session (invariant 6).
+
+use super::{Context, usage_of};
+use crate::bridge::{Place, Refusal, SessionHandle};
+use crate::format::RichText;
+use crate::names::{CaseMapping, Channel, Nick};
+use crate::store::OwnBuffer;
+
+/// What channels' names begin with, on one network or another.
+const PREFIXES: [char; 4] = ['#', '&', '+', '!'];
+/// How names are compared as long as only the session knows how its network does.
+const MAPPING: CaseMapping = CaseMapping::Rfc1459;
+
+/// The first word, and what follows.
+pub(super) fn first_word(text: &str) -> (&str, &str) {
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    (word, rest.trim_start())
+}
+
+/// The number of the session in whose rooms a place is.
+pub(super) fn session_of(place: Place) -> Option<i64> {
+    match place {
+        Place::Control => None,
+        Place::Network(session) | Place::Buffer { session, .. } => Some(session),
+    }
+}
+
+/// A channel's name, its prefix left out or not.
+pub(super) fn channel_named(name: &str) -> Result<Channel, Refusal> {
+    let with_prefix = if name.starts_with(PREFIXES) { name.to_owned() } else { format!("#{name}") };
+    Channel::new(&with_prefix).map_err(|error| Refusal::asked(format!("{name} is no channel: {error}.")))
+}
+
+/// A nick.
+pub(super) fn nick_named(name: &str) -> Result<Nick, Refusal> {
+    Nick::new(name).map_err(|error| Refusal::asked(format!("{name} is no nick: {error}.")))
+}
+
+impl<'a> Context<'a> {
+    /// The first word of what stands behind the command's name, and what follows.
+    pub(super) fn word(&self) -> (&'a str, &'a str) {
+        first_word(self.rest)
+    }
+
+    /// The session that a command is about, and the rest of the command.
+    ///
+    /// In a network room, or in one of its channels', it is that network's. In the control room it is the one that the
+    /// first word names, else the only one that there is.
+    pub(super) fn session(&self) -> Result<(SessionHandle, &'a str), Refusal> {
+        let sessions = self.bridge.sessions(Some(&self.call.user.user_id));
+        if let Some(id) = session_of(self.call.place) {
+            let session = sessions.into_iter().find(|session| session.row.id == id);
+            return session.map(|session| (session, self.rest)).ok_or(Refusal::Stopping);
+        }
+        let (word, rest) = self.word();
+        let named = self.bridge.config.network(word).map(|network| network.slug.as_str().to_owned());
+        if let Some(session) =
+            sessions.iter().find(|session| named.as_deref() == Some(session.row.network.as_str()))
+        {
+            return Ok((session.clone(), rest));
+        }
+        match sessions.as_slice() {
+            [only] => Ok((only.clone(), self.rest)),
+            [] => Err(Refusal::Asked(super::first_steps::on_no_network(self.bridge))),
+            several => {
+                let names: Vec<&str> = several.iter().map(|session| session.row.network.as_str()).collect();
+                let names = names.join(", ");
+                Err(Refusal::asked(format!(
+                    "You are on {names}: say which one first, as in {} join #channel, or type the command in the \
+                     network's room.",
+                    several[0].row.network
+                )))
+            }
+        }
+    }
+
+    /// The conversation in whose room the command was typed.
+    pub(super) async fn here(&self) -> Result<Option<OwnBuffer>, Refusal> {
+        let Place::Buffer { buffer, .. } = self.call.place else { return Ok(None) };
+        let own = self.bridge.store.own_buffers(self.call.user.id).await?;
+        Ok(own.into_iter().find(|own| own.id == buffer))
+    }
+
+    /// The channel that a command is about, with its session and the rest of the command.
+    ///
+    /// In a channel's room it is that one, unless the first word names another. Elsewhere the first word names it; its
+    /// prefix may be left out where the person has a channel of that name.
+    pub(super) async fn channel(&self) -> Result<(SessionHandle, Channel, &'a str), Refusal> {
+        let (session, rest) = self.session()?;
+        let (word, behind) = first_word(rest);
+        let here = self.here().await?.filter(|here| here.name.starts_with(PREFIXES));
+        let mut own = self.bridge.store.own_buffers(self.call.user.id).await?;
+        own.retain(|own| own.session == session.row.id && own.name.starts_with(PREFIXES));
+        let known = |name: &str| own.iter().any(|own| MAPPING.same(&own.name, name));
+        // Modes begin with + and what is said may with !: those are channels where the person has them.
+        let is_named = word.starts_with(['#', '&']) || known(word);
+        match here {
+            Some(here) if !is_named => Ok((session, channel_named(&here.name)?, rest)),
+            _ if is_named || known(&format!("#{word}")) => Ok((session, channel_named(word)?, behind)),
+            _ if word.is_empty() => Err(usage_of(self)),
+            _ => {
+                let text = format!("{word} is no channel of yours here. Type it like this: ");
+                Err(Refusal::Asked(RichText::plain(text).code(super::help::usage_here(self))))
+            }
+        }
+    }
+
+    /// Somebody whom a command is about, with the session and the rest of the command: who is named first, else the
+    /// other of the conversation in whose room it was typed.
+    pub(super) async fn nick(&self) -> Result<(SessionHandle, Nick, &'a str), Refusal> {
+        let (session, rest) = self.session()?;
+        let (word, behind) = first_word(rest);
+        if !word.is_empty() {
+            return Ok((session, nick_named(word)?, behind));
+        }
+        match self.here().await? {
+            Some(here) if !here.name.starts_with(PREFIXES) => Ok((session, nick_named(&here.name)?, "")),
+            _ => Err(usage_of(self)),
+        }
+    }
+
+    /// A channel or somebody by name, with the session: who is named, else the one in whose room it was typed.
+    pub(super) async fn name(&self) -> Result<(SessionHandle, String), Refusal> {
+        let (session, rest) = self.session()?;
+        match self.here().await? {
+            _ if !rest.is_empty() => Ok((session, rest.to_owned())),
+            Some(here) => Ok((session, here.name)),
+            None => Err(usage_of(self)),
+        }
+    }
+
+    /// The one conversation that a command is about, whether its session runs or not, and the rest of the command.
+    pub(super) async fn conversation(&self) -> Result<(OwnBuffer, &'a str), Refusal> {
+        let (mut word, mut rest) = self.word();
+        let mut session = session_of(self.call.place);
+        if session.is_none()
+            && !rest.is_empty()
+            && let Some((named, _)) = self.network_named(word)
+        {
+            session = Some(named);
+            (word, rest) = first_word(rest);
+        }
+        let mut buffers = if word.is_empty() { Vec::new() } else { self.buffers_named(word).await? };
+        buffers.retain(|buffer| session.is_none_or(|session| buffer.session == session));
+        if buffers.is_empty()
+            && let Some(here) = self.here().await?
+        {
+            return Ok((here, self.rest));
+        }
+        match buffers.as_slice() {
+            [only] => Ok((only.clone(), rest)),
+            [] if word.is_empty() => Err(Refusal::asked("Say which conversation: a #channel or a nick.")),
+            [] => Err(Refusal::asked(format!("There is no conversation {word} of yours."))),
+            several => {
+                let networks: Vec<&str> = several.iter().map(|buffer| buffer.network.as_str()).collect();
+                Err(Refusal::asked(format!(
+                    "There is {word} on {}: say which one first, as in {} {word}.",
+                    networks.join(" and "),
+                    networks[0]
+                )))
+            }
+        }
+    }
+
+    /// The buffers of the person that bear a name: those of the place's network, or of all in the control room.
+    pub(super) async fn buffers_named(&self, name: &str) -> Result<Vec<OwnBuffer>, Refusal> {
+        let mut buffers = self.bridge.store.own_buffers(self.call.user.id).await?;
+        let session = session_of(self.call.place);
+        let with_prefix = format!("#{name}");
+        buffers.retain(|buffer| session.is_none_or(|session| buffer.session == session));
+        let exact = |buffer: &OwnBuffer| MAPPING.same(&buffer.name, name);
+        if buffers.iter().any(exact) {
+            buffers.retain(exact);
+        } else {
+            // The prefix of a channel may be left out, unless somebody is called so.
+            buffers.retain(|buffer| MAPPING.same(&buffer.name, &with_prefix));
+        }
+        Ok(buffers)
+    }
+
+    /// The person's session on a network of this name, and the network's name.
+    pub(super) fn network_named(&self, name: &str) -> Option<(i64, String)> {
+        let network = self.bridge.config.network(name)?;
+        let sessions = self.bridge.sessions(Some(&self.call.user.user_id));
+        let session = sessions.into_iter().find(|session| session.row.network == network.slug.as_str())?;
+        Some((session.row.id, network.name.clone()))
+    }
+}

@@ -3,10 +3,14 @@
 //! A setting has a key, a default, the scopes in which it may be set, who may set it, and whether it is a secret
 //! (then it is sealed at rest and never shown). A value is looked up from the narrowest scope to the widest.
 
+mod table;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::pool::{execute, on};
 use super::{Store, StoreError};
+
+pub use self::table::*;
 
 /// Where a value applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,197 +159,6 @@ impl Setting {
     }
 }
 
-/// A setting with a command of its own.
-const OF_ITS_OWN: Setting =
-    Setting { key: "", meaning: "", scopes: &[], setter: Setter::Owner, secret: false, kind: Kind::Own };
-
-/// Where a user may want a conversation otherwise than the others.
-const ANYWHERE: &[Scope] = &[Scope::Buffer, Scope::Session, Scope::User];
-
-macro_rules! settings {
-    ($($(#[$meta:meta])* $name:ident = { $($field:ident: $value:expr),* $(,)? };)*) => {
-        $($(#[$meta])* pub const $name: Setting = Setting { $($field: $value,)* ..OF_ITS_OWN };)*
-        /// All settings.
-        pub const ALL: &[&Setting] = &[$(&$name),*];
-    };
-}
-
-settings! {
-    /// The nick that a session wants.
-    NICK = {
-        key: "nick", meaning: "the nick to use on IRC; by default from the template",
-        scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
-    };
-    /// What a session takes while that nick is in use.
-    NICK_ALTERNATIVES = {
-        key: "nick-alternatives", meaning: "the nicks to use while yours is in use, the best first",
-        scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
-    };
-    /// The user name of a session.
-    USERNAME = {
-        key: "username", meaning: "the user name (ident) to give; by default from the Matrix id",
-        scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
-    };
-    /// The real name of a session.
-    REALNAME = {
-        key: "realname", meaning: "the real name that WHOIS shows; by default the nick",
-        scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
-    };
-    /// The account for SASL.
-    SASL_ACCOUNT = {
-        key: "sasl-account", meaning: "the account with the network's services",
-        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
-    };
-    /// Whether there is a connection without a login.
-    LOGIN_REQUIRED = {
-        key: "login-required", meaning: "whether there is no connection without a login: on, unless it says off",
-        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
-    };
-    /// How the account is logged in to.
-    LOGIN_METHOD = {
-        key: "login-method",
-        meaning: "sasl, or nickserv, perhaps with its full address; by default sasl, and nickserv where there is none",
-        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
-    };
-    /// The certificate that the connection shows, with its key.
-    CERTIFICATE = {
-        key: "certificate", meaning: "the client certificate and its key, as PEM",
-        scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
-    };
-    /// Capabilities besides those that are asked for anyway, and those to do without.
-    CAPABILITIES = {
-        key: "capabilities", meaning: "capabilities to ask the server for besides the usual, and to do without",
-        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
-    };
-    /// In which charset is read and written what is not UTF-8.
-    CHARSET = {
-        key: "charset", meaning: "the charset that is spoken besides UTF-8; by default as the configuration says",
-        scopes: &[Scope::Buffer, Scope::Session], setter: Setter::Owner, secret: false,
-    };
-    /// In which charset the server writes a conversation's name.
-    NAME_CHARSET = {
-        key: "name-charset", meaning: "the charset in which the server has last written the name",
-        scopes: &[Scope::Buffer], setter: Setter::Owner, secret: false,
-    };
-    /// Which command is being carried out.
-    ERRAND = {
-        key: "errand", meaning: "the command that is being carried out",
-        scopes: &[Scope::User], setter: Setter::Owner, secret: false,
-    };
-    /// What a session's network calls itself.
-    NETWORK_NAME = {
-        key: "network-name", meaning: "what the network has last called itself",
-        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
-    };
-    /// How long history is kept.
-    HISTORY = {
-        key: "history", meaning: "how long what is said is kept; by default as the configuration says",
-        scopes: &[Scope::Buffer], setter: Setter::Owner, secret: false,
-    };
-    /// The password for SASL.
-    SASL_PASSWORD = {
-        key: "sasl-password", meaning: "the password of that account",
-        scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
-    };
-    /// How a small edit is told.
-    EDITS = {
-        key: "edits", meaning: "how IRC is told of a small edit of what you have just said",
-        scopes: ANYWHERE,
-        kind: Kind::Choice(&[
-            ("correction", "s/teh/the/"), ("word", "* the"), ("full", "* the whole new text"),
-        ]),
-    };
-    /// What IRC is told of reactions where it has none.
-    REACTIONS = {
-        key: "reactions", meaning: "what is told of your reactions where the network has none",
-        scopes: ANYWHERE,
-        kind: Kind::Choice(&[("silent", "nothing"), ("line", "a line, one for those that come together")]),
-    };
-    /// What IRC is told of redactions where it has none.
-    REDACTIONS = {
-        key: "redactions", meaning: "what is told of messages that you take back where the network can't take them back",
-        scopes: ANYWHERE,
-        kind: Kind::Choice(&[("silent", "nothing"), ("line", "that you take one back")]),
-    };
-    /// Whether a conversation says how it is with its other side.
-    PRESENCE = {
-        key: "presence", meaning: "whether a conversation says that the other is away, back, gone or here again",
-        scopes: ANYWHERE,
-        kind: Kind::Choice(&[("show", "it says so"), ("hide", "it does not")]),
-    };
-    /// How formatting goes to IRC.
-    FORMATTING = {
-        key: "formatting", meaning: "how bold text and the like that you write goes to IRC",
-        scopes: ANYWHERE,
-        kind: Kind::Choice(&[
-            ("codes", "with the codes of IRC"),
-            ("plain", "without any"),
-            ("markdown", "with signs, as in **bold**"),
-        ]),
-    };
-    /// What becomes of a spoiler.
-    SPOILERS = {
-        key: "spoilers", meaning: "what becomes on IRC of a spoiler that you write",
-        scopes: ANYWHERE,
-        kind: Kind::Choice(&[
-            ("hide", "it is black on black, or between bars; left out where there is no formatting"),
-            ("leave-out", "only its reason is said"),
-            ("link", "its reason is said, and a link leads to the rest, where this bridge has an address for links"),
-        ]),
-    };
-    /// What becomes of links to pictures.
-    PICTURES = {
-        key: "pictures", meaning: "what becomes of pictures that people on IRC link to",
-        scopes: ANYWHERE,
-        kind: Kind::Choice(&[
-            ("link", "they stay links"),
-            ("show", "they are shown below the line, where this bridge fetches pictures"),
-        ]),
-    };
-    /// How long a message may be.
-    LINES = {
-        key: "lines",
-        meaning: "how many lines a message of yours may become on IRC before it is shortened to a link, or you are asked",
-        scopes: ANYWHERE,
-        kind: Kind::Number { least: 1, most: 60, default: 5 },
-    };
-    /// What a command begins with in a conversation's room.
-    COMMAND_PREFIX = {
-        key: "command-prefix",
-        meaning: "what a command begins with in a conversation's room; !irc always does for commands that there are",
-        scopes: ANYWHERE,
-        kind: Kind::Word { most: 20, default: "!irc" },
-    };
-    /// Which nicks become pills.
-    PILL_LENGTH = {
-        key: "pill-length",
-        meaning: "how long a nick must be to stand out wherever it is said; shorter ones do where they are spoken to",
-        scopes: ANYWHERE,
-        kind: Kind::Number { least: 1, most: 99, default: 3 },
-    };
-    /// Kicks, bans and modes.
-    CHANNEL_NEWS = {
-        key: "channel-news", meaning: "how a channel's room says who is kicked out and which modes and bans are set",
-        scopes: ANYWHERE,
-        kind: Kind::Choice(&[
-            ("fold", "several at once are one notice"),
-            ("show", "each has its notice at once"),
-            ("hide", "not at all"),
-        ]),
-    };
-    /// Joins, parts, quits and changes of nick.
-    COMINGS = {
-        key: "comings",
-        meaning: "how a channel's room says who comes, goes or has another nick, beyond those who spoke there",
-        scopes: ANYWHERE,
-        kind: Kind::Choice(&[
-            ("hide", "not at all"),
-            ("fold", "several at once are one notice"),
-            ("show", "each has its notice at once"),
-        ]),
-    };
-}
-
 /// What somebody has set somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chosen {
@@ -482,6 +295,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::table::OF_ITS_OWN;
     use super::*;
     use rstest::rstest;
 

@@ -59,8 +59,8 @@ pub use desk::{Answer, BOT_NAME, Call, Console, MOST_LISTED, PREFIX, Place, Prog
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
-    CertificateRequest, CharsetChange, Leaving, LoginMethod, LoginRequest, Manners, Origin, Request,
-    ServiceAddress, SessionHandle, SessionState, Status, WishChange,
+    CertificateRequest, ChannelRequest, CharsetChange, Leaving, ListKind, LoginMethod, LoginRequest, Manners,
+    Origin, Request, ServiceAddress, SessionHandle, SessionState, Status, WishChange,
 };
 
 use ghosts::Ghosts;

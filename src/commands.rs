@@ -5,6 +5,7 @@
 //! to it as it stands: quotes, apostrophes and other scripts are just text. Every command gets an answer.
 
 mod account;
+mod channel;
 mod conversation;
 mod first_steps;
 mod help;

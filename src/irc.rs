@@ -24,6 +24,7 @@ pub mod flood;
 pub mod governor;
 pub mod ident;
 pub mod isupport;
+pub mod lists;
 pub mod modes;
 pub mod numerics;
 pub mod queue;

@@ -172,6 +172,13 @@ pub(crate) fn state_row(room: i64, sender: &str, kind: &str, content: &Value) ->
     row(room, sender, OutboxKind::State, unique(), &arguments, None)
 }
 
+/// The row that takes somebody out of a room.
+pub(crate) fn kick_row(room: i64, sender: &str, user_id: &str, reason: &str) -> NewOutbox {
+    let content = json!({ "membership": "leave", "reason": reason });
+    let arguments = json!({ "type": "m.room.member", "state_key": user_id, "content": content });
+    row(room, sender, OutboxKind::State, unique(), &arguments, None)
+}
+
 /// The row for a redaction.
 pub(crate) fn redact_row(room: i64, sender: &str, event_id: &str, reason: &str) -> NewOutbox {
     let arguments = json!({ "event_id": event_id, "reason": reason });

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Context, account, conversation, help, history, networks, questions, settings};
+use super::{Context, account, channel, conversation, help, history, networks, questions, settings};
 use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
 use crate::format::may_hold_password;
@@ -181,6 +181,110 @@ commands! {
          may be left out.",
         eg ["stop #tea", "!irc stop"]
         => conversation::stop;
+    "names" / "members" in "In a channel": "names [NETWORK] [#CHANNEL]",
+        "shows who is in a channel, by rank",
+        "Here and in what follows: in a channel's own room its name may be left out.",
+        eg ["names #tea", "!irc names"] => channel::names;
+    "topic" / "t" in "In a channel": "topic [NETWORK] [#CHANNEL] [TEXT | clear]",
+        "shows what a channel is about, or sets it",
+        "Shown are also who set it and when.",
+        eg ["!irc topic", "topic #tea All about tea"] => channel::topic;
+    "mode" / "modes" in "In a channel": "mode [NETWORK] [#CHANNEL] [MODES]",
+        "shows a channel's modes in words, or changes them",
+        "As IRC writes them. A message with a key in it is removed from the room.",
+        eg ["!irc mode", "mode #tea +m-i", "mode #tea +l 50"], secret true => channel::mode;
+    "op" in "In a channel": "op [NETWORK] [#CHANNEL] NICK…",
+        "makes people operators",
+        "Several at once, with spaces between them.",
+        eg ["op #tea bob", "!irc op bob carol"] => channel::op;
+    "deop" in "In a channel": "deop [NETWORK] [#CHANNEL] NICK…",
+        "takes that from them",
+        "",
+        eg ["!irc deop bob"] => channel::deop;
+    "halfop" in "In a channel": "halfop [NETWORK] [#CHANNEL] NICK…",
+        "makes people half-operators, where the network has them",
+        "",
+        eg ["!irc halfop bob"] => channel::halfop;
+    "dehalfop" in "In a channel": "dehalfop [NETWORK] [#CHANNEL] NICK…",
+        "takes that from them",
+        "",
+        eg ["!irc dehalfop bob"] => channel::dehalfop;
+    "voice" in "In a channel": "voice [NETWORK] [#CHANNEL] NICK…",
+        "gives people voice: they speak in a moderated channel",
+        "",
+        eg ["!irc voice bob"] => channel::voice;
+    "devoice" in "In a channel": "devoice [NETWORK] [#CHANNEL] NICK…",
+        "takes that from them",
+        "",
+        eg ["!irc devoice bob"] => channel::devoice;
+    "invite" in "In a channel": "invite [NETWORK] [#CHANNEL] NICK…",
+        "invites people on IRC into a channel",
+        "",
+        eg ["invite #tea carol"] => channel::invite;
+    "kick" / "k" in "In a channel": "kick [NETWORK] [#CHANNEL] NICK[,NICK…] [REASON]",
+        "puts people out of a channel",
+        "They may come back at once; see kickban.",
+        eg ["!irc kick bob please mind your tone"] => channel::kick;
+    "ban" in "In a channel": "ban [NETWORK] [#CHANNEL] NICK|MASK… [account]",
+        "keeps people out of a channel",
+        "Of a nick the host is banned, as in *!*@host, whatever they call themselves there; also of somebody who \
+         has just left. With account behind it, it is the account that they are logged in to, where the network can \
+         do that. A mask is completed: evil.example.org is *!*@evil.example.org.",
+        eg ["!irc ban spammer", "ban #tea evil.example.org", "!irc ban bob account"] => channel::ban;
+    "unban" in "In a channel": "unban [NETWORK] [#CHANNEL] NICK|MASK…",
+        "takes back the bans that keep somebody out",
+        "Of a nick all bans that are about them, however they were written.",
+        eg ["!irc unban bob"] => channel::unban;
+    "kickban" / "kb" in "In a channel": "kickban [NETWORK] [#CHANNEL] NICK[,NICK…] [REASON]",
+        "bans people and puts them out",
+        "",
+        eg ["!irc kickban bob no advertising"] => channel::kickban;
+    "quiet" in "In a channel": "quiet [NETWORK] [#CHANNEL] NICK|MASK… [account]",
+        "lets people stay in a channel, but not speak",
+        "As the network has it: a list of its own, or a kind of ban.",
+        eg ["!irc quiet bob"] => channel::quiet;
+    "unquiet" in "In a channel": "unquiet [NETWORK] [#CHANNEL] NICK|MASK…",
+        "lets them speak again",
+        "",
+        eg ["!irc unquiet bob"] => channel::unquiet;
+    "bans" / "banlist" in "In a channel": "bans [NETWORK] [#CHANNEL]",
+        "shows who is banned, by whom and since when",
+        "",
+        eg ["!irc bans"] => channel::bans;
+    "quiets" in "In a channel": "quiets [NETWORK] [#CHANNEL]",
+        "shows who may not speak",
+        "",
+        eg ["!irc quiets"] => channel::quiets;
+    "excepts" in "In a channel": "excepts [NETWORK] [#CHANNEL]",
+        "shows whom no ban keeps out",
+        "",
+        eg ["!irc excepts"] => channel::excepts;
+    "invites" in "In a channel": "invites [NETWORK] [#CHANNEL]",
+        "shows who needs no invitation",
+        "",
+        eg ["!irc invites"] => channel::invites;
+    "cycle" / "hop" in "In a channel": "cycle [NETWORK] [#CHANNEL] [REASON]",
+        "leaves a channel and enters it again",
+        "",
+        eg ["!irc cycle"] => channel::cycle;
+    "detach" in "In a channel": "detach [NETWORK] [#CHANNEL]",
+        "lets you stay in a channel without its room",
+        "The room goes from your list, and what is said goes to the history. It comes back with the last lines when \
+         somebody names you there, or when you type attach in the network's room.",
+        eg ["detach #tea", "!irc detach"] => channel::detach;
+    "attach" in "In a channel": "attach [NETWORK] #CHANNEL",
+        "brings the room of a detached channel back",
+        "With what was said meanwhile.",
+        eg ["attach #tea"] => channel::attach;
+    "key" in "In a channel": "key [NETWORK] [#CHANNEL] [KEY | off]",
+        "sets the key to enter a channel with, or forgets it",
+        "A key that is set while you are in the channel is learnt by itself. It is stored encrypted and never \
+         shown, and your message is removed from the room.",
+        eg ["key #tea its-key", "!irc key off"], secret true => channel::key;
+    "knock" in "In a channel": "knock [NETWORK] #CHANNEL [TEXT]",
+        "asks the people in a channel to let you in",
+        "Where it is for invited people only, and the network has knocking.",
+        eg ["knock #closed may I come in?"] => channel::knock;
     "search" / "find" in "History": "search [in WHERE] [from NICK] [since WHEN] WORDS",
         "finds lines that hold all the words, newest first",
         "Where: a channel, a nick or a network of yours, or * for everything; without it, where you type. When: 3d, 12h, \
@@ -254,6 +358,8 @@ pub(super) fn find(name: &str) -> Option<&'static Command> {
 pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
     match command.name {
         "sasl" => rest.split_whitespace().count() >= 2,
+        "key" => channel::holds_key(rest),
+        "mode" => channel::sets_key(rest),
         _ => may_hold_password(rest),
     }
 }
@@ -294,6 +400,14 @@ mod tests {
     #[case::sasl("sasl", "account password", true)]
     #[case::sasl_of_a_network("sasl", "libera account password", true)]
     #[case::sasl_off("sasl", "off", false)]
+    #[case::key("key", "#tea sesame", true)]
+    #[case::key_alone("key", "sesame", true)]
+    #[case::key_asked("key", "#tea", false)]
+    #[case::key_off("key", "#tea off", false)]
+    #[case::key_by_mode("mode", "#tea +ntk sesame", true)]
+    #[case::key_by_mode_alone("mode", "+o-i+k bob sesame", true)]
+    #[case::no_key_by_mode("mode", "#tea +o kate", false)]
+    #[case::key_taken_away("mode", "#tea -k *", false)]
     #[case::certificate("certfp", "set -----BEGIN PRIVATE KEY-----", true)]
     #[case::certificate_of_a_network("certfp", "libera set -----BEGIN EC PRIVATE KEY-----", true)]
     #[case::certificate_shown("certfp", "show", false)]

@@ -32,6 +32,8 @@ pub(super) const MOST_MEMBERSHIPS: usize = 1_000_000;
 struct Data {
     name: String,
     topic: Option<String>,
+    /// Who set it, and when, in seconds since 1970.
+    topic_set: Option<(String, i64)>,
     key: Option<String>,
     members: Members,
     /// The names that 353 has told since the last 366.
@@ -291,6 +293,14 @@ impl Channels {
     pub fn set_topic(&mut self, channel: &str, topic: &str) {
         if let Some(data) = self.map.get_mut(channel) {
             data.topic = (!topic.is_empty()).then(|| topic.to_owned());
+            data.topic_set = None;
+        }
+    }
+
+    /// Who set the topic, and when, in seconds since 1970.
+    pub fn set_topic_origin(&mut self, channel: &str, by: &str, at: i64) {
+        if let Some(data) = self.map.get_mut(channel) {
+            data.topic_set = Some((by.to_owned(), at));
         }
     }
 

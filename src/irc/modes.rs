@@ -9,7 +9,13 @@
 
 use std::fmt;
 
+use crate::names::Channel;
+
 use super::isupport::{Isupport, ModeKind};
+use super::wire::{Line, WireError};
+
+/// What a line may hold so that the server can put our address before it and pass it on whole.
+const LONGEST: usize = 400;
 
 /// One letter of a `MODE` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +113,48 @@ impl fmt::Display for ModeChanges {
     }
 }
 
+/// Changes as lines that the server takes: no more of them in one than its `MODES`, and no more than fit.
+///
+/// # Errors
+/// When an argument can't stand in a line.
+pub fn lines(channel: &Channel, changes: &[ModeChange], isupport: &Isupport) -> Result<Vec<Line>, WireError> {
+    let most = isupport.modes_per_line().unwrap_or(usize::MAX).max(1);
+    let bytes = |change: &ModeChange| 2 + change.argument.as_ref().map_or(0, |argument| 1 + argument.len());
+    let mut lines = Vec::new();
+    let mut rest = changes;
+    while !rest.is_empty() {
+        let (mut count, mut length) = (0, channel.as_str().len() + "MODE  \r\n".len());
+        while let Some(change) = rest.get(count).filter(|_| count < most)
+            && (count == 0 || length + bytes(change) <= LONGEST)
+        {
+            length += bytes(change);
+            count += 1;
+        }
+        let (now, later) = rest.split_at(count);
+        lines.push(line(channel, now)?);
+        rest = later;
+    }
+    Ok(lines)
+}
+
+/// One line: the letters with their signs, then the arguments.
+fn line(channel: &Channel, changes: &[ModeChange]) -> Result<Line, WireError> {
+    let mut letters = String::new();
+    let mut sign = None;
+    for change in changes {
+        if sign != Some(change.set) {
+            letters.push(if change.set { '+' } else { '-' });
+            sign = Some(change.set);
+        }
+        letters.push(change.letter);
+    }
+    let mut line = Line::new("MODE").name(channel).middle(&letters)?;
+    for argument in changes.iter().filter_map(|change| change.argument.as_deref()) {
+        line = line.middle(argument)?;
+    }
+    Ok(line.finish())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +193,49 @@ mod tests {
     ) {
         let changes = parse(line);
         assert_eq!((changes.to_string().as_str(), changes.ambiguous), (readable, ambiguous));
+    }
+
+    fn changes(text: &str) -> Vec<ModeChange> {
+        text.split(' ')
+            .map(|word| {
+                let mut letters = word.chars();
+                let (sign, letter) = (letters.next(), letters.next().unwrap());
+                let argument = letters.as_str().strip_prefix('=').map(str::to_owned);
+                ModeChange { set: sign == Some('+'), letter, kind: ModeKind::Member, argument }
+            })
+            .collect()
+    }
+
+    #[rstest]
+    #[case::one("", "+o=a", &["MODE #c +o a"])]
+    #[case::both_signs("", "+o=a -v=b +n", &["MODE #c +o-v+n a b"])]
+    #[case::three_where_nothing_is_said("", "+o=a +o=b +o=c +o=d", &["MODE #c +ooo a b c", "MODE #c +o d"])]
+    #[case::as_the_server_says("MODES=1", "+o=a +o=b", &["MODE #c +o a", "MODE #c +o b"])]
+    #[case::no_limit("MODES=", "-o=a -o=b -o=c -o=d", &["MODE #c -oooo a b c d"])]
+    fn changes_are_split_as_the_server_takes_them(
+        #[case] tokens: &str,
+        #[case] wanted: &str,
+        #[case] expected: &[&str],
+    ) {
+        let mut isupport = Isupport::default();
+        isupport.apply(tokens.split_whitespace());
+        let lines = lines(&Channel::new("#c").unwrap(), &changes(wanted), &isupport).unwrap();
+        assert_eq!(lines.iter().map(Line::as_str).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn many_long_masks_fit_in_their_lines() {
+        let mut isupport = Isupport::default();
+        isupport.apply(["MODES=20"]);
+        let change = |number: u32| ModeChange {
+            set: true,
+            letter: 'b',
+            kind: ModeKind::List,
+            argument: Some(format!("*!*@{number}.{}", "x".repeat(100))),
+        };
+        let changes: Vec<ModeChange> = (0..20).map(change).collect();
+        let lines = lines(&Channel::new("#c").unwrap(), &changes, &isupport).unwrap();
+        assert!(lines.len() > 5 && lines.iter().all(|line| line.len() <= LONGEST), "{lines:?}");
     }
 
     proptest! {

@@ -78,6 +78,8 @@ pub struct Buffer {
     pub read_at: Option<i64>,
     /// Its room is new and is to begin with what was said before.
     pub refill: bool,
+    /// Since when its user does not see its room, in milliseconds since 1970: what is said goes to the history only.
+    pub detached_at: Option<i64>,
     /// The number of its room.
     pub room: i64,
     /// The room's Matrix id, once it exists.
@@ -126,6 +128,7 @@ struct Row {
     gap_from: Option<i64>,
     read_at: Option<i64>,
     refill: i64,
+    detached_at: Option<i64>,
     room: i64,
     room_id: Option<String>,
     creator: String,
@@ -135,7 +138,7 @@ macro_rules! buffer_query {
     ($tail:literal) => {
         concat!(
             "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.wanted, buffer.key, buffer.topic,
-                buffer.gap_from, buffer.read_at, room.refill,
+                buffer.gap_from, buffer.read_at, room.refill, buffer.detached_at,
                 room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             JOIN room ON room.id = link.room ",
@@ -257,6 +260,26 @@ impl Store {
         .await
     }
 
+    /// A channel is entered with this key from now on, or without one.
+    pub async fn set_channel_key(
+        &self,
+        session: i64,
+        buffer: i64,
+        folded: &str,
+        key: Option<SecretString>,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE buffer SET key = $2 WHERE id = $1";
+        let row = key_row(session, folded);
+        let key = key.map(|key| self.sealer().seal(key.expose_secret().as_bytes(), &row));
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, buffer, key)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// A channel is known by another name from now on. What belongs to it stays with it.
     pub async fn rename_buffer(&self, buffer: i64, name: &str, folded: &str) -> Result<(), StoreError> {
         const FIND: &str = "SELECT buffer.session, buffer.folded, buffer.key, session.network
@@ -324,7 +347,19 @@ impl Store {
             other => return Err(StoreError::Unknown(format!("a buffer of kind {other}"))),
         };
         let Row {
-            id, name, folded, wanted, topic, gap_from, read_at, refill, room, room_id, creator, ..
+            id,
+            name,
+            folded,
+            wanted,
+            topic,
+            gap_from,
+            read_at,
+            refill,
+            detached_at,
+            room,
+            room_id,
+            creator,
+            ..
         } = row;
         let refill = refill == 1;
         Ok(Buffer {
@@ -338,6 +373,7 @@ impl Store {
             gap_from,
             read_at,
             refill,
+            detached_at,
             room,
             room_id,
             creator,

@@ -124,6 +124,8 @@ pub struct Incoming {
     pub redacted: Vec<(i64, String)>,
     /// Rooms whose first lines are among the requests.
     pub refilled: Vec<i64>,
+    /// Channels whose rooms their user does not see any more, and since when, or sees again.
+    pub detached: Vec<(i64, Option<i64>)>,
     /// What links in the user's messages lead to. A link is never committed after the line that says it.
     pub published: Vec<NewPublished>,
     /// Messages that were edited, so that the pages of what they said before are gone: buffer and event.
@@ -181,6 +183,7 @@ impl Incoming {
             && self.unreacted.is_empty()
             && self.redacted.is_empty()
             && self.refilled.is_empty()
+            && self.detached.is_empty()
             && self.published.is_empty()
             && self.edited.is_empty()
             && self.unpublished.is_empty()
@@ -216,6 +219,7 @@ impl Store {
     ) -> Result<Committed, StoreError> {
         const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
         const READ: &str = "UPDATE buffer SET read_at = $2 WHERE id = $1";
+        const DETACHED: &str = "UPDATE buffer SET detached_at = $2 WHERE id = $1";
         const REFILLED: &str = "UPDATE room SET refill = 2 WHERE id = $1";
         let (lines, places) = incoming.take_lines();
         let sealed = self.seal_outbox(incoming.outbox);
@@ -233,6 +237,7 @@ impl Store {
             unreacted,
             redacted,
             refilled,
+            detached,
             published,
             edited,
             unpublished,
@@ -281,6 +286,9 @@ impl Store {
                 }
                 for room in refilled {
                     execute!(tx, REFILLED, room)?;
+                }
+                for (buffer, since) in detached {
+                    execute!(tx, DETACHED, buffer, since)?;
                 }
                 published::note(tx, edited, published, unpublished, now).await?;
                 lines::note(tx, &keeper, session, outgoing, said, now).await?;

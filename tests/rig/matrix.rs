@@ -220,6 +220,12 @@ impl MatrixUser {
         self.wait(&format!("{user} to be {membership:?} in {room}"), look).await;
     }
 
+    /// Waits until this user is out of a room.
+    pub(crate) async fn wait_out(&self, room: &str) {
+        self.wait(&format!("being out of {room}"), |rooms| (!rooms.joined.contains_key(room)).then_some(()))
+            .await;
+    }
+
     /// Waits for an invite to a room with this name; returns the room.
     pub(crate) async fn wait_invite_named(&self, name: &str) -> String {
         let named = |event: &Value| event["type"] == "m.room.name" && event["content"]["name"] == name;

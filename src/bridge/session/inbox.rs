@@ -79,6 +79,11 @@ impl Actor {
                 self.take_back(place, &event.event_id, event_id).await?;
                 self.unreact_on_irc(place, event_id).await?;
             }
+            // Taken out of a detached channel's room: they are in the channel still.
+            Content::Member(member)
+                if member.membership == "leave"
+                    && member.user_id == self.row.user_id
+                    && event.sender == self.bridge.client.bot() => {}
             // By themselves, or by an administrator.
             Content::Member(member) if member.user_id == self.row.user_id => match member.membership.as_str() {
                 "leave" | "ban" => self.leave_buffer(place, event.sent_at).await?,

@@ -265,6 +265,7 @@ impl Actor {
             self.enter(place);
             return Ok(());
         }
+        self.end_detachment(place);
         self.set_wanted(place, false).await
     }
 
@@ -304,13 +305,16 @@ impl Actor {
 
     /// Says something in a buffer's room, as whoever speaks for the bridge there and as routine.
     pub(super) fn tell_buffer(&mut self, place: usize, text: &str) {
+        if self.is_detached(place) {
+            return;
+        }
         let buffer = &self.buffers.get(place).row;
         let content = content::message(MessageType::Notice, &RichText::plain(text), None);
         self.incoming.outbox.push(content::message_row(buffer.room, &buffer.creator, content, None));
     }
 
     pub(super) fn alert_channel(&mut self, channel: &str, text: &RichText) {
-        let Some(place) = self.buffers.find(channel) else {
+        let Some(place) = self.buffers.find(channel).filter(|place| !self.is_detached(*place)) else {
             return self.alert(text);
         };
         let buffer = &self.buffers.get(place).row;

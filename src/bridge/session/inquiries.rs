@@ -8,6 +8,7 @@ use super::super::outcome::{Outcome, Refusal};
 use super::Actor;
 use super::loose::Reply;
 use super::requests::not_connected;
+use super::series::Series;
 use crate::format::RichText;
 use crate::irc::session::{Answer, State};
 use crate::irc::wire::Line;
@@ -15,10 +16,17 @@ use crate::irc::wire::Line;
 /// What is told of an answer by the network's name.
 pub(super) type InWords = fn(&str, &Answer) -> Outcome;
 
+/// What comes of an answer.
+pub(super) enum Use {
+    InWords(InWords),
+    /// It is one of several that a command takes.
+    Series(Series),
+}
+
 /// A question that the server has not answered.
 pub(super) struct Inquiry {
     number: u64,
-    in_words: InWords,
+    used: Use,
     answer: oneshot::Sender<Outcome>,
 }
 
@@ -29,24 +37,23 @@ impl Actor {
             return Reply::Now(Err(not_connected(&self.network.name)));
         };
         match link.session.inquire(line) {
-            Ok(number) => Reply::Asked(number, in_words),
+            Ok(number) => Reply::Asked(number, Use::InWords(in_words)),
             Err(error) => Reply::Now(Err(Refusal::asked(format!("It was not sent: {error}.")))),
         }
     }
 
     /// Waits for the server's answer.
-    pub(super) fn await_answer(&mut self, number: u64, in_words: InWords, answer: oneshot::Sender<Outcome>) {
-        self.inquiries.push(Inquiry { number, in_words, answer });
+    pub(super) fn await_answer(&mut self, number: u64, used: Use, answer: oneshot::Sender<Outcome>) {
+        self.inquiries.push(Inquiry { number, used, answer });
     }
 
     /// The server has answered.
     pub(super) fn on_answered(&mut self, number: u64, answer: &Answer) {
         let Some(place) = self.inquiries.iter().position(|inquiry| inquiry.number == number) else { return };
-        let inquiry = self.inquiries.remove(place);
-        let outcome = (inquiry.in_words)(&self.network.name, answer);
-        // Who asked was told that it may take its time.
-        if let Err(outcome) = inquiry.answer.send(outcome) {
-            self.say(outcome.unwrap_or_else(Refusal::into_text));
+        let Inquiry { used, answer: asker, .. } = self.inquiries.remove(place);
+        match used {
+            Use::InWords(in_words) => self.answer_or_say(asker, in_words(&self.network.name, answer)),
+            Use::Series(series) => self.go_on(series, answer, asker),
         }
     }
 

@@ -7,8 +7,9 @@ use tokio::sync::oneshot;
 
 use super::super::{Outcome, Refusal};
 use super::Actor;
-use super::inquiries::InWords;
+use super::inquiries::Use;
 use super::requests::not_connected;
+use super::series::Step;
 use crate::format::{RichText, split_line};
 use crate::irc::session::{MessageId, MessageKind, OutgoingMessage, State, Target};
 use crate::store::{Direction, HistoryLine};
@@ -34,7 +35,9 @@ pub(super) enum Reply {
     /// When it is known what became of it.
     Later(Loose),
     /// When the server has answered, in these words.
-    Asked(u64, InWords),
+    Asked(u64, Use),
+    /// When all that it takes is done.
+    Step(Step),
 }
 
 impl From<Outcome> for Reply {

@@ -44,7 +44,11 @@ impl Actor {
         Ok(())
     }
 
-    async fn refill_row(&mut self, place: usize, line: &KeptLine) -> Result<Option<NewOutbox>, StoreError> {
+    pub(super) async fn refill_row(
+        &mut self,
+        place: usize,
+        line: &KeptLine,
+    ) -> Result<Option<NewOutbox>, StoreError> {
         let text = match line.kind.as_str() {
             "message" | "notice" => read_irc(&line.text).with_links(),
             "action" => RichText::plain("* ").then(read_irc(&line.text).with_links()),

@@ -11,7 +11,7 @@ use super::charset::CharsetChange;
 use super::credentials::{CertificateRequest, LoginRequest};
 use super::inquiries::as_it_stands;
 use super::loose::Reply;
-use super::{Actor, SessionHandle, WishChange, whois, wording};
+use super::{Actor, ChannelRequest, SessionHandle, WishChange, whois, wording};
 use crate::format::RichText;
 use crate::irc::session::{Standing, State};
 use crate::irc::wire::Line;
@@ -48,6 +48,8 @@ pub enum Request {
     },
     /// See the channels, and how each stands.
     Channels,
+    /// See or change something in a channel.
+    Channel(Channel, ChannelRequest),
     /// Take another nick, now and from now on; `None` to see it.
     Nick(Option<Nick>),
     /// Take one of these while that one is in use; `None` to see them.
@@ -144,8 +146,12 @@ impl Actor {
                 self.await_loose(loose, answer);
                 return Ok(());
             }
-            Reply::Asked(number, in_words) => {
-                self.await_answer(number, in_words, answer);
+            Reply::Asked(number, used) => {
+                self.await_answer(number, used, answer);
+                return Ok(());
+            }
+            Reply::Step(step) => {
+                self.take_step(step, answer);
                 return Ok(());
             }
         };
@@ -176,6 +182,7 @@ impl Actor {
             Request::Join { channel, key, gone } => self.join(&channel, key, gone).await.into(),
             Request::Part { channel, reason } => self.part(&channel, &reason).await.into(),
             Request::Channels => Reply::Now(Ok(self.channels())),
+            Request::Channel(channel, request) => self.in_channel(channel, request).await,
             Request::Alternatives(nicks) => self.alternatives(nicks).await.into(),
             Request::Nick(nick) => self.nick(nick).await.into(),
             Request::Query { nick, text, gone } => self.query(&nick, text, gone).await,
@@ -245,7 +252,11 @@ impl Actor {
         let before = known.map(|place| self.buffers.get(place).row.room);
         let place = self.open_anew(BufferKind::Channel, channel.as_str(), key.as_ref(), gone).await?;
         let is_anew = before.is_some_and(|room| room != self.buffers.get(place).row.room);
-        self.invite_owner(place);
+        if self.is_detached(place) {
+            self.bring_back(place).await?;
+        } else {
+            self.invite_owner(place);
+        }
         self.buffers.get_mut(place).refused = None;
         let name = &self.network.name;
         let answer = format!("Joining {channel} on {name}.");
@@ -287,6 +298,7 @@ impl Actor {
         let Some(place) = self.buffers.find(channel.as_str()) else {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
         };
+        self.end_detachment(place);
         let leading = self.leave(place, reason).await?;
         let mut text = format!("Leaving {channel}. Its room stays; leave it when you like.");
         for one in leading {
@@ -332,7 +344,10 @@ impl Actor {
         let (mut joined, mut others) = (Vec::new(), Vec::new());
         for (channel, standing) in link.session.wishes() {
             let lines = if matches!(standing, Standing::Joined) { &mut joined } else { &mut others };
-            let how = wording::standing(standing, now);
+            let mut how = wording::standing(standing, now);
+            if self.buffers.find(channel.as_str()).is_some_and(|place| self.is_detached(place)) {
+                how += ", detached";
+            }
             lines.push(RichText::new().bold(channel.as_str()).text(format!(": {how}")));
         }
         if joined.is_empty() && others.is_empty() {

@@ -215,6 +215,15 @@ impl Actor {
             direction: if line.own { Direction::Out } else { Direction::In },
             replayed,
         });
+        if self.is_detached(place) {
+            if !highlights {
+                if let Some(line) = history {
+                    self.incoming.keep(line);
+                }
+                return Ok(());
+            }
+            self.bring_back(place).await?;
+        }
         if is_query {
             self.invite_back(place);
         }

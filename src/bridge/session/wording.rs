@@ -153,6 +153,20 @@ pub(super) fn misplaced_command(word: &str) -> String {
         "certfp" => "!irc certfp",
         "quit" | "disconnect" => "!irc disconnect",
         "connect" | "server" => "!irc connect",
+        "kick" | "k" => "!irc kick NICK REASON",
+        "ban" | "b" => "!irc ban NICK",
+        "kickban" | "kb" | "bk" => "!irc kickban NICK REASON",
+        "op" => "!irc op NICK",
+        "deop" => "!irc deop NICK",
+        "voice" => "!irc voice NICK",
+        "devoice" => "!irc devoice NICK",
+        "mode" => "!irc mode MODES",
+        "topic" | "t" => "!irc topic TEXT",
+        "names" => "!irc names",
+        "invite" => "!irc invite NICK",
+        "unban" => "!irc unban NICK",
+        "cycle" | "hop" | "rejoin" => "!irc cycle",
+        "knock" => "!irc knock #CHANNEL",
         _ => "!irc help for what I can do, or send it to the server as it is with !irc raw",
     };
     format!(
@@ -238,7 +252,8 @@ mod tests {
     #[case::message("MSG", "Type !irc msg NICK TEXT")]
     #[case::service("ns", "!irc msg NickServ TEXT.")]
     #[case::channel("j", "Type !irc join #CHANNEL.")]
-    #[case::anything("mode", "To say it, write //mode.")]
+    #[case::in_a_channel("mode", "Type !irc mode MODES.")]
+    #[case::anything("dcc", "To say it, write //dcc.")]
     fn a_command_in_the_wrong_place_has_one_in_the_right_place(#[case] word: &str, #[case] part: &str) {
         let text = misplaced_command(word);
         assert!(text.contains(part), "{text}");

@@ -48,6 +48,12 @@ impl<'a> ChannelState<'a> {
         self.data.topic.as_deref()
     }
 
+    /// Who set the topic, and when, in seconds since 1970, as far as the server told.
+    #[must_use]
+    pub fn topic_origin(&self) -> Option<(&'a str, i64)> {
+        self.data.topic_set.as_ref().map(|(by, at)| (by.as_str(), *at))
+    }
+
     /// The key, as far as `MODE` told it.
     #[must_use]
     pub fn key(&self) -> Option<&'a str> {

@@ -48,6 +48,8 @@ pub struct Answer {
 #[derive(Debug)]
 struct Inquiry {
     number: u64,
+    /// The command's word.
+    verb: String,
     /// When it left, or was last answered.
     heard: Option<Instant>,
     /// The number of the fence behind it, where it has no label.
@@ -63,9 +65,10 @@ pub(super) struct Inquiries {
 }
 
 impl Inquiries {
-    fn add(&mut self) -> u64 {
+    fn add(&mut self, verb: String) -> u64 {
         self.last += 1;
-        self.open.push(Inquiry { number: self.last, heard: None, fence: None, answer: Answer::default() });
+        let (number, answer) = (self.last, Answer::default());
+        self.open.push(Inquiry { number, verb, heard: None, fence: None, answer });
         self.last
     }
 
@@ -102,12 +105,33 @@ impl Session {
             return Err(QueueFull);
         }
         self.note_command(&line);
-        let number = self.inquiries.add();
+        let number = self.inquiries.add(line.verb());
         if let Err(full) = self.enqueue(Class::Interactive, Outgoing::Inquiry { number, line }) {
             self.inquiries.take(|inquiry| inquiry.number == number);
             return Err(full);
         }
         Ok(number)
+    }
+
+    /// The command that a line may be about.
+    fn asked_about(&self, label: Option<Label>) -> Option<u64> {
+        match label {
+            Some(Label::Inquiry(number)) => Some(number),
+            Some(_) => None,
+            None => self.inquiries.answered(),
+        }
+    }
+
+    /// Whether an error about a channel that keeps us out is the answer to a command about it, such as a knock at its
+    /// door, and says nothing new of the door.
+    pub(super) fn is_about_inquiry(&self, code: u16, channel: &str, label: Option<Label>) -> bool {
+        let number = self.asked_about(label);
+        let asked = self.inquiries.open.iter().find(|inquiry| Some(inquiry.number) == number);
+        (400..600).contains(&code)
+            && asked.is_some_and(|inquiry| inquiry.verb != "JOIN")
+            && self.wishes.get(channel).is_some()
+            && !self.wishes.is_asked(channel)
+            && !self.channels.contains(channel)
     }
 
     /// Takes a line as part of an answer that somebody waits for, if it is one.
@@ -117,11 +141,7 @@ impl Session {
         reply: InquiryReply,
         now: Instant,
     ) -> Result<(), InquiryReply> {
-        let number = match label {
-            Some(Label::Inquiry(number)) => Some(number),
-            Some(_) => None,
-            None => self.inquiries.answered(),
-        };
+        let number = self.asked_about(label);
         let Some(inquiry) = self.inquiries.open.iter_mut().find(|inquiry| Some(inquiry.number) == number)
         else {
             return Err(reply);

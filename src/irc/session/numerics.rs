@@ -109,7 +109,7 @@ impl Session {
                 events.push(Event::Topic { channel: first.to_owned(), topic: topic.to_owned(), by: None });
                 true
             }
-            RPL_TOPICWHOTIME => self.channels.contains(first),
+            RPL_TOPICWHOTIME => self.on_topic_origin(params),
             RPL_CHANNELMODEIS => {
                 self.on_channel_modes(params, events);
                 false
@@ -158,6 +158,7 @@ impl Session {
                 }
                 true
             }
+            _ if self.is_about_inquiry(code, first, context.label) => false,
             ERR_LINKCHANNEL | ERR_TOOMANYCHANNELS | ERR_CHANNELISFULL | ERR_INVITEONLYCHAN
             | ERR_BANNEDFROMCHAN | ERR_BADCHANNELKEY => self.on_join_failed(code, params, now, events),
             RPL_TRYAGAIN => self.on_try_again(first, now),
@@ -277,6 +278,14 @@ impl Session {
         if was_utf8_only != self.isupport.is_utf8_only() && self.state == State::Ready {
             events.push(Event::Utf8OnlyChanged);
         }
+    }
+
+    /// 333 <channel> <who> <when>. Returns whether it is about a channel of ours.
+    fn on_topic_origin(&mut self, params: &[String]) -> bool {
+        let [channel, by, at, ..] = params else { return false };
+        let nick = by.split('!').next().unwrap_or(by);
+        self.channels.set_topic_origin(channel, nick, at.parse().unwrap_or_default());
+        self.channels.contains(channel)
     }
 
     /// 396 <nick> <host> :is now your displayed host; some servers put the user in front.

@@ -14,6 +14,7 @@ mod connection;
 mod history;
 mod labels;
 mod login;
+mod modes;
 mod multiline;
 mod network;
 mod person;
@@ -343,6 +344,14 @@ impl Ircd {
     /// Ends [`Self::ban_joins`].
     pub(crate) fn allow_joins(&self, channel: &str) {
         self.shared.change(|network| network.channel_entry(channel).refuse_joins = None);
+    }
+
+    /// Somebody is logged in to an account.
+    pub(crate) fn set_account(&self, nick: &str, account: &str) {
+        self.shared.change(|network| {
+            let id = network.find(nick).unwrap();
+            network.client(id).account = Some(account.into());
+        });
     }
 
     /// Joining this channel takes a key.

@@ -64,6 +64,34 @@ fn without_labels_a_fence_ends_each_answer_in_its_turn() {
     assert!(matches!(bench.server(":s 305 alice :You are back")[..], [Event::Numeric { .. }]));
 }
 
+#[rstest]
+#[case::throttled_or_forbidden("480 alice #new :Can't KNOCK on #new (+K)")]
+#[case::no_such_channel("403 alice #new :No such channel")]
+fn what_is_said_to_a_knock_is_no_news_of_the_door(
+    #[case] error: &str,
+    #[values("", LABELS)] capabilities: &str,
+) {
+    let mut bench =
+        if capabilities.is_empty() { Bench::ready() } else { Bench::ready_with_caps(capabilities, "") };
+    bench.session.join(&[(channel("#new"), None)]);
+    bench.sent();
+    bench.server(":s 473 alice #new :Cannot join channel (+i)");
+    let (number, sent) = ask(&mut bench, "KNOCK #new");
+    let label = if capabilities.is_empty() { String::new() } else { format!("@label=q{number} ") };
+    let mut events = bench.server(&format!("{label}:s {error}"));
+    if let Some(token) = sent.iter().find_map(|line| line.strip_prefix("PING ")) {
+        events.extend(bench.server(&format!(":s PONG s {token}")));
+    }
+    assert_eq!(answered(&events).len(), 1, "{events:?}");
+    assert_eq!((answered(&events)[0].1.len(), events.len()), (1, 1), "{events:?}");
+    // What was asked before it is about the door still.
+    bench.session.join(&[(channel("#new"), None)]);
+    bench.sent();
+    ask(&mut bench, "KNOCK #new");
+    let events = bench.server(":s 474 alice #new :Cannot join channel (+b)");
+    assert!(matches!(&events[..], [Event::JoinFailed { code: 474, .. }]), "{events:?}");
+}
+
 #[test]
 fn what_changes_the_session_does_so_in_an_answer_too() {
     let mut bench = Bench::ready_with_caps(LABELS, "");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::modes::Entry;
 use super::network::{ClientId, Network};
 
 /// A channel. It stays when it is empty, with what a test arranged for it.
@@ -14,7 +15,8 @@ pub(super) struct Channel {
     pub(super) modes: BTreeSet<char>,
     pub(super) key: Option<String>,
     pub(super) limit: Option<usize>,
-    pub(super) bans: Vec<String>,
+    /// Bans and the like, by their modes.
+    pub(super) lists: BTreeMap<char, Vec<Entry>>,
     pub(super) invited: BTreeSet<ClientId>,
     pub(super) refuse_joins: Option<u16>,
     pub(super) forward: Option<String>,
@@ -29,7 +31,7 @@ impl Channel {
             modes: BTreeSet::from(['n', 't']),
             key: None,
             limit: None,
-            bans: Vec::new(),
+            lists: BTreeMap::new(),
             invited: BTreeSet::new(),
             refuse_joins: None,
             forward: None,
@@ -37,8 +39,16 @@ impl Channel {
     }
 
     /// Why a client may not join, if so.
-    fn refuses(&self, id: ClientId, nick: &str, key: Option<&str>) -> Option<(u16, &'static str)> {
-        let banned = self.bans.iter().any(|mask| mask.split('!').next() == Some(nick));
+    fn refuses(
+        &self,
+        id: ClientId,
+        nick: &str,
+        host: &str,
+        key: Option<&str>,
+    ) -> Option<(u16, &'static str)> {
+        let of_host = format!("*!*@{host}");
+        let is_meant = |entry: &Entry| entry.mask.split('!').next() == Some(nick) || entry.mask == of_host;
+        let banned = self.lists.get(&'b').is_some_and(|bans| bans.iter().any(is_meant));
         let full = self.limit.is_some_and(|limit| self.members.len() >= limit);
         match self.refuse_joins {
             Some(numeric) => Some((numeric, "Cannot join channel")),
@@ -94,7 +104,7 @@ impl Network {
     }
 
     /// `(modes, prefixes)` of ISUPPORT's PREFIX, highest first.
-    fn prefixes(&self) -> Vec<(char, char)> {
+    pub(super) fn prefixes(&self) -> Vec<(char, char)> {
         let token = self.isupport("PREFIX").unwrap_or("(ov)@+").trim_start_matches('(');
         let (modes, symbols) = token.split_once(')').unwrap_or(("", ""));
         modes.chars().zip(symbols.chars()).collect()
@@ -114,7 +124,7 @@ impl Network {
         if !self.is_channel(name) {
             return self.numeric(id, 403, &format!("{name} :No such channel"));
         }
-        let nick = self.clients[&id].nick().to_owned();
+        let (nick, host) = (self.clients[&id].nick().to_owned(), self.clients[&id].host.clone());
         // A channel that is safe from netsplits has a longer name (RFC 2811, 3).
         let long;
         let name = match name.strip_prefix('!') {
@@ -132,7 +142,7 @@ impl Network {
             self.numeric(id, 470, &format!("{name} {other} :Forwarding to another channel"));
             return self.join(id, &other, None);
         }
-        if let Some((numeric, why)) = channel.refuses(id, &nick, key) {
+        if let Some((numeric, why)) = channel.refuses(id, &nick, &host, key) {
             return self.numeric(id, numeric, &format!("{name} :{why}"));
         }
         channel.invited.remove(&id);
@@ -203,7 +213,7 @@ impl Network {
     }
 
     /// As [`Self::members_for`], for operators only.
-    fn members_for_operator(&mut self, id: ClientId, name: &str) -> Option<Vec<ClientId>> {
+    pub(super) fn members_for_operator(&mut self, id: ClientId, name: &str) -> Option<Vec<ClientId>> {
         let members = self.members_for(id, name)?;
         if self.channel(name).is_some_and(|channel| channel.is_operator(id)) {
             return Some(members);
@@ -239,7 +249,10 @@ impl Network {
         let Some(topic) = topic else {
             let current = self.channel(name).and_then(|channel| channel.topic.clone());
             return match current {
-                Some((text, _)) => self.numeric(id, 332, &format!("{name} :{text}")),
+                Some((text, setter)) => {
+                    self.numeric(id, 332, &format!("{name} :{text}"));
+                    self.numeric(id, 333, &format!("{name} {setter} 1700000000"));
+                }
                 None => self.numeric(id, 331, &format!("{name} :No topic is set.")),
             };
         };
@@ -251,76 +264,5 @@ impl Network {
         let new = (!topic.is_empty()).then(|| (topic.to_owned(), source.clone()));
         self.channel_entry(name).topic = new;
         self.deliver_to(members, &source, "", &format!("TOPIC {name} :{topic}"));
-    }
-
-    /// `MODE #channel …`: asks, or changes modes as an operator.
-    pub(super) fn channel_mode(&mut self, id: ClientId, name: &str, changes: &[&str]) {
-        let Some(channel) = self.channel(name) else {
-            return self.numeric(id, 403, &format!("{name} :No such channel"));
-        };
-        let Some((letters, arguments)) = changes.split_first() else {
-            let modes: String = channel.modes.iter().collect();
-            self.numeric(id, 324, &format!("{name} :+{modes}"));
-            return self.numeric(id, 329, &format!("{name} :1700000000"));
-        };
-        if matches!(*letters, "b" | "+b") && arguments.is_empty() {
-            for mask in channel.bans.clone() {
-                self.numeric(id, 367, &format!("{name} {mask} fake.irc :1700000000"));
-            }
-            return self.numeric(id, 368, &format!("{name} :End of channel ban list"));
-        }
-        let Some(members) = self.members_for_operator(id, name) else {
-            return;
-        };
-        let applied = self.apply_modes(id, name, letters, arguments);
-        if !applied.is_empty() {
-            let source = self.clients[&id].source();
-            self.deliver_to(members, &source, "", &format!("MODE {name} {applied}"));
-        }
-    }
-
-    fn apply_modes(&mut self, id: ClientId, name: &str, letters: &str, arguments: &[&str]) -> String {
-        let ranks: Vec<char> = self.prefixes().into_iter().map(|(mode, _)| mode).collect();
-        let (mut sign, mut shown, mut given) = ('+', String::new(), Vec::new());
-        let mut arguments = arguments.iter();
-        for letter in letters.chars() {
-            if matches!(letter, '+' | '-') {
-                sign = letter;
-                continue;
-            }
-            let adds = sign == '+';
-            let takes_argument =
-                ranks.contains(&letter) || matches!(letter, 'b' | 'k') || (letter == 'l' && adds);
-            let argument = if takes_argument { arguments.next().copied() } else { None };
-            if takes_argument && argument.is_none() {
-                continue;
-            }
-            let target = argument.filter(|_| ranks.contains(&letter)).map(|nick| (nick, self.find(nick)));
-            if let Some((nick, None)) = target {
-                self.numeric(id, 401, &format!("{nick} :No such nick"));
-                continue;
-            }
-            let channel = self.channel_entry(name);
-            match (letter, argument) {
-                (_, Some(_)) if ranks.contains(&letter) => {
-                    let member = target.and_then(|(_, id)| channel.members.get_mut(&id?));
-                    let Some(modes) = member else { continue };
-                    if adds {
-                        modes.insert(letter)
-                    } else {
-                        modes.remove(&letter)
-                    };
-                }
-                ('b', Some(mask)) if adds => channel.bans.push(mask.into()),
-                ('b', Some(mask)) => channel.bans.retain(|one| one != mask),
-                ('k', Some(key)) => channel.key = adds.then(|| key.to_owned()),
-                ('l', limit) => channel.limit = limit.and_then(|limit| limit.parse().ok()),
-                _ => drop(if adds { channel.modes.insert(letter) } else { channel.modes.remove(&letter) }),
-            }
-            shown.push(sign);
-            shown.push(letter);
-            given.extend(argument);
-        }
-        [&[shown.as_str()], given.as_slice()].concat().join(" ").trim().to_owned()
     }
 }

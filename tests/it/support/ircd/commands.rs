@@ -72,7 +72,7 @@ impl Network {
     fn handle_registered(&mut self, id: ClientId, line: &Line<'_>) {
         let param = |at: usize| line.params.get(at).copied();
         let needed = match line.command.as_str() {
-            "JOIN" | "PART" | "TOPIC" | "MODE" | "NAMES" | "WHO" | "WHOIS" => 1,
+            "JOIN" | "PART" | "TOPIC" | "MODE" | "NAMES" | "WHO" | "WHOIS" | "WHOWAS" => 1,
             "KICK" | "INVITE" => 2,
             _ => 0,
         };
@@ -130,6 +130,10 @@ impl Network {
             }
             "WHO" => self.who(id, first),
             "WHOIS" => self.whois(id, line.params.last().copied().unwrap_or_default()),
+            "WHOWAS" => self.whowas(id, first),
+            "KNOCK" if self.options.isupport.iter().any(|token| token == "KNOCK") => {
+                self.knock(id, first, param(1).unwrap_or_default());
+            }
             "MOTD" => self.motd(id),
             "ISON" => self.ison(id, &line.params),
             "MONITOR" if self.isupport("MONITOR").is_some() => {
@@ -385,8 +389,14 @@ impl Network {
         if !self.channel(channel).is_some_and(|one| one.members.contains_key(&id)) {
             return self.numeric(id, 442, &format!("{channel} :You're not on that channel"));
         }
+        if self.channel(channel).is_some_and(|one| one.members.contains_key(&target)) {
+            return self.numeric(id, 443, &format!("{nick} {channel} :is already on channel"));
+        }
         self.channel_entry(channel).invited.insert(target);
         self.numeric(id, 341, &format!("{nick} {channel}"));
+        if let Some(away) = self.clients[&target].away.clone() {
+            self.numeric(id, 301, &format!("{nick} :{away}"));
+        }
         let source = self.clients[&id].source();
         self.deliver(target, &source, "", &format!("INVITE {nick} :{channel}"));
     }
@@ -406,6 +416,14 @@ impl Network {
             self.numeric(id, 352, &reply);
         }
         self.numeric(id, 315, &format!("{mask} :End of /WHO list."));
+    }
+
+    fn whowas(&mut self, id: ClientId, nick: &str) {
+        match self.gone.get(&self.fold(nick)).cloned() {
+            Some(was) => self.numeric(id, 314, &was),
+            None => self.numeric(id, 406, &format!("{nick} :There was no such nickname")),
+        }
+        self.numeric(id, 369, &format!("{nick} :End of WHOWAS"));
     }
 
     fn whois(&mut self, id: ClientId, nick: &str) {

@@ -121,6 +121,8 @@ pub(super) struct Network {
     pub(super) options: Options,
     pub(super) clients: BTreeMap<ClientId, Client>,
     nicks: HashMap<String, ClientId>,
+    /// Who was here, as `WHOWAS` tells it.
+    pub(super) gone: BTreeMap<String, String>,
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) received: Vec<Received>,
     pub(super) connections: usize,
@@ -147,6 +149,7 @@ impl Network {
             options,
             clients: BTreeMap::new(),
             nicks: HashMap::new(),
+            gone: BTreeMap::new(),
             channels: BTreeMap::new(),
             received: Vec::new(),
             connections: 0,
@@ -299,6 +302,9 @@ impl Network {
         }
         if let Some(nick) = nick {
             let folded = self.fold(&nick);
+            let client = &self.clients[&id];
+            let was = (client.user.clone().unwrap_or_default(), client.host.clone(), client.realname.clone());
+            self.gone.insert(folded.clone(), format!("{nick} {} {} * :{}", was.0, was.1, was.2));
             if self.nicks.get(&folded) == Some(&id) {
                 self.nicks.remove(&folded);
             }

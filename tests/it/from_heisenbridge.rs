@@ -1,0 +1,99 @@
+//! What `docs/from-heisenbridge.md` says is so: the commands, settings, keys and tests that it names exist.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::architecture::sources;
+
+const PAGE: &str = include_str!("../../docs/from-heisenbridge.md");
+
+/// The columns of the page's tables.
+fn rows() -> Vec<[&'static str; 3]> {
+    let rows = PAGE.lines().filter_map(|line| {
+        let mut columns = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
+        let columns = [columns.next()?, columns.next()?, columns.next()?];
+        (columns[0] != "Heisenbridge").then_some(columns)
+    });
+    rows.collect()
+}
+
+/// What stands in backticks.
+fn code(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The names of all tests.
+fn tests() -> BTreeSet<String> {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut files);
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let text: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let names = text.iter().flat_map(|text| {
+        // A function behind an attribute that makes it a test, with others perhaps between them.
+        let parts = text.split("fn ").collect::<Vec<_>>();
+        let is_test = |before: &str| {
+            let attributes = before.rsplit("\n\n").next().unwrap_or_default();
+            ["#[test]", "#[tokio::test", "#[rstest]"].iter().any(|one| attributes.contains(one))
+        };
+        let names = parts.windows(2).filter(|pair| is_test(pair[0])).map(|pair| pair[1]);
+        names
+            .map(|rest| {
+                rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned()
+            })
+            .collect::<Vec<_>>()
+    });
+    names.collect()
+}
+
+#[test]
+fn every_command_setting_and_test_that_the_page_names_exists() {
+    let reference = towline::commands::reference();
+    let configuration = include_str!("../../docs/configuration.md");
+    let is_command = |name: &str| {
+        reference.contains(&format!("| `{name} "))
+            || reference.contains(&format!("| `{name}`"))
+            || reference.contains(&format!("Also: `{name}`"))
+            || reference.contains(&format!(", `{name}`"))
+    };
+    let is_known = |name: &str| match name.split_once(' ') {
+        Some(("set", setting)) => reference.contains(&format!("| `{setting}` |")),
+        Some(("towline", _)) => true,
+        Some(_) => false,
+        None if name.contains('.') => configuration.contains(&format!("`{name}")),
+        None => is_command(name),
+    };
+    let tests = tests();
+    assert!(tests.len() > 500, "only {} tests were found", tests.len());
+    let mut wrong = Vec::new();
+    let mut shown = 0;
+    for [theirs, ours, test] in rows() {
+        wrong.extend(
+            code(ours).into_iter().filter(|name| !is_known(name)).map(|name| format!("{theirs}: {name}")),
+        );
+        wrong.extend(
+            code(test)
+                .into_iter()
+                .filter(|name| !tests.contains(*name))
+                .map(|name| format!("{theirs}: {name}")),
+        );
+        shown += usize::from(!code(test).is_empty());
+        if test == "–" && !ours.contains("nothing yet") && !ours.contains("not needed") {
+            wrong.push(format!("{theirs}: no test, and it does not say that there is nothing"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(shown > 30, "{shown}");
+}
+
+#[test]
+fn every_command_of_heisenbridge_has_a_row() {
+    let all = "NETWORKS SERVERS OPEN STATUS QUIT HELP MASKS ADDMASK DELMASK ADDNETWORK DELNETWORK ADDSERVER DELSERVER FORGET \
+               DISPLAYNAME AVATAR IDENT SYNC MAXLINES PASTEBIN REACTS MEDIAURL MEDIAPATH HIDDENROOM VERSION NICK USERNAME \
+               REALNAME PASSWORD SASL CERTFP AUTOCMD CONNECT DISCONNECT RECONNECT RAW QUERY MSG CTCP CTCPCFG NICKSERV NS \
+               CHANSERV CS JOIN PLUMB UNPLUMB UMODE WAIT PILLS AUTOQUERY WHOIS WHOAMI ROOM REJOIN SPACE CAPS FORWARD COLOR \
+               PREFIXALL MODE NAMES TOPIC BANS OP DEOP VOICE DEVOICE KICK KB PART STOP UPGRADE DISPLAYNAMES \
+               DISAMBIGUATION ZWSP NOTICERELAY RELAYTAG";
+    let named: BTreeSet<&str> = rows().iter().flat_map(|[theirs, ..]| code(theirs)).collect();
+    let missing: Vec<&str> = all.split_whitespace().filter(|name| !named.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

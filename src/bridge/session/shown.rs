@@ -54,6 +54,34 @@ impl Line {
     }
 }
 
+/// On what occasion a line is shown.
+struct Occasion {
+    is_query: bool,
+    is_old: bool,
+    /// It is about the user.
+    highlights: bool,
+}
+
+impl Occasion {
+    /// What kind of message a line becomes, with a word before it where that kind does not say it.
+    fn meaning(&self, line: &Line, kind: MessageType, text: RichText) -> (MessageType, RichText) {
+        let after = |word: &str| RichText::plain(word).then(text.clone());
+        if line.own && self.is_query {
+            // The room has two members, and neither is the user's own ghost.
+            return (MessageType::Notice, after("(you, from elsewhere) "));
+        }
+        // No phone rings for the past, or for a program, unless it is about the user.
+        let is_quiet = (line.tags.bot || self.is_old) && !self.is_query && !self.highlights;
+        match kind {
+            MessageType::Emote if is_quiet => (MessageType::Notice, after("* ")),
+            _ if is_quiet => (MessageType::Notice, text),
+            // Push rules silence what is a notice before they look whom it mentions.
+            MessageType::Notice if self.highlights => (MessageType::Text, after("[notice] ")),
+            kind => (kind, text),
+        }
+    }
+}
+
 impl Actor {
     pub(super) async fn on_message(&mut self, target: MessageTarget, line: Line) -> Result<(), StoreError> {
         match target {
@@ -171,22 +199,8 @@ impl Actor {
         }
         let now = self.bridge.clock.unix_ms();
         let is_old = is_missed && line.time.is_some_and(|time| now.saturating_sub(time) >= OLD);
-        let mut kind = kind;
-        if line.own && is_query {
-            // The room has two members, and neither is the user's own ghost.
-            text = RichText::plain("(you, from elsewhere) ").then(text);
-            kind = MessageType::Notice;
-        } else if (line.tags.bot || is_old) && !is_query && !highlights {
-            // No phone rings for the past, or for a program, unless it is about the user.
-            if kind == MessageType::Emote {
-                text = RichText::plain("* ").then(text);
-            }
-            kind = MessageType::Notice;
-        } else if kind == MessageType::Notice && highlights {
-            // Push rules silence what is a notice before they look whom it mentions.
-            text = RichText::plain("[notice] ").then(text);
-            kind = MessageType::Text;
-        }
+        let occasion = Occasion { is_query, is_old, highlights };
+        let (kind, text) = occasion.meaning(&line, kind, text);
         let user = highlights.then_some(self.row.user_id.as_str());
         let mut content = content::message(kind, &text, user);
         if let Some(event_id) = answered.and_then(|answered| answered.event_id) {

@@ -15,6 +15,7 @@
 //! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
 //! and repeated, since whoever wakes looks into the store.
 
+mod closing;
 mod content;
 mod delivery;
 mod desk;
@@ -211,7 +212,7 @@ impl Bridge {
             }
         }
         self.perhaps_made.lock().unwrap_or_else(PoisonError::into_inner).extend(&unmade);
-        for session in self.store.sessions().await? {
+        for session in self.store.open_sessions().await? {
             match self.start_session(session.clone()).await {
                 Ok(_) => {}
                 Err(StoreError::Closed) => return Err(StoreError::Closed),

@@ -362,7 +362,7 @@ impl Bridge {
     }
 
     /// Makes an idempotent request until its outcome is known or the bridge stops.
-    async fn persist<T, F>(&self, request: impl Fn() -> F) -> Result<T, ClientError>
+    pub(super) async fn persist<T, F>(&self, request: impl Fn() -> F) -> Result<T, ClientError>
     where
         F: Future<Output = Result<T, ClientError>>,
     {

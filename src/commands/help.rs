@@ -156,14 +156,25 @@ pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
     COMMANDS.iter().flat_map(|command| command.examples.iter().map(|example| (command.name, *example)))
 }
 
+/// How `docs/commands.md` begins.
+const INTRODUCTION: &str = "\
+# Commands
+
+Typed to the bot, in the control room or in a network's room, in capitals or not; one on each line.
+In the control room, when you are on several networks, the network's name comes first: `join libera #rust`.
+In the room of a channel or a conversation everything goes to IRC, but for what begins with `!irc` and a space
+(`!irc search words`), with another prefix of yours (`set command-prefix`), with the bot's pill, or with its name and a
+colon (`Towline: search words`). There a command is about that channel or conversation, unless it names another. To say
+such a line on IRC, double its first character: `!!irc is a prefix`.
+
+Under each command stands ✅ when it was done, or ❌, and ⏳ while it takes long.
+
+This page is made from the table in the source; a test compares them.
+";
+
 /// The text of `docs/commands.md`, from the table.
 pub fn reference() -> String {
-    let mut text = String::from(
-        "# Commands\n\nTyped to the bot, in the control room or in a network's room, in capitals or not; one on each \
-         line.\nIn the control room, when you are on several networks, the network's name comes first: \
-         `join libera #rust`.\nIn the room of a channel or a conversation everything goes to IRC, but for what begins \
-         with `!irc` and a space:\n`!irc search words`.\n\nThis page is made from the table in the source; a test compares them.\n",
-    );
+    let mut text = String::from(INTRODUCTION);
     for (section, commands) in sections(&COMMANDS.iter().collect::<Vec<_>>()) {
         text.push_str(&format!("\n## {section}\n\n| command | what it does |\n|---|---|\n"));
         for command in commands {

@@ -279,13 +279,16 @@ async fn forgettable(context: &Context<'_>) -> Result<(Vec<i64>, String), Refusa
     let is_one_word = !words.is_empty() && !words.contains(char::is_whitespace);
     if is_one_word && context.buffers_named(words).await?.is_empty() {
         let everything = words == "*" || words.eq_ignore_ascii_case("everything");
-        let network = context.network_named(words);
-        if everything || network.is_some() {
-            let (session, name) =
-                network.map_or((None, "everything".to_owned()), |(id, name)| (Some(id), name));
-            let mut own = context.bridge.store.own_buffers(context.call.user.id).await?;
-            own.retain(|buffer| session.is_none_or(|session| buffer.session == session));
-            return Ok((own.into_iter().map(|buffer| buffer.id).collect(), name));
+        let mut own = context.bridge.store.own_buffers(context.call.user.id).await?;
+        // A network that was closed has its conversations still.
+        let network = context.bridge.config.network(words).filter(|_| !everything);
+        if let Some(network) = network {
+            own.retain(|buffer| buffer.network == network.slug.as_str());
+        }
+        let is_known = network.is_some() && !own.is_empty() || context.network_named(words).is_some();
+        if everything || is_known {
+            let name = network.map_or("everything", |network| network.name.as_str());
+            return Ok((own.into_iter().map(|buffer| buffer.id).collect(), name.to_owned()));
         }
     }
     let (buffer, rest) = context.conversation().await?;

@@ -1,7 +1,7 @@
 //! Networks: which there are, open, status, connect, disconnect.
 
 use super::{Context, first_steps, usage};
-use crate::bridge::{InQueue, Leaving, Outcome, Refusal, Request, SessionState, Status};
+use crate::bridge::{InQueue, Leaving, Outcome, Place, Refusal, Request, SessionState, Status};
 use crate::format::{RichText, Table};
 
 /// `networks`.
@@ -193,6 +193,27 @@ fn describe_leaving(Leaving { backlog, last_at }: &Leaving, now: i64) -> String 
         _ => format!("in {} minutes", seconds / 60),
     };
     format!("{lines}{named}, the last goes {last}")
+}
+
+/// `close [NETWORK] [confirm]`.
+pub(super) async fn close(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    let network = session.row.network.clone();
+    if rest.eq_ignore_ascii_case("confirm") {
+        return context.bridge.close_session(&session, context.call.progress.as_ref()).await;
+    }
+    if !rest.is_empty() {
+        return usage(&context, "close");
+    }
+    let name = context.bridge.network_name(&network);
+    let text = format!(
+        "This disconnects you from {name} and takes you out of its rooms. What was said is kept, and can be searched."
+    );
+    let command = match context.call.place {
+        Place::Control => format!("close {network} confirm"),
+        _ => "close confirm".to_owned(),
+    };
+    Ok(context.ask(RichText::plain(text), format!("closing {name}"), command))
 }
 
 /// `connect [NETWORK]`.

@@ -146,6 +146,10 @@ commands! {
         "Its rooms stay as they are.",
         eg ["disconnect libera", "disconnect See you tomorrow"]
         => networks::disconnect;
+    "close" in "Networks": "close [NETWORK]", "leaves a network and its rooms until you open it again",
+        "It asks first. What was said there is kept, and forget deletes it.",
+        eg ["close libera"], at [Control, Network]
+        => networks::close;
     "join" / "j" in "Channels and people": "join [NETWORK] #CHANNEL [KEY]", "enters a channel and makes a room for it",
         "The # may be left out. You stay in the channel over restarts, until you type part or leave its room.",
         eg ["join #tea", "join #secret its-key"]

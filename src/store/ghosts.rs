@@ -162,6 +162,13 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).fetch_all(p).await)?)
     }
 
+    /// The Matrix ids of the ghosts in a room.
+    pub async fn ghosts_in(&self, room: i64) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "SELECT ghost.user_id FROM member JOIN ghost ON ghost.id = member.ghost
+            WHERE member.room = $1 ORDER BY ghost.id";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).fetch_all(p).await)?)
+    }
+
     /// The ghosts that should leave a room, a few at a time. One for whom requests still wait there stays for them.
     pub async fn departures(&self, room: i64, limit: i64) -> Result<Vec<Departure>, StoreError> {
         const SQL: &str = "SELECT member.ghost, ghost.user_id, member.reason, member.kicker

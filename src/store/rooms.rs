@@ -185,6 +185,12 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room_id).fetch_optional(p).await)?)
     }
 
+    /// The rooms of a session: its network's, and those of its channels and conversations.
+    pub async fn rooms_of_session(&self, session: i64) -> Result<Vec<RoomRow>, StoreError> {
+        const SQL: &str = room_query!("WHERE link.session = $1 OR buffer.session = $1 ORDER BY room.id");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?)
+    }
+
     /// The control rooms of a user, newest first.
     pub async fn control_rooms(&self, user: i64) -> Result<Vec<RoomRow>, StoreError> {
         const SQL: &str =

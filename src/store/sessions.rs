@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::pool::{Tx, execute, on, on_tx};
+use super::settings::CLOSED;
 use super::{Store, StoreError};
 
 /// A Matrix user of the bridge.
@@ -86,7 +87,7 @@ impl Store {
         .await
     }
 
-    /// The session of this user on this network, made where it is missing; and whether it was made.
+    /// The session of this user on this network, made where it is missing; and whether it was made, or was closed.
     pub async fn open_session(
         &self,
         user: &User,
@@ -96,6 +97,7 @@ impl Store {
     ) -> Result<(SessionRow, bool), StoreError> {
         const MAKE: &str = r#"INSERT INTO session ("user", network, name, connect, created_at)
             VALUES ($1, $2, '', TRUE, $3) ON CONFLICT ("user", network, name) DO NOTHING"#;
+        const OPEN: &str = "DELETE FROM setting WHERE scope = 'session' AND scope_id = $1 AND key = $2";
         const CONNECT: &str =
             r#"UPDATE session SET connect = TRUE WHERE "user" = $1 AND network = $2 AND name = ''"#;
         let (user, network, network_name) = (user.id, network.to_owned(), network_name.to_owned());
@@ -107,8 +109,10 @@ impl Store {
                 let sql = session_query!(
                     r#"WHERE session."user" = $1 AND session.network = $2 AND session.name = ''"#
                 );
-                let row = on_tx!(tx, |c| sqlx::query_as(sql).bind(user).bind(&network).fetch_one(c).await)?;
-                Ok((row, made > 0))
+                let row: SessionRow =
+                    on_tx!(tx, |c| sqlx::query_as(sql).bind(user).bind(&network).fetch_one(c).await)?;
+                let opened = execute!(tx, OPEN, row.id.to_string(), CLOSED.key)?;
+                Ok((row, made + opened > 0))
             })
         })
         .await
@@ -118,6 +122,37 @@ impl Store {
     pub async fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
         let sql = session_query!("ORDER BY session.id");
         Ok(on!(self.readers(), |p| sqlx::query_as(sql).fetch_all(p).await)?)
+    }
+
+    /// The sessions that are not closed, in the order in which they were opened.
+    pub async fn open_sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
+        let sql = session_query!(
+            "WHERE NOT EXISTS (SELECT 1 FROM setting WHERE setting.scope = 'session' AND setting.key = 'closed'
+                AND setting.scope_id = CAST(session.id AS TEXT)) ORDER BY session.id"
+        );
+        Ok(on!(self.readers(), |p| sqlx::query_as(sql).fetch_all(p).await)?)
+    }
+
+    /// Closes a session: it is not started again until it is opened, and the rooms that it had are not its own any more.
+    pub async fn close_session(&self, session: i64) -> Result<(), StoreError> {
+        const DISCONNECT: &str = "UPDATE session SET connect = FALSE WHERE id = $1";
+        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE WHERE session = $1";
+        const UNFOLD: &str = "DELETE FROM fold WHERE room IN (SELECT room FROM link WHERE session = $1
+            OR buffer IN (SELECT id FROM buffer WHERE session = $1))";
+        const UNLINK: &str = "DELETE FROM link WHERE session = $1
+            OR buffer IN (SELECT id FROM buffer WHERE session = $1)";
+        const CLOSE: &str = "INSERT INTO setting (scope, scope_id, key, value) VALUES ('session', $1, $2, $3)
+            ON CONFLICT (scope, scope_id, key) DO NOTHING";
+        self.write(move |tx| {
+            Box::pin(async move {
+                for sql in [DISCONNECT, UNWANT, UNFOLD, UNLINK] {
+                    execute!(tx, sql, session)?;
+                }
+                execute!(tx, CLOSE, session.to_string(), CLOSED.key, b"yes".to_vec())?;
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// The session with this number.

@@ -1,5 +1,6 @@
 //! The control language, as a person types it and reads its answers.
 
+mod closing;
 mod examples;
 mod first_steps;
 mod prefix;

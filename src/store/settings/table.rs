@@ -74,6 +74,11 @@ settings! {
         key: "name-charset", meaning: "the charset in which the server has last written the name",
         scopes: &[Scope::Buffer], setter: Setter::Owner, secret: false,
     };
+    /// Whether a session is closed.
+    CLOSED = {
+        key: "closed", meaning: "whether the session is closed, and not started until it is opened again",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
     /// Which command is being carried out.
     ERRAND = {
         key: "errand", meaning: "the command that is being carried out",

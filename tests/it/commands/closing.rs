@@ -1,0 +1,87 @@
+//! `close`: out of a network and its rooms, with what was said kept.
+
+use serde_json::json;
+
+use super::{ask, says};
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, Fault};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_closes_a_network_is_out_of_it_until_they_open_it_again_and_keeps_what_was_said() {
+    let mut world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    bob.say("#rust", "remember this");
+    world.homeserver.wait_message(&room, "remember this").await;
+    bob.say("alice", "and that");
+    let query = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    world.homeserver.wait_message(&query, "and that").await;
+    world.homeserver.wait_event(&control, says("Joining #rust")).await;
+
+    let asked = ask(&world, &alice, &control, "close").await;
+    assert!(
+        asked.starts_with("This disconnects you from FakeNet and takes you out of its rooms."),
+        "{asked}"
+    );
+    let closed = ask(&world, &alice, &control, "yes").await;
+    assert!(closed.starts_with("Closed: you are no longer on FakeNet, nor in its 3 rooms."), "{closed}");
+    world.ircd.wait_gone("alice").await;
+    for left in [&room, &query, &network] {
+        assert!(
+            world
+                .homeserver
+                .members(left, "join")
+                .iter()
+                .all(|user| user != alice.id() && *user != world.homeserver.bot())
+        );
+    }
+    assert!(ask(&world, &alice, &control, "status").await.starts_with("You are on no network yet"));
+    bob.say("alice", "into the void");
+
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    assert!(ask(&world, &alice, &control, "status").await.starts_with("You are on no network yet"));
+    assert!(ask(&world, &alice, &control, "history #rust").await.contains("remember this"));
+
+    ask(&world, &alice, &control, "open fake").await;
+    let again = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    assert_ne!(again, network);
+    world.ircd.wait_registered("alice").await;
+    ask(&world, &alice, &control, "join #rust").await;
+    let room_again = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    assert_ne!(room_again, room);
+    world.ircd.wait_joined("#rust", "alice").await;
+    alice.send_text(&room_again, "back");
+    bob.wait_text("back").await;
+    bob.say("alice", "and here");
+    let query_again = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    world.homeserver.wait_message(&query_again, "and here").await;
+    assert_ne!(query_again, query);
+
+    ask(&world, &alice, &control, "close fake confirm").await;
+    let gone = ask(&world, &alice, &control, "forget fake confirm").await;
+    assert!(gone.contains(" of FakeNet, in 2 conversations."), "{gone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_long_command_has_come_is_one_message_that_becomes_its_answer() {
+    let world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
+    alice.send_text(&control, "join #tea");
+    let tea = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&tea).await;
+    world.homeserver.wait_event(&control, says("Joining #tea")).await;
+    // The second room's takes its time, and so does the third's.
+    world.homeserver.faults().fail_each(2, "POST", "/kick", Fault::RateLimited { retry_after_ms: 3_200 }, 2);
+    alice.send_text(&control, "close fake confirm");
+    let told = world.homeserver.wait_event(&control, says("Leaving the rooms of fake: 2 of 3.")).await;
+    let is_answer = |one: &Event| {
+        one.content["m.new_content"]["body"].as_str().is_some_and(|body| body.starts_with("Closed: "))
+    };
+    let answer = world.homeserver.wait_event(&control, is_answer).await;
+    let replaces = json!({ "rel_type": "m.replace", "event_id": told.event_id });
+    assert_eq!(answer.content["m.relates_to"], replaces);
+    assert!(!world.homeserver.timeline_bodies(&control).iter().any(|body| body.starts_with("Closed: ")));
+}

@@ -10,11 +10,14 @@
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `ephemera` | passes typing and receipts on, best effort | nothing |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
+//! | `spaces` | one lane per session: its network's space | nothing |
 //! | `renewal` | rooms that the homeserver no longer has | nothing |
+//! | `upgrades` | rooms that were replaced | nothing |
 //!
 //! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
 //! and repeated, since whoever wakes looks into the store.
 
+mod bridge_info;
 mod closing;
 mod content;
 mod delivery;
@@ -24,14 +27,19 @@ mod ghost_names;
 mod ghosts;
 mod handover;
 mod inbox;
+mod invitations;
 mod lanes;
+mod leaving;
 mod look_back;
 mod outcome;
+mod questions;
 mod renewal;
 mod rooms;
 mod session;
 mod shelf;
+mod spaces;
 mod turns;
+mod upgrades;
 mod upkeep;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -61,7 +69,7 @@ pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
     CertificateRequest, ChannelRequest, CharsetChange, Leaving, ListKind, LoginMethod, LoginRequest, Manners,
-    Origin, Request, ServiceAddress, SessionHandle, SessionState, Status, WishChange,
+    Origin, Request, ServiceAddress, SessionHandle, SessionState, Status, Welcome, WishChange,
 };
 
 use ghosts::Ghosts;
@@ -127,6 +135,8 @@ pub struct Shared {
     departures: Lanes<i64>,
     desks: Lanes<String>,
     receipts: Lanes<i64>,
+    /// The spaces of sessions.
+    spaces: Lanes<i64>,
     /// The event up to which each room is settled, until the homeserver knows.
     settled: Mutex<HashMap<i64, (String, String)>>,
     /// What is being sent, to be confirmed by its echo.
@@ -180,6 +190,7 @@ impl Bridge {
             departures: Lanes::default(),
             desks: Lanes::default(),
             receipts: Lanes::default(),
+            spaces: Lanes::default(),
             settled: Mutex::default(),
             attempts: delivery::Attempts::default(),
             tellers: Lanes::default(),
@@ -331,6 +342,7 @@ impl Bridge {
     async fn restart_locked(&self, row: SessionRow, failures: u32) -> Result<SessionHandle, StoreError> {
         let handle = session::start(self, row, failures).await?;
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.row.id, handle.clone());
+        self.wake_space(handle.row.id);
         Ok(handle)
     }
 

@@ -13,6 +13,7 @@ mod history;
 mod meant;
 mod networks;
 mod questions;
+mod rooms;
 mod settings;
 mod table;
 

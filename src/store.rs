@@ -22,12 +22,14 @@ mod outbox;
 mod pool;
 mod prompts;
 mod published;
+mod questions;
 mod reactions;
 mod rooms;
 mod said;
 mod seal;
 mod sessions;
 pub mod settings;
+mod spaces;
 mod sts;
 mod writer;
 
@@ -50,11 +52,13 @@ pub use look_back::RoomToLookThrough;
 pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, OutboxKind, Refused, Untold};
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use published::{NewPublished, Published, PublishedKind};
+pub use questions::{NewQuestion, Question};
 pub use reactions::{NewReaction, StoredReaction};
 pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
 pub use said::Became;
 pub use seal::SecretKey;
 pub use sessions::{SessionRow, User};
+pub use spaces::{Space, SpaceRoom};
 pub use writer::Ticket;
 
 use lock::InstanceLock;

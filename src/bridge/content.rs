@@ -166,9 +166,20 @@ pub(crate) fn message_row(
     row(room, sender, OutboxKind::Message, txn_id, &content, history)
 }
 
-/// The row for a state event.
+/// The row for a state event of which a room has one.
 pub(crate) fn state_row(room: i64, sender: &str, kind: &str, content: &Value) -> NewOutbox {
-    let arguments = json!({ "type": kind, "state_key": "", "content": content });
+    keyed_state_row(room, sender, kind, "", content)
+}
+
+/// The row for a state event of which a room has one for each key.
+pub(crate) fn keyed_state_row(
+    room: i64,
+    sender: &str,
+    kind: &str,
+    state_key: &str,
+    content: &Value,
+) -> NewOutbox {
+    let arguments = json!({ "type": kind, "state_key": state_key, "content": content });
     row(room, sender, OutboxKind::State, unique(), &arguments, None)
 }
 

@@ -31,6 +31,7 @@ use super::Bridge;
 use super::ghosts::GhostError;
 use crate::matrix::ClientError;
 use crate::matrix::event::CONTENT_KEY;
+use crate::store::settings::{self, Scope};
 use crate::store::{Outbox, OutboxKind, RoomRow, STRAY, StoreError, Ticket};
 
 /// Requests that are read at once, and the most whose outcome is not yet known to be committed.
@@ -96,6 +97,10 @@ impl Bridge {
             // It was gone on the homeserver, and another one was made.
             return self.store.set_room_aside(room).await;
         };
+        if self.is_strangers(&row).await? {
+            // It is made when its user wants it.
+            return Ok(());
+        }
         let Some(room_id) = self.wait_for_room(&row).await else {
             return Ok(());
         };
@@ -103,6 +108,12 @@ impl Bridge {
         let mut after = 0;
         loop {
             let rows = self.store.waiting_requests(room, after, AT_ONCE).await?;
+            if after > 0 && row.room_id.is_some() && self.has_moved(room, &room_id).await? {
+                // It was followed to its successor: the rest goes there.
+                uncommitted.commit().await?;
+                self.wake_delivery(room);
+                return Ok(());
+            }
             let Some(last) = rows.last() else {
                 let Some(fold) = self.load.drained(room) else { break };
                 if self.store.close_fold(room, self.clock.unix_ms()).await? {
@@ -163,6 +174,19 @@ impl Bridge {
         uncommitted.commit().await
     }
 
+    /// Whether a room has another Matrix id by now.
+    async fn has_moved(&self, room: i64, room_id: &str) -> Result<bool, StoreError> {
+        let now = self.store.room(room).await?.and_then(|room| room.room_id);
+        Ok(now.is_some_and(|now| now != room_id))
+    }
+
+    /// Whether a room is a stranger's with whom its user does not talk yet.
+    async fn is_strangers(&self, room: &RoomRow) -> Result<bool, StoreError> {
+        let (None, Some(buffer)) = (&room.room_id, room.buffer) else { return Ok(false) };
+        let standing = self.store.setting(&settings::STRANGER, Scope::Buffer, buffer).await?;
+        Ok(standing.is_some())
+    }
+
     /// Commits which rows become one event, before any of them is sent.
     async fn settle_batches(&self, room: i64, planned: &VecDeque<Planned>) -> Result<(), StoreError> {
         let new = planned.iter().filter(|planned| planned.is_new);
@@ -181,6 +205,9 @@ impl Bridge {
                     perhaps_made().remove(&room.id);
                     if room.room_id.is_none() {
                         self.set_alias(room, &room_id).await;
+                        if let Some(session) = room.session {
+                            self.wake_space(session);
+                        }
                         // What was said there before we knew it is in its lane now; what is still stray is nobody's.
                         self.wake_lane(&room.lane);
                         self.wake_lane(STRAY);
@@ -203,7 +230,7 @@ impl Bridge {
         }
     }
 
-    async fn set_alias(&self, room: &RoomRow, room_id: &str) {
+    pub(super) async fn set_alias(&self, room: &RoomRow, room_id: &str) {
         const ATTEMPTS: u32 = 3;
         let Some(alias) = self.alias_of(room) else { return };
         for attempt in 0..ATTEMPTS {

@@ -1,5 +1,6 @@
 //! The desk: where a person turns to the bot. One lane per user works through their invitations and commands, in
-//! order; what a command does is the [`Console`]'s affair.
+//! order; what a command does is the [`Console`]'s affair, what an invitation means is in `invitations`, what leaving
+//! means in `leaving`, what a reaction answers in `questions`.
 //!
 //! An event is marked as done before its command runs: after a crash in the middle the person is told to look and ask
 //! again (`errand`); the other way round a line would be sent to IRC twice. That a password goes from the room is stored
@@ -17,8 +18,8 @@ use super::content::{self, MessageType};
 use crate::config::Permission;
 use crate::format::{RichText, may_hold_password};
 use crate::matrix::ClientError;
-use crate::matrix::event::{Content, Event, Member, Message};
-use crate::store::{BufferKind, InboxEvent, Link, NewRoom, RoomKind, RoomRow, STRAY, StoreError, User};
+use crate::matrix::event::{Content, Event, Message};
+use crate::store::{BufferKind, InboxEvent, RoomKind, RoomRow, STRAY, StoreError, User};
 
 use self::errand::Typed;
 use super::Manners;
@@ -164,6 +165,9 @@ impl Bridge {
             Content::Member(member) if member.membership == "invite" && self.is_ours(&member.user_id) => {
                 self.on_invite(stored, &event, member).await
             }
+            Content::Member(member) => self.on_member(stored, &event, member).await,
+            Content::Tombstone(replacement) => self.on_tombstone(stored, &event, replacement).await,
+            Content::Reaction(reaction) => self.on_reaction(stored, &event, reaction).await,
             Content::Message(message) if !message.is_wordless => {
                 self.on_message(stored, &event, message).await
             }
@@ -173,90 +177,6 @@ impl Bridge {
             }
             _ => Ok(self.store.finish_event(stored.seq, None).await?),
         }
-    }
-
-    async fn on_invite(&self, stored: &InboxEvent, event: &Event, member: &Member) -> Result<(), GhostError> {
-        let permission = self.config.permissions.of(&event.sender);
-        if member.user_id != self.client.bot() {
-            self.on_ghost_invite(event, &member.user_id, permission).await?;
-            return Ok(self.store.finish_event(stored.seq, None).await?);
-        }
-        if permission == Permission::None {
-            tracing::info!(user = %event.sender, "an invitation from somebody without permission was refused");
-            let reason = format!(
-                "{} has no permission to use this bridge. Its administrator can give it, under permissions in the \
-                 configuration.",
-                event.sender
-            );
-            self.client.leave(self.client.bot(), &event.room_id, Some(&reason)).await?;
-            return Ok(self.store.finish_event(stored.seq, None).await?);
-        }
-        let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
-        // The row comes first: what is said in the room right after the join must find its lane.
-        let room = self
-            .store
-            .intend_room(NewRoom {
-                kind: RoomKind::Control,
-                marker: content::unique(),
-                creator: event.sender.clone(),
-                owner: Some(user.id),
-                lane: lane_of(&event.sender),
-                link: Link::Control { user: user.id },
-                room_id: Some(event.room_id.clone()),
-                created_at: self.clock.unix_ms(),
-            })
-            .await?;
-        if room.kind()? == RoomKind::Query {
-            // Two members make a direct chat; with a third one clients and push rules would see another.
-            let reason = "This is a conversation of two. Talk to me in a chat of our own.";
-            self.client.leave(self.client.bot(), &event.room_id, Some(reason)).await?;
-            return Ok(self.store.finish_event(stored.seq, None).await?);
-        }
-        self.client.join(self.client.bot(), &event.room_id).await?;
-        let state = self.client.state(self.client.bot(), &event.room_id, "m.room.encryption", "").await;
-        if member.encrypted || matches!(state, Ok(Some(_))) {
-            self.explain_encryption(event).await?;
-            return Ok(self.store.finish_event(stored.seq, None).await?);
-        }
-        let greeting = content::message(MessageType::Notice, &self.console.greeting(self, permission), None);
-        let row = content::message_row(room.id, self.client.bot(), greeting, None);
-        self.answer_event(stored.seq, vec![row]).await?;
-        self.wake_delivery(room.id);
-        Ok(())
-    }
-
-    /// Somebody wants to talk to a ghost: the query's own room is the place for that.
-    async fn on_ghost_invite(
-        &self,
-        event: &Event,
-        ghost: &str,
-        permission: Permission,
-    ) -> Result<(), GhostError> {
-        let found = self.ghost_named_by(ghost).await?;
-        if let Some(ghost) = &found {
-            self.register_ghost(ghost).await?;
-        }
-        let session = found.as_ref().and_then(|ghost| {
-            self.sessions(Some(&event.sender))
-                .into_iter()
-                .find(|session| session.row.network == ghost.network)
-        });
-        let reason = match (&found, session) {
-            _ if permission == Permission::None => "You have no permission to use this bridge.".to_owned(),
-            (Some(ghost), Some(session)) => match self.query(&session, &ghost.nick, None).await {
-                Ok(_) => format!(
-                    "The conversation with {} has a room of its own; see your invitations.",
-                    ghost.nick
-                ),
-                Err(refusal) => refusal.to_string(),
-            },
-            (Some(ghost), None) => {
-                let network = self.network_name(&ghost.network);
-                format!("You are not on {network}: open it in the chat with {} first.", self.client.bot())
-            }
-            (None, _) => "There is nobody of that name.".to_owned(),
-        };
-        Ok(self.persist(|| self.client.leave(ghost, &event.room_id, Some(&reason))).await?)
     }
 
     async fn on_message(
@@ -333,7 +253,7 @@ impl Bridge {
     }
 
     /// The bot can't read an encrypted room. It says so where it can be read: in a room of its own.
-    async fn explain_encryption(&self, event: &Event) -> Result<(), GhostError> {
+    pub(super) async fn explain_encryption(&self, event: &Event) -> Result<(), GhostError> {
         let Some(room) = self.store.room_by_matrix_id(&event.room_id).await? else {
             return Ok(());
         };

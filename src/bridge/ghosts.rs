@@ -50,6 +50,11 @@ impl Ghosts {
         self.present.lock().unwrap_or_else(PoisonError::into_inner).remove(&(room, Box::from(user_id)));
     }
 
+    /// Nobody is known to be in the room any more.
+    pub(super) fn forget_room(&self, room: i64) {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| *known != room);
+    }
+
     fn coming(&self) -> MutexGuard<'_, HashSet<(i64, Box<str>)>> {
         self.coming.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -216,7 +221,14 @@ impl Bridge {
             }
         }
         let host = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
-        Ok(rooms::invite_and_join(&self.client, host, room_id, &ghost.user_id).await?)
+        match rooms::invite_and_join(&self.client, host, room_id, &ghost.user_id).await {
+            // Who may be in a channel is decided on IRC: whom the owner has shut out speaks there all the same.
+            Err(error) if error.is("M_FORBIDDEN") => {
+                self.client.unban(host, room_id, &ghost.user_id).await?;
+                Ok(rooms::invite_and_join(&self.client, host, room_id, &ghost.user_id).await?)
+            }
+            result => Ok(result?),
+        }
     }
 
     async fn enter_through_lobby(&self, room_id: &str, ghost: &Ghost) -> Result<(), GhostError> {

@@ -36,7 +36,9 @@ impl Bridge {
         if room.creator != to {
             self.let_heir_in(&room, room_id, from, to).await?;
             self.give_power(&room, room_id, from, to).await?;
+            self.move_alias(&room, room_id, from).await?;
             self.store.room_handed_over(room.id, to).await.map_err(|error| temporary(error.into()))?;
+            room.session.into_iter().for_each(|session| self.wake_space(session));
         }
         self.ghosts.forget(room.id, from);
         match self.client.leave(from, room_id, None).await {
@@ -61,6 +63,25 @@ impl Bridge {
         self.store.member_joined(room.id, ghost.id).await.map_err(|error| temporary(error.into()))
     }
 
+    /// The room is found under its person's new nick, and no longer under the one before. An alias is a convenience:
+    /// nothing fails for it.
+    async fn move_alias(&self, room: &RoomRow, room_id: &str, from: &str) -> Result<(), ClientError> {
+        let ghost = self.store.ghost_by_user_id(from).await.map_err(|error| temporary(error.into()))?;
+        let before = ghost.and_then(|ghost| {
+            let user = room.owner.as_deref()?.strip_prefix('@')?.split(':').next()?;
+            self.alias(user, room.network.as_deref()?, &ghost.nick)
+        });
+        if before.is_some() && before != self.alias_of(room) {
+            self.set_alias(room, room_id).await;
+        }
+        if let Some(before) = before.filter(|before| Some(before) != self.alias_of(room).as_ref())
+            && let Err(error) = self.client.delete_alias(&before).await
+        {
+            tracing::debug!(alias = %before, %error, "an alias stays");
+        }
+        Ok(())
+    }
+
     async fn give_power(
         &self,
         room: &RoomRow,
@@ -81,7 +102,7 @@ impl Bridge {
 
 /// Whether a room's creators have all power without being listed: by its own version, since the homeserver may make
 /// others by now.
-fn has_creators(creation: &Value) -> bool {
+pub(super) fn has_creators(creation: &Value) -> bool {
     // Rooms of version 1 need not say it.
     let room_version = creation["room_version"].as_str().unwrap_or("1").to_owned();
     Homeserver { room_version }.has_creators()

@@ -1,4 +1,5 @@
-//! Rooms that the homeserver no longer has: purged by its administrator, or lost with a backup.
+//! Rooms that the homeserver no longer has, purged by its administrator or lost with a backup, and rooms that became
+//! encrypted, so that the bridge is deaf there.
 //!
 //! No failed call ends a room (invariant 2): its messages are refused, and told about. Only when its user asks for that
 //! channel or conversation again the homeserver is asked about the room, as the one who made it; and only where it says
@@ -41,7 +42,10 @@ impl Bridge {
             if buffer.kind != kind || !CaseMapping::Rfc1459.same(&buffer.name, name) {
                 continue;
             }
-            if let Some(room_id) = &buffer.room_id {
+            if self.store.room(buffer.room).await?.is_some_and(|room| room.explained) {
+                // It is there, and can't be read.
+                gone.push(buffer.room);
+            } else if let Some(room_id) = &buffer.room_id {
                 let asked = tokio::time::timeout(PATIENCE, self.is_gone(&buffer.creator, room_id));
                 if asked.await.unwrap_or(false) {
                     gone.push(buffer.room);

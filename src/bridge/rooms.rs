@@ -8,9 +8,9 @@ use std::sync::{Arc, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-use super::Bridge;
 use super::content::unique;
 use super::ghosts::GhostError;
+use super::{Bridge, bridge_info};
 use crate::matrix::event::ROOM_MARKER;
 use crate::matrix::{Client, ClientError, CreateRoom, ghost_id};
 use crate::store::{Link, NewRoom, RoomKind, RoomRow, StoreError};
@@ -58,7 +58,23 @@ fn powers_of(kind: RoomKind) -> Powers {
 }
 
 fn power_levels(homeserver: &Homeserver, kind: RoomKind, creator: &str, owner: Option<&str>) -> Value {
-    let powers = powers_of(kind);
+    let silent = kind == RoomKind::Lobby;
+    levels_with(homeserver, &powers_of(kind), silent, creator, owner)
+}
+
+/// In a space nobody talks, and its owner may name and order it.
+pub(super) fn space_power_levels(homeserver: &Homeserver, creator: &str, owner: &str) -> Value {
+    let powers = Powers { owner: 50, invite: 100, default: 50 };
+    levels_with(homeserver, &powers, true, creator, Some(owner))
+}
+
+fn levels_with(
+    homeserver: &Homeserver,
+    powers: &Powers,
+    silent: bool,
+    creator: &str,
+    owner: Option<&str>,
+) -> Value {
     let mut users = Map::new();
     if !homeserver.has_creators() {
         users.insert(creator.to_owned(), 100.into());
@@ -81,7 +97,7 @@ fn power_levels(homeserver: &Homeserver, kind: RoomKind, creator: &str, owner: O
         "users": users,
         "users_default": 0,
         "events": events,
-        "events_default": if kind == RoomKind::Lobby { 100 } else { 0 },
+        "events_default": if silent { 100 } else { 0 },
         "state_default": powers.default,
         "invite": powers.invite,
         "kick": powers.default,
@@ -179,7 +195,11 @@ impl Bridge {
     }
 
     /// A room of this creator that carries the marker.
-    async fn find_marked(&self, creator: &str, marker: &str) -> Result<Option<String>, GhostError> {
+    pub(super) async fn find_marked(
+        &self,
+        creator: &str,
+        marker: &str,
+    ) -> Result<Option<String>, GhostError> {
         for room_id in self.client.joined_rooms(creator).await? {
             match self.store.room_by_matrix_id(&room_id).await? {
                 // Somebody was faster.
@@ -238,10 +258,9 @@ impl Bridge {
         }
         if matches!(kind, RoomKind::Private | RoomKind::Query | RoomKind::Network) {
             let shown = if kind == RoomKind::Network { network_name.as_str() } else { channel };
-            let info = self.bridge_info(network, &network_name, shown, owner);
-            let state_key = format!("chat.towline://irc/{network}/{shown}");
-            initial_state.push(("m.bridge", state_key.clone(), info.clone()));
-            initial_state.push(("uk.half-shot.bridge", state_key, info));
+            let info = self.bridge_info(network, shown, owner);
+            let state_key = bridge_info::key_of(network, shown);
+            initial_state.extend(bridge_info::KINDS.map(|kind| (kind, state_key.clone(), info.clone())));
         }
         let avatar = self.config.network(network).and_then(|network| network.avatar.as_deref());
         if let Some(avatar) = avatar
@@ -269,21 +288,6 @@ impl Bridge {
         })
     }
 
-    /// What clients show under "Bridges" in a room's settings (MSC2346).
-    fn bridge_info(&self, network: &str, network_name: &str, channel: &str, owner: Option<&str>) -> Value {
-        let mut info = json!({
-            "bridgebot": self.client.bot(),
-            "creator": owner.unwrap_or(self.client.bot()),
-            "protocol": { "id": "irc", "displayname": "IRC" },
-            "network": { "id": network, "displayname": network_name },
-            "channel": { "id": channel, "displayname": channel },
-        });
-        if let Some(avatar) = self.config.network(network).and_then(|network| network.avatar.as_deref()) {
-            info["network"]["avatar_url"] = avatar.into();
-        }
-        info
-    }
-
     /// The room's alias, where the template asks for one.
     pub(super) fn alias_of(&self, room: &RoomRow) -> Option<String> {
         let (owner, channel) = (room.owner.as_deref()?, room.buffer_name.as_deref()?);
@@ -291,7 +295,7 @@ impl Bridge {
         self.alias(user, room.network.as_deref()?, channel)
     }
 
-    fn alias(&self, user: &str, network: &str, channel: &str) -> Option<String> {
+    pub(super) fn alias(&self, user: &str, network: &str, channel: &str) -> Option<String> {
         let template = self.config.templates.alias.as_ref()?;
         let channel = ghost_id::escape(channel);
         let localpart = template.render_id(&[("user", user), ("network", network), ("channel", &channel)]);

@@ -35,6 +35,7 @@ mod long;
 mod loose;
 mod manners;
 mod markers;
+mod members;
 mod moderation;
 mod named;
 mod netsplit;
@@ -61,6 +62,7 @@ mod shown;
 mod speakers;
 mod speech;
 mod stop;
+mod strangers;
 pub(super) mod supervision;
 mod tagged;
 mod translation;
@@ -87,6 +89,7 @@ use self::netsplit::Netsplits;
 use self::news::News;
 use self::outbound::Outbound;
 use self::pace::Learnt;
+use self::strangers::Newcomers;
 use self::typing::Typists;
 use super::Bridge;
 use super::ephemera::Passing;
@@ -104,10 +107,12 @@ pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
 pub use self::handle::{SessionHandle, SessionState, Status};
+pub(super) use self::manners::SpaceWish;
 pub use self::manners::{Manners, Origin};
 pub use self::moderation::{ChannelRequest, ListKind};
 pub use self::pace::Leaving;
 pub use self::requests::Request;
+pub use self::strangers::Welcome;
 pub(super) use self::username::Usernames;
 
 /// Requests that may wait for a session.
@@ -156,6 +161,7 @@ struct Actor {
     netsplits: Netsplits,
     news: News,
     invitations: Invitations,
+    newcomers: Newcomers,
     /// Conversations whose other side has gone, which is told when all that was read is known.
     gone: Vec<usize>,
     /// Of whom the server tells, in answer to a `WHOIS`.
@@ -228,9 +234,6 @@ pub(super) async fn start(
     let last_named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
     let last_named = last_named.map(|value| value.text().to_owned());
     let lane = format!("session/{}", row.id);
-    let mut seed = [0; 8];
-    // Jitter without randomness is still jitter.
-    let _ = crate::clock::random_bytes(&mut seed);
     let mut actor = Actor {
         bridge: bridge.clone(),
         epoch,
@@ -242,7 +245,7 @@ pub(super) async fn start(
         link: None,
         dialing: None,
         wish: Wish::new(bridge.clock.now()),
-        backoff: Backoff::new(u64::from_ne_bytes(seed)),
+        backoff: Backoff::new(seed()),
         retry_at: row.connect.then(|| bridge.clock.now()),
         next_server: 0,
         prefers_trusted: false,
@@ -258,6 +261,7 @@ pub(super) async fn start(
         netsplits: Netsplits::default(),
         news: News::default(),
         invitations: Invitations::default(),
+        newcomers: Newcomers::default(),
         gone: Vec::new(),
         whois: None,
         nick_losses: 0,
@@ -286,6 +290,13 @@ pub(super) async fn start(
     bridge.wake_delivery(actor.network_room);
     bridge.tasks.spawn(supervision::supervise(actor, failures));
     Ok(handle)
+}
+
+fn seed() -> u64 {
+    let mut seed = [0; 8];
+    // Jitter without randomness is still jitter.
+    let _ = crate::clock::random_bytes(&mut seed);
+    u64::from_ne_bytes(seed)
 }
 
 impl Actor {

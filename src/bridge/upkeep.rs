@@ -62,6 +62,7 @@ impl Bridge {
             tokio::task::yield_now().await;
         }
         self.store.close_prompts(self.clock.unix_ms() - 7 * DAY).await?;
+        self.store.prune_questions(self.clock.unix_ms() - 30 * DAY).await?;
         while self.store.prune_published(self.clock.unix_ms()).await? {
             tokio::task::yield_now().await;
         }

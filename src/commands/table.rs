@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Context, account, channel, conversation, help, history, networks, questions, settings};
+use super::{Context, account, channel, conversation, help, history, networks, questions, rooms, settings};
 use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
 use crate::format::may_hold_password;
@@ -150,6 +150,11 @@ commands! {
         "It asks first. What was said there is kept, and forget deletes it.",
         eg ["close libera"], at [Control, Network]
         => networks::close;
+    "space" in "Networks": "space [NETWORK] [on | off]", "puts the rooms of a network into a space",
+        "Clients show a space as one group of rooms: the network's own, then the channels, then the people. With off the \
+         rooms stand by themselves again.",
+        eg ["space", "space off"]
+        => rooms::space;
     "join" / "j" in "Channels and people": "join [NETWORK] #CHANNEL [KEY]", "enters a channel and makes a room for it",
         "The # may be left out. You stay in the channel over restarts, until you type part or leave its room.",
         eg ["join #tea", "join #secret its-key"]

@@ -272,6 +272,15 @@ impl Client {
             .map(drop)
     }
 
+    /// `POST /join/{room}`, by way of a server that may know the room.
+    pub async fn join_via(&self, sender: &str, room: &str, via: &str) -> Result<(), ClientError> {
+        let mut request =
+            client::membership::join_room_by_id_or_alias::v3::Request::new(room_id(room)?.into());
+        // A name that is none is no way to anywhere.
+        request.via = ruma::ServerName::parse(via).into_iter().collect();
+        self.call(sender, request).await.map(drop)
+    }
+
     /// `POST /rooms/{room}/leave`; a user who is not there has left already.
     pub async fn leave(&self, sender: &str, room: &str, reason: Option<&str>) -> Result<(), ClientError> {
         let mut request = client::membership::leave_room::v3::Request::new(room_id(room)?);
@@ -284,6 +293,12 @@ impl Client {
         let mut request = client::membership::kick_user::v3::Request::new(room_id(room)?, user_id(user)?);
         request.reason = Some(reason.to_owned());
         self.call(sender, request).await.map(drop)
+    }
+
+    /// `POST /rooms/{room}/unban`.
+    pub async fn unban(&self, sender: &str, room: &str, user: &str) -> Result<(), ClientError> {
+        use client::membership::unban_user::v3::Request;
+        self.call(sender, Request::new(room_id(room)?, user_id(user)?)).await.map(drop)
     }
 
     /// `PUT /rooms/{room}/send/{type}/{txn}` with this JSON as its content, and as if it were sent at `ts` where that is
@@ -338,6 +353,23 @@ impl Client {
         }
     }
 
+    /// `GET /rooms/{room}/state/{type}`, the whole event with its sender; `None` when there is no such state.
+    pub async fn state_event(
+        &self,
+        sender: &str,
+        room: &str,
+        kind: &str,
+    ) -> Result<Option<Value>, ClientError> {
+        use client::state::get_state_event_for_key::v3::{Request, StateEventFormat};
+        let mut request = Request::new(room_id(room)?, kind.into(), String::new());
+        request.format = StateEventFormat::Event;
+        match self.call(sender, request).await {
+            Ok(response) => Ok(serde_json::from_str(response.event_or_content.get()).ok()),
+            Err(ClientError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// `PUT /rooms/{room}/redact/{event}/{txn}`.
     pub async fn redact(
         &self,
@@ -384,12 +416,26 @@ impl Client {
         self.call(sender, Request::new(room_id(room)?)).await.map(drop)
     }
 
+    /// `GET /rooms/{room}/joined_members`: who is in a room.
+    pub async fn members(&self, sender: &str, room: &str) -> Result<Vec<String>, ClientError> {
+        use client::membership::joined_members::v3::Request;
+        let response = self.call(sender, Request::new(room_id(room)?)).await?;
+        Ok(response.joined.into_keys().map(Into::into).collect())
+    }
+
     /// `PUT /directory/room/{alias}`.
     pub async fn set_alias(&self, alias: &str, room: &str) -> Result<(), ClientError> {
         let alias = ruma::RoomAliasId::parse(alias)
             .map_err(|_| ClientError::Invalid(format!("{alias} is no alias")))?;
         let request = client::alias::create_alias::v3::Request::new(alias, room_id(room)?);
         self.call(self.bot(), request).await.map(drop)
+    }
+
+    /// `DELETE /directory/room/{alias}`.
+    pub async fn delete_alias(&self, alias: &str) -> Result<(), ClientError> {
+        let alias = ruma::RoomAliasId::parse(alias)
+            .map_err(|_| ClientError::Invalid(format!("{alias} is no alias")))?;
+        self.call(self.bot(), client::alias::delete_alias::v3::Request::new(alias)).await.map(drop)
     }
 
     /// `GET /capabilities`: the version of the rooms that the homeserver makes.

@@ -44,6 +44,8 @@ pub enum Content {
     Encrypted,
     /// The room is encrypted from now on.
     Encryption,
+    /// The room was closed, and another is named in its place.
+    Tombstone(String),
     /// Somebody reacted to an event.
     Reaction(Reaction),
     /// Somebody took an event back: its id.
@@ -59,10 +61,14 @@ pub struct Member {
     pub user_id: String,
     /// `invite`, `join`, `leave`, `ban` or `knock`.
     pub membership: String,
+    /// Why, if that was said.
+    pub reason: String,
     /// Whether the invitation is to a direct chat.
     pub is_direct: bool,
     /// Whether the room is encrypted, as far as the invitation tells.
     pub encrypted: bool,
+    /// The room that it comes after, as far as the invitation tells.
+    pub predecessor: Option<String>,
 }
 
 /// An `m.reaction`.
@@ -120,12 +126,16 @@ impl Event {
             ("m.room.member", Some(user_id)) => Content::Member(Member {
                 user_id,
                 membership: text("membership"),
+                reason: text("reason"),
                 is_direct: content["is_direct"].as_bool().unwrap_or(false),
-                encrypted: unsigned["invite_room_state"]
-                    .as_array()
-                    .is_some_and(|state| state.iter().any(|event| event["type"] == "m.room.encryption")),
+                encrypted: stripped(&unsigned, "m.room.encryption").is_some(),
+                predecessor: stripped(&unsigned, "m.room.create")
+                    .and_then(|create| room_id_in(&create["content"]["predecessor"]["room_id"])),
             }),
             ("m.room.encryption", Some(_)) => Content::Encryption,
+            ("m.room.tombstone", Some(key)) if key.is_empty() => {
+                room_id_in(&content["replacement_room"]).map_or(Content::Other, Content::Tombstone)
+            }
             ("m.room.encrypted", None) => Content::Encrypted,
             // The verification of a device is between clients.
             ("m.room.message", None) if text("msgtype").starts_with("m.key.verification.") => Content::Other,
@@ -151,6 +161,16 @@ impl Event {
         };
         Ok(Self { event_id, room_id, sender, sent_at, content })
     }
+}
+
+/// A state of the room that an invitation shows.
+fn stripped<'a>(unsigned: &'a Value, kind: &str) -> Option<&'a Value> {
+    unsigned["invite_room_state"].as_array()?.iter().find(|event| event["type"] == kind)
+}
+
+/// The id of a room that an event names.
+fn room_id_in(value: &Value) -> Option<String> {
+    event_id_in(value).filter(|id| id.starts_with('!'))
 }
 
 /// The id of an event that another one names: not what only looks like one, and what no database stores.
@@ -236,6 +256,24 @@ mod tests {
             _ => None,
         };
         assert_eq!(found.as_deref(), wanted);
+    }
+
+    #[rstest]
+    #[case::of_a_room(Some(""), json!({"replacement_room": "!new"}), Some("!new"))]
+    #[case::of_nothing(Some(""), json!({}), None)]
+    #[case::of_no_room(Some(""), json!({"replacement_room": "#new"}), None)]
+    #[case::that_is_a_message(None, json!({"replacement_room": "!new"}), None)]
+    #[case::with_a_key(Some("x"), json!({"replacement_room": "!new"}), None)]
+    fn a_tombstone_names_another_room(
+        #[case] key: Option<&str>,
+        #[case] content: Value,
+        #[case] room: Option<&str>,
+    ) {
+        let found = match read("m.room.tombstone", key, &content) {
+            Content::Tombstone(room) => Some(room),
+            _ => None,
+        };
+        assert_eq!(found.as_deref(), room);
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub use self::refused::{Refused, Untold};
 use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
 use super::{
-    Fates, Gaps, Heir, NewPublished, NewReaction, Outgoing, Store, StoreError, buffers, gaps, ghosts, lines,
-    prompts, published, reactions, sessions,
+    Fates, Gaps, Heir, NewPublished, NewQuestion, NewReaction, Outgoing, Store, StoreError, buffers, gaps,
+    ghosts, lines, prompts, published, questions, reactions, sessions,
 };
 
 /// What is asked of the homeserver.
@@ -132,6 +132,8 @@ pub struct Incoming {
     pub edited: Vec<(i64, String)>,
     /// Messages that were taken back, so that their links lead nowhere any more: buffer and event.
     pub unpublished: Vec<(i64, String)>,
+    /// Questions that are among the requests.
+    pub questions: Vec<NewQuestion>,
     /// Which requests may be folded, where there are too many.
     pub folding: Folding,
 }
@@ -187,6 +189,7 @@ impl Incoming {
             && self.published.is_empty()
             && self.edited.is_empty()
             && self.unpublished.is_empty()
+            && self.questions.is_empty()
     }
 }
 
@@ -241,6 +244,7 @@ impl Store {
             published,
             edited,
             unpublished,
+            questions,
             ..
         } = Incoming { outbox: Vec::new(), ..incoming };
         let said = self.seal_lines(std::mem::take(&mut outgoing.lines));
@@ -293,6 +297,7 @@ impl Store {
                 published::note(tx, edited, published, unpublished, now).await?;
                 lines::note(tx, &keeper, session, outgoing, said, now).await?;
                 prompts::note(tx, fates, prompts, now).await?;
+                questions::insert(tx, questions, now).await?;
                 gaps::note(tx, session, gaps).await?;
                 let came_back = lines.into_iter().zip(kept).filter_map(|(line, kept)| match kept {
                     Kept::Known(Some(event_id)) => Some((event_id, line.text)),
@@ -430,6 +435,13 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Drops all that waits for a room, which nobody will see; says how many requests that were. The history keeps what
+    /// was said.
+    pub async fn drop_requests(&self, room: i64) -> Result<u64, StoreError> {
+        const SQL: &str = "DELETE FROM outbox WHERE room = $1 AND state = 'queued'";
+        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, room)?) })).await
     }
 
     /// The event that a row became; `None` where it became none, or is forgotten.

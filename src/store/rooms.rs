@@ -126,6 +126,8 @@ pub struct RoomRow {
     refill: i64,
     /// Who made it, where it was handed over to the creator of now.
     pub founder: Option<String>,
+    /// Its owner was told that it is encrypted.
+    pub explained: bool,
 }
 
 impl RoomRow {
@@ -148,7 +150,7 @@ macro_rules! room_query {
                 network.name AS network_name,
                 COALESCE(link.session, buffer.session) AS session,
                 buffer.id AS buffer, buffer.name AS buffer_name, room.created_at, room.refill,
-                room.founder
+                room.founder, room.explained
             FROM room
             JOIN link ON link.room = room.id
             LEFT JOIN "user" ON "user".id = room.owner
@@ -198,6 +200,39 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_all(p).await)?)
     }
 
+    /// The newest control room in which a user can be reached: they are in it, and it is not encrypted.
+    pub async fn control_room_in_use(&self, user: i64) -> Result<Option<RoomRow>, StoreError> {
+        const SQL: &str = room_query!(
+            r#"WHERE link.role = 'control' AND link."user" = $1 AND room.room_id IS NOT NULL
+                AND NOT room.owner_left AND NOT room.explained ORDER BY room.id DESC LIMIT 1"#
+        );
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_optional(p).await)?)
+    }
+
+    /// Stores whether a room's owner has left it.
+    pub async fn owner_moved(&self, id: i64, has_left: bool) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE room SET owner_left = $2 WHERE id = $1 AND owner_left <> $2";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, id, has_left)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Forgets a control room that is none: its user has ended it, or it was never one.
+    pub async fn drop_control_room(&self, id: i64) -> Result<(), StoreError> {
+        const SQL: &str = "DELETE FROM room WHERE id = $1 AND kind = 'control'";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, id)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Rooms that were meant to be and have no Matrix id.
     pub async fn unmade_rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         const SQL: &str = room_query!("WHERE room.room_id IS NULL ORDER BY room.id");
@@ -230,6 +265,38 @@ impl Store {
             Box::pin(async move {
                 execute!(tx, SQL, id, user_id)?;
                 Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Stores that a room goes on under another Matrix id, with the requests that the new one needs; what was said there
+    /// before goes to its lane. Nobody is in it yet.
+    pub async fn room_moved(
+        &self,
+        id: i64,
+        room_id: &str,
+        rows: Vec<NewOutbox>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        // The bot may have been invited there before it was known whose successor it is.
+        const CLEAR: &str = "DELETE FROM room WHERE room_id = $2 AND id <> $1 AND kind = 'control'";
+        const MOVE: &str =
+            "UPDATE room SET room_id = $2, looked_at_event = NULL, explained = FALSE WHERE id = $1
+            RETURNING lane";
+        const NOBODY: &str = "DELETE FROM member WHERE room = $1";
+        let room_id = room_id.to_owned();
+        let sealed = self.seal_outbox(rows);
+        let store = self.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, CLEAR, id, &room_id)?;
+                let lane: Option<String> =
+                    on_tx!(tx, |c| sqlx::query_scalar(MOVE).bind(id).bind(&room_id).fetch_optional(c).await)?;
+                let Some(lane) = lane else { return Ok(()) };
+                execute!(tx, NOBODY, id)?;
+                outbox::insert(tx, &store, sealed, now).await?;
+                inbox::claim_strays(tx, &room_id, &lane).await
             })
         })
         .await

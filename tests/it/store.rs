@@ -18,6 +18,7 @@ mod outbox;
 mod poison;
 mod prompts;
 mod published;
+mod questions;
 mod rooms;
 mod sts;
 mod upgrade;

@@ -21,7 +21,7 @@ use super::super::session::wording;
 use super::merge;
 use crate::format::{RichText, date};
 use crate::store::{
-    Committed, Errand, Folded, Folding, Incoming, NewOutbox, OutboxKind, RoomKind, StoreError,
+    Committed, Errand, Folded, Folding, Incoming, NewOutbox, NewQuestion, OutboxKind, RoomKind, StoreError,
 };
 
 /// How full the rooms are.
@@ -232,6 +232,19 @@ impl Bridge {
         Ok(())
     }
 
+    /// Commits the question that an event leads to and marks the event as done, together.
+    pub(in crate::bridge) async fn ask(
+        &self,
+        seq: i64,
+        rows: Vec<NewOutbox>,
+        question: NewQuestion,
+    ) -> Result<(), StoreError> {
+        let new = count(&rows);
+        self.store.ask(seq, rows, question, self.clock.unix_ms()).await?;
+        self.load.added(&new, &BTreeMap::new());
+        Ok(())
+    }
+
     /// Commits the answer to a command, and that it is no longer under way.
     pub(in crate::bridge) async fn end_errand(
         &self,
@@ -241,6 +254,28 @@ impl Bridge {
         let new = count(&rows);
         self.store.end_errand(user, rows, self.clock.unix_ms()).await?;
         self.load.added(&new, &BTreeMap::new());
+        Ok(())
+    }
+
+    /// Commits that an event answers a question and is done with, together; `false` where that was answered before.
+    pub(in crate::bridge) async fn close_question(
+        &self,
+        txn_id: &str,
+        seq: i64,
+        rows: Vec<NewOutbox>,
+    ) -> Result<bool, StoreError> {
+        let new = count(&rows);
+        let is_open = self.store.answer_question(txn_id, seq, rows, self.clock.unix_ms()).await?;
+        if is_open {
+            self.load.added(&new, &BTreeMap::new());
+        }
+        Ok(is_open)
+    }
+
+    /// Drops all that waits for a room which nobody will see.
+    pub(in crate::bridge) async fn drop_requests(&self, room: i64) -> Result<(), StoreError> {
+        let dropped = self.store.drop_requests(room).await?;
+        self.load.done(room, usize::try_from(dropped).unwrap_or(usize::MAX));
         Ok(())
     }
 

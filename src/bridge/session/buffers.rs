@@ -11,6 +11,7 @@ use super::answers::Threads;
 use super::charset::ChosenCharsets;
 use super::edits::Remembered;
 use super::people::Presence;
+use super::strangers::Stranger;
 use crate::names::{CaseMap, CaseMapping, Channel, Key};
 use crate::store::{Buffer, BufferKind, Store, StoreError};
 
@@ -38,6 +39,8 @@ pub(super) struct OpenBuffer {
     pub(super) remembered: Remembered,
     /// The threads that the user speaks in.
     pub(super) threads: Threads,
+    /// A conversation that is not taken up yet, or never.
+    pub(super) stranger: Option<Stranger>,
     /// The owner is in the room or invited, as far as is known.
     pub(super) invited: bool,
     /// Since when lines are missing, in milliseconds since 1970, while we are not back.
@@ -71,6 +74,7 @@ impl Buffers {
                 }
             }
         }
+        buffers.load_strangers(store, session).await?;
         Ok(buffers)
     }
 
@@ -104,6 +108,7 @@ impl Buffers {
             presence: Presence::default(),
             remembered: Remembered::default(),
             threads: Threads::default(),
+            stranger: None,
         });
         place
     }
@@ -151,7 +156,8 @@ impl Buffers {
     pub(super) fn learn_room_id(&mut self, room_id: &str, room: i64) -> Option<usize> {
         let place = self.list.iter().position(|buffer| buffer.row.room == room)?;
         self.by_room_id.insert(room_id.into(), place);
-        self.list[place].row.room_id.get_or_insert_with(|| room_id.to_owned());
+        // It may have been followed to another since.
+        self.list[place].row.room_id = Some(room_id.to_owned());
         Some(place)
     }
 
@@ -271,6 +277,8 @@ impl Actor {
             let name = json!({ "name": format!("{channel} ({})", self.network.name) });
             let row = content::state_row(room, self.bridge.client.bot(), "m.room.name", &name);
             self.incoming.outbox.push(row);
+            self.tell_new_name(place, asked, channel);
+            self.bridge.wake_space(self.row.id);
             self.tell_buffer(place, &format!("{asked} is {channel} now."));
         }
         Ok(())

@@ -425,7 +425,7 @@ impl Actor {
         for name in nicks {
             let place = match self.buffers.find(&name) {
                 Some(place) => place,
-                None if self.has_room_for_query() => self.open_buffer(BufferKind::Query, &name, None).await?,
+                None if self.has_room_for_query() => self.open_to(&name).await?,
                 None => continue,
             };
             if !self.catching_up.holds(self.buffers.get(place).row.id) {

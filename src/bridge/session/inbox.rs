@@ -84,23 +84,19 @@ impl Actor {
                 if member.membership == "leave"
                     && member.user_id == self.row.user_id
                     && event.sender == self.bridge.client.bot() => {}
-            // By themselves, or by an administrator.
-            Content::Member(member) if member.user_id == self.row.user_id => match member.membership.as_str() {
-                "leave" | "ban" => self.leave_buffer(place, event.sent_at).await?,
-                "join" => self.buffers.get_mut(place).invited = true,
-                _ => {}
-            },
+            Content::Member(member) => self.on_member(place, &event, member).await?,
+            // To go there takes questions to the homeserver, which the session does not wait for.
+            Content::Tombstone(_) => return self.pass_to_desk(place, &stored).await,
+            Content::Encryption => self.explain_encryption(place).await?,
             Content::Encrypted if is_owner && self.is_behind(self.buffers.get(place).row.id) => {
                 self.hold(place, &stored, &event.event_id.as_str().into());
                 return Ok(());
             }
-            Content::Encrypted if is_owner => self.refuse_event(
-                place,
-                &event.event_id,
-                &event.event_id,
-                "was not sent: this room is encrypted, and I can't read it. IRC gets plain text anyway; ask the \
-                 administrator for a room without encryption.",
-            ),
+            Content::Encrypted if is_owner => {
+                self.explain_encryption(place).await?;
+                let what = "was not sent: this room is encrypted, and I can't read it. The network's room says what to do.";
+                self.refuse_event(place, &event.event_id, &event.event_id, what);
+            }
             _ => {}
         }
         self.outbound.commit.finished.push(stored.seq);
@@ -191,20 +187,5 @@ impl Actor {
             let name = &row.name;
             format!("was not sent: you have left {name}. To return, type join {name} in the network's room.")
         })
-    }
-
-    /// The owner has left the room: out of the channel as well.
-    async fn leave_buffer(&mut self, place: usize, left_at: i64) -> Result<(), StoreError> {
-        let buffer = self.buffers.get_mut(place);
-        buffer.invited = false;
-        // Something may have been said since then, while the news was on its way here.
-        if buffer.row.kind == BufferKind::Query && buffer.last_line >= left_at {
-            self.invite_back(place);
-            return Ok(());
-        }
-        if buffer.row.kind == BufferKind::Channel && buffer.row.wanted {
-            self.leave(place, "").await?;
-        }
-        Ok(())
     }
 }

@@ -305,7 +305,7 @@ impl Actor {
 
     /// Says something in a buffer's room, as whoever speaks for the bridge there and as routine.
     pub(super) fn tell_buffer(&mut self, place: usize, text: &str) {
-        if self.is_detached(place) {
+        if self.is_detached(place) || self.is_strangers(place) {
             return;
         }
         let buffer = &self.buffers.get(place).row;

@@ -1,4 +1,4 @@
-//! Invitations to channels: told so that they reach the person, but no stranger rings a phone as often as they like.
+//! Invitations to channels: a question that reaches the person, but no stranger rings a phone as often as they like.
 //!
 //! One that is followed by itself, or that leads to where the user is already, is routine; so is one that was told, and
 //! what goes beyond a few in ten minutes. Nothing is dropped: routine stands in a room, too.
@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::super::questions::{Answer, Matter};
 use super::Actor;
 use crate::format::RichText;
 use crate::names::CaseMapping;
@@ -47,12 +48,15 @@ impl Actor {
         if followed {
             return self.tell_channel(channel, &format!("{by} invited you to the channel."));
         }
-        let text = RichText::plain(format!("{by} invites you to {channel}. To enter, type "));
-        let text = text.code(format!("join {channel}")).text(".");
+        let command = format!("join {channel}");
         if self.invitations.is_news(channel, by, self.buffers.mapping(), self.bridge.clock.now()) {
-            self.alert(&text);
+            let yes = Answer::Yes.button();
+            let text = format!("{by} invites you to {channel}. To enter, react to this with {yes}, or type ");
+            let matter = Matter::Join { session: self.row.id, channel: channel.to_owned() };
+            self.ask_user(&RichText::plain(text).code(command).text("."), &matter);
         } else {
-            self.say(text);
+            let text = RichText::plain(format!("{by} invites you to {channel}. To enter, type "));
+            self.say(text.code(command).text("."));
         }
     }
 }

@@ -49,8 +49,32 @@ impl Choice for Comings {
         &[("hide", Self(Telling::Hide)), ("fold", Self(Telling::Fold)), ("show", Self(Telling::Show))];
 }
 
+/// Whether a network has a space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bridge) enum SpaceWish {
+    Off,
+    On,
+}
+
+impl Choice for SpaceWish {
+    const SETTING: &'static Setting = &settings::SPACE;
+    const WORDS: &'static [(&'static str, Self)] = &[("off", Self::Off), ("on", Self::On)];
+}
+
+/// What happens when somebody writes for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strangers {
+    Open,
+    Ask,
+}
+
+impl Choice for Strangers {
+    const SETTING: &'static Setting = &settings::STRANGERS;
+    const WORDS: &'static [(&'static str, Self)] = &[("open", Self::Open), ("ask", Self::Ask)];
+}
+
 /// A setting whose values are words, as the code knows them.
-pub(super) trait Choice: Copy + PartialEq + 'static {
+pub(in crate::bridge) trait Choice: Copy + PartialEq + 'static {
     const SETTING: &'static Setting;
     /// The words and what they mean; the first holds where nothing else is said.
     const WORDS: &'static [(&'static str, Self)];
@@ -187,7 +211,16 @@ impl Manners {
 
     /// What holds in a buffer.
     pub(super) fn choice<C: Choice>(&self, buffer: i64) -> C {
-        let word = self.value(C::SETTING, Some(buffer)).0;
+        self.choice_in(Some(buffer))
+    }
+
+    /// What holds in the session, whatever its buffers say.
+    pub(in crate::bridge) fn of_session<C: Choice>(&self) -> C {
+        self.choice_in(None)
+    }
+
+    fn choice_in<C: Choice>(&self, buffer: Option<i64>) -> C {
+        let word = self.value(C::SETTING, buffer).0;
         let known = C::WORDS.iter().find(|(known, _)| Some(*known) == word);
         known.unwrap_or(&C::WORDS[0]).1
     }
@@ -197,6 +230,7 @@ impl Actor {
     /// Reads what the user has chosen anew.
     pub(super) async fn learn_manners(&mut self) -> Outcome {
         self.manners = Manners::load(&self.bridge, self.row.user, self.row.id).await?;
+        self.bridge.wake_space(self.row.id);
         Ok(RichText::new())
     }
 }
@@ -223,6 +257,8 @@ mod tests {
         words_of::<Redactions>();
         words_of::<ChannelNews>();
         words_of::<Comings>();
+        words_of::<SpaceWish>();
+        words_of::<Strangers>();
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::super::Bridge;
 use super::super::content::{self, MessageType, unique};
 use super::super::desk::lane_of;
+use super::super::questions::{self, Asked, Matter};
 use super::Actor;
 use crate::format::RichText;
 use crate::store::{Link, NewRoom, RoomKind, RoomRow, SessionRow, StoreError};
@@ -37,6 +38,20 @@ impl Actor {
         let content = content::message(MessageType::Text, text, Some(&self.row.user_id));
         let row = content::message_row(self.network_room, self.bridge.client.bot(), content, None);
         self.incoming.outbox.push(row);
+    }
+
+    /// Asks the user something in the network room.
+    pub(super) fn ask_user(&mut self, text: &RichText, matter: &Matter) {
+        self.flush_server_text();
+        let asked = Asked {
+            room: self.network_room,
+            speaker: self.bridge.client.bot(),
+            user: self.row.user,
+            user_id: &self.row.user_id,
+        };
+        let (rows, question) = questions::question(&asked, text, matter);
+        self.incoming.outbox.extend(rows);
+        self.incoming.questions.push(question);
     }
 
     pub(super) fn flush_server_text(&mut self) {

@@ -39,6 +39,14 @@ impl Actor {
         self.follow(from, to).await
     }
 
+    /// The room of a buffer is connected with another name from now on.
+    pub(super) fn tell_new_name(&mut self, place: usize, before: &str, now: &str) {
+        let row = &self.buffers.get(place).row;
+        let (owner, network) = (&self.row.user_id, &self.row.network);
+        let rows = self.bridge.bridge_info_moves(row.room, &row.creator, owner, network, (before, now));
+        self.incoming.outbox.extend(rows);
+    }
+
     /// The ghost of a new nick comes into the room that the one before is in.
     async fn bring_after(&mut self, channel: &str, nick: &str) -> Result<(), StoreError> {
         let Some(place) = self.buffers.find(channel) else { return Ok(()) };
@@ -74,6 +82,8 @@ impl Actor {
         if before != *heir {
             self.incoming.outbox.push(content::hand_over_row(room, &before, &heir));
         }
+        let before = self.buffers.get(place).row.name.clone();
+        self.tell_new_name(place, &before, to);
         let (name, user_id) = (to.to_owned(), heir.to_string());
         self.incoming.heirs.push(Heir { buffer: id, room, name, folded: folded.clone(), user_id });
         self.buffers.rename(place, to, folded);

@@ -11,7 +11,7 @@ use super::charset::CharsetChange;
 use super::credentials::{CertificateRequest, LoginRequest};
 use super::inquiries::as_it_stands;
 use super::loose::Reply;
-use super::{Actor, ChannelRequest, SessionHandle, WishChange, whois, wording};
+use super::{Actor, ChannelRequest, SessionHandle, Welcome, WishChange, whois, wording};
 use crate::format::RichText;
 use crate::irc::session::{Standing, State};
 use crate::irc::wire::Line;
@@ -96,6 +96,8 @@ pub enum Request {
     },
     /// See which capabilities are in force, or change which are asked for.
     Capabilities(WishChange),
+    /// What is done about somebody who wrote for the first time: the number of the buffer, and what.
+    Welcome(i64, Welcome),
     /// Do from now on as the settings say.
     Manners,
     /// Ask no more about the messages of a conversation that did not go.
@@ -206,6 +208,7 @@ impl Actor {
             Request::Certificate(request) => self.certificate(request).await.into(),
             Request::Charset { name, change } => self.charset(name.as_deref(), change).await.into(),
             Request::Capabilities(change) => self.capabilities(change).await.into(),
+            Request::Welcome(buffer, welcome) => self.welcome(buffer, welcome).await.into(),
             Request::Manners => self.learn_manners().await.into(),
             Request::DropQuestions { buffer } => self.drop_questions(buffer).await.into(),
         }
@@ -266,7 +269,9 @@ impl Actor {
         if link.session.channel(channel.as_str()).is_none() {
             self.enter(place);
         } else if is_anew {
-            return Ok(RichText::plain(format!("The room of {channel} was gone; it gets a new one.")));
+            return Ok(RichText::plain(format!(
+                "The room of {channel} could not be used any more; it gets a new one."
+            )));
         } else if !self.buffers.get(place).parting {
             return Ok(RichText::plain(format!(
                 "You are in {channel} already; you are invited to its room again."
@@ -365,6 +370,9 @@ impl Actor {
             Ok(place) => place,
             Err(error) => return Reply::Now(Err(error.into())),
         };
+        if let Err(error) = self.take_up(place).await {
+            return Reply::Now(Err(error.into()));
+        }
         self.invite_owner(place);
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         match text {

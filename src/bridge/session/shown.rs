@@ -100,10 +100,11 @@ impl Actor {
                 // Nobody has a relayed nick who could be answered.
                 let is_person = !line.tags.relayed && !line.from.is_server();
                 let is_new_talk = open.is_none() && is_person && self.is_conversation(&line, &nick);
-                let place = match open {
-                    Some(place) if !line.from.is_server() => place,
-                    _ if is_new_talk => self.open_buffer(BufferKind::Query, &nick, None).await?,
-                    _ if line.is_ctcp() => {
+                let met = if is_new_talk { self.meet(&line).await? } else { None };
+                let place = match open.filter(|_| !line.from.is_server()).or(met) {
+                    Some(place) if self.is_blocked(place) => return Ok(()),
+                    Some(place) => place,
+                    None if line.is_ctcp() => {
                         self.say(line.ctcp_text());
                         return Ok(());
                     }
@@ -213,6 +214,7 @@ impl Actor {
             self.ghost(&line.from.nick).await?
         };
         self.note_standing(&line, &sender);
+        let is_taken = !is_query || self.takes_line(place, &line).await?;
         let is_private = is_query && self.is_service(&self.buffers.get(place).row.name);
         // Nothing was said later than now, whatever the server's clock says.
         let ts = line.time.map(|time| time.min(now));
@@ -229,6 +231,10 @@ impl Actor {
             direction: if line.own { Direction::Out } else { Direction::In },
             replayed,
         });
+        if !is_taken {
+            history.into_iter().for_each(|line| self.incoming.keep(line));
+            return Ok(());
+        }
         if self.is_detached(place) {
             if !highlights {
                 if let Some(line) = history {

@@ -175,6 +175,25 @@ settings! {
         scopes: ANYWHERE,
         kind: Kind::Number { least: 1, most: 99, default: 3 },
     };
+    /// Whether a network has a space.
+    SPACE = {
+        key: "space", meaning: "whether the rooms of a network stand in a space of their own",
+        scopes: &[Scope::Session, Scope::User],
+        kind: Kind::Choice(&[("off", "they stand by themselves"), ("on", "they do, with the channels by name")]),
+    };
+    /// What becomes of somebody who writes for the first time.
+    STRANGERS = {
+        key: "strangers", meaning: "what happens when somebody writes to you for the first time",
+        scopes: &[Scope::Session, Scope::User],
+        kind: Kind::Choice(&[
+            ("open", "a room opens"), ("ask", "what they say waits, and you are asked in the network's room"),
+        ]),
+    };
+    /// What was decided about one of them.
+    STRANGER = {
+        key: "stranger", meaning: "whether somebody who wrote for the first time waits, is ignored or blocked",
+        scopes: &[Scope::Buffer],
+    };
     /// Kicks, bans and modes.
     CHANNEL_NEWS = {
         key: "channel-news", meaning: "how a channel's room says who is kicked out and which modes and bans are set",

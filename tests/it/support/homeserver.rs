@@ -238,6 +238,15 @@ impl Homeserver {
         self.shared.change(|core| drop(core.rooms.remove(room)));
     }
 
+    /// Gives a user the power of the room's creator, as Synapse's administration API does.
+    pub(crate) fn make_admin(&self, room: &str, user: &str) {
+        let mut levels = self.state(room, "m.room.power_levels", "");
+        levels["users"][user] = json!(100);
+        let bot = self.bot();
+        let draft = room::Draft::state(&bot, "m.room.power_levels", "", levels);
+        self.shared.change(|core| core.append(room, draft, now())).expect("the creator has the power");
+    }
+
     /// From now on the application service does not hear of what it has said itself.
     pub(crate) fn lose_echoes(&self) {
         self.shared.change(|core| core.echoes_lost = true);

@@ -27,6 +27,8 @@ pub(crate) struct NewRoom<'a> {
     pub(crate) room_version: Option<&'a str>,
     /// A join rule that lets the members of this room in.
     pub(crate) restricted_to: Option<&'a str>,
+    /// The room that it comes after.
+    pub(crate) predecessor: Option<&'a str>,
 }
 
 impl TestUser {
@@ -69,6 +71,7 @@ impl TestUser {
             "preset": room.preset.unwrap_or("private_chat"), "visibility": "private", "name": room.name,
             "invite": room.invite, "is_direct": room.is_direct, "initial_state": state,
             "room_version": room.room_version,
+            "creation_content": room.predecessor.map(|old| json!({ "predecessor": { "room_id": old } })),
         });
         self.shared.change(|core| core.create_room(&self.id, &request, now())).expect("the room is made")
     }

@@ -1,0 +1,205 @@
+//! What the bot asks besides messages that did not go: whether to disconnect, whether to follow an invitation, whether to
+//! talk with a stranger. A reaction of the one who was asked answers it.
+//!
+//! The question stands in the store with the rows that ask it, and is gone with the commit that marks the reaction as
+//! done. What it comes to is done after that, as with a command: a crash in between loses an answer, and the person asks
+//! again; the other way round it would be done twice.
+
+use serde::{Deserialize, Serialize};
+
+use super::content::{self, MessageType};
+use super::ghosts::GhostError;
+use super::outcome::{Outcome, Refusal};
+use super::session::{Request, Welcome};
+use super::{Bridge, SessionHandle};
+use crate::format::RichText;
+use crate::matrix::event::{Event, Reaction};
+use crate::names::Channel;
+use crate::store::{InboxEvent, NewOutbox, NewQuestion};
+
+/// What says how an emoji looks: as an emoji, or with one of five colours of skin.
+const LOOKS: [char; 6] = ['\u{fe0f}', '\u{1f3fb}', '\u{1f3fc}', '\u{1f3fd}', '\u{1f3fe}', '\u{1f3ff}'];
+
+/// An answer, and the reactions that give it; the first is the button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Yes,
+    No,
+    Block,
+}
+
+impl Answer {
+    const ALL: [(Self, &'static [&'static str]); 3] =
+        [(Self::Yes, &["✅", "✔", "👍"]), (Self::No, &["❌", "✖", "👎"]), (Self::Block, &["🚫", "⛔"])];
+
+    /// The reaction that stands under the question.
+    pub(super) fn button(self) -> &'static str {
+        Self::ALL.iter().find(|(known, _)| *known == self).map_or("", |(_, keys)| keys[0])
+    }
+
+    fn read(key: &str) -> Option<Self> {
+        let key = key.trim_end_matches(LOOKS);
+        Self::ALL.iter().find(|(_, keys)| keys.contains(&key)).map(|(answer, _)| *answer)
+    }
+}
+
+/// What a question is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Matter {
+    /// The network's room was left: whether to leave the network as well.
+    Disconnect {
+        /// The session.
+        session: i64,
+    },
+    /// Somebody invites to a channel: whether to enter it.
+    Join {
+        /// The session.
+        session: i64,
+        /// The channel.
+        channel: String,
+    },
+    /// Somebody writes for the first time: whether to talk with them.
+    Stranger {
+        /// The session.
+        session: i64,
+        /// Their buffer.
+        buffer: i64,
+    },
+}
+
+impl Matter {
+    /// The answers that have a button.
+    fn answers(&self) -> &'static [Answer] {
+        match self {
+            Self::Disconnect { .. } | Self::Join { .. } => &[Answer::Yes],
+            Self::Stranger { .. } => &[Answer::Yes, Answer::No, Answer::Block],
+        }
+    }
+}
+
+/// Where a question is asked, and whom.
+pub(super) struct Asked<'a> {
+    /// The room.
+    pub(super) room: i64,
+    /// Who speaks for the bridge there.
+    pub(super) speaker: &'a str,
+    /// The user's number …
+    pub(super) user: i64,
+    /// … and Matrix id.
+    pub(super) user_id: &'a str,
+}
+
+/// The rows of a question with its buttons, and what is stored of it.
+pub(super) fn question(asked: &Asked<'_>, text: &RichText, matter: &Matter) -> (Vec<NewOutbox>, NewQuestion) {
+    let Asked { room, speaker, user, user_id } = *asked;
+    let row =
+        content::message_row(room, speaker, content::message(MessageType::Text, text, Some(user_id)), None);
+    let txn_id = row.txn_id.clone();
+    let buttons: Vec<NewOutbox> = matter
+        .answers()
+        .iter()
+        .map(|answer| content::reaction_to_row(room, speaker, &txn_id, answer.button()))
+        .collect();
+    let stored = NewQuestion {
+        txn_id,
+        user,
+        matter: serde_json::to_string(matter).unwrap_or_default(),
+        buttons: buttons.iter().map(|button| button.txn_id.clone()).collect(),
+    };
+    (std::iter::once(row).chain(buttons).collect(), stored)
+}
+
+impl Bridge {
+    /// Somebody reacted to something in a room where they talk with the bot.
+    pub(super) async fn on_reaction(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        reaction: &Reaction,
+    ) -> Result<(), GhostError> {
+        let Some(answer) = Answer::read(&reaction.key) else {
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        };
+        // Nobody waits for an id to be written.
+        self.store.catch_up_with_writes().await?;
+        let question = self.store.question(&event.sender, &reaction.to).await?;
+        let room = self.store.room_by_matrix_id(&event.room_id).await?;
+        let (Some(question), Some(room)) = (question, room) else {
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        };
+        let speaker = self.looker(&room.creator);
+        let unreact = |button: &String| content::unreact_row(room.id, speaker, button);
+        let rows = question.buttons.iter().map(unreact).collect();
+        if !self.close_question(&question.txn_id, stored.seq, rows).await? {
+            return Ok(());
+        }
+        self.wake_delivery(room.id);
+        // From here on nothing is done twice.
+        let Ok(matter) = serde_json::from_str::<Matter>(&question.matter) else {
+            tracing::error!(event = %event.event_id, "what a question is about can't be read");
+            return Ok(());
+        };
+        let outcome = self.settle(matter, answer).await.unwrap_or_else(Refusal::into_text);
+        let notice = content::message(MessageType::Notice, &outcome, None);
+        let notice = content::in_reply_to(notice, &reaction.to);
+        self.enqueue(vec![content::message_row(room.id, speaker, notice, None)]).await?;
+        self.wake_delivery(room.id);
+        Ok(())
+    }
+
+    async fn settle(&self, matter: Matter, answer: Answer) -> Outcome {
+        let session =
+            |id: i64| -> Result<SessionHandle, Refusal> { self.session(id).ok_or(Refusal::Stopping) };
+        match (matter, answer) {
+            (Matter::Disconnect { session: id }, Answer::Yes) => {
+                session(id)?.ask(Request::Disconnect { reason: String::new() }).await
+            }
+            (Matter::Join { session: id, channel }, Answer::Yes) => {
+                let channel = Channel::new(&channel)
+                    .map_err(|error| Refusal::asked(format!("{channel} is no channel: {error}.")))?;
+                self.join(&session(id)?, channel, None).await
+            }
+            (Matter::Stranger { session: id, buffer }, answer) => {
+                let welcome = match answer {
+                    Answer::Yes => Welcome::Accept,
+                    Answer::No => Welcome::Ignore,
+                    Answer::Block => Welcome::Block,
+                };
+                session(id)?.ask(Request::Welcome(buffer, welcome)).await
+            }
+            (Matter::Disconnect { .. }, Answer::No | Answer::Block) => {
+                Ok(RichText::plain("You stay connected."))
+            }
+            (Matter::Join { channel, .. }, Answer::No | Answer::Block) => {
+                Ok(RichText::plain(format!("You don't enter {channel}.")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::the_button("✅", Some(Answer::Yes))]
+    #[case::as_an_emoji("✔\u{fe0f}", Some(Answer::Yes))]
+    #[case::with_a_skin("👍\u{1f3fd}", Some(Answer::Yes))]
+    #[case::no("❌", Some(Answer::No))]
+    #[case::block("🚫", Some(Answer::Block))]
+    #[case::something_else("🎉", None)]
+    fn a_reaction_is_an_answer_however_it_looks(#[case] key: &str, #[case] answer: Option<Answer>) {
+        assert_eq!(Answer::read(key), answer);
+    }
+
+    #[test]
+    fn what_a_question_is_about_is_read_as_it_was_stored() {
+        let matter = Matter::Join { session: 7, channel: "#rust".into() };
+        let asked = Asked { room: 1, speaker: "@b:x", user: 2, user_id: "@a:x" };
+        let (rows, stored) = question(&asked, &RichText::plain("in?"), &matter);
+        assert_eq!(serde_json::from_str::<Matter>(&stored.matter).unwrap(), matter);
+        assert_eq!((rows[0].txn_id.as_str(), stored.buttons.len()), (stored.txn_id.as_str(), rows.len() - 1));
+    }
+}

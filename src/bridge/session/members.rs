@@ -1,0 +1,120 @@
+//! Who comes and goes in a buffer's room, as Matrix tells it: its owner, and ghosts that the owner throws out.
+//!
+//! Leaving a channel's room leaves the channel, whoever took the owner out of it; leaving a conversation's room closes it
+//! quietly, and the next message opens it again. A ghost is thrown out on IRC where the user may do that; where not, the
+//! channel's members are IRC's affair, and the ghost comes back when it has something to say.
+
+use super::super::content::{self, MessageType};
+use super::Actor;
+use crate::format::{RichText, neutral};
+use crate::irc::wire::Line;
+use crate::matrix::event::{Event, Member};
+use crate::names::{Channel, Nick};
+use crate::store::{BufferKind, StoreError};
+
+/// The prefixes of those who may throw somebody out of a channel.
+const KICKERS: [char; 5] = ['~', '&', '@', '%', '!'];
+
+impl Actor {
+    pub(super) async fn on_member(
+        &mut self,
+        place: usize,
+        event: &Event,
+        member: &Member,
+    ) -> Result<(), StoreError> {
+        let is_out = matches!(member.membership.as_str(), "leave" | "ban");
+        if member.user_id == self.row.user_id {
+            let room = self.buffers.get(place).row.room;
+            if is_out {
+                self.bridge.store.owner_moved(room, true).await?;
+                // By themselves, or by an administrator.
+                self.leave_buffer(place, event.sent_at).await?;
+            } else if member.membership == "join" {
+                self.bridge.store.owner_moved(room, false).await?;
+                self.buffers.get_mut(place).invited = true;
+            }
+            self.bridge.wake_space(self.row.id);
+        } else if is_out && event.sender == self.row.user_id && self.bridge.is_ours(&member.user_id) {
+            self.throw_out(place, member).await?;
+        }
+        Ok(())
+    }
+
+    /// The owner has left the room: out of the channel as well.
+    async fn leave_buffer(&mut self, place: usize, left_at: i64) -> Result<(), StoreError> {
+        let buffer = self.buffers.get_mut(place);
+        buffer.invited = false;
+        // Something may have been said since then, while the news was on its way here.
+        if buffer.row.kind == BufferKind::Query && buffer.last_line >= left_at {
+            self.invite_back(place);
+            return Ok(());
+        }
+        if buffer.row.kind == BufferKind::Channel && buffer.row.wanted {
+            self.leave(place, "").await?;
+        }
+        Ok(())
+    }
+
+    /// A room that the bridge can't read: said once, where it can be read, with what to do. Only a homeserver or its
+    /// administrator encrypts a room of ours.
+    pub(super) async fn explain_encryption(&mut self, place: usize) -> Result<(), StoreError> {
+        let row = &self.buffers.get(place).row;
+        let name = &row.name;
+        let command = match row.kind {
+            BufferKind::Channel => format!("join {name}"),
+            BufferKind::Query => format!("query {name}"),
+        };
+        let text = format!(
+            "The room of {name} is encrypted, and I can't read what you write there: I have no keys, since it goes to IRC \
+             as plain text anyway. Encryption can't be taken back. Leave that room, and then type "
+        );
+        let text = RichText::plain(text).code(command).text(
+            ": you get another one. If that is encrypted as well, your homeserver encrypts all rooms; its administrator \
+             can change that.",
+        );
+        let alert = content::message(MessageType::Text, &text, Some(&self.row.user_id));
+        let alert = content::message_row(self.network_room, self.bridge.client.bot(), alert, None);
+        if self.bridge.store.explain_room(row.room, vec![alert], self.bridge.clock.unix_ms()).await? {
+            self.bridge.wake_delivery(self.network_room);
+        }
+        Ok(())
+    }
+
+    /// The owner has thrown a ghost out of a channel's room.
+    async fn throw_out(&mut self, place: usize, member: &Member) -> Result<(), StoreError> {
+        let row = &self.buffers.get(place).row;
+        let (room, is_channel, name) = (row.room, row.kind == BufferKind::Channel, row.name.clone());
+        let Some(ghost) = self.bridge.store.ghost_by_user_id(&member.user_id).await? else { return Ok(()) };
+        self.bridge.ghosts.forget(room, &member.user_id);
+        self.bridge.store.member_lost(room, ghost.id).await?;
+        self.buffers.get_mut(place).speakers.remove(&ghost.nick);
+        let is_banned = member.membership == "ban";
+        let (Ok(channel), Ok(nick), true) = (Channel::new(&name), Nick::new(&ghost.nick), is_channel) else {
+            return Ok(());
+        };
+        let Some(link) = &mut self.link else { return Ok(()) };
+        let Some(state) = link.session.channel(&name).filter(|state| state.has(nick.as_str())) else {
+            return Ok(());
+        };
+        let own = state.prefixes(link.session.nick()).unwrap_or_default();
+        if !own.contains(KICKERS) {
+            let text = format!(
+                "{nick} is still in {name}: you are no operator there. They come back to this room when they say something."
+            );
+            self.tell_buffer(place, &text);
+            return Ok(());
+        }
+        let reason = neutral(&member.reason).replace(['\n', '\r'], " ");
+        let mut lines = Vec::new();
+        if is_banned {
+            lines.extend(Line::raw(&format!("MODE {channel} +b {nick}!*@*")).ok());
+        }
+        lines.extend(Line::kick(&channel, &nick, &reason).ok());
+        for line in lines {
+            if let Err(error) = link.session.command(line) {
+                tracing::debug!(%error, "a kick could not be sent");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! What leaving a room means, what an invitation means, and what the bot asks about both.
+
+use serde_json::json;
+
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, NewRoom};
+
+const BOB: &str = "@irc_fake_bob:test.local";
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_a_channels_room_while_the_bridge_was_down_is_out_of_the_channel() {
+    let mut world = World::start().await;
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    world.stop_bridge().await;
+    world.ircd.wait_gone("alice").await;
+    alice.leave(&room);
+    let mark = world.ircd.mark();
+    world.start_bridge().await;
+    world.ircd.wait_registered("alice").await;
+    world.homeserver.wait_delivered().await;
+    let network = world.homeserver.wait_room_named("FakeNet").await;
+    alice.send_text(&network, "channels");
+    world.homeserver.wait_event(&network, says("You are in no channel")).await;
+    alice.send_text(&network, "raw MOTD");
+    world.ircd.wait_line_after(mark, |_, line| line == "MOTD").await;
+    assert!(world.ircd.names("#rust").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_a_networks_room_is_asked_before_anything_is_disconnected() {
+    let world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    alice.leave(&network);
+    let question = world.homeserver.wait_event(&control, says("You have left the room of FakeNet")).await;
+    assert!(question.body().contains("You are still there as alice"), "{}", question.body());
+    assert_eq!(question.content["m.mentions"]["user_ids"][0], alice.id());
+    assert_eq!(world.ircd.nicks(), ["alice"]);
+    // The room comes back when it is asked for, and nothing has happened.
+    alice.send_text(&control, "open fake");
+    world.homeserver.wait_member(&network, alice.id(), "invite").await;
+    alice.join(&network).await;
+    alice.leave(&network);
+    let second = world
+        .homeserver
+        .wait_event(&control, |event| {
+            says("You have left the room")(event) && event.event_id != question.event_id
+        })
+        .await;
+    let is_button = |event: &Event| {
+        event.kind == "m.reaction" && event.content["m.relates_to"]["event_id"] == second.event_id
+    };
+    let button = world.homeserver.wait_event(&control, is_button).await;
+    assert_eq!(button.content["m.relates_to"]["key"], "✅");
+    alice.react(&control, &second.event_id, "🎉");
+    alice.react(&control, &second.event_id, "✅");
+    world.ircd.wait_gone("alice").await;
+    let answer = world.homeserver.wait_event(&control, says("Disconnected from FakeNet")).await;
+    assert_eq!(answer.content["m.relates_to"]["m.in_reply_to"]["event_id"], second.event_id);
+    world.homeserver.wait_event(&control, |event| event.redacts.as_ref() == Some(&button.event_id)).await;
+    // Once is enough: who is not connected is not asked, and no second reaction does anything.
+    alice.react(&control, &second.event_id, "👍");
+    alice.send_text(&control, "status");
+    world.homeserver.wait_event(&control, says("not connected")).await;
+    assert_eq!(
+        world
+            .homeserver
+            .timeline_bodies(&control)
+            .iter()
+            .filter(|body| body.contains("Disconnected"))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_elses_reaction_answers_a_question() {
+    let world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    let mallory = world.homeserver.user("mallory");
+    alice.invite(&control, mallory.id());
+    mallory.join(&control).await;
+    alice.leave(&network);
+    let question = world.homeserver.wait_event(&control, says("You have left the room of FakeNet")).await;
+    mallory.react(&control, &question.event_id, "✅");
+    alice.send_text(&control, "status");
+    world.homeserver.wait_event(&control, says("connected just now as alice")).await;
+    assert_eq!(world.ircd.nicks(), ["alice"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_the_control_room_loses_nothing_and_begins_another() {
+    let world = World::start().await;
+    let bot = world.homeserver.bot();
+    let (alice, control, network) = world.connected_user("alice").await;
+    alice.leave(&control);
+    world.homeserver.wait_member(&control, &bot, "leave").await;
+    assert_eq!(world.ircd.nicks(), ["alice"]);
+    // What must be told has a room of the bot's.
+    alice.leave(&network);
+    let own = world.homeserver.wait_invite(alice.id()).await;
+    world.homeserver.wait_event(&own, says("You have left the room of FakeNet")).await;
+    assert_eq!(world.homeserver.state(&own, "m.room.create", "")["m.federate"], false);
+    // And whoever writes to the bot again is answered.
+    let again = alice.start_dm(&bot);
+    world.homeserver.wait_event(&again, says("To begin")).await;
+    alice.send_text(&again, "status");
+    world.homeserver.wait_event(&again, says("connected")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bots_own_control_room_is_the_same_after_its_user_left_it() {
+    let world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    alice.leave(&control);
+    alice.leave(&network);
+    let own = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&own).await;
+    alice.leave(&own);
+    world.homeserver.wait_delivered().await;
+    world.ircd.cut("alice");
+    let again = alice.start_dm(&world.homeserver.bot());
+    world.homeserver.wait_event(&again, says("To begin")).await;
+    alice.send_text(&again, "open fake");
+    world.homeserver.wait_member(&network, alice.id(), "invite").await;
+    assert!(world.homeserver.members(&own, "join").contains(&world.homeserver.bot()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bot_declines_a_room_where_others_are_and_says_why_to_its_user_alone() {
+    let world = World::start().await;
+    let bot = world.homeserver.bot();
+    let (alice, control) = world.user_with_control_room("alice").await;
+    let mallory = world.homeserver.user("mallory");
+    let room =
+        alice.create_room(&NewRoom { invite: &[mallory.id()], name: Some("friends"), ..NewRoom::default() });
+    mallory.join(&room).await;
+    alice.invite(&room, &bot);
+    world.homeserver.wait_event(&control, says("You invited me to a room where others are")).await;
+    world.homeserver.wait_member(&room, &bot, "leave").await;
+    assert!(world.homeserver.timeline(&room).is_empty(), "nobody else reads it");
+    // A room of two is a chat, whatever the client calls it.
+    let chat = alice.create_room(&NewRoom { invite: &[&bot], ..NewRoom::default() });
+    world.homeserver.wait_event(&chat, says("To begin")).await;
+    alice.send_text(&chat, "status");
+    world.homeserver.wait_event(&chat, says("no network yet")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_on_irc_is_a_question_and_a_reaction_enters_the_channel() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#closed");
+    let (alice, _, network) = world.connected_user("alice").await;
+    bob.invite("alice", "#closed");
+    let question = world.homeserver.wait_event(&network, says("bob invites you to #closed")).await;
+    assert_eq!(question.content["msgtype"], "m.text");
+    alice.react(&network, &question.event_id, "✅");
+    world.ircd.wait_joined("#closed", "alice").await;
+    world.homeserver.wait_event(&network, says("Joining #closed")).await;
+    let room = world.homeserver.wait_invite(alice.id()).await;
+    assert_eq!(world.homeserver.state(&room, "m.room.name", "")["name"], "#closed (FakeNet)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ghost_that_is_invited_to_a_channels_room_is_invited_on_irc() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    alice.invite(&room, BOB);
+    bob.wait_heard(|heard| heard.command == "INVITE" && heard.text() == "#rust").await;
+    world.homeserver.wait_member(&room, BOB, "leave").await;
+    let reason = world.homeserver.state(&room, "m.room.member", BOB)["reason"].clone();
+    assert!(reason.as_str().unwrap().contains("when they enter #rust"), "{reason}");
+    bob.join("#rust");
+    bob.say("#rust", "here I am");
+    assert_eq!(world.homeserver.wait_message(&room, "here I am").await.sender, BOB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_throws_a_ghost_out_kicks_on_irc_and_without_power_is_told() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "hello");
+    world.homeserver.wait_message(&room, "hello").await;
+    alice.ban(&room, BOB).unwrap();
+    world.homeserver.wait_event(&room, says("you are no operator there")).await;
+    assert!(world.ircd.names("#rust").contains(&"bob".to_owned()));
+    bob.say("#rust", "still here");
+    assert_eq!(world.homeserver.wait_message(&room, "still here").await.sender, BOB);
+    bob.mode("#rust", "+o alice");
+    world.homeserver.wait_event(&room, says("bob sets +o alice")).await;
+    alice.kick(&room, BOB, "enough\r\nQUIT").unwrap();
+    world.ircd.wait_line(|nick, line| nick == "alice" && line.starts_with("KICK #rust bob :enough")).await;
+    world.ircd.wait_parted("#rust", "bob").await;
+    assert_eq!(world.homeserver.state(&room, "m.room.member", BOB)["membership"], json!("leave"));
+    assert!(world.ircd.nicks().contains(&"alice".to_owned()));
+}

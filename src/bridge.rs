@@ -32,6 +32,7 @@ mod lanes;
 mod leaving;
 mod look_back;
 mod outcome;
+mod puppets;
 mod questions;
 mod renewal;
 mod rooms;
@@ -86,6 +87,8 @@ pub struct Parts {
     pub store: Store,
     /// The homeserver, as the bot and as ghosts.
     pub client: Client,
+    /// The homeserver, as its own users; nothing where there is no double puppeting.
+    pub puppets: Option<Client>,
     /// What the homeserver is like.
     pub homeserver: Homeserver,
     /// The time.
@@ -113,6 +116,7 @@ pub struct Shared {
     /// The store.
     pub store: Store,
     pub(crate) client: Client,
+    puppets: Option<Client>,
     pub(crate) clock: Arc<dyn Clock>,
     homeserver: Homeserver,
     console: Arc<dyn Console>,
@@ -165,13 +169,14 @@ pub struct Shared {
 impl Bridge {
     /// Puts the parts together. Nothing runs until [`Bridge::start`].
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, store, client, homeserver, clock, console } = parts;
+        let Parts { config, store, client, puppets, homeserver, clock, console } = parts;
         let pictures = Pictures::new(config.pictures.largest, config.pictures.allow_private);
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,
             store,
             client,
+            puppets,
             clock,
             homeserver,
             console,

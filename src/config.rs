@@ -71,6 +71,8 @@ pub struct Config {
     pub pictures: Pictures,
     /// What holds where people have chosen nothing else, by the names of settings, as it was written.
     pub settings: BTreeMap<String, String>,
+    /// The second registration, with which Towline speaks as users; nothing where it does not.
+    pub double_puppet: Option<DoublePuppet>,
     /// Where to answer servers that ask whose connection it is.
     pub ident: Option<SocketAddr>,
     /// What it writes.
@@ -103,6 +105,17 @@ pub struct AppService {
     pub hs_token: SecretString,
     /// The registration.
     pub registration_file: PathBuf,
+}
+
+/// Double puppeting.
+#[derive(Debug, Clone)]
+pub struct DoublePuppet {
+    /// The second registration.
+    pub registration_file: PathBuf,
+    /// What Towline shows to the homeserver; empty where the registration is about to be made.
+    pub as_token: SecretString,
+    /// What the homeserver would show to Towline; empty as above.
+    pub hs_token: SecretString,
 }
 
 /// The database.

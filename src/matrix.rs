@@ -2,6 +2,7 @@
 //! types in which events enter the bridge. `ruma`'s types stay in this folder.
 
 pub mod client;
+pub mod double_puppet;
 pub mod ephemeral;
 pub mod error;
 pub mod event;

@@ -205,6 +205,7 @@ impl Bridge {
                     perhaps_made().remove(&room.id);
                     if room.room_id.is_none() {
                         self.set_alias(room, &room_id).await;
+                        self.set_ringing(room, &room_id);
                         if let Some(session) = room.session {
                             self.wake_space(session);
                         }
@@ -277,7 +278,8 @@ impl Bridge {
                     let found = events.into_iter().filter_map(|event| {
                         // The key alone proves nothing: anybody may copy it. With the sender it does.
                         let key = event.content[CONTENT_KEY].as_str()?.to_owned();
-                        self.is_ours(&event.sender).then_some(((event.sender, key), event.event_id))
+                        let is_asked_for = senders.contains(&event.sender.as_str());
+                        is_asked_for.then_some(((event.sender, key), event.event_id))
                     });
                     return Some(found.collect());
                 }

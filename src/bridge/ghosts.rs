@@ -167,6 +167,7 @@ impl Bridge {
     ) -> Result<(), GhostError> {
         if user_id == room.creator
             || user_id == self.client.bot()
+            || self.puppet(user_id).is_some()
             || self.ghosts.is_remembered(room.id, user_id)
         {
             return Ok(());

@@ -40,8 +40,17 @@ struct Unsigned {
 
 impl Appservice for Bridge {
     async fn transaction(&self, transaction: Transaction) -> Result<(), Unavailable> {
-        let events: Vec<NewEvent> =
-            transaction.events.iter().filter_map(|event| self.read_event(event.get())).collect();
+        let mut events = Vec::new();
+        for event in transaction.events.iter().filter_map(|event| self.read_event(event.get())) {
+            match self.is_of_a_puppet(&event).await {
+                Ok(true) => {}
+                Ok(false) => events.push(event),
+                Err(error) => {
+                    tracing::error!(%error, "it can't be told who said something; the homeserver will repeat it");
+                    return Err(Unavailable);
+                }
+            }
+        }
         self.take_ephemera(&transaction.ephemeral);
         if events.is_empty() {
             return Ok(());

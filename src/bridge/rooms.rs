@@ -318,6 +318,7 @@ impl Bridge {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
     fn homeserver(version: &str) -> Homeserver {
         Homeserver { room_version: version.to_owned() }
@@ -328,6 +329,46 @@ mod tests {
         let levels = |version| power_levels(&homeserver(version), RoomKind::Private, "@bot:x", Some("@a:x"));
         assert_eq!(levels("11")["users"], json!({ "@bot:x": 100, "@a:x": 50 }));
         assert_eq!(levels("12")["users"], json!({ "@a:x": 50 }));
+    }
+
+    /// Of each kind: what the owner has, what a ghost may do, who may let somebody in, and who may set a state.
+    #[rstest]
+    #[case::control(RoomKind::Control, json!(50), 0, 100, 50)]
+    #[case::network(RoomKind::Network, json!(50), 0, 100, 50)]
+    #[case::private(RoomKind::Private, json!(50), 0, 50, 50)]
+    #[case::query(RoomKind::Query, json!(50), 0, 50, 50)]
+    #[case::lobby(RoomKind::Lobby, json!(null), 100, 100, 100)]
+    fn each_kind_of_room_has_its_powers_in_each_version(
+        #[case] kind: RoomKind,
+        #[case] owner: Value,
+        #[case] speak: i64,
+        #[case] invite: i64,
+        #[case] state: i64,
+    ) {
+        for (version, creator) in [("10", json!(100)), ("11", json!(100)), ("12", json!(null))] {
+            let owned = (kind != RoomKind::Lobby).then_some("@a:x");
+            let levels = power_levels(&homeserver(version), kind, "@bot:x", owned);
+            assert_eq!(
+                (&levels["users"]["@bot:x"], &levels["users"]["@a:x"]),
+                (&creator, &owner),
+                "{version}"
+            );
+            assert_eq!(levels["users_default"], 0, "ghosts have none");
+            let least = ["events_default", "invite", "state_default"].map(|name| levels[name].as_i64());
+            assert_eq!(least, [Some(speak), Some(invite), Some(state)], "{version}");
+        }
+    }
+
+    #[test]
+    fn in_a_space_its_owner_orders_and_nobody_talks() {
+        for (version, creator) in [("11", json!(100)), ("12", json!(null))] {
+            let levels = space_power_levels(&homeserver(version), "@bot:x", "@a:x");
+            assert_eq!((&levels["users"]["@bot:x"], &levels["users"]["@a:x"]), (&creator, &json!(50)));
+            assert_eq!(
+                (&levels["events_default"], &levels["events"]["m.room.tombstone"]),
+                (&json!(100), &json!(100))
+            );
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ mod refill;
 mod renames;
 mod replies;
 mod requests;
+mod ringing;
 mod series;
 mod settlement;
 mod shown;
@@ -107,8 +108,8 @@ pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
 pub use self::handle::{SessionHandle, SessionState, Status};
-pub(super) use self::manners::SpaceWish;
 pub use self::manners::{Manners, Origin};
+pub(super) use self::manners::{Ringing, SpaceWish};
 pub use self::moderation::{ChannelRequest, ListKind};
 pub use self::pace::Leaving;
 pub use self::requests::Request;
@@ -162,6 +163,7 @@ struct Actor {
     news: News,
     invitations: Invitations,
     newcomers: Newcomers,
+    is_ringing_explained: bool,
     /// Conversations whose other side has gone, which is told when all that was read is known.
     gone: Vec<usize>,
     /// Of whom the server tells, in answer to a `WHOIS`.
@@ -262,6 +264,7 @@ pub(super) async fn start(
         news: News::default(),
         invitations: Invitations::default(),
         newcomers: Newcomers::default(),
+        is_ringing_explained: false,
         gone: Vec::new(),
         whois: None,
         nick_losses: 0,

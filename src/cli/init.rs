@@ -7,10 +7,12 @@
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 
-use super::registration::claims;
+use secrecy::SecretString;
+
+use super::registration::{claims, double_puppet_text};
 use super::{CliError, FlavourArgument, files};
 use crate::clock::random_bytes;
-use crate::config::{Config, ConfigError, secret};
+use crate::config::{Config, ConfigError, DoublePuppet, secret};
 use crate::matrix::registration::{Flavour, Registration};
 
 /// What `towline init` takes.
@@ -40,6 +42,9 @@ pub struct Arguments {
     /// For which homeserver [default: `synapse`]
     #[arg(long, value_enum)]
     flavour: Option<FlavourArgument>,
+    /// Write the registration for double puppeting as well
+    #[arg(long)]
+    double_puppet: bool,
     /// Take the defaults without asking
     #[arg(long)]
     yes: bool,
@@ -48,6 +53,7 @@ pub struct Arguments {
 const CONFIG: &str = "config.yaml";
 const REGISTRATION: &str = "registration.yaml";
 const KEY: &str = "towline.key";
+const DOUBLE_PUPPET: &str = "double-puppet.yaml";
 
 const LISTEN: &str = "127.0.0.1:9009";
 const DATABASE: &str = "sqlite://towline.db";
@@ -79,7 +85,9 @@ pub fn init(
     output: &mut dyn Write,
 ) -> Result<(), CliError> {
     let folder = &arguments.directory;
-    let paths = [CONFIG, REGISTRATION, KEY].map(|name| folder.join(name));
+    let mut names = vec![CONFIG, REGISTRATION, KEY];
+    names.extend(arguments.double_puppet.then_some(DOUBLE_PUPPET));
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     if let Some(there) = paths.iter().find(|path| path.symlink_metadata().is_ok()) {
         return Err(CliError::Exists(there.clone()));
     }
@@ -87,14 +95,25 @@ pub fn init(
     let answers = answers(arguments, &mut terminal)?;
     let flavour = flavour(arguments, &mut terminal)?;
 
-    let text = render(&answers);
+    let mut text = render(&answers);
     let config = load(&text, &paths[0])?;
     let registration = Registration::generate(&claims(&config), &mut random_bytes).map_err(unexpected)?;
     let mut key = [0; 32];
     random_bytes(&mut key).map_err(unexpected)?;
 
     files::make_folder(folder)?;
-    let contents = [text, registration.to_yaml(flavour), secret::key_line(&key)];
+    let mut contents = vec![registration.to_yaml(flavour), secret::key_line(&key)];
+    if arguments.double_puppet {
+        let none = DoublePuppet {
+            registration_file: folder.join(DOUBLE_PUPPET),
+            as_token: SecretString::default(),
+            hs_token: SecretString::default(),
+        };
+        contents.push(double_puppet_text(&config, &none, flavour)?);
+        let line = format!("  registration_file: {DOUBLE_PUPPET}\n");
+        text = text.replacen(&format!("  #registration_file: {DOUBLE_PUPPET}\n"), &line, 1);
+    }
+    contents.insert(0, text);
     for (index, (path, content)) in paths.iter().zip(&contents).enumerate() {
         if let Err(error) = files::create(path, content) {
             // What was just made is of no use alone, and would stop the next attempt.
@@ -104,7 +123,7 @@ pub fn init(
             return Err(error);
         }
     }
-    next_steps(folder, flavour, &answers, terminal.output).map_err(unexpected)
+    next_steps(folder, flavour, &answers, &names, terminal.output).map_err(unexpected)
 }
 
 fn answers(arguments: &Arguments, terminal: &mut Terminal<'_>) -> Result<Answers, CliError> {
@@ -332,12 +351,19 @@ fn next_steps(
     folder: &Path,
     flavour: Flavour,
     answers: &Answers,
+    names: &[&str],
     output: &mut dyn Write,
 ) -> std::io::Result<()> {
     let folder = folder.display();
-    writeln!(output, "Written to {folder}: {CONFIG}, {REGISTRATION} and {KEY}.")?;
+    let (last, first) = names.split_last().map_or(("", Vec::new()), |(last, first)| (*last, first.to_vec()));
+    writeln!(output, "Written to {folder}: {} and {last}.", first.join(", "))?;
     writeln!(output, "Keep a copy of {KEY}: what it seals in the database can't be read without it.")?;
-    writeln!(output, "\n1. Give {REGISTRATION} to the homeserver.")?;
+    let registrations = if names.contains(&DOUBLE_PUPPET) {
+        format!("{REGISTRATION} and {DOUBLE_PUPPET}")
+    } else {
+        REGISTRATION.to_owned()
+    };
+    writeln!(output, "\n1. Give {registrations} to the homeserver.")?;
     for line in flavour.instructions() {
         writeln!(output, "   {line}")?;
     }

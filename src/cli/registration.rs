@@ -6,8 +6,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{CliError, ConfigArgument, FlavourArgument, files};
 use crate::clock::random_bytes;
-use crate::config::{Config, Environment};
-use crate::matrix::registration::{Claims, Registration};
+use crate::config::{self, Config, Environment};
+use crate::matrix::double_puppet::DoublePuppet;
+use crate::matrix::registration::{self, Claims, Flavour, Registration};
 
 /// What `towline registration` takes.
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,9 @@ pub struct Arguments {
     /// For which homeserver: the registration is the same, its comments say where to put it
     #[arg(long, value_enum, default_value = "synapse")]
     flavour: FlavourArgument,
+    /// Write the second registration, for double puppeting, instead
+    #[arg(long)]
+    double_puppet: bool,
     /// Print the registration instead of writing it
     #[arg(long)]
     print: bool,
@@ -41,6 +45,9 @@ pub fn registration(
     output: &mut dyn Write,
 ) -> Result<(), CliError> {
     let config = Config::load_before_registration(&arguments.config.config, environment)?;
+    if arguments.double_puppet {
+        return double_puppet(arguments, &config, output);
+    }
     let file = &config.appservice.registration_file;
     let old = existing(&config)?;
     let complete = [&config.appservice.as_token, &config.appservice.hs_token].iter().all(|t| is_given(t));
@@ -64,6 +71,40 @@ pub fn registration(
         report(&new, old.as_ref(), &config, output)
     };
     said.map_err(|error| CliError::Unexpected(error.into()))
+}
+
+/// Writes the second registration, or prints it.
+fn double_puppet(arguments: &Arguments, config: &Config, output: &mut dyn Write) -> Result<(), CliError> {
+    let Some(wanted) = &config.double_puppet else {
+        let message = "the configuration wants none; set `double_puppet.registration_file` first";
+        return Err(CliError::Registration(message.to_owned()));
+    };
+    let text = double_puppet_text(config, wanted, arguments.flavour.into())?;
+    let said = if arguments.print {
+        write!(output, "{text}")
+    } else {
+        files::replace(&wanted.registration_file, &text)?;
+        let file = wanted.registration_file.display();
+        writeln!(output, "{file} is written. Give it to the homeserver, as its first lines say.")
+    };
+    said.map_err(|error| CliError::Unexpected(error.into()))
+}
+
+/// The second registration, with the tokens that it has, or new ones.
+pub fn double_puppet_text(
+    config: &Config,
+    known: &config::DoublePuppet,
+    flavour: Flavour,
+) -> Result<String, CliError> {
+    let fresh = || registration::token(&mut random_bytes).map_err(|error| CliError::Unexpected(error.into()));
+    let registration = DoublePuppet {
+        id: DoublePuppet::name(&config.appservice.id),
+        sender: DoublePuppet::name(&config.appservice.bot),
+        domain: config.homeserver.domain.clone(),
+        as_token: given_or(&known.as_token, fresh()?),
+        hs_token: given_or(&known.hs_token, fresh()?),
+    };
+    Ok(registration.to_yaml(flavour))
 }
 
 /// The registration that is there, which must be this configuration's.

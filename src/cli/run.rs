@@ -14,6 +14,7 @@ use crate::bridge::{BOT_NAME, Bridge, Homeserver, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
 use crate::config::{Config, Database, LogFormat, Media, secret};
+use crate::matrix::double_puppet::DoublePuppet;
 use crate::matrix::{self, Client, ClientError};
 use crate::store::{OpenError, Store, StoreOptions};
 use crate::web;
@@ -126,6 +127,28 @@ pub async fn serve(
     result
 }
 
+/// The way to speak as users, if the homeserver knows the second registration. Nothing else depends on it.
+async fn puppets(config: &Config) -> Result<Option<Client>, CliError> {
+    let Some(double_puppet) = &config.double_puppet else { return Ok(None) };
+    let http = matrix::http::client().map_err(anyhow::Error::from)?;
+    let sender = DoublePuppet::name(&config.appservice.bot);
+    let sender = format!("@{sender}:{}", config.homeserver.domain);
+    let client = Client::new(http, &config.homeserver.url, double_puppet.as_token.clone(), &sender)
+        .map_err(|error| CliError::Unexpected(error.into()))?;
+    match client.whoami().await {
+        Ok(known) if known == sender => Ok(Some(client)),
+        Ok(known) => {
+            tracing::error!(%known, "no double puppeting: its registration is another's");
+            Ok(None)
+        }
+        Err(error) => {
+            let file = double_puppet.registration_file.display();
+            tracing::error!(%error, "no double puppeting: has the homeserver been given {file}?");
+            Ok(None)
+        }
+    }
+}
+
 /// Closes the store. A database that does not answer keeps the process no longer than this: what could not be committed
 /// was promised to nobody, and where the lock is lost another process may run already.
 async fn close(store: &Store) {
@@ -174,12 +197,14 @@ async fn serve_with(
         homeserver = meet_homeserver(&config, &client) => homeserver?,
         () = &mut *stop => return Ok(()),
     };
+    let puppets = puppets(&config).await?;
     let hs_token = config.appservice.hs_token.clone();
     let id = config.appservice.id.clone();
     let bridge = Bridge::new(Parts {
         config,
         store: store.clone(),
         client,
+        puppets,
         homeserver,
         clock,
         console: Arc::new(Commands::default()),

@@ -25,6 +25,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) media: Media,
     pub(super) pictures: Pictures,
+    pub(super) double_puppet: DoublePuppet,
     pub(super) ident: Ident,
     pub(super) log: Log,
 }
@@ -120,6 +121,12 @@ pub(super) struct Media {
 pub(super) struct Pictures {
     pub(super) largest: Option<usize>,
     pub(super) allow_private: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DoublePuppet {
+    pub(super) registration_file: Option<String>,
 }
 
 #[derive(Deserialize)]

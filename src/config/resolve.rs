@@ -13,8 +13,8 @@ use super::problem::{Report, child};
 use super::schema::{self, Default};
 use super::secret::{self, Environment};
 use super::{
-    AppService, Config, Database, History, Homeserver, Limits, Log, LogFormat, Permission, Permissions,
-    Pictures, Templates, media, network, raw,
+    AppService, Config, Database, DoublePuppet, History, Homeserver, Limits, Log, LogFormat, Permission,
+    Permissions, Pictures, Templates, media, network, raw,
 };
 use crate::config::template::{Template, TemplateError};
 
@@ -65,6 +65,7 @@ pub(super) fn resolve(
             largest: raw.pictures.largest.unwrap_or_default(),
             allow_private: raw.pictures.allow_private.unwrap_or_default(),
         },
+        double_puppet: resolver.double_puppet(raw.double_puppet, tokens),
         ident: resolver.ident(raw.ident),
         log: log(&raw.log),
         homeserver,
@@ -171,6 +172,28 @@ impl Resolver<'_> {
         let hs_token = self.secret("appservice.hs_token", raw.hs_token, raw.hs_token_file);
         let (as_token, hs_token) = self.tokens(as_token, hs_token, &registration_file, tokens);
         AppService { id, bot, listen, url, as_token, hs_token, registration_file }
+    }
+
+    /// The second registration, and its token.
+    fn double_puppet(&mut self, raw: raw::DoublePuppet, needed: Tokens) -> Option<DoublePuppet> {
+        const PATH: &str = "double_puppet.registration_file";
+        let registration_file = self.folder.join(raw.registration_file?);
+        let found = secret::registration_tokens(&registration_file);
+        let (as_token, hs_token) = match found {
+            Ok(found) => (found.as_token.unwrap_or_default(), found.hs_token.unwrap_or_default()),
+            Err(_) if needed == Tokens::MayLack && !registration_file.exists() => {
+                (SecretString::default(), SecretString::default())
+            }
+            Err(message) => {
+                self.report.add(PATH, format!("{message}; `towline registration --double-puppet` makes it"));
+                return None;
+            }
+        };
+        let token = as_token.expose_secret();
+        if needed == Tokens::Needed && token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+            self.report.add(PATH, "it holds no token; `towline registration --double-puppet` makes it anew");
+        }
+        Some(DoublePuppet { registration_file, as_token, hs_token })
     }
 
     /// Where to answer who a connection is.

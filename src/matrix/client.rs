@@ -5,6 +5,7 @@
 //! [specification]: https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
 
 mod media;
+mod push_rules;
 mod timeline;
 
 use std::borrow::Cow;

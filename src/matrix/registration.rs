@@ -224,7 +224,11 @@ impl Registration {
     }
 }
 
-fn token<E>(random: &mut dyn FnMut(&mut [u8]) -> Result<(), E>) -> Result<SecretString, E> {
+/// A token that nobody can guess: 256 bits.
+///
+/// # Errors
+/// When the source of randomness fails.
+pub fn token<E>(random: &mut dyn FnMut(&mut [u8]) -> Result<(), E>) -> Result<SecretString, E> {
     let mut bytes = [0; 32];
     random(&mut bytes)?;
     Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes).into())
@@ -232,7 +236,7 @@ fn token<E>(random: &mut dyn FnMut(&mut [u8]) -> Result<(), E>) -> Result<Secret
 
 /// A text as a regular expression that matches only it, in every dialect that homeservers use: Python's, Rust's and
 /// Go's, which agree on these characters.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         if r"\.+*?()|[]{}^$".contains(c) {
@@ -244,7 +248,7 @@ fn escape(text: &str) -> String {
 }
 
 /// A YAML scalar in double quotes that every YAML parser, 1.1 and 1.2, reads as this text.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {

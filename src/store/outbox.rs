@@ -437,6 +437,16 @@ impl Store {
         .await
     }
 
+    /// The Matrix id of a request's room, who makes it, and the event that it became, as far as each is known.
+    pub async fn place_of_request(
+        &self,
+        txn_id: &str,
+    ) -> Result<Option<(Option<String>, String, Option<String>)>, StoreError> {
+        const SQL: &str = "SELECT room.room_id, outbox.sender, outbox.event_id
+            FROM outbox JOIN room ON room.id = outbox.room WHERE outbox.txn_id = $1";
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(txn_id).fetch_optional(p).await)?)
+    }
+
     /// Drops all that waits for a room, which nobody will see; says how many requests that were. The history keeps what
     /// was said.
     pub async fn drop_requests(&self, room: i64) -> Result<u64, StoreError> {

@@ -14,6 +14,7 @@ mod moderation;
 mod nicks;
 mod plain;
 mod restarts;
+mod rooms;
 mod scene;
 mod servers;
 mod wishes;

@@ -94,6 +94,34 @@ fn what_is_no_command_is_a_usage_error() {
 }
 
 #[test]
+fn init_writes_a_second_registration_where_that_is_wanted_and_the_command_keeps_its_tokens() {
+    let set = Set::new(&["--double-puppet"]);
+    let file = set.path("double-puppet.yaml");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let config = set.load();
+    let known = config.double_puppet.unwrap();
+    assert_eq!(known.registration_file, file);
+    assert!(set.read("double-puppet.yaml").contains(known.as_token.expose_secret()));
+    assert_ne!(known.as_token.expose_secret(), config.appservice.as_token.expose_secret());
+    let before = set.read("double-puppet.yaml");
+    let (code, output, _) = set.run("registration", &["--double-puppet"]);
+    assert_eq!((code, set.read("double-puppet.yaml")), (0, before.clone()), "{output}");
+    let (code, output, _) = set.run("registration", &["--double-puppet", "--print"]);
+    assert_eq!((code, output), (0, before));
+    // Where it is gone, it is told how to make it, and made.
+    std::fs::remove_file(&file).unwrap();
+    let (code, _, error) = set.run("check", &[]);
+    assert_ne!(code, 0);
+    assert!(error.contains("towline registration --double-puppet"), "{error}");
+    assert_eq!(set.run("registration", &["--double-puppet"]).0, 0);
+    assert!(set.load().double_puppet.is_some());
+    // Nobody has one who did not ask for it.
+    let set = Set::new(&[]);
+    assert!(set.load().double_puppet.is_none() && !set.path("double-puppet.yaml").exists());
+    assert_ne!(set.run("registration", &["--double-puppet"]).0, 0);
+}
+
+#[test]
 fn init_writes_three_private_files_that_load() {
     let set = Set::new(&[
         "--listen",

@@ -35,6 +35,7 @@ mod nicks;
 mod pace;
 mod pastes;
 mod pictures;
+mod puppets;
 mod put_off;
 mod queries;
 mod questions;

@@ -115,6 +115,19 @@ impl Towline {
             .unwrap();
     }
 
+    /// Speaks as users from its next start on; the second file for the homeserver.
+    pub(crate) async fn double_puppet(&mut self) -> PathBuf {
+        let file = self.directory.join("config.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("#registration_file: double", "registration_file: double"))
+            .unwrap();
+        let mut registration = command(binary(), None);
+        registration.args(["registration", "--double-puppet", "--config"]).arg(&file);
+        let output = registration.output().await.expect("the binary was built");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.directory.join("double-puppet.yaml")
+    }
+
     /// Trusts these roots in place of the host's from its next start on.
     pub(crate) fn trust(&mut self, roots: &Path) {
         self.roots = Some(roots.into());

@@ -24,6 +24,8 @@ pub(crate) struct Extras {
     pub(crate) roots: Option<PathBuf>,
     /// Whether files and long texts have links.
     pub(crate) links: bool,
+    /// Whether what is said elsewhere appears as alice herself.
+    pub(crate) double_puppet: bool,
     /// Registrations of other bridges.
     pub(crate) registrations: Vec<PathBuf>,
 }
@@ -63,9 +65,12 @@ impl Town {
         if extras.links {
             towline.hand_out();
         }
-        let registration = towline.registration();
+        let mut registration = vec![towline.registration()];
+        if extras.double_puppet {
+            registration.push(towline.double_puppet().await);
+        }
         let registrations: Vec<&Path> =
-            extras.registrations.iter().chain([&registration]).map(PathBuf::as_path).collect();
+            extras.registrations.iter().chain(&registration).map(PathBuf::as_path).collect();
         let synapse = Synapse::start(plan, &at("synapse"), &registrations).await;
         extras.roots.iter().for_each(|roots| towline.trust(roots));
         towline.run().await;

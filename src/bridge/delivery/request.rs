@@ -83,7 +83,9 @@ impl Bridge {
             // A ghost that somebody removed comes back once; that it is refused again is the room's last word.
             if error.is("M_FORBIDDEN") && !brought_back && request.sender != room.creator {
                 brought_back = true;
-                if self.forget_member(room, &request.sender).await {
+                if self.forget_member(room, &request.sender).await
+                    || self.enter_as_puppet(&request.sender, room_id).await.unwrap_or(false)
+                {
                     continue;
                 }
             }
@@ -123,7 +125,14 @@ impl Bridge {
         match request.kind {
             OutboxKind::Message => {
                 let content = content_of(room, request);
-                let sent = self.client.send(sender, room_id, "m.room.message", txn_id, &content, request.ts);
+                let sent = self.client_as(sender).send(
+                    sender,
+                    room_id,
+                    "m.room.message",
+                    txn_id,
+                    &content,
+                    request.ts,
+                );
                 sent.await.map(Some)
             }
             OutboxKind::State => {
@@ -134,13 +143,16 @@ impl Bridge {
                 let RedactArguments { event, reason, .. } = read(payload)?;
                 // What never came into being needs no redaction.
                 let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
-                self.client.redact(sender, room_id, &event_id, txn_id, &reason).await.map(Some)
+                self.client_as(sender).redact(sender, room_id, &event_id, txn_id, &reason).await.map(Some)
             }
             OutboxKind::Reaction => {
                 let ReactionArguments { event, key } = read(payload)?;
                 let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
                 let content = content::reaction(&event_id, &key, txn_id).to_string();
-                self.client.send(sender, room_id, "m.reaction", txn_id, &content, None).await.map(Some)
+                self.client_as(sender)
+                    .send(sender, room_id, "m.reaction", txn_id, &content, None)
+                    .await
+                    .map(Some)
             }
             OutboxKind::Invite => {
                 let InviteArguments { user_id, is_direct, .. } = read(payload)?;

@@ -228,6 +228,7 @@ impl Actor {
                 place
             }
         };
+        self.explain_ringing(channel).await?;
         let buffer = self.buffers.get_mut(place);
         (buffer.parting, buffer.refused) = (is_leaving, None);
         self.keep_name_charset(place).await?;

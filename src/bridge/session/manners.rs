@@ -61,6 +61,20 @@ impl Choice for SpaceWish {
     const WORDS: &'static [(&'static str, Self)] = &[("off", Self::Off), ("on", Self::On)];
 }
 
+/// What a channel's room rings for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bridge) enum Ringing {
+    Mentions,
+    All,
+    None,
+}
+
+impl Choice for Ringing {
+    const SETTING: &'static Setting = &settings::NOTIFY;
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("mentions", Self::Mentions), ("all", Self::All), ("none", Self::None)];
+}
+
 /// What happens when somebody writes for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Strangers {
@@ -210,7 +224,7 @@ impl Manners {
     }
 
     /// What holds in a buffer.
-    pub(super) fn choice<C: Choice>(&self, buffer: i64) -> C {
+    pub(in crate::bridge) fn choice<C: Choice>(&self, buffer: i64) -> C {
         self.choice_in(Some(buffer))
     }
 
@@ -229,7 +243,9 @@ impl Manners {
 impl Actor {
     /// Reads what the user has chosen anew.
     pub(super) async fn learn_manners(&mut self) -> Outcome {
-        self.manners = Manners::load(&self.bridge, self.row.user, self.row.id).await?;
+        let new = Manners::load(&self.bridge, self.row.user, self.row.id).await?;
+        let before = std::mem::replace(&mut self.manners, new);
+        self.ring_as_wanted(&before);
         self.bridge.wake_space(self.row.id);
         Ok(RichText::new())
     }
@@ -259,6 +275,7 @@ mod tests {
         words_of::<Comings>();
         words_of::<SpaceWish>();
         words_of::<Strangers>();
+        words_of::<Ringing>();
     }
 
     #[test]

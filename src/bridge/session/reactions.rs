@@ -27,12 +27,15 @@ impl Actor {
         let Some(place) = self.place_of(target, &from.nick) else { return Ok(()) };
         let row = &self.buffers.get(place).row;
         let (buffer, room, is_query) = (row.id, row.room, row.kind == BufferKind::Query);
-        if own && is_query {
+        let is_puppets = own && self.bridge.puppet(&self.row.user_id).is_some();
+        if own && is_query && !is_puppets {
             // The room has two members, and neither is the user's own ghost.
             return Ok(());
         }
         let Some(line) = self.known_line(place, &msgid).await? else { return Ok(()) };
-        let sender = if is_query {
+        let sender = if is_puppets {
+            self.row.user_id.clone()
+        } else if is_query {
             self.buffers.get(place).row.creator.clone()
         } else {
             self.ghost(&from.nick).await?.to_string()
@@ -53,7 +56,7 @@ impl Actor {
             let txn_id = Some(reaction.txn_id.clone());
             self.incoming.outbox.push(reaction);
             self.incoming.reactions.push(NewReaction { buffer, msgid, nick, key, txn_id, event_id: None });
-            if !is_query {
+            if !is_query && !is_puppets {
                 self.note_speaker(place, &from.nick);
             }
         }

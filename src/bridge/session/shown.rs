@@ -2,6 +2,8 @@
 //!
 //! Not what happens besides talk, which is in `incoming`; not who is named in a line, which `pills` finds.
 
+use std::sync::Arc;
+
 use super::super::content::{self, MessageType};
 use super::Actor;
 use crate::format::{RichText, read_irc, strip_irc};
@@ -57,6 +59,8 @@ impl Line {
 /// On what occasion a line is shown.
 struct Occasion {
     is_query: bool,
+    /// The user's own words appear as theirs.
+    is_puppets: bool,
     is_old: bool,
     /// It is about the user.
     highlights: bool,
@@ -66,7 +70,7 @@ impl Occasion {
     /// What kind of message a line becomes, with a word before it where that kind does not say it.
     fn meaning(&self, line: &Line, kind: MessageType, text: RichText) -> (MessageType, RichText) {
         let after = |word: &str| RichText::plain(word).then(text.clone());
-        if line.own && self.is_query {
+        if line.own && self.is_query && !self.is_puppets {
             // The room has two members, and neither is the user's own ghost.
             return (MessageType::Notice, after("(you, from elsewhere) "));
         }
@@ -200,7 +204,8 @@ impl Actor {
         }
         let now = self.bridge.clock.unix_ms();
         let is_old = is_missed && line.time.is_some_and(|time| now.saturating_sub(time) >= OLD);
-        let occasion = Occasion { is_query, is_old, highlights };
+        let is_puppets = line.own && self.bridge.puppet(&self.row.user_id).is_some();
+        let occasion = Occasion { is_query, is_puppets, is_old, highlights };
         let (kind, text) = occasion.meaning(&line, kind, text);
         let user = highlights.then_some(self.row.user_id.as_str());
         let mut content = content::message(kind, &text, user);
@@ -208,12 +213,7 @@ impl Actor {
             content = content::in_reply_to(content, &event_id);
         }
         self.ends_typing(place, &line.from.nick).await?;
-        let sender = if is_query {
-            self.buffers.get(place).row.creator.as_str().into()
-        } else {
-            self.ghost(&line.from.nick).await?
-        };
-        self.note_standing(&line, &sender);
+        let sender = self.speaker(place, &line, is_puppets).await?;
         let is_taken = !is_query || self.takes_line(place, &line).await?;
         let is_private = is_query && self.is_service(&self.buffers.get(place).row.name);
         // Nothing was said later than now, whatever the server's clock says.
@@ -231,23 +231,17 @@ impl Actor {
             direction: if line.own { Direction::Out } else { Direction::In },
             replayed,
         });
-        if !is_taken {
+        if !is_taken || (self.is_detached(place) && !highlights) {
             history.into_iter().for_each(|line| self.incoming.keep(line));
             return Ok(());
         }
         if self.is_detached(place) {
-            if !highlights {
-                if let Some(line) = history {
-                    self.incoming.keep(line);
-                }
-                return Ok(());
-            }
             self.bring_back(place).await?;
         }
         if is_query {
             self.invite_back(place);
         }
-        if !is_query {
+        if !is_query && !is_puppets {
             self.note_speaker(place, &line.from.nick);
         }
         let buffer = self.buffers.get_mut(place);
@@ -265,6 +259,20 @@ impl Actor {
         let row = NewOutbox { ts, ..row };
         self.incoming.outbox.push(row);
         Ok(())
+    }
+
+    /// Who says a line in a room.
+    async fn speaker(&mut self, place: usize, line: &Line, is_puppets: bool) -> Result<Arc<str>, StoreError> {
+        if is_puppets {
+            return Ok(self.row.user_id.as_str().into());
+        }
+        let row = &self.buffers.get(place).row;
+        let sender = match row.kind {
+            BufferKind::Query => row.creator.as_str().into(),
+            BufferKind::Channel => self.ghost(&line.from.nick).await?,
+        };
+        self.note_standing(line, &sender);
+        Ok(sender)
     }
 
     /// The line that another answers, where it is known.

@@ -427,6 +427,17 @@ pub const KEYS: &[Key] = &[
          link to such a one.",
     ),
     section(
+        "double_puppet",
+        "What people say from another IRC client appears as themselves, and rooms ring as they want. It needs a second \
+         registration, with which Towline may speak as every user of the homeserver.",
+    ),
+    key(
+        "double_puppet.registration_file",
+        Kind::File,
+        Default::Note("no double puppeting"),
+        "The registration that `towline registration --double-puppet` writes, and that the homeserver has been given.",
+    ),
+    section(
         "ident",
         "The answer to servers that ask whose connection it is (RFC 1413): the person's user name on IRC.",
     ),

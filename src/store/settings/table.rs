@@ -181,6 +181,19 @@ settings! {
         scopes: &[Scope::Session, Scope::User],
         kind: Kind::Choice(&[("off", "they stand by themselves"), ("on", "they do, with the channels by name")]),
     };
+    /// What a channel's room rings for.
+    NOTIFY = {
+        key: "notify", meaning: "what the room of a channel rings for, where your administrator has set up double puppeting",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("mentions", "what mentions you"), ("all", "whatever your client says"), ("none", "nothing"),
+        ]),
+    };
+    /// That it was explained.
+    NOTIFY_EXPLAINED = {
+        key: "notify-explained", meaning: "whether it was said how to have a channel's room ring less",
+        scopes: &[Scope::User],
+    };
     /// What becomes of somebody who writes for the first time.
     STRANGERS = {
         key: "strangers", meaning: "what happens when somebody writes to you for the first time",

@@ -64,6 +64,7 @@ pub(crate) struct Builder {
     extra: String,
     irc_server: Option<SocketAddr>,
     through_proxy: bool,
+    double_puppet: Option<String>,
 }
 
 impl Builder {
@@ -144,6 +145,14 @@ impl Builder {
         self
     }
 
+    /// Double puppeting, with a second registration that the homeserver knows or not.
+    pub(crate) fn double_puppet(mut self, is_known: bool) -> Self {
+        let token = format!("{}-puppets", self.tokens.own);
+        self.homeserver.puppet_token = is_known.then(|| token.clone());
+        self.double_puppet = Some(token);
+        self.config("double_puppet: { registration_file: double-puppet.yaml }\n")
+    }
+
     /// Starts the servers and the bridge.
     pub(crate) async fn start(self) -> World {
         let mut world = self.without_bridge().await;
@@ -162,6 +171,10 @@ impl Builder {
             proxy = Some(Arc::new(between));
         }
         let directory = TempDir::with_prefix("towline-it-").unwrap();
+        if let Some(token) = &self.double_puppet {
+            let registration = format!("as_token: {token}\nhs_token: {token}-hs\n");
+            std::fs::write(directory.path().join("double-puppet.yaml"), registration).unwrap();
+        }
         let ca = directory.path().join("ca.pem");
         ircd.write_certificate(&ca);
         let plaintext = self.server.contains("tls: false");
@@ -213,6 +226,7 @@ impl World {
             extra: String::new(),
             irc_server: None,
             through_proxy: false,
+            double_puppet: None,
         }
     }
 

@@ -48,6 +48,8 @@ pub(crate) struct Options {
     pub(crate) user_namespaces: Vec<String>,
     pub(crate) alias_namespaces: Vec<String>,
     pub(crate) receive_ephemeral: bool,
+    /// The token of a second registration, which may act as all users and hears nothing.
+    pub(crate) puppet_token: Option<String>,
     pub(crate) room_version: String,
     /// Whether each request is remembered for [`Homeserver::requests`]; a benchmark turns it off.
     pub(crate) record_requests: bool,
@@ -65,6 +67,7 @@ impl Default for Options {
             user_namespaces: vec![r"^@irc_[^:]+:test\.local$".into()],
             alias_namespaces: vec![r"^#irc_[^:]+:test\.local$".into()],
             receive_ephemeral: true,
+            puppet_token: None,
             room_version: "12".into(),
             record_requests: true,
         }
@@ -382,6 +385,28 @@ impl Homeserver {
     /// A user's display name.
     pub(crate) fn displayname(&self, user: &str) -> Option<String> {
         self.shared.read().users.get(user)?.displayname.clone()
+    }
+
+    /// A push rule that a user has, by its kind and id.
+    pub(crate) fn push_rule(&self, user: &str, kind: &str, rule: &str) -> Option<Value> {
+        let key = (user.to_owned(), kind.to_owned(), rule.to_owned());
+        self.shared.read().push_rules.get(&key).cloned()
+    }
+
+    /// Waits until a user has a push rule, or has it no more.
+    pub(crate) async fn wait_push_rule(&self, user: &str, kind: &str, rule: &str, there: bool) {
+        let key = (user.to_owned(), kind.to_owned(), rule.to_owned());
+        let look = |core: &Core| (core.push_rules.contains_key(&key) == there).then_some(());
+        self.wait(None, || format!("the push rule {key:?}: {there}"), look).await;
+    }
+
+    /// Waits until this user is in a room, and says which.
+    pub(crate) async fn wait_room_of(&self, user: &str) -> String {
+        let look = |core: &Core| {
+            let joined = core.rooms.values().find(|room| room.membership(user) == "join");
+            joined.map(|room| room.id.clone())
+        };
+        self.wait(None, || format!("a room of {user}"), look).await
     }
 
     /// Whether someone registered this user.

@@ -57,6 +57,9 @@ pub(super) async fn handle(shared: &Arc<Shared>, call: &Call) -> Result<Answer, 
                 shared.change(|core| core.caller(call).and_then(|caller| core.post(&caller, call, rest)))
             } else if m == put {
                 shared.change(|core| core.caller(call).and_then(|caller| core.put(&caller, call, rest)))
+            } else if let (&Method::DELETE, ["pushrules", "global", kind, rule]) = (m, rest) {
+                shared
+                    .change(|core| core.caller(call).and_then(|caller| core.delete_rule(&caller, kind, rule)))
             } else if let (&Method::DELETE, ["directory", "room", alias]) = (m, rest) {
                 shared.change(|core| core.caller(call).and_then(|caller| core.delete_alias(&caller, alias)))
             } else {
@@ -164,6 +167,11 @@ impl Core {
             }
             return Ok(Caller { user, token, is_appservice: true });
         }
+        if Some(&token) == self.options.puppet_token.as_ref() {
+            let sender = self.user_id("towline-double-puppet");
+            let user = call.parameter("user_id").map_or(sender, str::to_owned);
+            return Ok(Caller { user, token, is_appservice: true });
+        }
         match self.tokens.get(&token) {
             Some(user) => Ok(Caller { user: user.clone(), token, is_appservice: false }),
             None => Err(Refusal::new(401, "M_UNKNOWN_TOKEN", "Invalid access token passed.")),
@@ -232,6 +240,11 @@ impl Core {
             ["rooms", room, "messages"] => Ok(messages(self.room_of(room, user)?, call)),
             _ => Err(unrecognized()),
         }
+    }
+
+    fn delete_rule(&mut self, caller: &Caller, kind: &str, rule: &str) -> Reply {
+        let gone = self.push_rules.remove(&(caller.user.clone(), kind.into(), rule.into()));
+        gone.map(|_| json!({})).ok_or_else(|| Refusal::not_found("No such push rule"))
     }
 
     fn account_data(&self, user: &str, room: &str, kind: &str) -> Reply {
@@ -326,6 +339,10 @@ impl Core {
             }
             ["directory", "room", alias] => self.put_alias(caller, alias, &body),
             ["directory", "list", "room", _] => Ok(json!({})),
+            ["pushrules", "global", kind, rule] => {
+                self.push_rules.insert((user.into(), (*kind).into(), (*rule).into()), body);
+                Ok(json!({}))
+            }
             ["user", who, "account_data", kind] if *who == user => {
                 self.account_data.insert((user.into(), String::new(), (*kind).into()), body);
                 Ok(json!({}))

@@ -34,6 +34,8 @@ pub(crate) struct Core {
     /// Transactions seen: (access token, transaction id) → event id. Lost when a homeserver restarts.
     pub(crate) transactions: HashMap<(String, String), String>,
     pub(crate) typing: BTreeMap<String, HashSet<String>>,
+    /// (user, kind, id) → rule.
+    pub(crate) push_rules: BTreeMap<(String, String, String), Value>,
     /// Each request: method, and path and query with the percent signs resolved.
     pub(crate) requests: Vec<(String, String)>,
     /// Events that the application service has yet to get: (room, event id).
@@ -91,6 +93,7 @@ impl Core {
             account_data: BTreeMap::new(),
             transactions: HashMap::new(),
             typing: BTreeMap::new(),
+            push_rules: BTreeMap::new(),
             requests: Vec::new(),
             queue: VecDeque::new(),
             ephemeral: Vec::new(),

@@ -1,0 +1,105 @@
+//! Double puppeting: what a user says from another IRC client appears as themselves, and new rooms ring as they want.
+//!
+//! The homeserver hands such an event back like any of the user's. It is ours only if its content key names a request of
+//! ours, for that room and by that user, which became no other event: the key alone proves nothing, since anybody may copy
+//! it. Without that look it would go back to IRC, and round for ever.
+//!
+//! Not whether what was said elsewhere is told at all, which is the session's.
+//!
+//! Spec: Matrix application service API, "Identity assertion"; client-server API, "Push Rules".
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Bridge;
+use super::session::{Manners, Ringing};
+use crate::matrix::event::CONTENT_KEY;
+use crate::matrix::{Client, ClientError};
+use crate::store::{NewEvent, RoomKind, RoomRow, StoreError};
+
+/// What is needed of an event to know it again.
+#[derive(Deserialize)]
+struct Header {
+    sender: String,
+    #[serde(default)]
+    content: Value,
+}
+
+impl Bridge {
+    /// The way to act as a user of the homeserver, where there is one.
+    pub(super) fn puppet(&self, user_id: &str) -> Option<&Client> {
+        let is_local = user_id.split_once(':').is_some_and(|(_, server)| server == self.client.domain());
+        self.puppets.as_ref().filter(|_| is_local && !self.is_ours(user_id))
+    }
+
+    /// The way to act as whoever is meant to do something.
+    pub(super) fn client_as(&self, user_id: &str) -> &Client {
+        self.puppet(user_id).unwrap_or(&self.client)
+    }
+
+    /// Whether an event is what we have said as a user.
+    pub(super) async fn is_of_a_puppet(&self, event: &NewEvent) -> Result<bool, StoreError> {
+        if self.puppets.is_none() || !event.json.contains(CONTENT_KEY) {
+            return Ok(false);
+        }
+        let Ok(header) = serde_json::from_str::<Header>(&event.json) else { return Ok(false) };
+        let Some(key) = header.content[CONTENT_KEY].as_str() else { return Ok(false) };
+        let Some((room_id, sender, event_id)) = self.store.place_of_request(key).await? else {
+            return Ok(false);
+        };
+        let is_ours = room_id.as_ref() == Some(&event.room_id)
+            && sender == header.sender
+            && event_id.is_none_or(|known| known == event.event_id);
+        if is_ours {
+            self.attempts.echoed(key, &event.room_id, &sender, &event.event_id);
+        }
+        Ok(is_ours)
+    }
+
+    /// Has a new channel's room ring its owner as they want, in the background: it is a convenience.
+    pub(super) fn set_ringing(&self, room: &RoomRow, room_id: &str) {
+        let (Some(owner), Some(session), Some(buffer)) = (room.owner.clone(), room.session, room.buffer)
+        else {
+            return;
+        };
+        let is_channel = room.kind().is_ok_and(|kind| kind == RoomKind::Private);
+        let Some(user) = self.session(session).map(|session| session.row.user) else { return };
+        if !is_channel || self.puppet(&owner).is_none() {
+            return;
+        }
+        let (bridge, room_id) = (self.clone(), room_id.to_owned());
+        self.tasks.spawn(async move {
+            match Manners::load(&bridge, user, session).await {
+                Ok(manners) => bridge.ring(&owner, &room_id, manners.choice(buffer)).await,
+                Err(error) => tracing::warn!(%error, "a room rings as rooms do"),
+            }
+        });
+    }
+
+    /// Has a room ring as its owner wants it from now on.
+    pub(super) async fn ring(&self, owner: &str, room_id: &str, notify: Ringing) {
+        let Some(puppet) = self.puppet(owner) else { return };
+        let set = match notify {
+            Ringing::Mentions => self
+                .persist(|| puppet.unmute(owner, room_id))
+                .await
+                .and(self.persist(|| puppet.notify_mentions(owner, room_id)).await),
+            Ringing::All => self
+                .persist(|| puppet.unmute(owner, room_id))
+                .await
+                .and(self.persist(|| puppet.notify_all(owner, room_id)).await),
+            Ringing::None => self.persist(|| puppet.mute(owner, room_id)).await,
+        };
+        if let Err(error) = set {
+            tracing::warn!(%room_id, %error, "how a room rings could not be set");
+        }
+    }
+
+    /// Lets a user into a room to which they are invited, since they said something there.
+    pub(super) async fn enter_as_puppet(&self, user_id: &str, room_id: &str) -> Result<bool, ClientError> {
+        match self.puppet(user_id) {
+            Some(puppet) => puppet.join(user_id, room_id).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+}

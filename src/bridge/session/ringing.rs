@@ -1,0 +1,45 @@
+//! What a channel's room rings for, as its user wants it; and what they do about it by themselves where the bridge can't act
+//! as them.
+
+use super::Actor;
+use super::manners::{Manners, Ringing};
+use crate::format::RichText;
+use crate::store::settings::{self, Scope};
+use crate::store::{BufferKind, StoreError};
+
+impl Actor {
+    /// Has those rooms ring otherwise for which something else is wanted than before.
+    pub(super) fn ring_as_wanted(&self, before: &Manners) {
+        if self.bridge.puppet(&self.row.user_id).is_none() {
+            return;
+        }
+        for buffer in self.buffers.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel) {
+            let wanted = self.manners.choice::<Ringing>(buffer.row.id);
+            let Some(room_id) = buffer.row.room_id.clone() else { continue };
+            if wanted != before.choice::<Ringing>(buffer.row.id) {
+                let (bridge, owner) = (self.bridge.clone(), self.row.user_id.clone());
+                self.bridge.tasks.spawn(async move { bridge.ring(&owner, &room_id, wanted).await });
+            }
+        }
+    }
+
+    /// Says once how a channel's room rings less, where the bridge can't see to it.
+    pub(super) async fn explain_ringing(&mut self, channel: &str) -> Result<(), StoreError> {
+        let user = self.row.user;
+        let store = &self.bridge.store;
+        if self.bridge.puppet(&self.row.user_id).is_some()
+            || self.is_ringing_explained
+            || store.setting(&settings::NOTIFY_EXPLAINED, Scope::User, user).await?.is_some()
+        {
+            self.is_ringing_explained = true;
+            return Ok(());
+        }
+        store.set_setting(&settings::NOTIFY_EXPLAINED, Scope::User, user, Some("yes")).await?;
+        self.is_ringing_explained = true;
+        self.say(RichText::plain(format!(
+            "Matrix rings for every line of {channel}, unless you say otherwise: in Element open the room's settings, then \
+             Notifications, and choose \u{201c}Mentions and keywords\u{201d}. I say this once."
+        )));
+        Ok(())
+    }
+}

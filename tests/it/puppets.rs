@@ -1,0 +1,129 @@
+//! Double puppeting: what is said from another client appears as the user, and never goes round.
+
+use serde_json::{Value, json};
+
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, Fault};
+
+const BOB: &str = "@irc_fake_bob:test.local";
+const KEY: &str = "chat.towline.key";
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+/// What another client of the same person has said, as a bouncer or the server shows it.
+fn said_elsewhere(world: &World, target: &str, text: &str) {
+    world.ircd.send_raw("alice", format!(":alice!alice@host PRIVMSG {target} :{text}\r\n").as_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_from_another_client_appears_as_the_user_and_does_not_go_round() {
+    let mut world = World::builder().double_puppet(true).start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    said_elsewhere(&world, "#rust", "from my phone");
+    let said = world.homeserver.wait_message(&room, "from my phone").await;
+    assert_eq!((said.sender.as_str(), &said.content["msgtype"]), (alice.id(), &json!("m.text")));
+    assert!(!world.homeserver.is_registered("@irc_fake_alice:test.local"), "no ghost of hers was needed");
+    // An answer that is lost makes no second one.
+    world.homeserver.faults().fail("PUT", "/send/", Fault::AnswerLost, 1);
+    said_elsewhere(&world, "#rust", "and again");
+    world.homeserver.wait_message(&room, "and again").await;
+    // The homeserver hands them back, also in a transaction of its own and after a restart.
+    world.homeserver.wait_delivered().await;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#rust", "alice").await;
+    alice.send_text(&room, "typed here");
+    bob.wait_text("typed here").await;
+    let heard: Vec<String> = bob.messages("#rust").into_iter().map(|(_, text)| text).collect();
+    assert_eq!(heard, ["typed here"], "nothing went round");
+    let lines = world.homeserver.timeline_lines(&room);
+    assert_eq!(lines.iter().filter(|line| line.as_str() == "and again").count(), 1, "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_conversation_both_sides_are_themselves() {
+    let world = World::builder().double_puppet(true).start().await;
+    let (alice, _, _) = world.connected_user("alice").await;
+    let bob = world.ircd.person("bob");
+    said_elsewhere(&world, "bob", "on my way");
+    let is_hers = |event: &Event| event.kind == "m.room.message" && event.body() == "on my way";
+    let room = world.homeserver.wait_room_of(BOB).await;
+    let said = world.homeserver.wait_event(&room, is_hers).await;
+    assert_eq!(said.sender, alice.id());
+    assert_eq!(world.homeserver.members(&room, "join"), [alice.id(), BOB], "she said something there");
+    bob.say("alice", "good");
+    world.homeserver.wait_message(&room, "good").await;
+    alice.send_text(&room, "see you");
+    bob.wait_text("see you").await;
+    assert_eq!(bob.messages("bob").len(), 1, "nothing went round");
+}
+
+/// The key alone proves nothing: a client may copy it into what its user says.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_user_says_with_a_key_of_ours_goes_to_irc() {
+    let world = World::builder().double_puppet(true).start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    said_elsewhere(&world, "#rust", "from my phone");
+    let said = world.homeserver.wait_message(&room, "from my phone").await;
+    world.wait_outbox_empty().await;
+    let key = said.content[KEY].clone();
+    alice.send(&room, "m.room.message", json!({ "msgtype": "m.text", "body": "copied", KEY: key }));
+    bob.wait_text("copied").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_channel_rings_for_mentions_only_unless_its_user_wants_otherwise() {
+    let world = World::builder().double_puppet(true).start().await;
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let rule = |kind: &str, room: &str| world.homeserver.push_rule(alice.id(), kind, room);
+    world.homeserver.wait_push_rule(alice.id(), "room", &room, true).await;
+    assert_eq!(rule("room", &room), Some(json!({ "actions": [] })));
+    alice.send_text(&room, "!irc set notify none");
+    world.homeserver.wait_push_rule(alice.id(), "override", &room, true).await;
+    let muted = rule("override", &room).unwrap();
+    assert_eq!(muted["conditions"][0]["pattern"], json!(room));
+    alice.send_text(&room, "!irc set notify all");
+    world.homeserver.wait_push_rule(alice.id(), "room", &room, false).await;
+    assert_eq!(rule("override", &room), None);
+    alice.send_text(&control, "set notify all");
+    world.homeserver.wait_event(&control, says("notify all for you")).await;
+    alice.send_text(&control, "join #tea");
+    let tea = world.homeserver.wait_invite(alice.id()).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    assert_eq!(rule("room", &tea), None);
+    let network = world.homeserver.room_named("FakeNet");
+    assert!(!world.homeserver.timeline_bodies(&network).iter().any(|body| body.contains("Mentions and")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_it_the_bot_says_once_how_a_room_rings_less() {
+    let mut world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    world.homeserver.wait_event(&network, says("Mentions and keywords")).await;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#rust", "alice").await;
+    alice.send_text(&control, "join #tea");
+    world.ircd.wait_joined("#tea", "alice").await;
+    world.ircd.send_raw("alice", b":fake.irc NOTICE alice :marker\r\n");
+    world.homeserver.wait_event(&network, says("marker")).await;
+    let told = world.homeserver.timeline_bodies(&network);
+    assert_eq!(told.iter().filter(|body| body.contains("Mentions and")).count(), 1, "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_registration_that_the_homeserver_does_not_know_costs_nothing_else() {
+    let world = World::builder().double_puppet(false).start().await;
+    let (_alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    said_elsewhere(&world, "#rust", "from my phone");
+    let said = world.homeserver.wait_message(&room, "from my phone").await;
+    assert_eq!(said.sender, "@irc_fake_alice:test.local");
+    assert_eq!(world.homeserver.push_rule("@alice:test.local", "room", &room), None::<Value>);
+}

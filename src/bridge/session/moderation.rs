@@ -106,7 +106,7 @@ impl Actor {
                 self.ban(channel, list, &masks, by_account, kick)
             }
             ChannelRequest::Unban { list, masks } => self.unban(channel, list, masks),
-            ChannelRequest::List(list) => self.list(channel, list),
+            ChannelRequest::List(list) => self.channel_list(channel, list),
             ChannelRequest::Knock(text) => self.knock(channel, &text),
         };
         Reply::Step(step.into())

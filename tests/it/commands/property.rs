@@ -17,7 +17,7 @@ fn messages() -> impl Strategy<Value = String> {
     // What ends the connection makes the rest of the test one about that.
     let names: Vec<&str> = towline::commands::examples()
         .map(|(name, _)| name)
-        .filter(|name| !["disconnect", "close", "raw", "open"].contains(name))
+        .filter(|name| !["disconnect", "close", "raw", "open", "detach"].contains(name))
         .collect();
     let name = prop_oneof![
         6 => prop::sample::select(names).prop_map(str::to_owned),

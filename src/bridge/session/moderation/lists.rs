@@ -75,7 +75,7 @@ impl Actor {
         })
     }
 
-    pub(super) fn list(&mut self, channel: Channel, kind: ListKind) -> Result<Step, Refusal> {
+    pub(super) fn channel_list(&mut self, channel: Channel, kind: ListKind) -> Result<Step, Refusal> {
         let list = self.list_of(kind)?;
         let line = question(&channel, &list);
         Ok(Step::ask(vec![line], move |actor, answers| actor.shown_list(&channel, kind, &list, &answers)))

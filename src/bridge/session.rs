@@ -163,7 +163,7 @@ struct Actor {
     news: News,
     invitations: Invitations,
     newcomers: Newcomers,
-    is_ringing_explained: bool,
+    ringing: ringing::Explained,
     /// Conversations whose other side has gone, which is told when all that was read is known.
     gone: Vec<usize>,
     /// Of whom the server tells, in answer to a `WHOIS`.
@@ -264,7 +264,7 @@ pub(super) async fn start(
         news: News::default(),
         invitations: Invitations::default(),
         newcomers: Newcomers::default(),
-        is_ringing_explained: false,
+        ringing: ringing::Explained::default(),
         gone: Vec::new(),
         whois: None,
         nick_losses: 0,

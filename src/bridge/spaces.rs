@@ -92,8 +92,8 @@ impl Bridge {
         let (space, rooms) = match (known, is_wanted) {
             (None, false) => return Ok(()),
             (Some(space), false) => (space, Vec::new()),
-            (Some(space), true) => (space, self.store.rooms_of_session(session).await?),
-            (None, true) => (self.make_space(&handle).await?, self.store.rooms_of_session(session).await?),
+            (Some(space), true) => (space, self.store.rooms_for_space(session).await?),
+            (None, true) => (self.make_space(&handle).await?, self.store.rooms_for_space(session).await?),
         };
         let placed = self.store.space_children(session).await?;
         for room in &rooms {

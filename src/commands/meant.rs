@@ -96,11 +96,19 @@ impl<'a> Context<'a> {
         let mut own = self.bridge.store.own_buffers(self.call.user.id).await?;
         own.retain(|own| own.session == session.row.id && own.name.starts_with(PREFIXES));
         let known = |name: &str| own.iter().any(|own| MAPPING.same(&own.name, name));
+        // As the network writes it, however it was typed.
+        let spelled =
+            |channel: Channel| match own.iter().find(|own| MAPPING.same(&own.name, channel.as_str())) {
+                Some(own) => channel_named(&own.name),
+                None => Ok(channel),
+            };
         // Modes begin with + and what is said may with !: those are channels where the person has them.
         let is_named = word.starts_with(['#', '&']) || known(word);
         match here {
             Some(here) if !is_named => Ok((session, channel_named(&here.name)?, rest)),
-            _ if is_named || known(&format!("#{word}")) => Ok((session, channel_named(word)?, behind)),
+            _ if is_named || known(&format!("#{word}")) => {
+                Ok((session, spelled(channel_named(word)?)?, behind))
+            }
             _ if word.is_empty() => Err(usage_of(self)),
             _ => {
                 let text = format!("{word} is no channel of yours here. Type it like this: ");

@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// The rooms of a session that its user has not left: its network's own, its channels' and its conversations'.
-    pub async fn rooms_of_session(&self, session: i64) -> Result<Vec<SpaceRoom>, StoreError> {
+    pub async fn rooms_for_space(&self, session: i64) -> Result<Vec<SpaceRoom>, StoreError> {
         const SQL: &str = "SELECT room.room_id, room.creator, buffer.kind, buffer.name FROM room
             JOIN link ON link.room = room.id
             LEFT JOIN buffer ON buffer.id = link.buffer

@@ -7,6 +7,12 @@ use crate::format::RichText;
 use crate::store::settings::{self, Scope};
 use crate::store::{BufferKind, StoreError};
 
+/// Whether this run knows that the user was told how a room rings less.
+#[derive(Debug, Default)]
+pub(super) struct Explained {
+    is_done: bool,
+}
+
 impl Actor {
     /// Has those rooms ring otherwise for which something else is wanted than before.
     pub(super) fn ring_as_wanted(&self, before: &Manners) {
@@ -28,14 +34,14 @@ impl Actor {
         let user = self.row.user;
         let store = &self.bridge.store;
         if self.bridge.puppet(&self.row.user_id).is_some()
-            || self.is_ringing_explained
+            || self.ringing.is_done
             || store.setting(&settings::NOTIFY_EXPLAINED, Scope::User, user).await?.is_some()
         {
-            self.is_ringing_explained = true;
+            self.ringing.is_done = true;
             return Ok(());
         }
         store.set_setting(&settings::NOTIFY_EXPLAINED, Scope::User, user, Some("yes")).await?;
-        self.is_ringing_explained = true;
+        self.ringing.is_done = true;
         self.say(RichText::plain(format!(
             "Matrix rings for every line of {channel}, unless you say otherwise: in Element open the room's settings, then \
              Notifications, and choose \u{201c}Mentions and keywords\u{201d}. I say this once."

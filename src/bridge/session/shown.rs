@@ -62,25 +62,29 @@ struct Occasion {
     /// The user's own words appear as theirs.
     is_puppets: bool,
     is_old: bool,
-    /// It is about the user.
-    highlights: bool,
 }
 
 impl Occasion {
     /// What kind of message a line becomes, with a word before it where that kind does not say it.
-    fn meaning(&self, line: &Line, kind: MessageType, text: RichText) -> (MessageType, RichText) {
+    fn meaning(
+        &self,
+        line: &Line,
+        highlights: bool,
+        kind: MessageType,
+        text: RichText,
+    ) -> (MessageType, RichText) {
         let after = |word: &str| RichText::plain(word).then(text.clone());
         if line.own && self.is_query && !self.is_puppets {
             // The room has two members, and neither is the user's own ghost.
             return (MessageType::Notice, after("(you, from elsewhere) "));
         }
         // No phone rings for the past, or for a program, unless it is about the user.
-        let is_quiet = (line.tags.bot || self.is_old) && !self.is_query && !self.highlights;
+        let is_quiet = (line.tags.bot || self.is_old) && !self.is_query && !highlights;
         match kind {
             MessageType::Emote if is_quiet => (MessageType::Notice, after("* ")),
             _ if is_quiet => (MessageType::Notice, text),
             // Push rules silence what is a notice before they look whom it mentions.
-            MessageType::Notice if self.highlights => (MessageType::Text, after("[notice] ")),
+            MessageType::Notice if highlights => (MessageType::Text, after("[notice] ")),
             kind => (kind, text),
         }
     }
@@ -205,8 +209,8 @@ impl Actor {
         let now = self.bridge.clock.unix_ms();
         let is_old = is_missed && line.time.is_some_and(|time| now.saturating_sub(time) >= OLD);
         let is_puppets = line.own && self.bridge.puppet(&self.row.user_id).is_some();
-        let occasion = Occasion { is_query, is_puppets, is_old, highlights };
-        let (kind, text) = occasion.meaning(&line, kind, text);
+        let occasion = Occasion { is_query, is_puppets, is_old };
+        let (kind, text) = occasion.meaning(&line, highlights, kind, text);
         let user = highlights.then_some(self.row.user_id.as_str());
         let mut content = content::message(kind, &text, user);
         if let Some(event_id) = answered.and_then(|answered| answered.event_id) {

@@ -113,7 +113,7 @@ async fn a_space_is_intended_once_and_knows_its_rooms() {
     store.room_made(set.room.id, "!network:x").await.unwrap();
     store.room_made(channel.room, "!rust:x").await.unwrap();
     let names = async || {
-        let rooms = store.rooms_of_session(session).await.unwrap();
+        let rooms = store.rooms_for_space(session).await.unwrap();
         rooms.into_iter().map(|room| (room.room_id, room.kind, room.name)).collect::<Vec<_>>()
     };
     let network = ("!network:x".to_owned(), None, String::new());

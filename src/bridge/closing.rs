@@ -25,6 +25,9 @@ impl Bridge {
             }
             self.vacate(room, room_id, &row.user_id).await?;
         }
+        if let Some(space) = self.store.space(row.id).await?.and_then(|space| space.room_id) {
+            self.abandon(self.client.bot(), &space, &row.user_id).await;
+        }
         self.store.close_session(row.id).await?;
         self.forget_session(row.id);
         // What waited for them is set aside.
@@ -44,14 +47,7 @@ impl Bridge {
     /// Takes the owner and ourselves out of a room. Who is not in it needs not be taken out.
     async fn vacate(&self, room: &RoomRow, room_id: &str, owner: &str) -> Result<(), StoreError> {
         let ghosts = self.store.ghosts_in(room.id).await?;
-        for left in [
-            self.persist(|| self.client.kick(&room.creator, room_id, owner, REASON)).await,
-            self.persist(|| self.client.leave(&room.creator, room_id, None)).await,
-        ] {
-            if let Err(error) = left {
-                tracing::debug!(room = room.id, %error, "a room was not left");
-            }
-        }
+        self.abandon(&room.creator, room_id, owner).await;
         let (bridge, room_id, creator) = (self.clone(), room_id.to_owned(), room.creator.clone());
         self.tasks.spawn(async move {
             // Nobody is left to see them: this may end with the process.
@@ -64,5 +60,16 @@ impl Bridge {
             }
         });
         Ok(())
+    }
+
+    async fn abandon(&self, creator: &str, room_id: &str, owner: &str) {
+        for left in [
+            self.persist(|| self.client.kick(creator, room_id, owner, REASON)).await,
+            self.persist(|| self.client.leave(creator, room_id, None)).await,
+        ] {
+            if let Err(error) = left {
+                tracing::debug!(room = room_id, %error, "a room was not left");
+            }
+        }
     }
 }

@@ -141,11 +141,13 @@ impl Store {
             OR buffer IN (SELECT id FROM buffer WHERE session = $1))";
         const UNLINK: &str = "DELETE FROM link WHERE session = $1
             OR buffer IN (SELECT id FROM buffer WHERE session = $1)";
+        const EMPTY_SPACE: &str = "DELETE FROM space_child WHERE session = $1";
+        const DROP_SPACE: &str = "DELETE FROM space WHERE session = $1";
         const CLOSE: &str = "INSERT INTO setting (scope, scope_id, key, value) VALUES ('session', $1, $2, $3)
             ON CONFLICT (scope, scope_id, key) DO NOTHING";
         self.write(move |tx| {
             Box::pin(async move {
-                for sql in [DISCONNECT, UNWANT, UNFOLD, UNLINK] {
+                for sql in [DISCONNECT, UNWANT, UNFOLD, UNLINK, EMPTY_SPACE, DROP_SPACE] {
                     execute!(tx, sql, session)?;
                 }
                 execute!(tx, CLOSE, session.to_string(), CLOSED.key, b"yes".to_vec())?;

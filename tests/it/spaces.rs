@@ -168,3 +168,20 @@ async fn a_rooms_bridge_information_and_alias_follow_a_change_of_nick() {
     assert_eq!((alias("bob"), alias("robert")), (None, Some(query.clone())));
     assert_eq!(world.homeserver.state(&query, "m.bridge", "chat.towline://irc/fake/nobody"), Value::Null);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_space_of_a_network_goes_when_that_is_closed() {
+    let world = World::start().await;
+    let (alice, control, _room) = world.user_in_channel("alice", "#rust").await;
+    alice.send_text(&control, "space");
+    let space_id = entered_space(&world, &alice).await;
+    alice.send_text(&control, "close fake confirm");
+    world.homeserver.wait_member(&space_id, alice.id(), "leave").await;
+    world.homeserver.wait_member(&space_id, &world.homeserver.bot(), "leave").await;
+    world.homeserver.wait_event(&control, |event| event.body().starts_with("Closed:")).await;
+    alice.send_text(&control, "open fake");
+    let network = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&network).await;
+    let again = entered_space(&world, &alice).await;
+    assert_ne!(again, space_id);
+}

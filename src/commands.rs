@@ -12,6 +12,7 @@ mod help;
 mod history;
 mod meant;
 mod networks;
+mod on_join;
 mod questions;
 mod rooms;
 mod settings;

@@ -42,6 +42,7 @@ mod netsplit;
 mod network_room;
 mod news;
 mod nick;
+mod on_join;
 mod outbound;
 mod outgoing;
 mod pace;

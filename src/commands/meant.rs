@@ -13,7 +13,7 @@ use crate::store::OwnBuffer;
 /// What channels' names begin with, on one network or another.
 const PREFIXES: [char; 4] = ['#', '&', '+', '!'];
 /// How names are compared as long as only the session knows how its network does.
-const MAPPING: CaseMapping = CaseMapping::Rfc1459;
+pub(super) const MAPPING: CaseMapping = CaseMapping::Rfc1459;
 
 /// The first word, and what follows.
 pub(super) fn first_word(text: &str) -> (&str, &str) {

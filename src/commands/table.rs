@@ -2,7 +2,9 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Context, account, channel, conversation, help, history, networks, questions, rooms, settings};
+use super::{
+    Context, account, channel, conversation, help, history, networks, on_join, questions, rooms, settings,
+};
 use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
 use crate::format::may_hold_password;
@@ -290,6 +292,11 @@ commands! {
         "A key that is set while you are in the channel is learnt by itself. It is stored encrypted and never \
          shown, and your message is removed from the room.",
         eg ["key #tea its-key", "!irc key off"], secret true => channel::key;
+    "onjoin" in "In a channel": "onjoin [NETWORK] [#CHANNEL] [COMMAND | off]",
+        "sets what is done whenever you enter a channel, or shows it",
+        "Each adds a command, up to five, which are carried out in their order as if you had typed them in the channel's \
+         room; only what does not work is told. They are stored encrypted.",
+        eg ["!irc onjoin msg ChanServ OP #tea", "onjoin #tea off"], secret true => on_join::on_join;
     "knock" in "In a channel": "knock [NETWORK] #CHANNEL [TEXT]",
         "asks the people in a channel to let you in",
         "Where it is for invited people only, and the network has knocking.",
@@ -369,6 +376,10 @@ pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
         "sasl" => rest.split_whitespace().count() >= 2,
         "key" => channel::holds_key(rest),
         "mode" => channel::sets_key(rest),
+        // Behind the channel's name, if that stands there.
+        "onjoin" => {
+            may_hold_password(rest) || rest.split_once(' ').is_some_and(|(_, rest)| may_hold_password(rest))
+        }
         _ => may_hold_password(rest),
     }
 }

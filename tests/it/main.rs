@@ -32,6 +32,7 @@ mod moderation;
 mod multiline;
 mod netsplits;
 mod nicks;
+mod on_join;
 mod pace;
 mod pastes;
 mod pictures;

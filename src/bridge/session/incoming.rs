@@ -235,6 +235,7 @@ impl Actor {
         self.end_gap(place).await?;
         // The room comes into being although nobody speaks yet.
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
+        self.run_on_join(place).await?;
         self.release(place).await
     }
 

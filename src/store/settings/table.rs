@@ -99,6 +99,11 @@ settings! {
         key: "sasl-password", meaning: "the password of that account",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
     };
+    /// What is done when a channel is entered.
+    ON_JOIN = {
+        key: "on-join", meaning: "commands that are carried out when the channel is entered",
+        scopes: &[Scope::Buffer], setter: Setter::Owner, secret: true,
+    };
     /// How a small edit is told.
     EDITS = {
         key: "edits", meaning: "how IRC is told of a small edit of what you have just said",

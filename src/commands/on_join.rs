@@ -1,0 +1,87 @@
+//! `onjoin`: commands that are carried out whenever a channel is entered, as if they were typed in its room.
+//!
+//! Only such as act in the channel or say something: none that enters, leaves or asks. They are stored sealed, since one
+//! may hold a password.
+
+use super::meant::MAPPING;
+use super::{Context, find, name_and_rest, usage_of};
+use crate::bridge::{Outcome, Refusal};
+use crate::format::{RichText, may_hold_password};
+use crate::store::OwnBuffer;
+use crate::store::settings::{ON_JOIN, Scope};
+
+/// Commands for one channel.
+const MOST: usize = 5;
+/// Bytes of one of them.
+const LONGEST: usize = 400;
+/// What may be done by itself.
+const ALLOWED: [&str; 19] = [
+    "mode", "op", "deop", "halfop", "dehalfop", "voice", "devoice", "topic", "invite", "ban", "unban",
+    "quiet", "unquiet", "msg", "notice", "nickserv", "chanserv", "ctcp", "raw",
+];
+
+/// `onjoin [NETWORK] [#CHANNEL] [COMMAND | off]`.
+pub(super) async fn on_join(context: Context<'_>) -> Outcome {
+    let (session, channel, rest) = context.channel().await?;
+    let store = &context.bridge.store;
+    let own = store.own_buffers(context.call.user.id).await?;
+    let is_it = |own: &&OwnBuffer| own.session == session.row.id && MAPPING.same(&own.name, channel.as_str());
+    let Some(buffer) = own.iter().find(is_it).map(|own| own.id) else {
+        let text = RichText::plain(format!("You have no room for {channel}. To enter it, type "));
+        return Err(Refusal::Asked(text.code(format!("join {channel}")).text(".")));
+    };
+    let known = store.setting(&ON_JOIN, Scope::Buffer, buffer).await?;
+    let known = known.map(|value| value.text().to_owned()).unwrap_or_default();
+    let mut commands: Vec<&str> = known.lines().collect();
+    if rest.is_empty() {
+        return Ok(shown(channel.as_str(), &commands));
+    }
+    if rest.eq_ignore_ascii_case("off") {
+        store.set_setting(&ON_JOIN, Scope::Buffer, buffer, None).await?;
+        return Ok(RichText::plain(format!("Nothing is done by itself any more when you enter {channel}.")));
+    }
+    let (name, _) = name_and_rest(rest);
+    let command = find(name, context.call.permission).filter(|command| ALLOWED.contains(&command.name));
+    if command.is_none() {
+        return Err(Refusal::asked(format!(
+            "{name} is nothing that can be done by itself. What can be: {}.",
+            known_names(&context)
+        )));
+    }
+    if rest.contains('\n') {
+        return Err(usage_of(&context));
+    }
+    if commands.len() >= MOST || rest.len() > LONGEST {
+        return Err(Refusal::asked(format!(
+            "A channel has at most {MOST} of them, of {LONGEST} bytes each. To begin anew, set it to off."
+        )));
+    }
+    commands.push(rest);
+    store.set_setting(&ON_JOIN, Scope::Buffer, buffer, Some(&commands.join("\n"))).await?;
+    Ok(shown(channel.as_str(), &commands))
+}
+
+/// Those of the allowed that there are for this person.
+fn known_names(context: &Context<'_>) -> String {
+    let known = ALLOWED.into_iter().filter(|name| find(name, context.call.permission).is_some());
+    known.collect::<Vec<_>>().join(", ")
+}
+
+/// The commands of a channel; of one with a password no more than its name.
+fn shown(channel: &str, commands: &[&str]) -> RichText {
+    if commands.is_empty() {
+        let text = RichText::plain(format!(
+            "Nothing is done by itself when you enter {channel}. To change that, type "
+        ));
+        return text.code("onjoin COMMAND").text(".");
+    }
+    let text = RichText::new().bold(format!("When you enter {channel}:"));
+    commands.iter().fold(text, |text, command| {
+        let (name, _) = name_and_rest(command);
+        if may_hold_password(command) {
+            text.line().text(format!("{name} … (not shown: it holds a password)"))
+        } else {
+            text.line().text(*command)
+        }
+    })
+}

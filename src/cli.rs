@@ -96,9 +96,15 @@ impl Cli {
 /// Reads a configuration, its settings included.
 fn load(file: &Path, environment: Environment<'_>) -> Result<Config, CliError> {
     let config = Config::load(file, environment)?;
+    check_settings(&config)?;
+    Ok(config)
+}
+
+/// Whether the settings that the file gives exist and may have these values.
+fn check_settings(config: &Config) -> Result<(), CliError> {
     config.check_settings(|key, value| match Setting::find(key) {
         Some(setting) => setting.read(value).map(drop).map_err(|unfit| format!("{unfit}")),
         None => Err("there is no such setting".to_owned()),
     })?;
-    Ok(config)
+    Ok(())
 }

@@ -364,6 +364,12 @@ impl Config {
         Self::load_with(path, environment, resolve::Tokens::MayLack)
     }
 
+    /// As [`Config::load`], for a look at the file alone: secrets that it leaves to other files or to the environment
+    /// are not read, and what stands for them is of no use.
+    pub fn load_file_only(path: &Path, environment: Environment<'_>) -> Result<Self, ConfigError> {
+        Self::load_with(path, environment, resolve::Tokens::Elsewhere)
+    }
+
     /// Reads a configuration from text, as if it were in this file.
     pub fn parse(text: &str, file: &Path, environment: Environment<'_>) -> Result<Self, ConfigError> {
         load::parse(text, file, environment, resolve::Tokens::Needed)

@@ -25,6 +25,10 @@ pub struct Arguments {
     /// Check only what needs no homeserver
     #[arg(long)]
     offline: bool,
+    /// Check only the file itself, for instance before it goes to another machine: no secret that it leaves to other
+    /// files or to the environment, no key, no registration, no homeserver
+    #[arg(long)]
+    file_only: bool,
 }
 
 /// What is wrong, and what to do about it.
@@ -90,9 +94,17 @@ pub async fn check(
     output: &mut dyn Write,
 ) -> Result<(), CliError> {
     let mut findings = Findings { output, failed: 0, first: None };
-    let config = super::load(&arguments.config.config, environment)?;
+    let config = if arguments.file_only {
+        Config::load_file_only(&arguments.config.config, environment)?
+    } else {
+        Config::load(&arguments.config.config, environment)?
+    };
+    super::check_settings(&config)?;
     let file = config.file.display().to_string();
     findings.add("configuration", Outcome::Ok(file))?;
+    if arguments.file_only {
+        return findings.finish();
+    }
     findings.add("key file", key_file(&config))?;
     findings.add("registration file", registration_file(&config))?;
     if !arguments.offline {

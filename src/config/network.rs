@@ -165,8 +165,8 @@ fn proxy(resolver: &mut Resolver<'_>, raw: raw::Proxy, path: &str) -> Option<Pro
         (None, None) => None,
         (user, _) => {
             // A password that could not be read has been told.
-            let known =
-                ["password", "password_file"].iter().any(|key| resolver.report.knows(&child(path, key)));
+            let known = resolver.is_elsewhere()
+                || ["password", "password_file"].iter().any(|key| resolver.report.knows(&child(path, key)));
             if user.is_none() || !known {
                 resolver.report.add(path, "`user` and `password` go together");
             }

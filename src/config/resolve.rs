@@ -25,12 +25,16 @@ pub(super) enum Tokens {
     Needed,
     /// The registration is about to be made.
     MayLack,
+    /// Only the file itself is looked at, maybe on another machine: every secret that it leaves to another place is
+    /// taken to be there.
+    Elsewhere,
 }
 
 pub(super) struct Resolver<'a> {
     pub(super) folder: &'a Path,
     pub(super) environment: Environment<'a>,
     pub(super) report: &'a mut Report,
+    tokens: Tokens,
 }
 
 pub(super) fn resolve(
@@ -41,10 +45,10 @@ pub(super) fn resolve(
     report: &mut Report,
 ) -> Config {
     let folder = file.parent().unwrap_or(Path::new(""));
-    let mut resolver = Resolver { folder, environment, report };
+    let mut resolver = Resolver { folder, environment, report, tokens };
     let homeserver = resolver.homeserver(raw.homeserver);
     let templates = resolver.templates(raw.templates);
-    let appservice = resolver.appservice(raw.appservice, tokens);
+    let appservice = resolver.appservice(raw.appservice);
     resolver.ids(&appservice.bot, &templates, &homeserver.domain);
     let limits = limits(&raw.limits);
     Config {
@@ -103,10 +107,18 @@ impl Resolver<'_> {
             return None;
         }
         if let Some(file) = file {
+            if self.is_elsewhere() {
+                return Some(stand_in(path));
+            }
             let read = secret::read(&secret::file(&file, self.folder, self.environment));
             return read.map_err(|message| self.report.add(&file_path, message)).ok();
         }
         value.or(of_environment).map(SecretString::from)
+    }
+
+    /// Whether secrets are where nobody looks.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.tokens == Tokens::Elsewhere
     }
 
     /// Whether something was already said about a secret or its file.
@@ -151,7 +163,7 @@ impl Resolver<'_> {
         text.trim_end_matches('/').to_owned()
     }
 
-    fn appservice(&mut self, raw: raw::AppService, tokens: Tokens) -> AppService {
+    fn appservice(&mut self, raw: raw::AppService) -> AppService {
         let id = raw.id.unwrap_or_default();
         let in_path = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
         if !id.bytes().all(in_path) {
@@ -170,7 +182,7 @@ impl Resolver<'_> {
         let registration_file = self.folder.join(raw.registration_file.unwrap_or_default());
         let as_token = self.secret("appservice.as_token", raw.as_token, raw.as_token_file);
         let hs_token = self.secret("appservice.hs_token", raw.hs_token, raw.hs_token_file);
-        let (as_token, hs_token) = self.tokens(as_token, hs_token, &registration_file, tokens);
+        let (as_token, hs_token) = self.tokens(as_token, hs_token, &registration_file);
         AppService { id, bot, listen, url, as_token, hs_token, registration_file }
     }
 
@@ -232,7 +244,6 @@ impl Resolver<'_> {
         as_token: Option<SecretString>,
         hs_token: Option<SecretString>,
         registration: &Path,
-        needed: Tokens,
     ) -> (SecretString, SecretString) {
         let lacking = |resolver: &Self, token: &Option<SecretString>, path: &str| {
             token.is_none() && !resolver.knows_secret(path)
@@ -240,14 +251,14 @@ impl Resolver<'_> {
         let without_as = lacking(self, &as_token, "appservice.as_token");
         let hs_lacking = lacking(self, &hs_token, "appservice.hs_token");
         let mut pair = (as_token, hs_token);
-        if without_as || hs_lacking {
+        if (without_as || hs_lacking) && !self.is_elsewhere() {
             match secret::registration_tokens(registration) {
                 Ok(found) => {
                     pair = (pair.0.or(found.as_token), pair.1.or(found.hs_token));
-                    self.found(without_as && pair.0.is_none(), "appservice.as_token", registration, needed);
-                    self.found(hs_lacking && pair.1.is_none(), "appservice.hs_token", registration, needed);
+                    self.found(without_as && pair.0.is_none(), "appservice.as_token", registration);
+                    self.found(hs_lacking && pair.1.is_none(), "appservice.hs_token", registration);
                 }
-                Err(_) if needed == Tokens::MayLack && !registration.exists() => {}
+                Err(_) if self.tokens == Tokens::MayLack && !registration.exists() => {}
                 Err(message) => self.report.add(
                     "appservice.registration_file",
                     format!("{message}; it must hold the tokens, since they are not given otherwise: `towline registration` makes it"),
@@ -268,8 +279,8 @@ impl Resolver<'_> {
         (as_token, hs_token)
     }
 
-    fn found(&mut self, missing: bool, path: &str, registration: &Path, needed: Tokens) {
-        if missing && needed == Tokens::Needed {
+    fn found(&mut self, missing: bool, path: &str, registration: &Path) {
+        if missing && self.tokens == Tokens::Needed {
             let file = registration.display();
             self.report
                 .add(path, format!("it is neither given nor in {file}; `towline registration` makes it"));
@@ -390,6 +401,11 @@ impl Resolver<'_> {
             self.report.add("appservice.bot", "with the server's name it is longer than an id's 255 bytes");
         }
     }
+}
+
+/// What passes for a secret that is elsewhere: right by itself, and another for each.
+fn stand_in(path: &str) -> SecretString {
+    if path == "database.url" { "postgres://elsewhere".into() } else { path.into() }
 }
 
 fn limits(raw: &raw::Limits) -> Limits {

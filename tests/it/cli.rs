@@ -346,6 +346,29 @@ fn check_finds_a_key_file_that_is_missing_or_wrong(#[case] content: Option<&str>
     assert_eq!(error, "towline: one check failed\n");
 }
 
+/// A package checks what it will install elsewhere: no secret is there yet.
+#[test]
+fn a_file_can_be_checked_alone_where_nothing_is_that_it_refers_to() {
+    let set = Set::new(&[]);
+    for name in ["registration.yaml", "towline.key"] {
+        std::fs::remove_file(set.path(name)).unwrap();
+    }
+    set.edit("config.yaml", "  #as_token_file: as_token\n", "  as_token_file: as-token\n");
+    set.edit("config.yaml", "  #url_file: database_url\n", "  url_file: /run/database-url\n");
+    let network = "networks:\n  home:\n    name: Home\n    servers: [ { host: irc.home.arpa } ]\n    \
+                   password_file: home-password\n    proxy: { address: \"127.0.0.1:9050\", user: tor }\n";
+    set.edit("config.yaml", "#networks:\n", network);
+    assert_eq!(set.run("check", &["--offline"]).0, 10, "where it is to run, they are missed");
+    let (code, output, error) = set.run("check", &["--file-only"]);
+    assert_eq!((code, error.as_str()), (0, ""), "{output}");
+    assert_eq!(output.lines().count(), 1, "nothing else is looked at: {output}");
+    set.edit("config.yaml", "    name: Home\n", "    nmae: Home\n");
+    set.edit("config.yaml", "  #presence: show\n", "  presense: show\n");
+    let (code, _, error) = set.run("check", &["--file-only"]);
+    assert_eq!(code, 10);
+    assert!(error.contains("networks.home.nmae: there is no such key; did you mean `name`?"), "{error}");
+}
+
 #[test]
 fn a_set_is_found_beside_its_configuration() {
     let set = Set::new(&[]);

@@ -1,4 +1,4 @@
-//! The command line: `towline init`, `registration`, `check`, `run` and `history`.
+//! The command line: `towline init`, `registration`, `check`, `run`, `history`, `completions` and `man`.
 //!
 //! Thin: it turns arguments into calls. Each command gets its output and its environment passed in. No secret is
 //! accepted as an argument, since everyone on the machine can read a process's arguments.
@@ -8,8 +8,10 @@ pub mod exit;
 mod files;
 pub mod history;
 pub mod init;
+pub mod pages;
 pub mod registration;
 pub mod run;
+mod systemd;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -41,6 +43,10 @@ enum Command {
     Run(ConfigArgument),
     /// Search, export or import what was said
     History(history::Arguments),
+    /// Print the completions for a shell
+    Completions(pages::CompletionsArguments),
+    /// Print the manual page, or write those of all commands
+    Man(pages::ManArguments),
 }
 
 /// Which configuration.
@@ -87,6 +93,8 @@ impl Cli {
             }
             Command::Check(arguments) => check::check(&arguments, &environment, &mut output).await,
             Command::History(arguments) => history::history(&arguments, &environment, &mut output).await,
+            Command::Completions(arguments) => pages::completions(&arguments, &mut output),
+            Command::Man(arguments) => pages::man(&arguments, &mut output),
             Command::Run(arguments) => run::run(load(&arguments.config, &environment)?).await,
         }?;
         output.flush().map_err(|error| CliError::Unexpected(error.into()))

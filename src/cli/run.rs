@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::CliError;
+use super::{CliError, systemd};
 use crate::bridge::{BOT_NAME, Bridge, Homeserver, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
@@ -42,6 +42,7 @@ pub async fn run(config: Config) -> Result<(), CliError> {
     });
     // Before anything else: it takes what it finds out of the environment.
     let handed_over = handed_over()?;
+    systemd::keep_alive();
     // The lock comes before the port: where another towline runs, that is what there is to say.
     let store = open_store(&config).await?;
     let result = match listen(config.appservice.listen).await {
@@ -218,9 +219,11 @@ async fn serve_with(
     let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));
     let web = web.map(|(listener, options)| tokio::spawn(hand_out(listener, bridge.clone(), options)));
     tracing::info!(%address, "towline is running");
+    systemd::ready(&format!("running at {address}"));
     bridge.ask_for_queue(&id);
     stop.await;
     tracing::info!("stopping");
+    systemd::stopping();
     bridge.stop(FAREWELL).await;
     server.abort();
     if let Some(web) = web {
@@ -262,6 +265,7 @@ async fn meet_homeserver(config: &Config, client: &Client) -> Result<Homeserver,
             Err(error) if error.is_temporary() => {
                 if !said {
                     tracing::warn!(%error, url = %config.homeserver.url, "waiting for the homeserver");
+                    systemd::ready(&format!("waiting for {}", config.homeserver.url));
                     said = true;
                 }
                 tokio::time::sleep(pause).await;

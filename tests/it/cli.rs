@@ -2,6 +2,7 @@
 
 mod check;
 mod documents;
+mod pages;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

@@ -54,6 +54,7 @@ mod start;
 mod stopping;
 mod store;
 mod strangers;
+mod supervision;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;
 mod tags;

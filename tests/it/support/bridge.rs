@@ -452,10 +452,15 @@ impl BridgeProcess {
 
     /// SIGTERM, and waits until it has ended.
     pub(crate) async fn stop(self) -> Option<i32> {
+        self.terminate().await;
+        self.wait_ended().await
+    }
+
+    /// SIGTERM.
+    pub(crate) async fn terminate(&self) {
         let id = self.child.id().expect("it runs").to_string();
         let sent = tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
         assert!(sent.success());
-        self.wait_ended().await
     }
 
     /// Waits until it has ended; its exit code.

@@ -1,0 +1,117 @@
+//! What whoever runs the process sees of it: what systemd is told, and what signals do.
+
+use std::path::Path;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, UnixDatagram};
+
+use crate::support::bridge::World;
+use crate::support::homeserver::LIMIT;
+
+/// systemd, as far as it listens.
+struct Systemd {
+    socket: UnixDatagram,
+}
+
+impl Systemd {
+    fn listen(file: &Path) -> Self {
+        Self { socket: UnixDatagram::bind(file).unwrap() }
+    }
+
+    /// What is said up to and including this.
+    async fn hear(&self, text: &str) -> Vec<String> {
+        let mut said = Vec::new();
+        let heard = tokio::time::timeout(LIMIT, async {
+            let mut buffer = [0; 1024];
+            loop {
+                let length = self.socket.recv(&mut buffer).await.unwrap();
+                said.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+                if said.iter().any(|message| message.contains(text)) {
+                    return;
+                }
+            }
+        });
+        assert!(heard.await.is_ok(), "no {text:?} in {said:?}");
+        said
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_that_it_is_up_that_it_lives_and_that_it_stops() {
+    let world = World::builder().without_bridge().await;
+    let file = world.directory.path().join("notify");
+    let systemd = Systemd::listen(&file);
+    let process = world.start_process_with(&[
+        ("NOTIFY_SOCKET", file.to_str().unwrap()),
+        // It is expected to say so every three tenths of a second.
+        ("WATCHDOG_USEC", "300000"),
+    ]);
+    let said = systemd.hear("READY=1").await;
+    assert!(said.last().unwrap().contains("STATUS=running at 127.0.0.1:"), "{said:?}");
+    for _ in 0..3 {
+        systemd.hear("WATCHDOG=1").await;
+    }
+    assert_eq!(process.stop().await, Some(0));
+    let said = systemd.hear("STOPPING=1").await;
+    assert!(!said.iter().any(|message| message.contains("READY=1")), "once: {said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_starts_it_need_not_wait_for_the_homeserver() {
+    let world = World::builder().without_bridge().await;
+    world.homeserver.stop();
+    let file = world.directory.path().join("notify");
+    let systemd = Systemd::listen(&file);
+    let process = world.start_process_with(&[("NOTIFY_SOCKET", file.to_str().unwrap())]);
+    let said = systemd.hear("READY=1").await;
+    assert!(said[0].contains("STATUS=waiting for http://"), "{said:?}");
+    assert!(!said.iter().any(|message| message.contains("WATCHDOG")), "nobody asked for that: {said:?}");
+    world.homeserver.start_again().await;
+    systemd.hear("STATUS=running at").await;
+    assert_eq!(process.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_run_is_never_called_up() {
+    let world = World::builder()
+        .homeserver_options(|options| options.as_token = "another".into())
+        .without_bridge()
+        .await;
+    let file = world.directory.path().join("notify");
+    let systemd = Systemd::listen(&file);
+    let process = world.start_process_with(&[("NOTIFY_SOCKET", file.to_str().unwrap())]);
+    assert_eq!(process.wait_ended().await, Some(13));
+    let mut buffer = [0; 1024];
+    assert!(systemd.socket.try_recv(&mut buffer).is_err(), "something was said");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_signal_lets_it_say_goodbye_and_the_second_ends_it_at_once() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let network = format!(
+        "  slow:\n    name: SlowNet\n    allow_private: true\n    \
+         servers: [ {{ host: 127.0.0.1, port: {}, tls: false }} ]\n",
+        server.local_addr().unwrap().port()
+    );
+    let world = World::builder().raw_network(&network).without_bridge().await;
+    let process = world.start_process();
+    let (alice, control) = world.user_with_control_room("alice").await;
+    alice.send_text(&control, "open slow");
+    // It takes the QUIT and does not close, so that there is something to wait for.
+    let (stream, _) = tokio::time::timeout(LIMIT, server.accept()).await.expect("it connects").unwrap();
+    let (reading, mut writing) = stream.into_split();
+    let mut lines = BufReader::new(reading).lines();
+    writing.write_all(b":irc.test 001 alice :Welcome\r\n:irc.test 422 alice :No MOTD\r\n").await.unwrap();
+    process.terminate().await;
+    let quit = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.starts_with("QUIT") {
+                return true;
+            }
+        }
+        false
+    };
+    assert!(tokio::time::timeout(LIMIT, quit).await.expect("it quits in time"), "it says goodbye");
+    process.terminate().await;
+    assert_eq!(process.wait_ended().await, Some(1));
+}

@@ -75,6 +75,16 @@ need_cargo_fuzz() {
     fi
 }
 
+# need_nix_tools: nixfmt and deadnix in target/tools, where they are not on the machine. Debian has neither.
+need_nix_tools() {
+    PATH="$PATH:$root/target/tools/bin"
+    export PATH
+    if ! command -v nixfmt >/dev/null || ! command -v deadnix >/dev/null; then
+        progress "Installing nixfmt and deadnix into target/tools"
+        quietly cargo install --locked --quiet --root "$root/target/tools" nixfmt_rs deadnix
+    fi
+}
+
 # need_ngircd: a second IRC server, in target/tools/ngircd: Debian has it conflict with InspIRCd.
 need_ngircd() {
     local tools="$root/target/tools/ngircd"

@@ -34,6 +34,7 @@ mod netsplits;
 mod nicks;
 mod on_join;
 mod pace;
+mod packages;
 mod pastes;
 mod pictures;
 mod puppets;

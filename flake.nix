@@ -22,10 +22,8 @@
         towline = final.callPackage ./nixos-module/package.nix { };
       };
 
-      nixosModules.default = {
-        imports = [ ./nixos-module ];
-        nixpkgs.overlays = [ self.overlays.default ];
-      };
+      # It finds the package by itself, with the overlay or without.
+      nixosModules.default = ./nixos-module;
 
       checks = forEach (pkgs: {
         package = self.packages.${pkgs.stdenv.hostPlatform.system}.towline;

@@ -75,6 +75,19 @@ in
     services.towline.serviceDependencies = [ ];
   };
 
+  # What the documentation shows, with what the modules that it stands on would add.
+  example-synapse-nginx = import ../examples/synapse-nginx.nix;
+  example-tuwunel-caddy = import ../examples/tuwunel-caddy.nix;
+  example-agenix = {
+    imports = [ ../examples/agenix.nix ];
+    age.secrets.libera-password.path = "/run/agenix/libera-password";
+    age.secrets.towline-key.path = "/run/agenix/towline-key";
+  };
+  example-sops-nix = {
+    imports = [ ../examples/sops-nix.nix ];
+    sops.secrets."towline.env".path = "/run/secrets/towline.env";
+  };
+
   # For packaging/vm.
   vm = with' {
     services.towline = {

@@ -58,6 +58,9 @@ in
 
   options = {
     assertions = option (types.listOf types.value) [ ];
+    # Of agenix and sops-nix.
+    age.secrets = values;
+    sops.secrets = values;
     networking.firewall.allowedTCPPorts = option (types.listOf types.int) [ ];
     systemd = {
       services = option (set (unit // { serviceConfig = values; })) { };

@@ -16,7 +16,6 @@
           server_name = "example.org";
           enable_registration = true;
           enable_registration_without_verification = true;
-          registration_shared_secret = "only for this test";
           database.name = "sqlite3";
           listeners = [
             {

@@ -99,6 +99,10 @@ in
     };
     users.groups.towline = { };
 
+    # For `towline check` and `towline history`, which an admin runs.
+    environment.systemPackages = [ cfg.package ];
+    environment.etc."towline/config.yaml".source = cfg.configFile;
+
     networking.firewall.allowedTCPPorts = mkIf cfg.openFirewall [ 113 ];
 
     # It comes and goes with the service, so that nobody outside can start that by a question.

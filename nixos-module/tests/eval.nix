@@ -48,7 +48,7 @@ let
     }) units;
 in
 {
-  inherit (config) networking users;
+  inherit (config) environment networking users;
   services = builtins.removeAttrs config.services [ "towline" ];
   # Where it is off, its settings are nowhere.
   towline = lib.optionalAttrs config.services.towline.enable config.services.towline;

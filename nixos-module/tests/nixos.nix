@@ -58,6 +58,8 @@ in
 
   options = {
     assertions = option (types.listOf types.value) [ ];
+    environment.systemPackages = option (types.listOf types.package) [ ];
+    environment.etc = option (set { source = option types.path ""; }) { };
     # Of agenix and sops-nix.
     age.secrets = values;
     sops.secrets = values;

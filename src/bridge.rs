@@ -65,12 +65,15 @@ use crate::web::pictures::Pictures;
 
 pub use crate::irc::charset::{Charset, InvalidCharset};
 pub use crate::irc::governor::InQueue;
+pub use crate::irc::ignores::{IgnoreList, Ignored};
 pub use desk::{Answer, BOT_NAME, Call, Console, MOST_LISTED, PREFIX, Place, Progress};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
-    CertificateRequest, ChannelRequest, CharsetChange, Leaving, ListKind, LoginMethod, LoginRequest, Manners,
-    Origin, Request, ServiceAddress, SessionHandle, SessionState, Status, Welcome, WishChange,
+    AutoCommands, CertificateRequest, Change, ChannelRequest, CharsetChange, Highlights, Leaving, ListKind,
+    ListRequest, LoginMethod, LoginRequest, LookRequest, Manners, Origin, ProfileRequest, Request,
+    SayRequest, Service, ServiceAddress, SessionHandle, SessionState, StandingRequest, Status, Welcome,
+    WishChange,
 };
 
 use ghosts::Ghosts;

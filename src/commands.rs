@@ -5,18 +5,23 @@
 //! to it as it stands: quotes, apostrophes and other scripts are just text. Every command gets an answer.
 
 mod account;
+mod autocmd;
 mod channel;
 mod conversation;
 mod first_steps;
 mod help;
 mod history;
+mod look;
 mod meant;
 mod networks;
 mod on_join;
+mod people;
+mod profile;
 mod questions;
 mod rooms;
 mod settings;
 mod table;
+mod talk;
 
 use futures_util::future::BoxFuture;
 

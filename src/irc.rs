@@ -23,6 +23,7 @@ pub mod dial;
 pub mod flood;
 pub mod governor;
 pub mod ident;
+pub mod ignores;
 pub mod isupport;
 pub mod lists;
 pub mod modes;

@@ -271,6 +271,32 @@ pub fn is_service(nick: &str, networks: &[&str]) -> bool {
     SERVICES.contains(&nick.to_ascii_lowercase().as_str()) || OF_ONE_NETWORK.iter().any(is_of_network)
 }
 
+/// Whether a mask with `*` (any text) and `?` (any character) fits a text, by the network's casemapping. Linear but for
+/// one step back per star, so that no mask makes anybody wait.
+#[must_use]
+pub fn matches_mask(mask: &str, text: &str, mapping: CaseMapping) -> bool {
+    let (mask, text) = (mapping.fold(mask), mapping.fold(text));
+    let (mask, text): (Vec<char>, Vec<char>) = (mask.chars().collect(), text.chars().collect());
+    let (mut at, mut place) = (0, 0);
+    // Where the last star stood, and the text behind what it has swallowed.
+    let mut star: Option<(usize, usize)> = None;
+    while place < text.len() {
+        match mask.get(at) {
+            Some('*') => {
+                star = Some((at, place));
+                at += 1;
+            }
+            Some(&c) if c == '?' || c == text[place] => (at, place) = (at + 1, place + 1),
+            _ => {
+                let Some((after, swallowed)) = star else { return false };
+                star = Some((after, swallowed + 1));
+                (at, place) = (after + 1, swallowed + 1);
+            }
+        }
+    }
+    mask[at..].iter().all(|c| *c == '*')
+}
+
 /// A map whose keys are IRC names: equal under the network's casemapping, equal in the map. Iterates in folded order.
 #[derive(Debug, Clone)]
 pub struct CaseMap<V> {
@@ -378,6 +404,28 @@ impl<V> CaseMap<V> {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case::itself("#rust", "#RUST", true)]
+    #[case::a_part("#rust", "#rust-beginners", false)]
+    #[case::a_star("#rust*", "#rust-beginners", true)]
+    #[case::around("*rust*", "#trust", true)]
+    #[case::nothing_for_the_star("#rust*", "#rust", true)]
+    #[case::one_character("b?b", "bob", true)]
+    #[case::no_character("b?b", "bb", false)]
+    #[case::several_stars("*!*@*.example.org", "bob!~b@host.example.org", true)]
+    #[case::the_network_compares("n[a]*", "N{A}x", true)]
+    #[case::all("*", "", true)]
+    #[case::none("", "x", false)]
+    fn a_mask_fits_as_the_network_compares(#[case] mask: &str, #[case] text: &str, #[case] fits: bool) {
+        assert_eq!(matches_mask(mask, text, CaseMapping::Rfc1459), fits);
+    }
+
+    #[test]
+    fn no_mask_makes_anybody_wait() {
+        let mask = format!("{}b", "a*".repeat(200));
+        assert!(!matches_mask(&mask, &"a".repeat(2_000), CaseMapping::Ascii));
+    }
 
     #[rstest]
     #[case::everywhere("NickServ", &["fake"], true)]

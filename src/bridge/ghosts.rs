@@ -113,6 +113,15 @@ impl Bridge {
             .is_some_and(|localpart| localpart.starts_with(self.config.templates.ghost.prefix()))
     }
 
+    /// The nick that a ghost of this network stands for.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn nick_of(&self, user_id: &str, network: &str) -> Result<Option<String>, StoreError> {
+        let ghost = self.ghost_named_by(user_id).await?;
+        Ok(ghost.filter(|ghost| ghost.network == network).map(|ghost| ghost.nick))
+    }
+
     /// The network and the nick of a ghost's Matrix id: from the table, else read backwards.
     pub(super) async fn ghost_named_by(&self, user_id: &str) -> Result<Option<Ghost>, StoreError> {
         if !self.is_ghost_id(user_id) {

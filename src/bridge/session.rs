@@ -11,11 +11,13 @@ mod answers;
 mod approach;
 mod asides;
 mod attachments;
+mod autocmd;
 mod behind;
 mod buffers;
 mod capabilities;
 mod catch_up;
 mod charset;
+mod choices;
 mod command;
 mod credentials;
 mod declined;
@@ -25,18 +27,21 @@ mod edits;
 mod excerpt;
 mod gaps;
 mod handle;
+mod highlights;
 mod hourglass;
 mod inbox;
 mod incoming;
 mod inquiries;
 mod invitations;
 mod link;
+mod listing;
 mod long;
 mod loose;
 mod manners;
 mod markers;
 mod members;
 mod moderation;
+mod monitor;
 mod named;
 mod netsplit;
 mod network_room;
@@ -49,6 +54,7 @@ mod pace;
 mod people;
 mod pictures;
 mod pills;
+mod profile;
 mod prompts;
 mod reactions;
 mod record;
@@ -58,11 +64,13 @@ mod renames;
 mod replies;
 mod requests;
 mod ringing;
+mod say;
 mod series;
 mod settlement;
 mod shown;
 mod speakers;
 mod speech;
+mod standing;
 mod stop;
 mod strangers;
 pub(super) mod supervision;
@@ -71,6 +79,7 @@ mod translation;
 mod typing;
 mod username;
 mod waiting;
+mod who;
 mod whois;
 pub(super) mod wording;
 
@@ -84,9 +93,10 @@ pub(super) use self::attachments::NoLinks;
 use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
 use self::gaps::Heard;
-use self::inquiries::Inquiry;
+use self::inquiries::Questions;
 use self::invitations::Invitations;
 use self::link::{Dialing, Link, Wish};
+use self::monitor::Monitored;
 use self::netsplit::Netsplits;
 use self::news::News;
 use self::outbound::Outbound;
@@ -105,17 +115,24 @@ use crate::names::{CaseMap, Nick, Slug};
 use crate::store::settings::{self, Scope};
 use crate::store::{Incoming, SessionRow, StoreError};
 
+pub use self::autocmd::AutoCommands;
 pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
 pub use self::handle::{SessionHandle, SessionState, Status};
+pub use self::highlights::Highlights;
+pub use self::listing::ListRequest;
 pub use self::manners::{Manners, Origin};
 pub(super) use self::manners::{Ringing, SpaceWish};
 pub use self::moderation::{ChannelRequest, ListKind};
 pub use self::pace::Leaving;
+pub use self::profile::{Change, ProfileRequest};
 pub use self::requests::Request;
+pub use self::say::{SayRequest, Service};
+pub use self::standing::StandingRequest;
 pub use self::strangers::Welcome;
 pub(super) use self::username::Usernames;
+pub use self::who::LookRequest;
 
 /// Requests that may wait for a session.
 const REQUESTS: usize = 32;
@@ -179,7 +196,8 @@ struct Actor {
     pictures: pictures::Found,
     server_text: Vec<RichText>,
     outbound: Outbound,
-    inquiries: Vec<Inquiry>,
+    questions: Questions,
+    monitored: Monitored,
     typists: Typists,
     reacting: Reacting,
     requests: mpsc::Receiver<requests::Envelope>,
@@ -237,6 +255,7 @@ pub(super) async fn start(
     let last_named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
     let last_named = last_named.map(|value| value.text().to_owned());
     let lane = format!("session/{}", row.id);
+    let monitored = store.setting(&settings::MONITORED, Scope::Session, row.id).await?;
     let mut actor = Actor {
         bridge: bridge.clone(),
         epoch,
@@ -276,7 +295,8 @@ pub(super) async fn start(
         pictures: pictures::Found::default(),
         server_text: Vec::new(),
         outbound: Outbound::default(),
-        inquiries: Vec::new(),
+        questions: Questions::default(),
+        monitored: Monitored::stored(monitored.as_ref().map_or("", settings::Value::text)),
         typists: Typists::default(),
         reacting: Reacting::default(),
         requests: mailbox,
@@ -370,6 +390,10 @@ impl Actor {
             self.reacting.deadline(),
             self.news.deadline(),
             self.typists.deadline(),
+            self.questions.asked.deadline(),
+            self.list_ends_at(),
+            self.monitored.deadline().filter(|_| self.link.is_some()),
+            self.link.as_ref().and_then(|link| link.autocmd.deadline()),
         ]
         .into_iter()
         .flatten()
@@ -387,6 +411,7 @@ impl Actor {
             self.on_event(event).await?;
         }
         self.tell_of_gone();
+        self.hear_autocmd();
         if heard {
             self.hear();
         }
@@ -442,6 +467,10 @@ impl Actor {
         self.turn_hourglasses();
         self.tick_uncertain();
         self.tick_typing();
+        self.tick_ctcp();
+        self.forget_list();
+        self.tick_monitor();
+        self.run_autocmd();
         self.tick_reactions().await?;
         self.tick_catch_up().await?;
         self.tick_netsplits();

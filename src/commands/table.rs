@@ -3,11 +3,12 @@
 use futures_util::future::BoxFuture;
 
 use super::{
-    Context, account, channel, conversation, help, history, networks, on_join, questions, rooms, settings,
+    Context, account, autocmd, channel, conversation, help, history, look, networks, on_join, people,
+    profile, questions, rooms, settings, talk,
 };
 use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
-use crate::format::may_hold_password;
+use crate::format::{may_hold_password, may_hold_password_for_service};
 use crate::store::BufferKind;
 
 /// A kind of room in which commands are typed.
@@ -301,6 +302,54 @@ commands! {
         "asks the people in a channel to let you in",
         "Where it is for invited people only, and the network has knocking.",
         eg ["knock #closed may I come in?"] => channel::knock;
+    "list" in "On a network": "list [NETWORK] [WORDS | MASK] [page N | more]", "shows the network's channels",
+        "Those with the most people first, twenty on a page. Words are looked for in names and topics; a mask with * or ? \
+         fits names.",
+        eg ["list", "list *tea*"]
+        => look::list;
+    "rejoin" in "On a network": "rejoin [NETWORK]", "tries again to enter all channels that keep you out",
+        "",
+        eg ["rejoin"]
+        => look::rejoin;
+    "who" in "On a network": "who [NETWORK] [#CHANNEL | NICK | MASK]", "shows who is in a channel, or whom a mask fits",
+        "With accounts, where the network tells them. In a channel's room its name may be left out.",
+        eg ["who #tea", "!irc who"]
+        => look::who;
+    "whowas" in "On a network": "whowas [NETWORK] [NICK]", "tells who had a nick lately",
+        "In the room of a conversation the nick may be left out.",
+        eg ["whowas bob"]
+        => look::whowas;
+    "notice" in "On a network": "notice [NETWORK] NICK | #CHANNEL TEXT", "says something as a notice",
+        "Programs don't answer notices.",
+        eg ["notice bob the build is done"], secret true => talk::notice;
+    "ctcp" in "On a network": "ctcp [NETWORK] NICK REQUEST [WORDS]", "asks somebody's program something",
+        "VERSION, TIME, CLIENTINFO, or PING for how long it takes. Not every program answers.",
+        eg ["ctcp bob version"]
+        => talk::ctcp;
+    "nickserv" / "ns" in "On a network": "nickserv [NETWORK] TEXT", "says something to NickServ",
+        "By the server's own command for it, where it has one, so that nobody else can take it. The answer comes in the \
+         network's room. A password in it is removed from the room.",
+        eg ["nickserv info alice", "ns help"], secret true => talk::nickserv;
+    "chanserv" / "cs" in "On a network": "chanserv [NETWORK] TEXT", "says something to ChanServ",
+        "As nickserv does.",
+        eg ["chanserv info #tea"], secret true => talk::chanserv;
+    "monitor" in "On a network": "monitor [NETWORK] [+NICK | -NICK …]", "tells when somebody comes and goes",
+        "In the network's room.",
+        eg ["monitor +bob +carol", "monitor"]
+        => look::monitor;
+    "ignore" in "On a network": "ignore [NETWORK] [NICK | MASK | account:NAME]", "stops showing what somebody says",
+        "A mask has * and ? in it: *!*@*.example.org. It is not kept either, and nothing of it notifies you; that they come, \
+         go or set a topic is still shown.",
+        eg ["ignore spammer", "ignore *!*@*.example.org", "ignore account:spammer"]
+        => people::ignore;
+    "unignore" in "On a network": "unignore [NETWORK] NICK | MASK | account:NAME", "shows what somebody says again",
+        "What they said meanwhile is not kept.",
+        eg ["unignore spammer"]
+        => people::unignore;
+    "ignores" in "On a network": "ignores [NETWORK]", "shows whom you ignore",
+        "",
+        eg ["ignores"]
+        => people::ignores;
     "search" / "find" in "History": "search [in WHERE] [from NICK] [since WHEN] WORDS",
         "finds lines that hold all the words, newest first",
         "Where: a channel, a nick or a network of yours, or * for everything; without it, where you type. When: 3d, 12h, \
@@ -338,6 +387,39 @@ commands! {
          the server shows it as a service of the network. That is also what happens where a network has no SASL.",
         eg ["login", "login optional"]
         => account::login;
+    "away" in "You": "away [NETWORK] [WHY | off]", "says that you are away, or back",
+        "It holds over reconnections, until away off.",
+        eg ["away out for lunch", "away off"]
+        => profile::away;
+    "umode" in "You": "umode [NETWORK] [MODES]", "shows or sets the network's modes for you",
+        "",
+        eg ["umode", "umode +R"]
+        => profile::umode;
+    "username" in "You": "username [NETWORK] [NAME | off]", "sets the user name that you connect with, or shows it",
+        "Others see it in your address, before the @. Nobody else's on this bridge can be taken.",
+        eg ["username wonderland", "username off"]
+        => profile::username;
+    "realname" in "You": "realname [NETWORK] [NAME | off]", "sets the real name that others can look up, or shows it",
+        "At once, where the network can, else from the next connection on.",
+        eg ["realname Alice Doe"]
+        => profile::realname;
+    "password" in "You": "password [NETWORK] [PASSWORD | off]", "sets the password that the server itself wants",
+        "Few do; for your account there is sasl. Your message is removed from the room, and the password is stored \
+         encrypted.",
+        eg ["password correct-horse", "password off"], secret true => profile::password;
+    "autocmd" in "You": "autocmd [NETWORK] [add COMMAND | remove NUMBER | off]",
+        "shows or sets what is done by itself on each connection",
+        "Before channels are entered, in their order: raw, msg, notice, nickserv, chanserv, umode, wait SECONDS, and when \
+         logged in, behind which everything waits for that. It is stored encrypted, and a password in it is not shown.",
+        eg ["autocmd add umode +R", "autocmd"], secret true => autocmd::autocmd;
+    "highlight" in "You": "highlight [NETWORK] [WORD …]", "lets words besides your nick notify you, or shows them",
+        "In the control room they hold on all networks, unless you name one.",
+        eg ["highlight towline rust"]
+        => people::highlight;
+    "unhighlight" in "You": "unhighlight [NETWORK] WORD …", "takes such words back",
+        "",
+        eg ["unhighlight rust"]
+        => people::unhighlight;
     "certfp" / "cert" in "You": "certfp [NETWORK] [generate | set PEM | show | remove]",
         "makes or shows the certificate by which services know you",
         "It is stored encrypted and shown to this network only. With set, paste the certificate and its key behind the \
@@ -380,6 +462,8 @@ pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
         "onjoin" => {
             may_hold_password(rest) || rest.split_once(' ').is_some_and(|(_, rest)| may_hold_password(rest))
         }
+        "password" => !rest.is_empty() && !rest.eq_ignore_ascii_case("off"),
+        "nickserv" | "chanserv" => may_hold_password_for_service(rest),
         _ => may_hold_password(rest),
     }
 }
@@ -436,6 +520,13 @@ mod tests {
     #[case::nickserv_asked("msg", "NickServ info alice", false)]
     #[case::nickserv_by_query("query", "NickServ identify hunter2", true)]
     #[case::talk("msg", "bob hello there", false)]
+    #[case::server_password("password", "hunter2", true)]
+    #[case::server_password_off("password", "OFF", false)]
+    #[case::server_password_shown("password", "", false)]
+    #[case::nickserv_by_command("nickserv", "confirm hunter2", true)]
+    #[case::nickserv_by_command_asked("ns", "info alice", false)]
+    #[case::chanserv_by_command("cs", "identify #rust hunter2", true)]
+    #[case::chanserv_by_command_asked("chanserv", "op #rust bob", false)]
     #[case::raw_pass("raw", "PASS :hunter2", true)]
     #[case::raw_nickserv("raw", "NS ID hunter2", true)]
     #[case::raw_whois("raw", "WHOIS bob", false)]

@@ -203,6 +203,19 @@ impl RichText {
         self
     }
 
+    /// The same text without colours.
+    #[must_use]
+    pub fn without_colours(self) -> Self {
+        self.spans.into_iter().fold(Self::new(), |mut text, span| {
+            let style = Style { foreground: None, background: None, ..span.style };
+            match span.special {
+                Some(_) => text.spans.push(Span { style, ..span }),
+                None => text.push(&span.text, style),
+            }
+            text
+        })
+    }
+
     /// Begins a new line, unless nothing stands before it.
     #[must_use]
     pub fn line(mut self) -> Self {
@@ -293,6 +306,14 @@ mod tests {
         let html = "see <a href=\"https://x.example/?a&amp;b\">this</a> now";
         assert_eq!(text.to_html().unwrap(), html);
         assert_eq!(RichText::new().then(text).to_html().unwrap(), html);
+    }
+
+    #[test]
+    fn without_colours_the_rest_stays() {
+        let red = Style { bold: true, foreground: Some(Colour(255, 0, 0)), ..Style::default() };
+        let text = RichText::plain("a ").styled("b", red).bold("c").link("d", "https://x.example/");
+        let html = "a <b>bc</b><a href=\"https://x.example/\">d</a>";
+        assert_eq!(text.without_colours().to_html().unwrap(), html);
     }
 
     #[test]

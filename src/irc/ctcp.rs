@@ -48,6 +48,15 @@ pub fn action(text: &str) -> String {
     format!("\x01ACTION {}\x01", without_delimiters(text))
 }
 
+/// How many bytes a request needs beside its words.
+pub const REQUEST_OVERHEAD: usize = "\x01\x01".len();
+
+/// The text of a request: its command and what follows.
+#[must_use]
+pub fn request(text: &str) -> String {
+    format!("\x01{}\x01", without_delimiters(text))
+}
+
 /// A text that no client reads as CTCP: what people write must not become a request in their name.
 #[must_use]
 pub fn without_delimiters(text: &str) -> String {

@@ -208,6 +208,12 @@ impl Isupport {
         self.get("BOT")?.chars().next()
     }
 
+    /// Whether `LIST` takes masks.
+    #[must_use]
+    pub fn lists_by_mask(&self) -> bool {
+        self.get("ELIST").is_some_and(|letters| letters.contains(['M', 'm']))
+    }
+
     /// Whether `WHO` can be asked for single fields.
     #[must_use]
     pub fn has_whox(&self) -> bool {

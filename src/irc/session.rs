@@ -17,6 +17,7 @@ mod fences;
 mod history;
 mod inquiries;
 mod labels;
+mod listing;
 mod login;
 mod markers;
 mod membership;
@@ -41,13 +42,14 @@ mod typing;
 mod verdict;
 mod wishes;
 
-pub use config::SessionConfig;
+pub use config::{Entering, SessionConfig};
 pub use event::{
     Event, IncomingKind, MessageId, MessageTarget, Origin, PersonNews, ReplyKind, ServerMessageKind,
     StandardReply, Verdict,
 };
 pub use history::HistoryMark;
 pub use inquiries::{Answer, InquiryReply};
+pub use listing::{ChannelList, ListedChannel, MOST_KEPT, Wanted};
 pub use login::NonceSeed;
 pub use multiline::{Joins, MultilineLimits, Piece};
 pub use nickserv::{LoginMethod, ServiceAddress};
@@ -65,6 +67,7 @@ use crate::names::{Channel, Key};
 
 use super::caps::{Capabilities, CapabilityWishes};
 use super::channels::{ChannelState, Channels};
+use super::ignores::IgnoreList;
 use super::isupport::Isupport;
 use super::queue::{Class, Queue};
 use super::random::Jitter;
@@ -132,12 +135,14 @@ pub struct Session {
     /// How many messages had a label.
     labels: u64,
     replies: replies::Replies,
+    ignores: IgnoreList,
     watched: people::Watched,
     /// How many messages were batches.
     own_batches: u64,
     batches: Batches,
     requests: Requests,
     inquiries: Inquiries,
+    listing: Option<listing::Listing>,
     tellings: typing::Tellings,
     jitter: Jitter,
     started: Instant,
@@ -178,11 +183,13 @@ impl Session {
             fences: Fences::default(),
             labels: 0,
             replies: replies::Replies::default(),
+            ignores: IgnoreList::default(),
             watched: people::Watched::default(),
             own_batches: 0,
             batches: Batches::default(),
             requests: Requests::default(),
             inquiries: Inquiries::default(),
+            listing: None,
             tellings: typing::Tellings::default(),
             jitter: Jitter::new(config.seed),
             started: now,
@@ -330,6 +337,29 @@ impl Session {
             self.wishes.forget(one.as_str());
         }
         leading
+    }
+
+    /// Whom the user does not want to hear from now on: what they say, react with and invite to is left out.
+    pub fn ignore(&mut self, list: IgnoreList) {
+        self.ignores = list;
+    }
+
+    /// Whether what a line says is left out.
+    fn is_ignored(&self, from: &Source, message: &Message) -> bool {
+        let mapping = self.isupport.casemapping();
+        !self.is_own(&from.nick) && self.ignores.has(from, message.account(), mapping)
+    }
+
+    /// Does not go back into a channel by itself that threw us out, until something makes it worthwhile.
+    pub fn stay_out(&mut self, channel: &str) {
+        self.wishes.stay_out(channel);
+    }
+
+    /// Asks again for all channels that keep us out, whatever they have said before. Returns which.
+    pub fn rejoin(&mut self) -> Vec<Channel> {
+        let channels = self.wishes.kept_out();
+        self.join(&channels.iter().map(|channel| (channel.clone(), None)).collect::<Vec<_>>());
+        channels
     }
 
     /// Whether the user has left the channel before the server let us in.

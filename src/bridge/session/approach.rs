@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::Actor;
-use super::username::username;
+use super::username::ident;
 use crate::bridge::Bridge;
 use crate::config::Server;
 use crate::format::RichText;
@@ -73,13 +73,13 @@ impl Approach {
         let tls = certificate.as_ref().map(|certificate| tls.showing(certificate)).unwrap_or(tls);
         let Server { host, port, tls: by_tls, .. } = self.server.clone();
         let address = dial::Server { host, port, tls: by_tls, private: self.private };
-        let username = username(&self.bridge, &self.row).await?;
+        let ident = ident(&self.bridge, &self.row).await?;
         let how = Dial {
             limit: self.route.limit(),
             route: self.route,
             fallback: Some(self.charset),
             seed: self.seed,
-            ident: Some((self.bridge.ident.clone(), username)),
+            ident: Some((self.bridge.ident.clone(), ident)),
         };
         let dial::Dialed { connection, ident } = dial::dial(&address, &tls, &how).await?;
         let certificate_ends_at = certificate.map(|certificate| certificate.ends_at());

@@ -52,11 +52,11 @@ pub(super) fn login_method(stored: &str) -> LoginMethod {
 }
 
 impl Actor {
-    async fn stored(&mut self, setting: &Setting) -> Result<Option<settings::Value>, StoreError> {
+    pub(super) async fn stored(&mut self, setting: &Setting) -> Result<Option<settings::Value>, StoreError> {
         self.bridge.store.setting(setting, Scope::Session, self.row.id).await
     }
 
-    async fn store_setting(
+    pub(super) async fn store_setting(
         &mut self,
         setting: &'static Setting,
         value: Option<&str>,
@@ -65,7 +65,7 @@ impl Actor {
     }
 
     /// How to connect anew, which what was set waits for.
-    fn when_connected_anew(&self, text: RichText) -> RichText {
+    pub(super) fn when_connected_anew(&self, text: RichText) -> RichText {
         let name = &self.network.name;
         text.text(format!(" It is used from the next connection to {name} on; to connect anew, type "))
             .code("disconnect")

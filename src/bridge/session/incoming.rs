@@ -2,7 +2,10 @@
 //!
 //! An event changes what the actor knows and adds to `incoming`; nothing is committed or sent here.
 
+use std::time::Duration;
+
 use super::super::content::{self, MessageType};
+use super::choices::RejoinOnKick;
 use super::news::Piece;
 use super::record::Happening;
 use super::shown::Line;
@@ -27,7 +30,10 @@ impl Actor {
             }
             Event::Ready { .. } => self.on_ready().await?,
             Event::StrictTransport { duration } => self.on_strict_transport(duration).await?,
-            Event::LoggedIn { account } => self.say(RichText::plain(format!("Logged in as {account}."))),
+            Event::LoggedIn { account } => {
+                self.say(RichText::plain(format!("Logged in as {account}.")));
+                self.run_autocmd();
+            }
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
             Event::LoginFailed { permanent, ends, reason } => self.on_login_failed(permanent, ends, &reason),
             Event::Message { from, target, kind, text, time, msgid, account, own, origin, tags } => {
@@ -55,10 +61,7 @@ impl Actor {
                 }
             }
             Event::Kicked { channel, by, reason, own: true, back_in, .. } => {
-                self.netsplits.forget_channel(&channel);
-                let text = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
-                let text = RichText::plain(format!("{text} ")).then(wording::after_kick(&channel, back_in));
-                self.alert_channel(&channel, &text);
+                self.on_own_kick(&channel, &by.nick, &reason, back_in);
             }
             Event::Kicked { channel, nick, by, reason, .. } => {
                 if !self.depart(&channel, &nick, &reason, Some(&by.nick)) {
@@ -68,13 +71,7 @@ impl Actor {
             Event::Quit { who, channels, own: false, split: Some(servers), .. }
                 if self.netsplits.leave(&who.nick, &servers, &channels, self.bridge.clock.now()) => {}
             Event::Quit { who, reason, channels, own: false, .. } => {
-                self.on_person_quit(&who.nick, &reason);
-                for channel in channels {
-                    if !self.depart(&channel, &who.nick, &with_reason("Quit", &reason), None) {
-                        let (nick, reason) = (who.nick.clone(), reason.clone());
-                        self.on_coming(&channel, Piece::Left { nick, reason });
-                    }
-                }
+                self.on_quit(&who.nick, &reason, channels);
             }
             Event::NickChanged { to, own: true, .. } => {
                 self.say(RichText::plain(format!("You are now {to}.")));
@@ -96,7 +93,11 @@ impl Actor {
             Event::Redacted { target, msgid, by, reason } => {
                 self.on_redacted(&target, &msgid, &by.nick, &reason).await?;
             }
-            Event::Answered { inquiry, answer } => self.on_answered(inquiry, &answer),
+            Event::Invited { channel, nick, by, followed } => {
+                self.on_invited(&channel, &nick, &by.nick, followed).await?;
+            }
+            Event::Answered { inquiry, answer } => self.on_answered(inquiry, answer).await,
+            Event::Listed { inquiry, list, refusal } => self.on_listed(inquiry, list, refusal.as_ref()),
             Event::MultilineRefused { message, reason } => {
                 tracing::debug!(?reason, "a message of several lines goes in single ones");
                 self.on_multiline_refused(message);
@@ -121,9 +122,6 @@ impl Actor {
             }
             Event::ModeChanged { target, by, changes, .. } => {
                 self.on_modes(&target, &by.nick, &changes);
-            }
-            Event::Invited { channel, nick, by, followed } => {
-                self.on_invited(&channel, &nick, &by.nick, followed);
             }
             Event::JoinFailed { channel, code, reason, forward, retry } => {
                 let reason = strip_irc(&reason);
@@ -186,7 +184,10 @@ impl Actor {
         }
         (self.whois, self.buffers.told_full) = (None, false);
         self.buffers.iter_mut().for_each(|buffer| buffer.presence.forget_away());
+        self.take_up_away().await?;
+        self.watch_monitored();
         self.watch_conversations();
+        self.run_autocmd();
         self.look_for_conversations().await?;
         self.release_queries().await
     }
@@ -237,6 +238,36 @@ impl Actor {
         self.bridge.wake_delivery(self.buffers.get(place).row.room);
         self.run_on_join(place).await?;
         self.release(place).await
+    }
+
+    fn on_own_kick(&mut self, channel: &str, by: &str, reason: &str, back_in: Option<Duration>) {
+        self.netsplits.forget_channel(channel);
+        let back_in = self.back_after_kick(channel, back_in);
+        let text = with_reason(&format!("{by} kicked you out of {channel}"), reason);
+        let text = RichText::plain(format!("{text} ")).then(wording::after_kick(channel, back_in));
+        self.alert_channel(channel, &text);
+    }
+
+    fn on_quit(&mut self, nick: &str, reason: &str, channels: Vec<String>) {
+        self.on_person_quit(nick, reason);
+        for channel in channels {
+            if !self.depart(&channel, nick, &with_reason("Quit", reason), None) {
+                let (nick, reason) = (nick.to_owned(), reason.to_owned());
+                self.on_coming(&channel, Piece::Left { nick, reason });
+            }
+        }
+    }
+
+    /// In how long we go back into a channel that threw us out, if the user wants that.
+    fn back_after_kick(&mut self, channel: &str, back_in: Option<Duration>) -> Option<Duration> {
+        let buffer = self.buffers.find(channel).map(|place| self.buffers.get(place).row.id);
+        if buffer.is_none_or(|buffer| self.manners.choice::<RejoinOnKick>(buffer) == RejoinOnKick::On) {
+            return back_in;
+        }
+        if let Some(link) = &mut self.link {
+            link.session.stay_out(channel);
+        }
+        None
     }
 
     /// A channel does not let us in. After each reconnection it is the same news, which disturbs nobody.

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use super::super::questions::{Answer, Matter};
 use super::Actor;
+use super::choices::RejoinOnInvite;
 use crate::format::RichText;
-use crate::names::CaseMapping;
+use crate::names::{CaseMapping, Channel};
+use crate::store::{BufferKind, StoreError};
 
 /// For so long the same is no news.
 const REMEMBERED: Duration = Duration::from_mins(10);
@@ -41,15 +43,26 @@ impl Invitations {
 
 impl Actor {
     /// Somebody was invited to a channel; `followed` where we are in it, or enter it by ourselves.
-    pub(super) fn on_invited(&mut self, channel: &str, nick: &str, by: &str, followed: bool) {
+    pub(super) async fn on_invited(
+        &mut self,
+        channel: &str,
+        nick: &str,
+        by: &str,
+        followed: bool,
+    ) -> Result<(), StoreError> {
         if !self.link.as_ref().is_some_and(|link| link.session.is_own(nick)) {
-            return self.tell_channel(channel, &format!("{by} invited {nick} to the channel."));
+            self.tell_channel(channel, &format!("{by} invited {nick} to the channel."));
+            return Ok(());
         }
         if followed {
-            return self.tell_channel(channel, &format!("{by} invited you to the channel."));
+            self.tell_channel(channel, &format!("{by} invited you to the channel."));
+            return Ok(());
         }
+        let is_news = self.invitations.is_news(channel, by, self.buffers.mapping(), self.bridge.clock.now());
         let command = format!("join {channel}");
-        if self.invitations.is_news(channel, by, self.buffers.mapping(), self.bridge.clock.now()) {
+        if is_news && self.accepts(channel) && self.accept(channel).await? {
+            self.say(RichText::plain(format!("{by} invites you to {channel}, and you enter it.")));
+        } else if is_news {
             let yes = Answer::Yes.button();
             let text = format!("{by} invites you to {channel}. To enter, react to this with {yes}, or type ");
             let matter = Matter::Join { session: self.row.id, channel: channel.to_owned() };
@@ -58,6 +71,30 @@ impl Actor {
             let text = RichText::plain(format!("{by} invites you to {channel}. To enter, type "));
             self.say(text.code(command).text("."));
         }
+        Ok(())
+    }
+
+    /// Whether the user wants an invitation to this channel to be followed.
+    fn accepts(&self, channel: &str) -> bool {
+        match self.buffers.find(channel) {
+            Some(place) => {
+                let choice = self.manners.choice::<RejoinOnInvite>(self.buffers.get(place).row.id);
+                choice != RejoinOnInvite::Off
+            }
+            None => self.manners.of_session::<RejoinOnInvite>() == RejoinOnInvite::All,
+        }
+    }
+
+    /// Enters a channel by an invitation, if there is room for one more.
+    async fn accept(&mut self, channel: &str) -> Result<bool, StoreError> {
+        let is_channel = Channel::new(channel).is_ok();
+        if !is_channel || !self.has_room_for_channel(self.buffers.find(channel)) {
+            return Ok(false);
+        }
+        let place = self.open_buffer(BufferKind::Channel, channel, None).await?;
+        self.invite_owner(place);
+        self.enter(place);
+        Ok(true)
     }
 }
 

@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 
 use super::super::turns::Turn;
 use super::approach::{Approach, NotReached, Reached, by_tls};
+use super::autocmd::Autocmd;
 use super::credentials::{OFF, login_method};
 use super::username::username;
 use super::{Actor, wording};
@@ -25,7 +26,7 @@ use crate::irc::flood::FloodLimits;
 use crate::irc::governor::Urgency;
 use crate::irc::ident::Entry;
 use crate::irc::sasl::Credentials;
-use crate::irc::session::{Event, NonceSeed, Session, SessionConfig, Verdict};
+use crate::irc::session::{Entering, Event, NonceSeed, Session, SessionConfig, Verdict};
 use crate::irc::wire::Message;
 use crate::names::Nick;
 use crate::store::StoreError;
@@ -52,6 +53,8 @@ pub(super) struct Link {
     pub(super) strict_for: Option<Duration>,
     /// Since when it has been on the network, in milliseconds since 1970.
     pub(super) since: Option<i64>,
+    /// What is done by itself before channels are entered.
+    pub(super) autocmd: Autocmd,
     /// Its turn to connect, and its place on the network.
     turn: Turn,
     /// Lets the server ask who this is.
@@ -95,7 +98,7 @@ pub(super) async fn receive(link: Option<&mut Link>, messages: &mut Vec<Message>
 }
 
 /// For jitter, which without randomness is still jitter.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let mut seed = [0; 8];
     let _ = crate::clock::random_bytes(&mut seed);
     u64::from_ne_bytes(seed)
@@ -114,13 +117,15 @@ impl Actor {
 
     /// Whether there is a password that only a trusted server may be told. What the store does not tell might be one.
     async fn has_password(&mut self) -> bool {
-        let store = &self.bridge.store;
-        !self.network.plaintext_credentials
-            && (self.network.password.is_some()
-                || !matches!(
-                    store.setting(&settings::SASL_PASSWORD, Scope::Session, self.row.id).await,
-                    Ok(None)
-                ))
+        if self.network.plaintext_credentials {
+            return false;
+        }
+        let (store, session) = (&self.bridge.store, self.row.id);
+        let mut has_any = self.network.password.is_some();
+        for setting in [&settings::SASL_PASSWORD, &settings::SERVER_PASSWORD] {
+            has_any = has_any || !matches!(store.setting(setting, Scope::Session, session).await, Ok(None));
+        }
+        has_any
     }
 
     /// Dials the server whose turn it is, when it is ours. The link, if there is one, stays as it is.
@@ -220,7 +225,11 @@ impl Actor {
                 if self.must_reload {
                     self.reload().await?;
                 }
-                let config = self.session_config(&server, certificate_ends_at.is_some()).await?;
+                let mut config = self.session_config(&server, certificate_ends_at.is_some()).await?;
+                let autocmd = Autocmd::load(&self.bridge.store, self.row.id).await?;
+                if autocmd.has_steps() {
+                    config.entering = Entering::WhenReleased;
+                }
                 let session = Session::new(config, self.now());
                 self.link = Some(Link {
                     session,
@@ -228,10 +237,12 @@ impl Actor {
                     server: Box::new(server),
                     strict_for: None,
                     since: None,
+                    autocmd,
                     turn,
                     _ident: ident,
                 });
                 self.apply_charsets();
+                self.apply_manners();
                 self.warn_of_certificate(certificate_ends_at);
                 Ok(())
             }
@@ -270,6 +281,7 @@ impl Actor {
         let password = wanted(&settings::SASL_PASSWORD).await?;
         let password = password.map(settings::Value::into_secret);
         let sasl = account.map(|account| Credentials { account, password, certificate });
+        let server_password = wanted(&settings::SERVER_PASSWORD).await?.map(settings::Value::into_secret);
         let login = text(wanted(&settings::LOGIN_METHOD).await?).unwrap_or_default();
         let required = text(wanted(&settings::LOGIN_REQUIRED).await?);
         let channels = self.channels_to_enter().await?;
@@ -284,7 +296,7 @@ impl Actor {
             nick_losses: self.nick_losses,
             username,
             realname,
-            server_password: self.network.password.clone(),
+            server_password: server_password.or_else(|| self.network.password.clone()),
             sasl,
             login: login_method(&login),
             nonce_seed: NonceSeed::new(nonce_seed),
@@ -292,6 +304,7 @@ impl Actor {
             secure: server.is_trusted() || self.network.plaintext_credentials,
             tls: server.tls,
             channels,
+            entering: Entering::WhenReady,
             pool: self.bridge.nick_pool(&self.row.network),
             flood: FloodLimits { burst: self.network.flood.burst, interval: self.network.flood.interval },
             seed: seed(),
@@ -398,6 +411,7 @@ impl Actor {
         self.note_nick_losses(&link.session);
         self.break_off_catch_up();
         self.abandon_inquiries();
+        self.abandon_ctcp();
         self.typists.clear();
         self.begin_gaps(&link.session);
         self.give_back(&link.session).await?;

@@ -22,9 +22,12 @@ pub(super) struct Loose {
     /// How many lines it has.
     lines: usize,
     target: String,
+    kind: MessageKind,
     /// The answer when all of it was taken.
     said: String,
     answer: Option<oneshot::Sender<Outcome>>,
+    /// It is a CTCP request of this number, and who asked waits for more than that it has arrived.
+    pub(super) asks: Option<u64>,
     /// Lines that leave again: the history has them.
     kept: BTreeSet<MessageId>,
 }
@@ -34,10 +37,16 @@ pub(super) enum Reply {
     Now(Outcome),
     /// When it is known what became of it.
     Later(Loose),
-    /// When the server has answered, in these words.
+    /// When the server has answered.
     Asked(u64, Use),
     /// When all that it takes is done.
     Step(Step),
+}
+
+impl From<Result<Loose, Refusal>> for Reply {
+    fn from(said: Result<Loose, Refusal>) -> Self {
+        said.map_or_else(|refusal| Self::Now(Err(refusal)), Self::Later)
+    }
 }
 
 impl From<Outcome> for Reply {
@@ -48,7 +57,13 @@ impl From<Outcome> for Reply {
 
 impl Actor {
     /// Hands what a command says to the session.
-    pub(super) fn say_loose(&mut self, target: &str, text: &str, said: String) -> Result<Loose, Refusal> {
+    pub(super) fn say_loose(
+        &mut self,
+        target: &str,
+        kind: MessageKind,
+        text: &str,
+        said: String,
+    ) -> Result<Loose, Refusal> {
         let name = &self.network.name;
         // What waits for the greeting would be lost with the connection.
         let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
@@ -67,15 +82,10 @@ impl Actor {
             None => said,
         };
         let mut open = Vec::new();
-        for piece in split_line(&text, &link.limit(target, MessageKind::Privmsg)) {
+        for piece in split_line(&text, &link.limit(target, kind)) {
             let id = MessageId(self.outbound.next_id);
-            let message = OutgoingMessage {
-                id,
-                target: parsed.clone(),
-                kind: MessageKind::Privmsg,
-                text: piece.clone(),
-                reply: None,
-            };
+            let message =
+                OutgoingMessage { id, target: parsed.clone(), kind, text: piece.clone(), reply: None };
             if let Err(error) = link.session.message(message) {
                 let ours: BTreeSet<MessageId> = open.iter().map(|(id, _)| *id).collect();
                 link.session.withdraw(|id| ours.contains(&id));
@@ -85,12 +95,15 @@ impl Actor {
             open.push((id, piece));
         }
         let (lines, target) = (open.len(), target.to_owned());
-        Ok(Loose { open, lines, target, said, answer: None, kept: BTreeSet::new() })
+        Ok(Loose { open, lines, target, kind, said, answer: None, asks: None, kept: BTreeSet::new() })
     }
 
     /// Waits for what becomes of it.
     pub(super) fn await_loose(&mut self, mut loose: Loose, answer: oneshot::Sender<Outcome>) {
-        loose.answer = Some(answer);
+        match loose.asks {
+            Some(number) => self.await_ctcp(number, answer),
+            None => loose.answer = Some(answer),
+        }
         self.outbound.loose.push(loose);
     }
 
@@ -115,6 +128,13 @@ impl Actor {
             None => Ok(RichText::plain(loose.said)),
             Some(fate) => Err(Refusal::asked(format!("What you said to {} {fate}", loose.target))),
         };
+        if let Some(number) = loose.asks {
+            // That it has arrived is not the answer.
+            if outcome.is_err() {
+                self.refuse_ctcp(number, outcome);
+            }
+            return;
+        }
         let left = loose.answer.and_then(|answer| answer.send(outcome).err());
         // Nobody waits for the answer any more; what went wrong must be known all the same.
         if let Some(Err(refusal)) = left {
@@ -145,12 +165,18 @@ impl Actor {
         let mut lines =
             self.outbound.loose.iter().flat_map(|loose| loose.open.iter().map(move |line| (loose, line)));
         let (loose, (_, text)) = lines.find(|(_, (open, _))| *open == id)?;
+        let kind = match loose.kind {
+            MessageKind::Privmsg => "message",
+            MessageKind::Notice => "notice",
+            MessageKind::Action => "action",
+            MessageKind::Ctcp => return None,
+        };
         let is_kept = loose.kept.contains(&id) || self.is_service(&loose.target);
         let place = self.buffers.find(&loose.target).filter(|_| !is_kept)?;
         Some(HistoryLine {
             buffer: self.buffers.get(place).row.id,
             at: self.bridge.clock.unix_ms(),
-            kind: "message",
+            kind,
             sender: self.link.as_ref()?.session.nick().to_owned(),
             account: None,
             target: None,

@@ -7,8 +7,10 @@ use super::super::outcome::Outcome;
 use super::super::{Bridge, PREFIX};
 use super::Actor;
 use super::asides::{Reactions, Redactions};
+use super::highlights::Highlights;
 use super::pictures::Pictures;
 use crate::format::{EditStyle, IrcStyle, RichText, Spoilers};
+use crate::irc::ignores::IgnoreList;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope, Setting};
 
@@ -169,6 +171,10 @@ pub struct Manners {
     session: i64,
     chosen: HashMap<&'static str, Vec<(Scope, i64, String)>>,
     configured: HashMap<&'static str, String>,
+    /// Whom the user does not want to hear.
+    pub(super) ignores: IgnoreList,
+    /// Words that mean them.
+    pub(super) highlights: Highlights,
 }
 
 impl Manners {
@@ -190,6 +196,14 @@ impl Manners {
             let known = manners.chosen.entry(chosen.setting.key).or_default();
             known.push((chosen.scope, chosen.id, chosen.value));
         }
+        let stored = async |setting: &Setting, scope, id| {
+            let value = bridge.store.setting(setting, scope, id).await?;
+            Ok::<_, StoreError>(value.map(|value| value.text().to_owned()).unwrap_or_default())
+        };
+        manners.ignores = IgnoreList::stored(&stored(&settings::IGNORES, Scope::Session, session).await?);
+        let here = Highlights::stored(&stored(&settings::HIGHLIGHTS, Scope::Session, session).await?);
+        let everywhere = Highlights::stored(&stored(&settings::HIGHLIGHTS, Scope::User, user).await?);
+        manners.highlights = here.and(everywhere);
         Ok(manners)
     }
 
@@ -245,6 +259,7 @@ impl Actor {
     pub(super) async fn learn_manners(&mut self) -> Outcome {
         let new = Manners::load(&self.bridge, self.row.user, self.row.id).await?;
         let before = std::mem::replace(&mut self.manners, new);
+        self.apply_manners();
         self.ring_as_wanted(&before);
         self.bridge.wake_space(self.row.id);
         Ok(RichText::new())
@@ -252,11 +267,11 @@ impl Actor {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::store::settings::Kind;
 
-    fn words_of<C: Choice>() {
+    pub(in super::super) fn words_of<C: Choice>() {
         let Kind::Choice(words) = C::SETTING.kind else { panic!("{} has no words", C::SETTING.key) };
         let words = words.iter().map(|(word, _)| *word);
         assert!(words.eq(C::WORDS.iter().map(|(word, _)| *word)), "{}", C::SETTING.key);

@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Actor;
+use super::choices::Forward;
 use super::manners::{ChannelNews, Comings, Telling};
-use crate::format::strip_irc;
+use crate::format::{RichText, strip_irc};
 
 /// Nothing more has happened for so long: that was it.
 const QUIET: Duration = Duration::from_secs(2);
@@ -166,7 +167,7 @@ impl Actor {
             Telling::Hide => {}
             Telling::Show => {
                 self.tell_news(place);
-                self.tell_buffer(place, &line(&[piece]));
+                self.tell_piece(place, &line(&[piece]));
             }
             Telling::Fold => self.news.add(buffer, piece, self.bridge.clock.now()),
         }
@@ -176,7 +177,16 @@ impl Actor {
     pub(super) fn tell_news(&mut self, place: usize) {
         let buffer = self.buffers.get(place).row.id;
         if let Some(text) = self.news.take(buffer) {
-            self.tell_buffer(place, &text);
+            self.tell_piece(place, &text);
+        }
+    }
+
+    /// Tells a piece of news where the user wants to have it.
+    fn tell_piece(&mut self, place: usize, text: &str) {
+        let row = &self.buffers.get(place).row;
+        match self.manners.choice::<Forward>(row.id) {
+            Forward::Off => self.tell_buffer(place, text),
+            Forward::On => self.say(RichText::new().bold(&row.name).text(format!(": {text}"))),
         }
     }
 

@@ -34,6 +34,11 @@ impl Presence {
 impl Actor {
     /// Somebody's news. Returns whether there is a conversation with them.
     pub(super) fn on_person(&mut self, nick: &str, news: PersonNews) -> bool {
+        match news {
+            PersonNews::Here => self.note_monitored(nick, true),
+            PersonNews::Gone => self.note_monitored(nick, false),
+            _ => {}
+        }
         let Some(place) = self.conversation(nick) else {
             return false;
         };

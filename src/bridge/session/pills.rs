@@ -49,7 +49,8 @@ impl Actor {
             None => Vec::new(),
         };
         let names_user = wording::mentions(&text.to_plain(), own, mapping)
-            || named.iter().any(|(_, named)| *named == Named::User);
+            || named.iter().any(|(_, named)| *named == Named::User)
+            || self.manners.highlights.are_in(&text.to_plain());
         let mut words = Vec::with_capacity(named.len());
         for (place, named) in named {
             let address = match named {

@@ -11,9 +11,13 @@ use super::charset::CharsetChange;
 use super::credentials::{CertificateRequest, LoginRequest};
 use super::inquiries::as_it_stands;
 use super::loose::Reply;
+use super::profile::ProfileRequest;
+use super::say::SayRequest;
+use super::standing::StandingRequest;
+use super::who::LookRequest;
 use super::{Actor, ChannelRequest, SessionHandle, Welcome, WishChange, whois, wording};
 use crate::format::RichText;
-use crate::irc::session::{Standing, State};
+use crate::irc::session::{MessageKind, Standing, State};
 use crate::irc::wire::Line;
 use crate::names::{Channel, Key, Nick};
 use crate::store::{BufferKind, NewBuffer, StoreError};
@@ -105,6 +109,16 @@ pub enum Request {
         /// Its number.
         buffer: i64,
     },
+    /// See or change what the server is told of the user when it connects.
+    Profile(ProfileRequest),
+    /// See or change how the server has the user.
+    Standing(StandingRequest),
+    /// Say something otherwise than as a message.
+    Say(SayRequest),
+    /// Look who is there.
+    Look(LookRequest),
+    /// Try again to enter all channels that keep the user out.
+    Rejoin,
 }
 
 /// How long an answer may take.
@@ -142,27 +156,13 @@ impl SessionHandle {
 impl Actor {
     pub(super) async fn on_request(&mut self, (request, answer): Envelope) -> Result<(), StoreError> {
         let closes = matches!(request, Request::Disconnect { .. } | Request::Stop { .. });
-        let outcome = match self.carry_out(request).await {
-            Reply::Now(outcome) => outcome,
-            Reply::Later(loose) => {
-                self.await_loose(loose, answer);
-                return Ok(());
-            }
-            Reply::Asked(number, used) => {
-                self.await_answer(number, used, answer);
-                return Ok(());
-            }
-            Reply::Step(step) => {
-                self.take_step(step, answer);
-                return Ok(());
-            }
-        };
-        let failure = match &outcome {
-            Err(Refusal::Store(error)) => Err(error.clone()),
+        let reply = self.carry_out(request).await;
+        let failure = match &reply {
+            Reply::Now(Err(Refusal::Store(error))) => Err(error.clone()),
             _ => Ok(()),
         };
         // Who asked may have gone; what was done is done.
-        let _ = answer.send(outcome);
+        let _ = self.settle_request(reply, answer);
         match failure {
             Err(error @ (StoreError::Superseded | StoreError::Closed)) => Err(error),
             // Lines of the connection that ended could not be kept, or what came could not be read.
@@ -190,8 +190,7 @@ impl Actor {
             Request::Query { nick, text, gone } => self.query(&nick, text, gone).await,
             Request::Message { target, text } => {
                 let said = format!("Sent to {target}.");
-                self.say_loose(&target, &text, said)
-                    .map_or_else(|refusal| Reply::Now(Err(refusal)), Reply::Later)
+                self.say_loose(&target, MessageKind::Privmsg, &text, said).into()
             }
             Request::Raw(line) => self.raw(&line),
             Request::Whois(nick) => self.inquire(Line::new("WHOIS").name(&nick).finish(), whois::in_words),
@@ -211,6 +210,11 @@ impl Actor {
             Request::Welcome(buffer, welcome) => self.welcome(buffer, welcome).await.into(),
             Request::Manners => self.learn_manners().await.into(),
             Request::DropQuestions { buffer } => self.drop_questions(buffer).await.into(),
+            Request::Profile(request) => self.profile(request).await,
+            Request::Standing(request) => self.own_standing(request).await,
+            Request::Say(request) => self.say_otherwise(request),
+            Request::Look(request) => self.look(request).await,
+            Request::Rejoin => self.rejoin().into(),
         }
     }
 
@@ -378,7 +382,7 @@ impl Actor {
         match text {
             Some(text) => {
                 let said = format!("Said to {nick}; the conversation has a room.");
-                let loose = match self.say_loose(nick.as_str(), &text, said) {
+                let loose = match self.say_loose(nick.as_str(), MessageKind::Privmsg, &text, said) {
                     Ok(loose) => loose,
                     Err(refusal) => return Reply::Now(Err(refusal)),
                 };
@@ -396,7 +400,7 @@ impl Actor {
         }
     }
 
-    fn raw(&mut self, text: &str) -> Reply {
+    pub(super) fn raw(&mut self, text: &str) -> Reply {
         let line = match Line::raw(text) {
             Ok(line) => line,
             Err(error) => {
@@ -413,6 +417,22 @@ impl Actor {
         let sent = link.session.command(line);
         let sent = sent.map_err(|error| Refusal::asked(format!("It was not sent: {error}.")));
         Reply::Now(sent.map(|()| RichText::plain("Sent.")))
+    }
+
+    fn rejoin(&mut self) -> Outcome {
+        let name = &self.network.name;
+        let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
+            return Err(not_connected(name));
+        };
+        let channels = link.session.rejoin();
+        let names: Vec<&str> = channels.iter().map(Channel::as_str).collect();
+        Ok(RichText::plain(match names.len() {
+            0 => format!("No channel of {name} keeps you out."),
+            _ => format!(
+                "Trying again to enter {}; the network's room says what comes of it.",
+                names.join(", ")
+            ),
+        }))
     }
 
     /// The buffer of this name, opened where it is new; a channel is wanted from then on.

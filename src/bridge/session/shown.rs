@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::super::content::{self, MessageType};
 use super::Actor;
+use super::choices::{Autoquery, Colours};
 use crate::format::{RichText, read_irc, strip_irc};
 use crate::irc::session::{IncomingKind, MessageTags, MessageTarget, Origin};
 use crate::irc::wire::Source;
@@ -92,6 +93,10 @@ impl Occasion {
 
 impl Actor {
     pub(super) async fn on_message(&mut self, target: MessageTarget, line: Line) -> Result<(), StoreError> {
+        if line.own && line.is_ctcp() || self.answers_ctcp(&line) {
+            // What the user asks or is answered elsewhere is no news.
+            return Ok(());
+        }
         match target {
             // A channel has its room from when we entered it: what comes for another makes none.
             MessageTarget::Channel { name, status } => match self.buffers.find(&name) {
@@ -140,6 +145,7 @@ impl Actor {
     /// Whether a line to or from somebody without a room opens one: a notice does not, and neither do services.
     fn is_conversation(&self, line: &Line, nick: &str) -> bool {
         matches!(line.kind, IncomingKind::Privmsg | IncomingKind::Action)
+            && self.manners.of_session::<Autoquery>() == Autoquery::On
             && !self.is_service(nick)
             && self.has_room_for_query()
     }
@@ -188,6 +194,10 @@ impl Actor {
             }
         };
         let text = read_irc(&line.text);
+        let text = match self.manners.choice::<Colours>(self.buffers.get(place).row.id) {
+            Colours::Show => text,
+            Colours::Hide => text.without_colours(),
+        };
         if text.is_empty() {
             return Ok(());
         }

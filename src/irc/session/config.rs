@@ -13,6 +13,15 @@ use crate::names::{Channel, Key, Nick};
 use super::login::NonceSeed;
 use super::nickserv::LoginMethod;
 
+/// When the channels are entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entering {
+    /// Once the server has greeted us.
+    WhenReady,
+    /// When the owner says so ([`Session::release_channels`](super::Session::release_channels)).
+    WhenReleased,
+}
+
 /// The wishes of one user on one network.
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
@@ -45,6 +54,8 @@ pub struct SessionConfig {
     pub tls: bool,
     /// The channels to enter once ready, in the order in which they are asked for.
     pub channels: Vec<(Channel, Option<Key>)>,
+    /// When they are.
+    pub entering: Entering,
     /// Where the nicks of the network's channels are kept.
     pub pool: NickPool,
     /// How fast lines may leave.
@@ -76,6 +87,7 @@ impl SessionConfig {
             secure: false,
             tls: false,
             channels: Vec::new(),
+            entering: Entering::WhenReady,
             pool: NickPool::default(),
             flood: FloodLimits::default(),
             capabilities: CapabilityWishes::default(),

@@ -9,6 +9,7 @@ use crate::irc::wire::Source;
 use crate::names::Key;
 
 use super::inquiries::Answer;
+use super::listing::ChannelList;
 use super::wishes::Retry;
 
 use super::tags::{MessageTags, Typing};
@@ -467,6 +468,15 @@ pub enum Event {
         inquiry: u64,
         /// All of it.
         answer: Answer,
+    },
+    /// The network's list of channels.
+    Listed {
+        /// The command's number.
+        inquiry: u64,
+        /// What came of it.
+        list: ChannelList,
+        /// What the server said instead, or besides.
+        refusal: Option<Answer>,
     },
     /// Any other numeric.
     Numeric {

@@ -84,6 +84,21 @@ impl Inquiries {
         self.open.iter().find(|inquiry| inquiry.fence.is_some()).map(|inquiry| inquiry.number)
     }
 
+    /// Whether a command has not left.
+    pub(super) fn is_waiting(&self, number: u64) -> bool {
+        self.open.iter().any(|inquiry| inquiry.number == number && inquiry.heard.is_none())
+    }
+
+    /// When a command that is under way left, or was last answered.
+    pub(super) fn heard(&self, number: u64) -> Option<Instant> {
+        self.open.iter().find(|inquiry| inquiry.number == number)?.heard
+    }
+
+    /// What is said to it is no longer waited for.
+    pub(super) fn forget(&mut self, number: u64) {
+        self.take(|inquiry| inquiry.number == number);
+    }
+
     fn take(&mut self, is_it: impl Fn(&Inquiry) -> bool) -> Option<Inquiry> {
         let at = self.open.iter().position(is_it)?;
         Some(self.open.remove(at))
@@ -142,6 +157,27 @@ impl Session {
         now: Instant,
     ) -> Result<(), InquiryReply> {
         let number = self.asked_about(label);
+        self.add_reply(number, reply, now)
+    }
+
+    /// Takes a `FAIL` without a label about this command as part of the answer to it, if one is waited for.
+    pub(super) fn fails_inquiry(
+        &mut self,
+        command: &str,
+        reply: InquiryReply,
+        now: Instant,
+    ) -> Result<(), InquiryReply> {
+        let is_it = |inquiry: &&Inquiry| inquiry.fence.is_some() && inquiry.verb == command;
+        let number = self.inquiries.open.iter().find(is_it).map(|inquiry| inquiry.number);
+        self.add_reply(number, reply, now)
+    }
+
+    fn add_reply(
+        &mut self,
+        number: Option<u64>,
+        reply: InquiryReply,
+        now: Instant,
+    ) -> Result<(), InquiryReply> {
         let Some(inquiry) = self.inquiries.open.iter_mut().find(|inquiry| Some(inquiry.number) == number)
         else {
             return Err(reply);
@@ -155,10 +191,16 @@ impl Session {
         Ok(())
     }
 
+    fn tell_answer(&mut self, Inquiry { number, answer, .. }: Inquiry, events: &mut Vec<Event>) {
+        if !self.list_answered(number, &answer, events) {
+            events.push(Event::Answered { inquiry: number, answer });
+        }
+    }
+
     /// All of an answer has come.
     pub(super) fn end_inquiry(&mut self, number: u64, events: &mut Vec<Event>) {
         if let Some(inquiry) = self.inquiries.take(|inquiry| inquiry.number == number) {
-            events.push(Event::Answered { inquiry: inquiry.number, answer: inquiry.answer });
+            self.tell_answer(inquiry, events);
         }
     }
 
@@ -167,7 +209,7 @@ impl Session {
         while let Some(inquiry) =
             self.inquiries.take(|inquiry| inquiry.fence.is_some_and(|behind| behind <= fence))
         {
-            events.push(Event::Answered { inquiry: inquiry.number, answer: inquiry.answer });
+            self.tell_answer(inquiry, events);
         }
     }
 
@@ -175,7 +217,7 @@ impl Session {
     pub(super) fn time_out_inquiries(&mut self, now: Instant, events: &mut Vec<Event>) {
         let is_late = |inquiry: &Inquiry| inquiry.heard.is_some_and(|heard| heard + ANSWER <= now);
         while let Some(inquiry) = self.inquiries.take(is_late) {
-            events.push(Event::Answered { inquiry: inquiry.number, answer: inquiry.answer });
+            self.tell_answer(inquiry, events);
         }
     }
 }

@@ -244,7 +244,7 @@ impl Session {
 
     pub(super) fn on_invite(&mut self, message: &Message, now: Instant, events: &mut Vec<Event>) {
         let (nick, channel) = (message.param(0).to_owned(), message.param(1).to_owned());
-        if nick.is_empty() || channel.is_empty() {
+        if nick.is_empty() || channel.is_empty() || self.is_ignored(&self.source(message), message) {
             return;
         }
         let wish = self.wishes.get(&channel).filter(|_| self.is_own(&nick)).map(|wish| wish.channel.clone());

@@ -14,6 +14,7 @@ use super::batches::Context;
 use super::echo::Echo;
 use super::event::{Event, IncomingKind, MessageTarget, Origin, ReplyKind, ServerMessageKind, StandardReply};
 use super::fences::Refusal;
+use super::inquiries::InquiryReply;
 use super::multiline::is_multiline_failure;
 use super::tags::MessageTags;
 
@@ -52,6 +53,9 @@ impl Session {
         }
         if origin != Origin::Live {
             own |= self.was_own(message.param(0), &from, context);
+        }
+        if !own && self.is_ignored(&from, message) {
+            return;
         }
         if origin == Origin::Live
             && !notice
@@ -171,7 +175,11 @@ impl Session {
                 }
                 _ => false,
             });
-        if !is_told {
+        if is_told {
+            return;
+        }
+        let (params, text) = (message.params.clone(), reason.cloned().unwrap_or_default());
+        if self.fails_inquiry(&command, InquiryReply { code: 0, params, text }, now).is_err() {
             Self::on_standard_reply(message, ReplyKind::Fail, events);
         }
     }

@@ -82,7 +82,9 @@ impl Session {
         events: &mut Vec<Event>,
     ) {
         let params = message.params.get(1..).unwrap_or_default();
-        if self.is_about_what_we_sent(code, params, context, now, events) {
+        if self.is_about_what_we_sent(code, params, context, now, events)
+            || self.on_list(code, params, context.label, now, events)
+        {
             return;
         }
         let first = params.first().map_or("", String::as_str);

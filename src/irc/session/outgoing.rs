@@ -2,7 +2,7 @@
 //!
 //! Not the splitting of long texts; the owner does that with [`Session::text_budget`] at hand.
 //!
-//! Invariant 3: text with CR, LF or NUL is refused. What people write never becomes a CTCP request. Invariant 9:
+//! Invariant 3: text with CR, LF or NUL is refused. What people write never becomes a CTCP request, unless they ask for one. Invariant 9:
 //! messages that the server has not confirmed are bounded too.
 //!
 //! Spec: modern IRC docs "PRIVMSG message", "JOIN message"; RFC 1459 section 2.3 (512 bytes).
@@ -90,12 +90,14 @@ pub enum MessageKind {
     Notice,
     /// `/me`.
     Action,
+    /// A CTCP request; the text is its command and what follows.
+    Ctcp,
 }
 
 impl MessageKind {
     fn verb(self) -> &'static str {
         match self {
-            Self::Privmsg | Self::Action => "PRIVMSG",
+            Self::Privmsg | Self::Action | Self::Ctcp => "PRIVMSG",
             Self::Notice => "NOTICE",
         }
     }
@@ -195,6 +197,7 @@ impl Session {
         }
         let text = match message.kind {
             MessageKind::Action => ctcp::action(&message.text),
+            MessageKind::Ctcp => ctcp::request(&message.text),
             MessageKind::Privmsg | MessageKind::Notice => ctcp::without_delimiters(&message.text),
         };
         let line = message.target.put(Line::new(message.kind.verb())).trailing(&text)?;
@@ -441,8 +444,12 @@ impl Session {
         let host = longest(host, self.isupport.host_length(), HOST_LENGTH);
         let prefix = ":!@ ".len() + self.nicks.longest() + user + host;
         let command = kind.verb().len() + " ".len() + target.len() + " :".len() + "\r\n".len();
-        let action = if kind == MessageKind::Action { ctcp::ACTION_OVERHEAD } else { 0 };
-        self.isupport.line_length().saturating_sub(prefix + command + action)
+        let around = match kind {
+            MessageKind::Action => ctcp::ACTION_OVERHEAD,
+            MessageKind::Ctcp => ctcp::REQUEST_OVERHEAD,
+            MessageKind::Privmsg | MessageKind::Notice => 0,
+        };
+        self.isupport.line_length().saturating_sub(prefix + command + around)
     }
 
     /// Queues a line that goes at once. When even these do not fit, the server floods us with PINGs; it has

@@ -56,6 +56,20 @@ impl Session {
         }
     }
 
+    /// Whether the server tells when somebody comes and goes.
+    #[must_use]
+    pub fn watches(&self, nick: &str) -> bool {
+        self.watched.0.contains(nick)
+    }
+
+    /// No longer asks the server to tell of somebody.
+    pub fn unwatch_person(&mut self, nick: &Nick) {
+        if self.watched.0.remove(nick.as_str()).is_some() && self.state == State::Ready {
+            let line = Line::new("MONITOR").name_literal("-").name(nick).finish();
+            self.queue_line(Class::Background, line);
+        }
+    }
+
     fn monitor(&mut self, list: &str) {
         self.queue_line(
             Class::Background,

@@ -14,6 +14,7 @@ use crate::irc::caps::{CapStep, Capabilities};
 use crate::irc::queue::Class;
 use crate::irc::wire::{Line, Message};
 
+use super::config::Entering;
 use super::event::Event;
 use super::login::Stage;
 use super::outgoing::user_name;
@@ -109,7 +110,17 @@ impl Session {
         }
         self.state = State::Ready;
         events.push(Event::Ready { network: self.isupport.network().map(str::to_owned) });
-        self.enter(self.wishes.names(|_| true), Class::Join, now);
+        if self.config.entering == Entering::WhenReady {
+            self.enter(self.wishes.names(|_| true), Class::Join, now);
+        }
         self.begin_regain(now);
+    }
+
+    /// Enters the channels that were held back, once.
+    pub fn release_channels(&mut self, now: Instant) {
+        let entering = std::mem::replace(&mut self.config.entering, Entering::WhenReady);
+        if entering == Entering::WhenReleased {
+            self.enter(self.wishes.names(|_| true), Class::Join, now);
+        }
     }
 }

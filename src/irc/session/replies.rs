@@ -24,6 +24,8 @@ const LONGEST_ECHO: usize = 64;
 /// How many answers may go.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
+    /// None go.
+    off: bool,
     /// When the bucket would be full again.
     full_at: Option<Instant>,
 }
@@ -40,10 +42,15 @@ impl Replies {
 }
 
 impl Session {
+    /// Whether requests are answered from now on.
+    pub fn answer_ctcp_requests(&mut self, answers: bool) {
+        self.replies.off = !answers;
+    }
+
     /// Answers a request, if it is one that is answered.
     pub(super) fn answer_ctcp(&mut self, from: &str, command: &str, params: &str, now: Instant) {
         let Ok(nick) = Nick::new(from) else { return };
-        if self.state != State::Ready || self.is_own(from) {
+        if self.state != State::Ready || self.is_own(from) || self.replies.off {
             return;
         }
         let answer = match command {

@@ -69,6 +69,9 @@ impl Session {
         let from = self.source(message);
         let own = self.is_own(&from.nick);
         let Some(target) = self.message_target(message.param(0), &from, own) else { return };
+        if self.is_ignored(&from, message) {
+            return;
+        }
         if let Some(msgid) = client_tag(message, "reply", LONGEST_ID) {
             for (name, removed) in [("react", false), ("unreact", true)] {
                 if let Some(key) = client_tag(message, name, LONGEST_REACTION) {

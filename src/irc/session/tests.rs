@@ -3,8 +3,10 @@
 mod delivery;
 mod echoes;
 mod history;
+mod ignores;
 mod inquiries;
 mod joins;
+mod listing;
 mod login;
 mod markers;
 mod membership;

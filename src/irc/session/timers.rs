@@ -48,6 +48,7 @@ impl Session {
             self.fences.impatient_at().filter(|_| self.state == State::Ready),
             self.requests.deadline(),
             self.inquiries.deadline(),
+            self.list_deadline(),
             self.nicks.next_step().filter(|_| self.state == State::Ready),
             self.wishes.next_try().filter(|_| self.state == State::Ready),
             self.closing_since.map(|at| at + CLOSING),
@@ -96,6 +97,7 @@ impl Session {
         }
         self.time_out_requests(now, events);
         self.time_out_inquiries(now, events);
+        self.time_out_list(now, events);
         if self.fences.oldest().is_some_and(|at| at + FENCE <= now) {
             self.disconnect("the server does not answer", Verdict::Retry, events);
         }

@@ -315,6 +315,11 @@ impl Wishes {
         })
     }
 
+    /// Those that keep us out.
+    pub(super) fn kept_out(&self) -> Vec<Channel> {
+        self.names(|wish| wish.obstacle.is_some())
+    }
+
     /// The next try.
     pub(super) fn next_try(&self) -> Option<Instant> {
         self.map.values().filter_map(|wish| wish.retry_at).min()
@@ -407,6 +412,16 @@ impl Wishes {
             retry_on: &[Trigger::Invitation],
         });
         after
+    }
+
+    /// The user does not want to go back by themselves after a KICK.
+    pub(super) fn stay_out(&mut self, channel: &str) {
+        if let Some(wish) = self.map.get_mut(channel) {
+            wish.retry_at = None;
+            if let Some(obstacle) = &mut wish.obstacle {
+                obstacle.retry_at = None;
+            }
+        }
     }
 
     /// A wish under another name: the server's own one for it.

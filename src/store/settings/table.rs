@@ -9,6 +9,9 @@ pub(super) const OF_ITS_OWN: Setting =
 /// Where a user may want a conversation otherwise than the others.
 const ANYWHERE: &[Scope] = &[Scope::Buffer, Scope::Session, Scope::User];
 
+/// What holds for a person, on one network or everywhere.
+const PERSONAL: &[Scope] = &[Scope::Session, Scope::User];
+
 macro_rules! settings {
     ($($(#[$meta:meta])* $name:ident = { $($field:ident: $value:expr),* $(,)? };)*) => {
         $($(#[$meta])* pub const $name: Setting = Setting { $($field: $value,)* ..OF_ITS_OWN };)*
@@ -28,7 +31,7 @@ settings! {
         key: "nick-alternatives", meaning: "the nicks to use while yours is in use, the best first",
         scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
     };
-    /// The user name of a session.
+    /// The user name: of a session what it gives, of a user what this bridge vouches for (ident).
     USERNAME = {
         key: "username", meaning: "the user name (ident) to give; by default from the Matrix id",
         scopes: &[Scope::Session, Scope::User], setter: Setter::Owner, secret: false,
@@ -232,5 +235,78 @@ settings! {
             ("fold", "several at once are one notice"),
             ("show", "each has its notice at once"),
         ]),
+    };
+    /// The password of the server itself.
+    SERVER_PASSWORD = {
+        key: "server-password", meaning: "the password that the server wants of everybody",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
+    };
+    /// Whom the user does not want to hear.
+    IGNORES = {
+        key: "ignores", meaning: "whom you do not want to hear",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
+    /// Words that mean the user.
+    HIGHLIGHTS = {
+        key: "highlights", meaning: "words besides the nick that mean you",
+        scopes: PERSONAL, setter: Setter::Owner, secret: false,
+    };
+    /// Nicks of which the user wants to know.
+    MONITORED = {
+        key: "monitored", meaning: "the nicks of which you are told when they come and go",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
+    /// Commands that run by themselves; passwords may stand in them.
+    AUTOCMD = {
+        key: "autocmd", meaning: "the commands that run by themselves on each connection",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: true,
+    };
+    /// That the user is away.
+    AWAY = {
+        key: "away", meaning: "why the user is away, as long as they are",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
+    /// Whether programs' questions are answered.
+    CTCP_REPLIES = {
+        key: "ctcp-replies",
+        meaning: "whether the questions of other people's programs (CTCP) are answered: few, slowly, and no more than \
+                  any program tells",
+        scopes: PERSONAL,
+        kind: Kind::Choice(&[("on", "they are"), ("off", "they are not")]),
+    };
+    /// Whether somebody new gets a room.
+    AUTOQUERY = {
+        key: "autoquery", meaning: "whether a message from somebody without a room makes one",
+        scopes: PERSONAL,
+        kind: Kind::Choice(&[("on", "it does"), ("off", "it stands in the network's room")]),
+    };
+    /// Whether we go back after a KICK.
+    REJOIN_ON_KICK = {
+        key: "rejoin-on-kick", meaning: "whether a channel that threw you out is entered again, once, after a minute",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[("on", "it is"), ("off", "it is not")]),
+    };
+    /// Whether invitations are followed.
+    REJOIN_ON_INVITE = {
+        key: "rejoin-on-invite",
+        meaning: "whether an invitation to a channel that you are not in is followed by itself, a few in ten minutes",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("off", "you are told, and decide"),
+            ("known", "to channels that have a room here"),
+            ("all", "to all channels"),
+        ]),
+    };
+    /// Where a channel's news stands.
+    FORWARD = {
+        key: "forward", meaning: "where a channel's news (modes, kicks, who comes and goes) is told",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[("off", "in the channel's room"), ("on", "in the network's room")]),
+    };
+    /// Whether colours are shown.
+    COLOURS = {
+        key: "colours", meaning: "whether the colours of what is said on IRC are shown",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[("show", "they are"), ("hide", "they are not")]),
     };
 }

@@ -12,6 +12,7 @@ mod channels;
 mod commands;
 mod connection;
 mod history;
+mod inquiring;
 mod labels;
 mod login;
 mod modes;

@@ -56,3 +56,13 @@ fn nothing_that_is_sent_back_ends_the_line_or_the_answer() {
     bench.sent();
     assert_eq!(ask(&mut bench, "alice", "PING a\x01\x01b"), ["NOTICE bob :\x01PING a\x01"]);
 }
+
+#[test]
+fn who_wants_no_answers_gives_none() {
+    let mut bench = Bench::in_channel("bob");
+    bench.sent();
+    bench.session.answer_ctcp_requests(false);
+    assert_eq!(ask(&mut bench, "alice", "VERSION"), [""; 0]);
+    bench.session.answer_ctcp_requests(true);
+    assert_eq!(ask(&mut bench, "alice", "VERSION").len(), 1);
+}

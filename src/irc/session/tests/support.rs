@@ -24,7 +24,7 @@ const CAPABILITIES: &[(&str, &str)] = &[
     ("extended-join", "accounts of those who enter"),
     ("away-notify", "a conversation says that the other is away or back"),
     ("chghost", "our own new host, which decides how long a line may be"),
-    ("setname", "a conversation says the other's new real name"),
+    ("setname", "one's own real name is another at once; a conversation says the other's new one"),
     ("invite-notify", "invitations to others are shown"),
     ("cap-notify", "capabilities that come and go while connected"),
     (
@@ -51,6 +51,9 @@ const NUMERICS: &[(u16, &str)] = &[
     (1, "registered: our nick, the server's name, our own prefix"),
     (5, "see ISUPPORT below"),
     (263, "the command costs more from now on; a list of members is asked for again"),
+    (321, "the list of channels begins"),
+    (322, "a channel of it"),
+    (323, "it is whole"),
     (303, "whether the wanted nick is free (`ISON`)"),
     (324, "the channel's modes; a key is remembered"),
     (331, "the channel has no topic"),
@@ -140,6 +143,7 @@ const TOKENS: &[(&str, &str)] = &[
     ("CHANNELLEN", "a wanted name that the server cuts is known again"),
     ("CHANTYPES", "what channels begin with"),
     ("CHATHISTORY", "how many lines one request gives"),
+    ("ELIST", "channels are looked for by the server, where they are listed by a mask (M)"),
     ("HOSTLEN", "how long our host may be, for the length of lines"),
     ("LINELEN", "longer lines, up to 8191 bytes"),
     ("MAXNICKLEN", "as NICKLEN"),
@@ -157,7 +161,7 @@ const TOKENS: &[(&str, &str)] = &[
     ("USERLEN", "how long our user name may be, for the length of lines"),
     ("UTF8MAPPING", "Ergo's casemapping for Unicode"),
     ("UTF8ONLY", "nothing but UTF-8 is written, whatever charset was chosen"),
-    ("WHOX", "read; nothing needs it yet"),
+    ("WHOX", "`who` asks for accounts, too"),
 ];
 
 fn page() -> String {
@@ -328,6 +332,7 @@ fn limits(text: &mut String) {
         count(crate::irc::channels::MOST_CHANNELS, "channels that we are in"),
         count(wishes::MOST_WISHES, "channels that we want to be in"),
         count(crate::irc::channels::MOST_MEMBERSHIPS, "members of all channels together"),
+        count(MOST_KEPT, "channels of a network's list, those with the most people"),
         count(history::MOST_REQUESTS, "requests for history at once"),
         count(sasl::MOST_RECEIVED, "bytes of a login's challenge"),
         waits(timers::REGISTRATION, "registration"),

@@ -100,11 +100,7 @@ impl Network {
                 self.kick(id, first, param(1).unwrap_or_default(), reason);
             }
             "MODE" if self.is_channel(first) => self.channel_mode(id, first, &line.params[1..]),
-            "MODE" if line.params.len() == 1 => self.numeric(id, 221, "+i"),
-            "MODE" => {
-                let source = self.clients[&id].source();
-                self.deliver(id, &source, "", &format!("MODE {first} :{}", param(1).unwrap_or_default()));
-            }
+            "MODE" => self.own_mode(id, first, param(1)),
             "NAMES" => first.split(',').for_each(|name| self.send_names(id, name)),
             "BATCH" => self.client_batch(id, line),
             "PRIVMSG" | "NOTICE" if line.tags.split(';').any(|tag| tag.starts_with("batch=")) => {
@@ -128,12 +124,13 @@ impl Network {
                 self.client(id).away = text;
                 self.numeric(id, number, says);
             }
-            "WHO" => self.who(id, first),
+            "WHO" => self.who(id, first, param(1)),
             "WHOIS" => self.whois(id, line.params.last().copied().unwrap_or_default()),
             "WHOWAS" => self.whowas(id, first),
             "KNOCK" if self.options.isupport.iter().any(|token| token == "KNOCK") => {
                 self.knock(id, first, param(1).unwrap_or_default());
             }
+            "SETNAME" if self.offers("setname") => self.set_name(id, first),
             "MOTD" => self.motd(id),
             "ISON" => self.ison(id, &line.params),
             "MONITOR" if self.isupport("MONITOR").is_some() => {
@@ -399,23 +396,6 @@ impl Network {
         }
         let source = self.clients[&id].source();
         self.deliver(target, &source, "", &format!("INVITE {nick} :{channel}"));
-    }
-
-    fn who(&mut self, id: ClientId, mask: &str) {
-        let found: Vec<ClientId> = match self.channel(mask) {
-            Some(channel) => channel.members.keys().copied().collect(),
-            None => self.find(mask).into_iter().collect(),
-        };
-        for other in found {
-            let prefix = self.prefix(mask, other, false);
-            let client = &self.clients[&other];
-            let here = if client.away.is_some() { 'G' } else { 'H' };
-            let (user, host) = (client.user.as_deref().unwrap_or("*"), &client.host);
-            let (nick, name) = (client.nick(), &client.realname);
-            let reply = format!("{mask} {user} {host} fake.irc {nick} {here}{prefix} :0 {name}");
-            self.numeric(id, 352, &reply);
-        }
-        self.numeric(id, 315, &format!("{mask} :End of /WHO list."));
     }
 
     fn whowas(&mut self, id: ClientId, nick: &str) {

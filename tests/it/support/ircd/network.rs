@@ -40,6 +40,8 @@ pub(super) struct Client {
     pub(super) host: String,
     pub(super) account: Option<String>,
     pub(super) away: Option<String>,
+    /// The modes that it has set on itself.
+    pub(super) modes: BTreeSet<char>,
     pub(super) password: Option<String>,
     pub(super) capabilities: BTreeSet<String>,
     pub(super) negotiating: bool,
@@ -200,6 +202,7 @@ impl Network {
             host: host.into(),
             account: None,
             away: None,
+            modes: BTreeSet::from(['i']),
             password: None,
             capabilities: BTreeSet::new(),
             negotiating: false,

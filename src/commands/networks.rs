@@ -14,7 +14,7 @@ pub(super) async fn networks(context: Context<'_>) -> Outcome {
         let note = RichText::plain(if is_open { "open" } else { "" });
         table = table.row([command, RichText::plain(&network.name), note]);
     }
-    Ok(RichText::plain("You can open:").table(table))
+    Ok(RichText::plain("You can open:").table(table.without_empty_columns()))
 }
 
 /// `open NETWORK`.
@@ -74,7 +74,7 @@ pub(super) async fn status(context: Context<'_>) -> Outcome {
             notes = notes.line().bold(&name).text(": ").then(note).text(".");
         }
     }
-    Ok(RichText::new().table(table).then(notes))
+    Ok(RichText::new().table(table.without_empty_columns()).then(notes))
 }
 
 /// How a session stands, without its network's name.

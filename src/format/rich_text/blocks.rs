@@ -47,6 +47,19 @@ impl Table {
         self
     }
 
+    /// The table without columns in which nothing stands.
+    #[must_use]
+    pub fn without_empty_columns(mut self) -> Self {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
+        let is_empty =
+            |column: usize| self.rows.iter().all(|row| row.get(column).is_none_or(RichText::is_empty));
+        let empty: Vec<bool> = (0..columns).map(is_empty).collect();
+        let stays = |column: usize| !empty.get(column).is_some_and(|empty| *empty);
+        keep(&mut self.head, stays);
+        self.rows.iter_mut().for_each(|row| keep(row, stays));
+        self
+    }
+
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -83,6 +96,12 @@ impl Table {
             .collect();
         if told.is_empty() { first.clone() } else { format!("{first}: {}", told.join(", ")) }
     }
+}
+
+/// Leaves out the cells of columns that don't stay.
+fn keep<T>(cells: &mut Vec<T>, stays: impl Fn(usize) -> bool) {
+    let mut column = 0..;
+    cells.retain(|_| column.next().is_some_and(&stays));
 }
 
 fn columns(cells: &[String], widths: &[usize]) -> String {
@@ -208,6 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn a_column_in_which_nothing_stands_is_left_out() {
+        let table = Table::new(["network", "lag", "nick"])
+            .row(["Test", "", "alice"].map(RichText::plain))
+            .row(["Other", "", ""].map(RichText::plain));
+        assert_eq!(
+            RichText::new().table(table.without_empty_columns()).to_plain(),
+            "network | nick\nTest    | alice\nOther   |"
+        );
+    }
+
+    #[test]
     fn a_row_of_a_wide_table_is_a_sentence() {
         let long = "x".repeat(WIDEST);
         let table = Table::new(["network", "nick", "why"])
@@ -222,8 +252,21 @@ mod tests {
             RichText::plain("a").details("more & more", RichText::new().bold("b").line().table(table()));
         assert!(text.to_plain().starts_with("a\nmore & more\nb\nnetwork | nick\n"), "{}", text.to_plain());
         let html = text.to_html().unwrap();
-        assert!(html.starts_with("a<details><summary>more &amp; more</summary><b>b</b><table>"), "{html}");
+        assert!(
+            html.starts_with("a<br><details><summary>more &amp; more<br></summary><b>b</b><table>"),
+            "{html}"
+        );
         assert!(html.ends_with("</table></details>"), "{html}");
+        // As a client shows it that leaves out tags that it does not know.
+        let text =
+            RichText::plain("a").details("b", RichText::new().code("c")).details("d", RichText::plain("e"));
+        let html = text.text("f").to_html().unwrap();
+        let known = html
+            .replace("<details>", "")
+            .replace("</details>", "")
+            .replace("<summary>", "")
+            .replace("</summary>", "");
+        assert_eq!(known, "a<br>b<br><code>c</code><br>d<br>e<br>f");
     }
 
     #[rstest]

@@ -30,6 +30,9 @@ impl RichText {
         while at < lines.len() {
             let block = code_block(&lines[at..]);
             if let [(_, Span { special: Some(Special::Block(block)), .. })] = lines[at].as_slice() {
+                if after_text && matches!(block.as_ref(), Block::Details { .. }) {
+                    html.push_str("<br>");
+                }
                 write_special(html, block);
                 (at, after_text) = (at + 1, false);
             } else if block > 1 {
@@ -98,11 +101,16 @@ fn write_block(html: &mut String, lines: &[Line<'_>]) {
 fn write_special(html: &mut String, block: &Block) {
     match block {
         Block::Table(table) => write_table(html, table),
+        // Clients that know nothing of it leave its tags out: then the lines are apart by these breaks, which change
+        // nothing where a block ends anyway.
         Block::Details { summary, inside } => {
             html.push_str("<details><summary>");
             escape_into(html, summary);
-            html.push_str("</summary>");
+            html.push_str("<br></summary>");
             inside.write_html(html);
+            if !html.ends_with("</table>") && !html.ends_with("</pre>") && !html.ends_with("<br>") {
+                html.push_str("<br>");
+            }
             html.push_str("</details>");
         }
     }

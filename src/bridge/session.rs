@@ -505,12 +505,16 @@ impl Actor {
         let mut rooms: Vec<i64> = incoming.outbox.iter().map(|row| row.room).collect();
         rooms.sort_unstable();
         rooms.dedup();
+        let is_space_other = !incoming.detached.is_empty();
         let departed: Vec<i64> = incoming.departures.iter().map(|(room, ..)| *room).collect();
         let committed =
             self.bridge.commit_incoming(self.row.id, self.epoch, &self.row.network, incoming).await?;
         failpoint!("incoming_committed");
         rooms.into_iter().for_each(|room| self.bridge.wake_delivery(room));
         departed.into_iter().for_each(|room| self.bridge.wake_departures(room));
+        if is_space_other {
+            self.bridge.wake_space(self.row.id);
+        }
         for (event_id, text) in committed.came_back {
             self.confirm_uncertain(&event_id, &text).await;
         }

@@ -70,12 +70,13 @@ impl Store {
         .await
     }
 
-    /// The rooms of a session that its user has not left: its network's own, its channels' and its conversations'.
+    /// The rooms of a session that its user has not left and not given up for a while: its network's own, its channels'
+    /// and its conversations'.
     pub async fn rooms_for_space(&self, session: i64) -> Result<Vec<SpaceRoom>, StoreError> {
         const SQL: &str = "SELECT room.room_id, room.creator, buffer.kind, buffer.name FROM room
             JOIN link ON link.room = room.id
             LEFT JOIN buffer ON buffer.id = link.buffer
-            WHERE room.room_id IS NOT NULL AND NOT room.owner_left
+            WHERE room.room_id IS NOT NULL AND NOT room.owner_left AND buffer.detached_at IS NULL
                 AND ((link.role = 'network' AND link.session = $1)
                     OR (link.role = 'private' AND buffer.session = $1))
             ORDER BY room.id";

@@ -118,6 +118,30 @@ async fn a_space_that_is_not_wanted_any_more_is_left_empty_and_comes_back_as_the
     assert_eq!(space(&world), Some(space_id));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_is_detached_is_out_of_the_space_until_it_is_attached() {
+    let world = World::start().await;
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    alice.send_text(&control, "space");
+    let space_id = entered_space(&world, &alice).await;
+    wait_parent(&world, &space_id, &room).await;
+    alice.send_text(&room, "!irc detach");
+    let is_out = |event: &Event| event.kind == "m.space.parent" && event.content == json!({});
+    world.homeserver.wait_event(&room, is_out).await;
+    assert_eq!(world.homeserver.state(&space_id, "m.space.child", &room), json!({}));
+    alice.send_text(&control, "attach #rust");
+    world.homeserver.wait_member(&room, alice.id(), "invite").await;
+    alice.join(&room).await;
+    let times = std::cell::Cell::new(0);
+    let is_back = |event: &Event| {
+        let is_parent = event.kind == "m.space.parent" && event.content["canonical"] == true;
+        times.set(times.get() + u32::from(is_parent));
+        is_parent && times.get() == 2
+    };
+    world.homeserver.wait_event(&room, is_back).await;
+    assert_eq!(world.homeserver.state(&space_id, "m.space.child", &room)["order"], "2#rust");
+}
+
 #[rstest]
 #[case::lost_answers(Fault::AnswerLost)]
 #[case::bad_gateway(Fault::Status(502, json!("")))]

@@ -190,6 +190,10 @@ impl Resolver<'_> {
     fn double_puppet(&mut self, raw: raw::DoublePuppet, needed: Tokens) -> Option<DoublePuppet> {
         const PATH: &str = "double_puppet.registration_file";
         let registration_file = self.folder.join(raw.registration_file?);
+        if self.is_elsewhere() {
+            let token = SecretString::default;
+            return Some(DoublePuppet { registration_file, as_token: token(), hs_token: token() });
+        }
         let found = secret::registration_tokens(&registration_file);
         let (as_token, hs_token) = match found {
             Ok(found) => (found.as_token.unwrap_or_default(), found.hs_token.unwrap_or_default()),

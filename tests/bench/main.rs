@@ -23,12 +23,29 @@
 mod it {
     pub(crate) mod support;
 }
+/// Of the real servers, the IRC server alone.
+#[path = "../rig"]
+#[expect(dead_code, reason = "the end-to-end tests and this share the rig; this uses little")]
+mod rig {
+    pub(crate) mod inspircd;
+    pub(crate) mod process;
+
+    /// How long a server may take to start.
+    pub(crate) const START_LIMIT: std::time::Duration = std::time::Duration::from_mins(2);
+}
+/// Where the rig looks for it.
+mod support {
+    pub(crate) use crate::it::support::ports;
+}
+mod compare;
 mod history;
 mod process;
 mod report;
 mod translation;
+mod vitals;
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use self::it::support::database::TestDatabase;
@@ -69,9 +86,22 @@ struct Bench {
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() {
+async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if let Some(at) = arguments.iter().position(|argument| argument == "--forward") {
+        compare::forward(&arguments[at + 1..]);
+        return ExitCode::SUCCESS;
+    }
+    if has("--compare") {
+        let complete = compare::run(has).await;
+        return if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    measure_alone(has).await;
+    ExitCode::SUCCESS
+}
+
+async fn measure_alone(has: impl Fn(&str) -> bool) {
     let plan = if has("--quick") { QUICK } else { FULL };
     let directory = tempfile::TempDir::with_prefix("towline-bench-").unwrap();
     if has("--translation") {
@@ -122,7 +152,7 @@ async fn measure(plan: &Plan, directory: &Path) -> Report {
     progress("memory without a session");
     towline.start();
     towline.wait_idle().await;
-    report.memory_without_session = towline.memory();
+    report.memory_without_session = towline.vitals().memory();
 
     progress("one user in one channel");
     let bob = ircd.person("bob");
@@ -137,7 +167,7 @@ async fn measure(plan: &Plan, directory: &Path) -> Report {
     }
     report.start = Spread::of(starts);
     bench.towline.wait_idle().await;
-    report.memory_with_session = bench.towline.memory();
+    report.memory_with_session = bench.towline.vitals().memory();
 
     progress("IRC to Matrix, one line at a time");
     let mut times = Vec::new();
@@ -159,7 +189,7 @@ async fn measure(plan: &Plan, directory: &Path) -> Report {
     progress("a burst");
     bench.burst(plan.burst, &mut report).await;
     bench.towline.wait_idle().await;
-    report.memory_after = bench.towline.memory();
+    report.memory_after = bench.towline.vitals().memory();
     bench.towline.stop().await;
     report
 }
@@ -211,7 +241,7 @@ impl Bench {
         bob.say(CHANNEL, &text);
         self.homeserver.wait_message(&self.room, &text).await;
         let time = started.elapsed();
-        self.towline.wait_asleep().await;
+        self.towline.vitals().wait_asleep().await;
         time
     }
 
@@ -221,7 +251,7 @@ impl Bench {
         self.alice.send_text(&self.room, &text);
         bob.wait_text(&text).await;
         let time = started.elapsed();
-        self.towline.wait_asleep().await;
+        self.towline.vitals().wait_asleep().await;
         time
     }
 
@@ -238,7 +268,7 @@ impl Bench {
         }
         self.towline.wait_idle().await;
         let said: Vec<String> = (0..count).map(|number| format!("burst, number {number}")).collect();
-        let (cpu, started) = (self.towline.cpu(), Instant::now());
+        let (cpu, started) = (self.towline.vitals().cpu(), Instant::now());
         for (line, person) in said.iter().zip(people.iter().cycle()) {
             person.say(CHANNEL, line);
         }
@@ -250,7 +280,7 @@ impl Bench {
         self.towline.wait_idle().await;
         report.burst_lines = count;
         report.burst_per_second = count as f64 / time.as_secs_f64();
-        report.burst_cpu_ms = (self.towline.cpu() - cpu) * 1000.0 / count as f64;
+        report.burst_cpu_ms = (self.towline.vitals().cpu() - cpu) * 1000.0 / count as f64;
         let arrived = self.homeserver.timeline_lines(&self.room);
         let arrived = arrived.iter().filter(|line| line.starts_with("burst, "));
         report.burst_in_order = arrived.eq(said.iter());

@@ -1,27 +1,23 @@
-//! The release binary as a child process, and what `/proc` tells of it.
+//! The release binary as a child process.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::it::support::homeserver::Homeserver;
 use crate::it::support::ports::free_port;
+use crate::vitals::Vitals;
 
-/// How long it may take to come to rest.
+/// How long it may take to listen.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// What a process occupies, in MB.
-#[derive(Default, Clone, Copy)]
-pub(crate) struct Memory {
-    pub(crate) resident: f64,
-    /// Its share: pages that other processes have too count in part.
-    pub(crate) proportional: f64,
-}
-
 pub(crate) struct Towline {
+    /// The configuration, without the pace of the connections, which comes last.
+    text: String,
     config: PathBuf,
     log: PathBuf,
     port: u16,
@@ -55,8 +51,14 @@ impl Towline {
             ircd = ircd.port(),
         );
         let config = directory.join("config.yaml");
-        std::fs::write(&config, text).unwrap();
-        Self { config, log: directory.join("towline.log"), port, child: None }
+        std::fs::write(&config, &text).unwrap();
+        Self { text, config, log: directory.join("towline.log"), port, child: None }
+    }
+
+    /// From the next start on, how fast connections follow each other; nothing is what ships.
+    pub(crate) fn pace(&mut self, connections: Option<&str>) {
+        let pace = connections.map(|pace| format!("    connections: {pace}\n")).unwrap_or_default();
+        std::fs::write(&self.config, format!("{}{pace}", self.text)).unwrap();
     }
 
     /// Where the homeserver reaches it.
@@ -79,7 +81,7 @@ impl Towline {
         assert!(status.success(), "{status}\n{}", self.log());
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    fn id(&self) -> u32 {
         self.child.as_ref().and_then(Child::id).unwrap_or_else(|| panic!("towline has ended\n{}", self.log()))
     }
 
@@ -87,77 +89,24 @@ impl Towline {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    fn proc(&self, file: &str) -> String {
-        let path = format!("/proc/{}/{file}", self.id());
-        std::fs::read_to_string(path)
-            .unwrap_or_else(|error| panic!("towline has ended: {error}\n{}", self.log()))
+    pub(crate) fn vitals(&self) -> Vitals {
+        Vitals::of(self.id())
     }
 
-    /// The CPU time that it has used, in seconds, to the clock tick.
-    pub(crate) fn cpu(&self) -> f64 {
-        /// Linux gives these times in hundredths of a second on every architecture.
-        const TICKS: f64 = 100.0;
-        let stat = self.proc("stat");
-        // The name, in parentheses, may hold anything.
-        let (_, fields) = stat.rsplit_once(')').unwrap();
-        let fields = fields.split_whitespace().skip(11).take(2);
-        fields.map(|field| field.parse::<f64>().unwrap()).sum::<f64>() / TICKS
-    }
-
-    /// How often its threads were put on a CPU.
-    fn runs(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
-        let runs = |task: std::fs::DirEntry| {
-            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split_whitespace().nth(2)?.parse::<u64>().ok()
+    /// Waits until it listens.
+    pub(crate) async fn wait_listening(&self) {
+        let listening = async {
+            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         };
-        tasks.flatten().filter_map(runs).sum()
+        let late = |_| panic!("towline does not listen\n{}", self.log());
+        tokio::time::timeout(LIMIT, listening).await.unwrap_or_else(late);
     }
 
     /// Waits until it listens and has done nothing for half a second.
     pub(crate) async fn wait_idle(&self) {
-        const REST: Duration = Duration::from_millis(500);
-        let idle = async {
-            while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            let mut before = self.cpu();
-            loop {
-                tokio::time::sleep(REST).await;
-                let now = self.cpu();
-                if now <= before {
-                    return;
-                }
-                before = now;
-            }
-        };
-        tokio::time::timeout(LIMIT, idle).await.expect("towline comes to rest");
-    }
-
-    /// Waits until none of its threads has run for some milliseconds: what followed the last line is over.
-    pub(crate) async fn wait_asleep(&self) {
-        const REST: Duration = Duration::from_millis(5);
-        let asleep = async {
-            let mut before = self.runs();
-            loop {
-                tokio::time::sleep(REST).await;
-                let now = self.runs();
-                if now == before {
-                    return;
-                }
-                before = now;
-            }
-        };
-        tokio::time::timeout(LIMIT, asleep).await.expect("towline comes to rest");
-    }
-
-    pub(crate) fn memory(&self) -> Memory {
-        let megabytes = |file: &str, key: &str| {
-            let text = self.proc(file);
-            let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap();
-            let kilobytes: f64 = line.split_whitespace().next().unwrap().parse().unwrap();
-            kilobytes / 1024.0
-        };
-        Memory { resident: megabytes("status", "VmRSS:"), proportional: megabytes("smaps_rollup", "Pss:") }
+        self.wait_listening().await;
+        self.vitals().wait_idle().await;
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::history::Figures;
-use super::process::Memory;
+use super::vitals::Memory;
 
 /// Times of the same thing, in milliseconds.
 #[derive(Default)]
@@ -21,7 +21,7 @@ impl Spread {
     }
 
     /// The time that this share of all was below.
-    fn at(&self, share: f64) -> f64 {
+    pub(crate) fn at(&self, share: f64) -> f64 {
         let place = (self.sorted.len() as f64 * share) as usize;
         self.sorted.get(place.min(self.sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
     }

@@ -463,7 +463,12 @@ impl Homeserver {
 
     /// Waits for a message with this body, or with this line beside others of its sender, past or to come.
     pub(crate) async fn wait_message(&self, room: &str, body: &str) -> Event {
-        let mut seen = 0;
+        self.wait_message_after(room, 0, body).await
+    }
+
+    /// As [`Self::wait_message`], behind so many events of the room.
+    pub(crate) async fn wait_message_after(&self, room: &str, after: usize, body: &str) -> Event {
+        let mut seen = after;
         let look = |core: &Core| {
             let events = core.rooms.get(room).map_or(&[][..], |room| &room.events);
             let found = events[seen.min(events.len())..]

@@ -119,6 +119,19 @@ need_synapse() {
     exec {lock}>&-
 }
 
+# need_heisenbridge: the bridge that scripts/bench compares with, in target/heisenbridge.
+need_heisenbridge() {
+    local venv="$root/target/heisenbridge" wanted='heisenbridge==1.15.*'
+    export TOWLINE_HEISENBRIDGE_PYTHON="$venv/bin/python"
+    mkdir -p "$root/target"
+    if ! "$venv/bin/python" -c 'import heisenbridge' >/dev/null 2>&1; then
+        python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || need_debian python3-venv
+        progress "Installing Heisenbridge into target/heisenbridge (PyPI)"
+        quietly python3 -m venv --clear "$venv"
+        quietly "$venv/bin/python" -m pip install --quiet "$wanted"
+    fi
+}
+
 # scratch: makes $work, a directory that goes with the script, as does what start_postgres starts.
 scratch() {
     work=$(mktemp -d)

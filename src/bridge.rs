@@ -11,12 +11,14 @@
 //! | `ephemera` | passes typing and receipts on, best effort | nothing |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `spaces` | one lane per session: its network's space | nothing |
+//! | `usher` | brings in who is in a channel and silent | a queue of rooms |
 //! | `renewal` | rooms that the homeserver no longer has | nothing |
 //! | `upgrades` | rooms that were replaced | nothing |
 //!
 //! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
 //! and repeated, since whoever wakes looks into the store.
 
+mod admission;
 mod bridge_info;
 mod closing;
 mod content;
@@ -42,6 +44,7 @@ mod spaces;
 mod turns;
 mod upgrades;
 mod upkeep;
+mod usher;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Deref;
@@ -66,14 +69,15 @@ use crate::web::pictures::Pictures;
 pub use crate::irc::charset::{Charset, InvalidCharset};
 pub use crate::irc::governor::InQueue;
 pub use crate::irc::ignores::{IgnoreList, Ignored};
+pub use admission::{InvalidMask, Mask, Permitted};
 pub use desk::{Answer, BOT_NAME, Call, Console, MOST_LISTED, PREFIX, Place, Progress};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
     AutoCommands, CertificateRequest, Change, ChannelRequest, CharsetChange, Highlights, Leaving, ListKind,
-    ListRequest, LoginMethod, LoginRequest, LookRequest, Manners, Origin, ProfileRequest, Request,
-    SayRequest, Service, ServiceAddress, SessionHandle, SessionState, StandingRequest, Status, Welcome,
-    WishChange,
+    ListRequest, LoginMethod, LoginRequest, LookRequest, Manners, MembersRequest, Origin, ProfileRequest,
+    Request, SayRequest, Service, ServiceAddress, SessionHandle, SessionState, StandingRequest, Status,
+    Welcome, WishChange,
 };
 
 use ghosts::Ghosts;
@@ -124,6 +128,7 @@ pub struct Shared {
     homeserver: Homeserver,
     console: Arc<dyn Console>,
     tls: Mutex<TlsSetups>,
+    admission: admission::Admission,
     /// The nicks of each network, which its sessions share.
     nicks: Mutex<HashMap<String, NickPool>>,
     gates: turns::Gates,
@@ -135,6 +140,9 @@ pub struct Shared {
     standings: ghost_names::Standings,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,
+    /// How fast memberships change in the background.
+    pace: usher::Pace,
+    usher: usher::Usher,
     sessions: Mutex<BTreeMap<i64, SessionHandle>>,
     /// Held while a session starts, so that none starts twice: the port is open before all are started.
     starting: tokio::sync::Mutex<()>,
@@ -174,6 +182,7 @@ impl Bridge {
     pub fn new(parts: Parts) -> Self {
         let Parts { config, store, client, puppets, homeserver, clock, console } = parts;
         let pictures = Pictures::new(config.pictures.largest, config.pictures.allow_private);
+        let pace = usher::Pace::new(config.limits.membership_calls);
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,
@@ -184,6 +193,7 @@ impl Bridge {
             homeserver,
             console,
             tls: Mutex::default(),
+            admission: admission::Admission::default(),
             nicks: Mutex::default(),
             gates: turns::Gates::default(),
             usernames: session::Usernames::default(),
@@ -192,6 +202,8 @@ impl Bridge {
             standings: ghost_names::Standings::default(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
+            pace,
+            usher: usher::Usher::default(),
             sessions: Mutex::default(),
             starting: tokio::sync::Mutex::default(),
             deliveries: Lanes::default(),
@@ -218,6 +230,7 @@ impl Bridge {
 
     /// Starts every session and takes up what was left in the queues.
     pub async fn start(&self) -> Result<(), StoreError> {
+        self.load_permissions().await?;
         let waiting = self.store.rooms_with_requests().await?;
         let folds = self.store.rooms_with_folds().await?;
         self.load.begin(&waiting, &folds);
@@ -256,6 +269,7 @@ impl Bridge {
         if let Some(passing) = passing {
             self.tasks.spawn(self.clone().pass_on_ephemera(passing));
         }
+        self.start_ushers();
         self.tasks.spawn(self.clone().index_history());
         self.scrub_history();
         self.tasks.spawn(self.clone().tidy_daily());
@@ -352,6 +366,26 @@ impl Bridge {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.row.id, handle.clone());
         self.wake_space(handle.row.id);
         Ok(handle)
+    }
+
+    /// Ends a session as it runs and starts it as it should: by who may use the bridge, and which networks there are, now.
+    pub(super) async fn renew_session(&self, id: i64) -> Result<(), StoreError> {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let _one_at_a_time = self.starting.lock().await;
+        if let Some(old) = self.session(id) {
+            self.forget_session(id);
+            let mut ended = old.ends();
+            // It ends when nobody can ask it anything any more.
+            drop(old);
+            let ended = async { while ended.changed().await.is_ok() {} };
+            if tokio::time::timeout(PATIENCE, ended).await.is_err() {
+                tracing::warn!(session = id, "a session takes its time to end; its successor takes over");
+            }
+        }
+        if let Some(row) = self.store.session(id).await? {
+            self.restart_locked(row, 0).await?;
+        }
+        Ok(())
     }
 
     /// A session does not run, until it starts anew.

@@ -13,6 +13,7 @@ mod help;
 mod history;
 mod look;
 mod meant;
+mod members;
 mod networks;
 mod on_join;
 mod people;

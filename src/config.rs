@@ -275,6 +275,8 @@ pub struct Limits {
     pub channels_per_session: u32,
     /// How many requests to the homeserver may wait for one room before its lines go to the history only.
     pub outbox: u32,
+    /// Requests per second that bring people into rooms and take them out, in the background.
+    pub membership_calls: u32,
     /// Lines with which a room begins that is made again.
     pub refill: u32,
     /// Lines that one message may become on IRC before the rest is behind a link.

@@ -18,6 +18,7 @@ mod inbox;
 mod lines;
 mod lock;
 mod look_back;
+mod members;
 mod outbox;
 mod pool;
 mod prompts;
@@ -42,13 +43,14 @@ pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer};
 pub use errands::Errand;
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
-pub use ghosts::{Departure, Ghost};
+pub use ghosts::{Ghost, NewGhost};
 pub use history::{
     Direction, HistoryLine, Hit, Hits, Imported, KeptLine, Retention, Search, SearchScope, SentLine, Told,
 };
 pub use inbox::{InboxEvent, NewEvent, STRAY, Stretch};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};
 pub use look_back::RoomToLookThrough;
+pub use members::{Departure, Member};
 pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, OutboxKind, Refused, Untold};
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use published::{NewPublished, Published, PublishedKind};

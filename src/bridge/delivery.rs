@@ -212,6 +212,7 @@ impl Bridge {
                         // What was said there before we knew it is in its lane now; what is still stray is nobody's.
                         self.wake_lane(&room.lane);
                         self.wake_lane(STRAY);
+                        self.usher_in(room.id);
                     }
                     return Some(room_id);
                 }

@@ -233,7 +233,7 @@ impl Bridge {
             }
             _ => self.address(PREFIX).commands(message),
         };
-        let permission = self.config.permissions.of(&event.sender);
+        let permission = self.permission_of(&event.sender);
         let call = Call { user, permission, place, text, progress: None };
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.
         let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };

@@ -155,6 +155,9 @@ impl Bridge {
         self.standings.naming.wake(&self.tasks, &self.stop, user_id.to_owned(), move |user_id| {
             let bridge = bridge.clone();
             async move {
+                if !bridge.membership_turn(1).await {
+                    return;
+                }
                 let _budget = bridge.membership_budget.acquire().await;
                 if let Err(error) = bridge.name_anew(&user_id).await {
                     tracing::debug!(ghost = %user_id, %error, "a ghost keeps the name that it has");

@@ -3,7 +3,7 @@
 //! A ghost enters a channel's room through its network's lobby: it is in the lobby, and the room's join rule lets
 //! members of the lobby in, so that a ghost that the lobby knows needs one call and no invitation event.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::delivery::temporary;
@@ -27,8 +27,8 @@ pub(super) enum GhostError {
 #[derive(Default)]
 pub(super) struct Ghosts {
     present: Mutex<HashSet<(i64, Box<str>)>>,
-    /// On their way in, in the background.
-    coming: Mutex<HashSet<(i64, Box<str>)>>,
+    /// On their way in or out, in the background, and whether the other is wanted of them since.
+    coming: Mutex<HashMap<(i64, Box<str>), bool>>,
 }
 
 impl Ghosts {
@@ -55,18 +55,15 @@ impl Ghosts {
         self.present.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| *known != room);
     }
 
-    fn coming(&self) -> MutexGuard<'_, HashSet<(i64, Box<str>)>> {
+    fn coming(&self) -> MutexGuard<'_, HashMap<(i64, Box<str>), bool>> {
         self.coming.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_coming(&self, room: i64, user_id: &str) -> bool {
-        self.coming().contains(&(room, Box::from(user_id)))
     }
 }
 
-/// A ghost on its way into a room. One that is to leave again meanwhile is taken out when it has come or failed to:
-/// before, there would be nobody to take out, and it would stay for ever.
-struct Coming {
+/// A ghost on its way into a room, or out of it. One that is to leave again meanwhile is taken out when it has come or
+/// failed to: before, there would be nobody to take out, and it would stay for ever. One that is to come back while it
+/// leaves does so after that.
+pub(super) struct Coming {
     bridge: Bridge,
     room: i64,
     user_id: Box<str>,
@@ -74,15 +71,27 @@ struct Coming {
 
 impl Coming {
     /// Nothing where it is on its way already.
-    fn begin(bridge: &Bridge, room: i64, user_id: &str) -> Option<Self> {
-        let is_new = bridge.ghosts.coming().insert((room, user_id.into()));
-        is_new.then(|| Self { bridge: bridge.clone(), room, user_id: user_id.into() })
+    pub(super) fn begin(bridge: &Bridge, room: i64, user_id: &str) -> Option<Self> {
+        let mut coming = bridge.ghosts.coming();
+        if let Some(again) = coming.get_mut(&(room, Box::from(user_id))) {
+            *again = true;
+            return None;
+        }
+        coming.insert((room, user_id.into()), false);
+        Some(Self { bridge: bridge.clone(), room, user_id: user_id.into() })
+    }
+
+    pub(super) fn user_id(&self) -> &str {
+        &self.user_id
     }
 }
 
 impl Drop for Coming {
     fn drop(&mut self) {
-        self.bridge.ghosts.coming().remove(&(self.room, self.user_id.clone()));
+        let again = self.bridge.ghosts.coming().remove(&(self.room, self.user_id.clone()));
+        if again == Some(true) {
+            self.bridge.usher_in(self.room);
+        }
         let is_postponed =
             self.bridge.postponed.lock().unwrap_or_else(PoisonError::into_inner).contains(&self.room);
         if is_postponed {
@@ -184,13 +193,36 @@ impl Bridge {
         let Some(ghost) = self.store.ghost_by_user_id(user_id).await? else {
             return Err(ClientError::Invalid(format!("{user_id} is no ghost of ours")).into());
         };
-        if !self.store.is_member(room.id, ghost.id).await? {
-            self.register_ghost(&ghost).await?;
-            self.enter(room, room_id, &ghost).await?;
-            self.store.member_joined(room.id, ghost.id).await?;
+        if self.store.membership(room.id, ghost.id).await? != Some(true) {
+            self.pace.count(self.calls_to_enter(room, &ghost), self.clock.now());
+            self.let_in(room, room_id, &ghost).await?;
+            self.store.member_joined(room.id, ghost.id, Some(self.clock.unix_ms())).await?;
         }
         self.ghosts.remember(room.id, user_id);
         Ok(())
+    }
+
+    /// Brings a ghost into a room, whatever is known of where it is.
+    pub(super) async fn let_in(
+        &self,
+        room: &RoomRow,
+        room_id: &str,
+        ghost: &Ghost,
+    ) -> Result<(), GhostError> {
+        self.register_ghost(ghost).await?;
+        self.enter(room, room_id, ghost).await
+    }
+
+    /// How many requests that takes.
+    pub(super) fn calls_to_enter(&self, room: &RoomRow, ghost: &Ghost) -> u32 {
+        let has_lobby =
+            room.kind().is_ok_and(|kind| kind == RoomKind::Private) && self.homeserver.has_restricted_rooms();
+        let to_enter = match (has_lobby, ghost.in_lobby) {
+            (true, true) => 1,
+            (true, false) => 3,
+            (false, _) => 2,
+        };
+        to_enter + if ghost.display_name.is_none() { 2 } else { 0 }
     }
 
     /// Brings a ghost into a room in the background, once. Where that fails, or much else is to be done, it comes when it
@@ -289,13 +321,17 @@ impl Bridge {
             }
             let mut has_coming = false;
             for departure in departures {
-                if self.ghosts.is_coming(room, &departure.user_id) {
+                if !self.membership_turn(1).await || self.stop.is_cancelled() {
+                    return Ok(false);
+                }
+                let Some(_leaving) = Coming::begin(self, room, &departure.user_id) else {
                     // It wakes this again.
                     has_coming = true;
                     continue;
-                }
-                if self.stop.is_cancelled() {
-                    return Ok(false);
+                };
+                // They may be back.
+                if self.store.membership(room, departure.ghost).await? != Some(false) {
+                    continue;
                 }
                 let _budget = self.membership_budget.acquire().await;
                 self.ghosts.forget(room, &departure.user_id);

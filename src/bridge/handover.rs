@@ -60,7 +60,7 @@ impl Bridge {
         self.register_ghost(&ghost).await.map_err(temporary)?;
         rooms::invite_and_join(&self.client, from, room_id, to).await?;
         self.ghosts.forget(room.id, to);
-        self.store.member_joined(room.id, ghost.id).await.map_err(|error| temporary(error.into()))
+        self.store.member_joined(room.id, ghost.id, None).await.map_err(|error| temporary(error.into()))
     }
 
     /// The room is found under its person's new nick, and no longer under the one before. An alias is a convenience:

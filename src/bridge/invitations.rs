@@ -22,7 +22,7 @@ impl Bridge {
         event: &Event,
         member: &Member,
     ) -> Result<(), GhostError> {
-        let permission = self.config.permissions.of(&event.sender);
+        let permission = self.permission_of(&event.sender);
         if let Some(old) = &member.predecessor
             && let Some(room) = self.store.room_by_matrix_id(old).await?
             && permission > Permission::None

@@ -11,6 +11,7 @@ mod answers;
 mod approach;
 mod asides;
 mod attachments;
+mod attendance;
 mod autocmd;
 mod behind;
 mod buffers;
@@ -92,6 +93,7 @@ use self::asides::Reacting;
 pub(super) use self::attachments::NoLinks;
 use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
+use self::declined::Declined;
 use self::gaps::Heard;
 use self::inquiries::Questions;
 use self::invitations::Invitations;
@@ -106,6 +108,7 @@ use self::typing::Typists;
 use super::Bridge;
 use super::ephemera::Passing;
 use super::ghost_names::Standing;
+use super::usher::Ask;
 use crate::config::{Network, Permission, Server};
 use crate::format::RichText;
 use crate::irc::backoff::Backoff;
@@ -115,6 +118,7 @@ use crate::names::{CaseMap, Nick, Slug};
 use crate::store::settings::{self, Scope};
 use crate::store::{Incoming, SessionRow, StoreError};
 
+pub use self::attendance::MembersRequest;
 pub use self::autocmd::AutoCommands;
 pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;
@@ -138,6 +142,8 @@ pub use self::who::LookRequest;
 const REQUESTS: usize = 32;
 /// What passes and may wait for a session.
 const PASSING: usize = 16;
+/// Questions who should come into a room.
+const ASKS: usize = 4;
 /// Bytes that may wait for a server that does not read: it asks for answers without end.
 const MOST_BACKLOG: usize = 256 * 1024;
 /// Lines of a greeting that wait to be shown together.
@@ -202,6 +208,9 @@ struct Actor {
     reacting: Reacting,
     requests: mpsc::Receiver<requests::Envelope>,
     passing: mpsc::Receiver<(i64, Passing)>,
+    asks: mpsc::Receiver<Ask>,
+    /// When ghosts of those who are silent leave next.
+    thin_at: Instant,
     wake: Arc<Notify>,
     status: watch::Sender<Status>,
 }
@@ -213,8 +222,19 @@ enum Woken {
     Received(std::io::Result<bool>),
     Dialed(Box<link::Dialed>),
     Passing(i64, Passing),
+    Asked(Ask),
     Inbox,
     Timer,
+}
+
+/// The network of a session that may run, or why it may not.
+fn network_of(bridge: &Bridge, row: &SessionRow) -> Result<Network, String> {
+    if bridge.permission_of(&row.user_id) == Permission::None {
+        return Err(format!("{} has no permission to use the bridge any more", row.user_id));
+    }
+    let slug = Slug::new(&row.network).ok();
+    let network = slug.and_then(|slug| bridge.config.networks.get(&slug)).cloned();
+    network.ok_or_else(|| format!("{} is not in the configuration any more", row.network))
 }
 
 /// Starts the actor of a session, which has failed so often.
@@ -223,32 +243,36 @@ pub(super) async fn start(
     row: SessionRow,
     failures: u32,
 ) -> Result<SessionHandle, StoreError> {
-    let slug = Slug::new(&row.network).ok();
-    let network = slug.and_then(|slug| bridge.config.networks.get(&slug)).cloned();
     let (requests, mailbox) = mpsc::channel(REQUESTS);
     let (passing, passes) = mpsc::channel(PASSING);
+    let (arrivals, asks) = mpsc::channel(ASKS);
     let wake = Arc::new(Notify::new());
     let (status, observed) = watch::channel(Status::default());
-    let handle =
-        SessionHandle { row: row.clone(), requests, passing, wake: Arc::clone(&wake), status: observed };
-    let is_permitted = bridge.config.permissions.of(&row.user_id) > Permission::None;
-    let Some(network) = network.filter(|_| is_permitted) else {
-        let reason = if is_permitted {
-            format!("{} is not in the configuration any more", row.network)
-        } else {
-            format!("{} has no permission to use the bridge any more", row.user_id)
-        };
-        tracing::warn!(session = row.id, %reason, "a session does not run");
-        let stuck = Status { state: SessionState::Stuck, reason: Some(reason.clone()), ..Status::default() };
-        status.send_replace(stuck);
-        let lane = format!("session/{}", row.id);
-        bridge.tasks.spawn(declined::decline(bridge.clone(), lane, reason, wake));
-        return Ok(handle);
+    let handle = SessionHandle {
+        row: row.clone(),
+        requests,
+        passing,
+        arrivals,
+        wake: Arc::clone(&wake),
+        status: observed,
+    };
+    let network = match network_of(bridge, &row) {
+        Ok(network) => network,
+        Err(reason) => {
+            tracing::warn!(session = row.id, %reason, "a session does not run");
+            let stuck =
+                Status { state: SessionState::Stuck, reason: Some(reason.clone()), ..Status::default() };
+            status.send_replace(stuck);
+            let lane = format!("session/{}", row.id);
+            let declined = Declined { bridge: bridge.clone(), lane, reason, wake, asks, status };
+            bridge.tasks.spawn(declined::decline(declined));
+            return Ok(handle);
+        }
     };
     let store = &bridge.store;
     let epoch = store.claim_session(row.id, bridge.client.bot()).await?;
-    let network_room = network_room::intend(bridge, &row).await?;
-    let buffers = Buffers::load(store, row.id).await?;
+    let network_room = network_room::intend(bridge, &row).await?.id;
+    let buffers = Buffers::load(bridge, &row).await?;
     let away_from = store.seen_at(row.id).await?;
     let learnt = Learnt::load(store, row.id).await?;
     let manners = Manners::load(bridge, row.user, row.id).await?;
@@ -260,7 +284,7 @@ pub(super) async fn start(
         bridge: bridge.clone(),
         epoch,
         lane,
-        network_room: network_room.id,
+        network_room,
         buffers,
         ghosts: CaseMap::default(),
         standings: CaseMap::default(),
@@ -301,6 +325,8 @@ pub(super) async fn start(
         reacting: Reacting::default(),
         requests: mailbox,
         passing: passes,
+        asks,
+        thin_at: bridge.clock.now() + attendance::FIRST_THINNING,
         wake,
         status,
         network,
@@ -340,6 +366,7 @@ impl Actor {
                 received = link::receive(self.link.as_mut(), &mut messages) => Woken::Received(received),
                 () = self.wake.notified() => Woken::Inbox,
                 Some((room, passing)) = self.passing.recv() => Woken::Passing(room, passing),
+                Some(ask) = self.asks.recv() => Woken::Asked(ask),
                 () = until(deadline, clock.now()) => Woken::Timer,
             };
             let result = match woken {
@@ -353,6 +380,7 @@ impl Actor {
                     read
                 }
                 Woken::Passing(room, passing) => self.on_passing(room, &passing).await,
+                Woken::Asked(ask) => self.on_ask(ask).await,
                 Woken::Timer => self.on_timer().await,
             };
             let result = match result {
@@ -394,6 +422,7 @@ impl Actor {
             self.list_ends_at(),
             self.monitored.deadline().filter(|_| self.link.is_some()),
             self.link.as_ref().and_then(|link| link.autocmd.deadline()),
+            Some(self.thin_at),
         ]
         .into_iter()
         .flatten()
@@ -475,6 +504,7 @@ impl Actor {
         self.tick_catch_up().await?;
         self.tick_netsplits();
         self.tick_news();
+        self.tick_members();
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial().await;
         }
@@ -555,7 +585,7 @@ impl Actor {
 
     /// Reads what the session knows from the store, after that has failed.
     async fn reload(&mut self) -> Result<(), StoreError> {
-        self.buffers = Buffers::load(&self.bridge.store, self.row.id).await?;
+        self.buffers = Buffers::load(&self.bridge, &self.row).await?;
         self.ghosts = CaseMap::default();
         self.standings = CaseMap::default();
         self.outbound = Outbound::default();

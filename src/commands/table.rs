@@ -3,8 +3,8 @@
 use futures_util::future::BoxFuture;
 
 use super::{
-    Context, account, autocmd, channel, conversation, help, history, look, networks, on_join, people,
-    profile, questions, rooms, settings, talk,
+    Context, account, autocmd, channel, conversation, help, history, look, members, networks, on_join,
+    people, profile, questions, rooms, settings, talk,
 };
 use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
@@ -170,6 +170,12 @@ commands! {
         "With each that you are kept out of stands what the server says, and when I try again.",
         eg ["channels"]
         => conversation::channels;
+    "sync" in "Channels and people": "sync [NETWORK] [#CHANNEL]", "makes the members of a channel's room those of the channel",
+        "Who is missing comes in, and who is there and not in the channel goes. It is done by itself; this is for when \
+         the room shows it wrong. In the channel's own room its name may be left out. Who is to be there at all is a \
+         setting: set members.",
+        eg ["sync #tea", "!irc sync"]
+        => members::sync;
     "charset" / "encoding" in "Channels and people": "charset [NETWORK] [#CHANNEL | NICK] [CHARSET [read] | off]",
         "sets the charset that is spoken in a place besides UTF-8, or shows it",
         "Where people write no UTF-8, as on some older networks: in the channel's room, or in the network's with its name; \

@@ -15,12 +15,24 @@ pub enum Permission {
 }
 
 impl Permission {
+    const WORDS: [(&'static str, Self); 3] =
+        [("none", Self::None), ("user", Self::User), ("admin", Self::Admin)];
+
+    /// The permission of this name.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        let known = Self::WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+        known.map(|(_, permission)| *permission)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, permission)| *permission == self).map_or("", |(word, _)| word)
+    }
+
     pub(super) fn from_word(word: &str) -> Self {
-        match word {
-            "admin" => Self::Admin,
-            "user" => Self::User,
-            _ => Self::None,
-        }
+        Self::read(word).unwrap_or_default()
     }
 }
 
@@ -46,6 +58,25 @@ impl Permissions {
             return Permission::None;
         };
         [user_id, server, "*"].iter().find_map(|&key| self.table.get(key)).copied().unwrap_or_default()
+    }
+
+    /// The entries.
+    pub fn entries(&self) -> impl Iterator<Item = (&String, &Permission)> {
+        self.table.iter()
+    }
+
+    /// Whether it has an entry for this very id, server or `*`.
+    #[must_use]
+    pub fn says(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// This table and what another has besides.
+    #[must_use]
+    pub fn with(&self, others: &BTreeMap<String, Permission>) -> Self {
+        let mut table = others.clone();
+        table.extend(self.table.clone());
+        Self { table }
     }
 
     /// Whether anyone at all may use the bridge.

@@ -163,6 +163,7 @@ pub(super) struct Limits {
     pub(super) sessions_per_user: Option<u32>,
     pub(super) channels_per_session: Option<u32>,
     pub(super) outbox: Option<u32>,
+    pub(super) membership_calls: Option<u32>,
     pub(super) refill: Option<u32>,
     pub(super) lines: Option<u32>,
     /// Seconds.

@@ -418,6 +418,7 @@ fn limits(raw: &raw::Limits) -> Limits {
         sessions_per_user: raw.sessions_per_user.unwrap_or_default(),
         channels_per_session: raw.channels_per_session.unwrap_or_default(),
         outbox: raw.outbox.unwrap_or_default(),
+        membership_calls: raw.membership_calls.unwrap_or_default(),
         refill: raw.refill.unwrap_or_default(),
         lines: raw.lines.unwrap_or_default(),
         stale_after: Duration::from_secs(raw.stale_after.unwrap_or_default()),

@@ -10,10 +10,12 @@
 //! Spec: modern IRC docs "`RPL_NAMREPLY`", "Channel Membership Prefixes".
 
 mod interner;
+mod marked;
 mod member;
 mod view;
 
 pub use interner::NickPool;
+pub use marked::MarkedNicks;
 pub use view::{ChannelState, MemberLookup};
 
 use crate::names::{CaseMap, CaseMapping};

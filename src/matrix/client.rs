@@ -411,6 +411,13 @@ impl Client {
         Ok(response.joined_rooms.into_iter().map(Into::into).collect())
     }
 
+    /// `GET /rooms/{room}/joined_members`: the ids of all who are there.
+    pub async fn joined_members(&self, sender: &str, room: &str) -> Result<Vec<String>, ClientError> {
+        use client::membership::joined_members::v3::Request;
+        let response = self.call(sender, Request::new(room_id(room)?)).await?;
+        Ok(response.joined.into_keys().map(Into::into).collect())
+    }
+
     /// `GET /rooms/{room}/joined_members`, for whether the sender may ask that at all.
     pub async fn look_into(&self, sender: &str, room: &str) -> Result<(), ClientError> {
         use client::membership::joined_members::v3::Request;

@@ -20,7 +20,7 @@ use super::history::{self, HistoryLine, Kept};
 use super::pool::{Tx, execute, on, on_tx};
 use super::{
     Fates, Gaps, Heir, NewPublished, NewQuestion, NewReaction, Outgoing, Store, StoreError, buffers, gaps,
-    ghosts, lines, prompts, published, questions, reactions, sessions,
+    lines, members, prompts, published, questions, reactions, sessions,
 };
 
 /// What is asked of the homeserver.
@@ -104,6 +104,8 @@ pub struct Incoming {
     pub history: Vec<(usize, HistoryLine)>,
     /// Ghosts that have left: room, folded nick, reason, kicker.
     pub departures: Vec<(i64, String, String, Option<String>)>,
+    /// Who spoke in a room as not before on that day: room, folded nick.
+    pub spoke: Vec<(i64, String)>,
     /// Topics as they will be shown: buffer, text.
     pub topics: Vec<(i64, String)>,
     /// Conversations that go on under another nick.
@@ -175,6 +177,7 @@ impl Incoming {
         self.outbox.is_empty()
             && self.history.is_empty()
             && self.departures.is_empty()
+            && self.spoke.is_empty()
             && self.topics.is_empty()
             && self.heirs.is_empty()
             && self.gaps.is_empty()
@@ -229,6 +232,7 @@ impl Store {
         let network = network.to_owned();
         let Incoming {
             departures,
+            spoke,
             topics,
             heirs,
             gaps,
@@ -270,10 +274,13 @@ impl Store {
                     }
                 }
                 for (room, speaker) in speakers {
-                    ghosts::stay(tx, room, &speaker).await?;
+                    members::stay(tx, room, &speaker).await?;
                 }
                 for (room, folded, reason, kicker) in departures {
-                    ghosts::depart(tx, room, &network, &folded, &reason, kicker.as_deref()).await?;
+                    members::depart(tx, room, &network, &folded, &reason, kicker.as_deref()).await?;
+                }
+                for (room, folded) in spoke {
+                    members::spoke(tx, room, &network, &folded, now).await?;
                 }
                 for (buffer, topic) in topics {
                     execute!(tx, TOPIC, buffer, topic)?;

@@ -3,11 +3,12 @@
 //! A setting has a key, a default, the scopes in which it may be set, who may set it, and whether it is a secret
 //! (then it is sealed at rest and never shown). A value is looked up from the narrowest scope to the widest.
 
+mod named;
 mod table;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::pool::{execute, on};
+use super::pool::on;
 use super::{Store, StoreError};
 
 pub use self::table::*;
@@ -268,28 +269,7 @@ impl Store {
         id: i64,
         value: Option<&str>,
     ) -> Result<(), StoreError> {
-        const SET: &str = "INSERT INTO setting (scope, scope_id, key, value) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (scope, scope_id, key) DO UPDATE SET value = excluded.value";
-        const REMOVE: &str = "DELETE FROM setting WHERE scope = $1 AND scope_id = $2 AND key = $3";
-        debug_assert!(setting.scopes.contains(&scope), "{} can't be set there", setting.key);
-        let scope_id = id.to_string();
-        let stored = value.map(|value| {
-            if setting.secret {
-                self.sealer().seal(value.as_bytes(), &row_name(scope, &scope_id, setting.key))
-            } else {
-                value.as_bytes().to_vec()
-            }
-        });
-        self.write(move |tx| {
-            Box::pin(async move {
-                match stored {
-                    Some(stored) => execute!(tx, SET, scope.as_str(), scope_id, setting.key, stored)?,
-                    None => execute!(tx, REMOVE, scope.as_str(), scope_id, setting.key)?,
-                };
-                Ok(())
-            })
-        })
-        .await
+        self.set_named_setting(setting, scope, &id.to_string(), value).await
     }
 }
 

@@ -7,6 +7,7 @@
 //!   line at a time, everything else idle; both servers and the clock are in this process;
 //! - a burst: many lines at once, until the last is in the room; CPU time from `/proc/PID/stat`;
 //! - a start: from the start of the process until the IRC server has registered its user;
+//! - a large channel: see `members`; with `--members`, nothing else;
 //! - history: see `history`; with `--history`, nothing else;
 //! - translation, either way: see `translation`; with `--translation`, nothing else;
 //! - beside them one `fdatasync` in the database's folder, since durability costs one or two on the way of a line.
@@ -39,6 +40,7 @@ mod support {
 }
 mod compare;
 mod history;
+mod members;
 mod process;
 mod report;
 mod translation;
@@ -69,11 +71,21 @@ struct Plan {
     /// Lines of history, and how often each kind of search is made among them.
     history: usize,
     searches: usize,
+    /// People in a large channel.
+    people: usize,
 }
 
-const FULL: Plan =
-    Plan { singles: 500, burst: 5_000, starts: 5, syncs: 200, history: 1_000_000, searches: 100 };
-const QUICK: Plan = Plan { singles: 100, burst: 1_000, starts: 2, syncs: 50, history: 100_000, searches: 50 };
+const FULL: Plan = Plan {
+    singles: 500,
+    burst: 5_000,
+    starts: 5,
+    syncs: 200,
+    history: 1_000_000,
+    searches: 100,
+    people: 5_000,
+};
+const QUICK: Plan =
+    Plan { singles: 100, burst: 1_000, starts: 2, syncs: 50, history: 100_000, searches: 50, people: 500 };
 
 /// The two servers and a user in a channel.
 struct Bench {
@@ -117,19 +129,29 @@ async fn measure_alone(has: impl Fn(&str) -> bool) {
         };
         return print!("{figures}");
     }
+    if has("--members") {
+        let figures = members::measure(plan.people, directory.path()).await;
+        return if has("--json") { println!("{}", figures.json()) } else { print!("{}", figures.table()) };
+    }
     let only_history = has("--history");
     let mut report = if only_history { Report::default() } else { measure(&plan, directory.path()).await };
     let database = TestDatabase::new().await;
     report.history = history::measure(&database.url(), plan.history, plan.searches).await;
     let translation = if only_history { None } else { Some(translation::measure()) };
+    let members =
+        if only_history { None } else { Some(members::measure(plan.people, directory.path()).await) };
     if has("--json") {
         let mut figures = report.json();
+        figures["members"] = members.map_or(serde_json::Value::Null, |members| members.json());
         figures["translation"] =
             translation.map_or(serde_json::Value::Null, |translation| translation.json());
         return println!("{figures}");
     }
     if let Some(translation) = translation {
         print!("{}{}", report.table(), translation.table());
+    }
+    if let Some(members) = members {
+        print!("{}", members.table());
     }
     print!("{}", report.history_table());
 }

@@ -61,6 +61,12 @@ impl Towline {
         std::fs::write(&self.config, format!("{}{pace}", self.text)).unwrap();
     }
 
+    /// Adds a section to the configuration.
+    pub(crate) fn add_config(&self, yaml: &str) {
+        let text = std::fs::read_to_string(&self.config).unwrap();
+        std::fs::write(&self.config, text + yaml).unwrap();
+    }
+
     /// Where the homeserver reaches it.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

@@ -28,6 +28,7 @@ mod lifecycle;
 mod logins;
 mod long_texts;
 mod media;
+mod members;
 mod memory;
 mod messages;
 mod moderation;

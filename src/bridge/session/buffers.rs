@@ -5,15 +5,16 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::json;
 
-use super::super::content;
-use super::Actor;
+use super::super::{Bridge, content};
 use super::answers::Threads;
 use super::charset::ChosenCharsets;
 use super::edits::Remembered;
 use super::people::Presence;
 use super::strangers::Stranger;
+use super::{Actor, attendance};
+use crate::irc::channels::{MarkedNicks, NickPool};
 use crate::names::{CaseMap, CaseMapping, Channel, Key};
-use crate::store::{Buffer, BufferKind, Store, StoreError};
+use crate::store::{Buffer, BufferKind, SessionRow, StoreError};
 
 /// So many channels may have rooms for each that may be wanted.
 const LEFT_CHANNELS: usize = 10;
@@ -21,9 +22,9 @@ const LEFT_CHANNELS: usize = 10;
 /// A buffer with what only the running session knows of it.
 pub(super) struct OpenBuffer {
     pub(super) row: Buffer,
-    /// Nicks whose ghosts are in the room, as far as is known.
-    pub(super) speakers: CaseMap<()>,
-    /// Those of them who were not in the channel when they first spoke, in that order.
+    /// Nicks whose ghosts are in the room or on their way, as far as is known, and when they last spoke (`attendance`).
+    pub(super) present: MarkedNicks,
+    /// Those who spoke and were not in the channel when they first spoke, in that order.
     pub(super) strangers: VecDeque<Box<str>>,
     /// When something was last said here, in milliseconds since 1970.
     pub(super) last_line: i64,
@@ -56,22 +57,23 @@ pub(super) struct Buffers {
     /// The user was told on this connection that there is room for no more channels.
     pub(super) told_full: bool,
     pub(super) charsets: ChosenCharsets,
+    pool: NickPool,
 }
 
 impl Buffers {
-    pub(super) async fn load(store: &Store, session: i64) -> Result<Self, StoreError> {
+    pub(super) async fn load(bridge: &Bridge, row: &SessionRow) -> Result<Self, StoreError> {
+        let (store, session) = (&bridge.store, row.id);
         let charsets = ChosenCharsets::load(store, session).await?;
-        let mut buffers = Self { charsets, ..Self::default() };
+        let pool = bridge.nick_pool(&row.network);
+        let mut buffers = Self { charsets, pool, ..Self::default() };
         let seen_at = store.seen_at(session).await?;
         for row in store.buffers(session).await? {
             let room = row.room;
             let missing = row.gap_from.or(seen_at.filter(|_| row.kind == BufferKind::Channel && row.wanted));
             let place = buffers.add(row);
             buffers.list[place].gap_from = missing;
-            for folded in store.members(room).await? {
-                if let Some(last) = buffers.list.last_mut() {
-                    last.speakers.insert(&folded, ());
-                }
+            for member in store.members(room).await? {
+                buffers.list[place].present.set(&member.nick, attendance::mark(member.spoke_at));
             }
         }
         buffers.load_strangers(store, session).await?;
@@ -84,7 +86,7 @@ impl Buffers {
             if self.list[place].row.room != row.room {
                 // Another room is shown in: nobody is in it yet, and the one before is nobody's.
                 self.by_room_id.retain(|_, shown| *shown != place);
-                self.list[place].speakers = CaseMap::new(self.by_name.mapping());
+                self.list[place].present = MarkedNicks::new(self.pool.clone(), self.by_name.mapping());
                 self.list[place].invited = row.room_id.is_none();
             }
             self.list[place].row = row;
@@ -92,12 +94,12 @@ impl Buffers {
         }
         let place = self.list.len();
         self.by_name.insert(&row.name, place);
-        let speakers = CaseMap::new(self.by_name.mapping());
+        let present = MarkedNicks::new(self.pool.clone(), self.by_name.mapping());
         // A room that is yet to be made invites them by itself.
         let invited = row.room_id.is_none();
         self.list.push(OpenBuffer {
             row,
-            speakers,
+            present,
             strangers: VecDeque::new(),
             last_line: 0,
             told_waiting: false,
@@ -120,7 +122,7 @@ impl Buffers {
         }
         self.by_name = CaseMap::new(mapping);
         for (place, buffer) in self.list.iter_mut().enumerate() {
-            buffer.speakers.set_mapping(mapping);
+            buffer.present.set_mapping(mapping);
             self.by_name.insert(&buffer.row.name, place);
         }
     }

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::super::Bridge;
 use super::super::content::{self, MessageType};
+use super::super::usher::Ask;
+use super::Status;
 use crate::format::RichText;
 use crate::matrix::event::{Content, Event};
 use crate::store::{InboxEvent, StoreError};
@@ -14,13 +16,30 @@ use crate::store::{InboxEvent, StoreError};
 /// Events that are read at once.
 const AT_ONCE: i64 = 100;
 
-/// Answers what comes into a lane, until the bridge stops.
-pub(super) async fn decline(bridge: Bridge, lane: String, reason: String, wake: Arc<Notify>) {
+/// What is left of a session that does not run.
+pub(super) struct Declined {
+    pub(super) bridge: Bridge,
+    pub(super) lane: String,
+    pub(super) reason: String,
+    pub(super) wake: Arc<Notify>,
+    pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) status: watch::Sender<Status>,
+}
+
+/// Answers what comes into a lane, until the bridge stops or nobody has a handle on the session any more.
+pub(super) async fn decline(declined: Declined) {
+    let Declined { bridge, lane, reason, wake, mut asks, status: _ends_with_this } = declined;
     wake.notify_one();
     loop {
         tokio::select! {
             biased;
             () = bridge.stop.cancelled() => return,
+            ask = asks.recv() => match ask {
+                // Nobody comes into its rooms.
+                Some(_) => continue,
+                // Another runs in its place.
+                None => return,
+            },
             () = wake.notified() => {}
         }
         if let Err(error) = decline_all(&bridge, &lane, &reason).await {

@@ -5,9 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::super::ephemera::Passing;
+use super::super::ghosts::Coming;
+use super::super::usher::Ask;
 use super::Actor;
 use super::pace::Leaving;
 use super::requests::Envelope;
@@ -62,6 +64,7 @@ pub struct SessionHandle {
     pub row: SessionRow,
     pub(super) requests: mpsc::Sender<Envelope>,
     pub(super) passing: mpsc::Sender<(i64, Passing)>,
+    pub(super) arrivals: mpsc::Sender<Ask>,
     pub(super) wake: Arc<Notify>,
     pub(super) status: watch::Receiver<Status>,
 }
@@ -77,6 +80,14 @@ impl SessionHandle {
         drop(self.passing.try_send((room, passing)));
     }
 
+    /// Who should come into a room and has not, a few at a time; nothing where nobody is there to be asked. They are on
+    /// their way from now on.
+    pub(in crate::bridge) async fn ask_who_comes(&self, room: i64, most: usize) -> Option<Vec<Coming>> {
+        let (answer, answered) = oneshot::channel();
+        self.arrivals.send(Ask { room, most, answer }).await.ok()?;
+        answered.await.ok()
+    }
+
     pub(in crate::bridge) fn wake(&self) {
         self.wake.notify_one();
     }
@@ -85,8 +96,18 @@ impl SessionHandle {
     pub(in crate::bridge) fn resting(row: SessionRow, reason: &str) -> Self {
         let status =
             Status { state: SessionState::Waiting, reason: Some(reason.to_owned()), ..Status::default() };
-        let (requests, passing) = (mpsc::channel(1).0, mpsc::channel(1).0);
-        Self { row, requests, passing, wake: Arc::default(), status: watch::channel(status).1 }
+        let (requests, passing, arrivals) = (mpsc::channel(1).0, mpsc::channel(1).0, mpsc::channel(1).0);
+        Self { row, requests, passing, arrivals, wake: Arc::default(), status: watch::channel(status).1 }
+    }
+
+    /// Whether its user may not use the bridge, or its network is none, so that it is not to run.
+    pub(in crate::bridge) fn is_declined(&self) -> bool {
+        self.requests.is_closed() && self.status.borrow().state == SessionState::Stuck
+    }
+
+    /// Changes with its status, and errs when it has ended.
+    pub(in crate::bridge) fn ends(&self) -> watch::Receiver<Status> {
+        self.status.clone()
     }
 
     /// Whether nobody is there to be asked.

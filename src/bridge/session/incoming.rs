@@ -44,7 +44,7 @@ impl Actor {
             Event::Joined { channel, who, .. } => {
                 self.on_person(&who.nick, PersonNews::Here);
                 if !self.netsplits.enter(&who.nick, &channel, self.bridge.clock.now()) {
-                    self.on_coming(&channel, Piece::Came { nick: who.nick });
+                    self.on_came(&channel, who.nick);
                 }
             }
             Event::Quit { own: true, .. } => {}

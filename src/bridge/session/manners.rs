@@ -262,6 +262,7 @@ impl Actor {
         self.apply_manners();
         self.ring_as_wanted(&before);
         self.bridge.wake_space(self.row.id);
+        self.reconsider_members();
         Ok(RichText::new())
     }
 }
@@ -291,6 +292,7 @@ pub(super) mod tests {
         words_of::<SpaceWish>();
         words_of::<Strangers>();
         words_of::<Ringing>();
+        words_of::<super::super::attendance::Members>();
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Actor {
         let Some(ghost) = self.bridge.store.ghost_by_user_id(&member.user_id).await? else { return Ok(()) };
         self.bridge.ghosts.forget(room, &member.user_id);
         self.bridge.store.member_lost(room, ghost.id).await?;
-        self.buffers.get_mut(place).speakers.remove(&ghost.nick);
+        self.buffers.get_mut(place).present.remove(&ghost.nick);
         let is_banned = member.membership == "ban";
         let (Ok(channel), Ok(nick), true) = (Channel::new(&name), Nick::new(&ghost.nick), is_channel) else {
             return Ok(());

@@ -176,11 +176,20 @@ impl Netsplits {
         self.gone.get(nick).is_some_and(|gone| gone.channels.iter().any(|one| mapping.same(one, channel)))
     }
 
+    /// Who is missed in a channel.
+    pub(super) fn missed_in(&self, channel: &str) -> Vec<String> {
+        if !self.missing.contains(channel) {
+            return Vec::new();
+        }
+        let mapping = self.gone.mapping();
+        let is_missed = |gone: &&Gone| gone.channels.iter().any(|one| mapping.same(one, channel));
+        self.gone.values().filter(is_missed).map(|gone| gone.nick.clone()).collect()
+    }
+
     /// We have left a channel: who is missed there is no matter any more.
     pub(super) fn forget_channel(&mut self, channel: &str) {
-        let missed: Vec<String> = self.gone.values().map(|gone| gone.nick.clone()).collect();
-        for nick in &missed {
-            self.take_back(nick, channel);
+        for nick in self.missed_in(channel) {
+            self.take_back(&nick, channel);
         }
         self.leaving.remove(channel);
         self.returning.remove(channel);

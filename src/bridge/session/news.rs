@@ -154,9 +154,21 @@ impl Actor {
         self.note_news(place, piece, telling);
     }
 
-    /// Somebody came, went or has another nick, which is told where it is wanted.
+    /// Somebody came into a channel.
+    pub(super) fn on_came(&mut self, channel: &str, nick: String) {
+        if let Some(place) = self.buffers.find(channel) {
+            self.usher_in(place);
+        }
+        self.on_coming(channel, Piece::Came { nick });
+    }
+
+    /// Somebody came, went or has another nick, which is told where it is wanted; where all of a channel's people are
+    /// in its room, that shows it.
     pub(super) fn on_coming(&mut self, channel: &str, piece: Piece) {
         let Some(place) = self.buffers.find(channel) else { return };
+        if self.brings_everybody(place) {
+            return;
+        }
         let telling = self.manners.choice::<Comings>(self.buffers.get(place).row.id).0;
         self.note_news(place, piece, telling);
     }

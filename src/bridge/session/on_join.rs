@@ -18,7 +18,7 @@ impl Actor {
         };
         let user = self.bridge.store.ensure_user(&self.row.user_id, self.bridge.clock.unix_ms()).await?;
         let call = Call {
-            permission: self.bridge.config.permissions.of(&self.row.user_id),
+            permission: self.bridge.permission_of(&self.row.user_id),
             place: Place::Buffer { session: self.row.id, buffer: row.id, kind: row.kind },
             text: commands.text().to_owned(),
             progress: None,

@@ -52,10 +52,15 @@ impl Actor {
             || named.iter().any(|(_, named)| *named == Named::User)
             || self.manners.highlights.are_in(&text.to_plain());
         let mut words = Vec::with_capacity(named.len());
+        let buffer = place;
         for (place, named) in named {
             let address = match named {
                 Named::User => content::user_link(&self.row.user_id),
-                Named::Other(nick) => content::user_link(&self.ghost(&nick).await?),
+                Named::Other(nick) => {
+                    let ghost = self.ghost(&nick).await?;
+                    self.note_named(buffer, &nick, &ghost);
+                    content::user_link(&ghost)
+                }
             };
             words.push((place, address));
         }

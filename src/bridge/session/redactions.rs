@@ -79,7 +79,7 @@ impl Actor {
         }
         let row = &self.buffers.get(place).row;
         let (room, creator, is_query) = (row.room, row.creator.clone(), row.kind == BufferKind::Query);
-        let is_there = self.buffers.get(place).speakers.get(&line.sender).is_some();
+        let is_there = self.buffers.get(place).present.contains(&line.sender);
         let said_it = !line.own && self.buffers.mapping().same(&line.sender, by);
         let sender = if said_it && !is_query && is_there {
             self.ghost(&line.sender).await?.to_string()

@@ -5,7 +5,7 @@
 //! That they are to come is stored with the room's intent, and that they have come with their rows: they come once.
 
 use super::super::content::{self, MessageType};
-use super::Actor;
+use super::{Actor, attendance};
 use crate::format::{RichText, read_irc};
 use crate::store::{BufferKind, KeptLine, NewOutbox, StoreError};
 
@@ -31,12 +31,13 @@ impl Actor {
             BufferKind::Channel => content::invite_row(room, &creator, &self.row.user_id),
             BufferKind::Query => content::direct_invite_row(room, &creator, &self.row.user_id),
         });
+        let today = attendance::mark(Some(self.bridge.clock.unix_ms()));
         let buffer = self.buffers.get_mut(place);
         buffer.row.refill = false;
         if kind == BufferKind::Channel {
             // Who is there no more leaves again with the list of names.
             for speaker in speakers {
-                buffer.speakers.insert(speaker, ());
+                buffer.present.set(speaker, today);
             }
         }
         self.incoming.outbox.extend(rows);

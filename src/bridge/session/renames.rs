@@ -50,6 +50,10 @@ impl Actor {
     /// The ghost of a new nick comes into the room that the one before is in.
     async fn bring_after(&mut self, channel: &str, nick: &str) -> Result<(), StoreError> {
         let Some(place) = self.buffers.find(channel) else { return Ok(()) };
+        if self.brings_everybody(place) {
+            self.usher_in(place);
+            return Ok(());
+        }
         let ghost = self.ghost(nick).await?;
         self.note_speaker(place, nick);
         self.bridge.bring_in_soon(self.buffers.get(place).row.room, &ghost);

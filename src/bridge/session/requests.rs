@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
+use super::attendance::MembersRequest;
 use super::charset::CharsetChange;
 use super::credentials::{CertificateRequest, LoginRequest};
 use super::inquiries::as_it_stands;
@@ -119,6 +120,8 @@ pub enum Request {
     Look(LookRequest),
     /// Try again to enter all channels that keep the user out.
     Rejoin,
+    /// Make the members of a channel's room those of the channel.
+    Members(MembersRequest),
 }
 
 /// How long an answer may take.
@@ -215,6 +218,7 @@ impl Actor {
             Request::Say(request) => self.say_otherwise(request),
             Request::Look(request) => self.look(request).await,
             Request::Rejoin => self.rejoin().into(),
+            Request::Members(request) => self.members(request).await.into(),
         }
     }
 

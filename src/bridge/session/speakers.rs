@@ -1,9 +1,10 @@
-//! Whose ghosts are in a channel's room: those who spoke there, until they are known to have gone.
+//! Whose ghosts go: those who are known to have left a channel, and of those who speak in one without being in it the
+//! first, where there are too many.
 //!
-//! Not the channel's members, of whom most never speak: that list is the IRC session's.
+//! Not who comes, which is in `attendance`, and not the channel's members, whom the IRC session knows.
 //!
-//! Invariant 8: nobody comes or goes for being silent. Invariant 9: of those who are in the channel no more are kept than
-//! it has members; of all others so many ([`MOST_STRANGERS`]), and the first of them goes for the next.
+//! Invariant 9: of those who are in the channel no more are kept than it has members; of all others so many
+//! ([`MOST_STRANGERS`]), and the first of them goes for the next.
 
 use super::Actor;
 use crate::format::strip_irc;
@@ -14,11 +15,10 @@ const MOST_STRANGERS: usize = 1_000;
 impl Actor {
     /// Somebody has spoken in a channel, so that their ghost is in its room.
     pub(super) fn note_speaker(&mut self, place: usize, nick: &str) {
-        let buffer = self.buffers.get_mut(place);
-        if buffer.speakers.contains(nick) {
+        if self.note_spoken(place, nick) {
             return;
         }
-        buffer.speakers.insert(nick, ());
+        let buffer = self.buffers.get_mut(place);
         let Some(state) = self.link.as_ref().and_then(|link| link.session.channel(&buffer.row.name)) else {
             return;
         };
@@ -34,7 +34,8 @@ impl Actor {
         }
     }
 
-    /// A channel's members are known: ghosts of those who went while we were not there go, too.
+    /// A channel's members are known: ghosts of those who went while we were not there go, too, and of those who came
+    /// meanwhile come where all are wanted.
     pub(super) fn on_names(&mut self, channel: &str) {
         let Some(place) = self.buffers.find(channel) else {
             return;
@@ -42,18 +43,17 @@ impl Actor {
         let Some(state) = self.link.as_ref().and_then(|link| link.session.channel(channel)) else {
             return;
         };
-        let speakers = self.buffers.get(place).speakers.iter().map(|(nick, ())| nick.to_owned());
-        let mut gone = Vec::new();
-        for nick in speakers {
+        for nick in self.netsplits.missed_in(channel) {
             if state.has(&nick) {
                 self.netsplits.take_back(&nick, channel);
-            } else if !self.netsplits.misses(&nick, channel) {
-                gone.push(nick);
             }
         }
-        for nick in gone {
-            self.depart(channel, &nick, "", None);
+        for nick in self.buffers.get(place).present.beyond(state) {
+            if !self.netsplits.misses(&nick, channel) {
+                self.depart(channel, &nick, "", None);
+            }
         }
+        self.usher_in(place);
     }
 
     /// Somebody is no longer in a channel: their ghost leaves the room, if it ever came. Returns whether it had.
@@ -63,7 +63,7 @@ impl Actor {
             return false;
         };
         let buffer = self.buffers.get_mut(place);
-        let was_there = buffer.speakers.remove(nick).is_some();
+        let was_there = buffer.present.remove(nick).is_some();
         if was_there {
             let (reason, kicker) = (strip_irc(reason), kicker.map(str::to_owned));
             self.incoming.departures.push((buffer.row.room, mapping.fold(nick), reason, kicker));

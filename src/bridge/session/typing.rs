@@ -130,7 +130,7 @@ impl Actor {
         let Some(place) = self.place_of(target, nick) else { return Ok(()) };
         let buffer = self.buffers.get(place);
         let is_query = buffer.row.kind == BufferKind::Query;
-        if !is_query && buffer.speakers.get(nick).is_none() {
+        if !is_query && !buffer.present.contains(nick) {
             return Ok(());
         }
         let key = (buffer.row.id, self.buffers.mapping().fold(nick));

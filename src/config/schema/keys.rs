@@ -343,6 +343,13 @@ pub const KEYS: &[Key] = &[
          history only, and one event says so; what mentions you and what is said to you alone always waits.",
     ),
     key(
+        "limits.membership_calls",
+        Kind::Integer(1, 1_000),
+        Default::Is("20"),
+        "How many requests per second the homeserver gets in the background, to bring people of IRC into rooms and take \
+         them out. The first time somebody comes costs five, later ones cost one. Messages never wait for it.",
+    ),
+    key(
         "limits.refill",
         Kind::Integer(0, 1_000),
         Default::Is("50"),

@@ -39,6 +39,11 @@ impl NickPool {
         self.0[mapping as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it is the same as another.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// How many nicks are kept.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -124,9 +129,14 @@ impl Interner {
 
     /// A nick is written in another case from now on, for all who know it.
     pub(super) fn respell(&mut self, nick: &str) {
-        if let Some(number) = self.find(nick)
-            && let Some(entry) = self.entries.get_mut(number as usize)
-        {
+        if let Some(number) = self.find(nick) {
+            self.spell(number, nick);
+        }
+    }
+
+    /// So is the nick of this number written.
+    pub(super) fn spell(&mut self, number: u32, nick: &str) {
+        if let Some(entry) = self.entries.get_mut(number as usize).filter(|entry| *entry.name != *nick) {
             entry.name = nick.into();
         }
     }

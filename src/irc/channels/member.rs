@@ -48,15 +48,24 @@ impl Members {
         self.find(nick).ok().map(|at| Member::unpack(self.0[at]).prefixes)
     }
 
+    /// Adds somebody whom the server names: they are written as it does.
     pub(super) fn insert(&mut self, nicks: &mut Interner, nick: &str, prefixes: u8) {
-        if let Some(number) = nicks.intern(nick) {
-            self.insert_number(nicks, number, prefixes);
-            // The list holds its own claim now.
-            nicks.release(number);
+        if let Some(number) = self.add(nicks, nick, prefixes) {
+            nicks.spell(number, nick);
         }
     }
 
-    pub(super) fn insert_number(&mut self, nicks: &mut Interner, nick: u32, prefixes: u8) {
+    /// Adds somebody and returns their number, if there is room for one more.
+    pub(super) fn add(&mut self, nicks: &mut Interner, nick: &str, prefixes: u8) -> Option<u32> {
+        let number = nicks.intern(nick)?;
+        let is_in = self.insert_number(nicks, number, prefixes);
+        // The list holds its own claim now.
+        nicks.release(number);
+        is_in.then_some(number)
+    }
+
+    /// Returns whether it is in the list now, which may be full.
+    pub(super) fn insert_number(&mut self, nicks: &mut Interner, nick: u32, prefixes: u8) -> bool {
         match self.find(nick) {
             Ok(at) => self.0[at] |= u32::from(prefixes),
             Err(at) if self.0.len() < MOST_MEMBERS => {
@@ -67,8 +76,9 @@ impl Members {
                 }
                 self.0.insert(at, Member { nick, prefixes }.pack());
             }
-            Err(_) => {}
+            Err(_) => return false,
         }
+        true
     }
 
     /// Takes a member out and returns the prefixes that they had.

@@ -27,8 +27,8 @@ impl MemberLookup<'_> {
 /// A view of one channel.
 #[derive(Debug, Clone, Copy)]
 pub struct ChannelState<'a> {
-    data: &'a Data,
-    channels: &'a Channels,
+    pub(super) data: &'a Data,
+    pub(super) channels: &'a Channels,
 }
 
 impl<'a> ChannelState<'a> {

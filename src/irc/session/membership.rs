@@ -367,6 +367,13 @@ impl Session {
         }
     }
 
+    /// Asks who is in a channel, if we are.
+    pub fn look_who_is_in(&mut self, channel: &str) {
+        if self.channels.contains(channel) {
+            self.ask_names(channel);
+        }
+    }
+
     pub(super) fn on_pong(&mut self, message: &Message, now: Instant, events: &mut Vec<Event>) {
         // `PONG server :token`; some servers answer with the token alone.
         let token = message.params.last().map_or("", String::as_str);

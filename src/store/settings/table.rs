@@ -97,6 +97,11 @@ settings! {
         key: "history", meaning: "how long what is said is kept; by default as the configuration says",
         scopes: &[Scope::Buffer], setter: Setter::Owner, secret: false,
     };
+    /// What whoever a mask fits may do.
+    PERMISSION = {
+        key: "permission", meaning: "what those whom a mask fits may do, where the configuration does not say",
+        scopes: &[Scope::Global], setter: Setter::Admin, secret: false,
+    };
     /// The password for SASL.
     SASL_PASSWORD = {
         key: "sasl-password", meaning: "the password of that account",
@@ -223,6 +228,17 @@ settings! {
             ("fold", "several at once are one notice"),
             ("show", "each has its notice at once"),
             ("hide", "not at all"),
+        ]),
+    };
+    /// Who of a channel's members is in its room.
+    MEMBERS = {
+        key: "members", meaning: "who of a channel's people are members of its room",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("auto", "all while they are fewer than 200, else as with active"),
+            ("all", "all, whether they speak or not"),
+            ("active", "those who speak, and those who are named; who is silent for a week leaves"),
+            ("none", "those who speak, and nobody else; who is silent for a week leaves"),
         ]),
     };
     /// Joins, parts, quits and changes of nick.

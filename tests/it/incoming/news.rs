@@ -3,10 +3,17 @@
 use serde_json::json;
 
 use super::channel;
-use crate::support::homeserver::Event;
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, TestUser};
 
 fn says(part: &str) -> impl Fn(&Event) -> bool {
     move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+/// Who is silent is no member of the room, so that their coming and going does not show there.
+async fn only_speakers(world: &World, alice: &TestUser, room: &str) {
+    alice.send_text(room, "!irc set members active");
+    world.homeserver.wait_event(room, says("members active for")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +46,8 @@ async fn a_topic_has_its_formatting_and_links_and_a_new_look_is_a_new_topic() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn modes_and_kicks_at_once_are_one_notice_before_what_is_said_next() {
-    let (world, _, bob, carol, room) = channel().await;
+    let (world, alice, bob, carol, room) = channel().await;
+    only_speakers(&world, &alice, &room).await;
     let eve = world.ircd.person("eve");
     eve.join("#rust");
     bob.mode("#rust", "+v carol");
@@ -67,6 +75,7 @@ async fn modes_and_kicks_at_once_are_one_notice_before_what_is_said_next() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_and_goes_is_told_where_the_user_wants_it() {
     let (world, alice, bob, carol, room) = channel().await;
+    only_speakers(&world, &alice, &room).await;
     alice.send_text(&room, "!irc set comings fold");
     world.homeserver.wait_event(&room, says("comings fold for")).await;
     let (eve, zoe) = (world.ircd.person("eve"), world.ircd.person("zoe"));

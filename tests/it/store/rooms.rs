@@ -1,5 +1,7 @@
 //! Rooms, the buffers that they show, and the ghosts in them.
 
+use towline::store::{Member, NewGhost};
+
 use super::*;
 
 #[tokio::test]
@@ -110,8 +112,8 @@ async fn a_ghost_departs_after_its_last_words_and_stays_when_it_speaks_again() {
     assert!(store.departures(room, 10).await.unwrap().is_empty());
     assert!(store.has_departures(room).await.unwrap());
     assert_eq!(store.rooms_with_departures().await.unwrap(), [room]);
-    store.member_joined(room, bob.id).await.unwrap();
-    assert!(!store.is_member(room, bob.id).await.unwrap(), "it is to leave");
+    store.member_joined(room, bob.id, Some(NOW)).await.unwrap();
+    assert_eq!(store.membership(room, bob.id).await.unwrap(), Some(false), "it is to leave");
     let seq = store.waiting_requests(room, 0, 1).await.unwrap()[0].seq;
     store.requests_done(vec![(seq, None)]).await.committed().await.unwrap();
     let departures = store.departures(room, 10).await.unwrap();
@@ -122,12 +124,45 @@ async fn a_ghost_departs_after_its_last_words_and_stays_when_it_speaks_again() {
     set.commit(Incoming { outbox, ..Incoming::default() }).await;
     assert!(!store.has_departures(room).await.unwrap());
     store.member_left(room, bob.id).await.unwrap();
-    assert!(store.is_member(room, bob.id).await.unwrap(), "wanted again: the late departure changes nothing");
-    assert_eq!(store.members(room).await.unwrap(), ["bob"]);
+    let membership = store.membership(room, bob.id).await.unwrap();
+    assert_eq!(membership, Some(true), "wanted again: the late departure changes nothing");
+    let member = |spoke_at| Member { nick: "Bob".to_owned(), spoke_at: Some(spoke_at) };
+    assert_eq!(store.members(room).await.unwrap(), [member(NOW)]);
+    let spoke = vec![(room, "bob".to_owned())];
+    set.commit(Incoming { spoke, ..Incoming::default() }).await;
+    assert_eq!(store.members(room).await.unwrap(), [member(NOW)]);
     store.member_lost(room, bob.id).await.unwrap();
-    assert!(!store.is_member(room, bob.id).await.unwrap());
+    assert_eq!(store.membership(room, bob.id).await.unwrap(), None);
     // Nobody of that name: nothing happens.
     let departures = vec![(room, "stranger".to_owned(), String::new(), None)];
     set.commit(Incoming { departures, ..Incoming::default() }).await;
     assert!(!store.has_departures(room).await.unwrap());
+}
+
+#[tokio::test]
+async fn who_is_expected_has_a_ghost_and_does_not_leave_and_stock_taking_sets_the_table_right() {
+    let set = Set::new().await;
+    let (store, room) = (&set.store, set.room.id);
+    let id = |nick: &str| format!("@irc_fake_{nick}:x");
+    let new = |nick: &str| NewGhost { folded: nick.into(), nick: nick.into(), user_id: id(nick) };
+    let expected = vec![new("bob"), new("carol"), new("dave")];
+    let ghosts = store.expect_members(room, "fake", expected, NOW).await.unwrap();
+    let [bob, carol, dave] = &ghosts[..] else { panic!("{ghosts:?}") };
+    for ghost in [bob, carol] {
+        store.member_joined(room, ghost.id, None).await.unwrap();
+    }
+    let departures = vec![(room, "bob".to_owned(), "bye".to_owned(), None)];
+    set.commit(Incoming { departures, ..Incoming::default() }).await;
+    assert_eq!(store.membership(room, bob.id).await.unwrap(), Some(false));
+    store.expect_members(room, "fake", vec![new("bob")], NOW).await.unwrap();
+    assert_eq!(store.membership(room, bob.id).await.unwrap(), Some(true));
+
+    let there = vec![id("bob"), id("dave"), "@alice:x".to_owned()];
+    assert_eq!(store.take_stock(room, there).await.unwrap(), [id("carol")]);
+    let mut nicks: Vec<String> =
+        store.members(room).await.unwrap().into_iter().map(|member| member.nick).collect();
+    nicks.sort();
+    assert_eq!(nicks, ["bob", "dave"]);
+    assert_eq!(store.membership(room, carol.id).await.unwrap(), None);
+    assert_eq!(store.membership(room, dave.id).await.unwrap(), Some(true));
 }

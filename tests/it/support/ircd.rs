@@ -221,6 +221,12 @@ impl Ircd {
         Person::new(self.shared.clone(), nick)
     }
 
+    /// So many people who are in a channel already and hear nothing of each other: `crowd0000` and so on.
+    pub(crate) fn crowd(&self, channel: &str, count: usize) -> Vec<Person> {
+        let people = (0..count).map(|number| self.person(&format!("crowd{number:04}")));
+        people.inspect(|person| person.appear_in(channel)).collect()
+    }
+
     // What a test looks at.
 
     /// The lines that clients sent while they had this nick.
@@ -335,6 +341,11 @@ impl Ircd {
     /// Only voiced people speak in this channel; others get 404.
     pub(crate) fn moderate(&self, channel: &str) {
         self.shared.change(|network| network.channel_entry(channel).modes.insert('m'));
+    }
+
+    /// Somebody has this mode in a channel already, which nobody was told.
+    pub(crate) fn give(&self, channel: &str, nick: &str, mode: char) {
+        self.shared.change(|network| network.give(channel, nick, mode));
     }
 
     /// Nobody joins this channel: they get this numeric (471, 473, 474, 475, …).

@@ -103,6 +103,13 @@ impl Network {
         names
     }
 
+    /// Gives a member a mode without a word.
+    pub(super) fn give(&mut self, channel: &str, nick: &str, mode: char) {
+        let id = self.find(nick).expect("somebody of that nick");
+        let members = &mut self.channel_entry(channel).members;
+        members.get_mut(&id).expect("a member").insert(mode);
+    }
+
     /// `(modes, prefixes)` of ISUPPORT's PREFIX, highest first.
     pub(super) fn prefixes(&self) -> Vec<(char, char)> {
         let token = self.isupport("PREFIX").unwrap_or("(ov)@+").trim_start_matches('(');

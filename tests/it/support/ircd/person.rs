@@ -1,5 +1,6 @@
 //! A person on IRC without a socket: the test says their lines and reads what they hear.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Shared;
@@ -78,6 +79,11 @@ impl Person {
         let nick = self.current_nick();
         let inside = self.shared.read().names(channel).contains(&nick);
         assert!(inside, "{nick} was not let into {channel}");
+    }
+
+    /// They are in a channel, which nobody was told.
+    pub(super) fn appear_in(&self, channel: &str) {
+        self.shared.change(|network| network.channel_entry(channel).members.insert(self.id, BTreeSet::new()));
     }
 
     pub(crate) fn part(&self, channel: &str, reason: &str) {

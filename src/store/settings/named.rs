@@ -1,0 +1,74 @@
+//! Settings of things that go by a name and not by a number: a network by its slug, a permission by its mask.
+
+use super::{Scope, Setting, Value, row_name};
+use crate::store::pool::{execute, on};
+use crate::store::{Store, StoreError};
+
+impl Store {
+    /// All values of a setting in one scope, by the names for which it is set, in their order.
+    pub async fn named_settings(
+        &self,
+        setting: &Setting,
+        scope: Scope,
+    ) -> Result<Vec<(String, Value)>, StoreError> {
+        const SQL: &str =
+            "SELECT scope_id, value FROM setting WHERE scope = $1 AND key = $2 ORDER BY scope_id";
+        debug_assert!(setting.scopes.contains(&scope), "{} can't be set there", setting.key);
+        let rows: Vec<(String, Vec<u8>)> = on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(scope.as_str())
+            .bind(setting.key)
+            .fetch_all(p)
+            .await)?;
+        let read = |(name, stored): (String, Vec<u8>)| {
+            let plain = if setting.secret {
+                self.sealer().open(&stored, &row_name(scope, &name, setting.key))?
+            } else {
+                stored
+            };
+            let text = String::from_utf8(plain).map_err(|_| StoreError::Sealed)?;
+            Ok((name, Value(text.into())))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Sets a setting for a name, or removes it there.
+    pub async fn set_named_setting(
+        &self,
+        setting: &'static Setting,
+        scope: Scope,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), StoreError> {
+        debug_assert!(setting.scopes.contains(&scope), "{} can't be set there", setting.key);
+        let stored = value.map(|value| {
+            if setting.secret {
+                self.sealer().seal(value.as_bytes(), &row_name(scope, name, setting.key))
+            } else {
+                value.as_bytes().to_vec()
+            }
+        });
+        self.store_setting(setting, scope, name.to_owned(), stored).await
+    }
+
+    pub(super) async fn store_setting(
+        &self,
+        setting: &'static Setting,
+        scope: Scope,
+        scope_id: String,
+        stored: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        const SET: &str = "INSERT INTO setting (scope, scope_id, key, value) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (scope, scope_id, key) DO UPDATE SET value = excluded.value";
+        const REMOVE: &str = "DELETE FROM setting WHERE scope = $1 AND scope_id = $2 AND key = $3";
+        self.write(move |tx| {
+            Box::pin(async move {
+                match stored {
+                    Some(stored) => execute!(tx, SET, scope.as_str(), scope_id, setting.key, stored)?,
+                    None => execute!(tx, REMOVE, scope.as_str(), scope_id, setting.key)?,
+                };
+                Ok(())
+            })
+        })
+        .await
+    }
+}

@@ -199,7 +199,7 @@ async fn the_ghost_of_one_who_is_kicked_is_kicked_by_the_bot_with_the_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_never_spoke_has_no_ghost_in_the_room_when_they_come_and_go() {
-    let world = World::start().await;
+    let world = World::builder().config("settings:\n  members: active\n").start().await;
     let (bob, carol) = (world.ircd.person("bob"), world.ircd.person("carol"));
     carol.join("#rust");
     let (_, _, room) = world.user_in_channel("alice", "#rust").await;

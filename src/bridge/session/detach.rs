@@ -57,6 +57,7 @@ impl Actor {
             )));
         }
         self.bring_back(place).await?;
+        self.usher_in(place);
         Ok(RichText::plain(format!("The room of {channel} is back: see your invitations.")))
     }
 

@@ -9,6 +9,7 @@
 //! | `turns` | one queue per network: who may connect when | its governor |
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `ephemera` | passes typing and receipts on, best effort | nothing |
+//! | `admission` | knows who may use the bridge | what was added to the configuration |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `spaces` | one lane per session: its network's space | nothing |
 //! | `usher` | brings in who is in a channel and silent | a queue of rooms |
@@ -18,6 +19,7 @@
 //! State that must outlive the process is in the store; what lies between tasks are wake-ups, which may be lost
 //! and repeated, since whoever wakes looks into the store.
 
+mod administration;
 mod admission;
 mod bridge_info;
 mod closing;
@@ -52,7 +54,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -69,6 +71,7 @@ use crate::web::pictures::Pictures;
 pub use crate::irc::charset::{Charset, InvalidCharset};
 pub use crate::irc::governor::InQueue;
 pub use crate::irc::ignores::{IgnoreList, Ignored};
+pub use administration::Census;
 pub use admission::{InvalidMask, Mask, Permitted};
 pub use desk::{Answer, BOT_NAME, Call, Console, MOST_LISTED, PREFIX, Place, Progress};
 pub use outcome::{Outcome, Refusal};
@@ -173,6 +176,8 @@ pub struct Shared {
     typing_budget: Arc<Semaphore>,
     no_links: session::NoLinks,
     pictures: Pictures,
+    /// Nobody connects anew, since maintenance is near.
+    draining: watch::Sender<bool>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -223,6 +228,7 @@ impl Bridge {
             typing_budget: Arc::new(Semaphore::new(ephemera::TYPING_BUDGET)),
             no_links: session::NoLinks::default(),
             pictures,
+            draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))

@@ -5,6 +5,7 @@
 //! to it as it stands: quotes, apostrophes and other scripts are just text. Every command gets an answer.
 
 mod account;
+mod admin;
 mod autocmd;
 mod channel;
 mod conversation;
@@ -32,7 +33,7 @@ use crate::bridge::{Answer, Bridge, Call, Console, Outcome, Refusal};
 use crate::config::Permission;
 use crate::format::{RichText, may_hold_password};
 
-pub use help::{examples, reference};
+pub use help::{examples, is_for_administrators, reference};
 pub use history::since;
 
 /// The console of the bridge.

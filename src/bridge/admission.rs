@@ -43,6 +43,12 @@ impl Mask {
             || (!text.starts_with('@') && <&ruma::ServerName>::try_from(text).is_ok());
         if is_mask { Ok(Self(text.to_owned())) } else { Err(InvalidMask) }
     }
+
+    /// Whether it is a full id.
+    #[must_use]
+    pub fn is_one_person(&self) -> bool {
+        self.0.starts_with('@')
+    }
 }
 
 impl fmt::Display for Mask {

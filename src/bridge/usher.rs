@@ -67,6 +67,11 @@ impl Usher {
         }
     }
 
+    /// How many rooms wait.
+    pub(super) fn len(&self) -> usize {
+        self.count.available_permits()
+    }
+
     async fn next(&self) -> Option<i64> {
         self.count.acquire().await.ok()?.forget();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -156,6 +156,11 @@ pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
     COMMANDS.iter().flat_map(|command| command.examples.iter().map(|example| (command.name, *example)))
 }
 
+/// Whether a command is for administrators only.
+pub fn is_for_administrators(name: &str) -> bool {
+    table::find(name).is_some_and(|command| command.permission == Permission::Admin)
+}
+
 /// How `docs/commands.md` begins.
 const INTRODUCTION: &str = "\
 # Commands

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::{
-    Context, account, autocmd, channel, conversation, help, history, look, members, networks, on_join,
+    Context, account, admin, autocmd, channel, conversation, help, history, look, members, networks, on_join,
     people, profile, questions, rooms, settings, talk,
 };
 use crate::bridge::{Outcome, Place};
@@ -450,6 +450,44 @@ commands! {
     "raw" / "quote" in "You": "raw [NETWORK] LINE", "sends a line to the server as it stands",
         "",
         eg ["raw WHOIS bob", "raw TIME"], secret true => conversation::raw;
+    "permissions" / "masks" in "Administration": "permissions", "shows who may use this bridge",
+        "",
+        eg ["permissions"], for Admin
+        => admin::permissions;
+    "permit" / "addmask" in "Administration": "permit WHO user|admin|none", "says who may use this bridge",
+        "Who: a full id as @carol:example.org, a server's name as example.org, or * for everybody. It holds at once; who may \
+         not use the bridge any more is disconnected. What the configuration says can't be changed here.",
+        eg ["permit @carol:example.org user", "permit example.org none"], for Admin
+        => admin::permit;
+    "unpermit" / "delmask" in "Administration": "unpermit WHO", "takes back what permit has said",
+        "",
+        eg ["unpermit example.org"], for Admin
+        => admin::unpermit;
+    "users" in "Administration": "users", "shows who uses this bridge",
+        "",
+        eg ["users"], for Admin
+        => admin::users;
+    "sessions" in "Administration": "sessions [USER]", "shows how the connections of all stand, or somebody's",
+        "Not where they are or what is said there.",
+        eg ["sessions", "sessions @carol:example.org"], for Admin
+        => admin::sessions;
+    "session" in "Administration": "session USER NETWORK connect|disconnect [REASON]",
+        "connects somebody to a network, or disconnects them",
+        "They can undo it.",
+        eg ["session @carol:example.org libera disconnect maintenance"], for Admin
+        => admin::session;
+    "announce" in "Administration": "announce TEXT", "tells all users something, each in their chat with me",
+        "It mentions them, so that they are notified.",
+        eg ["announce The bridge restarts at 20:00."], for Admin
+        => admin::announce;
+    "drain" in "Administration": "drain [off]", "prepares maintenance: nobody connects anew, and what still waits is shown",
+        "A restart loses nothing; this is for one that disturbs as few as possible.",
+        eg ["drain", "drain off"], for Admin
+        => admin::drain;
+    "stats" in "Administration": "stats", "shows how much this bridge does, and what waits",
+        "",
+        eg ["stats"], for Admin
+        => admin::stats;
 }
 
 /// The command of this name.

@@ -75,6 +75,12 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }
 
+    /// All users' Matrix ids, and since when each has used the bridge, in milliseconds since 1970; the first come first.
+    pub async fn users_since(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        const SQL: &str = r#"SELECT user_id, created_at FROM "user" ORDER BY id"#;
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
+    }
+
     /// Makes the network's row, or gives it this name.
     pub async fn ensure_network(&self, slug: &str, name: &str, now: i64) -> Result<(), StoreError> {
         let (slug, name) = (slug.to_owned(), name.to_owned());

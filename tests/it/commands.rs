@@ -40,7 +40,11 @@ fn squeezed(text: &str) -> String {
 
 /// Somebody who is connected, and to whom everything about that was said.
 async fn connected(world: &World) -> (TestUser, String, String) {
-    let (alice, control, network) = world.connected_user("alice").await;
+    connected_as(world, "alice").await
+}
+
+async fn connected_as(world: &World, name: &str) -> (TestUser, String, String) {
+    let (alice, control, network) = world.connected_user(name).await;
     world.homeserver.wait_event(&control, says("Connecting to FakeNet")).await;
     world.homeserver.wait_event(&network, says("Connected to")).await;
     (alice, control, network)

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, everything in one process, nothing outside loopback.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
 mod architecture;
 mod asides;
 mod capabilities;

@@ -150,6 +150,10 @@ impl Actor {
             self.say(RichText::plain(format!("Connecting to {}:{port} {how}…", server.host)));
         }
         let (gate, route) = (self.bridge.gate(&self.network), self.route());
+        if self.bridge.is_draining() {
+            let text = "The administrator of this bridge prepares maintenance; I connect when that is over.";
+            self.say(RichText::plain(text));
+        }
         let (session, urgency, since) = (self.row.id, self.urgency(), self.wish.since);
         let approach = Approach {
             bridge: self.bridge.clone(),
@@ -161,6 +165,7 @@ impl Actor {
             seed: seed(),
         };
         self.dialing = Some(Box::pin(async move {
+            approach.bridge.drained().await;
             let turn = gate.turn(session, urgency, since).await;
             Ok((approach.make().await?, turn))
         }));

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt as _;
 
-use super::connected;
+use super::connected_as;
 use super::signs::{DONE, FAILED, signs};
 use crate::support::bridge::World;
 use crate::support::homeserver::Event;
@@ -11,14 +11,15 @@ use crate::support::homeserver::Event;
 const TOGETHER: usize = 4;
 
 /// Types an example where it belongs, and gives what was answered.
-async fn typed(example: &str) -> String {
+async fn typed(name: &str, example: &str) -> String {
     let world = World::builder().network("libera", "Libera.Chat").start().await;
     let (bob, _services) = (world.ircd.person("bob"), world.ircd.person("NickServ"));
     bob.join("#tea");
-    let (alice, control, network) = connected(&world).await;
+    let nick = if towline::commands::is_for_administrators(name) { "admin" } else { "alice" };
+    let (alice, control, network) = connected_as(&world, nick).await;
     alice.send_text(&network, "join #tea");
     let room = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
-    world.ircd.wait_joined("#tea", "alice").await;
+    world.ircd.wait_joined("#tea", nick).await;
     if example.contains("libera") && !example.starts_with("open") {
         alice.send_text(&control, "open libera");
         world
@@ -53,9 +54,10 @@ async fn typed(example: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_is_typed_as_its_command_is() {
-    let examples: Vec<&str> = towline::commands::examples().map(|(_, example)| example).collect();
+    let examples: Vec<(&str, &str)> = towline::commands::examples().collect();
     assert!(examples.len() > 30);
-    let all = futures_util::stream::iter(examples).map(async |example| (example, typed(example).await));
+    let all = futures_util::stream::iter(examples)
+        .map(async |(name, example)| (example, typed(name, example).await));
     let answers: Vec<(&str, String)> = all.buffer_unordered(TOGETHER).collect().await;
     for (example, answer) in answers {
         let is_refused =

@@ -1,0 +1,111 @@
+//! What administrators ask of the bridge as a whole: how it is, and that all are told something.
+
+use super::content::{self, MessageType};
+use super::{Bridge, SessionHandle, SessionState, Status};
+use crate::config::Permission;
+use crate::format::RichText;
+use crate::store::{RoomRow, StoreError};
+
+/// How the bridge is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Census {
+    /// People who ever used it.
+    pub users: usize,
+    /// Sessions, by how they stand, where there are such.
+    pub sessions: Vec<(SessionState, usize)>,
+    /// Events from the homeserver that nobody has dealt with.
+    pub events_waiting: i64,
+    /// Events that could not be dealt with.
+    pub events_failed: i64,
+    /// Requests to the homeserver.
+    pub requests_waiting: i64,
+    /// The rooms that they are for.
+    pub rooms_waiting: usize,
+    /// Rooms that somebody is yet to be brought into.
+    pub rooms_ushered: usize,
+    /// Messages that wait to go to IRC.
+    pub lines_waiting: usize,
+    /// Bytes in memory, where the system tells.
+    pub memory: Option<u64>,
+}
+
+impl Bridge {
+    /// Counts.
+    pub async fn census(&self) -> Result<Census, StoreError> {
+        const STATES: [SessionState; 5] = [
+            SessionState::Connected,
+            SessionState::Connecting,
+            SessionState::Waiting,
+            SessionState::Stuck,
+            SessionState::Idle,
+        ];
+        let statuses: Vec<Status> = self.sessions(None).iter().map(SessionHandle::status).collect();
+        let states: Vec<SessionState> = statuses.iter().map(|status| status.state).collect();
+        let leaving = |status: &Status| status.leaving.as_ref().map_or(0, |leaving| leaving.backlog.messages);
+        let count = |state| states.iter().filter(|one| **one == state).count();
+        let (events_waiting, events_failed) = self.store.event_counts().await?;
+        let requests = self.store.rooms_with_requests().await?;
+        Ok(Census {
+            users: self.store.user_ids().await?.len(),
+            sessions: STATES.map(|state| (state, count(state))).into_iter().filter(|(_, n)| *n > 0).collect(),
+            events_waiting,
+            events_failed,
+            requests_waiting: requests.iter().map(|(_, count)| count).sum(),
+            rooms_waiting: requests.len(),
+            rooms_ushered: self.usher.len(),
+            lines_waiting: statuses.iter().map(|status| status.waiting + leaving(status)).sum(),
+            memory: resident(),
+        })
+    }
+
+    /// Lets nobody connect anew, or everybody again; who is connected stays.
+    pub fn drain(&self, drains: bool) {
+        self.draining.send_replace(drains);
+    }
+
+    /// Whether nobody connects anew.
+    pub fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Waits until there may be new connections.
+    pub(super) async fn drained(&self) {
+        let mut draining = self.draining.subscribe();
+        // The bridge holds the other end.
+        let _ = draining.wait_for(|drains| !drains).await;
+    }
+
+    /// Tells all who may use the bridge, each in their chat with the bot, so that it reaches them. Returns how many.
+    pub async fn announce(&self, by: &str, text: &str) -> Result<usize, StoreError> {
+        let mut told = 0;
+        for (user, user_id) in self.store.user_ids().await? {
+            if self.permission_of(&user_id) == Permission::None {
+                continue;
+            }
+            let room = self.chat_of(user).await?;
+            let text = RichText::new().bold("From the administrator of this bridge: ").text(text);
+            let content = content::message(MessageType::Text, &text, Some(&user_id));
+            let speaker = self.client.bot();
+            self.enqueue(vec![content::message_row(room.id, speaker, content, None)]).await?;
+            self.wake_delivery(room.id);
+            told += 1;
+        }
+        tracing::info!(%by, told, "an administrator told all users something");
+        Ok(told)
+    }
+
+    /// A user's chat with the bot: the newest, whoever made it.
+    async fn chat_of(&self, user: i64) -> Result<RoomRow, StoreError> {
+        match self.store.control_rooms(user).await?.into_iter().next() {
+            Some(room) => Ok(room),
+            None => self.own_control_room(user).await,
+        }
+    }
+}
+
+/// The resident memory of this process, in bytes, on Linux.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}

@@ -1,0 +1,138 @@
+//! What administrators see and do at run time, and that nobody else can.
+
+use rstest::rstest;
+
+use crate::support::bridge::World;
+use crate::support::homeserver::{Event, TestUser};
+
+fn says(part: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().contains(part)
+}
+
+async fn admin(world: &World) -> (TestUser, String) {
+    world.user_with_control_room("admin").await
+}
+
+#[rstest]
+#[case::permissions("permissions")]
+#[case::permit("permit @mallory:test.local admin")]
+#[case::users("users")]
+#[case::sessions("sessions")]
+#[case::session("session @admin:test.local fake disconnect")]
+#[case::announce("announce I am the administrator")]
+#[case::stats("stats")]
+#[case::drain("drain")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_administrator_has_no_command_of_theirs(#[case] typed: &str) {
+    let world = World::start().await;
+    let (mallory, control) = world.user_with_control_room("mallory").await;
+    mallory.send_text(&control, typed);
+    world.homeserver.wait_event(&control, says("There is no command")).await;
+    mallory.send_text(&control, "help");
+    let help = world.homeserver.wait_event(&control, says("open NETWORK")).await;
+    assert!(!help.body().contains("unpermit"), "{}", help.body());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permission_that_is_taken_ends_connections_and_one_that_is_given_begins_them_and_both_outlive_a_restart()
+ {
+    let mut world = World::start().await;
+    let (admin, control) = admin(&world).await;
+    let (alice, chat, network) = world.connected_user("alice").await;
+    admin.send_text(&control, "permit @alice:test.local none");
+    let answer = world.homeserver.wait_event(&control, says("@alice:test.local: none, from now on.")).await;
+    assert!(answer.body().contains("One open connection"), "{}", answer.body());
+    world.ircd.wait_gone("alice").await;
+    alice.send_text(&chat, "status");
+    world.homeserver.wait_event(&chat, says("You have no permission to use this bridge any more.")).await;
+    alice.send_text(&network, "join #rust");
+    world.homeserver.wait_event(&network, says("no permission")).await;
+
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    alice.send_text(&chat, "help");
+    let refused = |event: &Event| says("You have no permission")(event);
+    world.homeserver.wait_delivered().await;
+    world.homeserver.wait_event(&chat, refused).await;
+    assert!(!world.ircd.nicks().contains(&"alice".to_owned()));
+
+    admin.send_text(&control, "permissions");
+    world.homeserver.wait_event(&control, says("@alice:test.local")).await;
+    admin.send_text(&control, "unpermit @alice:test.local");
+    world.homeserver.wait_event(&control, says("is taken back")).await;
+    world.ircd.wait_registered("alice").await;
+    alice.send_text(&chat, "status");
+    world.homeserver.wait_event(&chat, says("FakeNet")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_configuration_says_of_permissions_can_not_be_changed_here() {
+    let world = World::start().await;
+    let (admin, control) = admin(&world).await;
+    for who in ["@admin:test.local", "test.local"] {
+        admin.send_text(&control, &format!("permit {who} none"));
+        world
+            .homeserver
+            .wait_event(&control, says(&format!("What {who} may do stands in the configuration")))
+            .await;
+    }
+    admin.send_text(&control, "permit * admin");
+    world.homeserver.wait_event(&control, says("That makes everybody whom * fits an administrator")).await;
+    admin.send_text(&control, "cancel");
+    world.homeserver.wait_event(&control, says("Dropped")).await;
+    admin.send_text(&control, "permit nobody@all user");
+    world.homeserver.wait_event(&control, says("nobody@all is nobody: it must be a full id")).await;
+    admin.send_text(&control, "permit @carol:other.org user");
+    world.homeserver.wait_event(&control, says("@carol:other.org: user, from now on.")).await;
+    admin.send_text(&control, "unpermit @dave:other.org");
+    world.homeserver.wait_event(&control, says("Nothing was set for @dave:other.org.")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_sees_how_sessions_stand_and_not_what_is_said() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#secret");
+    let (alice, chat, _) = world.user_in_channel("alice", "#secret").await;
+    let (admin, control) = admin(&world).await;
+    admin.send_text(&control, "users");
+    let users = world.homeserver.wait_event(&control, says("@alice:test.local")).await;
+    assert!(users.body().contains("fake"), "{}", users.body());
+    admin.send_text(&control, "sessions @alice:test.local");
+    let is_table = |event: &Event| ["fake", "connected"].iter().all(|word| event.body().contains(word));
+    let sessions = world.homeserver.wait_event(&control, is_table).await;
+    assert!(!sessions.body().contains("#secret"), "{}", sessions.body());
+    admin.send_text(&control, "stats");
+    world.homeserver.wait_event(&control, says("1 connected")).await;
+
+    admin.send_text(&control, "session @alice:test.local FAKE disconnect maintenance");
+    world.ircd.wait_gone("alice").await;
+    admin.send_text(&control, "session @alice:test.local fake connect");
+    world.ircd.wait_registered("alice").await;
+    admin.send_text(&control, "session @bob:test.local fake connect");
+    world.homeserver.wait_event(&control, says("@bob:test.local does not have fake open")).await;
+
+    admin.send_text(&control, "announce We restart at 20:00.");
+    world.homeserver.wait_event(&control, says("2 users are told")).await;
+    let told =
+        world.homeserver.wait_event(&chat, says("From the administrator of this bridge: We restart")).await;
+    assert_eq!(told.content["msgtype"], "m.text");
+    assert_eq!(told.content["m.mentions"]["user_ids"][0], alice.id());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_drained_nobody_connects_anew_and_who_is_connected_stays() {
+    let world = World::start().await;
+    let (admin, control) = admin(&world).await;
+    world.connected_user("alice").await;
+    admin.send_text(&control, "drain");
+    world.homeserver.wait_event(&control, says("One session is connected")).await;
+    let (bob, chat) = world.user_with_control_room("bob").await;
+    bob.send_text(&chat, "open fake");
+    let network = bob.join(&world.homeserver.wait_invite(bob.id()).await).await;
+    world.homeserver.wait_event(&network, says("prepares maintenance")).await;
+    assert_eq!(world.ircd.nicks(), ["alice"]);
+    admin.send_text(&control, "drain off");
+    world.ircd.wait_registered("bob").await;
+    assert_eq!(world.ircd.nicks(), ["alice", "bob"]);
+}

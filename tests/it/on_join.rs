@@ -21,8 +21,12 @@ async fn what_is_wanted_on_joining_is_done_each_time() {
 
     alice.send_text(&room, "!irc cycle");
     bob.wait_text("I am back").await;
-    let mark = world.ircd.mark();
     world.ircd.wait_line(|_, line| line == "MODE #tea +s").await;
+    world.ircd.wait_line(|_, line| line == "MODE #tea").await;
+    // What is answered behind it says that it is done.
+    alice.send_text(&room, "!irc topic");
+    world.homeserver.wait_event(&room, begins("#tea has no topic.")).await;
+    let mark = world.ircd.mark();
     world.stop_bridge().await;
     world.ircd.wait_gone("alice").await;
     world.start_bridge().await;

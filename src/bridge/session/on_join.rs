@@ -1,9 +1,9 @@
 //! What the user wants done whenever a channel is entered: commands, carried out as if they were typed in its room. Only
-//! what goes wrong is told there.
+//! what goes wrong is told there, unless the connection is gone: then it is done again with the next.
 
 use super::super::content::{self, MessageType};
 use super::super::desk::{Call, Place};
-use super::Actor;
+use super::{Actor, SessionHandle, SessionState};
 use crate::format::RichText;
 use crate::store::StoreError;
 use crate::store::settings::{ON_JOIN, Scope};
@@ -25,9 +25,14 @@ impl Actor {
             user,
         };
         let (bridge, room, creator) = (self.bridge.clone(), row.room, row.creator.clone());
+        let (session, since) = (self.row.id, self.link.as_ref().and_then(|link| link.since));
         self.bridge.tasks.spawn(async move {
             let answer = bridge.console.answer(&bridge, call).await;
-            if answer.is_done {
+            let is_same = |handle: &SessionHandle| {
+                let status = handle.status();
+                handle.row.id == session && status.state == SessionState::Connected && status.since == since
+            };
+            if answer.is_done || !bridge.sessions(None).iter().any(is_same) {
                 return;
             }
             let text = RichText::new().bold("What is done when you enter the channel did not all work:");

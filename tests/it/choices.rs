@@ -93,14 +93,14 @@ async fn invitations_are_followed_where_the_user_wants_it_and_a_few_at_most() {
     bob.invite("alice", "#c0");
     world.ircd.wait_joined("#c0", "alice").await;
     bob.invite("alice", "#c1");
-    world.homeserver.wait_event(&network, says("bob invites you to #c1. To enter, react to this with ✅")).await;
+    world.homeserver.wait_event(&network, says("bob invites you to #c1. To enter, react to this")).await;
     type_in(&world, &alice, &network, "set rejoin-on-invite all", "rejoin-on-invite all for fake").await;
     for number in 2..8 {
         bob.invite("alice", &format!("#c{number}"));
     }
     world.ircd.wait_joined("#c4", "alice").await;
     // More than five in ten minutes are nobody's wish.
-    world.homeserver.wait_event(&network, says("bob invites you to #c7. To enter, react to this with ✅")).await;
+    world.homeserver.wait_event(&network, says("bob invites you to #c7. To enter, type join #c7.")).await;
     world.ircd.wait_joined("#c2", "alice").await;
     assert!(!world.ircd.names("#c7").contains(&"alice".to_owned()));
 }

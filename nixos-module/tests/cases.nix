@@ -94,7 +94,18 @@ in
       database.createLocally = true;
       identd.enable = true;
       credentials.libera-password = "/etc/libera-password";
-      settings.networks.libera.password_file = "libera-password";
+      settings.networks = {
+        libera.password_file = "libera-password";
+        test.name = "Test";
+        test.allow_private = true;
+        test.servers = [
+          {
+            host = "127.0.0.1";
+            port = 6667;
+            tls = false;
+          }
+        ];
+      };
     };
   };
 

@@ -180,6 +180,11 @@ in
       '';
     };
 
+    doublePuppet.enable = lib.mkEnableOption ''
+      double puppeting: what people say on IRC from another client appears as themselves. The homeserver gives Towline the
+      right to act as any of its users
+    '';
+
     database.createLocally = mkOption {
       type = types.bool;
       default = false;

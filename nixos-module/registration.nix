@@ -11,9 +11,14 @@ let
   cfg = config.services.towline;
   towline = import ./lib.nix { inherit lib; };
 
+  # In the same folder, all of which some homeservers read.
+  doublePuppetFile = "${dirOf cfg.registrationFile}/double-puppet.yaml";
+  files = [ cfg.registrationFile ] ++ optional cfg.doublePuppet.enable doublePuppetFile;
+
   # What the registration is made of: a homeserver reads it only at its start, and need not start again for the rest.
   said = builtins.toJSON {
     inherit (cfg.settings) appservice homeserver;
+    inherit files;
     templates = cfg.settings.templates or { };
   };
 in
@@ -35,8 +40,12 @@ in
             Type = "oneshot";
             RemainAfterExit = true;
             # It keeps the tokens and the id, and puts the new file whole in the old one's place.
-            ExecStart = "${lib.getExe cfg.package} registration --config ${cfg.configFile}";
-            ExecStartPost = "${pkgs.coreutils}/bin/chmod 0640 ${cfg.registrationFile}";
+            ExecStart =
+              let
+                write = "${lib.getExe cfg.package} registration --config ${cfg.configFile}";
+              in
+              [ write ] ++ optional cfg.doublePuppet.enable "${write} --double-puppet";
+            ExecStartPost = "${pkgs.coreutils}/bin/chmod 0640 ${lib.concatStringsSep " " files}";
             User = "towline";
             Group = "towline-registration";
             StateDirectory = "towline-registration";
@@ -59,8 +68,13 @@ in
     ];
 
     services = lib.mkMerge [
+      {
+        towline.settings = mkIf cfg.doublePuppet.enable {
+          double_puppet.registration_file = doublePuppetFile;
+        };
+      }
       (mkIf cfg.registerToSynapse {
-        matrix-synapse.settings.app_service_config_files = [ cfg.registrationFile ];
+        matrix-synapse.settings.app_service_config_files = files;
       })
       # Older releases of NixOS have no such option.
       (lib.optionalAttrs (options.services ? matrix-tuwunel) {

@@ -28,6 +28,7 @@ in
       database.createLocally = true;
       identd.enable = true;
       openFirewall = true;
+      doublePuppet.enable = true;
       mediaBaseUrl = "https://irc.example.org/irc/";
       mediaProxy = "nginx";
       environmentFile = "/run/secrets/towline.env";
@@ -93,6 +94,7 @@ in
     services.towline = {
       database.createLocally = true;
       identd.enable = true;
+      doublePuppet.enable = true;
       credentials.libera-password = "/etc/libera-password";
       settings.networks = {
         libera.password_file = "libera-password";

@@ -1,4 +1,4 @@
-//! Towline beside Heisenbridge, on the same machine and between the same servers: `scripts/bench --compare`.
+//! Towline beside Heisenbridge, on the same machine and between the same servers: `scripts/bench`.
 //!
 //! Each bridge in turn gets an in-memory homeserver of its own, which hands every event back as Synapse does, and the
 //! same InspIRCd without flood limits. A bridge is only ever talked to: users write to its bot, take its invitations,

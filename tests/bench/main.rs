@@ -1,6 +1,7 @@
 //! The benchmark: the release binary as a child process, between the in-memory homeserver and the fake ircd.
 //!
-//! `scripts/bench` builds and runs this. It prints figures and judges nothing. What it measures, and how:
+//! `scripts/bench --alone` builds and runs this. It prints figures and judges nothing; without a mode it compares, and
+//! judges (see `compare`). What it measures alone, and how:
 //!
 //! - memory: `VmRSS` and PSS from `/proc`, when the process has used no CPU for a while;
 //! - a line's way, both ways: from the moment at which one server is handed the line until the other has it, one

@@ -130,8 +130,7 @@ impl Bridge for Heisenbridge {
     }
 
     fn start(&mut self, pacing: Pacing) {
-        let python =
-            std::env::var("TOWLINE_HEISENBRIDGE_PYTHON").expect("scripts/bench --compare says where it is");
+        let python = std::env::var("TOWLINE_HEISENBRIDGE_PYTHON").expect("scripts/bench says where it is");
         let mut run = command(python, None);
         run.arg("-c").arg(include_str!("heisenbridge.py"));
         run.arg(if pacing == Pacing::Off { "unpaced" } else { "paced" });

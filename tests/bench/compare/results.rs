@@ -148,11 +148,11 @@ impl Comparison {
         let shown = |figure: &Figure, value: Option<f64>| {
             value.map_or("failed".to_owned(), |value| format!("{value:.*} {}", figure.decimals, figure.unit))
         };
-        let mut text = row("", "Towline", "Heisenbridge", "ratio", "target");
+        let mut text = row("", "Towline", "Heisenbridge", "ratio", "         target");
         for line in self.rows() {
-            let ratio = line.ratio.map(|ratio| format!("{ratio:.1}")).unwrap_or_default();
+            let ratio = line.ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
             let met = line.met.map_or("", |met| if met { "met" } else { "NOT met" });
-            let target = format!("{} {met}", line.target);
+            let target = format!("{met:<8} {}", line.target);
             let (ours, theirs) = (shown(line.figure, line.ours), shown(line.figure, line.theirs));
             text.push_str(&row(line.figure.name, &ours, &theirs, &ratio, target.trim_end()));
         }

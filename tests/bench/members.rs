@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use crate::it::support::database::TestDatabase;
 use crate::it::support::homeserver::{self, Homeserver};
 use crate::it::support::ircd::{self, Ircd};
-use crate::process::{Memory, Towline};
+use crate::process::Towline;
 use crate::report::{at_most, row};
+use crate::vitals::Memory;
 
 const CHANNEL: &str = "#big";
 const RATE: u32 = 500;
@@ -49,8 +50,8 @@ pub(crate) async fn measure(people: usize, directory: &Path) -> Figures {
     ircd.wait_registered("alice").await;
     alice.send_text(&control, "set members all");
     homeserver.wait_event(&control, |event| event.body().contains("members all")).await;
-    towline.wait_idle().await;
-    let before = towline.memory();
+    towline.vitals().wait_idle().await;
+    let before = towline.vitals().memory();
 
     let (started, requests) = (Instant::now(), homeserver.requests("", ""));
     alice.send_text(&network, &format!("join {CHANNEL}"));
@@ -67,8 +68,8 @@ pub(crate) async fn measure(people: usize, directory: &Path) -> Figures {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let (all, requests) = (started.elapsed(), homeserver.requests("", "") - requests);
-    towline.wait_idle().await;
-    let after = towline.memory();
+    towline.vitals().wait_idle().await;
+    let after = towline.vitals().memory();
 
     towline.stop().await;
     ircd.wait_gone("alice").await;
@@ -76,7 +77,7 @@ pub(crate) async fn measure(people: usize, directory: &Path) -> Figures {
     towline.start();
     ircd.wait_joined(CHANNEL, "alice").await;
     let start = started.elapsed();
-    towline.wait_idle().await;
+    towline.vitals().wait_idle().await;
     let start_requests = homeserver.requests("", "") - again;
     towline.stop().await;
     Figures { people, invited, shown, heard, all, requests, before, after, start, start_requests }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// How long it may take to come to rest.
-const LIMIT: Duration = Duration::from_mins(1);
+/// How long it may take to come to rest: the people of a large channel come into its room in the background.
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// What a process occupies, in MB.
 #[derive(Default, Clone, Copy)]

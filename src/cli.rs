@@ -12,6 +12,7 @@ pub mod pages;
 pub mod registration;
 pub mod run;
 mod systemd;
+mod waiting;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::waiting::Waiting;
 use super::{CliError, systemd};
 use crate::bridge::{BOT_NAME, Bridge, Homeserver, Parts};
 use crate::clock::{Clock, SystemClock};
@@ -195,7 +196,7 @@ async fn serve_with(
     let client = Client::new(http, &config.homeserver.url, token, &config.bot_id())
         .map_err(|error| CliError::Unexpected(error.into()))?;
     let homeserver = tokio::select! {
-        homeserver = meet_homeserver(&config, &client) => homeserver?,
+        homeserver = meet_homeserver(&config, &client, &ports.homeserver) => homeserver?,
         () = &mut *stop => return Ok(()),
     };
     let puppets = puppets(&config).await?;
@@ -255,18 +256,27 @@ async fn answer(listener: TcpListener, bridge: Bridge, hs_token: SecretString) {
 }
 
 /// Waits until the homeserver answers and knows us; says so while it does not.
-async fn meet_homeserver(config: &Config, client: &Client) -> Result<Homeserver, CliError> {
+async fn meet_homeserver(
+    config: &Config,
+    client: &Client,
+    port: &TcpListener,
+) -> Result<Homeserver, CliError> {
     const LONGEST: Duration = Duration::from_secs(30);
     let mut pause = Duration::from_millis(500);
-    let mut said = false;
+    let mut waiting: Option<Waiting> = None;
     loop {
         match introduce(config, client).await {
-            Ok(homeserver) => return Ok(homeserver),
+            Ok(homeserver) => {
+                if let Some(waiting) = waiting {
+                    waiting.end().await;
+                }
+                return Ok(homeserver);
+            }
             Err(error) if error.is_temporary() => {
-                if !said {
+                if waiting.is_none() {
                     tracing::warn!(%error, url = %config.homeserver.url, "waiting for the homeserver");
+                    waiting = Some(Waiting::begin(port).map_err(anyhow::Error::from)?);
                     systemd::ready(&format!("waiting for {}", config.homeserver.url));
-                    said = true;
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST);

@@ -101,6 +101,15 @@ pub fn router<A: Appservice>(appservice: Arc<A>, hs_token: SecretString, largest
         .with_state(context)
 }
 
+/// The routes while the homeserver is away: there is life, and nothing else.
+pub fn waiting_router() -> Router {
+    let later = || async { error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "not ready yet") };
+    Router::new()
+        .route("/health", get(|| async { "ok\n" }))
+        .route("/ready", get(|| async { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }))
+        .fallback(later)
+}
+
 /// Refuses calls without the homeserver's token. Where it stands in both places, both must match.
 async fn authenticate<A: Appservice>(
     State(context): State<Context<A>>,

@@ -36,6 +36,13 @@ impl Systemd {
     }
 }
 
+/// What the port for the homeserver answers, without a token.
+async fn ask(world: &World, path: &str) -> (u16, String) {
+    let url = format!("{}{path}", world.appservice_url());
+    let answer = towline::matrix::http::client().unwrap().get(url).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_is_told_that_it_is_up_that_it_lives_and_that_it_stops() {
     let world = World::builder().without_bridge().await;
@@ -66,8 +73,12 @@ async fn who_starts_it_need_not_wait_for_the_homeserver() {
     let said = systemd.hear("READY=1").await;
     assert!(said[0].contains("STATUS=waiting for http://"), "{said:?}");
     assert!(!said.iter().any(|message| message.contains("WATCHDOG")), "nobody asked for that: {said:?}");
+    assert_eq!(ask(&world, "/health").await, (200, "ok\n".to_owned()));
+    assert_eq!(ask(&world, "/ready").await, (503, "not ready\n".to_owned()));
+    assert_eq!(ask(&world, "/_matrix/app/v1/users/x").await.0, 503, "for the homeserver it is too early");
     world.homeserver.start_again().await;
     systemd.hear("STATUS=running at").await;
+    assert_eq!(ask(&world, "/ready").await, (200, "ready\n".to_owned()));
     assert_eq!(process.stop().await, Some(0));
 }
 

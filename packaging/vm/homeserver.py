@@ -40,6 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             content = {"room_id": self.path.split("/")[-2]}
         elif "/send/" in self.path or "/state/" in self.path and self.command == "PUT":
             content = {"event_id": "$" + self.path.rsplit("/", 1)[-1]}
+        elif self.path.endswith("/joined_members"):
+            content = {"joined": {"@alice:example.org": {}, "@towline:example.org": {}}}
         elif self.path.endswith("/joined_rooms"):
             content = {"joined_rooms": []}
         text = json.dumps(content).encode()

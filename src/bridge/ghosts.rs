@@ -263,14 +263,7 @@ impl Bridge {
             }
         }
         let host = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
-        match rooms::invite_and_join(&self.client, host, room_id, &ghost.user_id).await {
-            // Who may be in a channel is decided on IRC: whom the owner has shut out speaks there all the same.
-            Err(error) if error.is("M_FORBIDDEN") => {
-                self.client.unban(host, room_id, &ghost.user_id).await?;
-                Ok(rooms::invite_and_join(&self.client, host, room_id, &ghost.user_id).await?)
-            }
-            result => Ok(result?),
-        }
+        Ok(rooms::invite_and_join(&self.client, host, room_id, &ghost.user_id).await?)
     }
 
     async fn enter_through_lobby(&self, room_id: &str, ghost: &Ghost) -> Result<(), GhostError> {

@@ -296,12 +296,6 @@ impl Client {
         self.call(sender, request).await.map(drop)
     }
 
-    /// `POST /rooms/{room}/unban`.
-    pub async fn unban(&self, sender: &str, room: &str, user: &str) -> Result<(), ClientError> {
-        use client::membership::unban_user::v3::Request;
-        self.call(sender, Request::new(room_id(room)?, user_id(user)?)).await.map(drop)
-    }
-
     /// `PUT /rooms/{room}/send/{type}/{txn}` with this JSON as its content, and as if it were sent at `ts` where that is
     /// given (milliseconds since 1970; "Timestamp massaging" for application services).
     pub async fn send(

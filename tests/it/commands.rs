@@ -184,6 +184,9 @@ async fn help_shows_every_command_in_both_kinds_of_room() {
     let in_network = ask(&world, &alice, &network, "help").await;
     let reference = towline::commands::reference();
     let (commands, _) = reference.split_once("\n## Settings\n").unwrap();
+    // Of what is for administrators it says nothing to anybody else.
+    let (commands, admin) = commands.split_once("\n## Administration\n").unwrap();
+    let commands = commands.to_owned() + admin.split_once("\n## ").map_or("", |(_, rest)| rest);
     let names = commands.lines().filter_map(|line| line.strip_prefix("| `")?.split([' ', '`']).next());
     let names: Vec<&str> = names.collect();
     assert!(names.len() >= 13);

@@ -248,7 +248,8 @@ async fn a_ghost_that_the_owner_has_kicked_comes_back_when_it_speaks() {
     talk.bob.say("#rust", "banned");
     carol.say("#rust", "not banned");
     talk.world.homeserver.wait_message(&talk.room, "not banned").await;
-    assert!(!talk.world.homeserver.timeline_lines(&talk.room).contains(&"banned".to_owned()));
+    let lines = talk.world.homeserver.timeline_lines(&talk.room);
+    assert!(!lines.contains(&"banned".to_owned()), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,7 +128,7 @@ async fn invariant_8_a_channel_of_5000_is_usable_while_its_people_come_in_within
 async fn in_a_large_channel_those_come_who_speak_or_are_named_and_the_silent_leave_after_a_week() {
     let world = World::start().await;
     let people = world.ircd.crowd("#big", 450);
-    let (alice, _, room) = world.user_in_channel("alice", "#big").await;
+    let (_, _, room) = world.user_in_channel("alice", "#big").await;
     people[0].say("#big", "crowd0001: are you there?");
     for nick in ["crowd0000", "crowd0001"] {
         world.homeserver.wait_member(&room, &ghost(nick), "join").await;
@@ -141,8 +141,15 @@ async fn in_a_large_channel_those_come_who_speak_or_are_named_and_the_silent_lea
     }
     world.homeserver.wait_member(&room, &ghost("crowd0000"), "leave").await;
     assert_eq!(ghosts_in(&world.homeserver, &room), [ghost("crowd0001")]);
+}
 
-    // With `none` it is not enough to be named.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_is_wanted_it_is_not_enough_to_be_named() {
+    let world = World::start().await;
+    let people = world.ircd.crowd("#big", 450);
+    let (alice, _, room) = world.user_in_channel("alice", "#big").await;
+    people[1].say("#big", "I am here");
+    world.homeserver.wait_message(&room, "I am here").await;
     alice.send_text(&room, "!irc set members none");
     world.homeserver.wait_event(&room, says("members none for #big")).await;
     people[1].say("#big", "crowd0003: hey");

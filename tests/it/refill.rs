@@ -85,7 +85,10 @@ async fn a_channels_room_that_is_gone_is_made_anew_when_its_user_asks_and_not_be
     world.homeserver.wait_event(&control, |event| event.body().contains("You are in #rust already")).await;
     assert_eq!(world.homeserver.rooms().len(), rooms);
     alice.send_text(&control, "join #rust");
-    world.homeserver.wait_event(&control, |event| event.body().contains("The room of #rust was gone")).await;
+    world
+        .homeserver
+        .wait_event(&control, |event| event.body().contains("The room of #rust could not be used any more"))
+        .await;
     let again = world.homeserver.wait_room_named("#rust (FakeNet)").await;
     assert_ne!(again, room);
     world.homeserver.wait_event(&again, is_invite(alice.id())).await;

@@ -98,10 +98,12 @@ impl Actor {
         };
         let own = state.prefixes(link.session.nick()).unwrap_or_default();
         if !own.contains(KICKERS) {
-            let text = format!(
-                "{nick} is still in {name}: you are no operator there. They come back to this room when they say something."
-            );
-            self.tell_buffer(place, &text);
+            let then = if is_banned {
+                "What they say is not shown in this room until you lift the ban."
+            } else {
+                "They come back to this room when they say something."
+            };
+            self.tell_buffer(place, &format!("{nick} is still in {name}: you are no operator there. {then}"));
             return Ok(());
         }
         let reason = neutral(&member.reason).replace(['\n', '\r'], " ");

@@ -2,7 +2,8 @@
 //!
 //! The homeserver hands such an event back like any of the user's. It is ours only if its content key names a request of
 //! ours, for that room and by that user, which became no other event: the key alone proves nothing, since anybody may copy
-//! it. Without that look it would go back to IRC, and round for ever.
+//! it. Without that look it would go back to IRC, and round for ever. So it is done also where double puppeting is off by
+//! now: the homeserver may hand over what was said before.
 //!
 //! Not whether what was said elsewhere is told at all, which is the session's.
 //!
@@ -39,7 +40,7 @@ impl Bridge {
 
     /// Whether an event is what we have said as a user.
     pub(super) async fn is_of_a_puppet(&self, event: &NewEvent) -> Result<bool, StoreError> {
-        if self.puppets.is_none() || !event.json.contains(CONTENT_KEY) {
+        if !event.json.contains(CONTENT_KEY) {
             return Ok(false);
         }
         let Ok(header) = serde_json::from_str::<Header>(&event.json) else { return Ok(false) };

@@ -22,6 +22,9 @@ use crate::web;
 
 /// How long the bridge may take to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// How long a homeserver that does not answer at the start is left alone, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Runs the bridge until it is told to stop.
 pub async fn run(config: Config) -> Result<(), CliError> {
@@ -137,16 +140,25 @@ async fn puppets(config: &Config) -> Result<Option<Client>, CliError> {
     let sender = format!("@{sender}:{}", config.homeserver.domain);
     let client = Client::new(http, &config.homeserver.url, double_puppet.as_token.clone(), &sender)
         .map_err(|error| CliError::Unexpected(error.into()))?;
-    match client.whoami().await {
-        Ok(known) if known == sender => Ok(Some(client)),
-        Ok(known) => {
-            tracing::error!(%known, "no double puppeting: its registration is another's");
-            Ok(None)
-        }
-        Err(error) => {
-            let file = double_puppet.registration_file.display();
-            tracing::error!(%error, "no double puppeting: has the homeserver been given {file}?");
-            Ok(None)
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match client.whoami().await {
+            Ok(known) if known == sender => return Ok(Some(client)),
+            Ok(known) => {
+                tracing::error!(%known, "no double puppeting: its registration is another's");
+                return Ok(None);
+            }
+            // That says nothing about the registration, and the homeserver was there just now.
+            Err(error) if error.is_temporary() => {
+                tracing::warn!(%error, "double puppeting waits for the homeserver");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) => {
+                let file = double_puppet.registration_file.display();
+                tracing::error!(%error, "no double puppeting: has the homeserver been given {file}?");
+                return Ok(None);
+            }
         }
     }
 }
@@ -199,7 +211,10 @@ async fn serve_with(
         homeserver = meet_homeserver(&config, &client, &ports.homeserver) => homeserver?,
         () = &mut *stop => return Ok(()),
     };
-    let puppets = puppets(&config).await?;
+    let puppets = tokio::select! {
+        puppets = puppets(&config) => puppets?,
+        () = &mut *stop => return Ok(()),
+    };
     let hs_token = config.appservice.hs_token.clone();
     let id = config.appservice.id.clone();
     let bridge = Bridge::new(Parts {
@@ -261,8 +276,7 @@ async fn meet_homeserver(
     client: &Client,
     port: &TcpListener,
 ) -> Result<Homeserver, CliError> {
-    const LONGEST: Duration = Duration::from_secs(30);
-    let mut pause = Duration::from_millis(500);
+    let mut pause = FIRST_PAUSE;
     let mut waiting: Option<Waiting> = None;
     loop {
         match introduce(config, client).await {
@@ -279,7 +293,7 @@ async fn meet_homeserver(
                     systemd::ready(&format!("waiting for {}", config.homeserver.url));
                 }
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST);
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
             Err(error) if error.is("M_UNKNOWN_TOKEN") || error.is("M_MISSING_TOKEN") => {
                 return Err(CliError::TokenRefused(format!(

@@ -1,5 +1,6 @@
 //! Double puppeting: what is said from another client appears as the user, and never goes round.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::bridge::World;
@@ -42,6 +43,42 @@ async fn what_is_said_from_another_client_appears_as_the_user_and_does_not_go_ro
     assert_eq!(heard, ["typed here"], "nothing went round");
     let lines = world.homeserver.timeline_lines(&room);
     assert_eq!(lines.iter().filter(|line| line.as_str() == "and again").count(), 1, "{lines:?}");
+}
+
+/// It was known as the user's own only while there was double puppeting, and went to IRC a second time after that.
+#[rstest]
+#[case::its_setting_is_taken_out(true)]
+#[case::the_homeserver_failed_when_it_was_asked(false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_elsewhere_does_not_go_round_after_a_start_at_which(#[case] is_taken_out: bool) {
+    let mut world = World::builder().double_puppet(true).start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    said_elsewhere(&world, "#rust", "from my phone");
+    world.homeserver.wait_message(&room, "from my phone").await;
+    world.wait_outbox_empty().await;
+    world.homeserver.wait_delivered().await;
+    world.stop_bridge().await;
+    let mut config = world.config();
+    if is_taken_out {
+        config.double_puppet = None;
+    } else {
+        // The bot is asked who it is before that.
+        let fault = Fault::Status(502, json!("<html>502 Bad Gateway</html>"));
+        world.homeserver.faults().fail_each(2, "GET", "/whoami", fault, 1);
+    }
+    world.start_bridge_with(config).await;
+    world.wait_looked_through(&room).await;
+    world.ircd.wait_joined("#rust", "alice").await;
+    alice.send_text(&room, "typed here");
+    bob.wait_text("typed here").await;
+    let heard: Vec<String> = bob.messages("#rust").into_iter().map(|(_, text)| text).collect();
+    assert_eq!(heard, ["typed here"], "nothing went round");
+    assert_eq!(world.homeserver.faults().remaining(), 0);
+    said_elsewhere(&world, "#rust", "and again");
+    let said = world.homeserver.wait_message(&room, "and again").await;
+    assert_eq!(said.sender == alice.id(), !is_taken_out);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -313,6 +313,17 @@ impl World {
         tokio::time::timeout(homeserver::LIMIT, empty).await.expect("the outbox empties");
     }
 
+    /// Waits until the bridge has looked through a room for what was never handed over.
+    pub(crate) async fn wait_looked_through(&self, room_id: &str) {
+        let sql = "SELECT room_id FROM room WHERE looked_at_event IS NOT NULL";
+        let looked = async {
+            while !self.database.texts(sql).await.iter().any(|looked| looked == room_id) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(homeserver::LIMIT, looked).await.expect("the room is looked through");
+    }
+
     /// Takes a user's permission away, from the next start of the bridge on.
     pub(crate) fn forbid(&mut self, user_id: &str) {
         self.forbidden.push_str(&format!(", \"{user_id}\": none"));

@@ -162,6 +162,11 @@ impl Bridge {
                         self.store.separate_requests(room, request.seq).await?;
                         next.split().into_iter().rev().for_each(|single| planned.push_front(single));
                     }
+                    Outcome::Refused(error)
+                        if error.is("M_FORBIDDEN") && self.is_closed(&row, &room_id).await? =>
+                    {
+                        return uncommitted.commit().await;
+                    }
                     Outcome::Refused(error) => {
                         self.set_aside(&row, request, &error).await?;
                         self.load.done(room, 1);
@@ -175,7 +180,7 @@ impl Bridge {
     }
 
     /// Whether a room has another Matrix id by now.
-    async fn has_moved(&self, room: i64, room_id: &str) -> Result<bool, StoreError> {
+    pub(super) async fn has_moved(&self, room: i64, room_id: &str) -> Result<bool, StoreError> {
         let now = self.store.room(room).await?.and_then(|room| room.room_id);
         Ok(now.is_some_and(|now| now != room_id))
     }

@@ -296,7 +296,7 @@ impl Bridge {
     }
 
     /// Does something that can be repeated, until it is done or can't be done; `None` where the bridge stops before.
-    async fn insist<T, F>(&self, step: impl Fn() -> F) -> Option<Result<T, GhostError>>
+    pub(super) async fn insist<T, F>(&self, step: impl Fn() -> F) -> Option<Result<T, GhostError>>
     where
         F: Future<Output = Result<T, GhostError>>,
     {
@@ -309,7 +309,7 @@ impl Bridge {
                 result => return Some(result),
             };
             if attempt == 0 {
-                tracing::warn!(%error, "what was said to the bot has to wait");
+                tracing::warn!(%error, "a step fails for now and is done again");
             }
             if !self.pause_after(&error, attempt).await {
                 return None;

@@ -8,6 +8,7 @@ use super::content::{self, MessageType};
 use super::desk::lane_of;
 use super::ghosts::GhostError;
 use super::session::Request;
+use super::upgrades::Followed;
 use super::{Bridge, Refusal};
 use crate::config::Permission;
 use crate::format::RichText;
@@ -27,7 +28,7 @@ impl Bridge {
             && let Some(room) = self.store.room_by_matrix_id(old).await?
             && permission > Permission::None
             && self.looker(&room.creator) == member.user_id
-            && self.follow(&room, old, &event.room_id, &event.sender).await?
+            && self.follow(&room, old, &event.room_id, &event.sender).await? == Followed::There
         {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }

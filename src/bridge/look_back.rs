@@ -39,9 +39,11 @@ const LONGEST_REST: Duration = Duration::from_mins(1);
 /// The least rest after a look, as a multiple of the time it took.
 const REST: u32 = 10;
 
+/// What closes a room. One by somebody else is found when the room refuses what we say.
+const CLOSING: &str = "m.room.tombstone";
 /// What an owner says and does in their room.
-const TYPES: [&str; 5] =
-    ["m.room.message", "m.room.encrypted", "m.reaction", "m.room.redaction", "m.room.member"];
+const TYPES: [&str; 6] =
+    ["m.room.message", "m.room.encrypted", "m.reaction", "m.room.redaction", "m.room.member", CLOSING];
 
 impl Bridge {
     /// Looks back whenever something may have been missed, until the bridge stops.
@@ -192,7 +194,7 @@ impl<'a> View<'a> {
             if event["sender"] != self.room.owner || said_at < self.horizon {
                 continue;
             }
-            if event.get("state_key").is_some() {
+            if event.get("state_key").is_some() && event["type"] != CLOSING {
                 // What somebody was in between is over; who they invited asks again.
                 let is_own = event["state_key"] == self.room.owner;
                 if !is_own || std::mem::replace(&mut self.membership_seen, true) {
@@ -279,6 +281,15 @@ mod tests {
         let page = vec![membership("$4", "@b:x"), membership("$3", "@a:x"), said("$2", 1)];
         assert_eq!(ids(&view.take(page)), ["$3", "$2"]);
         assert!(view.take(vec![membership("$1", "@a:x")]).is_empty());
+    }
+
+    #[test]
+    fn that_the_owner_has_closed_the_room_counts() {
+        let room = room(None);
+        let mut view = View::new(&room, NOW);
+        let mut closing = membership("$2", "");
+        closing["type"] = CLOSING.into();
+        assert_eq!(ids(&view.take(vec![closing, membership("$1", "@a:x")])), ["$2", "$1"]);
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! closed the old one. What the bridge knows of the room stays: its history, who speaks there, what it shows. Where the
 //! new room does not let us in, the invitation that comes later leads there.
 //!
+//! Homeservers let nobody speak in the old room from the tombstone on, and what is said on IRC comes before we hear of it:
+//! that waits, and goes to the successor (invariant 1).
+//!
 //! Each step can be done again; what was followed is known by its new id.
 //!
 //! Spec: Matrix "Room upgrades", `m.room.tombstone`, `m.room.create`; room version 12 on creators.
@@ -18,10 +21,21 @@ use super::{Bridge, bridge_info, content};
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::event::Event;
-use crate::store::{InboxEvent, NewOutbox, RoomKind, RoomRow};
+use crate::store::{InboxEvent, NewOutbox, RoomKind, RoomRow, StoreError};
 
 /// What closes a room.
 const CLOSING: &str = "m.room.tombstone";
+
+/// Where a tombstone has led us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Followed {
+    /// To the successor.
+    There,
+    /// To a room that does not let us in yet.
+    LockedOut,
+    /// To a room that does not come after this one, or to none.
+    Nowhere,
+}
 
 /// What a room's events say about who may do what.
 struct Powers<'a> {
@@ -62,28 +76,48 @@ impl Bridge {
         Ok(self.store.finish_event(stored.seq, None).await?)
     }
 
-    /// Goes from one room to another, if that is its successor; `false` where it is not, or does not let us in.
+    /// Whether a room that refuses a request was closed, so that the request waits for its successor. The tombstone may be
+    /// on its way to us, or have been lost.
+    pub(super) async fn is_closed(&self, room: &RoomRow, room_id: &str) -> Result<bool, StoreError> {
+        let look = || async {
+            let tombstone = self.client.state_event(self.looker(&room.creator), room_id, CLOSING).await?;
+            let tombstone = tombstone.unwrap_or_default();
+            let (new, sender) = (&tombstone["content"]["replacement_room"], &tombstone["sender"]);
+            match (new.as_str(), sender.as_str()) {
+                (Some(new), Some(sender)) => self.follow(room, room_id, new, sender).await,
+                _ => Ok(Followed::Nowhere),
+            }
+        };
+        match self.insist(look).await {
+            Some(Err(GhostError::Store(error))) => Err(error),
+            Some(Ok(Followed::There | Followed::LockedOut)) | None => Ok(true),
+            // Somebody else may have followed it meanwhile.
+            Some(Ok(Followed::Nowhere) | Err(_)) => self.has_moved(room.id, room_id).await,
+        }
+    }
+
+    /// Goes from one room to another, if that is its successor.
     pub(super) async fn follow(
         &self,
         room: &RoomRow,
         old: &str,
         new: &str,
         sender: &str,
-    ) -> Result<bool, GhostError> {
+    ) -> Result<Followed, GhostError> {
         let looker = self.looker(&room.creator).to_owned();
         let via = sender.split_once(':').map_or(self.client.domain(), |(_, server)| server);
         match self.client.join_via(&looker, new, via).await {
             Ok(()) => {}
             Err(error) if error.is_final() => {
                 tracing::info!(%old, %new, %error, "a room was replaced by one that does not let us in yet");
-                return Ok(false);
+                return Ok(Followed::LockedOut);
             }
             Err(error) => return Err(error.into()),
         }
         if !self.is_successor(&looker, old, new).await? {
             tracing::warn!(%old, %new, %sender, "a room was not followed to one that does not come after it");
             self.leave_for_good(&looker, new).await?;
-            return Ok(false);
+            return Ok(Followed::Nowhere);
         }
         let rows = self.rows_after_move(room, &looker, new).await?;
         self.store.room_moved(room.id, new, rows, self.clock.unix_ms()).await?;
@@ -94,7 +128,7 @@ impl Bridge {
         self.wake_delivery(room.id);
         self.wake_lane(&room.lane);
         self.leave_old_room(looker, old.to_owned());
-        Ok(true)
+        Ok(Followed::There)
     }
 
     /// Whether a room comes after another, by what both say.

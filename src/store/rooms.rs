@@ -271,7 +271,7 @@ impl Store {
     }
 
     /// Stores that a room goes on under another Matrix id, with the requests that the new one needs; what was said there
-    /// before goes to its lane. Nobody is in it yet.
+    /// before goes to its lane. Nobody is in it yet. Where that is known already nothing is done.
     pub async fn room_moved(
         &self,
         id: i64,
@@ -281,9 +281,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         // The bot may have been invited there before it was known whose successor it is.
         const CLEAR: &str = "DELETE FROM room WHERE room_id = $2 AND id <> $1 AND kind = 'control'";
-        const MOVE: &str =
-            "UPDATE room SET room_id = $2, looked_at_event = NULL, explained = FALSE WHERE id = $1
-            RETURNING lane";
+        const MOVE: &str = "UPDATE room SET room_id = $2, looked_at_event = NULL, explained = FALSE
+            WHERE id = $1 AND room_id <> $2 RETURNING lane";
         const NOBODY: &str = "DELETE FROM member WHERE room = $1";
         let room_id = room_id.to_owned();
         let sealed = self.seal_outbox(rows);

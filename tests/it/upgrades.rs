@@ -103,6 +103,48 @@ async fn a_channels_room_goes_on_in_its_successor_with_its_history_and_its_space
     world.ircd.wait_parted("#rust", "alice").await;
 }
 
+/// The homeserver refuses what is said in a room from its tombstone on. Lines that came before the bridge heard of it were
+/// set aside.
+#[rstest]
+#[case::before_the_bridge_hears_of_it(true)]
+#[case::before_the_successor_lets_the_bot_in(false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_1_what_is_said_after_a_tombstone_goes_to_the_successor(#[case] is_open: bool) {
+    let world = World::start().await;
+    let bot = world.homeserver.bot();
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, _, old) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "before");
+    world.homeserver.wait_message(&old, "before").await;
+    world.homeserver.make_admin(&old, alice.id());
+    let new = successor(&alice, &old, &[]);
+    world.homeserver.wait_delivered().await;
+    world.homeserver.hold_transactions(is_open);
+    close(&alice, &old, &new);
+    let mut levels = world.homeserver.state(&old, "m.room.power_levels", "");
+    levels["events_default"] = 50.into();
+    alice.send_state(&old, "m.room.power_levels", "", levels).unwrap();
+    if is_open {
+        alice.invite(&new, &bot);
+    }
+    let asked = world.homeserver.requests("GET", "m.room.tombstone");
+    bob.say("#rust", "meanwhile");
+    bob.say("#rust", "after");
+    world.homeserver.wait_requests("GET", "m.room.tombstone", asked + 1).await;
+    if !is_open {
+        world.homeserver.wait_delivered().await;
+        alice.invite(&new, &bot);
+    }
+    let said = world.homeserver.wait_event(&new, says("meanwhile")).await;
+    assert_eq!(said.sender, BOB);
+    world.homeserver.wait_event(&new, says("after")).await;
+    world.homeserver.hold_transactions(false);
+    world.homeserver.wait_member(&old, &bot, "leave").await;
+    let refused = world.database().texts("SELECT note FROM outbox WHERE state = 'refused'").await;
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_only_says_it_comes_after_ours_is_not_followed() {
     let world = World::start().await;

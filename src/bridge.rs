@@ -141,6 +141,7 @@ pub struct Shared {
     ident: Ident,
     ghosts: Ghosts,
     standings: ghost_names::Standings,
+    asked_for: Mutex<inbox::AskedFor>,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,
     /// How fast memberships change in the background.
@@ -205,6 +206,7 @@ impl Bridge {
             ident: Ident::default(),
             ghosts: Ghosts::default(),
             standings: ghost_names::Standings::default(),
+            asked_for: Mutex::default(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
             pace,

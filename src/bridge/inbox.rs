@@ -1,12 +1,39 @@
 //! The homeserver's calls: transactions go into the store and wake whoever they concern; the 200 waits for the commit
 //! and for nothing else.
 
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Bridge;
 use crate::matrix::server::{Appservice, Transaction, Unavailable};
 use crate::store::NewEvent;
+
+/// New ghosts that are made because the homeserver asks for them …
+const MOST_ASKED_FOR: usize = 30;
+/// … in this time. It does not say for whom it asks, and anybody can make it ask. Whoever may use the bridge has a ghost
+/// made by their invitation, too.
+const HOUR: Duration = Duration::from_hours(1);
+
+/// How many ghosts were made of late because the homeserver asked for them.
+#[derive(Debug, Default)]
+pub(super) struct AskedFor {
+    since: Option<Instant>,
+    lately: usize,
+}
+
+impl AskedFor {
+    /// Whether one more is made.
+    fn admit(&mut self, now: Instant) -> bool {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= HOUR) {
+            (self.since, self.lately) = (Some(now), 0);
+        }
+        self.lately += 1;
+        self.lately <= MOST_ASKED_FOR
+    }
+}
 
 /// What is needed of an event to store it.
 #[derive(Deserialize)]
@@ -73,6 +100,12 @@ impl Appservice for Bridge {
             return true;
         }
         let registered = async {
+            let is_new = self.store.ghost_by_user_id(user_id).await?.is_none();
+            if is_new
+                && !self.asked_for.lock().unwrap_or_else(PoisonError::into_inner).admit(self.clock.now())
+            {
+                return Ok(false);
+            }
             let Some(ghost) = self.ghost_named_by(user_id).await? else {
                 return Ok(false);
             };

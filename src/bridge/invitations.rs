@@ -142,6 +142,11 @@ impl Bridge {
         ghost: &str,
         permission: Permission,
     ) -> Result<(), GhostError> {
+        if permission == Permission::None && self.store.ghost_by_user_id(ghost).await?.is_none() {
+            // An answer would need an account, and anybody could have as many made as they like.
+            tracing::info!(user = %event.sender, %ghost, "an invitation from somebody without permission stays unanswered");
+            return Ok(());
+        }
         let found = self.ghost_named_by(ghost).await?;
         if let Some(ghost) = &found {
             self.register_ghost(ghost).await?;

@@ -42,6 +42,31 @@ async fn a_message_from_a_nick_opens_a_room_of_two_and_its_answer_goes_back() {
     assert_eq!((wave.sender.as_str(), &wave.content["msgtype"]), (BOB, &"m.emote".into()));
 }
 
+/// Each invitation made an account, and anybody could have as many made as they liked. Homeservers ask for whoever is
+/// invited before they tell by whom.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_9_who_has_no_permission_has_only_so_many_ghosts_made() {
+    let mut world = World::builder().without_bridge().await;
+    world.forbid("@mallory:test.local");
+    world.start_bridge().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (_alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "hello");
+    world.homeserver.wait_message(&room, "hello").await;
+    let mallory = world.homeserver.user("mallory");
+    let ghost = |number: usize| format!("@irc_fake_nobody{number}:test.local");
+    let rooms: Vec<String> = (0..40).map(|number| mallory.start_dm(&ghost(number))).collect();
+    let last = mallory.start_dm(BOB);
+    // It is answered after the others.
+    world.homeserver.wait_member(&last, BOB, "leave").await;
+    let registered = (0..40).filter(|number| world.homeserver.is_registered(&ghost(*number))).count();
+    assert_eq!(registered, 30);
+    assert_eq!(world.homeserver.members(&rooms[39], "invite"), [ghost(39)], "it stays unanswered");
+    let ghosts = world.database().texts("SELECT user_id FROM ghost WHERE user_id LIKE '%nobody%'").await;
+    assert_eq!(ghosts.len(), registered);
+}
+
 /// It was shown nowhere, and its answer began a conversation.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_to_somebody_new_from_another_client_opens_a_room() {

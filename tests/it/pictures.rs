@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use towline::web::pictures::{NoPicture, Pictures};
 
 use crate::support::bridge::World;
+use crate::support::homeserver::Fault;
 
 /// A web server with pictures, on loopback.
 struct Site {
@@ -113,4 +114,42 @@ async fn a_picture_that_is_linked_to_is_shown_where_the_user_wants_it() {
     );
     let id = shown.content["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     assert_eq!(world.homeserver.media(&id), png());
+}
+
+/// The homeserver did not know who uploads it yet, and it was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_a_persons_first_line_links_to_is_shown() {
+    let site = Site::open().await;
+    let world = World::builder().config("pictures: { allow_private: true }\n").start().await;
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    alice.send_text(&control, "set pictures show");
+    world.homeserver.wait_message(&control, "pictures show for you, on all networks.").await;
+    let carol = world.ircd.person("carol");
+    carol.join("#rust");
+    let fault = Fault::Status(502, serde_json::json!("<html>502 Bad Gateway</html>"));
+    world.homeserver.faults().fail("POST", "/register", fault, 4);
+    carol.say("#rust", &format!("{}/a.png", site.base));
+    let shown = world.homeserver.wait_event(&room, |event| event.content["msgtype"] == "m.image").await;
+    assert_eq!(shown.sender, "@irc_fake_carol:test.local");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_9_nothing_is_fetched_for_a_stranger_who_is_asked_about() {
+    let site = Site::open().await;
+    let world = World::builder().config("pictures: { allow_private: true }\n").start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    for setting in ["pictures show", "strangers ask"] {
+        alice.send_text(&control, &format!("set {setting}"));
+        let done = format!("{setting} for you");
+        world.homeserver.wait_event(&control, |event| event.body().contains(&done)).await;
+    }
+    let link = format!("{}/a.png", site.base);
+    world.ircd.person("eve").say("alice", &link);
+    world.homeserver.wait_event(&network, |event| event.body().contains("for the first time")).await;
+    bob.say("#rust", &link);
+    world.homeserver.wait_event(&room, |event| event.content["msgtype"] == "m.image").await;
+    assert_eq!(site.asked.load(Ordering::Relaxed), 1, "for bob alone");
 }

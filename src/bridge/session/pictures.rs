@@ -60,6 +60,8 @@ impl Actor {
         if !self.bridge.pictures.are_fetched()
             || self.manners.choice::<Pictures>(row.id) == Pictures::Link
             || self.is_service(&row.name)
+            // Who is not talked with yet has nothing fetched from an address that they choose.
+            || self.is_strangers(place)
         {
             return;
         }
@@ -91,6 +93,18 @@ impl Bridge {
         };
         let Picture { bytes, mimetype, extent: (width, height), name } = picture;
         let size = bytes.len();
+        // It may be the first that they say: the line itself is on its way.
+        let known = self.insist(|| async {
+            match self.store.ghost_by_user_id(&ghost).await? {
+                Some(ghost) => self.register_ghost(&ghost).await,
+                None => Ok(()),
+            }
+        });
+        match known.await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return tracing::debug!(%error, "a picture stays a link"),
+            None => return,
+        }
         let source = match self.client.upload(&ghost, bytes, mimetype, &name).await {
             Ok(source) => source,
             Err(error @ ClientError::Refused { .. }) => {

@@ -56,7 +56,7 @@ impl Bridge {
     }
 
     /// Whether the homeserver says for good that the one who made a room is not in it.
-    async fn is_gone(&self, creator: &str, room_id: &str) -> bool {
+    pub(super) async fn is_gone(&self, creator: &str, room_id: &str) -> bool {
         if creator != self.client.bot() {
             // A homeserver that was restored from a backup may not know the ghost; then it could not be asked.
             let localpart = creator.trim_start_matches('@').split(':').next().unwrap_or_default();

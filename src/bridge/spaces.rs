@@ -45,8 +45,8 @@ impl Bridge {
     /// Puts a user's rooms of a network into a space, or takes them out of it.
     pub async fn show_space(&self, session: &SessionHandle, wanted: bool) -> Outcome {
         let network = self.network_name(&session.row.network);
-        self.wake_space(session.row.id);
         if !wanted {
+            self.wake_space(session.row.id);
             return Ok(RichText::plain(format!(
                 "The rooms of {network} leave their space; it stays empty, and you can leave it."
             )));
@@ -57,7 +57,11 @@ impl Bridge {
         {
             // Who is there already needs no invitation.
             tracing::debug!(%error, "nobody was invited to a space");
+            if error.is_final() && self.is_gone(self.client.bot(), &space).await {
+                self.store.forget_space(session.row.id).await?;
+            }
         }
+        self.wake_space(session.row.id);
         Ok(RichText::plain(format!(
             "Your rooms of {network} stand in a space of their own; see your invitations, unless you are in it."
         )))
@@ -103,7 +107,14 @@ impl Bridge {
             }
             let child = json!({ "via": [self.client.domain()], "order": place });
             let parent = json!({ "via": [self.client.domain()], "canonical": true });
-            self.tell_space(&space, &room.room_id, &child).await?;
+            if !self.tell_space(&space, &room.room_id, &child).await? {
+                if self.is_gone(self.client.bot(), &space).await {
+                    self.store.forget_space(session).await?;
+                    self.wake_space(session);
+                    return Ok(());
+                }
+                continue;
+            }
             self.tell_child(&room.creator, &room.room_id, &space, &parent).await?;
             self.store.placed_in_space(session, &room.room_id, Some(&place)).await?;
         }
@@ -155,32 +166,34 @@ impl Bridge {
         Ok(room_id)
     }
 
-    async fn tell_space(&self, space: &str, room_id: &str, content: &Value) -> Result<(), ClientError> {
+    /// Tells a space of a room; `false` where it does not take that.
+    async fn tell_space(&self, space: &str, room_id: &str, content: &Value) -> Result<bool, ClientError> {
         let told = self.client.send_state(self.client.bot(), space, "m.space.child", room_id, content).await;
         unless_final(told)
     }
 
+    /// Tells a room of its space. It is in it also where it does not show that.
     async fn tell_child(
         &self,
         speaker: &str,
         room_id: &str,
         space: &str,
         content: &Value,
-    ) -> Result<(), ClientError> {
+    ) -> Result<bool, ClientError> {
         let told = self.client.send_state(speaker, room_id, "m.space.parent", space, content).await;
         unless_final(told)
     }
 }
 
-/// A room that takes no state is in the space all the same, or not; nothing waits for it.
-fn unless_final(told: Result<String, ClientError>) -> Result<(), ClientError> {
+/// Whether a room took a state; an error where it may take it later.
+fn unless_final(told: Result<String, ClientError>) -> Result<bool, ClientError> {
     match told {
         Err(error) if !error.is_final() => Err(error),
         Err(error) => {
-            tracing::warn!(%error, "a room does not show its space");
-            Ok(())
+            tracing::warn!(%error, "a room and its space are not told of each other");
+            Ok(false)
         }
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
     }
 }
 

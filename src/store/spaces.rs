@@ -70,6 +70,20 @@ impl Store {
         .await
     }
 
+    /// Forgets a space that is gone on the homeserver, and what it was told.
+    pub async fn forget_space(&self, session: i64) -> Result<(), StoreError> {
+        const EMPTY: &str = "DELETE FROM space_child WHERE session = $1";
+        const FORGET: &str = "DELETE FROM space WHERE session = $1";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, EMPTY, session)?;
+                execute!(tx, FORGET, session)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// The rooms of a session that its user has not left and not given up for a while: its network's own, its channels'
     /// and its conversations'.
     pub async fn rooms_for_space(&self, session: i64) -> Result<Vec<SpaceRoom>, StoreError> {

@@ -209,3 +209,32 @@ async fn the_space_of_a_network_goes_when_that_is_closed() {
     let again = entered_space(&world, &alice).await;
     assert_ne!(again, space_id);
 }
+
+/// It was promised again, and nothing came.
+#[rstest]
+#[case::by_the_command(true)]
+#[case::by_a_room_that_belongs_into_it(false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_space_that_was_purged_is_made_anew(#[case] is_asked_for: bool) {
+    let world = World::start().await;
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    alice.send_text(&control, "space");
+    let old = entered_space(&world, &alice).await;
+    wait_child(&world, &old, &network, "1").await;
+    wait_child(&world, &old, &room, "2#rust").await;
+    wait_parent(&world, &old, &room).await;
+    world.homeserver.wait_delivered().await;
+    world.homeserver.purge(&old);
+    if is_asked_for {
+        alice.send_text(&control, "space");
+    } else {
+        alice.send_text(&control, "join #tea");
+        let tea = world.homeserver.wait_invite(alice.id()).await;
+        alice.join(&tea).await;
+    }
+    let new = entered_space(&world, &alice).await;
+    assert_ne!(new, old);
+    wait_child(&world, &new, &network, "1").await;
+    wait_child(&world, &new, &room, "2#rust").await;
+}

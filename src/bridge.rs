@@ -156,6 +156,10 @@ pub struct Shared {
     receipts: Lanes<i64>,
     /// The spaces of sessions.
     spaces: Lanes<i64>,
+    /// Who has the rooms of sessions ring.
+    ringing: Lanes<i64>,
+    /// Rooms that are to ring otherwise, and their buffers, by session.
+    to_ring: Mutex<HashMap<i64, BTreeMap<String, i64>>>,
     /// The event up to which each room is settled, until the homeserver knows.
     settled: Mutex<HashMap<i64, (String, String)>>,
     /// What is being sent, to be confirmed by its echo.
@@ -218,6 +222,8 @@ impl Bridge {
             desks: Lanes::default(),
             receipts: Lanes::default(),
             spaces: Lanes::default(),
+            ringing: Lanes::default(),
+            to_ring: Mutex::default(),
             settled: Mutex::default(),
             attempts: delivery::Attempts::default(),
             tellers: Lanes::default(),

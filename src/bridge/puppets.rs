@@ -9,6 +9,8 @@
 //!
 //! Spec: Matrix application service API, "Identity assertion"; client-server API, "Push Rules".
 
+use std::sync::PoisonError;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -57,28 +59,47 @@ impl Bridge {
         Ok(is_ours)
     }
 
-    /// Has a new channel's room ring its owner as they want, in the background: it is a convenience.
+    /// Has a new channel's room ring its owner as they want.
     pub(super) fn set_ringing(&self, room: &RoomRow, room_id: &str) {
-        let (Some(owner), Some(session), Some(buffer)) = (room.owner.clone(), room.session, room.buffer)
-        else {
-            return;
-        };
         let is_channel = room.kind().is_ok_and(|kind| kind == RoomKind::Private);
-        let Some(user) = self.session(session).map(|session| session.row.user) else { return };
-        if !is_channel || self.puppet(&owner).is_none() {
-            return;
+        if let (true, Some(session), Some(buffer)) = (is_channel, room.session, room.buffer) {
+            self.ring_soon(session, [(room_id.to_owned(), buffer)]);
         }
-        let (bridge, room_id) = (self.clone(), room_id.to_owned());
-        self.tasks.spawn(async move {
-            match Manners::load(&bridge, user, session).await {
-                Ok(manners) => bridge.ring(&owner, &room_id, manners.choice(buffer)).await,
+    }
+
+    /// Has rooms of a session's channels ring as their owner wants, in the background: it is a convenience. They come one
+    /// after the other, each as it is wanted by then, so that the last wish is the one that holds.
+    pub(super) fn ring_soon(&self, session: i64, rooms: impl IntoIterator<Item = (String, i64)>) {
+        self.to_ring.lock().unwrap_or_else(PoisonError::into_inner).entry(session).or_default().extend(rooms);
+        let bridge = self.clone();
+        self.ringing
+            .wake(&self.tasks, &self.stop, session, move |session| bridge.clone().ring_as_wanted(session));
+    }
+
+    fn next_to_ring(&self, session: i64) -> Option<(String, i64)> {
+        let mut sessions = self.to_ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = sessions.get_mut(&session)?.pop_first();
+        if next.is_none() {
+            sessions.remove(&session);
+        }
+        next
+    }
+
+    async fn ring_as_wanted(self, session: i64) {
+        while let Some((room_id, buffer)) = self.next_to_ring(session) {
+            let Some(row) = self.session(session).map(|session| session.row.clone()) else { continue };
+            if self.puppet(&row.user_id).is_none() {
+                continue;
+            }
+            match Manners::load(&self, row.user, session).await {
+                Ok(manners) => self.ring(&row.user_id, &room_id, manners.choice(buffer)).await,
                 Err(error) => tracing::warn!(%error, "a room rings as rooms do"),
             }
-        });
+        }
     }
 
     /// Has a room ring as its owner wants it from now on.
-    pub(super) async fn ring(&self, owner: &str, room_id: &str, notify: Ringing) {
+    async fn ring(&self, owner: &str, room_id: &str, notify: Ringing) {
         let Some(puppet) = self.puppet(owner) else { return };
         let set = match notify {
             Ringing::Mentions => self

@@ -138,6 +138,29 @@ async fn a_new_channel_rings_for_mentions_only_unless_its_user_wants_otherwise()
     assert!(!world.homeserver.timeline_bodies(&network).iter().any(|body| body.contains("Mentions and")));
 }
 
+/// Each change was a task of its own, and the one that failed for a while was done last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_rings_as_it_is_wanted_last() {
+    let world = World::builder().double_puppet(true).start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    world.homeserver.wait_push_rule(alice.id(), "room", &room, true).await;
+    let requests = |method: &str| world.homeserver.requests(method, "/pushrules/");
+    let (set, removed) = (requests("PUT"), requests("DELETE"));
+    let fault = Fault::Status(502, json!("<html>502 Bad Gateway</html>"));
+    world.homeserver.faults().fail("PUT", "/pushrules/", fault, 3);
+    alice.send_text(&room, "!irc set notify none");
+    world.homeserver.wait_requests("PUT", "/pushrules/", set + 1).await;
+    alice.send_text(&room, "!irc set notify all");
+    world.homeserver.wait_requests("PUT", "/pushrules/", set + 4).await;
+    world.homeserver.wait_requests("DELETE", "/pushrules/", removed + 2).await;
+    alice.send_text(&room, "marker");
+    bob.wait_text("marker").await;
+    world.homeserver.wait_push_rule(alice.id(), "room", &room, false).await;
+    world.homeserver.wait_push_rule(alice.id(), "override", &room, false).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_it_the_bot_says_once_how_a_room_rings_less() {
     let mut world = World::start().await;

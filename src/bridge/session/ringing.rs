@@ -19,14 +19,12 @@ impl Actor {
         if self.bridge.puppet(&self.row.user_id).is_none() {
             return;
         }
-        for buffer in self.buffers.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel) {
-            let wanted = self.manners.choice::<Ringing>(buffer.row.id);
-            let Some(room_id) = buffer.row.room_id.clone() else { continue };
-            if wanted != before.choice::<Ringing>(buffer.row.id) {
-                let (bridge, owner) = (self.bridge.clone(), self.row.user_id.clone());
-                self.bridge.tasks.spawn(async move { bridge.ring(&owner, &room_id, wanted).await });
-            }
-        }
+        let channels = self.buffers.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel);
+        let changed = channels.filter(|buffer| {
+            self.manners.choice::<Ringing>(buffer.row.id) != before.choice::<Ringing>(buffer.row.id)
+        });
+        let rooms = changed.filter_map(|buffer| Some((buffer.row.room_id.clone()?, buffer.row.id)));
+        self.bridge.ring_soon(self.row.id, rooms);
     }
 
     /// Says once how a channel's room rings less, where the bridge can't see to it.

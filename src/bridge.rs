@@ -351,25 +351,42 @@ impl Bridge {
     /// Opens a session of this user, or finds it; and says whether it is new.
     pub async fn open_session(&self, user: &User, slug: &str) -> Result<(SessionHandle, bool), StoreError> {
         let name = self.network_name(slug);
+        let _one_at_a_time = self.starting.lock().await;
         let (row, new) = self.store.open_session(user, slug, &name, self.clock.unix_ms()).await?;
-        Ok((self.start_session(row).await?, new))
+        Ok((self.start_locked(row).await?, new))
+    }
+
+    /// No start brings this session back from now on, nor one that is under way.
+    async fn end_session(&self, id: i64) -> Result<(), StoreError> {
+        let _one_at_a_time = self.starting.lock().await;
+        self.store.close_session(id).await?;
+        self.forget_session(id);
+        Ok(())
     }
 
     /// The session's actor, started unless it runs.
     async fn start_session(&self, row: SessionRow) -> Result<SessionHandle, StoreError> {
         let _one_at_a_time = self.starting.lock().await;
-        if let Some(running) = self.session(row.id) {
-            return Ok(running);
-        }
-        self.restart_locked(row, 0).await
+        self.start_locked(row).await
     }
 
-    /// Starts a session that has failed.
-    fn restart_session(&self, row: SessionRow, failures: u32) -> BoxFuture<'_, Result<(), StoreError>> {
+    async fn start_locked(&self, row: SessionRow) -> Result<SessionHandle, StoreError> {
+        match self.session(row.id) {
+            Some(running) => Ok(running),
+            None => self.restart_locked(row, 0).await,
+        }
+    }
+
+    /// Starts a session that has failed, unless it was closed since.
+    fn restart_session(&self, id: i64, failures: u32) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let _one_at_a_time = self.starting.lock().await;
-            if self.session(row.id).is_none_or(|session| session.is_resting()) {
-                self.restart_locked(row, failures).await?;
+            if self.session(id).is_some_and(|session| !session.is_resting()) {
+                return Ok(());
+            }
+            match self.store.session(id).await? {
+                Some(row) => drop(self.restart_locked(row, failures).await?),
+                None => self.forget_session(id),
             }
             Ok(())
         })

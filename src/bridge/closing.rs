@@ -28,8 +28,7 @@ impl Bridge {
         if let Some(space) = self.store.space(row.id).await?.and_then(|space| space.room_id) {
             self.abandon(self.client.bot(), &space, &row.user_id).await;
         }
-        self.store.close_session(row.id).await?;
-        self.forget_session(row.id);
+        self.end_session(row.id).await?;
         // What waited for them is set aside.
         rooms.iter().for_each(|room| self.wake_delivery(room.id));
         let name = self.network_name(&row.network);

@@ -163,9 +163,12 @@ impl Store {
         .await
     }
 
-    /// The session with this number.
+    /// The session with this number, unless it is closed.
     pub async fn session(&self, id: i64) -> Result<Option<SessionRow>, StoreError> {
-        let sql = session_query!("WHERE session.id = $1");
+        let sql = session_query!(
+            "WHERE session.id = $1 AND NOT EXISTS (SELECT 1 FROM setting WHERE setting.scope = 'session'
+                AND setting.key = 'closed' AND setting.scope_id = CAST(session.id AS TEXT))"
+        );
         Ok(on!(self.readers(), |p| sqlx::query_as(sql).bind(id).fetch_optional(p).await)?)
     }
 

@@ -57,22 +57,12 @@ pub(in crate::bridge) async fn start_anew(
             () = bridge.stop.cancelled() => return,
         }
         failures = failures.saturating_add(1);
-        reason = match AssertUnwindSafe(start(&bridge, row.id, failures)).catch_unwind().await {
+        reason = match AssertUnwindSafe(bridge.restart_session(row.id, failures)).catch_unwind().await {
             Ok(Ok(()) | Err(StoreError::Closed)) => return,
             Ok(Err(error)) => error.to_string(),
             Err(_) => MISTAKE.to_owned(),
         };
         tracing::error!(session = row.id, %reason, "a session could not be started; it is tried again");
-    }
-}
-
-async fn start(bridge: &Bridge, id: i64, failures: u32) -> Result<(), StoreError> {
-    match bridge.store.session(id).await? {
-        Some(row) => bridge.restart_session(row, failures).await,
-        None => {
-            bridge.forget_session(id);
-            Ok(())
-        }
     }
 }
 

@@ -69,3 +69,33 @@ async fn a_session_that_cannot_be_started_is_tried_again_and_keeps_nobody_else_f
     world.database().execute("UPDATE session SET epoch = 1 WHERE epoch > 1000").await;
     world.ircd.wait_registered("alice").await;
 }
+
+/// Before, it came back with another network's room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_failed_and_was_closed_since_does_not_come_back() {
+    let mut world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    world.connected_user("carol").await;
+    world.stop_bridge().await;
+    let process = world.start_process_with(&[("TOWLINE_PANIC_AT", "the line that breaks it")]);
+    world.ircd.wait_registered("alice").await;
+    world.ircd.wait_registered("carol").await;
+    let bob = world.ircd.person("bob");
+    bob.say("alice", "the line that breaks it");
+    world.ircd.wait_gone("alice").await;
+    world.homeserver.wait_event(&network, |event| event.body().contains("Something went wrong")).await;
+    alice.send_text(&control, "close fake confirm");
+    world.homeserver.wait_event(&control, |event| event.body().starts_with("Closed: ")).await;
+    let rooms = world.homeserver.rooms();
+    // Carol's fails after it: when hers is back, Alice's would be.
+    bob.say("carol", "the line that breaks it");
+    world.ircd.wait_gone("carol").await;
+    world.ircd.wait_registered("carol").await;
+    alice.send_text(&control, "status");
+    world
+        .homeserver
+        .wait_event(&control, |event| event.body().starts_with("You are on no network yet"))
+        .await;
+    assert_eq!(world.homeserver.rooms(), rooms);
+    process.kill().await;
+}

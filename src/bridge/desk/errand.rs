@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use super::{Answer, Bridge, Call};
 use crate::bridge::content::{self, MessageType, unique};
+use crate::bridge::ghosts::GhostError;
 use crate::config::Permission;
 use crate::format::RichText;
-use crate::store::{Errand, NewOutbox, RoomRow, StoreError};
+use crate::store::{Errand, NewOutbox, RoomRow, StoreError, User};
 
 const HOURGLASS: &str = "⏳";
 const DONE: &str = "✅";
@@ -103,12 +104,18 @@ impl Bridge {
             speaker: speaker.to_owned(),
             hourglass: unique(),
         };
-        let user = call.user.id;
-        self.begin_errand(seq, user, &errand, taken_back).await?;
+        let user = call.user.clone();
+        self.begin_errand(seq, user.id, &errand, taken_back).await?;
         self.wake_delivery(room.id);
         let progress = Progress::new(room.id, speaker, self.clock.unix_ms());
         call.progress = Some(progress.clone());
         let (answer, waits) = self.answer_of(call, &errand, is_secret).await;
+        if let Some(Ok(Some((room, mut rows)))) = self.insist(|| self.room_instead(&errand, &user)).await {
+            let speaker = self.looker(&room.creator);
+            rows.push(content::message_row(room.id, speaker, content::answer(answer.text), None));
+            self.finish_errand(&user, room.id, &errand, rows).await;
+            return Ok(());
+        }
         let mut rows = Vec::new();
         if waits {
             rows.push(content::unreact_row(room.id, speaker, &errand.hourglass));
@@ -123,12 +130,28 @@ impl Bridge {
             let sign = if answer.is_done { DONE } else { FAILED };
             rows.push(content::reaction_row(room.id, speaker, event_id, sign));
         }
-        let end = || async { Ok(self.end_errand(user, rows.clone()).await?) };
-        if let Some(Err(error)) = self.insist(end).await {
-            tracing::error!(event = %event_id, %error, "the answer to a command was lost");
-        }
-        self.wake_delivery(room.id);
+        self.finish_errand(&user, room.id, &errand, rows).await;
         Ok(())
+    }
+
+    async fn finish_errand(&self, user: &User, room: i64, errand: &Errand, rows: Vec<NewOutbox>) {
+        let end = || async { Ok(self.end_errand(user.id, rows.clone()).await?) };
+        if let Some(Err(error)) = self.insist(end).await {
+            tracing::error!(event = %errand.event_id, %error, "the answer to a command was lost");
+        }
+        self.wake_delivery(room);
+    }
+
+    /// Where a command is answered that ended the room in which it was typed, and what must be asked first for that.
+    async fn room_instead(
+        &self,
+        errand: &Errand,
+        user: &User,
+    ) -> Result<Option<(RoomRow, Vec<NewOutbox>)>, GhostError> {
+        match self.store.room(errand.room).await? {
+            Some(_) => Ok(None),
+            None => Ok(Some(self.way_to(user.id, &user.user_id).await?)),
+        }
     }
 
     /// What a command comes to, and whether its hourglass stands.

@@ -85,3 +85,13 @@ async fn how_far_a_long_command_has_come_is_one_message_that_becomes_its_answer(
     assert_eq!(answer.content["m.relates_to"], replaces);
     assert!(!world.homeserver.timeline_bodies(&control).iter().any(|body| body.starts_with("Closed: ")));
 }
+
+/// Before, the answer went into the room that it had ended, and nobody saw it.
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_a_network_from_its_own_room_is_answered_in_the_control_room() {
+    let world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    alice.send_text(&network, "close confirm");
+    world.homeserver.wait_event(&control, says("Closed: you are no longer on FakeNet")).await;
+    world.homeserver.wait_member(&network, alice.id(), "leave").await;
+}

@@ -248,9 +248,11 @@ impl Store {
         self.read_buffer(row, session)
     }
 
-    /// Says whether a channel should be joined.
+    /// Says whether a channel should be joined. One that should not is not detached: when it is entered again, its user
+    /// sees it.
     pub async fn set_wanted(&self, buffer: i64, wanted: bool) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE buffer SET wanted = $2 WHERE id = $1";
+        const SQL: &str = "UPDATE buffer SET wanted = $2, detached_at = CASE WHEN $2 THEN detached_at END
+            WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
                 execute!(tx, SQL, buffer, wanted)?;

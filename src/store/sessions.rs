@@ -142,7 +142,7 @@ impl Store {
     /// Closes a session: it is not started again until it is opened, and the rooms that it had are not its own any more.
     pub async fn close_session(&self, session: i64) -> Result<(), StoreError> {
         const DISCONNECT: &str = "UPDATE session SET connect = FALSE WHERE id = $1";
-        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE WHERE session = $1";
+        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, detached_at = NULL WHERE session = $1";
         const UNFOLD: &str = "DELETE FROM fold WHERE room IN (SELECT room FROM link WHERE session = $1
             OR buffer IN (SELECT id FROM buffer WHERE session = $1))";
         const UNLINK: &str = "DELETE FROM link WHERE session = $1

@@ -125,3 +125,33 @@ async fn joining_a_detached_channel_brings_its_room_back_and_what_is_not_joined_
     bob.say("#tea", "welcome back");
     world.homeserver.wait_message(&room, "welcome back").await;
 }
+
+/// Before, the lines stood twice in the room, or it stayed silent: it was taken for detached still.
+#[rstest::rstest]
+#[case::asked_for("join #tea")]
+#[case::without_being_asked("raw JOIN #tea")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_was_detached_when_its_network_was_closed_comes_back_with_its_lines_once(
+    #[case] command: &str,
+) {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#tea");
+    let (alice, control, room) = world.user_in_channel("alice", "#tea").await;
+    let network = world.homeserver.wait_room_named("FakeNet").await;
+    alice.send_text(&room, "!irc detach");
+    world.homeserver.wait_member(&room, alice.id(), "leave").await;
+    bob.say("#tea", "nobody sees this");
+    heard(&world, &bob, &network, "marker").await;
+    alice.send_text(&control, "close fake confirm");
+    world.homeserver.wait_event(&control, begins("Closed: ")).await;
+    alice.send_text(&control, "open fake");
+    let network = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    world.ircd.wait_registered("alice").await;
+    alice.send_text(&network, command);
+    world.ircd.wait_joined("#tea", "alice").await;
+    let room = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    bob.say("#tea", "welcome back");
+    world.homeserver.wait_message(&room, "welcome back").await;
+    assert_eq!(world.homeserver.timeline_lines(&room), ["nobody sees this", "welcome back"]);
+}

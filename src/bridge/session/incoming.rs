@@ -298,7 +298,6 @@ impl Actor {
             self.enter(place);
             return Ok(());
         }
-        self.end_detachment(place);
         self.set_wanted(place, false).await
     }
 

@@ -311,7 +311,6 @@ impl Actor {
         let Some(place) = self.buffers.find(channel.as_str()) else {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
         };
-        self.end_detachment(place);
         let leading = self.leave(place, reason).await?;
         let mut text = format!("Leaving {channel}. Its room stays; leave it when you like.");
         for one in leading {
@@ -339,6 +338,9 @@ impl Actor {
 
     /// Whether a channel is entered again after a reconnection.
     pub(super) async fn set_wanted(&mut self, place: usize, wanted: bool) -> Result<(), StoreError> {
+        if !wanted {
+            self.end_detachment(place);
+        }
         let row = &mut self.buffers.get_mut(place).row;
         row.wanted = wanted;
         self.bridge.store.set_wanted(row.id, wanted).await

@@ -92,6 +92,40 @@ async fn a_stranger_who_is_blocked_is_not_heard_now_and_after_a_restart() {
     assert!(!shown.iter().any(|body| body.contains("listen") || body.contains("or to this")), "{shown:?}");
 }
 
+/// Before, they were taken for somebody new, and where they were not, they never got a room.
+#[rstest::rstest]
+#[case::ignored("❌", "is kept in the history")]
+#[case::blocked("🚫", "is dropped from now on")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_decided_about_a_stranger_holds_when_the_network_was_closed_since(
+    #[case] answer: &str,
+    #[case] told: &str,
+) {
+    let world = World::start().await;
+    let (alice, network, question, eve) = asked_about_eve(&world).await;
+    alice.react(&network, &question.event_id, answer);
+    world.homeserver.wait_event(&network, says(told)).await;
+    let control = alice.start_dm(&world.homeserver.bot());
+    world.homeserver.wait_event(&control, says("To begin")).await;
+    alice.send_text(&control, "close fake confirm");
+    world.homeserver.wait_event(&control, says("Closed: ")).await;
+    alice.send_text(&control, "open fake");
+    let network = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    world.ircd.wait_registered("alice").await;
+    eve.say("alice", "and now?");
+    let bob = world.ircd.person("bob");
+    bob.notice("alice", "marker");
+    world.homeserver.wait_event(&network, says("bob: marker")).await;
+    let shown = world.homeserver.timeline_bodies(&network);
+    assert!(!shown.iter().any(|body| body.contains("for the first time")), "{shown:?}");
+    assert!(!world.homeserver.is_registered(EVE));
+
+    alice.send_text(&network, "query eve");
+    let room = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    eve.say("alice", "there you are");
+    world.homeserver.wait_message(&room, "there you are").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_the_user_writes_to_is_no_stranger() {
     let world = World::start().await;

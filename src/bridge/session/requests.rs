@@ -494,7 +494,12 @@ impl Actor {
             self.bridge.wake_delivery(gone);
             self.bridge.wake_delivery(self.buffers.get(place).row.room);
         }
-        self.refill(place).await?;
+        if known.is_none() {
+            self.recall_stranger(place).await?;
+        }
+        if !self.is_turned_away(place) {
+            self.refill(place).await?;
+        }
         if let (Some(link), Ok(nick), BufferKind::Query) = (&mut self.link, Nick::new(name), kind) {
             link.session.watch_people([nick]);
         }

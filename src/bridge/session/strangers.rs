@@ -64,12 +64,18 @@ pub(super) struct Stranger {
     is_asked: bool,
 }
 
+impl Stranger {
+    fn read(word: &str) -> Option<Self> {
+        Standing::read(word).map(|standing| Self { standing, held: 0, is_asked: false })
+    }
+}
+
 impl Buffers {
     /// Reads what was decided about strangers.
     pub(super) async fn load_strangers(&mut self, store: &Store, session: i64) -> Result<(), StoreError> {
         for (buffer, word) in store.buffer_settings(&settings::STRANGER, session).await? {
-            if let (Some(place), Some(standing)) = (self.find_id(buffer), Standing::read(&word)) {
-                self.get_mut(place).stranger = Some(Stranger { standing, held: 0, is_asked: false });
+            if let Some(place) = self.find_id(buffer) {
+                self.get_mut(place).stranger = Stranger::read(&word);
             }
         }
         Ok(())
@@ -145,6 +151,16 @@ impl Actor {
         Ok(place)
     }
 
+    /// What was decided about a conversation whose session was closed since, and that is opened again.
+    pub(super) async fn recall_stranger(&mut self, place: usize) -> Result<(), StoreError> {
+        let buffer = self.buffers.get_mut(place);
+        if buffer.row.kind == BufferKind::Query {
+            let word = self.bridge.store.setting(&settings::STRANGER, Scope::Buffer, buffer.row.id).await?;
+            buffer.stranger = word.and_then(|word| Stranger::read(word.text()));
+        }
+        Ok(())
+    }
+
     async fn set_standing(&mut self, buffer: i64, standing: Option<Standing>) -> Result<(), StoreError> {
         let word = standing.map(Standing::word);
         self.bridge.store.set_setting(&settings::STRANGER, Scope::Buffer, buffer, word).await
@@ -153,6 +169,12 @@ impl Actor {
     /// Whether nobody sees what is told in a conversation, since it is not taken up.
     pub(super) fn is_strangers(&self, place: usize) -> bool {
         self.buffers.get(place).stranger.is_some()
+    }
+
+    /// Whether nothing that is said in a conversation is to be shown, as far as was decided.
+    pub(super) fn is_turned_away(&self, place: usize) -> bool {
+        let stranger = self.buffers.get(place).stranger.as_ref();
+        stranger.is_some_and(|stranger| stranger.standing != Standing::Asked)
     }
 
     /// Whether nothing that is said in a conversation is heard.

@@ -455,10 +455,18 @@ impl Store {
     }
 
     /// Drops all that waits for a room, which nobody will see; says how many requests that were. The history keeps what
-    /// was said.
+    /// was said. A handover may be among it: a room that is not made yet is its heir's from the beginning.
     pub async fn drop_requests(&self, room: i64) -> Result<u64, StoreError> {
         const SQL: &str = "DELETE FROM outbox WHERE room = $1 AND state = 'queued'";
-        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, room)?) })).await
+        const INHERIT: &str =
+            "UPDATE room SET creator = heir WHERE id = $1 AND room_id IS NULL AND heir IS NOT NULL";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, INHERIT, room)?;
+                Ok(execute!(tx, SQL, room)?)
+            })
+        })
+        .await
     }
 
     /// The event that a row became; `None` where it became none, or is forgotten.

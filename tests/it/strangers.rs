@@ -126,6 +126,29 @@ async fn what_was_decided_about_a_stranger_holds_when_the_network_was_closed_sin
     world.homeserver.wait_message(&room, "there you are").await;
 }
 
+/// Before, the ghost of the nick before made the room, and stayed in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_was_renamed_before_they_were_ignored_has_a_room_under_their_own_name() {
+    let world = World::start().await;
+    let (alice, network, question, eve) = asked_about_eve(&world).await;
+    eve.nick("eve2");
+    eve.say("alice", "it is me");
+    let bob = world.ircd.person("bob");
+    bob.notice("alice", "marker");
+    world.homeserver.wait_event(&network, says("bob: marker")).await;
+    alice.react(&network, &question.event_id, "❌");
+    world.homeserver.wait_event(&network, says("is kept in the history")).await;
+    alice.send_text(&network, "query eve2");
+    let room = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    eve.say("alice", "there you are");
+    let line = world.homeserver.wait_message(&room, "there you are").await;
+    assert_eq!(line.sender, "@irc_fake_eve2:test.local");
+    let mut members = world.homeserver.members(&room, "join");
+    members.sort();
+    assert_eq!(members, [alice.id(), "@irc_fake_eve2:test.local"]);
+    assert!(!world.homeserver.is_registered(EVE));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_the_user_writes_to_is_no_stranger() {
     let world = World::start().await;

@@ -356,12 +356,15 @@ impl Bridge {
         Ok((self.start_locked(row).await?, new))
     }
 
-    /// No start brings this session back from now on, nor one that is under way.
-    async fn end_session(&self, id: i64) -> Result<(), StoreError> {
+    /// Ends a session, unless it has a room that was not left: no start brings it back from now on, nor one that is under
+    /// way.
+    async fn end_session(&self, id: i64, left: Vec<String>) -> Result<bool, StoreError> {
         let _one_at_a_time = self.starting.lock().await;
-        self.store.close_session(id).await?;
-        self.forget_session(id);
-        Ok(())
+        let is_closed = self.store.close_session(id, left).await?;
+        if is_closed {
+            self.forget_session(id);
+        }
+        Ok(is_closed)
     }
 
     /// The session's actor, started unless it runs.

@@ -101,8 +101,8 @@ impl Bridge {
             // It is made when its user wants it.
             return Ok(());
         }
-        let Some(room_id) = self.wait_for_room(&row).await else {
-            return Ok(());
+        let Some(room_id) = self.wait_for_room(&mut row).await? else {
+            return self.store.set_room_aside(room).await;
         };
         let mut uncommitted = Uncommitted::default();
         let mut after = 0;
@@ -199,8 +199,9 @@ impl Bridge {
         if groups.is_empty() { Ok(()) } else { self.store.batch_requests(room, groups).await }
     }
 
-    /// The room's Matrix id, when the homeserver has made it; `None` when the bridge stops before.
-    async fn wait_for_room(&self, room: &RoomRow) -> Option<String> {
+    /// The room's Matrix id, when the homeserver has made it; `None` when the bridge stops before, or nothing is shown in
+    /// it any more.
+    async fn wait_for_room(&self, room: &mut RoomRow) -> Result<Option<String>, StoreError> {
         let perhaps_made = || self.perhaps_made.lock().unwrap_or_else(PoisonError::into_inner);
         let mut attempt = 0;
         loop {
@@ -209,6 +210,10 @@ impl Bridge {
                 Ok(room_id) => {
                     perhaps_made().remove(&room.id);
                     if room.room_id.is_none() {
+                        if self.store.room(room.id).await?.is_none() {
+                            self.give_up(room).await;
+                            return Ok(None);
+                        }
                         self.set_alias(room, &room_id).await;
                         self.set_ringing(room, &room_id);
                         if let Some(session) = room.session {
@@ -219,7 +224,7 @@ impl Bridge {
                         self.wake_lane(STRAY);
                         self.usher_in(room.id);
                     }
-                    return Some(room_id);
+                    return Ok(Some(room_id));
                 }
                 Err(error) => {
                     // Also where the homeserver answered, and the store could not keep it.
@@ -229,8 +234,13 @@ impl Bridge {
                         tracing::warn!(%error, "a room can't be made yet");
                     }
                     if !self.pause_after(&error, attempt).await {
-                        return None;
+                        return Ok(None);
                     }
+                    let Some(now) = self.store.room(room.id).await? else {
+                        self.give_up(room).await;
+                        return Ok(None);
+                    };
+                    *room = now;
                 }
             }
             attempt += 1;

@@ -97,7 +97,10 @@ impl Bridge {
             (None, false) => return Ok(()),
             (Some(space), false) => (space, Vec::new()),
             (Some(space), true) => (space, self.store.rooms_for_space(session).await?),
-            (None, true) => (self.make_space(&handle).await?, self.store.rooms_for_space(session).await?),
+            (None, true) => match self.make_space(&handle).await? {
+                Some(space) => (space, self.store.rooms_for_space(session).await?),
+                None => return Ok(()),
+            },
         };
         let placed = self.store.space_children(session).await?;
         for room in &rooms {
@@ -131,7 +134,8 @@ impl Bridge {
         Ok(())
     }
 
-    async fn make_space(&self, handle: &SessionHandle) -> Result<String, GhostError> {
+    /// The space of a session, unless that is closed meanwhile.
+    async fn make_space(&self, handle: &SessionHandle) -> Result<Option<String>, GhostError> {
         let bot = self.client.bot();
         let (session, owner) = (handle.row.id, &handle.row.user_id);
         let intent = self.store.intend_space(session, unique(), self.clock.unix_ms()).await?;
@@ -161,9 +165,12 @@ impl Bridge {
                 self.client.create_room(bot, &plan).await?
             }
         };
-        self.store.space_made(session, &room_id).await?;
+        if !self.store.space_made(session, &room_id).await? {
+            self.abandon(bot, &room_id, owner).await;
+            return Ok(None);
+        }
         tracing::info!(%room_id, "a space was made");
-        Ok(room_id)
+        Ok(Some(room_id))
     }
 
     /// Tells a space of a room; `false` where it does not take that.

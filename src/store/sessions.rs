@@ -140,7 +140,12 @@ impl Store {
     }
 
     /// Closes a session: it is not started again until it is opened, and the rooms that it had are not its own any more.
-    pub async fn close_session(&self, session: i64) -> Result<(), StoreError> {
+    /// Where it has one that is not among those that were left, nothing happens, and the answer is no.
+    pub async fn close_session(&self, session: i64, left: Vec<String>) -> Result<bool, StoreError> {
+        const ROOMS: &str = "SELECT room.room_id FROM room JOIN link ON link.room = room.id
+            WHERE room.room_id IS NOT NULL
+                AND (link.session = $1 OR link.buffer IN (SELECT id FROM buffer WHERE session = $1))
+            UNION SELECT room_id FROM space WHERE session = $1 AND room_id IS NOT NULL";
         const DISCONNECT: &str = "UPDATE session SET connect = FALSE WHERE id = $1";
         const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, detached_at = NULL WHERE session = $1";
         const UNFOLD: &str = "DELETE FROM fold WHERE room IN (SELECT room FROM link WHERE session = $1
@@ -153,11 +158,16 @@ impl Store {
             ON CONFLICT (scope, scope_id, key) DO NOTHING";
         self.write(move |tx| {
             Box::pin(async move {
+                let rooms: Vec<String> =
+                    on_tx!(tx, |c| sqlx::query_scalar(ROOMS).bind(session).fetch_all(c).await)?;
+                if rooms.iter().any(|room| !left.contains(room)) {
+                    return Ok(false);
+                }
                 for sql in [DISCONNECT, UNWANT, UNFOLD, UNLINK, EMPTY_SPACE, DROP_SPACE] {
                     execute!(tx, sql, session)?;
                 }
                 execute!(tx, CLOSE, session.to_string(), CLOSED.key, b"yes".to_vec())?;
-                Ok(())
+                Ok(true)
             })
         })
         .await

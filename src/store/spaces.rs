@@ -57,17 +57,11 @@ impl Store {
         .await
     }
 
-    /// Stores the Matrix id of a space that the homeserver has made.
-    pub async fn space_made(&self, session: i64, room_id: &str) -> Result<(), StoreError> {
+    /// Stores the Matrix id of a space that the homeserver has made; false where its session was closed since.
+    pub async fn space_made(&self, session: i64, room_id: &str) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE space SET room_id = $2 WHERE session = $1";
         let room_id = room_id.to_owned();
-        self.write(move |tx| {
-            Box::pin(async move {
-                execute!(tx, SQL, session, room_id)?;
-                Ok(())
-            })
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, session, room_id)? > 0) })).await
     }
 
     /// Forgets a space that is gone on the homeserver, and what it was told.

@@ -1,10 +1,12 @@
 //! `close`: out of a network and its rooms, with what was said kept.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{ask, says};
 use crate::support::bridge::World;
-use crate::support::homeserver::{Event, Fault};
+use crate::support::homeserver::{Event, Fault, LIMIT};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_closes_a_network_is_out_of_it_until_they_open_it_again_and_keeps_what_was_said() {
@@ -94,4 +96,49 @@ async fn closing_a_network_from_its_own_room_is_answered_in_the_control_room() {
     alice.send_text(&network, "close confirm");
     world.homeserver.wait_event(&control, says("Closed: you are no longer on FakeNet")).await;
     world.homeserver.wait_member(&network, alice.id(), "leave").await;
+}
+
+/// Before, each room that the homeserver had not made yet came into being after the network was closed.
+#[rstest::rstest]
+#[case::refused_for_now(Fault::RateLimited { retry_after_ms: 1_500 }, Fault::RateLimited { retry_after_ms: 3_000 })]
+#[case::made_without_an_answer(Fault::AnswerLost, Fault::RateLimited { retry_after_ms: 3_000 })]
+#[case::under_way(Fault::Late(Duration::from_millis(1_500)), Fault::Late(Duration::from_secs(3)))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_being_made_when_its_network_is_closed_is_not_there_afterwards(
+    #[case] fault: Fault,
+    #[case] later: Fault,
+) {
+    let world = World::start().await;
+    let (alice, control, _) = world.connected_user("alice").await;
+    // The lobby is there already.
+    let (carol, carols, _) = world.user_in_channel("carol", "#coffee").await;
+    world.homeserver.faults().fail("POST", "/createRoom", fault, 1);
+    alice.send_text(&control, "join #rust");
+    world.homeserver.wait_event(&control, says("Joining #rust")).await;
+    wait_until(|| world.homeserver.faults().remaining() == 0).await;
+    // Hers is asked for later, and is there later than the other would be.
+    world.homeserver.faults().fail("POST", "/createRoom", later, 1);
+    carol.send_text(&carols, "join #tea");
+    alice.send_text(&control, "close fake confirm");
+    world.homeserver.wait_event(&control, says("Closed: you are no longer on FakeNet")).await;
+    let tea = world.homeserver.wait_invite(carol.id()).await;
+    assert_eq!(world.homeserver.room_named("#tea (FakeNet)"), tea);
+    wait_until(|| {
+        let rooms = world.homeserver.rooms_named("#rust (FakeNet)");
+        rooms.iter().all(|room| {
+            let mut members = world.homeserver.members(room, "join");
+            members.extend(world.homeserver.members(room, "invite"));
+            members.is_empty()
+        })
+    })
+    .await;
+}
+
+async fn wait_until(is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, wait).await.expect("it becomes so");
 }

@@ -149,8 +149,17 @@ impl Bridge {
     }
 
     async fn settle(&self, matter: Matter, answer: Answer) -> Outcome {
-        let session =
-            |id: i64| -> Result<SessionHandle, Refusal> { self.session(id).ok_or(Refusal::Stopping) };
+        let session = |id: i64| -> Result<SessionHandle, Refusal> {
+            self.session(id).ok_or_else(|| {
+                if self.stop.is_cancelled() {
+                    return Refusal::Stopping;
+                }
+                let text =
+                    "You have closed that network, so there is nothing to do. To see which there are, type ";
+                let text = RichText::plain(text);
+                Refusal::Asked(text.code("networks").text("."))
+            })
+        };
         match (matter, answer) {
             (Matter::Disconnect { session: id }, Answer::Yes) => {
                 session(id)?.ask(Request::Disconnect { reason: String::new() }).await

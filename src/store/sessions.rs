@@ -148,6 +148,10 @@ impl Store {
             UNION SELECT room_id FROM space WHERE session = $1 AND room_id IS NOT NULL";
         const DISCONNECT: &str = "UPDATE session SET connect = FALSE WHERE id = $1";
         const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, detached_at = NULL WHERE session = $1";
+        // Who is asked there sees it no more; what is asked again later is asked anew.
+        const UNASK: &str = "DELETE FROM question WHERE txn_id IN (SELECT outbox.txn_id FROM outbox
+            JOIN link ON link.room = outbox.room
+            WHERE link.session = $1 OR link.buffer IN (SELECT id FROM buffer WHERE session = $1))";
         const UNFOLD: &str = "DELETE FROM fold WHERE room IN (SELECT room FROM link WHERE session = $1
             OR buffer IN (SELECT id FROM buffer WHERE session = $1))";
         const UNLINK: &str = "DELETE FROM link WHERE session = $1
@@ -163,7 +167,7 @@ impl Store {
                 if rooms.iter().any(|room| !left.contains(room)) {
                     return Ok(false);
                 }
-                for sql in [DISCONNECT, UNWANT, UNFOLD, UNLINK, EMPTY_SPACE, DROP_SPACE] {
+                for sql in [DISCONNECT, UNWANT, UNASK, UNFOLD, UNLINK, EMPTY_SPACE, DROP_SPACE] {
                     execute!(tx, sql, session)?;
                 }
                 execute!(tx, CLOSE, session.to_string(), CLOSED.key, b"yes".to_vec())?;

@@ -40,6 +40,19 @@ async fn greeted(world: &World) -> (TestUser, String, String) {
     (alice, control, network)
 }
 
+/// Before, the answer was that Towline is stopping.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_answers_a_question_about_a_network_that_they_have_closed_since_is_told_so() {
+    let world = World::start().await;
+    let (alice, control, network) = greeted(&world).await;
+    alice.leave(&network);
+    let question = world.homeserver.wait_event(&control, says("You have left the room of FakeNet")).await;
+    alice.send_text(&control, "close fake confirm");
+    world.homeserver.wait_event(&control, says("Closed: ")).await;
+    alice.react(&control, &question.event_id, "✅");
+    world.homeserver.wait_event(&control, says("You have closed that network")).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_a_networks_room_is_asked_before_anything_is_disconnected() {
     let world = World::start().await;

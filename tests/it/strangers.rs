@@ -149,6 +149,27 @@ async fn a_stranger_who_was_renamed_before_they_were_ignored_has_a_room_under_th
     assert!(!world.homeserver.is_registered(EVE));
 }
 
+/// Before, the question of before stood in a room that nobody saw, and none came again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_closed_a_network_with_a_question_about_a_stranger_is_asked_again_when_it_is_open() {
+    let world = World::start().await;
+    let (alice, _, _, eve) = asked_about_eve(&world).await;
+    let control = alice.start_dm(&world.homeserver.bot());
+    world.homeserver.wait_event(&control, says("To begin")).await;
+    alice.send_text(&control, "close fake confirm");
+    world.homeserver.wait_event(&control, says("Closed: ")).await;
+    alice.send_text(&control, "open fake");
+    let network = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    world.ircd.wait_registered("alice").await;
+    eve.say("alice", "still here");
+    let question = world.homeserver.wait_event(&network, says("eve (~eve@")).await;
+    alice.react(&network, &question.event_id, "✅");
+    let room = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    world.homeserver.wait_message(&room, "still here").await;
+    let lines = world.homeserver.timeline_lines(&room);
+    assert_eq!(lines, ["do you want to buy this?", "it is cheap", "still here"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_the_user_writes_to_is_no_stranger() {
     let world = World::start().await;

@@ -170,6 +170,24 @@ async fn who_closed_a_network_with_a_question_about_a_stranger_is_asked_again_wh
     assert_eq!(lines, ["do you want to buy this?", "it is cheap", "still here"]);
 }
 
+/// Before, nothing said that there was more.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_stranger_who_said_much_so_many_lines_are_shown_and_that_there_are_more() {
+    let world = World::start().await;
+    let (alice, network, question, eve) = asked_about_eve(&world).await;
+    for number in 3..=52 {
+        eve.say("alice", &format!("line {number}"));
+    }
+    let bob = world.ircd.person("bob");
+    bob.notice("alice", "marker");
+    world.homeserver.wait_event(&network, says("bob: marker")).await;
+    alice.react(&network, &question.event_id, "✅");
+    let room = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    world.homeserver.wait_message(&room, "More was said meanwhile; the history has it.").await;
+    let lines = world.homeserver.timeline_lines(&room);
+    assert_eq!((lines.len(), lines[49].as_str()), (51, "line 50"), "{lines:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_the_user_writes_to_is_no_stranger() {
     let world = World::start().await;

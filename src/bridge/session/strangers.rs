@@ -262,12 +262,13 @@ impl Actor {
     pub(super) async fn take_up(&mut self, place: usize) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
         let (buffer, room, name) = (row.id, row.room, row.name.clone());
-        if self.buffers.get_mut(place).stranger.take().is_none() {
-            return Ok(());
-        }
+        let Some(stranger) = self.buffers.get_mut(place).stranger.take() else { return Ok(()) };
         self.set_standing(buffer, None).await?;
         // Where nothing has waited it begins with what the history has.
         self.open_buffer(BufferKind::Query, &name, None).await?;
+        if stranger.held > MOST_HELD {
+            self.tell_buffer(place, "More was said meanwhile; the history has it.");
+        }
         self.bridge.wake_delivery(room);
         Ok(())
     }

@@ -78,8 +78,8 @@ pub struct Buffer {
     pub read_at: Option<i64>,
     /// Its room is new and is to begin with what was said before.
     pub refill: bool,
-    /// Since when its user does not see its room, in milliseconds since 1970: what is said goes to the history only.
-    pub detached_at: Option<i64>,
+    /// Its user does not see its room: what is said behind the line of this number is in the history only.
+    pub detached_after: Option<i64>,
     /// The number of its room.
     pub room: i64,
     /// The room's Matrix id, once it exists.
@@ -128,7 +128,7 @@ struct Row {
     gap_from: Option<i64>,
     read_at: Option<i64>,
     refill: i64,
-    detached_at: Option<i64>,
+    detached_after: Option<i64>,
     room: i64,
     room_id: Option<String>,
     creator: String,
@@ -138,7 +138,7 @@ macro_rules! buffer_query {
     ($tail:literal) => {
         concat!(
             "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.wanted, buffer.key, buffer.topic,
-                buffer.gap_from, buffer.read_at, room.refill, buffer.detached_at,
+                buffer.gap_from, buffer.read_at, room.refill, buffer.detached_after,
                 room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             JOIN room ON room.id = link.room ",
@@ -251,7 +251,8 @@ impl Store {
     /// Says whether a channel should be joined. One that should not is not detached: when it is entered again, its user
     /// sees it.
     pub async fn set_wanted(&self, buffer: i64, wanted: bool) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE buffer SET wanted = $2, detached_at = CASE WHEN $2 THEN detached_at END
+        const SQL: &str =
+            "UPDATE buffer SET wanted = $2, detached_after = CASE WHEN $2 THEN detached_after END
             WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
@@ -357,7 +358,7 @@ impl Store {
             gap_from,
             read_at,
             refill,
-            detached_at,
+            detached_after,
             room,
             room_id,
             creator,
@@ -375,7 +376,7 @@ impl Store {
             gap_from,
             read_at,
             refill,
-            detached_at,
+            detached_after,
             room,
             room_id,
             creator,

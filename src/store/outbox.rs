@@ -126,7 +126,7 @@ pub struct Incoming {
     pub redacted: Vec<(i64, String)>,
     /// Rooms whose first lines are among the requests.
     pub refilled: Vec<i64>,
-    /// Channels whose rooms their user does not see any more, and since when, or sees again.
+    /// Channels whose rooms their user does not see any more, and the number of the last line before that, or sees again.
     pub detached: Vec<(i64, Option<i64>)>,
     /// What links in the user's messages lead to. A link is never committed after the line that says it.
     pub published: Vec<NewPublished>,
@@ -225,7 +225,7 @@ impl Store {
     ) -> Result<Committed, StoreError> {
         const TOPIC: &str = "UPDATE buffer SET topic = $2 WHERE id = $1";
         const READ: &str = "UPDATE buffer SET read_at = $2 WHERE id = $1";
-        const DETACHED: &str = "UPDATE buffer SET detached_at = $2 WHERE id = $1";
+        const DETACHED: &str = "UPDATE buffer SET detached_after = $2 WHERE id = $1";
         const REFILLED: &str = "UPDATE room SET refill = 2 WHERE id = $1";
         let (lines, places) = incoming.take_lines();
         let sealed = self.seal_outbox(incoming.outbox);
@@ -298,8 +298,8 @@ impl Store {
                 for room in refilled {
                     execute!(tx, REFILLED, room)?;
                 }
-                for (buffer, since) in detached {
-                    execute!(tx, DETACHED, buffer, since)?;
+                for (buffer, after) in detached {
+                    execute!(tx, DETACHED, buffer, after)?;
                 }
                 published::note(tx, edited, published, unpublished, now).await?;
                 lines::note(tx, &keeper, session, outgoing, said, now).await?;

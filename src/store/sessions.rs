@@ -147,7 +147,7 @@ impl Store {
                 AND (link.session = $1 OR link.buffer IN (SELECT id FROM buffer WHERE session = $1))
             UNION SELECT room_id FROM space WHERE session = $1 AND room_id IS NOT NULL";
         const DISCONNECT: &str = "UPDATE session SET connect = FALSE WHERE id = $1";
-        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, detached_at = NULL WHERE session = $1";
+        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, detached_after = NULL WHERE session = $1";
         // Who is asked there sees it no more; what is asked again later is asked anew.
         const UNASK: &str = "DELETE FROM question WHERE txn_id IN (SELECT outbox.txn_id FROM outbox
             JOIN link ON link.room = outbox.room

@@ -84,7 +84,7 @@ impl Store {
         const SQL: &str = "SELECT room.room_id, room.creator, buffer.kind, buffer.name FROM room
             JOIN link ON link.room = room.id
             LEFT JOIN buffer ON buffer.id = link.buffer
-            WHERE room.room_id IS NOT NULL AND NOT room.owner_left AND buffer.detached_at IS NULL
+            WHERE room.room_id IS NOT NULL AND NOT room.owner_left AND buffer.detached_after IS NULL
                 AND ((link.role = 'network' AND link.session = $1)
                     OR (link.role = 'private' AND buffer.session = $1))
             ORDER BY room.id";

@@ -155,3 +155,34 @@ async fn a_channel_that_was_detached_when_its_network_was_closed_comes_back_with
     world.homeserver.wait_message(&room, "welcome back").await;
     assert_eq!(world.homeserver.timeline_lines(&room), ["nobody sees this", "welcome back"]);
 }
+
+/// Before, lines from just before stood there twice, or lines from just after did not come.
+#[rstest::rstest]
+#[case::ahead(40)]
+#[case::behind(-40)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attached_room_has_each_line_once_whatever_the_servers_clock_says(#[case] seconds: i64) {
+    let world = World::start().await;
+    let (alice, _, room) = world.user_in_channel("alice", "#tea").await;
+    let network = world.homeserver.wait_room_named("FakeNet").await;
+    let say = |text: &str| {
+        let time = crate::support::clock::now() as i64 + seconds * 1000;
+        let time = jiff::Timestamp::from_millisecond(time).unwrap();
+        let line = format!("@time={time:.3} :bob!bob@host PRIVMSG #tea :{text}\r\n");
+        world.ircd.send_raw("alice", line.as_bytes());
+    };
+    say("before");
+    world.homeserver.wait_message(&room, "before").await;
+    alice.send_text(&room, "!irc detach");
+    world.homeserver.wait_member(&room, alice.id(), "leave").await;
+    say("meanwhile");
+    heard(&world, &world.ircd.person("bob"), &network, "marker").await;
+    alice.send_text(&network, "attach #tea");
+    world.homeserver.wait_event(&room, is_back(&alice)).await;
+    alice.join(&room).await;
+    say("after");
+    world.homeserver.wait_message(&room, "after").await;
+    let mut lines = world.homeserver.timeline_lines(&room);
+    lines.retain(|line| ["before", "meanwhile", "after"].contains(&line.as_str()));
+    assert_eq!(lines, ["before", "meanwhile", "after"]);
+}

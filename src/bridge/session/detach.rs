@@ -16,7 +16,7 @@ const REASON: &str = "Detached: you stay in the channel, and the room comes back
                       type attach in the network's room.";
 
 impl Actor {
-    pub(super) fn detach_channel(&mut self, channel: &Channel) -> Outcome {
+    pub(super) async fn detach_channel(&mut self, channel: &Channel) -> Outcome {
         let known = self.buffers.find(channel.as_str());
         let Some(place) = known.filter(|place| self.buffers.get(*place).row.wanted) else {
             let text =
@@ -31,11 +31,15 @@ impl Actor {
         }
         // What happened before it is told before it.
         self.tell_news(place);
-        let now = self.bridge.clock.unix_ms();
+        // Lines that were just read are before it, too.
+        self.commit_incoming().await?;
+        let last = self.bridge.store.latest_lines(self.buffers.get(place).row.id, 1).await?;
+        // By their numbers: a line's time is the server's, whose clock may be another.
+        let after = last.first().map_or(0, |line| line.id);
         let row = &mut self.buffers.get_mut(place).row;
-        row.detached_at = Some(now);
+        row.detached_after = Some(after);
         let kick = content::kick_row(row.room, &row.creator, &self.row.user_id, REASON);
-        self.incoming.detached.push((row.id, Some(now)));
+        self.incoming.detached.push((row.id, Some(after)));
         self.incoming.outbox.push(kick);
         let text = format!(
             "You stay in {channel}, without its room. It comes back when somebody names you there, or when you type "
@@ -63,13 +67,13 @@ impl Actor {
 
     /// Whether what is said in a buffer is only kept.
     pub(super) fn is_detached(&self, place: usize) -> bool {
-        self.buffers.get(place).row.detached_at.is_some()
+        self.buffers.get(place).row.detached_after.is_some()
     }
 
     /// The user is in the channel no more: when they come back, it is to its room.
     pub(super) fn end_detachment(&mut self, place: usize) {
         let row = &mut self.buffers.get_mut(place).row;
-        if row.detached_at.take().is_some() {
+        if row.detached_after.take().is_some() {
             self.incoming.detached.push((row.id, None));
         }
     }
@@ -79,12 +83,12 @@ impl Actor {
         // Lines that were just read are among them.
         self.commit_incoming().await?;
         let row = &self.buffers.get(place).row;
-        let Some(since) = row.detached_at else { return Ok(()) };
+        let Some(after) = row.detached_after else { return Ok(()) };
         let buffer = row.id;
         let most = i64::from(self.bridge.config.limits.refill);
         let mut lines = self.bridge.store.latest_lines(buffer, most).await?;
         let is_full = lines.len() >= usize::try_from(most).unwrap_or(usize::MAX);
-        lines.retain(|line: &KeptLine| line.at >= since);
+        lines.retain(|line: &KeptLine| line.id > after);
         let are_all = !is_full || lines.len() < usize::try_from(most).unwrap_or(usize::MAX);
         let mut rows = Vec::with_capacity(lines.len());
         for line in &lines {
@@ -94,7 +98,7 @@ impl Actor {
             }
         }
         let row = &mut self.buffers.get_mut(place).row;
-        row.detached_at = None;
+        row.detached_after = None;
         self.incoming.detached.push((buffer, None));
         if !are_all {
             let text = "More was said meanwhile; the history has it.";

@@ -90,7 +90,7 @@ impl Actor {
     pub(super) async fn in_channel(&mut self, channel: Channel, request: ChannelRequest) -> Reply {
         let step = match request {
             ChannelRequest::Cycle(reason) => return self.cycle(&channel, &reason).await.into(),
-            ChannelRequest::Detach => return self.detach_channel(&channel).into(),
+            ChannelRequest::Detach => return self.detach_channel(&channel).await.into(),
             ChannelRequest::Attach => return self.attach_channel(&channel).await.into(),
             ChannelRequest::Key => return self.shown_key(&channel).into(),
             ChannelRequest::SetKey(key) => return self.change_key(&channel, key).await.into(),

@@ -39,7 +39,8 @@ impl Mask {
             _ => text.strip_prefix("@*:").or_else(|| text.strip_prefix("*:")).unwrap_or(text),
         };
         let is_mask = text == "*"
-            || <&ruma::UserId>::try_from(text).is_ok()
+            // A star within a name would be a part of the name.
+            || (!text.contains('*') && <&ruma::UserId>::try_from(text).is_ok())
             || (!text.starts_with('@') && <&ruma::ServerName>::try_from(text).is_ok());
         if is_mask { Ok(Self(text.to_owned())) } else { Err(InvalidMask) }
     }

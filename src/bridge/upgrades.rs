@@ -105,6 +105,11 @@ impl Bridge {
         sender: &str,
     ) -> Result<Followed, GhostError> {
         let looker = self.looker(&room.creator).to_owned();
+        // An invitation to the new room may be here before the tombstone, and who leaves a room is not invited any more.
+        let tombstone = self.client.state(&looker, old, CLOSING, "").await?.unwrap_or_default();
+        if tombstone["replacement_room"] != new {
+            return Ok(Followed::Nowhere);
+        }
         let via = sender.split_once(':').map_or(self.client.domain(), |(_, server)| server);
         match self.client.join_via(&looker, new, via).await {
             Ok(()) => {}
@@ -131,11 +136,10 @@ impl Bridge {
         Ok(Followed::There)
     }
 
-    /// Whether a room comes after another, by what both say.
+    /// Whether a room that another one names in its place says that it comes after that.
     async fn is_successor(&self, looker: &str, old: &str, new: &str) -> Result<bool, ClientError> {
-        let tombstone = self.client.state(looker, old, "m.room.tombstone", "").await?.unwrap_or_default();
         let founding = self.client.state_event(looker, new, "m.room.create").await?.unwrap_or_default();
-        if tombstone["replacement_room"] != new || founding["content"]["predecessor"]["room_id"] != old {
+        if founding["content"]["predecessor"]["room_id"] != old {
             return Ok(false);
         }
         let levels = self.client.state(looker, old, "m.room.power_levels", "").await?.unwrap_or_default();

@@ -124,7 +124,7 @@ async fn an_administrator_sees_how_sessions_stand_and_not_what_is_said() {
 async fn while_it_is_drained_nobody_connects_anew_and_who_is_connected_stays() {
     let world = World::start().await;
     let (admin, control) = admin(&world).await;
-    world.connected_user("alice").await;
+    world.greeted_user("alice").await;
     admin.send_text(&control, "drain");
     world.homeserver.wait_event(&control, says("One session is connected")).await;
     let (bob, chat) = world.user_with_control_room("bob").await;

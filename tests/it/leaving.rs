@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::bridge::World;
-use crate::support::homeserver::{Event, NewRoom, TestUser};
+use crate::support::homeserver::{Event, NewRoom};
 
 const BOB: &str = "@irc_fake_bob:test.local";
 
@@ -30,21 +30,10 @@ async fn who_left_a_channels_room_while_the_bridge_was_down_is_out_of_the_channe
     assert!(world.ircd.names("#rust").is_empty());
 }
 
-/// A user who is connected, as the session knows.
-async fn greeted(world: &World) -> (TestUser, String, String) {
-    let (alice, control, network) = world.connected_user("alice").await;
-    world.homeserver.wait_event(&network, says("Connected to")).await;
-    // Its answer comes from a session that has told how it is.
-    alice.send_text(&network, "nick");
-    world.homeserver.wait_event(&network, says("You are alice.")).await;
-    (alice, control, network)
-}
-
-/// Before, the answer was that Towline is stopping.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_answers_a_question_about_a_network_that_they_have_closed_since_is_told_so() {
     let world = World::start().await;
-    let (alice, control, network) = greeted(&world).await;
+    let (alice, control, network) = world.greeted_user("alice").await;
     alice.leave(&network);
     let question = world.homeserver.wait_event(&control, says("You have left the room of FakeNet")).await;
     alice.send_text(&control, "close fake confirm");
@@ -56,7 +45,7 @@ async fn who_answers_a_question_about_a_network_that_they_have_closed_since_is_t
 #[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_a_networks_room_is_asked_before_anything_is_disconnected() {
     let world = World::start().await;
-    let (alice, control, network) = greeted(&world).await;
+    let (alice, control, network) = world.greeted_user("alice").await;
     alice.leave(&network);
     let question = world.homeserver.wait_event(&control, says("You have left the room of FakeNet")).await;
     assert!(question.body().contains("You are still there as alice"), "{}", question.body());

@@ -428,6 +428,17 @@ impl World {
         (user, control, network)
     }
 
+    /// A user who is connected, as the session has told by now.
+    pub(crate) async fn greeted_user(&self, name: &str) -> (TestUser, String, String) {
+        let (user, control, network) = self.connected_user(name).await;
+        let starts = |text: String| move |event: &homeserver::Event| event.body().starts_with(&text);
+        self.homeserver.wait_event(&network, starts("Connected to".to_owned())).await;
+        // Its answer comes from a session that has told how it is.
+        user.send_text(&network, "nick");
+        self.homeserver.wait_event(&network, starts(format!("You are {name}."))).await;
+        (user, control, network)
+    }
+
     /// A user who is in a channel, and the channel's room.
     pub(crate) async fn user_in_channel(&self, name: &str, channel: &str) -> (TestUser, String, String) {
         let (user, control, _) = self.connected_user(name).await;

@@ -200,7 +200,7 @@ async fn who_throws_a_ghost_out_kicks_on_irc_and_without_power_is_told() {
     let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
     bob.say("#rust", "hello");
     world.homeserver.wait_message(&room, "hello").await;
-    alice.ban(&room, BOB).unwrap();
+    alice.kick(&room, BOB, "out").unwrap();
     world.homeserver.wait_event(&room, says("you are no operator there")).await;
     assert!(world.ircd.names("#rust").contains(&"bob".to_owned()));
     bob.say("#rust", "still here");

@@ -28,9 +28,16 @@ impl Bridge {
             && let Some(room) = self.store.room_by_matrix_id(old).await?
             && permission > Permission::None
             && self.looker(&room.creator) == member.user_id
-            && self.follow(&room, old, &event.room_id, &event.sender).await? == Followed::There
         {
-            return Ok(self.store.finish_event(stored.seq, None).await?);
+            let is_there = self.follow(&room, old, &event.room_id, &event.sender).await? == Followed::There;
+            // The owner's tombstone may come later than their invitation; nobody else's room comes after theirs.
+            let is_owners = room.owner.as_deref() == Some(&event.sender);
+            if !is_there && !is_owners {
+                self.leave_for_good(&member.user_id, &event.room_id).await?;
+            }
+            if is_there || !is_owners {
+                return Ok(self.store.finish_event(stored.seq, None).await?);
+            }
         }
         if member.user_id != self.client.bot() {
             self.on_ghost_invite(event, &member.user_id, permission).await?;

@@ -179,7 +179,7 @@ impl Bridge {
         Ok(bridge_info::KINDS.into_iter().map(row).collect())
     }
 
-    async fn leave_for_good(&self, user: &str, room_id: &str) -> Result<(), ClientError> {
+    pub(super) async fn leave_for_good(&self, user: &str, room_id: &str) -> Result<(), ClientError> {
         match self.client.leave(user, room_id, None).await {
             Err(error) if !error.is_final() => Err(error),
             // Not there any more is what was wanted.

@@ -3,7 +3,7 @@
 //! Only the list, and whether it fits; what is left out is the session's business. Read from what people type, and
 //! written so that it reads back.
 //!
-//! Invariant 9: so many ([`MOST`]), each so long ([`LONGEST`]).
+//! Invariant 9: so many (`MOST`), each so long (`LONGEST`).
 
 use std::fmt;
 use std::str::FromStr;

@@ -87,14 +87,10 @@ impl fmt::Display for Ignored {
 }
 
 impl Ignored {
-    fn fits(&self, from: &Source, account: Option<&str>, mapping: CaseMapping) -> bool {
+    fn fits(&self, address: &str, account: Option<&str>, mapping: CaseMapping) -> bool {
         match self {
             Self::Account(name) => account.is_some_and(|account| mapping.same(account, name)),
-            Self::Mask(mask) => {
-                let part = |part: &Option<String>| part.clone().unwrap_or_default();
-                let address = format!("{}!{}@{}", from.nick, part(&from.user), part(&from.host));
-                matches_mask(mask, &address, mapping)
-            }
+            Self::Mask(mask) => matches_mask(mask, address, mapping),
         }
     }
 }
@@ -142,7 +138,14 @@ impl IgnoreList {
     /// Whether somebody is among them.
     #[must_use]
     pub fn has(&self, from: &Source, account: Option<&str>, mapping: CaseMapping) -> bool {
-        self.0.iter().any(|ignored| ignored.fits(from, account, mapping))
+        // Most people ignore nobody, and each line comes by here.
+        if self.0.is_empty() {
+            return false;
+        }
+        let (user, host) =
+            (from.user.as_deref().unwrap_or_default(), from.host.as_deref().unwrap_or_default());
+        let address = format!("{}!{user}@{host}", from.nick);
+        self.0.iter().any(|ignored| ignored.fits(&address, account, mapping))
     }
 }
 

@@ -42,8 +42,8 @@ impl Progress {
         Self(Arc::new(Shown { room, speaker: speaker.to_owned(), begun, message: Mutex::default() }))
     }
 
-    /// Tells how far it has come, unless it has just begun or that was told a moment ago. Nothing depends on it: what can't be stored is not
-    /// told.
+    /// Tells how far it has come, unless it has just begun or that was told a moment ago. Nothing depends on it: what
+    /// can't be stored is not told.
     pub async fn show(&self, bridge: &Bridge, text: &RichText) {
         let Shown { room, speaker, begun, message } = &*self.0;
         let now = bridge.unix_ms();

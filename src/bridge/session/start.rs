@@ -1,0 +1,146 @@
+//! How a session's actor begins: with what the store knows of it, or not at all, where nobody may run it.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::super::Bridge;
+use super::asides::Reacting;
+use super::buffers::Buffers;
+use super::catch_up::CatchingUp;
+use super::declined::{self, Declined};
+use super::gaps::Heard;
+use super::inquiries::Questions;
+use super::invitations::Invitations;
+use super::link::Wish;
+use super::monitor::Monitored;
+use super::netsplit::Netsplits;
+use super::news::News;
+use super::outbound::Outbound;
+use super::pace::Learnt;
+use super::strangers::Newcomers;
+use super::typing::Typists;
+use super::{
+    ASKS, Actor, Manners, PASSING, REQUESTS, SessionHandle, SessionState, Status, attachments, attendance,
+    network_room, pictures, ringing, seed, supervision,
+};
+use crate::config::{Network, Permission};
+use crate::irc::backoff::Backoff;
+use crate::names::{CaseMap, Slug};
+use crate::store::settings::{self, Scope};
+use crate::store::{Incoming, SessionRow, StoreError};
+
+/// The network of a session that may run, or why it may not.
+fn network_of(bridge: &Bridge, row: &SessionRow) -> Result<Network, String> {
+    if bridge.permission_of(&row.user_id) == Permission::None {
+        return Err(format!("{} has no permission to use the bridge any more", row.user_id));
+    }
+    let slug = Slug::new(&row.network).ok();
+    let network = slug.and_then(|slug| bridge.config.networks.get(&slug)).cloned();
+    network.ok_or_else(|| format!("{} is not in the configuration any more", row.network))
+}
+
+/// Starts the actor of a session, which has failed so often.
+pub(in crate::bridge) async fn start(
+    bridge: &Bridge,
+    row: SessionRow,
+    failures: u32,
+) -> Result<SessionHandle, StoreError> {
+    let (requests, mailbox) = mpsc::channel(REQUESTS);
+    let (passing, passes) = mpsc::channel(PASSING);
+    let (arrivals, asks) = mpsc::channel(ASKS);
+    let wake = Arc::new(Notify::new());
+    let (status, observed) = watch::channel(Status::default());
+    let handle = SessionHandle {
+        row: row.clone(),
+        requests,
+        passing,
+        arrivals,
+        wake: Arc::clone(&wake),
+        status: observed,
+    };
+    let network = match network_of(bridge, &row) {
+        Ok(network) => network,
+        Err(reason) => {
+            tracing::warn!(session = row.id, %reason, "a session does not run");
+            let stuck =
+                Status { state: SessionState::Stuck, reason: Some(reason.clone()), ..Status::default() };
+            status.send_replace(stuck);
+            let lane = format!("session/{}", row.id);
+            let declined = Declined { bridge: bridge.clone(), lane, reason, wake, asks, status };
+            bridge.tasks.spawn(declined::decline(declined));
+            return Ok(handle);
+        }
+    };
+    let store = &bridge.store;
+    let epoch = store.claim_session(row.id, bridge.client.bot()).await?;
+    let network_room = network_room::intend(bridge, &row).await?.id;
+    let buffers = Buffers::load(bridge, &row).await?;
+    let away_from = store.seen_at(row.id).await?;
+    let learnt = Learnt::load(store, row.id).await?;
+    let manners = Manners::load(bridge, row.user, row.id).await?;
+    let last_named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
+    let last_named = last_named.map(|value| value.text().to_owned());
+    let lane = format!("session/{}", row.id);
+    let monitored = store.setting(&settings::MONITORED, Scope::Session, row.id).await?;
+    let mut actor = Actor {
+        bridge: bridge.clone(),
+        epoch,
+        lane,
+        network_room,
+        buffers,
+        ghosts: CaseMap::default(),
+        standings: CaseMap::default(),
+        link: None,
+        dialing: None,
+        wish: Wish::new(bridge.clock.now()),
+        backoff: Backoff::new(seed()),
+        retry_at: row.connect.then(|| bridge.clock.now()),
+        next_server: 0,
+        prefers_trusted: false,
+        upgrade: None,
+        last_reason: None,
+        last_named,
+        told: Vec::new(),
+        stuck: false,
+        must_reload: false,
+        incoming: Incoming::default(),
+        heard: Heard::default(),
+        catching_up: CatchingUp::since(away_from),
+        netsplits: Netsplits::default(),
+        news: News::default(),
+        invitations: Invitations::default(),
+        newcomers: Newcomers::default(),
+        ringing: ringing::Explained::default(),
+        gone: Vec::new(),
+        whois: None,
+        nick_losses: 0,
+        nick_had: None,
+        learnt,
+        manners,
+        no_links: attachments::Hint::default(),
+        pictures: pictures::Found::default(),
+        server_text: Vec::new(),
+        outbound: Outbound::default(),
+        questions: Questions::default(),
+        monitored: Monitored::stored(monitored.as_ref().map_or("", settings::Value::text)),
+        typists: Typists::default(),
+        reacting: Reacting::default(),
+        requests: mailbox,
+        passing: passes,
+        asks,
+        thin_at: bridge.clock.now() + attendance::FIRST_THINNING,
+        wake,
+        status,
+        network,
+        row,
+    };
+    actor.take_up_lines().await?;
+    for place in 0..actor.buffers.len() {
+        actor.refill(place).await?;
+    }
+    // The room comes into being with the session, not with its first line.
+    bridge.wake_delivery(actor.network_room);
+    bridge.tasks.spawn(supervision::supervise(actor, failures));
+    Ok(handle)
+}

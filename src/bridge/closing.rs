@@ -76,6 +76,7 @@ impl Bridge {
 
     /// A room of a session that was closed while it was being made is left, should it be there.
     pub(super) async fn give_up(&self, room: &RoomRow) {
+        self.forget_early(room.id);
         self.perhaps_made.lock().unwrap_or_else(PoisonError::into_inner).remove(&room.id);
         let find = || async { self.find_marked(&room.creator, &room.marker).await.map_err(temporary) };
         match self.persist(find).await {

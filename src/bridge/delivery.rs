@@ -107,6 +107,7 @@ impl Bridge {
         let mut uncommitted = Uncommitted::default();
         let mut after = 0;
         loop {
+            let look = self.load.look(room);
             let rows = self.store.waiting_requests(room, after, AT_ONCE).await?;
             if after > 0 && row.room_id.is_some() && self.has_moved(room, &room_id).await? {
                 // It was followed to its successor: the rest goes there.
@@ -115,7 +116,7 @@ impl Bridge {
                 return Ok(());
             }
             let Some(last) = rows.last() else {
-                let Some(fold) = self.load.drained(room) else { break };
+                let Some(fold) = self.load.drained(room, &look) else { break };
                 if self.store.close_fold(room, self.clock.unix_ms()).await? {
                     self.load.closed(room);
                 }
@@ -223,6 +224,7 @@ impl Bridge {
                         self.wake_lane(&room.lane);
                         self.wake_lane(STRAY);
                         self.usher_in(room.id);
+                        self.bring_in_early(room.id);
                     }
                     return Ok(Some(room_id));
                 }

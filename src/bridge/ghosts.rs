@@ -12,6 +12,9 @@ use crate::matrix::{ClientError, ghost_id};
 use crate::names::{Nick, Slug};
 use crate::store::{Departure, Ghost, RoomKind, RoomRow, StoreError};
 
+/// Who is named in a room that is yet to be made comes with it; more than so many come when they speak.
+const MOST_EARLY: usize = 16;
+
 /// Memberships that need no look into the store; forgotten when there are too many of them.
 const REMEMBERED: usize = 50_000;
 
@@ -29,6 +32,8 @@ pub(super) struct Ghosts {
     present: Mutex<HashSet<(i64, Box<str>)>>,
     /// On their way in or out, in the background, and whether the other is wanted of them since.
     coming: Mutex<HashMap<(i64, Box<str>), bool>>,
+    /// Who is to come into rooms that are yet to be made.
+    early: Mutex<HashMap<i64, Vec<Box<str>>>>,
 }
 
 impl Ghosts {
@@ -53,6 +58,18 @@ impl Ghosts {
     /// Nobody is known to be in the room any more.
     pub(super) fn forget_room(&self, room: i64) {
         self.present.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| *known != room);
+    }
+
+    fn early(&self) -> MutexGuard<'_, HashMap<i64, Vec<Box<str>>>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_early(&self, room: i64, user_id: &str) {
+        let mut early = self.early();
+        let waiting = early.entry(room).or_default();
+        if waiting.len() < MOST_EARLY {
+            waiting.push(user_id.into());
+        }
     }
 
     fn coming(&self) -> MutexGuard<'_, HashMap<(i64, Box<str>), bool>> {
@@ -230,24 +247,47 @@ impl Bridge {
     pub(super) fn bring_in_soon(&self, room: i64, user_id: &str) {
         let Some(coming) = Coming::begin(self, room, user_id) else { return };
         self.tasks.spawn(async move {
-            let Coming { bridge, user_id, .. } = &coming;
+            let (bridge, user_id) = (coming.bridge.clone(), coming.user_id.clone());
             let Ok(_budget) = bridge.membership_budget.try_acquire() else { return };
-            let brought = async {
-                let Some(row) = bridge.store.room(room).await? else { return Ok(()) };
-                match &row.room_id {
-                    Some(room_id) => bridge.bring_in(&row, room_id, user_id).await,
-                    None => Ok(()),
-                }
-            };
             tokio::select! {
                 () = bridge.stop.cancelled() => {}
-                result = brought => {
+                result = bridge.bring_in_or_wait(coming) => {
                     if let Err(error) = result {
                         tracing::debug!(room, ghost = %user_id, %error, "a ghost did not come in yet");
                     }
                 }
             }
         });
+    }
+
+    async fn bring_in_or_wait(&self, coming: Coming) -> Result<(), GhostError> {
+        let room = coming.room;
+        let Some(row) = self.store.room(room).await? else { return Ok(()) };
+        if let Some(room_id) = &row.room_id {
+            return self.bring_in(&row, room_id, &coming.user_id).await;
+        }
+        self.ghosts.is_early(room, &coming.user_id);
+        drop(coming);
+        // It may be made by now, by a lane that saw nobody waiting.
+        match self.store.room(room).await? {
+            Some(row) if row.room_id.is_none() => {}
+            Some(_) => self.bring_in_early(room),
+            None => self.forget_early(room),
+        }
+        Ok(())
+    }
+
+    /// A room is made: who waited for that comes in.
+    pub(super) fn bring_in_early(&self, room: i64) {
+        let early = self.ghosts.early().remove(&room).unwrap_or_default();
+        for user_id in early {
+            self.bring_in_soon(room, &user_id);
+        }
+    }
+
+    /// A room is never made.
+    pub(super) fn forget_early(&self, room: i64) {
+        self.ghosts.early().remove(&room);
     }
 
     async fn enter(&self, room: &RoomRow, room_id: &str, ghost: &Ghost) -> Result<(), GhostError> {

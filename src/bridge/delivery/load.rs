@@ -34,12 +34,12 @@ struct Room {
     waiting: i64,
     /// Lines may be folded that no event stands for yet.
     may_have_fold: bool,
-    /// Grows whenever lines are folded: what was seen before is no news about them.
-    folds: u64,
+    /// Grows whenever requests are added or lines folded: what was seen before is no news about them.
+    changes: u64,
 }
 
-/// Lines may be folded; seen when there were so many folds.
-pub(super) struct Fold(u64);
+/// When somebody looked: before so many changes.
+pub(super) struct Look(u64);
 
 impl Load {
     fn rooms(&self) -> MutexGuard<'_, HashMap<i64, Room>> {
@@ -67,7 +67,7 @@ impl Load {
             {
                 // From before the commit on: whoever looks meanwhile must not be sure that there is none.
                 room.may_have_fold = true;
-                room.folds += 1;
+                room.changes += 1;
                 crowded.insert(id, limit - room.waiting);
             }
         }
@@ -83,14 +83,16 @@ impl Load {
     fn added(&self, new: &BTreeMap<i64, i64>, folded: &BTreeMap<i64, i64>) {
         let mut rooms = self.rooms();
         for (id, new) in new {
-            rooms.entry(*id).or_default().waiting += new;
+            let room = rooms.entry(*id).or_default();
+            room.waiting += new;
+            room.changes += 1;
         }
         for (id, folded) in folded {
             let room = rooms.entry(*id).or_default();
             room.waiting -= folded;
             // The lane may have closed a fold between the decision and the commit, and thinks that there is none.
             room.may_have_fold = true;
-            room.folds += 1;
+            room.changes += 1;
         }
     }
 
@@ -106,22 +108,29 @@ impl Load {
         }
     }
 
-    /// A room has nothing to send: whether lines may be folded.
-    pub(super) fn drained(&self, room: i64) -> Option<Fold> {
+    /// To be called before the store is asked what waits for a room.
+    pub(super) fn look(&self, room: i64) -> Look {
+        Look(self.rooms().get(&room).map_or(0, |room| room.changes))
+    }
+
+    /// A room had nothing to send at that look: whether lines may be folded.
+    pub(super) fn drained(&self, room: i64, seen: &Look) -> Option<Look> {
         let mut rooms = self.rooms();
         let load = rooms.get(&room)?;
         if load.may_have_fold {
-            return Some(Fold(load.folds));
+            return Some(Look(load.changes));
         }
-        // With it goes what the estimate was wrong by.
-        rooms.remove(&room);
+        // With it goes what the estimate was wrong by; what came since waits, and must not go with it.
+        if load.changes == seen.0 {
+            rooms.remove(&room);
+        }
         None
     }
 
     /// The store has no folded lines of a room, as far as they were folded before that look.
-    pub(super) fn unfolded(&self, room: i64, seen: &Fold) {
+    pub(super) fn unfolded(&self, room: i64, seen: &Look) {
         if let Some(room) = self.rooms().get_mut(&room)
-            && room.folds == seen.0
+            && room.changes == seen.0
         {
             room.may_have_fold = false;
         }
@@ -426,9 +435,20 @@ mod tests {
         let load = Load::default();
         load.begin(&[(1, 9)], &[]);
         load.done(1, 5);
-        assert!(load.drained(1).is_none());
+        assert!(load.drained(1, &load.look(1)).is_none());
         let ten: Vec<NewOutbox> = (0..10).map(|_| line(MessageType::Text, None)).collect();
         assert!(load.crowded(&ten, 10).is_empty());
+    }
+
+    /// Before, a line that came while the lane found nothing to send was not counted, and the room took one too many.
+    #[test]
+    fn a_line_that_comes_between_the_look_and_its_end_is_counted() {
+        let load = Load::default();
+        let look = load.look(1);
+        load.added(&count(&[line(MessageType::Text, None)]), &BTreeMap::new());
+        assert!(load.drained(1, &look).is_none());
+        let ten: Vec<NewOutbox> = (0..10).map(|_| line(MessageType::Text, None)).collect();
+        assert_eq!(load.crowded(&ten, 10), [(1, 9)].into());
     }
 
     #[test]
@@ -440,13 +460,13 @@ mod tests {
         load.added(&count(&one), &[(1, 1)].into());
         load.done(1, 10);
         // The lane looks, a line is folded, the lane learns that the first ones are told.
-        let seen = load.drained(1).unwrap();
+        let seen = load.drained(1, &load.look(1)).unwrap();
         load.crowded(&one, 10);
         load.added(&count(&one), &[(1, 1)].into());
         load.unfolded(1, &seen);
-        let seen = load.drained(1).expect("the last one is still to be told");
+        let seen = load.drained(1, &load.look(1)).expect("the last one is still to be told");
         load.unfolded(1, &seen);
-        assert!(load.drained(1).is_none());
+        assert!(load.drained(1, &load.look(1)).is_none());
         assert!(load.rooms().is_empty(), "nothing is kept of a room that has nothing to send");
     }
 }

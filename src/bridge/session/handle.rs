@@ -13,7 +13,7 @@ use super::super::usher::Ask;
 use super::Actor;
 use super::pace::Leaving;
 use super::requests::Envelope;
-use crate::irc::session::Session;
+use crate::irc::session::{Session, State};
 use crate::store::SessionRow;
 
 /// What a session is doing.
@@ -119,7 +119,8 @@ impl SessionHandle {
 impl Actor {
     pub(super) fn publish_status(&self) {
         let session = self.link.as_ref().map(|link| &link.session);
-        let state = if session.is_some_and(|session| session.registered_at().is_some()) {
+        // Until the greeting is over and the login settled, the server may still have nothing of us.
+        let state = if session.is_some_and(|session| session.state() != State::Registering) {
             SessionState::Connected
         } else if self.link.is_some() || self.dialing.is_some() {
             SessionState::Connecting

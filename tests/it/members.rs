@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::bridge::World;
-use crate::support::homeserver::{Event, Homeserver};
+use crate::support::homeserver::{Event, Fault, Homeserver};
 
 const BOB: &str = "@irc_fake_bob:test.local";
 const CAROL: &str = "@irc_fake_carol:test.local";
@@ -141,6 +141,32 @@ async fn in_a_large_channel_those_come_who_speak_or_are_named_and_the_silent_lea
     }
     world.homeserver.wait_member(&room, &ghost("crowd0000"), "leave").await;
     assert_eq!(ghosts_in(&world.homeserver, &room), [ghost("crowd0001")]);
+}
+
+/// Before, they counted as being there, and did not come until they spoke.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_named_while_the_room_is_made_comes_in_with_it() {
+    let world = World::start().await;
+    let (bob, carol) = (world.ircd.person("bob"), world.ircd.person("carol"));
+    bob.join("#rust");
+    carol.join("#rust");
+    let (alice, control, _) = world.connected_user("alice").await;
+    alice.send_text(&control, "set members active");
+    world.homeserver.wait_event(&control, says("members active for you")).await;
+    world.homeserver.faults().fail("POST", "/createRoom", Fault::RateLimited { retry_after_ms: 50 }, 10_000);
+    alice.send_text(&control, "join #rust");
+    world
+        .homeserver
+        .wait_requests("POST", "/createRoom", world.homeserver.requests("POST", "/createRoom") + 1)
+        .await;
+    carol.say("#rust", "bob: are you there?");
+    // What is answered now is answered after that was read.
+    let mark = world.ircd.mark();
+    world.ircd.send_line("alice", "PING :after-it");
+    world.ircd.wait_line_after(mark, |_, line| line.contains("after-it")).await;
+    world.homeserver.faults().clear();
+    let room = world.homeserver.wait_invite(alice.id()).await;
+    world.homeserver.wait_member(&room, BOB, "join").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,6 +21,8 @@ const PACE: Duration = Duration::from_millis(10);
 /// So many lines for each kill go at that pace. Where the machine is so slow that it takes more, they talk at leisure:
 /// what piles up while the bridge is down shall not outgrow what it fetches afterwards.
 const LINES_PER_KILL: u32 = 200;
+/// Lines of the writer that arrive between two faults of the line to the IRC server.
+const HEARD_BETWEEN_FAULTS: usize = 5;
 const LEISURE: Duration = Duration::from_millis(100);
 /// How long a failpoint may take to be reached its number of times: the connection to IRC is cut every few seconds, and
 /// then it is dialled again, later each time.
@@ -301,8 +303,13 @@ impl<C: Channel> Drill<'_, C> {
     async fn trouble_irc(&self, record: &Record, random: &mut Random) {
         let proxy = self.world.proxy.as_ref().expect("the bridge reaches IRC through a proxy");
         let mut pause = Duration::from_millis(random.between(100, 700));
+        let mut heard = 0;
         while !record.ended.get() {
             tokio::time::sleep(pause).await;
+            // On a slow machine the line has its time to carry something between two faults.
+            if record.witnessed.borrow().heard.len() < heard {
+                continue;
+            }
             pause = Duration::from_millis(random.between(200, 1_200));
             let lasts = Duration::from_millis(random.between(50, 400));
             // A connection that is gone costs seconds, so that it goes seldom.
@@ -327,6 +334,7 @@ impl<C: Channel> Drill<'_, C> {
             }
             tokio::time::sleep(lasts).await;
             proxy.restore();
+            heard = record.witnessed.borrow().heard.len() + HEARD_BETWEEN_FAULTS;
         }
     }
 

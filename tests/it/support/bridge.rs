@@ -313,6 +313,22 @@ impl World {
         tokio::time::timeout(homeserver::LIMIT, empty).await.expect("the outbox empties");
     }
 
+    /// Waits until the bridge has stored a room's id: those who are invited learn of it before.
+    async fn wait_made(&self, room_id: &str) {
+        let made = async {
+            while !self
+                .database
+                .texts("SELECT room_id FROM room WHERE room_id IS NOT NULL")
+                .await
+                .iter()
+                .any(|made| made == room_id)
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(homeserver::LIMIT, made).await.expect("the room is stored");
+    }
+
     /// Waits until the bridge has looked through a room for what was never handed over.
     pub(crate) async fn wait_looked_through(&self, room_id: &str) {
         let sql = "SELECT room_id FROM room WHERE looked_at_event IS NOT NULL";
@@ -446,6 +462,7 @@ impl World {
         self.ircd.wait_joined(channel, name).await;
         let room = self.homeserver.wait_invite(user.id()).await;
         user.join(&room).await;
+        self.wait_made(&room).await;
         (user, control, room)
     }
 }

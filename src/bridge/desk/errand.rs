@@ -182,11 +182,36 @@ impl Bridge {
     /// Answers the commands that the last process left under way.
     pub(in crate::bridge) async fn take_up_errands(&self) -> Result<(), StoreError> {
         for (user, errand) in self.store.errands().await? {
-            let rows = left_under_way(&errand);
-            self.end_errand(user, rows).await?;
-            self.wake_delivery(errand.room);
+            match self.take_up_errand(user, &errand).await {
+                Ok(room) => self.wake_delivery(room),
+                Err(error) if matches!(error, StoreError::Closed) || error.is_temporary() => {
+                    return Err(error);
+                }
+                // One that can't be answered keeps nobody from starting.
+                Err(error) => {
+                    tracing::error!(event = %errand.event_id, %error, "a command that was under way can't be answered");
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Answers one of them where it was typed, or in the control room where that room is one no more. Returns where.
+    async fn take_up_errand(&self, user: i64, errand: &Errand) -> Result<i64, StoreError> {
+        if self.store.room(errand.room).await?.is_some() {
+            self.end_errand(user, left_under_way(errand)).await?;
+            return Ok(errand.room);
+        }
+        let user_id = self.store.user_id(user).await?;
+        let (room, mut rows) = self.way_to(user, &user_id).await?;
+        let text = RichText::plain(
+            "Towline was stopped while it carried out your last command, and the room in which you typed that is closed \
+             now. Look how things stand, and type it again if need be.",
+        );
+        let content = content::message(MessageType::Notice, &text, None);
+        rows.push(content::message_row(room.id, self.looker(&room.creator), content, None));
+        self.end_errand(user, rows).await?;
+        Ok(room.id)
     }
 }
 

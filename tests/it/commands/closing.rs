@@ -98,6 +98,51 @@ async fn closing_a_network_from_its_own_room_is_answered_in_the_control_room() {
     world.homeserver.wait_member(&network, alice.id(), "leave").await;
 }
 
+/// Before, it was told in the room that was closed, where nobody saw it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_behind_the_closing_of_a_network_is_told_in_the_control_room() {
+    let mut world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    alice.send_text(&network, "close confirm");
+    world.homeserver.wait_event(&control, says("Closed: you are no longer on FakeNet")).await;
+    world.wait_outbox_empty().await;
+    world.stop_bridge().await;
+    // As if the process had ended before the answer was stored.
+    let under_way = if world.database().bytes().is_some() {
+        r#"INSERT INTO setting (scope, scope_id, key, value) SELECT 'user', CAST("user".id AS TEXT), 'errand',
+            CAST('{"room":' || room.id || ',"event_id":"$close","speaker":"@towline:test.local","hourglass":"none"}' AS BLOB)
+            FROM room, "user" WHERE room.kind = 'network'"#
+    } else {
+        r#"INSERT INTO setting (scope, scope_id, key, value) SELECT 'user', CAST("user".id AS TEXT), 'errand',
+            convert_to('{"room":' || room.id || ',"event_id":"$close","speaker":"@towline:test.local","hourglass":"none"}', 'UTF8')
+            FROM room, "user" WHERE room.kind = 'network'"#
+    };
+    world.database().execute(under_way).await;
+    world.start_bridge().await;
+    world.homeserver.wait_event(&control, says("the room in which you typed that is closed")).await;
+    world.wait_outbox_empty().await;
+}
+
+/// Before, the bridge did not start any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_under_way_in_a_room_that_is_forgotten_keeps_nobody_from_starting() {
+    let mut world = World::start().await;
+    let (alice, control) = world.user_with_control_room("alice").await;
+    world.wait_outbox_empty().await;
+    world.stop_bridge().await;
+    let under_way = if world.database().bytes().is_some() {
+        r#"INSERT INTO setting (scope, scope_id, key, value) SELECT 'user', CAST("user".id AS TEXT), 'errand',
+            CAST('{"room":987654,"event_id":"$gone","speaker":"@towline:test.local","hourglass":"none"}' AS BLOB) FROM "user""#
+    } else {
+        r#"INSERT INTO setting (scope, scope_id, key, value) SELECT 'user', CAST("user".id AS TEXT), 'errand',
+            convert_to('{"room":987654,"event_id":"$gone","speaker":"@towline:test.local","hourglass":"none"}', 'UTF8') FROM "user""#
+    };
+    world.database().execute(under_way).await;
+    world.start_bridge().await;
+    world.homeserver.wait_event(&control, says("the room in which you typed that is closed")).await;
+    assert!(ask(&world, &alice, &control, "status").await.starts_with("You are on no network yet"));
+}
+
 /// Before, each room that the homeserver had not made yet came into being after the network was closed.
 #[rstest::rstest]
 #[case::refused_for_now(Fault::RateLimited { retry_after_ms: 1_500 }, Fault::RateLimited { retry_after_ms: 3_000 })]

@@ -462,6 +462,9 @@ impl Actor {
         // A commit whose outcome is unknown may have been done: only the store knows what has left.
         self.outbound = Outbound::default();
         self.must_reload = true;
+        // The next connection numbers its questions anew: who waits for an answer of this one must get none of those.
+        self.abandon_inquiries();
+        self.abandon_ctcp();
         self.link = None;
         self.dialing = None;
         self.last_reason = Some(format!("towline can't store messages: {error}"));

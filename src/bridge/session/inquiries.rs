@@ -52,6 +52,8 @@ struct Inquiry {
     number: u64,
     used: Use,
     answer: oneshot::Sender<Outcome>,
+    /// Nobody asked: the session itself wants to know.
+    is_quiet: bool,
 }
 
 impl Actor {
@@ -81,12 +83,13 @@ impl Actor {
 
     /// Waits for the server's answer.
     pub(super) fn await_answer(&mut self, number: u64, used: Use, answer: oneshot::Sender<Outcome>) {
-        self.questions.open.push(Inquiry { number, used, answer });
+        self.questions.open.push(Inquiry { number, used, answer, is_quiet: false });
     }
 
     /// As [`Self::await_answer`] where nobody waits for more than what is done with the answer.
     pub(super) fn await_quietly(&mut self, number: u64, used: Use) {
-        self.await_answer(number, used, oneshot::channel().0);
+        let answer = oneshot::channel().0;
+        self.questions.open.push(Inquiry { number, used, answer, is_quiet: true });
     }
 
     /// Gives the answer to whoever asked, or has them wait for it. What is done gives its outcome back where nobody
@@ -132,9 +135,13 @@ impl Actor {
 
     /// The connection is gone, and with it the answers.
     pub(super) fn abandon_inquiries(&mut self) {
-        for inquiry in self.questions.open.drain(..) {
+        for Inquiry { answer, is_quiet, .. } in std::mem::take(&mut self.questions.open) {
             let why = "The connection was lost before the server had answered. Try again when it is back.";
-            let _ = inquiry.answer.send(Err(Refusal::asked(why)));
+            let untold = answer.send(Err(Refusal::asked(why))).is_err();
+            // Who asked was told that the network's room says it, should it fail.
+            if untold && !is_quiet {
+                self.say(RichText::plain(why));
+            }
         }
     }
 }

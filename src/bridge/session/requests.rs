@@ -137,9 +137,20 @@ impl SessionHandle {
         // A session that does not run says why, such as a network that is not configured any more.
         let gone = || match self.status().reason {
             Some(reason) => Refusal::asked(format!("It can't be done: {reason}.")),
-            None => Refusal::Stopping,
+            None if self.requests.is_closed() => Refusal::Stopping,
+            None => Refusal::asked(
+                "What came of it is not known. Look how things stand, and type it again if need be.",
+            ),
         };
-        self.requests.send((request, answer)).await.map_err(|_| gone())?;
+        match tokio::time::timeout(PATIENCE, self.requests.send((request, answer))).await {
+            Ok(sent) => sent.map_err(|_| gone())?,
+            // Where so much waits, one more that is done at some time would be no help.
+            Err(_) => {
+                return Err(Refusal::asked(
+                    "The network's session has too much to do for that now, and nothing was done. Try again in a minute.",
+                ));
+            }
+        }
         match tokio::time::timeout(PATIENCE, answered).await {
             Ok(answered) => answered.unwrap_or_else(|_| Err(gone())),
             // A server that is silent is not waited for: the commands that follow may be about that.
@@ -519,4 +530,42 @@ impl Actor {
 pub(super) fn not_connected(network: &str) -> Refusal {
     let text = format!("You are not connected to {network}. Type ");
     Refusal::Asked(RichText::plain(text).code("connect").text(" first."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::{mpsc, watch};
+
+    use super::super::Status;
+    use super::*;
+    use crate::store::SessionRow;
+
+    /// Before, a session that took no requests kept its user's commands waiting for ever.
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_takes_no_requests_is_not_waited_for() {
+        let (requests, mailbox) = mpsc::channel(1);
+        let (status, shown) = watch::channel(Status::default());
+        let session = SessionHandle {
+            row: SessionRow {
+                id: 1,
+                user: 1,
+                user_id: "@alice:test.local".to_owned(),
+                network: "fake".to_owned(),
+                name: String::new(),
+                connect: true,
+            },
+            requests,
+            passing: mpsc::channel(1).0,
+            arrivals: mpsc::channel(1).0,
+            wake: Arc::default(),
+            status: shown,
+        };
+        let handed_on = session.ask(Request::Rejoin).await.unwrap().to_plain();
+        assert!(handed_on.starts_with("It was handed on"), "{handed_on}");
+        let refused = session.ask(Request::Rejoin).await.unwrap_err().to_string();
+        assert!(refused.contains("nothing was done"), "{refused}");
+        drop((mailbox, status));
+    }
 }

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::{a_guest_in_tea, ask, in_tea, like_inspircd, like_libera, plain, squeezed};
 use crate::support::bridge::World;
-use crate::support::homeserver::TestUser;
+use crate::support::homeserver::{Event, TestUser};
 use crate::support::ircd;
 
 /// What alice has sent to the server about modes with a sign.
@@ -156,4 +156,28 @@ async fn a_ban_whose_connection_is_lost_meanwhile_is_answered() {
     world.ircd.cut("alice");
     let words = "The connection was lost before the server had answered.";
     world.homeserver.wait_event(&room, |one| one.body().starts_with(words)).await;
+}
+
+/// Before, it waited still when the next connection was there, and the first answer of that was taken for its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_that_waits_for_an_answer_ends_when_the_store_fails() {
+    let world = World::builder().ircd(like_libera()).start().await;
+    let (alice, room, [bob, _carol]) = in_tea(&world).await;
+    world.ircd.mute("alice");
+    alice.send_text(&room, "!irc ban bob");
+    world.ircd.wait_line(|_, line| line == "WHOIS bob").await;
+    let lose_lines = if world.database().bytes().is_some() {
+        "CREATE TRIGGER lose_lines BEFORE INSERT ON irc_line BEGIN SELECT RAISE(ABORT, 'lost'); END"
+    } else {
+        "CREATE FUNCTION lose_lines() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE EXCEPTION 'lost'; END $$;
+         CREATE TRIGGER lose_lines BEFORE INSERT ON irc_line FOR EACH ROW EXECUTE FUNCTION lose_lines()"
+    };
+    world.database().execute(lose_lines).await;
+    alice.send_text(&room, "this can't be stored");
+    let told =
+        |one: &Event| one.body().starts_with("The connection was lost before the server had answered.");
+    world.homeserver.wait_event(&room, told).await;
+    assert!(changes(&world).is_empty());
+    drop(bob);
 }

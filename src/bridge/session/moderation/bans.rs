@@ -15,9 +15,9 @@ use crate::irc::isupport::ModeKind;
 use crate::irc::lists::{ChannelList, Identity, ListKind, account_entry, complete, is_mask};
 use crate::irc::modes::{self, ModeChange};
 use crate::irc::numerics::{RPL_WHOISACCOUNT, RPL_WHOISUSER, RPL_WHOWASUSER};
-use crate::irc::session::Answer;
+use crate::irc::session::{Answer, InquiryReply};
 use crate::irc::wire::{Line, WireError};
-use crate::names::{Channel, Nick};
+use crate::names::{CaseMapping, Channel, Nick};
 
 /// Whom a command is about.
 #[derive(Debug, Clone, Default)]
@@ -29,9 +29,15 @@ struct Meant {
 /// What is done when it is known who is meant.
 type GoOn = Box<dyn FnOnce(&mut Actor, Meant) -> Step + Send>;
 
-/// What an answer to `WHOIS` or `WHOWAS` says of where somebody comes from.
-fn identity(answer: &Answer) -> Option<Identity> {
-    let replies = || answer.replies.iter();
+/// What an answer to `WHOIS` or `WHOWAS` says of where somebody comes from. Only what it says of them: an answer that is
+/// late may stand behind the next question, and nobody is banned in another's place.
+fn identity(answer: &Answer, nick: &Nick, mapping: CaseMapping) -> Option<Identity> {
+    let replies = || {
+        let of = |reply: &&InquiryReply| {
+            reply.params.first().is_some_and(|about| mapping.same(about, nick.as_str()))
+        };
+        answer.replies.iter().filter(of)
+    };
     let person = replies().find_map(|reply| match (reply.code, &reply.params[..]) {
         (RPL_WHOISUSER | RPL_WHOWASUSER, [nick, user, host, ..]) => {
             Some(Identity { nick: nick.clone(), user: user.clone(), host: host.clone(), account: None })
@@ -103,8 +109,9 @@ impl Actor {
         Ok(Step::ask_first(lines, move |actor, answers| {
             let mut people = Vec::new();
             let mut gone = Vec::new();
+            let mapping = actor.buffers.mapping();
             for (nick, answer) in nicks.into_iter().zip(&answers) {
-                match identity(answer) {
+                match identity(answer, &nick, mapping) {
                     Some(person) => people.push(person),
                     None => gone.push(nick),
                 }
@@ -114,10 +121,11 @@ impl Actor {
             }
             let lines = gone.iter().map(|nick| question_about("WHOWAS", nick)).collect();
             Step::ask_first(lines, move |actor, answers| {
+                let mapping = actor.buffers.mapping();
                 for (nick, answer) in gone.into_iter().zip(&answers) {
                     // Of a stranger no more is known than the nick.
                     let stranger = || Identity { nick: nick.as_str().to_owned(), ..Identity::default() };
-                    people.push(identity(answer).unwrap_or_else(stranger));
+                    people.push(identity(answer, &nick, mapping).unwrap_or_else(stranger));
                 }
                 go_on(actor, Meant { masks, people })
             })
@@ -257,5 +265,38 @@ impl Actor {
             let text = RichText::plain(format!("No longer among the {name} of {channel}: "));
             Ok(text.code(found.join(" ")).text("."))
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn answer(lines: &[&str]) -> Answer {
+        let reply = |line: &&str| {
+            let mut words = line.split(' ').map(str::to_owned);
+            let code = words.next().unwrap().parse().unwrap();
+            InquiryReply { code, params: words.collect(), text: String::new() }
+        };
+        Answer { replies: lines.iter().map(reply).collect(), left_out: 0 }
+    }
+
+    /// Before, the first answer counted: somebody else was banned where one came late.
+    #[rstest]
+    #[case::asked_for(&["311 BOB b bobs.test * Bob"], Some(("bobs.test", None)))]
+    #[case::with_an_account(&["311 bob b bobs.test * Bob", "330 bob bobby x"], Some(("bobs.test", Some("bobby"))))]
+    #[case::behind_anothers(&["311 carol c carols.test * C", "330 carol carola x", "318 carol x", "311 bob b bobs.test * B"],
+        Some(("bobs.test", None)))]
+    #[case::of_another_alone(&["311 carol c carols.test * C"], None)]
+    #[case::before(&["314 bob b bobs.test * Bob"], Some(("bobs.test", None)))]
+    #[case::nobody(&["401 bob No-such-nick"], None)]
+    fn who_is_banned_is_who_was_asked_for(
+        #[case] lines: &[&str],
+        #[case] found: Option<(&str, Option<&str>)>,
+    ) {
+        let person = identity(&answer(lines), &Nick::new("bob").unwrap(), CaseMapping::Rfc1459);
+        let person = person.as_ref().map(|one| (one.host.as_str(), one.account.as_deref()));
+        assert_eq!(person, found);
     }
 }

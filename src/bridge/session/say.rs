@@ -20,7 +20,7 @@ use super::loose::Reply;
 use super::shown::Line as Said;
 use crate::format::{RichText, strip_irc};
 use crate::irc::numerics::ERR_UNKNOWNCOMMAND;
-use crate::irc::session::{IncomingKind, MessageKind, Origin};
+use crate::irc::session::{IncomingKind, InquiryReply, MessageKind, Origin};
 use crate::irc::wire::Line;
 use crate::names::Nick;
 
@@ -136,8 +136,15 @@ impl Actor {
         let said = format!("Sent to {}. The answer comes in the network's room.", service.nick());
         self.inquire_then(line, move |actor, answer| {
             Box::pin(async move {
-                // Not every network has a command for its services.
-                if answer.replies.iter().any(|reply| reply.code == ERR_UNKNOWNCOMMAND) {
+                // Not every network has a command for its services. What was said to another command says nothing of that.
+                let lacks = |reply: &InquiryReply| {
+                    reply.code == ERR_UNKNOWNCOMMAND
+                        && reply
+                            .params
+                            .first()
+                            .is_some_and(|word| word.eq_ignore_ascii_case(service.command()))
+                };
+                if answer.replies.iter().any(lacks) {
                     return actor.say_loose(service.nick(), MessageKind::Privmsg, &text, said).into();
                 }
                 let refusal = trouble(&actor.network.name, &answer);

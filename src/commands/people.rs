@@ -47,7 +47,7 @@ pub(super) async fn unignore(context: Context<'_>) -> Outcome {
     }
     let ignored = who(&context, &session, rest).await?;
     let mut list = ignored_in(&context, &session).await?;
-    if !list.remove(&ignored) {
+    if !list.remove(&ignored, session.status().mapping) {
         let text = format!("You don't ignore {ignored}. Whom you do is shown by ");
         return Err(Refusal::Asked(RichText::plain(text).code("ignores").text(".")));
     }

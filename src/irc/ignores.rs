@@ -116,11 +116,11 @@ impl IgnoreList {
         is_known
     }
 
-    /// Takes one out, however its letters are written. Returns whether it was there.
-    pub fn remove(&mut self, ignored: &Ignored) -> bool {
+    /// Takes one out, however the network lets it be written. Returns whether it was there.
+    pub fn remove(&mut self, ignored: &Ignored, mapping: CaseMapping) -> bool {
         let before = self.0.len();
         let text = ignored.to_string();
-        self.0.retain(|one| !one.to_string().eq_ignore_ascii_case(&text));
+        self.0.retain(|one| !mapping.same(&one.to_string(), &text));
         self.0.len() < before
     }
 
@@ -202,6 +202,25 @@ mod tests {
         assert_eq!(IgnoreList::stored(&list.to_string()), list);
     }
 
+    /// Before, only A to Z were the same in both cases, and who was ignored in one spelling stayed so in another.
+    #[rstest]
+    #[case::letters("Bob", "bOB", CaseMapping::Ascii, true)]
+    #[case::brackets("b[o]b", "B{O}B", CaseMapping::Rfc1459, true)]
+    #[case::brackets_are_two_people("b[o]b", "B{O}B", CaseMapping::Ascii, false)]
+    #[case::an_account("account:b[o]b", "account:B{O}B", CaseMapping::Rfc1459, true)]
+    #[case::other_scripts("ÄRGER", "ärger", CaseMapping::Precis, true)]
+    fn who_is_taken_out_is_found_as_the_network_compares(
+        #[case] ignored: &str,
+        #[case] typed: &str,
+        #[case] mapping: CaseMapping,
+        #[case] expected: bool,
+    ) {
+        let mut list = IgnoreList::default();
+        assert!(list.add(ignored.parse().unwrap()));
+        assert_eq!(list.remove(&typed.parse().unwrap(), mapping), expected);
+        assert_eq!(list.is_empty(), expected);
+    }
+
     #[test]
     fn invariant_9_the_list_is_bounded_and_what_is_there_is_not_twice() {
         let mut list = IgnoreList::default();
@@ -211,7 +230,10 @@ mod tests {
         assert!(!list.add("more".parse().unwrap()));
         assert!(list.add("n1".parse().unwrap()));
         assert_eq!(list.iter().count(), MOST);
-        assert!(list.remove(&"N1".parse().unwrap()) && !list.remove(&"n1".parse().unwrap()));
+        let mapping = CaseMapping::Rfc1459;
+        assert!(
+            list.remove(&"N1".parse().unwrap(), mapping) && !list.remove(&"n1".parse().unwrap(), mapping)
+        );
         assert!(list.add("more".parse().unwrap()));
     }
 }

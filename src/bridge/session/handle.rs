@@ -14,6 +14,7 @@ use super::Actor;
 use super::pace::Leaving;
 use super::requests::Envelope;
 use crate::irc::session::{Session, State};
+use crate::names::CaseMapping;
 use crate::store::SessionRow;
 
 /// What a session is doing.
@@ -55,6 +56,8 @@ pub struct Status {
     pub slower_since: Option<i64>,
     /// Why it is not connected.
     pub reason: Option<String>,
+    /// How its network compares names, as far as is known.
+    pub mapping: CaseMapping,
 }
 
 /// A way to reach a session's actor.
@@ -144,6 +147,7 @@ impl Actor {
             leaving,
             slower_since: self.slower_since(),
             reason: if state == SessionState::Connected { None } else { self.last_reason.clone() },
+            mapping: self.buffers.mapping(),
         };
         self.status.send_if_modified(|shown| {
             let changed = *shown != status;

@@ -411,4 +411,7 @@ async fn the_user_is_told_when_somebody_comes_and_goes_also_after_a_restart(#[ca
     world.homeserver.wait_event(&network, says("bob is not on FakeNet.")).await;
     ask(&world, &alice, &network, "monitor", "bob: is not there").await;
     ask(&world, &alice, &network, "monitor -carol", "carol is not among them.").await;
+    // Before, those that stood before her went all the same, until the next start.
+    ask(&world, &alice, &network, "monitor -bob -dave", "dave is not among them.").await;
+    ask(&world, &alice, &network, "monitor", "bob: is not there").await;
 }

@@ -26,6 +26,8 @@ const MOST: usize = 50;
 const PAUSE: Duration = Duration::from_mins(1);
 /// Bytes of nicks in a question.
 const TOGETHER: usize = 400;
+/// That somebody has come rings once in so long, however often they come and go.
+const QUIET: Duration = Duration::from_mins(10);
 
 /// What is known of somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub(super) struct Monitored {
     nicks: CaseMap<Known>,
     /// When those are asked for of whom the server does not tell.
     ask_at: Option<Instant>,
+    /// When it last rang for whom.
+    rang: CaseMap<Instant>,
 }
 
 impl Monitored {
@@ -53,7 +57,21 @@ impl Monitored {
         for nick in text.lines().filter(|nick| Nick::new(nick).is_ok()).take(MOST) {
             nicks.insert(nick, Known::Nothing);
         }
-        Self { nicks, ask_at: None }
+        Self { nicks, ..Self::default() }
+    }
+
+    /// Whether that somebody has come is to ring.
+    fn rings(&mut self, nick: &str, now: Instant) -> bool {
+        self.rang.set_mapping(self.nicks.mapping());
+        if self.rang.get(nick).is_some_and(|at| now < *at + QUIET) {
+            return false;
+        }
+        // Nobody stays there who is asked after no more.
+        if self.rang.len() >= MOST {
+            self.rang.clear();
+        }
+        self.rang.insert(nick, now);
+        true
     }
 
     /// When something is to be asked.
@@ -65,15 +83,12 @@ impl Monitored {
 impl Actor {
     /// Shows or changes of whom is told; `true` adds somebody.
     pub(super) async fn monitor(&mut self, changes: Vec<(bool, Nick)>) -> Outcome {
+        // All of it or nothing.
+        let mut nicks = self.monitored.nicks.clone();
         for (adds, nick) in &changes {
-            let nicks = &mut self.monitored.nicks;
             if !adds {
                 if nicks.remove(nick.as_str()).is_none() {
                     return Err(Refusal::asked(format!("{nick} is not among them.")));
-                }
-                let is_conversation = self.buffers.find(nick.as_str()).is_some();
-                if let Some(link) = self.link.as_mut().filter(|_| !is_conversation) {
-                    link.session.unwatch_person(nick);
                 }
             } else if !nicks.contains(nick.as_str()) {
                 if nicks.len() >= MOST {
@@ -83,10 +98,18 @@ impl Actor {
             }
         }
         if !changes.is_empty() {
-            let list: Vec<&str> = self.monitored.nicks.iter().map(|(nick, _)| nick).collect();
+            let list: Vec<&str> = nicks.iter().map(|(nick, _)| nick).collect();
             let list = list.join("\n");
             let value = (!list.is_empty()).then_some(list.as_str());
             self.store_setting(&settings::MONITORED, value).await?;
+            self.monitored.nicks = nicks;
+            for (_, nick) in &changes {
+                let is_wanted = self.monitored.nicks.contains(nick.as_str());
+                let is_watched = is_wanted || self.buffers.find(nick.as_str()).is_some();
+                if let Some(link) = self.link.as_mut().filter(|_| !is_watched) {
+                    link.session.unwatch_person(nick);
+                }
+            }
             self.watch_monitored();
         }
         Ok(self.show_monitored())
@@ -158,7 +181,8 @@ impl Actor {
             let reply = self.inquire_then(line, move |actor, answer| {
                 Box::pin(async move {
                     // Without an answer nothing is known.
-                    let online = answer.replies.iter().find(|reply| reply.code == RPL_ISON);
+                    // The last is that to this question: before it there may be one that the session has asked for itself.
+                    let online = answer.replies.iter().rfind(|reply| reply.code == RPL_ISON);
                     if let Some(online) = online.and_then(|reply| reply.params.last()).cloned() {
                         let mapping = actor.buffers.mapping();
                         for nick in question.split(' ') {
@@ -177,6 +201,7 @@ impl Actor {
 
     /// Somebody is on the network, or is not; told where that is news.
     pub(super) fn note_monitored(&mut self, nick: &str, is_here: bool) {
+        let now = self.now();
         let Some(known) = self.monitored.nicks.get_mut(nick) else { return };
         let new = if is_here { Known::Here } else { Known::Gone };
         let before = std::mem::replace(known, new);
@@ -184,7 +209,11 @@ impl Actor {
         match (before, new) {
             (Known::Gone, Known::Here) => {
                 let text = RichText::new().bold(nick).text(format!(" is on {name} now."));
-                self.alert(&text);
+                if self.monitored.rings(nick, now) {
+                    self.alert(&text);
+                } else {
+                    self.say(text);
+                }
             }
             (Known::Asked, Known::Here) => {
                 let text = RichText::new().bold(nick).text(format!(" is on {name}."));
@@ -202,6 +231,20 @@ impl Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Before, each of somebody's comings rang, and they could come as often as they liked.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
+    fn who_comes_and_goes_all_the_time_rings_once_in_a_while() {
+        let (mut monitored, now) = (Monitored::stored("bob\ncarol"), Instant::now());
+        assert!(monitored.rings("bob", now) && monitored.rings("carol", now));
+        assert!(!monitored.rings("BOB", now + QUIET / 2));
+        assert!(monitored.rings("bob", now + QUIET));
+        for number in 0..2 * MOST {
+            monitored.rings(&format!("n{number}"), now);
+        }
+        assert!(monitored.rang.len() <= MOST);
+    }
 
     #[test]
     fn invariant_9_so_many_are_kept_and_only_nicks() {

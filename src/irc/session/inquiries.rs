@@ -137,6 +137,12 @@ impl Session {
         }
     }
 
+    /// Whether a line may be about a command of this word that somebody waits for.
+    pub(super) fn asks_with(&self, verb: &str, label: Option<Label>) -> bool {
+        let number = self.asked_about(label);
+        self.inquiries.open.iter().any(|inquiry| Some(inquiry.number) == number && inquiry.verb == verb)
+    }
+
     /// Whether an error about a channel that keeps us out is the answer to a command about it, such as a knock at its
     /// door, and says nothing new of the door.
     pub(super) fn is_about_inquiry(&self, code: u16, channel: &str, label: Option<Label>) -> bool {

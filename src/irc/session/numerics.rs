@@ -143,6 +143,7 @@ impl Session {
                 self.disconnect(reason, Verdict::NeedUser, events);
                 true
             }
+            RPL_ISON if self.asks_with("ISON", context.label) => false,
             RPL_ISON => self.on_ison(reason, now),
             RPL_MONONLINE | RPL_MONOFFLINE | ERR_MONLISTFULL => {
                 let is_watched = self.on_watched(code, params, events);

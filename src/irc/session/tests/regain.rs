@@ -1,6 +1,7 @@
 //! The way back to the wanted nick.
 
 use super::*;
+use crate::irc::wire::Line;
 use rstest::rstest;
 
 /// Registered as `alice_`, since `alice` was in use.
@@ -56,6 +57,33 @@ fn without_monitor_it_is_looked_for_with_growing_waits() {
     for (wait, step) in waits.iter().zip([30_u64, 60, 120, 240, 480, 600, 600]) {
         assert!((step * 74 / 100..=step * 127 / 100 + 1).contains(wait), "{waits:?}");
     }
+}
+
+/// Before, it was read as the answer to the look for the nick, which was asked for although somebody had it.
+#[test]
+fn an_answer_to_the_owners_own_question_frees_no_nick() {
+    let mut bench = with_fallback("NETWORK=x");
+    let number = bench.session.inquire(Line::raw("ISON bob").unwrap()).unwrap();
+    let sent = bench.sent();
+    let token = sent.iter().find_map(|line| line.strip_prefix("PING ")).unwrap().to_owned();
+    let mut looked = false;
+    for _ in 0..25 {
+        let (events, lines) = bench.wait(Duration::from_secs(1));
+        assert_eq!(events, []);
+        looked |= lines.iter().any(|(_, line)| line == "ISON alice");
+        if looked {
+            break;
+        }
+    }
+    assert!(looked);
+    assert_eq!(bench.server(":s 303 alice_ :bob"), []);
+    assert_eq!(bench.sent(), [""; 0]);
+    let events = bench.server(&format!(":s PONG s {token}"));
+    let [Event::Answered { inquiry, answer }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((*inquiry, answer.replies[0].text.as_str()), (number, "bob"));
+    // The next is the one that was waited for.
+    assert_eq!(bench.server(":s 303 alice_ :"), []);
+    assert_eq!(bench.sent(), ["NICK alice"]);
 }
 
 #[test]

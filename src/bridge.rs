@@ -80,7 +80,7 @@ pub use session::{
     AutoCommands, CertificateRequest, Change, ChannelRequest, CharsetChange, Highlights, Leaving, ListKind,
     ListRequest, LoginMethod, LoginRequest, LookRequest, Manners, MembersRequest, Origin, ProfileRequest,
     Request, SayRequest, Service, ServiceAddress, SessionHandle, SessionState, StandingRequest, Status,
-    Welcome, WishChange,
+    Welcome, WishChange, enters_or_leaves,
 };
 
 use ghosts::Ghosts;
@@ -158,6 +158,8 @@ pub struct Shared {
     spaces: Lanes<i64>,
     /// Who has the rooms of sessions ring.
     ringing: Lanes<i64>,
+    /// What is wanted on entering a channel, by its buffer.
+    joinings: Lanes<i64>,
     /// Rooms that are to ring otherwise, and their buffers, by session.
     to_ring: Mutex<HashMap<i64, BTreeMap<String, i64>>>,
     /// The event up to which each room is settled, until the homeserver knows.
@@ -223,6 +225,7 @@ impl Bridge {
             receipts: Lanes::default(),
             spaces: Lanes::default(),
             ringing: Lanes::default(),
+            joinings: Lanes::default(),
             to_ring: Mutex::default(),
             settled: Mutex::default(),
             attempts: delivery::Attempts::default(),

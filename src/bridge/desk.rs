@@ -200,22 +200,6 @@ impl Bridge {
             }
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
-        if self.is_older(stored, self.config.limits.stale_after.max(SOON)) {
-            // What was meant for that hour is not done in this one.
-            let text = RichText::plain(
-                "This reached me only now, long after you wrote it. I did nothing; type it again.",
-            );
-            let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
-            let content = content::message(MessageType::Notice, &text, None);
-            let content = content::in_reply_to(content, &event.event_id);
-            let mut rows = vec![content::message_row(room.id, speaker, content, None)];
-            if may_hold_password(&message.body) {
-                rows.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
-            }
-            self.answer_event(stored.seq, rows).await?;
-            self.wake_delivery(room.id);
-            return Ok(());
-        }
         let place = match (room.kind()?, room.session, room.buffer) {
             (RoomKind::Network, Some(session), _) => Place::Network(session),
             (kind, Some(session), Some(buffer)) => {
@@ -237,6 +221,21 @@ impl Bridge {
         let call = Call { user, permission, place, text, progress: None };
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.
         let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
+        if self.is_older(stored, self.config.limits.stale_after.max(SOON)) {
+            // What was meant for that hour is not done in this one.
+            let text = RichText::plain(
+                "This reached me only now, long after you wrote it. I did nothing; type it again.",
+            );
+            let content = content::message(MessageType::Notice, &text, None);
+            let content = content::in_reply_to(content, &event.event_id);
+            let mut rows = vec![content::message_row(room.id, speaker, content, None)];
+            if self.console.holds_secret(&call) || may_hold_password(&message.body) {
+                rows.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
+            }
+            self.answer_event(stored.seq, rows).await?;
+            self.wake_delivery(room.id);
+            return Ok(());
+        }
         let typed = Typed { seq: stored.seq, event_id: &event.event_id, room, speaker };
         Ok(self.run_errand(typed, call).await?)
     }

@@ -128,6 +128,7 @@ pub use self::listing::ListRequest;
 pub use self::manners::{Manners, Origin};
 pub(super) use self::manners::{Ringing, SpaceWish};
 pub use self::moderation::{ChannelRequest, ListKind};
+pub use self::on_join::enters_or_leaves;
 pub use self::pace::Leaving;
 pub use self::profile::{Change, ProfileRequest};
 pub use self::requests::Request;

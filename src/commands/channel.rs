@@ -277,13 +277,7 @@ pub(super) fn sets_key(rest: &str) -> bool {
     let words: Vec<&str> = rest.split_whitespace().collect();
     // The first word with a sign has the letters, and the key stands behind it.
     let letters = words.iter().position(|word| word.starts_with(['+', '-']));
-    letters.filter(|at| at + 1 < words.len()).is_some_and(|at| {
-        let mut adds = false;
-        words[at].chars().any(|letter| {
-            adds = if matches!(letter, '+' | '-') { letter == '+' } else { adds };
-            adds && letter == 'k'
-        })
-    })
+    letters.is_some_and(|at| crate::format::sets_key(&words[at..]))
 }
 
 /// `knock [NETWORK] #CHANNEL [TEXT]`.

@@ -4,8 +4,8 @@
 //! may hold a password.
 
 use super::meant::MAPPING;
-use super::{Context, find, name_and_rest, usage_of};
-use crate::bridge::{Outcome, Refusal};
+use super::{Context, find, name_and_rest, table, usage_of};
+use crate::bridge::{Outcome, Refusal, enters_or_leaves};
 use crate::format::{RichText, may_hold_password};
 use crate::store::OwnBuffer;
 use crate::store::settings::{ON_JOIN, Scope};
@@ -40,13 +40,18 @@ pub(super) async fn on_join(context: Context<'_>) -> Outcome {
         store.set_setting(&ON_JOIN, Scope::Buffer, buffer, None).await?;
         return Ok(RichText::plain(format!("Nothing is done by itself any more when you enter {channel}.")));
     }
-    let (name, _) = name_and_rest(rest);
+    let (name, behind) = name_and_rest(rest);
     let command = find(name, context.call.permission).filter(|command| ALLOWED.contains(&command.name));
-    if command.is_none() {
+    let Some(command) = command else {
         return Err(Refusal::asked(format!(
             "{name} is nothing that can be done by itself. What can be: {}.",
             known_names(&context)
         )));
+    };
+    if command.name == "raw" && enters_or_leaves(behind) {
+        return Err(Refusal::asked(
+            "Nothing that enters or leaves can be done by itself here: it would go on for ever.",
+        ));
     }
     if rest.contains('\n') {
         return Err(usage_of(&context));
@@ -67,6 +72,13 @@ fn known_names(context: &Context<'_>) -> String {
     known.collect::<Vec<_>>().join(", ")
 }
 
+/// Whether a command holds a password or a channel's key.
+pub(super) fn holds_secret(command: &str) -> bool {
+    let (name, rest) = name_and_rest(command);
+    let known = table::find(name).filter(|command| command.secret && command.name != "onjoin");
+    may_hold_password(command) || known.is_some_and(|command| table::holds_secret(command, rest))
+}
+
 /// The commands of a channel; of one with a password no more than its name.
 fn shown(channel: &str, commands: &[&str]) -> RichText {
     if commands.is_empty() {
@@ -78,7 +90,7 @@ fn shown(channel: &str, commands: &[&str]) -> RichText {
     let text = RichText::new().bold(format!("When you enter {channel}:"));
     commands.iter().fold(text, |text, command| {
         let (name, _) = name_and_rest(command);
-        if may_hold_password(command) {
+        if holds_secret(command) {
             text.line().text(format!("{name} … (not shown: it holds a password)"))
         } else {
             text.line().text(*command)

@@ -159,8 +159,9 @@ commands! {
         eg ["space", "space off"]
         => rooms::space;
     "join" / "j" in "Channels and people": "join [NETWORK] #CHANNEL [KEY]", "enters a channel and makes a room for it",
-        "The # may be left out. You stay in the channel over restarts, until you type part or leave its room.",
-        eg ["join #tea", "join #secret its-key"]
+        "The # may be left out. You stay in the channel over restarts, until you type part or leave its room. A message \
+         with a key is removed from the room.",
+        eg ["join #tea", "join #secret its-key"], secret true
         => conversation::join;
     "part" / "leave" in "Channels and people": "part [NETWORK] [#CHANNEL] [REASON]", "leaves a channel",
         "",
@@ -503,13 +504,22 @@ pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
         "key" => channel::holds_key(rest),
         "mode" => channel::sets_key(rest),
         // Behind the channel's name, if that stands there.
-        "onjoin" => {
-            may_hold_password(rest) || rest.split_once(' ').is_some_and(|(_, rest)| may_hold_password(rest))
+        "onjoin" => (0..3).any(|at| on_join::holds_secret(words_behind(rest, at))),
+        // Behind the channel's name stands its key.
+        "join" => {
+            let words: Vec<&str> = rest.split_whitespace().collect();
+            matches!(words[..], [channel, _] if channel.starts_with(['#', '&', '+', '!'])) || words.len() > 2
         }
         "password" => !rest.is_empty() && !rest.eq_ignore_ascii_case("off"),
         "nickserv" | "chanserv" => may_hold_password_for_service(rest),
         _ => may_hold_password(rest),
     }
+}
+
+/// What stands behind so many words.
+fn words_behind(text: &str, count: usize) -> &str {
+    (0..count)
+        .fold(text, |rest, _| rest.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim_start()))
 }
 
 #[cfg(test)]
@@ -574,6 +584,17 @@ mod tests {
     #[case::raw_pass("raw", "PASS :hunter2", true)]
     #[case::raw_nickserv("raw", "NS ID hunter2", true)]
     #[case::raw_whois("raw", "WHOIS bob", false)]
+    #[case::raw_key("raw", "libera MODE #tea +k sesame", true)]
+    #[case::join_with_a_key("join", "#tea sesame", true)]
+    #[case::join_with_a_key_on_a_network("join", "libera tea sesame", true)]
+    #[case::join("join", "#tea", false)]
+    #[case::join_on_a_network("join", "libera #tea", false)]
+    #[case::key_on_joining("onjoin", "mode +k sesame", true)]
+    #[case::key_on_joining_a_channel("onjoin", "#tea mode +k sesame", true)]
+    #[case::key_on_joining_a_networks_channel("onjoin", "libera #tea mode +k sesame", true)]
+    #[case::service_on_joining("onjoin", "#tea nickserv confirm hunter2", true)]
+    #[case::other_mode_on_joining("onjoin", "#tea mode +s", false)]
+    #[case::nothing_on_joining("onjoin", "#tea off", false)]
     fn invariant_10_a_message_with_a_password_is_known_as_one(
         #[case] name: &str,
         #[case] rest: &str,

@@ -66,7 +66,8 @@ pub(super) fn tells(word: &str) -> bool {
 /// Whether a text has a word that a password follows, or tells a service something that may be one. When in doubt it
 /// has: a message too few in a room's history is a smaller harm than a password in it.
 pub fn may_hold_password(text: &str) -> bool {
-    has_private_key(text) || text.lines().any(|line| has_telling_word(line) || tells_service(line))
+    has_private_key(text)
+        || text.lines().any(|line| has_telling_word(line) || tells_service(line) || tells_key(line))
 }
 
 /// Whether what is said to a service may hold a password. Networks have more words for that than any list.
@@ -103,6 +104,29 @@ fn tells_service(line: &str) -> bool {
         }
     }
     false
+}
+
+/// Whether a line of IRC has the key of a channel: `JOIN #channel KEY`, `MODE #channel +k KEY`.
+fn tells_key(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let is_channel = |word: &str| word.starts_with(['#', '&', '+', '!']);
+    let is = |word: &str, verb| word.trim_start_matches(['/', '!']).eq_ignore_ascii_case(verb);
+    (0..=MOST_BEFORE).any(|at| match words.get(at..) {
+        Some([verb, channel, _, ..]) if is(verb, "JOIN") => is_channel(channel),
+        Some([verb, channel, rest @ ..]) if is(verb, "MODE") => is_channel(channel) && sets_key(rest),
+        _ => false,
+    })
+}
+
+/// Whether changes of modes, with what stands behind them, set a channel's key.
+#[must_use]
+pub fn sets_key(words: &[&str]) -> bool {
+    let Some((letters, [_, ..])) = words.split_first() else { return false };
+    let mut adds = true;
+    letters.chars().any(|letter| {
+        adds = if matches!(letter, '+' | '-') { letter == '+' } else { adds };
+        adds && letter == 'k'
+    })
 }
 
 /// The networks whose services have names of a letter: a secret is looked for on all of them.
@@ -146,6 +170,15 @@ mod tests {
     #[case::question_by_raw("PRIVMSG ChanServ :info #rust", false)]
     #[case::one_word_to_a_service("msg NickServ logout", false)]
     #[case::about_a_service("WHOIS NickServ", false)]
+    #[case::key_to_enter_with("JOIN #tea sesame", true)]
+    #[case::keys_of_a_network("libera raw join #tea,#coffee sesame", true)]
+    #[case::key_typed_as_in_irc_programs("/join #tea sesame", true)]
+    #[case::key_that_is_set("MODE #tea +ntk sesame", true)]
+    #[case::key_that_is_set_by_a_command("add raw MODE #tea +k sesame", true)]
+    #[case::channel_without_a_key("JOIN #tea", false)]
+    #[case::key_taken_away("MODE #tea -k *", false)]
+    #[case::other_modes("MODE #tea +o kate", false)]
+    #[case::talk_of_joining("please join us at noon", false)]
     fn a_word_tells_that_a_password_follows(#[case] text: &str, #[case] expected: bool) {
         assert_eq!(may_hold_password(text), expected);
     }

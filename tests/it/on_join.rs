@@ -53,6 +53,7 @@ async fn what_does_not_work_on_joining_is_told_and_what_may_not_be_done_is_refus
     for (typed, answer) in [
         ("join #coffee", "join is nothing that can be done by itself. What can be: mode, op,"),
         ("dance", "dance is nothing that can be done by itself."),
+        ("raw PART #tea", "Nothing that enters or leaves can be done by itself here"),
         ("op nobody", "When you enter #tea:\nop nobody"),
     ] {
         alice.send_text(&room, &format!("!irc onjoin {typed}"));
@@ -70,5 +71,16 @@ async fn invariant_10_a_password_in_what_is_done_on_joining_goes_from_the_room_a
     let event = alice.send_text(&room, "!irc onjoin msg NickServ identify hunter2");
     let told = world.homeserver.wait_event(&room, begins("When you enter #tea:")).await;
     assert_eq!(told.body(), "When you enter #tea:\nmsg … (not shown: it holds a password)");
+    world.homeserver.wait_event(&room, |one| one.redacts.as_ref() == Some(&event)).await;
+}
+
+/// Before, the key of a channel stayed in the room, and was shown to whoever asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_key_in_what_is_done_on_joining_goes_from_the_room_and_is_not_shown() {
+    let world = World::start().await;
+    let (alice, _, room) = world.user_in_channel("alice", "#tea").await;
+    let event = alice.send_text(&room, "!irc onjoin mode +k sesame");
+    let told = world.homeserver.wait_event(&room, begins("When you enter #tea:")).await;
+    assert_eq!(told.body(), "When you enter #tea:\nmode … (not shown: it holds a password)");
     world.homeserver.wait_event(&room, |one| one.redacts.as_ref() == Some(&event)).await;
 }

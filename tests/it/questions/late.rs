@@ -38,6 +38,15 @@ async fn a_command_of_an_hour_ago_is_not_carried_out() {
     assert!(scene.said_in_the_end().await.is_empty());
 }
 
+/// Before, only what is a password by its words alone went.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_secret_in_a_command_of_an_hour_ago_goes_from_the_room() {
+    let scene = scene_in(World::start().await).await;
+    let event = scene.alice.send_text_at(&scene.control, "key #rust sesame", hour_ago());
+    scene.world.homeserver.wait_event(&scene.control, answer_to(&event)).await;
+    scene.world.homeserver.wait_event(&scene.control, |one| one.redacts.as_ref() == Some(&event)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_taken_back_after_it_left_is_not_asked_about() {
     let scene = hurried().await;

@@ -4,7 +4,7 @@ use super::content::{self, MessageType};
 use super::{Bridge, SessionHandle, SessionState, Status};
 use crate::config::Permission;
 use crate::format::RichText;
-use crate::store::{RoomRow, StoreError};
+use crate::store::StoreError;
 
 /// How the bridge is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,24 +82,17 @@ impl Bridge {
             if self.permission_of(&user_id) == Permission::None {
                 continue;
             }
-            let room = self.chat_of(user).await?;
+            // Who has left every chat with the bot is invited to one.
+            let (room, mut rows) = self.way_to(user, &user_id).await?;
             let text = RichText::new().bold("From the administrator of this bridge: ").text(text);
             let content = content::message(MessageType::Text, &text, Some(&user_id));
-            let speaker = self.client.bot();
-            self.enqueue(vec![content::message_row(room.id, speaker, content, None)]).await?;
+            rows.push(content::message_row(room.id, self.client.bot(), content, None));
+            self.enqueue(rows).await?;
             self.wake_delivery(room.id);
             told += 1;
         }
         tracing::info!(%by, told, "an administrator told all users something");
         Ok(told)
-    }
-
-    /// A user's chat with the bot: the newest, whoever made it.
-    async fn chat_of(&self, user: i64) -> Result<RoomRow, StoreError> {
-        match self.store.control_rooms(user).await?.into_iter().next() {
-            Some(room) => Ok(room),
-            None => self.own_control_room(user).await,
-        }
     }
 }
 

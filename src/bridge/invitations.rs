@@ -133,7 +133,17 @@ impl Bridge {
         user: i64,
         user_id: &str,
     ) -> Result<(RoomRow, Vec<crate::store::NewOutbox>), StoreError> {
-        if let Some(room) = self.store.control_room_in_use(user).await? {
+        self.way_to_but(user, user_id, 0).await
+    }
+
+    /// As [`Self::way_to`], by another room than this one where there is any.
+    pub(super) async fn way_to_but(
+        &self,
+        user: i64,
+        user_id: &str,
+        not: i64,
+    ) -> Result<(RoomRow, Vec<crate::store::NewOutbox>), StoreError> {
+        if let Some(room) = self.store.control_room_in_use(user).await?.filter(|room| room.id != not) {
             return Ok((room, Vec::new()));
         }
         let room = self.own_control_room(user).await?;

@@ -8,6 +8,8 @@
 //! Homeservers let nobody speak in the old room from the tombstone on, and what is said on IRC comes before we hear of it:
 //! that waits, and goes to the successor (invariant 1).
 //!
+//! Where nobody lets us in within a minute, the owner is told, once, elsewhere.
+//!
 //! Each step can be done again; what was followed is known by its new id.
 //!
 //! Spec: Matrix "Room upgrades", `m.room.tombstone`, `m.room.create`; room version 12 on creators.
@@ -25,6 +27,9 @@ use crate::store::{InboxEvent, NewOutbox, RoomKind, RoomRow, StoreError};
 
 /// What closes a room.
 const CLOSING: &str = "m.room.tombstone";
+
+/// Clients close a room first and then invite those who were there: for so long that is expected, in milliseconds.
+const EXPECTED: i64 = 60_000;
 
 /// Where a tombstone has led us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,10 +88,18 @@ impl Bridge {
             let tombstone = self.client.state_event(self.looker(&room.creator), room_id, CLOSING).await?;
             let tombstone = tombstone.unwrap_or_default();
             let (new, sender) = (&tombstone["content"]["replacement_room"], &tombstone["sender"]);
-            match (new.as_str(), sender.as_str()) {
-                (Some(new), Some(sender)) => self.follow(room, room_id, new, sender).await,
-                _ => Ok(Followed::Nowhere),
+            let (Some(new), Some(sender)) = (new.as_str(), sender.as_str()) else {
+                return Ok(Followed::Nowhere);
+            };
+            let followed = self.follow(room, room_id, new, sender).await?;
+            let closed_at = tombstone["origin_server_ts"].as_i64().unwrap_or_default();
+            if followed == Followed::LockedOut
+                && closed_at.saturating_add(EXPECTED) <= self.clock.unix_ms()
+                && !room.explained
+            {
+                self.explain_locked_out(room).await?;
             }
+            Ok(followed)
         };
         match self.insist(look).await {
             Some(Err(GhostError::Store(error))) => Err(error),
@@ -94,6 +107,42 @@ impl Bridge {
             // Somebody else may have followed it meanwhile.
             Some(Ok(Followed::Nowhere) | Err(_)) => self.has_moved(room.id, room_id).await,
         }
+    }
+
+    /// Tells a room's owner that what is said there waits, since the room that comes after it does not let us in.
+    async fn explain_locked_out(&self, room: &RoomRow) -> Result<(), StoreError> {
+        let Some(owner) = &room.owner else { return Ok(()) };
+        let user = self.store.ensure_user(owner, self.clock.unix_ms()).await?;
+        let (to, mut rows) = self.way_to_but(user.id, owner, room.id).await?;
+        if to.id == room.id {
+            return Ok(());
+        }
+        let name = room.buffer_name.as_deref().unwrap_or_default();
+        let (shown, remedy) = match room.kind()? {
+            RoomKind::Private => (format!("The room of {name}"), Some(format!("join {name}"))),
+            RoomKind::Query => (format!("The room of {name}"), Some(format!("query {name}"))),
+            RoomKind::Network => (
+                format!("The room of {}", self.network_name(room.network.as_deref().unwrap_or_default())),
+                None,
+            ),
+            RoomKind::Control => ("Our chat".to_owned(), None),
+            RoomKind::Lobby | RoomKind::Shared => return Ok(()),
+        };
+        let text = RichText::plain(format!(
+            "{shown} was replaced by another one that does not let me in, so what is said waits. Invite {} there, and it \
+             goes on there",
+            self.looker(&room.creator)
+        ));
+        let text = match remedy {
+            Some(remedy) => text.text("; or have me make a new one: type ").code(remedy).text("."),
+            None => text.text("."),
+        };
+        let alert = content::message(MessageType::Text, &text, Some(owner));
+        rows.push(content::message_row(to.id, self.looker(&to.creator), alert, None));
+        if self.store.explain_room(room.id, rows, self.clock.unix_ms()).await? {
+            self.wake_delivery(to.id);
+        }
+        Ok(())
     }
 
     /// Goes from one room to another, if that is its successor.

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use crate::support::bridge::World;
-use crate::support::homeserver::{Event, TestUser};
+use crate::support::homeserver::{Event, LIMIT, TestUser};
 
 fn says(part: &str) -> impl Fn(&Event) -> bool {
     move |event| event.kind == "m.room.message" && event.body().contains(part)
@@ -118,6 +118,33 @@ async fn an_administrator_sees_how_sessions_stand_and_not_what_is_said() {
         world.homeserver.wait_event(&chat, says("From the administrator of this bridge: We restart")).await;
     assert_eq!(told.content["msgtype"], "m.text");
     assert_eq!(told.content["m.mentions"]["user_ids"][0], alice.id());
+}
+
+/// Before, it was said in a room that they had left.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announcement_reaches_who_has_left_their_chats_with_the_bot() {
+    let world = World::start().await;
+    let (admin, control) = admin(&world).await;
+    let (alice, chat) = world.user_with_control_room("alice").await;
+    alice.leave(&chat);
+    // What has left its trace in the store is known.
+    let becomes = async |sql: &'static str, is_so: &dyn Fn(&[String]) -> bool| {
+        let wait = async {
+            while !is_so(&world.database().texts(sql).await) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, wait).await.expect("it becomes known");
+    };
+    becomes("SELECT room_id FROM room WHERE room_id IS NOT NULL", &|rooms| !rooms.contains(&chat)).await;
+    admin.send_text(&control, "announce One.");
+    let own = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    world.homeserver.wait_event(&own, says("From the administrator of this bridge: One.")).await;
+    alice.leave(&own);
+    becomes("SELECT room_id FROM room WHERE owner_left", &|rooms| rooms.contains(&own)).await;
+    admin.send_text(&control, "announce Two.");
+    world.homeserver.wait_event(&own, says("From the administrator of this bridge: Two.")).await;
+    world.homeserver.wait_member(&own, alice.id(), "invite").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Rooms that were replaced, and rooms that can't be read.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -144,6 +146,40 @@ async fn invariant_1_what_is_said_after_a_tombstone_goes_to_the_successor(#[case
     world.homeserver.wait_member(&old, &bot, "leave").await;
     let refused = world.database().texts("SELECT note FROM outbox WHERE state = 'refused'").await;
     assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// Before, what was said waited, and nobody knew.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_room_was_replaced_by_one_that_lets_nobody_in_is_told_so_once() {
+    let world = World::start().await;
+    let bot = world.homeserver.bot();
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, old) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "before");
+    world.homeserver.wait_message(&old, "before").await;
+    world.homeserver.make_admin(&old, alice.id());
+    let new = successor(&alice, &old, &[]);
+    close(&alice, &old, &new);
+    let mut levels = world.homeserver.state(&old, "m.room.power_levels", "");
+    levels["events_default"] = 50.into();
+    alice.send_state(&old, "m.room.power_levels", "", levels).unwrap();
+    world.homeserver.wait_delivered().await;
+    // Clients invite soon after they have closed a room; whoever has not by then does not mean to.
+    world.pass("alice", Duration::from_mins(2)).await;
+    bob.say("#rust", "meanwhile");
+    let told =
+        world.homeserver.wait_event(&control, says("The room of #rust was replaced by another one")).await;
+    assert!(told.body().contains(&format!("Invite {bot} there")), "{}", told.body());
+    assert_eq!(told.content["m.mentions"]["user_ids"][0], alice.id());
+    let asked = world.homeserver.requests("GET", "m.room.tombstone");
+    bob.say("#rust", "after");
+    world.homeserver.wait_requests("GET", "m.room.tombstone", asked + 1).await;
+    alice.invite(&new, &bot);
+    world.homeserver.wait_event(&new, says("meanwhile")).await;
+    world.homeserver.wait_event(&new, says("after")).await;
+    let lines = world.homeserver.timeline_lines(&control);
+    assert_eq!(lines.iter().filter(|line| line.contains("was replaced by another one")).count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

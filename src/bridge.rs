@@ -13,6 +13,7 @@
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `spaces` | one lane per session: its network's space | nothing |
 //! | `usher` | brings in who is in a channel and silent | a queue of rooms |
+//! | `metrics` | counts | what it has counted |
 //! | `renewal` | rooms that the homeserver no longer has | nothing |
 //! | `upgrades` | rooms that were replaced | nothing |
 //!
@@ -35,6 +36,7 @@ mod invitations;
 mod lanes;
 mod leaving;
 mod look_back;
+pub mod metrics;
 mod outcome;
 mod puppets;
 mod questions;
@@ -147,6 +149,7 @@ pub struct Shared {
     /// How fast memberships change in the background.
     pace: usher::Pace,
     usher: usher::Usher,
+    tally: metrics::Tally,
     sessions: Mutex<BTreeMap<i64, SessionHandle>>,
     /// Held while a session starts, so that none starts twice: the port is open before all are started.
     starting: tokio::sync::Mutex<()>,
@@ -194,6 +197,7 @@ impl Bridge {
     pub fn new(parts: Parts) -> Self {
         let Parts { config, store, client, puppets, homeserver, clock, console } = parts;
         let pictures = Pictures::new(config.pictures.largest, config.pictures.allow_private);
+        let tally = metrics::Tally::new(clock.unix_ms());
         let pace = usher::Pace::new(config.limits.membership_calls);
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
@@ -217,6 +221,7 @@ impl Bridge {
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
             pace,
             usher: usher::Usher::default(),
+            tally,
             sessions: Mutex::default(),
             starting: tokio::sync::Mutex::default(),
             deliveries: Lanes::default(),
@@ -507,6 +512,7 @@ impl Bridge {
             ClientError::Limited(wait) => (*wait).max(SHORTEST),
             _ => (Duration::from_millis(100) * 2_u32.saturating_pow(attempt.min(10))).min(LONGEST),
         };
+        self.tally.retries.count();
         tokio::select! {
             () = tokio::time::sleep(pause) => true,
             () = self.stop.cancelled() => false,

@@ -8,6 +8,7 @@ pub mod exit;
 mod files;
 pub mod history;
 pub mod init;
+mod metrics;
 pub mod pages;
 pub mod registration;
 pub mod run;

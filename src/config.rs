@@ -75,6 +75,8 @@ pub struct Config {
     pub double_puppet: Option<DoublePuppet>,
     /// Where to answer servers that ask whose connection it is.
     pub ident: Option<SocketAddr>,
+    /// Where to tell Prometheus how it is; nothing where it is not told.
+    pub metrics: Option<SocketAddr>,
     /// What it writes.
     pub log: Log,
 }

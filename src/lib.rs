@@ -9,12 +9,13 @@
 //! | [`names`] | nicks, channels, keys, slugs, casemapping | nothing |
 //! | [`addresses`] | which addresses are not on the internet | nothing |
 //! | [`clock`] | time and randomness, passed in | nothing |
+//! | [`metrics`] | counters, and how Prometheus reads them | nothing |
 //! | [`failpoint`] | places at which tests kill the process | nothing |
 //! | [`config`] | the file, checked and resolved | `names` |
 //! | [`mod@format`] | text as both sides show it | `names` |
 //! | [`irc`] | wire, session (sans-IO), connection, TLS | `addresses`, `names` |
-//! | [`matrix`] | client, application service, registration | `names` |
-//! | [`store`] | SQLite or PostgreSQL | `clock`, `names` |
+//! | [`matrix`] | client, application service, registration | `metrics`, `names` |
+//! | [`store`] | SQLite or PostgreSQL | `clock`, `metrics`, `names` |
 //! | [`web`] | the port for people on IRC: files and long texts; pictures that they link to | `addresses`, `clock` |
 //! | [`bridge`] | sessions, rooms, delivery: knows both sides | all above |
 //! | [`commands`] | the control language | `bridge`, `store`, `config`, `format`, `names` |
@@ -34,6 +35,7 @@ pub mod config;
 pub mod format;
 pub mod irc;
 pub mod matrix;
+pub mod metrics;
 pub mod names;
 pub mod store;
 pub mod web;

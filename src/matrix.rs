@@ -11,6 +11,7 @@ pub mod http;
 pub mod media;
 pub mod registration;
 pub mod server;
+pub mod tally;
 
 pub use client::{Client, CreateRoom, Page};
 pub use error::ClientError;

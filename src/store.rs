@@ -24,6 +24,7 @@ mod pool;
 mod prompts;
 mod published;
 mod questions;
+mod queues;
 mod reactions;
 mod rooms;
 mod said;
@@ -32,6 +33,7 @@ mod sessions;
 pub mod settings;
 mod spaces;
 mod sts;
+mod tally;
 mod writer;
 
 use std::path::PathBuf;
@@ -55,12 +57,14 @@ pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, Outbox
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use published::{NewPublished, Published, PublishedKind};
 pub use questions::{NewQuestion, Question};
+pub use queues::{Queue, Queues};
 pub use reactions::{NewReaction, StoredReaction};
 pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
 pub use said::Became;
 pub use seal::SecretKey;
 pub use sessions::{SessionRow, User};
 pub use spaces::{Space, SpaceRoom};
+pub use tally::Tally;
 pub use writer::Ticket;
 
 use lock::InstanceLock;
@@ -91,6 +95,7 @@ struct Shared {
     sealer: Sealer,
     keeper: Arc<history::Keeper>,
     lock: InstanceLock,
+    tally: Arc<Tally>,
 }
 
 impl Store {
@@ -103,8 +108,9 @@ impl Store {
         let lock = InstanceLock::take(&options.url, options.lock.as_deref()).await?;
         let (readers, writing) = pool::open(&options.url).await?;
         writing.migrate().await?;
-        let (writer, keeper) = (Writer::start(writing), Arc::default());
-        let store = Self { shared: Arc::new(Shared { readers, writer, sealer, keeper, lock }) };
+        let (tally, keeper) = (Arc::<Tally>::default(), Arc::default());
+        let writer = Writer::start(writing, Arc::clone(&tally));
+        let store = Self { shared: Arc::new(Shared { readers, writer, sealer, keeper, lock, tally }) };
         store.prove_key().await?;
         store.begin_history().await?;
         Ok(store)
@@ -119,7 +125,8 @@ impl Store {
         let readers = pool::open_to_read(&options.url).await?;
         readers.check_schema().await?;
         let (writer, keeper, lock) = (Writer::closed(), Arc::default(), InstanceLock::Nothing);
-        Ok(Self { shared: Arc::new(Shared { readers, writer, sealer, keeper, lock }) })
+        let tally = Arc::default();
+        Ok(Self { shared: Arc::new(Shared { readers, writer, sealer, keeper, lock, tally }) })
     }
 
     /// Waits until the single-process lock is lost; for ever where it can't be, as with SQLite's file lock.

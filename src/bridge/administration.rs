@@ -97,7 +97,7 @@ impl Bridge {
 }
 
 /// The resident memory of this process, in bytes, on Linux.
-fn resident() -> Option<u64> {
+pub(super) fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)

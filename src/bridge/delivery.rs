@@ -21,6 +21,7 @@ mod request;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 pub(super) use self::attempts::Attempts;
 pub(super) use self::load::Load;
@@ -149,6 +150,8 @@ impl Bridge {
                 match outcome {
                     Outcome::Done(event_id) => {
                         failpoint!("put_answered");
+                        let took = self.clock.unix_ms() - request.created_at;
+                        self.tally.to_matrix.observe(Duration::from_millis(took.try_into().unwrap_or(0)));
                         let done = next.seqs().into_iter().map(|seq| (seq, event_id.clone())).collect();
                         uncommitted.add(next.rows(), self.store.requests_done(done).await);
                         self.load.done(room, next.rows());

@@ -28,6 +28,7 @@ impl Bridge {
     pub(super) fn take_ephemera(&self, ephemera: &[Box<RawValue>]) {
         for ephemeral in ephemera.iter().filter_map(|json| Ephemeral::read(json.get())) {
             if self.ephemera.try_send(ephemeral).is_err() {
+                self.tally.passing_dropped.count();
                 return;
             }
         }

@@ -55,6 +55,11 @@ impl Ghosts {
         self.present.lock().unwrap_or_else(PoisonError::into_inner).remove(&(room, Box::from(user_id)));
     }
 
+    /// How many memberships are remembered.
+    pub(super) fn remembered(&self) -> usize {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Nobody is known to be in the room any more.
     pub(super) fn forget_room(&self, room: i64) {
         self.present.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| *known != room);

@@ -73,6 +73,7 @@ impl Appservice for Bridge {
                 Ok(true) => {}
                 Ok(false) => events.push(event),
                 Err(error) => {
+                    self.tally.transactions_failed.count();
                     tracing::error!(%error, "it can't be told who said something; the homeserver will repeat it");
                     return Err(Unavailable);
                 }
@@ -80,15 +81,18 @@ impl Appservice for Bridge {
         }
         self.take_ephemera(&transaction.ephemeral);
         if events.is_empty() {
+            self.tally.transactions.count();
             return Ok(());
         }
         match self.store.accept(events, self.clock.unix_ms()).await {
             Ok(lanes) => {
                 failpoint!("inbox_committed");
+                self.tally.transactions.count();
                 lanes.iter().for_each(|lane| self.wake_lane(lane));
                 Ok(())
             }
             Err(error) => {
+                self.tally.transactions_failed.count();
                 tracing::error!(%error, "a transaction could not be stored; the homeserver will repeat it");
                 Err(Unavailable)
             }

@@ -108,6 +108,7 @@ use self::typing::Typists;
 use super::Bridge;
 use super::ephemera::Passing;
 use super::ghost_names::Standing;
+use super::metrics::NetworkTally;
 use super::usher::Ask;
 use crate::config::{Network, Server};
 use crate::format::RichText;
@@ -115,7 +116,7 @@ use crate::irc::backoff::Backoff;
 use crate::irc::session::{Event, State};
 use crate::irc::wire::Message;
 use crate::names::{CaseMap, Nick};
-use crate::store::{Incoming, SessionRow, StoreError};
+use crate::store::{Incoming, LineState, SessionRow, StoreError};
 
 pub use self::attendance::MembersRequest;
 pub use self::autocmd::AutoCommands;
@@ -198,6 +199,7 @@ struct Actor {
     /// The nick that was last wanted and had.
     nick_had: Option<Nick>,
     learnt: Learnt,
+    tally: Arc<NetworkTally>,
     manners: Manners,
     no_links: attachments::Hint,
     pictures: pictures::Found,
@@ -332,10 +334,13 @@ impl Actor {
         }
         match self.link.as_mut().map_or(0, |link| link.connection.newly_skipped()) {
             0 => {}
-            lines => self.say(RichText::plain(format!(
-                "The server sent {lines} {} too long or without a command, which can't be shown.",
-                if lines == 1 { "line" } else { "lines" }
-            ))),
+            lines => {
+                self.tally.malformed.add(lines);
+                self.say(RichText::plain(format!(
+                    "The server sent {lines} {} too long or without a command, which can't be shown.",
+                    if lines == 1 { "line" } else { "lines" }
+                )));
+            }
         }
         let backlog = self.link.as_ref().map_or(0, |link| link.connection.backlog());
         match received {
@@ -422,10 +427,13 @@ impl Actor {
         rooms.sort_unstable();
         rooms.dedup();
         let is_space_other = !incoming.detached.is_empty();
+        let fates: Vec<LineState> = incoming.fates.settled.iter().map(|(.., state)| *state).collect();
         let departed: Vec<i64> = incoming.departures.iter().map(|(room, ..)| *room).collect();
         let committed =
             self.bridge.commit_incoming(self.row.id, self.epoch, &self.row.network, incoming).await?;
         failpoint!("incoming_committed");
+        fates.into_iter().for_each(|state| self.tally.settled(state, 1));
+        self.tally.folded.add(committed.folded.values().sum::<i64>() as u64);
         rooms.into_iter().for_each(|room| self.bridge.wake_delivery(room));
         departed.into_iter().for_each(|room| self.bridge.wake_departures(room));
         if is_space_other {

@@ -21,6 +21,14 @@ use crate::irc::session::Verdict;
 #[derive(Default)]
 pub(super) struct Gates(Mutex<HashMap<String, Arc<Gate>>>);
 
+impl Gates {
+    /// How many sessions wait for their turn on each network.
+    pub(super) fn queued(&self) -> Vec<(String, usize)> {
+        let gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.iter().map(|(network, gate)| (network.clone(), gate.lock().waiting.len())).collect()
+    }
+}
+
 /// The queue before one network.
 pub(super) struct Gate {
     state: Mutex<State>,

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::waiting::Waiting;
-use super::{CliError, systemd};
+use super::{CliError, metrics, systemd};
 use crate::bridge::{BOT_NAME, Bridge, Homeserver, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
@@ -203,6 +203,10 @@ async fn serve_with(
         Some(media) => Some((listen_for_media(media.listen).await?, media.into())),
         None => None,
     };
+    let metrics = match config.metrics {
+        Some(address) => Some(metrics::listen(address).await?),
+        None => None,
+    };
     let http = matrix::http::client().map_err(anyhow::Error::from)?;
     let token = config.appservice.as_token.clone();
     let client = Client::new(http, &config.homeserver.url, token, &config.bot_id())
@@ -234,6 +238,7 @@ async fn serve_with(
     bridge.start().await.map_err(|error| CliError::Database(error.to_string()))?;
     let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));
     let web = web.map(|(listener, options)| tokio::spawn(hand_out(listener, bridge.clone(), options)));
+    let metrics = metrics.map(|listener| tokio::spawn(metrics::serve(listener, bridge.clone())));
     tracing::info!(%address, "towline is running");
     systemd::ready(&format!("running at {address}"));
     bridge.ask_for_queue(&id);
@@ -242,8 +247,8 @@ async fn serve_with(
     systemd::stopping();
     bridge.stop(FAREWELL).await;
     server.abort();
-    if let Some(web) = web {
-        web.abort();
+    for port in [web, metrics].into_iter().flatten() {
+        port.abort();
     }
     Ok(())
 }

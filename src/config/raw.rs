@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) pictures: Pictures,
     pub(super) double_puppet: DoublePuppet,
     pub(super) ident: Ident,
+    pub(super) metrics: Metrics,
     pub(super) log: Log,
 }
 
@@ -132,6 +133,13 @@ pub(super) struct DoublePuppet {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ident {
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Metrics {
+    pub(super) enabled: Option<bool>,
     pub(super) listen: Option<String>,
 }
 

@@ -71,6 +71,7 @@ pub(super) fn resolve(
         },
         double_puppet: resolver.double_puppet(raw.double_puppet, tokens),
         ident: resolver.ident(raw.ident),
+        metrics: resolver.metrics(raw.metrics),
         log: log(&raw.log),
         homeserver,
         appservice,
@@ -219,6 +220,16 @@ impl Resolver<'_> {
             self.report.add("ident.listen", "it must be an IP address and a port, such as 0.0.0.0:113");
         }
         address
+    }
+
+    /// Where to tell Prometheus how it is.
+    fn metrics(&mut self, raw: raw::Metrics) -> Option<SocketAddr> {
+        let address = raw.listen.and_then(|text| text.parse::<SocketAddr>().ok());
+        let address = address.filter(|address| address.port() != 0);
+        if address.is_none() && !self.report.knows("metrics.listen") {
+            self.report.add("metrics.listen", "it must be an IP address and a port, such as 127.0.0.1:9011");
+        }
+        address.filter(|_| raw.enabled == Some(true))
     }
 
     fn addresses(&mut self, listen: Option<String>, url: Option<String>) -> (SocketAddr, String) {

@@ -32,6 +32,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::error::ClientError;
+use super::tally::Tally;
 pub use media::{Download, Downloading};
 pub use timeline::{FoundEvent, Page};
 
@@ -49,6 +50,7 @@ pub struct Client {
     bot: OwnedUserId,
     versions: SupportedVersions,
     presence: Presence,
+    tally: Tally,
 }
 
 /// Whether the homeserver answers, as far as requests tell.
@@ -108,7 +110,15 @@ impl Client {
             versions: [MatrixVersion::V1_1].into(),
             features: [FeatureFlag::from("fi.mau.msc2659.stable")].into(),
         };
-        Ok(Self { http, base, token, bot: user_id(bot)?, versions, presence: Presence::default() })
+        Ok(Self {
+            http,
+            base,
+            token,
+            bot: user_id(bot)?,
+            versions,
+            presence: Presence::default(),
+            tally: Tally::default(),
+        })
     }
 
     /// The bot's Matrix id.
@@ -124,6 +134,11 @@ impl Client {
     /// Resolves once the homeserver has answered again after a time in which it did not.
     pub async fn is_back(&self) {
         self.presence.is_back.notified().await;
+    }
+
+    /// How the homeserver's answers were.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     async fn call<R>(&self, sender: &str, request: R) -> Result<R::IncomingResponse, ClientError>
@@ -149,6 +164,7 @@ impl Client {
     {
         let result = self.exchange(limit, sender, request).await;
         self.presence.note(&result);
+        self.tally.count(&result);
         result
     }
 

@@ -192,8 +192,10 @@ impl Store {
 
     /// Marks an event as done, or as failed with the reason, and erases its payload.
     pub async fn finish_event(&self, seq: i64, failure: Option<&str>) -> Result<(), StoreError> {
-        let failure = failure.map(str::to_owned);
-        self.write(move |tx| Box::pin(async move { finish(tx, seq, failure.as_deref()).await })).await
+        let (failure, failed) = (failure.map(str::to_owned), failure.is_some());
+        self.write(move |tx| Box::pin(async move { finish(tx, seq, failure.as_deref()).await })).await?;
+        self.tally().events_set_aside.add(failed.into());
+        Ok(())
     }
 
     /// How many events wait and how many were set aside.

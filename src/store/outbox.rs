@@ -256,7 +256,8 @@ impl Store {
         let prompts = self.seal_prompts(std::mem::take(&mut fates.prompts));
         let keeper = Arc::clone(self.keeper());
         let mut folder = Folder::new(self.clone(), folding, now);
-        self.write(move |tx| {
+        let unreadable = outgoing.failed.len() as u64;
+        let committed = self.write(move |tx| {
             Box::pin(async move {
                 sessions::check_epoch(tx, session, epoch).await?;
                 let kept = history::keep(tx, &keeper, session, &lines, now).await?;
@@ -312,8 +313,10 @@ impl Store {
                 });
                 Ok(Committed { came_back: came_back.collect(), folded: folder.finish(tx).await? })
             })
-        })
-        .await
+        });
+        let committed = committed.await?;
+        self.tally().events_set_aside.add(unreadable);
+        Ok(committed)
     }
 
     /// Commits requests that belong to no session's reading, such as the bot's answers. Requests that are stored

@@ -4,12 +4,14 @@
 //! the order in which they came, commits once, and only then answers each: group commit with tickets. A closure that
 //! fails is rolled back to its savepoint alone; a commit that fails fails them all, and nobody was told otherwise.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Store;
 use super::error::StoreError;
 use super::pool::{Pool, Tx};
+use super::{Store, Tally};
 
 /// How many closures may gather for one commit. Beyond it, writers wait for the next.
 const LARGEST_BATCH: usize = 256;
@@ -70,9 +72,9 @@ impl<T> Ticket<T> {
 }
 
 impl Writer {
-    pub(super) fn start(pool: Pool) -> Self {
+    pub(super) fn start(pool: Pool, tally: Arc<Tally>) -> Self {
         let (jobs, queue) = mpsc::channel(LARGEST_BATCH);
-        tokio::spawn(run(pool, queue));
+        tokio::spawn(run(pool, queue, tally));
         Self { jobs }
     }
 
@@ -114,7 +116,7 @@ impl Store {
     }
 }
 
-async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>) {
+async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>, tally: Arc<Tally>) {
     let mut jobs = Vec::with_capacity(LARGEST_BATCH);
     let mut closing = None;
     while closing.is_none() && queue.recv_many(&mut jobs, LARGEST_BATCH).await > 0 {
@@ -125,7 +127,7 @@ async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>) {
                 Job::Close(closed) => closing = Some(closed),
             }
         }
-        commit(&pool, batch).await;
+        commit(&pool, batch, &tally).await;
     }
     pool.close().await;
     if let Some(closed) = closing {
@@ -134,15 +136,19 @@ async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>) {
 }
 
 /// Runs a batch in one transaction.
-async fn commit(pool: &Pool, mut batch: Vec<Box<dyn Write>>) {
+async fn commit(pool: &Pool, mut batch: Vec<Box<dyn Write>>, tally: &Tally) {
     if batch.is_empty() {
         return;
     }
     // What each write came to by itself; what could not be tried shares the fate of the transaction.
     let mut alone: Vec<Result<(), StoreError>> = Vec::with_capacity(batch.len());
     let committed = run_all(pool, &mut batch, &mut alone).await.map_err(StoreError::from);
-    if let Err(error) = &committed {
-        tracing::error!(%error, "a commit failed");
+    match &committed {
+        Ok(()) => tally.commits.count(),
+        Err(error) => {
+            tally.commits_failed.count();
+            tracing::error!(%error, "a commit failed");
+        }
     }
     let outcomes = alone.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
     for (write, outcome) in batch.into_iter().zip(outcomes) {

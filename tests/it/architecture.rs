@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 
 /// Module → the modules of ours that it may name.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("addresses", &[]),
     ("names", &[]),
     ("clock", &[]),
     ("failpoint", &[]),
+    ("metrics", &[]),
     ("config", &["names"]),
     ("format", &["names"]),
     ("irc", &["addresses", "names"]),
-    ("matrix", &["names"]),
-    ("store", &["clock", "names"]),
+    ("matrix", &["metrics", "names"]),
+    ("store", &["clock", "metrics", "names"]),
     ("web", &["addresses", "clock"]),
-    ("bridge", &["clock", "config", "format", "irc", "matrix", "names", "store", "web"]),
+    ("bridge", &["clock", "config", "format", "irc", "matrix", "metrics", "names", "store", "web"]),
     ("commands", &["bridge", "config", "format", "names", "store"]),
     ("cli", &["bridge", "clock", "commands", "config", "format", "matrix", "names", "store", "web"]),
 ];

@@ -32,6 +32,7 @@ mod media;
 mod members;
 mod memory;
 mod messages;
+mod metrics;
 mod moderation;
 mod multiline;
 mod netsplits;

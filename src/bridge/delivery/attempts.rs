@@ -50,6 +50,11 @@ impl Attempts {
         }
     }
 
+    /// How many requests are under way.
+    pub(in crate::bridge) fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// The event that a request under way became, where its echo has come.
     pub(super) fn echo(&self, txn_id: &str) -> Option<String> {
         let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -46,6 +46,11 @@ impl Load {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many rooms have something waiting.
+    pub(in crate::bridge) fn len(&self) -> usize {
+        self.rooms().len()
+    }
+
     /// What the store holds at a start.
     pub(in crate::bridge) fn begin(&self, waiting: &[(i64, i64)], folds: &[i64]) {
         let mut rooms = self.rooms();

@@ -40,6 +40,7 @@ impl Bridge {
         reason: &ClientError,
     ) -> Result<(), StoreError> {
         tracing::warn!(room = room.id, kind = ?request.kind, %reason, "the homeserver refuses a request for good");
+        self.tally.set_aside(reason);
         let news = self.news_of(room, request, reason).await?;
         let (untold, note) = news.unzip();
         let mut follow_up = Vec::new();

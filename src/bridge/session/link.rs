@@ -218,6 +218,7 @@ impl Actor {
     /// The server has taken us: the next one may go, and whoever waits for the network to open.
     pub(super) fn on_taken(&mut self) {
         self.wish.asked = false;
+        self.tally.connections.count();
         if self.link.as_ref().is_some_and(|link| link.turn.registered()) {
             self.bridge.wake_sessions_of(&self.row.network);
         }
@@ -253,6 +254,7 @@ impl Actor {
             }
             Err(error) => {
                 self.next_server += 1;
+                self.tally.unreachable.count();
                 self.retry(&error.to_string(), None);
                 Ok(())
             }
@@ -339,6 +341,7 @@ impl Actor {
         let verdict = self.final_verdict(verdict);
         if self.link.is_some() {
             self.bridge.gate(&self.network).refused(self.row.id, verdict);
+            self.tally.ended(verdict);
         }
         if !self.close_link().await? {
             return Ok(());

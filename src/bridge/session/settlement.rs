@@ -161,6 +161,7 @@ impl Actor {
             self.incoming.fates.settled.extend(settled);
         } else if !lines.is_empty() {
             // Nobody waits for this commit: were it lost, the line would be uncertain, and its sender asked.
+            self.tally.settled(state, lines.len());
             drop(self.bridge.store.settle_lines(lines, state, None).await);
         }
     }
@@ -222,10 +223,14 @@ impl Actor {
 
     /// Changes how many lines of an event are open. With the last of them its hourglass goes.
     fn change_open(&mut self, place: usize, event_id: &str, change: impl FnOnce(usize) -> usize) {
-        let buffer = self.buffers.get(place).row.id;
+        let (buffer, now) = (self.buffers.get(place).row.id, self.now());
         let mut events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
         if let Some(event) = events.find(|event| &*event.event_id == event_id) {
-            event.open = change(event.open);
+            let was_open = std::mem::replace(&mut event.open, 0);
+            event.open = change(was_open);
+            if was_open > 0 && event.open == 0 && event.arrived && !event.told {
+                self.tally.to_irc.observe(now.saturating_duration_since(event.since));
+            }
             if event.open == 0 && std::mem::take(&mut event.hourglass) {
                 let about = Arc::clone(&event.about);
                 self.remove_hourglass(&about);

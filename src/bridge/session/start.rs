@@ -117,6 +117,7 @@ pub(in crate::bridge) async fn start(
         nick_losses: 0,
         nick_had: None,
         learnt,
+        tally: bridge.network_tally(&row.network),
         manners,
         no_links: attachments::Hint::default(),
         pictures: pictures::Found::default(),

@@ -454,6 +454,14 @@ pub const KEYS: &[Key] = &[
         Default::Note("not answered"),
         "The address and port to answer on, such as `0.0.0.0:113`. Sockets that systemd hands over are used without it.",
     ),
+    section("metrics", "What Towline tells Prometheus: docs/metrics.md."),
+    key("metrics.enabled", Kind::Boolean, Default::Is("false"), "Whether it does."),
+    key(
+        "metrics.listen",
+        Kind::Text,
+        Default::Is("127.0.0.1:9011"),
+        "The address and port at which `/metrics` is. Nobody is asked for a password there.",
+    ),
     section("log", "What Towline writes to standard error."),
     key(
         "log.level",

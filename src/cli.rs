@@ -1,8 +1,10 @@
-//! The command line: `towline init`, `registration`, `check`, `run`, `history`, `completions` and `man`.
+//! The command line: `towline init`, `registration`, `check`, `run`, `history`, `backup`, `restore`, `copy`,
+//! `completions` and `man`.
 //!
 //! Thin: it turns arguments into calls. Each command gets its output and its environment passed in. No secret is
 //! accepted as an argument, since everyone on the machine can read a process's arguments.
 
+pub mod backup;
 pub mod check;
 pub mod exit;
 mod files;
@@ -45,6 +47,12 @@ enum Command {
     Run(ConfigArgument),
     /// Search, export or import what was said
     History(history::Arguments),
+    /// Save the whole database in a file, also while Towline runs
+    Backup(backup::BackupArguments),
+    /// Write a backup into an empty database
+    Restore(backup::RestoreArguments),
+    /// Copy everything into an empty database, on either engine; Towline must not run meanwhile
+    Copy(backup::CopyArguments),
     /// Print the completions for a shell
     Completions(pages::CompletionsArguments),
     /// Print the manual page, or write those of all commands
@@ -95,6 +103,9 @@ impl Cli {
             }
             Command::Check(arguments) => check::check(&arguments, &environment, &mut output).await,
             Command::History(arguments) => history::history(&arguments, &environment, &mut output).await,
+            Command::Backup(arguments) => backup::backup(&arguments, &environment, &mut output).await,
+            Command::Restore(arguments) => backup::restore(&arguments, &environment, &mut output).await,
+            Command::Copy(arguments) => backup::copy(&arguments, &environment, &mut output).await,
             Command::Completions(arguments) => pages::completions(&arguments, &mut output),
             Command::Man(arguments) => pages::man(&arguments, &mut output),
             Command::Run(arguments) => run::run(load(&arguments.config, &environment)?).await,

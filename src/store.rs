@@ -34,6 +34,7 @@ pub mod settings;
 mod spaces;
 mod sts;
 mod tally;
+pub mod transfer;
 mod writer;
 
 use std::path::PathBuf;
@@ -71,6 +72,10 @@ use lock::InstanceLock;
 use pool::Pool;
 use seal::Sealer;
 use writer::Writer;
+
+/// The row of `instance` that tells whether a key is the database's own, and what it says.
+const PROBE_KEY: &str = "key_probe";
+const PROBE: &[u8] = b"towline";
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -136,7 +141,13 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn is_reachable(&self) -> bool {
-        self.instance_value("key_probe").await.is_ok()
+        self.instance_value(PROBE_KEY).await.is_ok()
+    }
+
+    /// Whether the key is the one that the database was made with.
+    pub async fn is_of_this_key(&self) -> Result<bool, StoreError> {
+        let Some(sealed) = self.instance_value(PROBE_KEY).await? else { return Ok(true) };
+        Ok(self.sealer().open(&sealed, &format!("instance:{PROBE_KEY}")).is_ok_and(|text| text == PROBE))
     }
 
     /// Finishes what is queued, closes all connections and lets the next instance in.
@@ -159,25 +170,21 @@ impl Store {
     }
 
     async fn prove_key(&self) -> Result<(), OpenError> {
-        const PROBE: &[u8] = b"towline";
-        match self.instance_value("key_probe").await? {
-            Some(sealed) => match self.sealer().open(&sealed, "instance:key_probe") {
-                Ok(text) if text == PROBE => Ok(()),
-                _ => Err(OpenError::WrongKey),
-            },
-            None => {
-                let sealed = self.sealer().seal(PROBE, "instance:key_probe");
-                self.write(move |tx| {
-                    Box::pin(async move {
-                        const SQL: &str = "INSERT INTO instance (key, value) VALUES ($1, $2)";
-                        pool::execute!(tx, SQL, "key_probe", sealed)?;
-                        Ok(())
-                    })
-                })
-                .await?;
-                Ok(())
-            }
+        if !self.is_of_this_key().await? {
+            return Err(OpenError::WrongKey);
         }
+        if self.instance_value(PROBE_KEY).await?.is_none() {
+            let sealed = self.sealer().seal(PROBE, &format!("instance:{PROBE_KEY}"));
+            self.write(move |tx| {
+                Box::pin(async move {
+                    const SQL: &str = "INSERT INTO instance (key, value) VALUES ($1, $2)";
+                    pool::execute!(tx, SQL, PROBE_KEY, sealed)?;
+                    Ok(())
+                })
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     async fn instance_value(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -33,11 +33,13 @@ pub enum Code {
     Locked = 16,
     /// The database's schema.
     SchemaNewer = 17,
+    /// A backup.
+    Backup = 18,
 }
 
 impl Code {
     /// All codes, in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Success,
         Self::Unexpected,
         Self::Usage,
@@ -49,6 +51,7 @@ impl Code {
         Self::Database,
         Self::Locked,
         Self::SchemaNewer,
+        Self::Backup,
     ];
 
     /// The number that the process ends with.
@@ -70,6 +73,7 @@ impl Code {
             Self::Database => "The database can't be opened, or fails.",
             Self::Locked => "Another Towline runs on this database.",
             Self::SchemaNewer => "The database was used by a newer Towline.",
+            Self::Backup => "A backup can't be read or written, or is damaged.",
         }
     }
 }
@@ -115,6 +119,9 @@ pub enum CliError {
     /// The database's schema is newer than this program.
     #[error("{0}")]
     SchemaNewer(String),
+    /// A backup is none, or can't be used.
+    #[error("{0}")]
+    Backup(String),
     /// `towline check` found something; what, is printed already.
     #[error("{}", failures(*.failed))]
     Checks {
@@ -141,6 +148,7 @@ impl CliError {
             Self::Database(_) => Code::Database,
             Self::Locked(_) => Code::Locked,
             Self::SchemaNewer(_) => Code::SchemaNewer,
+            Self::Backup(_) => Code::Backup,
             Self::Checks { code, .. } => *code,
             Self::Unexpected(_) => Code::Unexpected,
         }

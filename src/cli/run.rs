@@ -349,7 +349,7 @@ pub(super) async fn open_store_to_read(config: &Config) -> Result<Store, CliErro
     Store::open_to_read(&store_options(config)?).await.map_err(|error| unopened(error, config))
 }
 
-fn store_options(config: &Config) -> Result<StoreOptions, CliError> {
+pub(super) fn store_options(config: &Config) -> Result<StoreOptions, CliError> {
     let key = secret::read_key(&config.secret_key_file)?;
     let url = match &config.database {
         Database::Sqlite { path } => sqlite_url(path).into(),
@@ -358,7 +358,7 @@ fn store_options(config: &Config) -> Result<StoreOptions, CliError> {
     Ok(StoreOptions { url, key: key.into(), lock: None })
 }
 
-fn unopened(error: OpenError, config: &Config) -> CliError {
+pub(super) fn unopened(error: OpenError, config: &Config) -> CliError {
     match error {
         OpenError::Locked => CliError::Locked(error.to_string()),
         OpenError::SchemaNewer { .. } => CliError::SchemaNewer(error.to_string()),

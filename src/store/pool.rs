@@ -134,18 +134,27 @@ pub(super) async fn open_to_read(url: &SecretString) -> Result<Pool, OpenError> 
 }
 
 impl Pool {
+    /// The number of the newest migration that this version knows.
+    pub(super) fn newest_migration(&self) -> i64 {
+        let migrator = if matches!(self, Self::Postgres(_)) { &POSTGRES } else { &SQLITE };
+        migrator.iter().map(|migration| migration.version).max().unwrap_or(0)
+    }
+
+    /// The number of the newest migration that was applied; 0 where none was.
+    async fn schema(&self) -> Result<i64, OpenError> {
+        const SQL: &str = "SELECT MAX(version) FROM _sqlx_migrations";
+        let found: sqlx::Result<Option<i64>> = on!(self, |p| sqlx::query_scalar(SQL).fetch_one(p).await);
+        match found {
+            Ok(found) => Ok(found.unwrap_or(0)),
+            // There is no such table yet.
+            Err(sqlx::Error::Database(_)) => Ok(0),
+            Err(error) => Err(OpenError::Connect(error)),
+        }
+    }
+
     /// Whether the schema is this version's.
     pub(super) async fn check_schema(&self) -> Result<(), OpenError> {
-        const SQL: &str = "SELECT MAX(version) FROM _sqlx_migrations";
-        let migrator = if matches!(self, Self::Postgres(_)) { &POSTGRES } else { &SQLITE };
-        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
-        let found: sqlx::Result<Option<i64>> = on!(self, |p| sqlx::query_scalar(SQL).fetch_one(p).await);
-        let found = match found {
-            Ok(found) => found.unwrap_or(0),
-            // There is no such table yet.
-            Err(sqlx::Error::Database(_)) => 0,
-            Err(error) => return Err(OpenError::Connect(error)),
-        };
+        let (found, known) = (self.schema().await?, self.newest_migration());
         match found.cmp(&known) {
             std::cmp::Ordering::Equal => Ok(()),
             std::cmp::Ordering::Less => Err(OpenError::SchemaOlder { found, known }),
@@ -154,22 +163,41 @@ impl Pool {
     }
 
     pub(super) async fn migrate(&self) -> Result<(), OpenError> {
-        let (migrator, result) = match self {
-            Self::Postgres(pool) => (&POSTGRES, POSTGRES.run(pool).await),
-            Self::Sqlite(pool) => (&SQLITE, SQLITE.run(pool).await),
+        let result = match self {
+            Self::Postgres(pool) => POSTGRES.run(pool).await,
+            Self::Sqlite(pool) => SQLITE.run(pool).await,
         };
-        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let known = self.newest_migration();
         result.map_err(|error| match error {
             MigrateError::VersionMissing(found) => OpenError::SchemaNewer { found, known },
             other => OpenError::Migrate(other),
         })
     }
 
+    /// Migrates as far as this number, and says how far the schema is then.
+    pub(super) async fn migrate_to(&self, schema: i64) -> Result<i64, OpenError> {
+        let result = match self {
+            Self::Postgres(pool) => POSTGRES.run_to(schema, pool).await,
+            Self::Sqlite(pool) => SQLITE.run_to(schema, pool).await,
+        };
+        result.map_err(OpenError::Migrate)?;
+        self.schema().await
+    }
+
     pub(super) async fn begin(&self) -> sqlx::Result<Tx> {
+        // A deferred transaction that upgrades from read to write gets SQLITE_BUSY at once.
+        self.begin_with("BEGIN", "BEGIN IMMEDIATE").await
+    }
+
+    /// Begins to read what is there at this moment, whatever is written meanwhile.
+    pub(super) async fn begin_to_read(&self) -> sqlx::Result<Tx> {
+        self.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN").await
+    }
+
+    async fn begin_with(&self, postgres: &'static str, sqlite: &'static str) -> sqlx::Result<Tx> {
         let (mut tx, begin) = match self {
-            Self::Postgres(pool) => (Tx::Postgres(pool.acquire().await?), "BEGIN"),
-            // A deferred transaction that upgrades from read to write gets SQLITE_BUSY at once.
-            Self::Sqlite(pool) => (Tx::Sqlite(pool.acquire().await?), "BEGIN IMMEDIATE"),
+            Self::Postgres(pool) => (Tx::Postgres(pool.acquire().await?), postgres),
+            Self::Sqlite(pool) => (Tx::Sqlite(pool.acquire().await?), sqlite),
         };
         match tx.execute(begin).await {
             Ok(()) => Ok(tx),

@@ -20,7 +20,9 @@ mod prompts;
 mod published;
 mod questions;
 mod rooms;
+mod rows;
 mod sts;
+mod transfer;
 mod upgrade;
 mod writer;
 

@@ -22,7 +22,21 @@ fn the_documentation_lists_every_exit_code() {
 fn every_command_of_the_documentation_exists() {
     let command = Cli::command();
     let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(names, ["init", "registration", "check", "run", "history", "completions", "man"]);
+    assert_eq!(
+        names,
+        [
+            "init",
+            "registration",
+            "check",
+            "run",
+            "history",
+            "backup",
+            "restore",
+            "copy",
+            "completions",
+            "man"
+        ]
+    );
     command.debug_assert();
 }
 

@@ -6,7 +6,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{NOW, Raw, open};
+use super::{NOW, Raw, open, rows};
 use crate::support::database::TestDatabase;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -14,6 +14,11 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// A database as the first version left it.
 pub(super) async fn first_version() -> (TestDatabase, Raw) {
+    of_version(1).await
+}
+
+/// A database as a version left it that had this migration and none that is newer.
+async fn of_version(version: i64) -> (TestDatabase, Raw) {
     let database = TestDatabase::new().await;
     if database.url().starts_with("sqlite") {
         // SQLite opens what is there; only the store makes a file.
@@ -22,8 +27,8 @@ pub(super) async fn first_version() -> (TestDatabase, Raw) {
     }
     let mut raw = Raw::new(&database).await;
     match &mut raw {
-        Raw::Sqlite(connection) => SQLITE.run_to(1, connection).await.unwrap(),
-        Raw::Postgres(connection) => POSTGRES.run_to(1, connection).await.unwrap(),
+        Raw::Sqlite(connection) => SQLITE.run_to(version, connection).await.unwrap(),
+        Raw::Postgres(connection) => POSTGRES.run_to(version, connection).await.unwrap(),
     }
     (database, raw)
 }
@@ -63,4 +68,38 @@ async fn a_line_that_was_kept_twice_is_kept_once() {
     let store = open(&database).await;
     let lines = store.last_lines(1, 9).await.unwrap();
     assert_eq!(lines.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["one", "three", "three"]);
+}
+
+#[tokio::test]
+async fn an_upgrade_from_each_earlier_schema_keeps_a_row_of_each_table() {
+    let versions: Vec<i64> = SQLITE.iter().map(|migration| migration.version).collect();
+    for version in versions {
+        let (database, mut raw) = of_version(version).await;
+        rows::fill(&mut raw, &database, version).await;
+        let store = open(&database).await;
+        let mut expected: Vec<&str> = rows::tables(version).collect();
+        expected.sort_unstable();
+        let mut found = Vec::new();
+        let mut tables = expected.clone();
+        tables.dedup();
+        for table in tables {
+            let sql = format!("SELECT COUNT(*) FROM \"{table}\"");
+            let count = raw.count(sql.leak()).await;
+            found.extend(std::iter::repeat_n(table, count as usize));
+        }
+        assert_eq!(found, expected, "from {version}");
+        // What they hold is read as what it was.
+        let session = store.open_sessions().await.unwrap().remove(0);
+        assert_eq!(
+            (session.user_id.as_str(), session.network.as_str()),
+            ("@alice:x", "fake"),
+            "from {version}"
+        );
+        assert_eq!(store.last_lines(1, 9).await.unwrap(), [("bob".to_owned(), "tea or coffee".to_owned())]);
+        assert_eq!(store.queues().await.unwrap().outbox.waiting, 1, "from {version}");
+        let bot = super::NewOutbox { sender: "@b:x".into(), ..super::message(1, "@b:x", "d") };
+        store.enqueue(vec![bot], NOW).await.unwrap();
+        assert_eq!(raw.count("SELECT MIN(seq) FROM outbox WHERE seq > 1").await, 3, "from {version}");
+        store.close().await;
+    }
 }

@@ -6,11 +6,14 @@
 //! It leaves one trace on the homeserver: the user of its probe, which is the only way to see whether another
 //! application service holds the same names. The probe alias is taken away again.
 
+mod database;
 mod homeserver;
 mod listener;
 mod media;
 
 use std::io::Write;
+
+use serde_json::{Value, json};
 
 use super::registration::claims;
 use super::{CliError, Code, ConfigArgument};
@@ -22,13 +25,16 @@ use crate::matrix::registration::Registration;
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
-    /// Check only what needs no homeserver
+    /// Check only what needs no homeserver and no database
     #[arg(long)]
     offline: bool,
     /// Check only the file itself, for instance before it goes to another machine: no secret that it leaves to other
     /// files or to the environment, no key, no registration, no homeserver
     #[arg(long)]
     file_only: bool,
+    /// Print JSON, when all is checked
+    #[arg(long)]
+    json: bool,
 }
 
 /// What is wrong, and what to do about it.
@@ -51,20 +57,29 @@ enum Outcome {
     Failed(Failure),
 }
 
-/// The checks so far, each printed as it ends.
+/// The checks so far: each printed as it ends, or all in the end as JSON.
 struct Findings<'a> {
     output: &'a mut dyn Write,
+    json: Option<Vec<Value>>,
     failed: usize,
     first: Option<Code>,
 }
 
-impl Findings<'_> {
+impl<'a> Findings<'a> {
+    fn new(output: &'a mut dyn Write, json: bool) -> Self {
+        Self { output, json: json.then(Vec::new), failed: 0, first: None }
+    }
+
     /// Prints how a check ended, and says whether what depends on it can go on.
     fn add(&mut self, name: &str, outcome: Outcome) -> Result<bool, CliError> {
-        let written = match &outcome {
-            Outcome::Ok(detail) => writeln!(self.output, "ok       {name}: {detail}"),
-            Outcome::Skipped(why) => writeln!(self.output, "skipped  {name}: {why}"),
-            Outcome::Failed(failure) => writeln!(
+        let written = match (&mut self.json, &outcome) {
+            (Some(checks), outcome) => {
+                checks.push(as_json(name, outcome));
+                Ok(())
+            }
+            (None, Outcome::Ok(detail)) => writeln!(self.output, "ok       {name}: {detail}"),
+            (None, Outcome::Skipped(why)) => writeln!(self.output, "skipped  {name}: {why}"),
+            (None, Outcome::Failed(failure)) => writeln!(
                 self.output,
                 "FAILED   {name}: {}\n         remedy: {}",
                 failure.what, failure.remedy
@@ -80,10 +95,26 @@ impl Findings<'_> {
     }
 
     fn finish(self) -> Result<(), CliError> {
-        match self.first {
-            None => Ok(()),
-            Some(code) => Err(CliError::Checks { failed: self.failed, code }),
+        let Self { output, json, failed, first } = self;
+        if let Some(checks) = json {
+            let all = json!({ "checks": checks, "failed": failed, "code": first.map_or(0, Code::number) });
+            writeln!(output, "{all:#}").map_err(|error| CliError::Unexpected(error.into()))?;
         }
+        match first {
+            None => Ok(()),
+            Some(code) => Err(CliError::Checks { failed, code }),
+        }
+    }
+}
+
+/// How a check ended, for programs.
+fn as_json(name: &str, outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Ok(detail) => json!({ "check": name, "outcome": "ok", "detail": detail }),
+        Outcome::Skipped(why) => json!({ "check": name, "outcome": "skipped", "detail": why }),
+        Outcome::Failed(Failure { code, what, remedy }) => json!({
+            "check": name, "outcome": "failed", "detail": what, "remedy": remedy, "code": code.number(),
+        }),
     }
 }
 
@@ -93,13 +124,18 @@ pub async fn check(
     environment: Environment<'_>,
     output: &mut dyn Write,
 ) -> Result<(), CliError> {
-    let mut findings = Findings { output, failed: 0, first: None };
-    let config = if arguments.file_only {
-        Config::load_file_only(&arguments.config.config, environment)?
-    } else {
-        Config::load(&arguments.config.config, environment)?
+    let mut findings = Findings::new(output, arguments.json);
+    let config = match load(arguments, environment) {
+        Ok(config) => config,
+        // For people it is the error that the command ends with.
+        Err(error) if arguments.json => {
+            let remedy = "mend the file; docs/configuration.md says what may stand there";
+            let failure = Failure::new(error.code(), error.to_string(), remedy);
+            findings.add("configuration", Outcome::Failed(failure))?;
+            return findings.finish();
+        }
+        Err(error) => return Err(error),
     };
-    super::check_settings(&config)?;
     let file = config.file.display().to_string();
     findings.add("configuration", Outcome::Ok(file))?;
     if arguments.file_only {
@@ -108,10 +144,23 @@ pub async fn check(
     findings.add("key file", key_file(&config))?;
     findings.add("registration file", registration_file(&config))?;
     if !arguments.offline {
+        findings.add("database", database::check(&config).await)?;
         homeserver::check(&config, &mut findings).await?;
         findings.add("media links", media::check(&config).await?)?;
     }
     findings.finish()
+}
+
+/// The configuration, as much of it as is to be checked.
+fn load(arguments: &Arguments, environment: Environment<'_>) -> Result<Config, CliError> {
+    let file = &arguments.config.config;
+    let config = if arguments.file_only {
+        Config::load_file_only(file, environment)?
+    } else {
+        Config::load(file, environment)?
+    };
+    super::check_settings(&config)?;
+    Ok(config)
 }
 
 fn key_file(config: &Config) -> Outcome {

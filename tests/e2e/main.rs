@@ -10,6 +10,7 @@ mod conversations;
 mod crash;
 mod logins;
 mod media;
+mod misconfigured;
 mod moderation;
 mod nicks;
 mod plain;

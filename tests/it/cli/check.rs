@@ -13,6 +13,7 @@ use rstest::rstest;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use towline::matrix::registration::Registration;
+use towline::store::{SecretKey, Store, StoreOptions};
 
 use super::Set;
 use crate::support::ports::free_port;
@@ -290,4 +291,54 @@ fn check_opens_a_link_as_people_on_irc_would(
     let (found, output, error) = set.run("check", &[]);
     assert_eq!(found, code, "{output}{error}");
     assert!(output.contains(what), "{output}");
+}
+
+#[test]
+fn check_prints_the_same_as_json() {
+    let refusals = [("POST v3/register", (400, json!({ "errcode": "M_EXCLUSIVE" })))].into_iter().collect();
+    let (set, _homeserver) = with_homeserver(refusals, |_| {});
+    let (code, output, _) = set.run("check", &["--json"]);
+    assert_eq!(code, 14, "{output}");
+    let found: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!((&found["failed"], &found["code"]), (&json!(1), &json!(14)));
+    let checks = found["checks"].as_array().unwrap();
+    let of = |name: &str| checks.iter().find(|check| check["check"] == name).unwrap();
+    assert_eq!((of("ghosts")["outcome"].as_str(), &of("ghosts")["code"]), (Some("failed"), &json!(14)));
+    assert!(of("ghosts")["remedy"].as_str().unwrap().contains("templates.ghost"), "{output}");
+    assert_eq!(of("homeserver")["outcome"], "ok");
+    assert_eq!(of("media links")["outcome"], "skipped");
+    assert!(of("homeserver").get("remedy").is_none());
+
+    set.edit("config.yaml", "domain:", "domian:");
+    let (code, output, _) = set.run("check", &["--json"]);
+    let found: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!((code, &found["code"]), (10, &json!(10)), "{output}");
+    assert!(found["checks"][0]["detail"].as_str().unwrap().contains("domian"), "{output}");
+}
+
+#[test]
+fn check_finds_a_database_of_another_key_and_one_without_a_folder() {
+    let (set, _homeserver) = with_homeserver(Refusals::new(), |_| {});
+    let (code, output, _) = set.run("check", &[]);
+    assert_eq!(code, 0, "{output}");
+    assert!(
+        output.contains("skipped  database: ") && output.contains("the first start makes it"),
+        "{output}"
+    );
+
+    let url = format!("sqlite://{}", set.path("towline.db").display());
+    let make = |key: [u8; 32]| {
+        let options = StoreOptions { url: url.clone().into(), key: SecretKey::new(key), lock: None };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { Store::open(&options).await.unwrap().close().await });
+    };
+    make([9; 32]);
+    let (code, output, _) = set.run("check", &[]);
+    assert_eq!(code, 10, "{output}");
+    assert!(output.contains("FAILED   database: ") && output.contains("another key"), "{output}");
+
+    set.edit("config.yaml", "#url: sqlite://towline.db", "url: sqlite://nowhere/towline.db");
+    let (code, output, _) = set.run("check", &[]);
+    assert_eq!(code, 15, "{output}");
+    assert!(output.contains("there is no folder for"), "{output}");
 }

@@ -197,6 +197,7 @@ impl Bridge {
     pub fn new(parts: Parts) -> Self {
         let Parts { config, store, client, puppets, homeserver, clock, console } = parts;
         let pictures = Pictures::new(config.pictures.largest, config.pictures.allow_private);
+        let admission = admission::Admission::new(config.permissions.clone());
         let tally = metrics::Tally::new(clock.unix_ms());
         let pace = usher::Pace::new(config.limits.membership_calls);
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
@@ -209,7 +210,7 @@ impl Bridge {
             homeserver,
             console,
             tls: Mutex::default(),
-            admission: admission::Admission::default(),
+            admission,
             nicks: Mutex::default(),
             gates: turns::Gates::default(),
             usernames: session::Usernames::default(),

@@ -9,6 +9,7 @@
 //! | [`schema`] | every key with its type, default and meaning: the one table |
 //! | `load` | text → checked values; unknown keys, wrong types |
 //! | `resolve`, [`network`], `media` | values → [`Config`]; what only makes sense together |
+//! | `differences` | what a restart is needed for |
 //! | [`secret`] | key, file or environment variable |
 //! | [`template`] | names and ids, and the proof that ids can't collide |
 //! | [`permissions`], [`presets`] | who may, and where to |
@@ -16,6 +17,7 @@
 //! | `lines`, [`problem`] | where in the file, and what to say |
 
 pub mod bind;
+mod differences;
 mod lines;
 mod load;
 mod media;

@@ -15,9 +15,12 @@ use crate::format::RichText;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
 
-/// What was added at run time, by mask.
+/// What the configuration says, and what was added at run time, by mask.
 #[derive(Default)]
-pub(super) struct Admission(Mutex<BTreeMap<String, Permission>>);
+pub(super) struct Admission {
+    fixed: Mutex<Permissions>,
+    added: Mutex<BTreeMap<String, Permission>>,
+}
 
 /// Whom a permission is for: a full id, a server's name or `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,16 +73,26 @@ pub struct Permitted {
 }
 
 impl Admission {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Permission>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn new(fixed: Permissions) -> Self {
+        Self { fixed: Mutex::new(fixed), added: Mutex::default() }
     }
 
-    fn of(&self, fixed: &Permissions, user_id: &str) -> Permission {
+    fn added(&self) -> MutexGuard<'_, BTreeMap<String, Permission>> {
+        self.added.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locked before what was added, where both are.
+    fn fixed(&self) -> MutexGuard<'_, Permissions> {
+        self.fixed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(&self, user_id: &str) -> Permission {
+        let fixed = self.fixed();
         let by_configuration = fixed.of(user_id);
         if by_configuration == Permission::Admin {
             return Permission::Admin;
         }
-        fixed.with(&self.lock()).of(user_id)
+        fixed.with(&self.added()).of(user_id)
     }
 }
 
@@ -88,44 +101,44 @@ impl Bridge {
     pub(super) async fn load_permissions(&self) -> Result<(), StoreError> {
         let stored = self.store.named_settings(&settings::PERMISSION, Scope::Global).await?;
         let read = |(mask, value): (String, settings::Value)| Some((mask, Permission::read(value.text())?));
-        *self.admission.lock() = stored.into_iter().filter_map(read).collect();
+        *self.admission.added() = stored.into_iter().filter_map(read).collect();
         Ok(())
     }
 
     /// What this user may do.
     pub fn permission_of(&self, user_id: &str) -> Permission {
-        self.admission.of(&self.config.permissions, user_id)
+        self.admission.of(user_id)
     }
 
     /// The table of permissions: the configuration's lines, then those that were added.
     pub fn permissions(&self) -> Vec<Permitted> {
-        let fixed = self.config.permissions.entries();
+        let fixed = self.admission.fixed();
         let line = |(mask, permission): (&String, &Permission), is_fixed| Permitted {
             mask: mask.clone(),
             permission: *permission,
             is_fixed,
         };
-        let added = self.admission.lock();
-        let added = added.iter().filter(|(mask, _)| !self.config.permissions.says(mask));
-        fixed.map(|entry| line(entry, true)).chain(added.map(|entry| line(entry, false))).collect()
+        let added = self.admission.added();
+        let added = added.iter().filter(|(mask, _)| !fixed.says(mask));
+        fixed.entries().map(|entry| line(entry, true)).chain(added.map(|entry| line(entry, false))).collect()
     }
 
     /// Gives those whom a mask fits this permission, or takes back what was given.
     pub async fn permit(&self, mask: &Mask, permission: Option<Permission>) -> Outcome {
         let Mask(mask) = mask;
-        if self.config.permissions.says(mask) {
+        if self.admission.fixed().says(mask) {
             return Err(Refusal::asked(format!(
                 "What {mask} may do stands in the configuration, under permissions, and can only be changed there."
             )));
         }
-        let had = self.admission.lock().contains_key(mask);
+        let had = self.admission.added().contains_key(mask);
         if permission.is_none() && !had {
             return Err(Refusal::asked(format!("Nothing was set for {mask}.")));
         }
         let word = permission.map(Permission::word);
         self.store.set_named_setting(&settings::PERMISSION, Scope::Global, mask, word).await?;
         {
-            let mut added = self.admission.lock();
+            let mut added = self.admission.added();
             match permission {
                 Some(permission) => _ = added.insert(mask.clone(), permission),
                 None => _ = added.remove(mask),
@@ -141,6 +154,12 @@ impl Bridge {
             1 => format!("{text} One open connection begins or ends with that."),
             more => format!("{text} {more} open connections begin or end with that."),
         }))
+    }
+
+    /// The configuration says something else from now on. Returns how many sessions begin or end with that.
+    pub async fn set_permissions(&self, fixed: Permissions) -> Result<usize, StoreError> {
+        *self.admission.fixed() = fixed;
+        self.renew_sessions_by_permission().await
     }
 
     /// Starts or ends the sessions of those who may use the bridge now, or may no more. Returns how many.
@@ -193,8 +212,8 @@ mod tests {
         };
         let fixed =
             Permissions::new(table(&[("a.org", User), ("@root:a.org", Admin), ("admins.org", Admin)]));
-        let added = Admission::default();
-        added.lock().extend(table(&[
+        let admission = Admission::new(fixed);
+        admission.added().extend(table(&[
             ("@bob:b.org", User),
             ("c.org", User),
             ("@mallory:a.org", None),
@@ -202,6 +221,6 @@ mod tests {
             ("@root:a.org", None),
             ("@anybody:admins.org", None),
         ]));
-        assert_eq!(added.of(&fixed, user_id), expected);
+        assert_eq!(admission.of(user_id), expected);
     }
 }

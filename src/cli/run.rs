@@ -9,12 +9,13 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::reload::Reloading;
 use super::waiting::Waiting;
-use super::{CliError, metrics, systemd};
+use super::{CliError, log, metrics, systemd};
 use crate::bridge::{BOT_NAME, Bridge, Homeserver, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
-use crate::config::{Config, Database, LogFormat, Media, secret};
+use crate::config::{Config, Database, Media, secret};
 use crate::matrix::double_puppet::DoublePuppet;
 use crate::matrix::{self, Client, ClientError};
 use crate::store::{OpenError, Store, StoreOptions};
@@ -28,7 +29,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Runs the bridge until it is told to stop.
 pub async fn run(config: Config) -> Result<(), CliError> {
-    start_log(&config);
+    let log = log::start(&config);
+    let hangups = signal(SignalKind::hangup()).map_err(anyhow::Error::from)?;
+    let reloading = Reloading { hangups, file: config.file.clone(), log };
     let (signals, stop) = tokio::sync::oneshot::channel();
     let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
     let listening = tokio::spawn(async move {
@@ -55,7 +58,7 @@ pub async fn run(config: Config) -> Result<(), CliError> {
                 let _ = stop.await;
             };
             let ports = Ports { homeserver: listener, ident: handed_over };
-            serve_from(config, ports, &store, Arc::new(SystemClock), stop).await
+            serve_from(config, ports, &store, Arc::new(SystemClock), Some(reloading), stop).await
         }
         Err(error) => Err(error),
     };
@@ -127,7 +130,7 @@ pub async fn serve(
 ) -> Result<(), CliError> {
     let store = open_store(&config).await?;
     let ports = Ports { homeserver: listener, ident: Vec::new() };
-    let result = serve_from(config, ports, &store, clock, stop).await;
+    let result = serve_from(config, ports, &store, clock, None, stop).await;
     close(&store).await;
     result
 }
@@ -177,12 +180,13 @@ async fn serve_from(
     ports: Ports,
     store: &Store,
     clock: Arc<dyn Clock>,
+    reloading: Option<Reloading>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), CliError> {
     tokio::pin!(stop);
     // With what loses this race the bridge stops at once: another process may have its sessions already.
     tokio::select! {
-        result = serve_with(config, ports, store, clock, &mut stop) => result,
+        result = serve_with(config, ports, store, clock, reloading, &mut stop) => result,
         () = store.lock_lost() => Err(CliError::Database(
             "the database is gone, and with it the lock that keeps other instances out".to_owned(),
         )),
@@ -194,6 +198,7 @@ async fn serve_with(
     mut ports: Ports,
     store: &Store,
     clock: Arc<dyn Clock>,
+    reloading: Option<Reloading>,
     stop: &mut (impl Future<Output = ()> + Unpin),
 ) -> Result<(), CliError> {
     if let Some(address) = config.ident {
@@ -239,6 +244,7 @@ async fn serve_with(
     let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));
     let web = web.map(|(listener, options)| tokio::spawn(hand_out(listener, bridge.clone(), options)));
     let metrics = metrics.map(|listener| tokio::spawn(metrics::serve(listener, bridge.clone())));
+    let reloading = reloading.map(|reloading| tokio::spawn(reloading.listen(bridge.clone())));
     tracing::info!(%address, "towline is running");
     systemd::ready(&format!("running at {address}"));
     bridge.ask_for_queue(&id);
@@ -247,8 +253,8 @@ async fn serve_with(
     systemd::stopping();
     bridge.stop(FAREWELL).await;
     server.abort();
-    for port in [web, metrics].into_iter().flatten() {
-        port.abort();
+    for task in [web, metrics, reloading].into_iter().flatten() {
+        task.abort();
     }
     Ok(())
 }
@@ -364,23 +370,6 @@ pub(super) fn unopened(error: OpenError, config: &Config) -> CliError {
         OpenError::SchemaNewer { .. } => CliError::SchemaNewer(error.to_string()),
         error => CliError::Database(format!("{error} (database.url is {})", config.database)),
     }
-}
-
-fn start_log(config: &Config) {
-    use std::io::IsTerminal as _;
-    let level = config.log.level;
-    // sqlx and hyper say at INFO what is our DEBUG.
-    let filter = std::env::var("TOWLINE_LOG")
-        .unwrap_or_else(|_| format!("warn,towline={level}", level = level.as_str().to_lowercase()));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    // A second start in one process keeps the first one's log.
-    let _ = match config.log.format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
-    };
 }
 
 /// The URL of a database file. `%` and `?` mean something else in a URL.

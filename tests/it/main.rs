@@ -51,6 +51,7 @@ mod questions;
 mod reconnect;
 mod redactions;
 mod refill;
+mod reload;
 mod renames;
 mod replies;
 mod rig;

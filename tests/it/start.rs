@@ -11,7 +11,7 @@ use crate::support::bridge::World;
 use crate::support::homeserver::{self, LIMIT};
 
 /// Waits until the log holds a text. A file can't be waited for in any other way than to look.
-async fn wait_logged(file: &Path, text: &str) -> String {
+pub(crate) async fn wait_logged(file: &Path, text: &str) -> String {
     let found = tokio::time::timeout(LIMIT, async {
         loop {
             let log = std::fs::read_to_string(file).unwrap_or_default();

@@ -497,8 +497,17 @@ impl BridgeProcess {
 
     /// SIGTERM.
     pub(crate) async fn terminate(&self) {
+        self.signal("-TERM").await;
+    }
+
+    /// SIGHUP.
+    pub(crate) async fn hang_up(&self) {
+        self.signal("-HUP").await;
+    }
+
+    async fn signal(&self, signal: &str) {
         let id = self.child.id().expect("it runs").to_string();
-        let sent = tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+        let sent = tokio::process::Command::new("kill").args([signal, &id]).status().await.unwrap();
         assert!(sent.success());
     }
 

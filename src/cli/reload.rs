@@ -1,0 +1,59 @@
+//! SIGHUP: the configuration is read anew while the bridge runs, and no connection is lost by it.
+//!
+//! A file that is wrong changes nothing, and the log says what is wrong. What can't change while the bridge runs is named
+//! there, too.
+
+use std::path::PathBuf;
+
+use tokio::signal::unix::Signal;
+
+use super::log::Log;
+use crate::bridge::Bridge;
+use crate::config::Config;
+
+/// Who asks for it, and what it is read from.
+pub(super) struct Reloading {
+    pub(super) hangups: Signal,
+    pub(super) file: PathBuf,
+    pub(super) log: Log,
+}
+
+impl Reloading {
+    /// Reads the configuration anew, as often as somebody asks for it.
+    pub(super) async fn listen(mut self, bridge: Bridge) {
+        let mut level = bridge.config.log.level;
+        while self.hangups.recv().await.is_some() {
+            let environment = |name: &str| std::env::var(name).ok();
+            let config = match super::load(&self.file, &environment) {
+                Ok(config) => config,
+                Err(error) => {
+                    tracing::error!("the configuration stays as it was: {error}");
+                    continue;
+                }
+            };
+            if config.log.level != level {
+                if self.log.set_level(config.log.level) {
+                    level = config.log.level;
+                } else {
+                    tracing::warn!("log.level stays as it was: TOWLINE_LOG says what is written");
+                }
+            }
+            self.apply(&bridge, config).await;
+        }
+    }
+
+    async fn apply(&self, bridge: &Bridge, config: Config) {
+        let waiting = bridge.config.differences(&config);
+        match bridge.set_permissions(config.permissions).await {
+            Ok(sessions) => {
+                tracing::info!(sessions_that_begin_or_end = sessions, "the configuration was read anew");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the permissions hold, but not yet for all open connections");
+            }
+        }
+        for section in waiting {
+            tracing::warn!("{section} has changed in the configuration: restart towline to apply that");
+        }
+    }
+}

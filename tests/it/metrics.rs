@@ -110,7 +110,7 @@ async fn what_waits_and_what_is_set_aside_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_configuration_nothing_is_told() {
     let world = World::start().await;
-    let (_, _, _) = world.connected_user("alice").await;
+    world.connected_user("alice").await;
     let url = format!("{}/metrics", world.appservice_url());
     let response = towline::matrix::http::client().unwrap().get(&url).send().await.unwrap();
     assert_eq!(response.status(), 401);

@@ -10,7 +10,6 @@ mod conversations;
 mod crash;
 mod logins;
 mod media;
-mod misconfigured;
 mod moderation;
 mod nicks;
 mod plain;

@@ -151,22 +151,9 @@ impl Towline {
 
     /// `towline check`: its exit code, and what it said on both outputs.
     pub(crate) async fn check(&self) -> (i32, String) {
-        self.check_with(&[]).await
-    }
-
-    /// As [`Self::check`], with more arguments.
-    pub(crate) async fn check_with(&self, more: &[&str]) -> (i32, String) {
         let mut check = command(binary(), None);
-        check.args(["check", "--config"]).arg(self.directory.join("config.yaml")).args(more);
+        check.args(["check", "--config"]).arg(self.directory.join("config.yaml"));
         ended(check).await
-    }
-
-    /// `towline registration`.
-    pub(crate) async fn renew_registration(&self) {
-        let mut renew = command(binary(), None);
-        renew.args(["registration", "--config"]).arg(self.directory.join("config.yaml"));
-        let (code, said) = ended(renew).await;
-        assert_eq!(code, 0, "{said}");
     }
 
     /// A second `towline run` beside the first, which has to refuse.

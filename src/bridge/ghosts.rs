@@ -391,13 +391,23 @@ impl Bridge {
 
     async fn take_out(&self, room_id: &str, departure: &Departure) -> Result<(), ClientError> {
         let reason = departure.reason.as_deref().filter(|reason| !reason.is_empty());
-        let Some(kicker) = &departure.kicker else {
-            return self.client.leave(&departure.user_id, room_id, reason).await;
-        };
-        let reason = match reason {
+        let kicked = departure.kicker.as_ref().map(|kicker| match reason {
             Some(reason) => format!("Kicked by {kicker}: {reason}"),
             None => format!("Kicked by {kicker}"),
-        };
-        self.client.kick(self.client.bot(), room_id, &departure.user_id, &reason).await
+        });
+        let reason = kicked.as_deref().or(reason);
+        let ghost = &departure.user_id;
+        if let Some(name) = &departure.display_name {
+            let sender = if kicked.is_some() { self.client.bot() } else { ghost.as_str() };
+            match self.client.leave_by_name(sender, room_id, ghost, name, reason).await {
+                // The calls that are made for it may be allowed where this is not.
+                Err(error) if error.is_final() => {}
+                result => return result,
+            }
+        }
+        match &kicked {
+            Some(reason) => self.client.kick(self.client.bot(), room_id, ghost, reason).await,
+            None => self.client.leave(ghost, room_id, reason).await,
+        }
     }
 }

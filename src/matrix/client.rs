@@ -305,6 +305,23 @@ impl Client {
         self.call(sender, request).await.map(drop)
     }
 
+    /// `PUT /rooms/{room}/state/m.room.member/{user}`: as `/leave`, or as `/kick` where somebody else sends it, with the
+    /// name that the user had. Those calls leave it out, and clients show an id for whoever has gone.
+    pub async fn leave_by_name(
+        &self,
+        sender: &str,
+        room: &str,
+        user: &str,
+        name: &str,
+        reason: Option<&str>,
+    ) -> Result<(), ClientError> {
+        let mut content = serde_json::json!({ "membership": "leave", "displayname": name });
+        if let Some(reason) = reason {
+            content["reason"] = reason.into();
+        }
+        self.send_state(sender, room, "m.room.member", user, &content).await.map(drop)
+    }
+
     /// `POST /rooms/{room}/kick`.
     pub async fn kick(&self, sender: &str, room: &str, user: &str, reason: &str) -> Result<(), ClientError> {
         let mut request = client::membership::kick_user::v3::Request::new(room_id(room)?, user_id(user)?);

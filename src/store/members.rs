@@ -21,6 +21,8 @@ pub struct Departure {
     pub reason: Option<String>,
     /// Who kicked it, if that was why.
     pub kicker: Option<String>,
+    /// Its display name, as far as it has one.
+    pub display_name: Option<String>,
 }
 
 /// Somebody whose ghost is in a room.
@@ -146,7 +148,8 @@ impl Store {
 
     /// The ghosts that should leave a room, a few at a time. One for whom requests still wait there stays for them.
     pub async fn departures(&self, room: i64, limit: i64) -> Result<Vec<Departure>, StoreError> {
-        const SQL: &str = "SELECT member.ghost, ghost.user_id, member.reason, member.kicker
+        const SQL: &str =
+            "SELECT member.ghost, ghost.user_id, member.reason, member.kicker, ghost.display_name
             FROM member JOIN ghost ON ghost.id = member.ghost
             WHERE member.room = $1 AND NOT member.wanted AND ghost.user_id NOT IN
                 (SELECT sender FROM outbox WHERE outbox.room = $1 AND outbox.state = 'queued')

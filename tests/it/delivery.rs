@@ -292,9 +292,23 @@ async fn invariant_8_a_ghost_that_leaves_before_its_words_are_delivered_speaks_a
 #[tokio::test(flavor = "multi_thread")]
 async fn a_departure_that_fails_is_made_again() {
     let talk = Talk::begin().await;
-    talk.world.homeserver.faults().fail("POST", "/leave", bad_gateway(), 2);
+    talk.world.homeserver.faults().fail("PUT", "m.room.member", bad_gateway(), 2);
     talk.bob.part("#rust", "bye");
     talk.world.homeserver.wait_member(&talk.room, "@irc_fake_bob:test.local", "leave").await;
+    // Clients show an id for whoever has gone without a name.
+    let left = talk.world.homeserver.state(&talk.room, "m.room.member", "@irc_fake_bob:test.local");
+    assert_eq!((&left["displayname"], &left["reason"]), (&json!("bob"), &json!("bye")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_homeserver_that_refuses_a_departure_by_name_is_asked_without() {
+    let talk = Talk::begin().await;
+    let refused: Value = json!({ "errcode": "M_FORBIDDEN", "error": "Use the call that is made for it" });
+    talk.world.homeserver.faults().fail("PUT", "m.room.member", Fault::Status(403, refused), 1);
+    talk.bob.part("#rust", "bye");
+    talk.world.homeserver.wait_member(&talk.room, "@irc_fake_bob:test.local", "leave").await;
+    let left = talk.world.homeserver.state(&talk.room, "m.room.member", "@irc_fake_bob:test.local");
+    assert_eq!(left["reason"], "bye");
 }
 
 #[tokio::test(flavor = "multi_thread")]

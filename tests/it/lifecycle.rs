@@ -15,9 +15,9 @@ async fn invariant_8_a_message_does_not_wait_behind_the_leaves_of_others() {
     carol.say("#rust", "so soon?");
     world.homeserver.wait_message(&room, "so soon?").await;
 
-    world.homeserver.faults().fail("POST", "/leave", Fault::Hang, 1);
+    world.homeserver.faults().fail("PUT", "m.room.member", Fault::Hang, 1);
     bob.quit("bye");
-    world.homeserver.wait_requests("POST", "/leave", 1).await;
+    world.homeserver.wait_requests("PUT", "m.room.member", 1).await;
     carol.say("#rust", "and gone");
     world.homeserver.wait_message(&room, "and gone").await;
 }

@@ -145,7 +145,7 @@ fn extra(verb: &str, more: u32) -> u32 {
         // Each channel makes the server tell its members, too.
         "JOIN" => 1 + more / 8,
         "NAMES" => more.saturating_add(1),
-        "MODE" | "TOPIC" | "INVITE" | "KICK" | "AWAY" | "KNOCK" | "SETNAME" | "MONITOR" => 1,
+        "MODE" | "TOPIC" | "INVITE" | "KICK" | "AWAY" | "KNOCK" | "SETNAME" | "MONITOR" | "WATCH" => 1,
         "WHOIS" | "WHOWAS" => 2,
         "PART" | "NICK" | "WHO" => 3,
         // Servers answer these with many lines, or ask another server.

@@ -239,6 +239,12 @@ impl Isupport {
         self.get("MONITOR").map(|limit| limit.parse().unwrap_or(usize::MAX))
     }
 
+    /// How many nicks can be watched with `WATCH`, where the server has that.
+    #[must_use]
+    pub fn watch_limit(&self) -> Option<usize> {
+        self.get("WATCH").map(|limit| limit.parse().unwrap_or(usize::MAX))
+    }
+
     /// Recomputes what is asked on every line.
     fn derive(&mut self) {
         // Ergo keeps `CASEMAPPING=ascii` for clients that know no other, and tells the true one beside it.

@@ -149,6 +149,7 @@ impl Session {
                 let is_watched = self.on_watched(code, params, events);
                 self.on_monitor(code, params, now) || is_watched
             }
+            _ if self.tells_by_watch(code) => self.on_watch(code, first, events),
             ERR_NOSUCHNICK => self.lacks_services(first, now),
             ERR_UNKNOWNCOMMAND if self.lacks_command(first, now) => true,
             ERR_UNKNOWNCOMMAND | ERR_NEEDMOREPARAMS if first.eq_ignore_ascii_case("CHATHISTORY") => {

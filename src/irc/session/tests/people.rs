@@ -65,6 +65,35 @@ fn those_who_come_and_go_are_told_and_what_is_about_others_stays_an_answer() {
 }
 
 #[test]
+fn where_there_is_only_watch_it_tells_the_same() {
+    let mut bench = Bench::ready_with(Bench::config(), "WATCH=128");
+    bench.session.watch_people([nick("Bob"), nick("carol"), nick("dave")]);
+    assert_eq!(bench.sent(), ["WATCH +Bob +carol +dave"]);
+    assert!(bench.session.watches("bob"));
+    let told = |bench: &mut Bench, line: &str| {
+        let events = bench.server(line);
+        assert_eq!(news(&events).len(), events.len(), "{events:?}");
+        news(&events).into_iter().map(|(nick, news)| (nick.to_owned(), news)).collect::<Vec<_>>()
+    };
+    let here = told(&mut bench, ":s 604 alice bob b h 1700000000 :is online");
+    assert_eq!(here, vec![("bob".to_owned(), PersonNews::Here)]);
+    let gone = told(&mut bench, ":s 605 alice carol * * 0 :is offline");
+    assert_eq!(gone, vec![("carol".to_owned(), PersonNews::Gone)]);
+    assert_eq!(told(&mut bench, ":s 600 alice carol c h 1700000000 :logged online")[0].1, PersonNews::Here);
+    assert_eq!(told(&mut bench, ":s 601 alice bob b h 1700000000 :logged offline")[0].1, PersonNews::Gone);
+    assert!(told(&mut bench, ":s 512 alice dave :Maximum size for WATCH-list is 128 entries").is_empty());
+    assert!(!bench.session.watches("dave"));
+    bench.session.unwatch_person(&nick("bob"));
+    assert_eq!(bench.sent(), ["WATCH -bob"]);
+    assert!(told(&mut bench, ":s 602 alice bob b h 0 :stopped watching").is_empty());
+    // What is about others is an answer.
+    assert!(matches!(
+        &bench.server(":s 604 alice erin e h 0 :is online")[..],
+        [Event::Numeric { code: 604, .. }]
+    ));
+}
+
+#[test]
 fn the_nick_that_we_want_back_is_watched_beside_them() {
     let mut bench = Bench::new(Bench::config());
     bench.server(":irc.test 433 * alice :Nickname is already in use");

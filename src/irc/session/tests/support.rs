@@ -71,6 +71,12 @@ const NUMERICS: &[(u16, &str)] = &[
     (730, "the wanted nick is taken; a conversation's other side is there (`MONITOR`)"),
     (731, "the wanted nick is free; a conversation's other side is gone"),
     (734, "`MONITOR` takes no more: `ISON` is used"),
+    (600, "somebody who is watched has come (`WATCH`)"),
+    (601, "they have gone"),
+    (604, "they are there, when we begin to watch them"),
+    (605, "they are not there, when we begin to watch them"),
+    (602, "nobody is told of: somebody is watched no longer (`WATCH`)"),
+    (512, "`WATCH` takes no more: `ISON` is used"),
     (441, "shown; no answer to a `JOIN`"),
     (442, "we are not where we thought to be: entered again, if it is wanted"),
     (443, "shown; no answer to a `JOIN`"),
@@ -161,6 +167,7 @@ const TOKENS: &[(&str, &str)] = &[
     ("USERLEN", "how long our user name may be, for the length of lines"),
     ("UTF8MAPPING", "Ergo's casemapping for Unicode"),
     ("UTF8ONLY", "nothing but UTF-8 is written, whatever charset was chosen"),
+    ("WATCH", "those whom the user has conversations with are watched, where there is no `MONITOR`"),
     ("WHOX", "`who` asks for accounts, too"),
 ];
 

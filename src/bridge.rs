@@ -52,6 +52,7 @@ mod usher;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Deref;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -75,7 +76,7 @@ pub use crate::irc::governor::InQueue;
 pub use crate::irc::ignores::{IgnoreList, Ignored};
 pub use administration::Census;
 pub use admission::{InvalidMask, Mask, Permitted};
-pub use desk::{Answer, BOT_NAME, Call, Console, MOST_LISTED, PREFIX, Place, Progress};
+pub use desk::{Answer, BOT_NAME, Call, Console, End, MOST_LISTED, PREFIX, Place, Progress};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
@@ -183,6 +184,8 @@ pub struct Shared {
     ephemera: mpsc::Sender<Ephemeral>,
     /// The other end, until somebody passes it on.
     passing: Mutex<Option<mpsc::Receiver<Ephemeral>>>,
+    /// The homeserver has told of somebody's presence.
+    tells_presence: AtomicBool,
     typing_budget: Arc<Semaphore>,
     no_links: session::NoLinks,
     pictures: Pictures,
@@ -242,6 +245,7 @@ impl Bridge {
             postponed: Mutex::default(),
             ephemera,
             passing: Mutex::new(Some(passing)),
+            tells_presence: AtomicBool::default(),
             typing_budget: Arc::new(Semaphore::new(ephemera::TYPING_BUDGET)),
             no_links: session::NoLinks::default(),
             pictures,

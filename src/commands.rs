@@ -29,7 +29,7 @@ use futures_util::future::BoxFuture;
 
 use self::questions::Questions;
 use self::table::Spot;
-use crate::bridge::{Answer, Bridge, Call, Console, Outcome, Refusal};
+use crate::bridge::{Answer, Bridge, Call, Console, End, Outcome, Refusal};
 use crate::config::Permission;
 use crate::format::{RichText, may_hold_password};
 
@@ -55,10 +55,12 @@ impl Console for Commands {
         Box::pin(async move {
             let mut text = RichText::new();
             let mut is_done = true;
+            let mut asks = false;
             let lines = commands_in(&call.text);
             for line in lines.iter().take(MOST_AT_ONCE) {
                 let outcome = run(&self.questions, bridge, &call, line).await;
                 is_done &= outcome.is_ok();
+                asks |= self.questions.has_just_asked(&call);
                 let said = outcome.unwrap_or_else(Refusal::into_text);
                 text = text.line().then(help::as_typed_in(said, call.place));
             }
@@ -76,7 +78,12 @@ impl Console for Commands {
                     RichText::plain("Done.")
                 };
             }
-            Answer { text, is_done }
+            let end = match (is_done, asks) {
+                (false, _) => End::Failed,
+                (true, true) => End::Asks,
+                (true, false) => End::Done,
+            };
+            Answer { text, end }
         })
     }
 

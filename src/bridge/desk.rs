@@ -74,6 +74,8 @@ pub struct Call {
     pub permission: Permission,
     /// Where.
     pub place: Place,
+    /// The number of the room.
+    pub room: i64,
     /// The text.
     pub text: String,
     /// Where it tells how far it has come.
@@ -85,8 +87,19 @@ pub struct Call {
 pub struct Answer {
     /// What is said.
     pub text: RichText,
-    /// Whether all was done that was asked for.
-    pub is_done: bool,
+    /// How it went.
+    pub end: End,
+}
+
+/// How a command went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All was done that was asked for.
+    Done,
+    /// Not all was.
+    Failed,
+    /// Nothing is done before a question is answered.
+    Asks,
 }
 
 /// Whoever understands commands.
@@ -218,7 +231,7 @@ impl Bridge {
             _ => self.address(PREFIX).commands(message),
         };
         let permission = self.permission_of(&event.sender);
-        let call = Call { user, permission, place, text, progress: None };
+        let call = Call { user, permission, place, room: room.id, text, progress: None };
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.
         let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
         if self.is_older(stored, self.config.limits.stale_after.max(SOON)) {

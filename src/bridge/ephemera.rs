@@ -3,6 +3,8 @@
 //! Nothing of it is stored, and nobody waits for it: what finds no place is dropped. So it can hold up neither a
 //! transaction's answer nor a session, however much of it there is.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
@@ -21,9 +23,16 @@ pub(super) enum Passing {
     Typing(bool),
     /// Its user has read up to this event.
     Read(String),
+    /// Whether its user is there, in whichever room.
+    Presence(bool),
 }
 
 impl Bridge {
+    /// Whether the homeserver has told of anybody's presence, since this process runs.
+    pub fn tells_presence(&self) -> bool {
+        self.tells_presence.load(Ordering::Relaxed)
+    }
+
     /// Takes what came with a transaction.
     pub(super) fn take_ephemera(&self, ephemera: &[Box<RawValue>]) {
         for ephemeral in ephemera.iter().filter_map(|json| Ephemeral::read(json.get())) {
@@ -41,7 +50,17 @@ impl Bridge {
                 next = waiting.recv() => next,
                 () = self.stop.cancelled() => None,
             };
-            let Some(Ephemeral { room_id, kind }) = next else { return };
+            let (room_id, kind) = match next {
+                Some(Ephemeral::InRoom { room_id, kind }) => (room_id, kind),
+                Some(Ephemeral::Presence { user_id, is_here }) => {
+                    self.tells_presence.store(true, Ordering::Relaxed);
+                    for session in self.sessions(Some(&user_id)) {
+                        session.pass(session.row.id, Passing::Presence(is_here));
+                    }
+                    continue;
+                }
+                None => return,
+            };
             let room = match self.store.room_by_matrix_id(&room_id).await {
                 Ok(Some(room)) => room,
                 Ok(None) => continue,

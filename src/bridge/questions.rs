@@ -1,8 +1,9 @@
 //! What the bot asks besides messages that did not go: whether to disconnect, whether to follow an invitation, whether to
-//! talk with a stranger. A reaction of the one who was asked answers it.
+//! talk with a stranger. A reaction of the one who was asked answers it, or `yes` where it is the only one in its room;
+//! `cancel` takes all of a room back.
 //!
 //! The question stands in the store with the rows that ask it, and is gone with the commit that marks the reaction as
-//! done. What it comes to is done after that, as with a command: a crash in between loses an answer, and the person asks
+//! done; a command is marked so before it runs. What it comes to is done after that, as with a command: a crash in between loses an answer, and the person asks
 //! again; the other way round it would be done twice.
 
 use serde::{Deserialize, Serialize};
@@ -11,11 +12,11 @@ use super::content::{self, MessageType};
 use super::ghosts::GhostError;
 use super::outcome::{Outcome, Refusal};
 use super::session::{Request, Welcome};
-use super::{Bridge, SessionHandle};
+use super::{Bridge, Call, SessionHandle};
 use crate::format::RichText;
 use crate::matrix::event::{Event, Reaction};
 use crate::names::Channel;
-use crate::store::{InboxEvent, NewOutbox, NewQuestion};
+use crate::store::{InboxEvent, NewOutbox, NewQuestion, Question, RoomRow, StoreError};
 
 /// What says how an emoji looks: as an emoji, or with one of five colours of skin.
 const LOOKS: [char; 6] = ['\u{fe0f}', '\u{1f3fb}', '\u{1f3fc}', '\u{1f3fd}', '\u{1f3fe}', '\u{1f3ff}'];
@@ -69,6 +70,14 @@ pub(super) enum Matter {
 }
 
 impl Matter {
+    fn read(question: &Question) -> Option<Self> {
+        let matter = serde_json::from_str(&question.matter);
+        if let Err(error) = &matter {
+            tracing::error!(%error, "what a question is about can't be read");
+        }
+        matter.ok()
+    }
+
     /// The answers that have a button.
     fn answers(&self) -> &'static [Answer] {
         match self {
@@ -129,23 +138,78 @@ impl Bridge {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
         let speaker = self.looker(&room.creator);
-        let unreact = |button: &String| content::unreact_row(room.id, speaker, button);
-        let rows = question.buttons.iter().map(unreact).collect();
-        if !self.close_question(&question.txn_id, stored.seq, rows).await? {
+        if !self.close(&question, &room, Some(stored.seq)).await? {
             return Ok(());
         }
-        self.wake_delivery(room.id);
         // From here on nothing is done twice.
-        let Ok(matter) = serde_json::from_str::<Matter>(&question.matter) else {
-            tracing::error!(event = %event.event_id, "what a question is about can't be read");
-            return Ok(());
-        };
+        let Some(matter) = Matter::read(&question) else { return Ok(()) };
         let outcome = self.settle(matter, answer).await.unwrap_or_else(Refusal::into_text);
         let notice = content::message(MessageType::Notice, &outcome, None);
         let notice = content::in_reply_to(notice, &reaction.to);
         self.enqueue(vec![content::message_row(room.id, speaker, notice, None)]).await?;
         self.wake_delivery(room.id);
         Ok(())
+    }
+
+    /// Answers the question of a room with yes, where there is one.
+    pub async fn affirm(&self, call: &Call) -> Outcome {
+        let open = self.store.questions_in(call.user.id, call.room).await?;
+        let ([question], Some(room)) = (&open[..], self.store.room(call.room).await?) else {
+            return Err(Refusal::asked(if open.is_empty() {
+                "I have asked nothing here, or it was long ago. Type the command again.".to_owned()
+            } else {
+                let yes = Answer::Yes.button();
+                format!("I have asked {} things here. React with {yes} to the one that you mean.", open.len())
+            }));
+        };
+        let is_open = self.close(question, &room, None).await?;
+        match Matter::read(question).filter(|_| is_open) {
+            Some(matter) => self.settle(matter, Answer::Yes).await,
+            None => Err(Refusal::asked("What I asked can't be read any more, and nothing was done.")),
+        }
+    }
+
+    /// Takes the questions of a room back, and says what each was about. Nothing is decided by that.
+    pub async fn drop_questions(&self, call: &Call) -> Result<Vec<String>, Refusal> {
+        let mut dropped = Vec::new();
+        let Some(room) = self.store.room(call.room).await? else { return Ok(dropped) };
+        for question in self.store.questions_in(call.user.id, call.room).await? {
+            if self.close(&question, &room, None).await? {
+                dropped.push(match Matter::read(&question) {
+                    Some(matter) => self.about(matter, call.user.id).await?,
+                    None => "something that can't be read any more".to_owned(),
+                });
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// What a question is about, behind "about".
+    async fn about(&self, matter: Matter, user: i64) -> Result<String, StoreError> {
+        let network = |id| {
+            let session = self.session(id);
+            session.map_or_else(|| "a network".to_owned(), |session| self.network_name(&session.row.network))
+        };
+        Ok(match matter {
+            Matter::Disconnect { session } => format!("disconnecting from {}", network(session)),
+            Matter::Join { channel, .. } => format!("entering {channel}"),
+            Matter::Stranger { buffer, session } => {
+                let own = self.store.own_buffers(user).await?;
+                let name = own.into_iter().find(|own| own.id == buffer).map(|own| own.name);
+                let name = name.unwrap_or_else(|| "somebody".to_owned());
+                format!("{name} on {} (what they say still waits; to talk, query {name})", network(session))
+            }
+        })
+    }
+
+    /// Ends a question: its buttons go. `false` where it was answered before.
+    async fn close(&self, question: &Question, room: &RoomRow, seq: Option<i64>) -> Result<bool, StoreError> {
+        let speaker = self.looker(&room.creator);
+        let unreact = |button: &String| content::unreact_row(room.id, speaker, button);
+        let rows = question.buttons.iter().map(unreact).collect();
+        let is_open = self.close_question(&question.txn_id, seq, rows).await?;
+        self.wake_delivery(room.id);
+        Ok(is_open)
     }
 
     async fn settle(&self, matter: Matter, answer: Answer) -> Outcome {

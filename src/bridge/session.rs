@@ -12,6 +12,7 @@ mod approach;
 mod asides;
 mod attachments;
 mod attendance;
+mod auto_away;
 mod autocmd;
 mod behind;
 mod buffers;
@@ -92,6 +93,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use self::asides::Reacting;
 pub(super) use self::attachments::NoLinks;
+use self::auto_away::AutoAway;
 use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
 use self::gaps::Heard;
@@ -207,6 +209,7 @@ struct Actor {
     outbound: Outbound,
     questions: Questions,
     monitored: Monitored,
+    auto_away: AutoAway,
     typists: Typists,
     reacting: Reacting,
     requests: mpsc::Receiver<requests::Envelope>,
@@ -310,6 +313,7 @@ impl Actor {
             self.list_ends_at(),
             self.monitored.deadline().filter(|_| self.link.is_some()),
             self.link.as_ref().and_then(|link| link.autocmd.deadline()),
+            self.auto_away_at(),
             Some(self.thin_at),
         ]
         .into_iter()
@@ -366,10 +370,19 @@ impl Actor {
     }
 
     async fn on_passing(&mut self, room: i64, passing: &Passing) -> Result<(), StoreError> {
+        if let Passing::Presence(is_here) = passing {
+            return self.on_presence(*is_here).await;
+        }
         let Some(place) = self.buffers.find_room(room) else { return Ok(()) };
         match passing {
-            Passing::Typing(types) => self.on_own_typing(place, *types),
+            Passing::Typing(types) => {
+                self.on_own_typing(place, *types);
+                if *types {
+                    self.note_here().await?;
+                }
+            }
             Passing::Read(event_id) => self.mark_read(place, event_id).await?,
+            Passing::Presence(_) => {}
         }
         Ok(())
     }
@@ -396,6 +409,7 @@ impl Actor {
         self.tick_netsplits();
         self.tick_news();
         self.tick_members();
+        self.tick_auto_away().await?;
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial().await;
         }

@@ -172,7 +172,7 @@ In the room of a channel or a conversation everything goes to IRC, but for what 
 colon (`Towline: search words`). There a command is about that channel or conversation, unless it names another. To say
 such a line on IRC, double its first character: `!!irc is a prefix`.
 
-Under each command stands ✅ when it was done, or ❌, and ⏳ while it takes long.
+Under each command stands ✅ when it was done, or ❌, ❓ when it asks something first, and ⏳ while it takes long.
 
 This page is made from the table in the source; a test compares them.
 ";

@@ -1,12 +1,13 @@
 //! Commands that ask back before they do something: what was asked in a room, until it is answered, dropped, or too old.
 //!
-//! One question stands in a room, in memory: after a restart nobody is taken at a word that they gave before.
+//! One such question stands in a room, in memory: after a restart nobody is taken at a word that they gave before. `yes`
+//! and `cancel` are also about what the bridge has asked there with buttons (`bridge/questions.rs`).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::Context;
-use crate::bridge::{Call, Outcome, Place, Refusal, Request};
+use crate::bridge::{Call, Outcome, Place, Request};
 use crate::format::RichText;
 
 /// How long a question stands, in milliseconds.
@@ -25,6 +26,8 @@ struct Question {
     /// What it is about, behind "about".
     about: String,
     asked_at: i64,
+    /// The command under way has asked it.
+    is_new: bool,
 }
 
 impl Questions {
@@ -37,6 +40,13 @@ impl Questions {
             oldest.and_then(|key| questions.remove(&key));
         }
         questions.insert((call.user.id, call.place), question);
+    }
+
+    /// Whether what was carried out last for this call has asked something.
+    pub(super) fn has_just_asked(&self, call: &Call) -> bool {
+        let mut questions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let question = questions.get_mut(&(call.user.id, call.place));
+        question.is_some_and(|question| std::mem::take(&mut question.is_new))
     }
 
     fn take(&self, call: &Call, now: i64) -> Option<Question> {
@@ -54,7 +64,8 @@ impl Question {
 impl Context<'_> {
     /// Asks whether to do something; `yes` carries this command out, in this room.
     pub(super) fn ask(&self, text: RichText, about: impl Into<String>, command: String) -> RichText {
-        let question = Question { command, about: about.into(), asked_at: self.bridge.unix_ms() };
+        let asked_at = self.bridge.unix_ms();
+        let question = Question { command, about: about.into(), asked_at, is_new: true };
         self.questions.put(self.call, question);
         text.text(" To do it, type ").code("yes").text("; to leave it, ").code("cancel").text(".")
     }
@@ -66,7 +77,7 @@ pub(super) async fn yes(context: Context<'_>) -> Outcome {
         Some(question) => {
             super::run(context.questions, context.bridge, context.call, &question.command).await
         }
-        None => Err(Refusal::asked("I have asked nothing here, or it was long ago. Type the command again.")),
+        None => context.bridge.affirm(context.call).await,
     }
 }
 
@@ -79,13 +90,19 @@ pub(super) async fn cancel(context: Context<'_>) -> Outcome {
         let prompts = session.ask(Request::DropQuestions { buffer }).await?.to_plain();
         dropped.extend(Some(prompts).filter(|prompts| !prompts.is_empty()));
     }
+    dropped.extend(context.bridge.drop_questions(context.call).await?);
     if dropped.is_empty() {
         return Ok(RichText::plain("Nothing is asked here."));
     }
-    Ok(RichText::plain(format!(
-        "Dropped, and nothing is done: what I asked about {}.",
-        dropped.join(" and ")
-    )))
+    Ok(RichText::plain(format!("Dropped, and nothing is done: what I asked about {}.", in_a_row(&dropped))))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn in_a_row(all: &[String]) -> String {
+    match all {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        all => all.concat(),
+    }
 }
 
 #[cfg(test)]
@@ -96,11 +113,16 @@ mod tests {
 
     fn call(user: i64, place: Place) -> Call {
         let user = User { id: user, user_id: format!("@{user}:x") };
-        Call { user, permission: Permission::User, place, text: String::new(), progress: None }
+        Call { user, permission: Permission::User, place, room: 1, text: String::new(), progress: None }
     }
 
     fn question(asked_at: i64) -> Question {
-        Question { command: "forget #tea confirm".to_owned(), about: "#tea".to_owned(), asked_at }
+        Question {
+            command: "forget #tea confirm".to_owned(),
+            about: "#tea".to_owned(),
+            asked_at,
+            is_new: false,
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{Context, usage};
 use crate::bridge::{Manners, Origin, Outcome, PREFIX, Place, Refusal, Request, SessionHandle};
 use crate::format::RichText;
 use crate::store::OwnBuffer;
-use crate::store::settings::{Kind, Scope, Setting};
+use crate::store::settings::{AUTO_AWAY, Kind, Scope, Setting};
 
 /// Where a setting is looked at or set.
 struct Where {
@@ -32,7 +32,23 @@ pub(super) async fn set(context: Context<'_>) -> Outcome {
     }
     let value = setting.read(value).map_err(|unfit| Refusal::asked(format!("{unfit}.")))?;
     change(&context, &place, setting, Some(&value)).await?;
-    Ok(RichText::new().code(format!("{} {value}", setting.key)).text(format!(" for {}.", place.name)))
+    let text = RichText::new().code(format!("{} {value}", setting.key)).text(format!(" for {}.", place.name));
+    Ok(text.text(hint(&context, setting, &value)))
+}
+
+/// What one should know who sets this.
+fn hint(context: &Context<'_>, setting: &Setting, value: &str) -> &'static str {
+    if setting.key != AUTO_AWAY.key || value == "off" {
+        return "";
+    }
+    if context.bridge.tells_presence() {
+        " You are away when your homeserver says that you are not there, and back when it says otherwise, or when you \
+         write."
+    } else {
+        " Your homeserver has told me nobody's presence so far. Many have it turned off, and then you stay as you are; \
+         where it is on, you are away when it says that you are not there, and back when it says otherwise, or when you \
+         write."
+    }
 }
 
 /// `unset [NETWORK] [#CHANNEL | NICK] NAME`.
@@ -189,7 +205,11 @@ pub(super) fn reference() -> String {
                 .map(|(word, meaning)| format!("`{word}`: {meaning}"))
                 .collect::<Vec<_>>()
                 .join("; "),
-            Kind::Own | Kind::Number { .. } | Kind::Word { .. } => {
+            Kind::Own
+            | Kind::Number { .. }
+            | Kind::Word { .. }
+            | Kind::Words { .. }
+            | Kind::Minutes { .. } => {
                 format!("{} ({})", setting.default(), setting.takes())
             }
         };

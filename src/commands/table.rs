@@ -118,11 +118,11 @@ commands! {
         eg ["help", "help join"]
         => help::help;
     "yes" / "y" / "confirm" in "Help": "yes", "does what I have just asked about",
-        "",
+        "Also what I ask you to react to, where that is the only question in the room.",
         eg ["yes"]
         => questions::yes;
     "cancel" / "no" in "Help": "cancel", "drops what I have asked about in this room",
-        "Also what I ask about messages that did not go.",
+        "Also what I ask you to react to, about messages that did not go or about anything else.",
         eg ["cancel"]
         => questions::cancel;
     "version" in "Help": "version", "tells which Towline this is",

@@ -42,6 +42,12 @@ struct Row {
     buttons: String,
 }
 
+impl From<Row> for Question {
+    fn from(Row { txn_id, matter, buttons }: Row) -> Self {
+        Self { txn_id, matter, buttons: serde_json::from_str(&buttons).unwrap_or_default() }
+    }
+}
+
 impl Store {
     /// Commits that the event with this number is done with, by a question and the requests that ask it.
     pub async fn ask(
@@ -74,11 +80,17 @@ impl Store {
             .bind(event_id)
             .fetch_optional(p)
             .await)?;
-        Ok(row.map(|Row { txn_id, matter, buttons }| Question {
-            txn_id,
-            matter,
-            buttons: serde_json::from_str(&buttons).unwrap_or_default(),
-        }))
+        Ok(row.map(Question::from))
+    }
+
+    /// The questions that this user is asked in a room, in the order in which they were asked.
+    pub async fn questions_in(&self, user: i64, room: i64) -> Result<Vec<Question>, StoreError> {
+        const SQL: &str = r#"SELECT question.txn_id, question.matter, question.buttons
+            FROM question JOIN outbox ON outbox.txn_id = question.txn_id
+            WHERE question."user" = $1 AND outbox.room = $2 ORDER BY outbox.seq"#;
+        let rows: Vec<Row> =
+            on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).bind(room).fetch_all(p).await)?;
+        Ok(rows.into_iter().map(Question::from).collect())
     }
 
     /// Whether a user is asked about this.
@@ -89,12 +101,12 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// Commits that a question is answered by the event with this number, and what follows of that; `false` where it
-    /// was answered before.
+    /// Commits that a question is answered, by the event with this number or by one that is done with already, and what
+    /// follows of that; `false` where it was answered before.
     pub async fn answer_question(
         &self,
         txn_id: &str,
-        seq: i64,
+        seq: Option<i64>,
         rows: Vec<NewOutbox>,
         now: i64,
     ) -> Result<bool, StoreError> {
@@ -104,7 +116,9 @@ impl Store {
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                inbox::finish(tx, seq, None).await?;
+                if let Some(seq) = seq {
+                    inbox::finish(tx, seq, None).await?;
+                }
                 if execute!(tx, SQL, txn_id)? == 0 {
                     return Ok(false);
                 }

@@ -72,7 +72,22 @@ pub enum Kind {
         /// What holds where nothing else is said.
         default: &'static str,
     },
+    /// Words with spaces between them, or `none`, which is what holds where nothing else is said.
+    Words {
+        /// How many, at most.
+        most: usize,
+    },
+    /// `off`, which holds where nothing else is said, `on`, or so many minutes.
+    Minutes {
+        /// How many, at most.
+        most: u32,
+    },
 }
+
+/// No words.
+const NONE: &str = "none";
+/// Characters of one of several words.
+const LONGEST_WORD: usize = 64;
 
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +133,8 @@ impl Setting {
             Kind::Choice(words) => words.first().map_or("", |(word, _)| word).to_owned(),
             Kind::Number { default, .. } => default.to_string(),
             Kind::Word { default, .. } => default.to_owned(),
+            Kind::Words { .. } => NONE.to_owned(),
+            Kind::Minutes { .. } => "off".to_owned(),
         }
     }
 
@@ -131,6 +148,8 @@ impl Setting {
             }
             Kind::Number { least, most, .. } => format!("a whole number from {least} to {most}"),
             Kind::Word { most, .. } => format!("a word of at most {most} characters"),
+            Kind::Words { most } => format!("up to {most} words with spaces between them, or {NONE}"),
+            Kind::Minutes { most } => format!("on, off, or a number of minutes from 1 to {most}"),
         }
     }
 
@@ -155,9 +174,37 @@ impl Setting {
                     !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control());
                 (is_word && value.chars().count() <= most).then(|| value.to_owned())
             }
+            Kind::Words { most } => read_words(value, most),
+            Kind::Minutes { most } => match value.to_lowercase().as_str() {
+                word @ ("on" | "off") => Some(word.to_owned()),
+                number => {
+                    let number = number.parse().ok().filter(|number| (1..=most).contains(number));
+                    number.map(|number: u32| number.to_string())
+                }
+            },
         };
         read.ok_or_else(|| Unfit { key: self.key, takes: self.takes(), value: value.to_owned() })
     }
+}
+
+/// Words as they are stored: each once, in the order in which they came.
+fn read_words(value: &str, most: usize) -> Option<String> {
+    let mut words: Vec<&str> = Vec::new();
+    for word in value.split([' ', ',']).filter(|word| !word.is_empty()) {
+        let is_word = !word.contains(|c: char| c.is_whitespace() || c.is_control());
+        if !is_word || word.chars().count() > LONGEST_WORD {
+            return None;
+        }
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    (1..=most).contains(&words.len()).then(|| words.join(" "))
+}
+
+/// The words of a setting that takes several.
+pub fn words_of(value: &str) -> impl Iterator<Item = &str> {
+    value.split(' ').filter(|word| !word.is_empty() && *word != NONE)
 }
 
 /// What somebody has set somewhere.
@@ -283,6 +330,8 @@ mod tests {
         Setting { key: "word", kind: Kind::Choice(&[("one", ""), ("other", "")]), ..OF_ITS_OWN };
     const OWN_WORD: Setting =
         Setting { key: "own-word", kind: Kind::Word { most: 3, default: "x" }, ..OF_ITS_OWN };
+    const WORDS: Setting = Setting { key: "words", kind: Kind::Words { most: 2 }, ..OF_ITS_OWN };
+    const MINUTES: Setting = Setting { key: "minutes", kind: Kind::Minutes { most: 60 }, ..OF_ITS_OWN };
     const NUMBER: Setting =
         Setting { key: "number", kind: Kind::Number { least: 1, most: 9, default: 5 }, ..OF_ITS_OWN };
 
@@ -296,6 +345,21 @@ mod tests {
     #[case::a_word_of_ones_own(OWN_WORD, " .. ", Ok(".."))]
     #[case::two_words(OWN_WORD, "a b", Err("own-word is a word of at most 3 characters, not a b"))]
     #[case::a_word_too_long(OWN_WORD, "abcd", Err("own-word is a word of at most 3 characters, not abcd"))]
+    #[case::several_words(WORDS, "b, a  b", Ok("b a"))]
+    #[case::no_words(WORDS, "none", Ok("none"))]
+    #[case::too_many_words(
+        WORDS,
+        "a b c",
+        Err("words is up to 2 words with spaces between them, or none, not a b c")
+    )]
+    #[case::nothing(WORDS, " , ", Err("words is up to 2 words with spaces between them, or none, not ,"))]
+    #[case::switched_on(MINUTES, "ON", Ok("on"))]
+    #[case::after_minutes(MINUTES, "05", Ok("5"))]
+    #[case::too_many_minutes(
+        MINUTES,
+        "61",
+        Err("minutes is on, off, or a number of minutes from 1 to 60, not 61")
+    )]
     #[case::of_another_command(NICK, "alice", Err("nick is set by a command of its own, not alice"))]
     fn a_value_is_one_that_the_setting_takes(
         #[case] setting: Setting,

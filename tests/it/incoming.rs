@@ -66,6 +66,21 @@ async fn a_nick_is_a_pill_for_as_long_as_somebody_has_it_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_nick_that_is_a_word_is_no_pill_where_the_user_says_so() {
+    let (world, alice, _bob, carol, room) = channel().await;
+    alice.send_text(&room, "!irc set pill-ignore Bob, eve");
+    world.homeserver.wait_event(&room, |event| event.body().contains("pill-ignore Bob eve for #rust")).await;
+    carol.say("#rust", "bob: carol says hi");
+    let event = world.homeserver.wait_message(&room, "bob: carol says hi").await;
+    assert_eq!(html(&event), format!("bob: {} says hi", PILL_OF_BOB.replace("bob", "carol")));
+    alice.send_text(&room, "!irc unset pill-ignore");
+    world.homeserver.wait_event(&room, |event| event.body().contains("pill-ignore none (built in)")).await;
+    carol.say("#rust", "and now, bob?");
+    let event = world.homeserver.wait_message(&room, "and now, bob?").await;
+    assert_eq!(html(&event), format!("and now, {PILL_OF_BOB}?"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_users_nick_is_a_pill_of_the_user_who_is_mentioned_by_the_nick_that_is_current() {
     let (world, alice, bob, _, room) = channel().await;
     bob.say("#rust", "alice: hi");

@@ -4,6 +4,7 @@
 mod admin;
 mod architecture;
 mod asides;
+mod auto_away;
 mod backup;
 mod capabilities;
 mod channels;

@@ -271,11 +271,12 @@ impl Bridge {
         Ok(())
     }
 
-    /// Commits that an event answers a question and is done with, together; `false` where that was answered before.
+    /// Commits that an event answers a question and is done with, together; `false` where that was answered before. A
+    /// command was done with before it ran, and has no number.
     pub(in crate::bridge) async fn close_question(
         &self,
         txn_id: &str,
-        seq: i64,
+        seq: Option<i64>,
         rows: Vec<NewOutbox>,
     ) -> Result<bool, StoreError> {
         let new = count(&rows);

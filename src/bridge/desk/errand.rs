@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Answer, Bridge, Call};
+use super::{Answer, Bridge, Call, End};
 use crate::bridge::content::{self, MessageType, unique};
 use crate::bridge::ghosts::GhostError;
 use crate::config::Permission;
@@ -18,6 +18,7 @@ use crate::store::{Errand, NewOutbox, RoomRow, StoreError, User};
 const HOURGLASS: &str = "⏳";
 const DONE: &str = "✅";
 const FAILED: &str = "❌";
+const ASKS: &str = "❓";
 /// How long a command may take before the hourglass appears.
 const MOMENT: Duration = Duration::from_secs(2);
 /// How far a command has come is told after so long, and again after as long, in milliseconds.
@@ -127,7 +128,11 @@ impl Bridge {
         rows.push(content::message_row(room.id, speaker, content, None));
         // What was taken back shows no sign.
         if !is_secret {
-            let sign = if answer.is_done { DONE } else { FAILED };
+            let sign = match answer.end {
+                End::Done => DONE,
+                End::Failed => FAILED,
+                End::Asks => ASKS,
+            };
             rows.push(content::reaction_row(room.id, speaker, event_id, sign));
         }
         self.finish_errand(&user, room.id, &errand, rows).await;
@@ -158,7 +163,7 @@ impl Bridge {
     async fn answer_of(&self, call: Call, errand: &Errand, is_secret: bool) -> (Answer, bool) {
         if call.permission == Permission::None {
             let text = RichText::plain("You have no permission to use this bridge any more.");
-            return (Answer { text, is_done: false }, false);
+            return (Answer { text, end: End::Failed }, false);
         }
         let answering = self.console.answer(self, call);
         tokio::pin!(answering);

@@ -55,6 +55,9 @@ impl Actor {
         }
         // Only the owner of a private room speaks through it.
         let is_owner = event.sender == self.row.user_id;
+        if is_owner {
+            self.note_here().await?;
+        }
         match &event.content {
             // A command is done when it is read.
             Content::Message(message)

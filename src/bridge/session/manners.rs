@@ -263,6 +263,7 @@ impl Actor {
         self.ring_as_wanted(&before);
         self.bridge.wake_space(self.row.id);
         self.reconsider_members();
+        self.reconsider_auto_away().await?;
         Ok(RichText::new())
     }
 }

@@ -6,7 +6,7 @@
 
 use super::super::Bridge;
 use super::super::content::{self, MessageType};
-use super::super::desk::{Call, Place};
+use super::super::desk::{Call, End, Place};
 use super::{Actor, SessionState};
 use crate::format::RichText;
 use crate::irc::wire::Line;
@@ -72,12 +72,13 @@ impl Bridge {
         let call = Call {
             permission: self.permission_of(&session.user_id),
             place: *place,
+            room: *room,
             text: commands.text().to_owned(),
             progress: None,
             user: self.store.ensure_user(&session.user_id, self.clock.unix_ms()).await?,
         };
         let answer = self.console.answer(self, call).await;
-        if answer.is_done || since.is_none() || connected_since() != since {
+        if answer.end == End::Done || since.is_none() || connected_since() != since {
             return Ok(());
         }
         let text = RichText::new().bold("What is done when you enter the channel did not all work:");

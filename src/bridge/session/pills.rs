@@ -27,6 +27,15 @@ enum Named {
     Other(Arc<str>),
 }
 
+/// Which nicks become pills.
+#[derive(Debug, Clone, Copy)]
+struct Wanted<'a> {
+    /// A nick that is shorter is a word like others, unless it is spoken to.
+    shortest: usize,
+    /// These are words wherever they stand.
+    ignored: &'a str,
+}
+
 impl Actor {
     /// Makes links of the addresses and pills of the nicks in a line, and says whether it names the user.
     pub(super) async fn name_people(
@@ -42,9 +51,10 @@ impl Actor {
         let (own, mapping) = (link.session.nick(), self.buffers.mapping());
         let named = match link.session.channel(&row.name) {
             Some(state) => {
-                // A nick that is shorter is a word like others, unless it is spoken to.
                 let shortest = self.manners.number(&settings::PILL_LENGTH, row.id) as usize;
-                named_in(&text, &state.lookup(), own, (mapping, shortest))
+                let ignored = self.manners.value(&settings::PILL_IGNORE, Some(row.id)).0.unwrap_or_default();
+                let wanted = Wanted { shortest, ignored };
+                named_in(&text, &state.lookup(), own, mapping, wanted)
             }
             None => Vec::new(),
         };
@@ -73,7 +83,8 @@ fn named_in(
     text: &RichText,
     members: &MemberLookup<'_>,
     own: &str,
-    (mapping, shortest): (CaseMapping, usize),
+    mapping: CaseMapping,
+    Wanted { shortest, ignored }: Wanted<'_>,
 ) -> Vec<(WordPlace, Named)> {
     let mut named = Vec::new();
     let mut others: Vec<Arc<str>> = Vec::new();
@@ -83,7 +94,8 @@ fn named_in(
                 return Some(Named::User);
             }
             let is_long = word.is_addressed || word.text.chars().count() >= shortest;
-            let is_looked_up = is_long && others.len() <= MOST;
+            let is_ignored = || settings::words_of(ignored).any(|one| mapping.same(one, word.text));
+            let is_looked_up = is_long && others.len() <= MOST && !is_ignored();
             is_looked_up.then(|| members.find(word.text)).flatten().map(Named::Other)
         };
         let mut candidates = [Some(word), word.bare()].into_iter().flatten();
@@ -111,15 +123,16 @@ mod tests {
     use rstest::rstest;
 
     /// What is named, `@` standing for the user. In the channel are these, and the user as alice.
-    fn named(line: &str) -> Vec<String> {
+    fn named(line: &str, ignored: &str) -> Vec<String> {
         let mut channels = Channels::new(NickPool::default());
         channels.enter("#rust");
         for nick in ["alice", "Bob", "carol{}", "me", "dave", "erin", "frank", "grace", "heidi"] {
             channels.add("#rust", nick);
         }
         let text = read_irc(line).with_links();
+        let wanted = Wanted { shortest: 3, ignored };
         let lookup = channels.get("#rust").unwrap().lookup();
-        let named = named_in(&text, &lookup, "alice", (CaseMapping::Rfc1459, 3));
+        let named = named_in(&text, &lookup, "alice", CaseMapping::Rfc1459, wanted);
         let who = |(_, named)| match named {
             Named::User => "@".to_owned(),
             Named::Other(nick) => nick.to_string(),
@@ -144,6 +157,15 @@ mod tests {
     #[case::half_the_channel("bob dave erin frank grace heidi alice", &["@"])]
     #[case::twice_the_same("bob! bob!", &["Bob", "Bob"])]
     fn a_line_names_who_is_there(#[case] line: &str, #[case] expected: &[&str]) {
-        assert_eq!(named(line), expected);
+        assert_eq!(named(line, ""), expected);
+    }
+
+    #[rstest]
+    #[case::in_a_sentence("did bob or dave see it?", &["dave"])]
+    #[case::spoken_to("Bob: hi", &[])]
+    #[case::in_capitals("CAROL[]!", &[])]
+    #[case::the_user("alice and bob", &["@"])]
+    fn who_is_ignored_is_a_word_wherever_they_stand(#[case] line: &str, #[case] expected: &[&str]) {
+        assert_eq!(named(line, "bob carol{} alice"), expected);
     }
 }

@@ -6,6 +6,7 @@
 
 use super::super::outcome::Outcome;
 use super::Actor;
+use super::auto_away;
 use super::inquiries::trouble;
 use super::loose::Reply;
 use super::profile::Change;
@@ -65,6 +66,16 @@ impl Actor {
             Change::Show => {
                 let text = match self.stored(&settings::AWAY).await? {
                     Some(why) => format!("You are away on {network}: {}", why.text()),
+                    None if self.is_away_by_itself() => {
+                        format!(
+                            "You are away on {network}, since your homeserver says that you are not there."
+                        )
+                    }
+                    None if self.auto_away_at().is_some() => {
+                        format!(
+                            "You are not away on {network} yet; your homeserver says that you are not there."
+                        )
+                    }
                     None => format!("You are not away on {network}."),
                 };
                 return Ok(Reply::Now(Ok(RichText::plain(text))));
@@ -73,6 +84,7 @@ impl Actor {
             Change::Remove => None,
         };
         self.store_setting(&settings::AWAY, why.as_deref()).await?;
+        self.end_auto_away().await?;
         if self.link.as_ref().is_none_or(|link| link.session.state() != State::Ready) {
             return Ok(Reply::Now(Ok(RichText::plain(match why {
                 Some(_) => format!("You will be away when {network} is connected, until you type away off."),
@@ -84,16 +96,17 @@ impl Actor {
 
     /// A connection begins: who was away still is.
     pub(super) async fn take_up_away(&mut self) -> Result<(), StoreError> {
-        let why = self.stored(&settings::AWAY).await?;
-        if let (Some(why), Some(link)) = (why, &mut self.link) {
-            // It is no news, and nobody waits for the answer.
-            let _ = link.session.inquire(away_line(Some(why.text())));
+        // It is no news, and nobody waits for the answer.
+        match self.stored(&settings::AWAY).await? {
+            Some(why) => self.tell_away(Some(why.text())),
+            None if self.is_away_by_itself() => self.tell_away(Some(auto_away::WHY)),
+            None => {}
         }
         Ok(())
     }
 }
 
-fn away_line(why: Option<&str>) -> Line {
+pub(super) fn away_line(why: Option<&str>) -> Line {
     match why {
         Some(why) => Line::with_text(Line::new("AWAY"), why),
         None => Line::new("AWAY").finish(),

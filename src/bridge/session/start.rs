@@ -6,6 +6,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::super::Bridge;
 use super::asides::Reacting;
+use super::auto_away::AutoAway;
 use super::buffers::Buffers;
 use super::catch_up::CatchingUp;
 use super::declined::{self, Declined};
@@ -83,6 +84,7 @@ pub(in crate::bridge) async fn start(
     let last_named = last_named.map(|value| value.text().to_owned());
     let lane = format!("session/{}", row.id);
     let monitored = store.setting(&settings::MONITORED, Scope::Session, row.id).await?;
+    let away_by_itself = store.setting(&settings::AWAY_BY_ITSELF, Scope::Session, row.id).await?;
     let mut actor = Actor {
         bridge: bridge.clone(),
         epoch,
@@ -125,6 +127,7 @@ pub(in crate::bridge) async fn start(
         outbound: Outbound::default(),
         questions: Questions::default(),
         monitored: Monitored::stored(monitored.as_ref().map_or("", settings::Value::text)),
+        auto_away: AutoAway::stored(away_by_itself.is_some()),
         typists: Typists::default(),
         reacting: Reacting::default(),
         requests: mailbox,

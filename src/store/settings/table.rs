@@ -188,6 +188,13 @@ settings! {
         scopes: ANYWHERE,
         kind: Kind::Number { least: 1, most: 99, default: 3 },
     };
+    /// Which nicks never do.
+    PILL_IGNORE = {
+        key: "pill-ignore",
+        meaning: "nicks that never stand out where they are said, since they are words as well; yours always does",
+        scopes: ANYWHERE,
+        kind: Kind::Words { most: 50 },
+    };
     /// Whether a network has a space.
     SPACE = {
         key: "space", meaning: "whether the rooms of a network stand in a space of their own",
@@ -281,6 +288,19 @@ settings! {
     AWAY = {
         key: "away", meaning: "why the user is away, as long as they are",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
+    /// When the user is away by themselves.
+    AUTO_AWAY = {
+        key: "auto-away",
+        meaning: "whether you are away on IRC while your homeserver says that you are idle or gone: on is after two \
+                  minutes of that; what you say with away comes first",
+        scopes: PERSONAL,
+        kind: Kind::Minutes { most: 1440 },
+    };
+    /// That they are.
+    AWAY_BY_ITSELF = {
+        key: "away-by-itself", meaning: "whether the user is away since the homeserver says that they are not there",
+        scopes: &[Scope::Session],
     };
     /// Whether programs' questions are answered.
     CTCP_REPLIES = {

@@ -3,7 +3,7 @@
 use futures_util::StreamExt as _;
 
 use super::connected_as;
-use super::signs::{DONE, FAILED, signs};
+use super::signs::signs_off;
 use crate::support::bridge::World;
 use crate::support::homeserver::Event;
 
@@ -35,9 +35,7 @@ async fn typed(name: &str, example: &str) -> String {
         &network
     };
     let event = alice.send_text(place, example);
-    let ends = |one: &Event| {
-        signs(&event, DONE)(one) || signs(&event, FAILED)(one) || one.redacts.as_ref() == Some(&event)
-    };
+    let ends = |one: &Event| signs_off(&event)(one) || one.redacts.as_ref() == Some(&event);
     world.homeserver.wait_event(place, ends).await;
     // Where the message held a password, that it goes comes first.
     let mut is_behind = false;

@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Handle;
 
 use super::connected;
-use super::signs::{DONE, FAILED, signs};
+use super::signs::signs_off;
 use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};
 
@@ -45,7 +45,7 @@ fn messages() -> impl Strategy<Value = String> {
 /// Types something, and waits for what says that it has its answer.
 async fn type_and_wait(world: &World, user: &TestUser, room: &str, text: &str) -> bool {
     let event = user.send_text(room, text);
-    let ends = |one: &Event| signs(&event, DONE)(one) || signs(&event, FAILED)(one);
+    let ends = signs_off(&event);
     let mut seen = false;
     // A message with a password goes, and its answer comes behind it.
     let answered = std::cell::RefCell::new(|one: &Event| {

@@ -9,6 +9,7 @@ use crate::support::homeserver::Event;
 pub(super) const HOURGLASS: &str = "⏳";
 pub(super) const DONE: &str = "✅";
 pub(super) const FAILED: &str = "❌";
+pub(super) const ASKS: &str = "❓";
 
 /// A reaction with this key under an event.
 pub(super) fn signs(event_id: &str, key: &str) -> impl Fn(&Event) -> bool {
@@ -16,6 +17,11 @@ pub(super) fn signs(event_id: &str, key: &str) -> impl Fn(&Event) -> bool {
         let relation = &event.content["m.relates_to"];
         event.kind == "m.reaction" && relation["event_id"] == event_id && relation["key"] == key
     }
+}
+
+/// A command has its sign: it was done, was not, or asks.
+pub(super) fn signs_off(event_id: &str) -> impl Fn(&Event) -> bool {
+    move |event| [DONE, FAILED, ASKS].iter().any(|key| signs(event_id, key)(event))
 }
 
 fn takes_back(event_id: &str) -> impl Fn(&Event) -> bool {

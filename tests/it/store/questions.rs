@@ -44,10 +44,13 @@ async fn a_question_is_found_by_its_event_and_answered_once() {
     assert_eq!(store.question("@mallory:x", "event of txn well?").await.unwrap(), None);
     assert!(store.has_question(user, "matter").await.unwrap());
     assert!(!store.has_question(user, "other").await.unwrap());
+    assert_eq!(store.questions_in(user, set.room.id).await.unwrap(), [found.clone()]);
+    assert_eq!(store.questions_in(user, set.room.id + 1).await.unwrap(), []);
+    assert_eq!(store.questions_in(user + 1, set.room.id).await.unwrap(), []);
     for (reaction, is_first) in [("$one", true), ("$two", false)] {
         let seq = set.event(reaction).await;
         let rows = vec![message(set.room.id, "@bot:x", reaction)];
-        assert_eq!(store.answer_question(&found.txn_id, seq, rows, NOW).await.unwrap(), is_first);
+        assert_eq!(store.answer_question(&found.txn_id, Some(seq), rows, NOW).await.unwrap(), is_first);
     }
     assert_eq!(set.waiting().await, ["$one"]);
     assert!(store.waiting_events(STRAY, 0, 10).await.unwrap().is_empty());

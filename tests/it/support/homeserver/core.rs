@@ -313,6 +313,14 @@ impl Core {
         })
     }
 
+    /// Tells who is there, as a homeserver does of who shares a room with the bot.
+    pub(crate) fn presence(&mut self, user: &str, state: &str) {
+        if self.options.receive_ephemeral {
+            let content = json!({ "presence": state, "last_active_ago": 1 });
+            self.ephemeral.push(json!({ "type": "m.presence", "sender": user, "content": content }));
+        }
+    }
+
     pub(crate) fn push_ephemeral(&mut self, room: &str, kind: &str, content: &Value) {
         let interested = self.rooms.get(room).is_some_and(|room| room.appservice_members > 0);
         if self.options.receive_ephemeral && interested {

@@ -247,6 +247,11 @@ impl TestUser {
         self.shared.change(|core| core.typing(room, &self.id, typing)).expect("a member may type");
     }
 
+    /// Is there, or not: `online`, `unavailable`, `offline`.
+    pub(crate) fn presence(&self, state: &str) {
+        self.shared.change(|core| core.presence(&self.id, state));
+    }
+
     /// Changes the display name, in each joined room too.
     pub(crate) fn set_displayname(&self, name: &str) {
         self.shared

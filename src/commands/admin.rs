@@ -149,6 +149,33 @@ fn of_user(context: &Context<'_>, user: &str, network: &str) -> Result<SessionHa
     })
 }
 
+/// `ident [USER [NAME | off]]`.
+pub(super) async fn ident(context: Context<'_>) -> Outcome {
+    let (user, rest) = context.word();
+    let (name, more) = first_word(rest);
+    if !more.is_empty() {
+        return usage(&context, "ident");
+    }
+    if !user.is_empty() {
+        let name = if name.eq_ignore_ascii_case("off") {
+            Some("")
+        } else {
+            Some(name).filter(|name| !name.is_empty())
+        };
+        return context.bridge.set_ident(user, name).await;
+    }
+    let set = context.bridge.idents().await?;
+    if set.is_empty() {
+        let text = RichText::plain("All have the names that this bridge gives them. To set one, type ");
+        return Ok(text.code("ident USER NAME").text("."));
+    }
+    let rows = set.iter().take(MOST_ROWS);
+    let table = rows.fold(Table::new(["user", "is to IRC"]), |table, (user, name)| {
+        table.row([RichText::plain(user), RichText::plain(name)])
+    });
+    Ok(and_more(RichText::new().table(table), set.len(), "users"))
+}
+
 /// `announce TEXT`.
 pub(super) async fn announce(context: Context<'_>) -> Outcome {
     if context.rest.is_empty() {

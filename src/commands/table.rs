@@ -477,6 +477,11 @@ commands! {
         "They can undo it.",
         eg ["session @carol:example.org libera disconnect maintenance"], for Admin
         => admin::session;
+    "ident" in "Administration": "ident [USER [NAME | off]]", "sets the user name that somebody has on IRC, or shows it",
+        "What servers show before the @ in an address, and what the ident service answers. It holds from the next \
+         connection on, and they can't choose another.",
+        eg ["ident @carol:example.org carol2", "ident"], for Admin
+        => admin::ident;
     "announce" in "Administration": "announce TEXT", "tells all users something, each in their chat with me",
         "It mentions them, so that they are notified.",
         eg ["announce The bridge restarts at 20:00."], for Admin

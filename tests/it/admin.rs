@@ -19,6 +19,7 @@ async fn admin(world: &World) -> (TestUser, String) {
 #[case::users("users")]
 #[case::sessions("sessions")]
 #[case::session("session @admin:test.local fake disconnect")]
+#[case::ident("ident @admin:test.local mallory")]
 #[case::announce("announce I am the administrator")]
 #[case::stats("stats")]
 #[case::drain("drain")]
@@ -162,4 +163,34 @@ async fn while_it_is_drained_nobody_connects_anew_and_who_is_connected_stays() {
     admin.send_text(&control, "drain off");
     world.ircd.wait_registered("bob").await;
     assert_eq!(world.ircd.nicks(), ["alice", "bob"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_user_name_that_an_administrator_sets_is_given_and_nobody_elses() {
+    let mut world = World::start().await;
+    let (admin, control) = admin(&world).await;
+    let (alice, _, network) = world.greeted_user("alice").await;
+    let ask = async |world: &World, typed: &str, answer: &'static str| {
+        admin.send_text(&control, typed);
+        world.homeserver.wait_event(&control, says(answer)).await;
+    };
+    ask(&world, "ident", "All have the names that this bridge gives them.").await;
+    ask(&world, "ident @alice:test.local", "@alice:test.local is alice to IRC, unless they").await;
+    ask(&world, "ident @nobody:test.local x", "@nobody:test.local has never used this bridge.").await;
+    ask(&world, "ident @alice:test.local ADMIN", "ADMIN can't be a user name: somebody else").await;
+    ask(&world, "ident @alice:test.local -x", "-x can't be a user name: it takes").await;
+    ask(&world, "ident @alice:test.local wonder", "is wonder to IRC from their next connections on").await;
+    ask(&world, "ident", "@alice:test.local | wonder").await;
+    alice.send_text(&network, "username queen");
+    world.homeserver.wait_event(&network, says("Your user name is wonder: the administrator")).await;
+    world.stop_bridge().await;
+    world.ircd.wait_gone("alice").await;
+    let mark = world.ircd.mark();
+    world.start_bridge().await;
+    world.ircd.wait_line_after(mark, |_, line| line.starts_with("USER wonder ")).await;
+    ask(&world, "ident @alice:test.local", "is wonder to IRC, as was set here.").await;
+    ask(&world, "ident @alice:test.local off", "is alice to IRC again").await;
+    let mark = world.ircd.mark();
+    world.ircd.cut("alice");
+    world.ircd.wait_line_after(mark, |_, line| line.starts_with("USER alice ")).await;
 }

@@ -65,7 +65,8 @@ impl Actor {
                 return Ok(self.with_ident(RichText::plain(text)).await?);
             }
             Change::Set(name) => {
-                if let Err(unfit) = username::check(&self.bridge, &self.row, &name).await? {
+                self.may_choose_username().await?;
+                if let Err(unfit) = username::check(&self.bridge, self.row.user, &name).await? {
                     return Err(Refusal::asked(format!("{name} can't be your user name: {unfit}.")));
                 }
                 Some(name)
@@ -76,6 +77,16 @@ impl Actor {
         let name = username::username(&self.bridge, &self.row).await?;
         let text = self.when_connected_anew(RichText::plain(format!("Your user name will be {name}.")));
         Ok(self.with_ident(text).await?)
+    }
+
+    /// What the administrator has set can't be chosen otherwise.
+    async fn may_choose_username(&mut self) -> Result<(), Refusal> {
+        match username::fixed(&self.bridge, self.row.user).await? {
+            Some(fixed) => Err(Refusal::asked(format!(
+                "Your user name is {fixed}: the administrator of this bridge has set it, and only they can change it."
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// What others see all the same where the server asks this bridge.

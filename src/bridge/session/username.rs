@@ -5,7 +5,8 @@
 //! another, and nobody can choose a Matrix name to be taken for somebody.
 //!
 //! What a connection gives as its user name may be another one, of the user's choice and nobody else's; a server that
-//! asks for the ident takes that in its place, so that nobody gets around a ban so.
+//! asks for the ident takes that in its place, so that nobody gets around a ban so. Where the administrator has set one
+//! there is no other.
 //!
 //! Spec: RFC 1413 section 6; ten characters are what servers show (RFC 2812).
 
@@ -13,6 +14,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::super::Bridge;
+use super::super::outcome::{Outcome, Refusal};
+use crate::format::RichText;
 use crate::store::settings::{self, Scope};
 use crate::store::{SessionRow, StoreError};
 
@@ -24,14 +27,23 @@ const LONGEST_CHOSEN: usize = 16;
 
 /// What a server is told that asks whose connection this is.
 pub(super) async fn ident(bridge: &Bridge, row: &SessionRow) -> Result<String, StoreError> {
-    if let Some(value) = bridge.store.setting(&settings::USERNAME, Scope::User, row.user).await? {
-        return Ok(value.text().to_owned());
+    match fixed(bridge, row.user).await? {
+        Some(name) => Ok(name),
+        None => Ok(names_of(bridge).await?.of(&row.user_id, row.user)),
     }
-    Ok(names_of(bridge).await?.of(&row.user_id, row.user))
+}
+
+/// The user name that the administrator has set for a user.
+pub(super) async fn fixed(bridge: &Bridge, user: i64) -> Result<Option<String>, StoreError> {
+    let value = bridge.store.setting(&settings::USERNAME, Scope::User, user).await?;
+    Ok(value.map(|value| value.text().to_owned()))
 }
 
 /// The user name that a session gives.
 pub(super) async fn username(bridge: &Bridge, row: &SessionRow) -> Result<String, StoreError> {
+    if let Some(fixed) = fixed(bridge, row.user).await? {
+        return Ok(fixed);
+    }
     match bridge.store.setting(&settings::USERNAME, Scope::Session, row.id).await? {
         Some(chosen) => Ok(chosen.text().to_owned()),
         None => ident(bridge, row).await,
@@ -47,28 +59,72 @@ pub(super) enum Unfit {
     Taken,
 }
 
-/// Checks a user name that a user chooses.
-pub(super) async fn check(
-    bridge: &Bridge,
-    row: &SessionRow,
-    name: &str,
-) -> Result<Result<(), Unfit>, StoreError> {
+/// Checks a user name that a user chooses, or the administrator for them.
+pub(super) async fn check(bridge: &Bridge, user: i64, name: &str) -> Result<Result<(), Unfit>, StoreError> {
     // A hyphen stands before the number of somebody who came later to the same letters.
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
     let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !begins || name.len() > LONGEST_CHOSEN || !name.chars().all(fits) {
         return Ok(Err(Unfit::Form));
     }
-    let is_taken = names_of(bridge).await?.is_of_another(name, row.user);
+    let is_taken = names_of(bridge).await?.is_of_another(name, user);
     Ok(if is_taken { Err(Unfit::Taken) } else { Ok(()) })
 }
 
 async fn names_of(bridge: &Bridge) -> Result<&Usernames, StoreError> {
     let names = &bridge.usernames;
     if !names.are_read() {
-        names.read(&bridge.store.user_ids().await?);
+        let users = bridge.store.user_ids().await?;
+        names.read(&idents_set(bridge).await?, &users);
     }
     Ok(names)
+}
+
+/// The user names that the administrator has set, by the users' numbers.
+async fn idents_set(bridge: &Bridge) -> Result<Vec<(i64, String)>, StoreError> {
+    let set = bridge.store.named_settings(&settings::USERNAME, Scope::User).await?;
+    let read = |(user, name): (String, settings::Value)| Some((user.parse().ok()?, name.text().to_owned()));
+    Ok(set.into_iter().filter_map(read).collect())
+}
+
+impl Bridge {
+    /// The user names that the administrator has set, by the users' Matrix ids.
+    pub async fn idents(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let users: HashMap<i64, String> = self.store.user_ids().await?.into_iter().collect();
+        let set = idents_set(self).await?;
+        Ok(set.into_iter().filter_map(|(user, name)| Some((users.get(&user)?.clone(), name))).collect())
+    }
+
+    /// Sets the user name of a user on all networks, shows it (none), or takes that back (an empty one).
+    pub async fn set_ident(&self, user_id: &str, name: Option<&str>) -> Outcome {
+        let users = self.store.user_ids().await?;
+        let Some((user, _)) = users.into_iter().find(|(_, known)| known == user_id) else {
+            let text =
+                RichText::plain(format!("{user_id} has never used this bridge. To see who has, type "));
+            return Err(Refusal::Asked(text.code("users").text(".")));
+        };
+        let own = names_of(self).await?.of(user_id, user);
+        let Some(name) = name else {
+            return Ok(RichText::plain(match fixed(self, user).await? {
+                Some(fixed) => format!("{user_id} is {fixed} to IRC, as was set here."),
+                None => format!("{user_id} is {own} to IRC, unless they have chosen another name."),
+            }));
+        };
+        let from_then_on = "from their next connections on";
+        if name.is_empty() {
+            self.store.set_setting(&settings::USERNAME, Scope::User, user, None).await?;
+            return Ok(RichText::plain(format!(
+                "{user_id} is {own} to IRC again {from_then_on}, unless they have chosen another name."
+            )));
+        }
+        if let Err(unfit) = check(self, user, name).await? {
+            return Err(Refusal::asked(format!("{name} can't be a user name: {unfit}.")));
+        }
+        self.usernames.reserve(name, user);
+        self.store.set_setting(&settings::USERNAME, Scope::User, user, Some(name)).await?;
+        tracing::info!(%user_id, %name, "an administrator has set a user name");
+        Ok(RichText::plain(format!("{user_id} is {name} to IRC {from_then_on}, and can't choose another.")))
+    }
 }
 
 /// Who first had each name; as many as there are users, since a name once given is nobody else's.
@@ -84,19 +140,26 @@ impl Usernames {
         self.lock().is_some()
     }
 
-    /// Takes all users that there are, in the order in which they came.
-    fn read(&self, users: &[(i64, String)]) {
-        let mut names = HashMap::with_capacity(users.len());
+    /// Takes what administrators have set, and all users that there are, in the order in which they came.
+    fn read(&self, set: &[(i64, String)], users: &[(i64, String)]) {
+        let mut names = HashMap::with_capacity(set.len() + users.len());
+        for (number, name) in set {
+            names.entry(shown(name)).or_insert(*number);
+        }
         for (number, user_id) in users {
             names.entry(letters(user_id).to_ascii_lowercase()).or_insert(*number);
         }
         self.lock().get_or_insert(names);
     }
 
+    /// A name is a user's from now on, whoever comes.
+    fn reserve(&self, name: &str, number: i64) {
+        self.lock().get_or_insert_default().entry(shown(name)).or_insert(number);
+    }
+
     /// Whether a name, or what servers show of it, is somebody else's.
     fn is_of_another(&self, name: &str, number: i64) -> bool {
-        let name: String = name.chars().take(LONGEST).collect();
-        let owner = self.lock().get_or_insert_default().get(&name.to_ascii_lowercase()).copied();
+        let owner = self.lock().get_or_insert_default().get(&shown(name)).copied();
         owner.is_some_and(|owner| owner != number)
     }
 
@@ -115,6 +178,11 @@ impl Usernames {
     }
 }
 
+/// What servers show of a name at least, however it is written.
+fn shown(name: &str) -> String {
+    name.chars().take(LONGEST).collect::<String>().to_ascii_lowercase()
+}
+
 fn letters(user_id: &str) -> String {
     let localpart = user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
     let name: String = localpart.chars().filter(char::is_ascii_alphanumeric).take(LONGEST).collect();
@@ -129,9 +197,25 @@ mod tests {
     #[test]
     fn nobody_chooses_the_name_that_another_is_known_by() {
         let names = Usernames::default();
-        names.read(&[(1, "@christopher:a.org".to_owned()), (2, "@bob:a.org".to_owned())]);
+        names.read(&[], &[(1, "@christopher:a.org".to_owned()), (2, "@bob:a.org".to_owned())]);
         assert!(names.is_of_another("Christopher", 2) && names.is_of_another("BOB", 1));
         assert!(!names.is_of_another("bob", 2) && !names.is_of_another("bobby", 1));
+    }
+
+    #[test]
+    fn what_was_set_for_somebody_is_nobody_elses_though_they_came_before() {
+        let names = Usernames::default();
+        names.read(
+            &[(2, "Alice".to_owned())],
+            &[(1, "@alice:a.org".to_owned()), (2, "@bob:a.org".to_owned())],
+        );
+        assert_eq!(
+            (names.of("@alice:a.org", 1), names.of("@bob:a.org", 2)),
+            ("alice-1".into(), "bob".into())
+        );
+        assert!(names.is_of_another("ALICE", 1) && !names.is_of_another("alice", 2));
+        names.reserve("carol", 2);
+        assert_eq!(names.of("@carol:a.org", 3), "carol-3");
     }
 
     #[rstest]
@@ -149,7 +233,7 @@ mod tests {
     ) {
         let names = Usernames::default();
         let earlier: Vec<(i64, String)> = (1..).zip(earlier.iter().map(|id| (*id).to_owned())).collect();
-        names.read(&earlier);
+        names.read(&[], &earlier);
         for _ in 0..2 {
             let name = names.of(user_id, 12);
             assert_eq!(name, expected);

@@ -409,7 +409,8 @@ impl Bridge {
     }
 
     async fn restart_locked(&self, row: SessionRow, failures: u32) -> Result<SessionHandle, StoreError> {
-        let handle = session::start(self, row, failures).await?;
+        // A session is large, and so is whatever waits for one to begin.
+        let handle = Box::pin(session::start(self, row, failures)).await?;
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.row.id, handle.clone());
         self.wake_space(handle.row.id);
         Ok(handle)

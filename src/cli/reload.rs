@@ -25,7 +25,7 @@ impl Reloading {
         while self.hangups.recv().await.is_some() {
             let environment = |name: &str| std::env::var(name).ok();
             let config = match super::load(&self.file, &environment) {
-                Ok(config) => config,
+                Ok(config) => Box::new(config),
                 Err(error) => {
                     tracing::error!("the configuration stays as it was: {error}");
                     continue;
@@ -42,7 +42,7 @@ impl Reloading {
         }
     }
 
-    async fn apply(&self, bridge: &Bridge, config: Config) {
+    async fn apply(&self, bridge: &Bridge, config: Box<Config>) {
         let waiting = bridge.config.differences(&config);
         match bridge.set_permissions(config.permissions).await {
             Ok(sessions) => {

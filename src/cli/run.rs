@@ -58,7 +58,7 @@ pub async fn run(config: Config) -> Result<(), CliError> {
                 let _ = stop.await;
             };
             let ports = Ports { homeserver: listener, ident: handed_over };
-            serve_from(config, ports, &store, Arc::new(SystemClock), Some(reloading), stop).await
+            Box::pin(serve_from(config, ports, &store, Arc::new(SystemClock), Some(reloading), stop)).await
         }
         Err(error) => Err(error),
     };
@@ -130,7 +130,7 @@ pub async fn serve(
 ) -> Result<(), CliError> {
     let store = open_store(&config).await?;
     let ports = Ports { homeserver: listener, ident: Vec::new() };
-    let result = serve_from(config, ports, &store, clock, None, stop).await;
+    let result = Box::pin(serve_from(config, ports, &store, clock, None, stop)).await;
     close(&store).await;
     result
 }

@@ -62,7 +62,7 @@ impl Scene {
         self.alice.send_text(&self.network, "raw TIME");
         self.world.ircd.wait_line_after(end, |_, line| line == "TIME").await;
         let lines = self.world.ircd.lines();
-        let own = lines[mark..].iter().map(|one| one.line().to_owned());
+        let own = lines[mark..].iter().map(|one| one.line().clone());
         own.filter(|line| line.starts_with("AWAY")).collect()
     }
 }

@@ -360,9 +360,11 @@ async fn a_login_that_does_not_come_keeps_nobody_out_of_their_channels() {
     world.ircd.wait_joined("#rust", "alice").await;
     let typed = "autocmd add wait 5\nautocmd add when logged in\nautocmd add raw AWAY :never";
     ask(&world, &alice, &network, typed, "3. raw AWAY :never").await;
+    let first = world.homeserver.wait_event(&network, says("Connected to")).await;
     let mark = world.ircd.mark();
     reconnect(&world, &alice, &network).await;
-    world.homeserver.wait_event(&network, says("Connected to")).await;
+    let is_second = |event: &Event| says("Connected to")(event) && event.event_id != first.event_id;
+    world.homeserver.wait_event(&network, is_second).await;
     // Five seconds, and then thirty more.
     for _ in 0..8 {
         world.pass("alice", Duration::from_secs(5)).await;
@@ -371,6 +373,22 @@ async fn a_login_that_does_not_come_keeps_nobody_out_of_their_channels() {
     world.homeserver.wait_event(&network, says("autocmd when logged in: you were not logged in")).await;
     let lines = world.ircd.lines();
     assert!(!lines[mark..].iter().any(|one| one.line() == "AWAY :never"));
+}
+
+/// Before, of somebody whom the server did not take after all nothing was ever known.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_one_too_many_for_the_server_is_asked_for() {
+    let mut options = ircd::Options::default();
+    options.isupport.push("MONITOR=100".to_owned());
+    let (world, alice, [_, network]) = connected(World::builder().ircd(options).start().await).await;
+    ask(&world, &alice, &network, "monitor +bob", "you are told when these come and go:").await;
+    world.ircd.wait_line(|_, line| line == "MONITOR + bob").await;
+    world.ircd.send_line("alice", "734 alice 100 bob :Monitor list is full.");
+    let mark = world.ircd.mark();
+    world.ircd.send_line("alice", "PING :heard");
+    world.ircd.wait_line_after(mark, |_, line| line == "PONG :heard").await;
+    world.pass("alice", Duration::from_mins(1)).await;
+    world.ircd.wait_line_after(mark, |_, line| line == "ISON bob").await;
 }
 
 #[rstest]

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use super::Actor;
 use super::standing::away_line;
 use crate::irc::session::State;
-use crate::store::StoreError;
-use crate::store::settings;
+use crate::store::settings::{self, Scope};
+use crate::store::{Store, StoreError};
 
 /// What people on IRC read.
 pub(super) const WHY: &str = "Not active on Matrix";
@@ -30,8 +30,9 @@ pub(super) struct AutoAway {
 
 impl AutoAway {
     /// As the last run left it.
-    pub(super) fn stored(holds: bool) -> Self {
-        Self { gone_since: None, holds }
+    pub(super) async fn load(store: &Store, session: i64) -> Result<Self, StoreError> {
+        let stored = store.setting(&settings::AWAY_BY_ITSELF, Scope::Session, session).await?;
+        Ok(Self { gone_since: None, holds: stored.is_some() })
     }
 }
 

@@ -145,9 +145,10 @@ impl Actor {
             return;
         };
         link.session.watch_people(nicks.iter().cloned());
-        if nicks.iter().any(|nick| !link.session.watches(nick.as_str())) {
-            self.monitored.ask_at = Some(now);
-        }
+        let is_asked = nicks.iter().any(|nick| !link.session.watches(nick.as_str()));
+        // That it takes no more the server may say only when it is told of them.
+        let at = if is_asked { now } else { now + PAUSE };
+        self.monitored.ask_at = (!nicks.is_empty()).then_some(at);
     }
 
     /// Asks for those of whom the server does not tell.

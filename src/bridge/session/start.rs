@@ -84,7 +84,6 @@ pub(in crate::bridge) async fn start(
     let last_named = last_named.map(|value| value.text().to_owned());
     let lane = format!("session/{}", row.id);
     let monitored = store.setting(&settings::MONITORED, Scope::Session, row.id).await?;
-    let away_by_itself = store.setting(&settings::AWAY_BY_ITSELF, Scope::Session, row.id).await?;
     let mut actor = Actor {
         bridge: bridge.clone(),
         epoch,
@@ -127,7 +126,7 @@ pub(in crate::bridge) async fn start(
         outbound: Outbound::default(),
         questions: Questions::default(),
         monitored: Monitored::stored(monitored.as_ref().map_or("", settings::Value::text)),
-        auto_away: AutoAway::stored(away_by_itself.is_some()),
+        auto_away: AutoAway::load(store, row.id).await?,
         typists: Typists::default(),
         reacting: Reacting::default(),
         requests: mailbox,

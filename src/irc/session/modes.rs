@@ -55,6 +55,18 @@ impl Session {
         }
     }
 
+    /// 324 as a text, without the channel's key: it is shown and kept (invariant 10).
+    pub(super) fn modes_without_key(&self, params: &[String]) -> String {
+        let Some((channel, modes)) = params.split_first() else { return String::new() };
+        let parsed = ModeChanges::parse(modes, &self.isupport);
+        match modes.first() {
+            None => channel.clone(),
+            // Which of the arguments is a key is not known.
+            Some(letters) if parsed.ambiguous => format!("{channel} {letters}"),
+            Some(_) => format!("{channel} {parsed}"),
+        }
+    }
+
     /// The channel has a key: with it we come in again. Some servers have a mark in its place for some people.
     fn learn_key(&mut self, channel: &str, events: &mut Vec<Event>) {
         let known = self.channels.get(channel).and_then(|state| state.key());

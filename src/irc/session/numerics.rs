@@ -174,16 +174,28 @@ impl Session {
             }
             _ => false,
         };
-        let is_asked_for = matches!(context.label, Some(Label::Inquiry(_)));
-        if self.ended || consumed && !is_asked_for {
-            return;
+        events.extend(self.tell_numeric(code, params, context.label, consumed, now));
+    }
+
+    /// A numeric goes to whoever has asked; and where nothing has used it, it is told.
+    fn tell_numeric(
+        &mut self,
+        code: u16,
+        params: &[String],
+        label: Option<Label>,
+        consumed: bool,
+        now: Instant,
+    ) -> Option<Event> {
+        if self.ended || consumed && !matches!(label, Some(Label::Inquiry(_))) {
+            return None;
         }
-        let reply = InquiryReply { code, params: params.to_vec(), text: readable(params) };
-        if let Err(InquiryReply { code, params, text }) = self.answers_inquiry(context.label, reply, now)
-            && !consumed
-        {
-            events.push(Event::Numeric { code, params, text });
-        }
+        let text = match code {
+            RPL_CHANNELMODEIS => self.modes_without_key(params),
+            _ => readable(params),
+        };
+        let reply = InquiryReply { code, params: params.to_vec(), text };
+        let InquiryReply { code, params, text } = self.answers_inquiry(label, reply, now).err()?;
+        (!consumed).then_some(Event::Numeric { code, params, text })
     }
 
     /// An answer to something that we wait for an answer to: a fence, NickServ's login, a message.

@@ -44,7 +44,7 @@ async fn a_question_is_found_by_its_event_and_answered_once() {
     assert_eq!(store.question("@mallory:x", "event of txn well?").await.unwrap(), None);
     assert!(store.has_question(user, "matter").await.unwrap());
     assert!(!store.has_question(user, "other").await.unwrap());
-    assert_eq!(store.questions_in(user, set.room.id).await.unwrap(), [found.clone()]);
+    assert_eq!(store.questions_in(user, set.room.id).await.unwrap(), std::slice::from_ref(&found));
     assert_eq!(store.questions_in(user, set.room.id + 1).await.unwrap(), []);
     assert_eq!(store.questions_in(user + 1, set.room.id).await.unwrap(), []);
     for (reaction, is_first) in [("$one", true), ("$two", false)] {

@@ -64,6 +64,25 @@ fn without_labels_a_fence_ends_each_answer_in_its_turn() {
     assert!(matches!(bench.server(":s 305 alice :You are back")[..], [Event::Numeric { .. }]));
 }
 
+/// Before, the network's room had the key in clear: behind a bouncer that tells all of it at each connection, and for a
+/// raw `MODE`.
+#[rstest]
+#[case::a_key("#rust +nlk 50 sesame", "#rust +n +l 50 +k (key)")]
+#[case::no_key("#rust +nt", "#rust +nt")]
+#[case::what_nobody_can_pair("#rust +zk x sesame", "#rust +zk")]
+#[case::nothing("#rust", "#rust")]
+fn invariant_10_a_channels_modes_are_told_without_its_key(#[case] modes: &str, #[case] text: &str) {
+    let mut bench = Bench::ready();
+    let line = format!(":s 324 alice {modes}");
+    let told = bench.server(&line);
+    assert!(matches!(&told[..], [Event::Numeric { text: told, .. }] if told == text), "{told:?}");
+    let (number, sent) = ask(&mut bench, "MODE #rust");
+    let token = sent[1].strip_prefix("PING ").unwrap().to_owned();
+    bench.server(&line);
+    let events = bench.server(&format!(":s PONG s {token}"));
+    assert_eq!(answered(&events), [(number, vec![text])]);
+}
+
 #[rstest]
 #[case::throttled_or_forbidden("480 alice #new :Can't KNOCK on #new (+K)")]
 #[case::no_such_channel("403 alice #new :No such channel")]

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use crate::support::bridge::World;
-use crate::support::homeserver::{Event, LIMIT, TestUser};
+use crate::support::homeserver::{Event, TestUser};
 
 fn says(part: &str) -> impl Fn(&Event) -> bool {
     move |event| event.kind == "m.room.message" && event.body().contains(part)
@@ -130,12 +130,7 @@ async fn an_announcement_reaches_who_has_left_their_chats_with_the_bot() {
     alice.leave(&chat);
     // What has left its trace in the store is known.
     let becomes = async |sql: &'static str, is_so: &dyn Fn(&[String]) -> bool| {
-        let wait = async {
-            while !is_so(&world.database().texts(sql).await) {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(LIMIT, wait).await.expect("it becomes known");
+        world.database().wait("it becomes known", sql, is_so).await;
     };
     becomes("SELECT room_id FROM room WHERE room_id IS NOT NULL", &|rooms| !rooms.contains(&chat)).await;
     admin.send_text(&control, "announce One.");

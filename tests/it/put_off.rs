@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::bridge::World;
-use crate::support::homeserver::{Event, LIMIT, TestUser};
+use crate::support::homeserver::{Event, TestUser};
 use crate::support::ircd::{Options, Person};
 
 /// The server says nothing to messages but what a test has it say.
@@ -67,12 +67,7 @@ impl Scene {
     }
 
     async fn wait_stored(&self, what: &str, sql: &'static str, wanted: &[&str]) {
-        let stored = async {
-            while self.world.database().texts(sql).await != wanted {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(LIMIT, stored).await.expect(what);
+        self.world.database().wait(what, sql, |found| found == wanted).await;
     }
 
     fn answers(&self, event: &str) -> Vec<Event> {

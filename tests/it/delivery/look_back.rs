@@ -125,13 +125,8 @@ async fn a_room_that_was_left_while_nobody_heard_it_is_left_on_irc() {
     talk.world.homeserver.lose_transactions();
     talk.world.homeserver.hold_transactions(false);
     talk.world.start_bridge().await;
-    let unwanted = async {
-        let query = "SELECT name FROM buffer WHERE name = '#rust' AND wanted";
-        while !talk.world.database().texts(query).await.is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(crate::support::homeserver::LIMIT, unwanted).await.expect("the channel is left");
+    let wanted = "SELECT name FROM buffer WHERE name = '#rust' AND wanted";
+    talk.world.database().wait("the channel is left", wanted, <[String]>::is_empty).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

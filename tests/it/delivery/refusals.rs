@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{SEND, Talk};
 use crate::support::bridge::World;
-use crate::support::homeserver::{Fault, LIMIT};
+use crate::support::homeserver::Fault;
 
 fn refusal(code: &str, words: &str) -> Fault {
     Fault::Status(400, json!({ "errcode": code, "error": words }))
@@ -73,12 +73,7 @@ async fn a_kill_between_a_refusal_and_its_telling_silences_nothing() {
     bob.say("#rust", "refused");
     let is_refused =
         "SELECT CAST(COUNT(*) AS TEXT) FROM outbox WHERE state = 'refused' AND untold IS NOT NULL";
-    let stored = async {
-        while world.database().texts(is_refused).await != ["1"] {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(LIMIT, stored).await.expect("the refusal is stored");
+    world.database().wait("the refusal is stored", is_refused, |found| found == ["1"]).await;
     process.kill().await;
     world.ircd.wait_gone("alice").await;
     let process = world.start_process();

@@ -305,39 +305,21 @@ impl World {
 
     /// Waits until every request to the homeserver is known to be done.
     pub(crate) async fn wait_outbox_empty(&self) {
-        let empty = async {
-            while !self.database.texts("SELECT txn_id FROM outbox WHERE state = 'queued'").await.is_empty() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(homeserver::LIMIT, empty).await.expect("the outbox empties");
+        let waiting = "SELECT txn_id FROM outbox WHERE state = 'queued'";
+        self.database.wait("the outbox empties", waiting, <[String]>::is_empty).await;
     }
 
     /// Waits until the bridge has stored a room's id: those who are invited learn of it before.
     async fn wait_made(&self, room_id: &str) {
-        let made = async {
-            while !self
-                .database
-                .texts("SELECT room_id FROM room WHERE room_id IS NOT NULL")
-                .await
-                .iter()
-                .any(|made| made == room_id)
-            {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(homeserver::LIMIT, made).await.expect("the room is stored");
+        let made = "SELECT room_id FROM room WHERE room_id IS NOT NULL";
+        self.database.wait("the room is stored", made, |made| made.iter().any(|one| one == room_id)).await;
     }
 
     /// Waits until the bridge has looked through a room for what was never handed over.
     pub(crate) async fn wait_looked_through(&self, room_id: &str) {
-        let sql = "SELECT room_id FROM room WHERE looked_at_event IS NOT NULL";
-        let looked = async {
-            while !self.database.texts(sql).await.iter().any(|looked| looked == room_id) {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(homeserver::LIMIT, looked).await.expect("the room is looked through");
+        let looked = "SELECT room_id FROM room WHERE looked_at_event IS NOT NULL";
+        let is_it = |looked: &[String]| looked.iter().any(|one| one == room_id);
+        self.database.wait("the room is looked through", looked, is_it).await;
     }
 
     /// Takes a user's permission away, from the next start of the bridge on.

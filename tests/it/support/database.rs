@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
+use super::homeserver::LIMIT;
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A database that goes when this is dropped.
@@ -28,14 +30,26 @@ impl TestDatabase {
 
     /// What a query for one column of text finds, now.
     pub(crate) async fn texts(&self, sql: &'static str) -> Vec<String> {
-        match self {
-            Self::Sqlite(_) => {
-                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
-                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+        self.connect().await.texts(sql).await
+    }
+
+    /// Waits until a query for one column of text finds what is wanted.
+    pub(crate) async fn wait(&self, what: &str, sql: &'static str, wanted: impl Fn(&[String]) -> bool) {
+        let becomes = async {
+            // One connection for as long as it takes: on PostgreSQL each is a process.
+            let mut connection = self.connect().await;
+            while !wanted(&connection.texts(sql).await) {
+                tokio::task::yield_now().await;
             }
+        };
+        tokio::time::timeout(LIMIT, becomes).await.expect(what);
+    }
+
+    async fn connect(&self) -> TestConnection {
+        match self {
+            Self::Sqlite(_) => TestConnection::Sqlite(SqliteConnection::connect(&self.url()).await.unwrap()),
             Self::Postgres { .. } => {
-                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
-                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+                TestConnection::Postgres(PgConnection::connect(&self.url()).await.unwrap())
             }
         }
     }
@@ -78,6 +92,21 @@ impl TestDatabase {
                 };
                 query.map_or(format!("{server}/{name}"), |query| format!("{server}/{name}?{query}"))
             }
+        }
+    }
+}
+
+/// A connection to look through.
+enum TestConnection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl TestConnection {
+    async fn texts(&mut self, sql: &'static str) -> Vec<String> {
+        match self {
+            Self::Sqlite(connection) => sqlx::query_scalar(sql).fetch_all(connection).await.unwrap(),
+            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_all(connection).await.unwrap(),
         }
     }
 }

@@ -90,9 +90,7 @@ async fn a_line_says_that_a_message_was_taken_back_and_not_which_words() {
     alice.redact(&room, &second).unwrap();
     bob.wait_text("\u{1}ACTION takes the last message back\u{1}").await;
     // Nothing was said that could be taken back.
-    world.ircd.refuse();
-    world.ircd.cut("alice");
-    world.ircd.wait_gone("alice").await;
+    world.lose_connection().await;
     let unsent = alice.send_text(&room, "never mind");
     world.homeserver.wait_event(&room, |event| event.body().contains("waits")).await;
     alice.redact(&room, &unsent).unwrap();

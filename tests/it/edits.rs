@@ -142,9 +142,7 @@ async fn an_edited_action_is_corrected_in_words() {
 async fn invariant_1_an_edit_of_what_waits_for_the_connection_goes_in_its_place() {
     let mut scene = Scene::begin().await;
     scene.say("before").await;
-    scene.world.ircd.refuse();
-    scene.world.ircd.cut("alice");
-    scene.world.ircd.wait_gone("alice").await;
+    scene.world.lose_connection().await;
     let first = scene.alice.send_text(&scene.room, "teh first");
     scene.world.homeserver.wait_event(&scene.room, |event| event.body().contains("waits")).await;
     scene.alice.send_text(&scene.room, "the second");
@@ -178,9 +176,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_an_edit_that_waits_over_a_restart_is_the_message() {
     let mut scene = Scene::begin().await;
-    scene.world.ircd.refuse();
-    scene.world.ircd.cut("alice");
-    scene.world.ircd.wait_gone("alice").await;
+    scene.world.lose_connection().await;
     let first = scene.alice.send_text(&scene.room, "teh first");
     scene.alice.send_text(&scene.room, "the second");
     scene.alice.edit(&scene.room, &first, "the first");
@@ -199,9 +195,7 @@ async fn an_answer_that_is_edited_while_it_waits_still_answers() {
     scene.bob.say("#rust", "tea or coffee?");
     let question = scene.world.homeserver.wait_message(&scene.room, "tea or coffee?").await.event_id;
     scene.world.wait_outbox_empty().await;
-    scene.world.ircd.refuse();
-    scene.world.ircd.cut("alice");
-    scene.world.ircd.wait_gone("alice").await;
+    scene.world.lose_connection().await;
     let answer = scene.alice.reply(&scene.room, &question, "tae");
     scene.alice.edit(&scene.room, &answer, "tea");
     scene.world.homeserver.wait_delivered().await;
@@ -305,11 +299,7 @@ async fn what_takes_a_message_back_takes_its_edits_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_10_an_edit_of_what_waits_is_looked_at_like_a_message() {
     let scene = Scene::begin().await;
-    scene.world.ircd.refuse();
-    scene.world.ircd.cut("alice");
-    let network = scene.world.homeserver.room_named("FakeNet");
-    let is_gone = |event: &Event| event.body().starts_with("Not connected");
-    scene.world.homeserver.wait_event(&network, is_gone).await;
+    scene.world.lose_connection().await;
     let event = scene.alice.send_text(&scene.room, "hello");
     let edit = scene.alice.edit(&scene.room, &event, "/msg NickServ identify hunter2");
     let is_told = |one: &Event| {

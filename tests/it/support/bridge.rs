@@ -298,6 +298,16 @@ impl World {
         }
     }
 
+    /// Ends alice's connection for now. What she says from here on waits: the bridge knows that it is not connected, which
+    /// it does some time after the server.
+    pub(crate) async fn lose_connection(&self) {
+        self.ircd.refuse();
+        self.ircd.cut("alice");
+        let network = self.homeserver.room_named("FakeNet");
+        let is_told = |event: &homeserver::Event| event.body().contains("Not connected");
+        self.homeserver.wait_event(&network, is_told).await;
+    }
+
     /// The database, to look into.
     pub(crate) fn database(&self) -> &TestDatabase {
         &self.database

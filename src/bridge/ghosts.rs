@@ -248,29 +248,29 @@ impl Bridge {
     }
 
     /// Brings a ghost into a room in the background, once. Where that fails, or much else is to be done, it comes when it
-    /// speaks.
+    /// speaks; where the room is yet to be made, it comes with it.
     pub(super) fn bring_in_soon(&self, room: i64, user_id: &str) {
         let Some(coming) = Coming::begin(self, room, user_id) else { return };
+        let bridge = self.clone();
         self.tasks.spawn(async move {
-            let (bridge, user_id) = (coming.bridge.clone(), coming.user_id.clone());
-            let Ok(_budget) = bridge.membership_budget.try_acquire() else { return };
-            tokio::select! {
-                () = bridge.stop.cancelled() => {}
-                result = bridge.bring_in_or_wait(coming) => {
-                    if let Err(error) = result {
-                        tracing::debug!(room, ghost = %user_id, %error, "a ghost did not come in yet");
-                    }
+            let brought = async {
+                match bridge.store.room(room).await? {
+                    Some(RoomRow { room_id: None, .. }) => bridge.bring_in_with_room(coming).await,
+                    Some(row) => match bridge.membership_budget.try_acquire() {
+                        Ok(_budget) => bridge.bring_in_coming(&row, &coming).await,
+                        Err(_) => Ok(()),
+                    },
+                    None => Ok(()),
                 }
+            };
+            if let Some(Err(error)) = bridge.stop.run_until_cancelled(brought).await {
+                tracing::debug!(room, %error, "a ghost did not come in yet");
             }
         });
     }
 
-    async fn bring_in_or_wait(&self, coming: Coming) -> Result<(), GhostError> {
+    async fn bring_in_with_room(&self, coming: Coming) -> Result<(), GhostError> {
         let room = coming.room;
-        let Some(row) = self.store.room(room).await? else { return Ok(()) };
-        if let Some(room_id) = &row.room_id {
-            return self.bring_in(&row, room_id, &coming.user_id).await;
-        }
         self.ghosts.is_early(room, &coming.user_id);
         drop(coming);
         // It may be made by now, by a lane that saw nobody waiting.
@@ -282,11 +282,36 @@ impl Bridge {
         Ok(())
     }
 
-    /// A room is made: who waited for that comes in.
+    /// A room is made: who waited for that comes in, one after another. They count as being there, so nobody else would
+    /// bring them.
     pub(super) fn bring_in_early(&self, room: i64) {
-        let early = self.ghosts.early().remove(&room).unwrap_or_default();
-        for user_id in early {
-            self.bring_in_soon(room, &user_id);
+        let Some(early) = self.ghosts.early().remove(&room) else { return };
+        let bridge = self.clone();
+        self.tasks.spawn(async move {
+            for user_id in early {
+                let Some(coming) = Coming::begin(&bridge, room, &user_id) else { continue };
+                let brought = async {
+                    let _budget = bridge.membership_budget.acquire().await;
+                    match bridge.store.room(room).await? {
+                        Some(row) => bridge.bring_in_coming(&row, &coming).await,
+                        None => Ok(()),
+                    }
+                };
+                match bridge.stop.run_until_cancelled(brought).await {
+                    None => return,
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => {
+                        tracing::debug!(room, ghost = %user_id, %error, "a ghost did not come in yet");
+                    }
+                }
+            }
+        });
+    }
+
+    async fn bring_in_coming(&self, room: &RoomRow, coming: &Coming) -> Result<(), GhostError> {
+        match &room.room_id {
+            Some(room_id) => self.bring_in(room, room_id, &coming.user_id).await,
+            None => Ok(()),
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::support::bridge::World;
 use crate::support::homeserver::{Event, Fault, Homeserver};
+use crate::support::ircd::Person;
 
 const BOB: &str = "@irc_fake_bob:test.local";
 const CAROL: &str = "@irc_fake_carol:test.local";
@@ -147,9 +148,8 @@ async fn in_a_large_channel_those_come_who_speak_or_are_named_and_the_silent_lea
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_named_while_the_room_is_made_comes_in_with_it() {
     let world = World::start().await;
-    let (bob, carol) = (world.ircd.person("bob"), world.ircd.person("carol"));
-    bob.join("#rust");
-    carol.join("#rust");
+    let people = world.ircd.crowd("#rust", 6);
+    let (speaker, named) = people.split_first().unwrap();
     let (alice, control, _) = world.connected_user("alice").await;
     alice.send_text(&control, "set members active");
     world.homeserver.wait_event(&control, says("members active for you")).await;
@@ -159,14 +159,18 @@ async fn who_is_named_while_the_room_is_made_comes_in_with_it() {
         .homeserver
         .wait_requests("POST", "/createRoom", world.homeserver.requests("POST", "/createRoom") + 1)
         .await;
-    carol.say("#rust", "bob: are you there?");
+    // More than come in at once, and as many as one line may name.
+    let nicks: Vec<String> = named.iter().map(Person::current_nick).collect();
+    speaker.say("#rust", &format!("{} are you there?", nicks.join(" ")));
     // What is answered now is answered after that was read.
     let mark = world.ircd.mark();
     world.ircd.send_line("alice", "PING :after-it");
     world.ircd.wait_line_after(mark, |_, line| line.contains("after-it")).await;
     world.homeserver.faults().clear();
     let room = world.homeserver.wait_invite(alice.id()).await;
-    world.homeserver.wait_member(&room, BOB, "join").await;
+    for nick in nicks {
+        world.homeserver.wait_member(&room, &ghost(&nick), "join").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -150,11 +150,13 @@ impl<'a> Reader<'a> {
         let mut counts = Counts::new();
         let mut page = Vec::with_capacity(PAGE);
         loop {
-            let before = hexadecimal(self.sum.clone());
-            let line = next_line(self.input)?;
-            self.sum.update(&line);
+            let text = next_line(self.input)?;
             let line =
-                serde_json::from_slice(&line).map_err(|_| TransferError::Damaged(unreadable(&counts)))?;
+                serde_json::from_slice(&text).map_err(|_| TransferError::Damaged(unreadable(&counts)))?;
+            // The last line has the sum of those before it.
+            if !matches!(line, Line::Last { .. }) {
+                self.sum.update(&text);
+            }
             if let Line::Row(row) = line {
                 page.push(row);
                 if page.len() < PAGE {
@@ -172,7 +174,7 @@ impl<'a> Reader<'a> {
                 }
                 Line::Sequence { last_number } => sink.sequence(last_number).await?,
                 Line::Last { rows, sha256 } => {
-                    if sha256 != before || rows != counts.iter().cloned().collect() {
+                    if sha256 != hexadecimal(self.sum.clone()) || rows != counts.iter().cloned().collect() {
                         return Err(TransferError::Damaged("its lines are not those of its last".to_owned()));
                     }
                     return Ok(counts);

@@ -135,10 +135,20 @@ need_heisenbridge() {
 # scratch: makes $work, a directory that goes with the script, as does what start_postgres starts.
 scratch() {
     work=$(mktemp -d)
+    databases=$work
     postgres_pid=
     trap scratch_end EXIT
     # A signal ends the script through the trap above, so nothing stays behind.
     trap 'exit 130' INT TERM
+}
+
+# databases_in_memory: makes $databases, $work until then, a directory in memory, where there are 4 GiB of room.
+databases_in_memory() {
+    local room
+    room=$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1) || room=0
+    if [[ -w /dev/shm ]] && ((room >= 4 * 1024 * 1024)); then
+        databases=$(mktemp -d -p /dev/shm)
+    fi
 }
 
 scratch_end() {
@@ -147,21 +157,21 @@ scratch_end() {
         kill -INT "$postgres_pid" 2>/dev/null || true
         wait "$postgres_pid" 2>/dev/null || true
     fi
-    rm -rf "$work"
+    rm -rf "$work" "$databases"
     exit "$status"
 }
 
-# start_postgres [OPTION…]: a private cluster in $work, named by TOWLINE_TEST_POSTGRES. PostgreSQL refuses to run as
+# start_postgres [OPTION…]: a private cluster in $databases, named by TOWLINE_TEST_POSTGRES. PostgreSQL refuses to run as
 # root.
 start_postgres() {
     need_debian postgresql
-    local bin data="$work/postgres" as=()
+    local bin data="$databases/postgres" as=()
     bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
     [[ -x $bin/initdb ]] || fail "PostgreSQL's initdb is not in /usr/lib/postgresql"
     mkdir "$data"
     if ((EUID == 0)); then
         as=(setpriv --reuid postgres --regid postgres --clear-groups --)
-        chmod 711 "$work"
+        chmod 711 "$databases"
         chown postgres "$data"
     fi
     quietly "${as[@]}" "$bin/initdb" --pgdata "$data" --username towline --auth trust --no-sync \

@@ -94,7 +94,7 @@ struct Set {
 
 impl Set {
     async fn new() -> Self {
-        let database = TestDatabase::new().await;
+        let database = TestDatabase::with_schema().await;
         let store = open(&database).await;
         let user = store.ensure_user("@alice:x", NOW).await.unwrap();
         let (session, new) = store.open_session(&user, "fake", "FakeNet", NOW).await.unwrap();

@@ -197,7 +197,7 @@ impl Builder {
             proxy,
             networks: self.networks.iter().map(network).collect::<String>() + &self.raw_networks,
             tokens: self.tokens,
-            database: TestDatabase::new().await,
+            database: TestDatabase::with_schema().await,
             directory,
             stale_after: self.stale_after,
             forbidden: String::new(),

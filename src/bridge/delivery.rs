@@ -94,7 +94,11 @@ impl Bridge {
     }
 
     async fn try_deliver(&self, room: i64) -> Result<(), StoreError> {
-        let Some(mut row) = self.store.room(room).await? else {
+        let mut look = self.load.look(room);
+        // Most rooms are made, and what waits first is known as soon as that.
+        let (row, waiting) =
+            tokio::try_join!(self.store.room(room), self.store.waiting_requests(room, 0, AT_ONCE))?;
+        let Some(mut row) = row else {
             // It was gone on the homeserver, and another one was made.
             return self.store.set_room_aside(room).await;
         };
@@ -102,14 +106,21 @@ impl Bridge {
             // It is made when its user wants it.
             return Ok(());
         }
+        // What waits for a room may change meanwhile.
+        let mut first = row.room_id.is_some().then_some(waiting);
         let Some(room_id) = self.wait_for_room(&mut row).await? else {
             return self.store.set_room_aside(room).await;
         };
         let mut uncommitted = Uncommitted::default();
         let mut after = 0;
         loop {
-            let look = self.load.look(room);
-            let rows = self.store.waiting_requests(room, after, AT_ONCE).await?;
+            let rows = match first.take() {
+                Some(rows) => rows,
+                None => {
+                    look = self.load.look(room);
+                    self.store.waiting_requests(room, after, AT_ONCE).await?
+                }
+            };
             if after > 0 && row.room_id.is_some() && self.has_moved(room, &room_id).await? {
                 // It was followed to its successor: the rest goes there.
                 uncommitted.commit().await?;

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
@@ -64,7 +65,8 @@ impl TestDatabase {
             // One connection for as long as it takes: on PostgreSQL each is a process.
             let mut connection = self.connect().await;
             while !wanted(&connection.texts(sql).await) {
-                tokio::task::yield_now().await;
+                // Nobody tells when a database changes, and a look costs more than a test has to spare.
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(LIMIT, becomes).await.expect(what);

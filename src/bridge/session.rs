@@ -418,6 +418,8 @@ impl Actor {
 
     /// Commits what was read and what is about to be sent, then hands over the bytes.
     async fn flush(&mut self) -> Result<(), StoreError> {
+        // Whoever reads what is told now may ask at once how things stand.
+        self.publish_status();
         // A greeting comes in pieces, and is one message.
         let is_greeting = self.link.as_ref().is_some_and(|link| {
             link.session.registered_at().is_some() && link.session.state() == State::Registering

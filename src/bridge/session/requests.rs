@@ -175,6 +175,8 @@ impl Actor {
             Reply::Now(Err(Refusal::Store(error))) => Err(error.clone()),
             _ => Ok(()),
         };
+        // Whoever is told that it is done finds it so.
+        self.publish_status();
         // Who asked may have gone; what was done is done.
         let _ = self.settle_request(reply, answer);
         match failure {

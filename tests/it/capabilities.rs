@@ -1,5 +1,7 @@
 //! What a connection can do beyond plain IRC: negotiated, changed on the way, and shown to the user.
 
+use std::time::Duration;
+
 use crate::support::bridge::World;
 use crate::support::homeserver::Event;
 use crate::support::ircd::Options;
@@ -25,12 +27,15 @@ async fn what_a_server_takes_back_and_gives_later_is_followed_on_the_connection(
     world.ircd.withdraw("batch");
     world.ircd.wait_line(|_, line| line.contains("CAP REQ") && line.contains("-labeled-response")).await;
     world.ircd.wait_capabilities("alice", |all| !has("labeled-response")(all)).await;
+    // The server has changed it, and says so: what the session answers behind that, it answers when it has read it.
+    world.pass("alice", Duration::ZERO).await;
     let mark = world.ircd.mark();
     let event = alice.send_text(&room, "without a label");
     world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &event).await;
     world.ircd.wait_line_after(mark, |_, line| line == "PRIVMSG #rust :without a label").await;
     world.ircd.offer("batch");
     world.ircd.wait_capabilities("alice", has("labeled-response")).await;
+    world.pass("alice", Duration::ZERO).await;
     let mark = world.ircd.mark();
     let event = alice.send_text(&room, "with a label");
     world.homeserver.wait_receipt(&room, &world.homeserver.bot(), &event).await;
@@ -52,7 +57,7 @@ async fn a_list_of_many_lines_is_read_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_adds_and_removes_capabilities_at_once_and_for_good() {
     let mut world = World::builder().ircd(with(&["draft/x", "setname"])).start().await;
-    let (alice, control, _) = world.connected_user("alice").await;
+    let (alice, control, network) = world.connected_user("alice").await;
     alice.send_text(&control, "capabilities");
     let shown = world.homeserver.wait_event(&control, says("In force")).await;
     assert!(shown.body().contains("not used: draft/x"), "{}", shown.body());
@@ -62,8 +67,9 @@ async fn a_user_adds_and_removes_capabilities_at_once_and_for_good() {
     world.ircd.wait_capabilities("alice", wanted).await;
     world.stop_bridge().await;
     world.ircd.wait_gone("alice").await;
+    let before = world.homeserver.event_count(&network);
     world.start_bridge().await;
-    world.ircd.wait_registered("alice").await;
+    world.homeserver.wait_message_after(&network, before, "Connected to fake.irc as alice.").await;
     world.ircd.wait_capabilities("alice", wanted).await;
     alice.send_text(&control, "capabilities reset");
     world.homeserver.wait_message(&control, "Asking FakeNet for the usual.").await;

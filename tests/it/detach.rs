@@ -147,7 +147,8 @@ async fn a_channel_that_was_detached_when_its_network_was_closed_comes_back_with
     world.homeserver.wait_event(&control, begins("Closed: ")).await;
     alice.send_text(&control, "open fake");
     let network = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
-    world.ircd.wait_registered("alice").await;
+    // A raw line is refused until the session knows that it is connected.
+    world.homeserver.wait_message(&network, "Connected to fake.irc as alice.").await;
     alice.send_text(&network, command);
     world.ircd.wait_joined("#tea", "alice").await;
     let room = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;

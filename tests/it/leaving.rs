@@ -15,14 +15,16 @@ fn says(part: &str) -> impl Fn(&Event) -> bool {
 async fn who_left_a_channels_room_while_the_bridge_was_down_is_out_of_the_channel() {
     let mut world = World::start().await;
     let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
     world.stop_bridge().await;
     world.ircd.wait_gone("alice").await;
     alice.leave(&room);
     let mark = world.ircd.mark();
+    let before = world.homeserver.event_count(&network);
     world.start_bridge().await;
-    world.ircd.wait_registered("alice").await;
+    // Raw lines leave once the session knows that it is there.
+    world.homeserver.wait_message_after(&network, before, "Connected to fake.irc as alice.").await;
     world.homeserver.wait_delivered().await;
-    let network = world.homeserver.wait_room_named("FakeNet").await;
     alice.send_text(&network, "channels");
     world.homeserver.wait_event(&network, says("You are in no channel")).await;
     alice.send_text(&network, "raw MOTD");

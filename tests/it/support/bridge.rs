@@ -433,6 +433,9 @@ impl World {
         let network = self.homeserver.wait_invite(user.id()).await;
         user.join(&network).await;
         self.ircd.wait_registered(name).await;
+        // The server has them before the session knows that: what they type until then is answered as without a connection.
+        let is_told = |event: &homeserver::Event| event.body().starts_with("Connected to");
+        self.homeserver.wait_event(&network, is_told).await;
         (user, control, network)
     }
 
@@ -440,7 +443,6 @@ impl World {
     pub(crate) async fn greeted_user(&self, name: &str) -> (TestUser, String, String) {
         let (user, control, network) = self.connected_user(name).await;
         let starts = |text: String| move |event: &homeserver::Event| event.body().starts_with(&text);
-        self.homeserver.wait_event(&network, starts("Connected to".to_owned())).await;
         // Its answer comes from a session that has told how it is.
         user.send_text(&network, "nick");
         self.homeserver.wait_event(&network, starts(format!("You are {name}."))).await;

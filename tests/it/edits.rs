@@ -171,6 +171,14 @@ impl Scene {
         self.world.ircd.welcome().await;
         self.alice.send_text(&self.room, "!irc connect");
     }
+
+    /// What is said meanwhile comes to the bridge together, so that it has all of it before the first line leaves.
+    fn together<T>(&self, say: impl FnOnce() -> T) -> T {
+        self.world.homeserver.hold_transactions(true);
+        let said = say();
+        self.world.homeserver.hold_transactions(false);
+        said
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,11 +220,13 @@ async fn an_answer_that_is_edited_in_front_of_flood_control_still_answers() {
     scene.bob.say("#rust", "tea or coffee?");
     let question = scene.world.homeserver.wait_message(&scene.room, "tea or coffee?").await.event_id;
     scene.world.wait_outbox_empty().await;
-    for line in 1..6 {
-        scene.alice.send_text(&scene.room, &format!("line {line}"));
-    }
-    let answer = scene.alice.reply(&scene.room, &question, "tae");
-    let edit = scene.alice.edit(&scene.room, &answer, "tea");
+    let edit = scene.together(|| {
+        for line in 1..6 {
+            scene.alice.send_text(&scene.room, &format!("line {line}"));
+        }
+        let answer = scene.alice.reply(&scene.room, &question, "tae");
+        scene.alice.edit(&scene.room, &answer, "tea")
+    });
     scene.settled(&edit).await;
     assert_eq!(scene.heard().last().map(String::as_str), Some("bob: tea"));
 }
@@ -224,11 +234,13 @@ async fn an_answer_that_is_edited_in_front_of_flood_control_still_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_an_edit_of_what_waits_for_flood_control_goes_in_its_place() {
     let scene = Scene::of(World::builder().flood("{ burst: 3, interval_ms: 400 }").start().await).await;
-    for line in 1..6 {
-        scene.alice.send_text(&scene.room, &format!("line {line}"));
-    }
-    let last = scene.alice.send_text(&scene.room, "teh end");
-    let edit = scene.alice.edit(&scene.room, &last, "the end");
+    let edit = scene.together(|| {
+        for line in 1..6 {
+            scene.alice.send_text(&scene.room, &format!("line {line}"));
+        }
+        let last = scene.alice.send_text(&scene.room, "teh end");
+        scene.alice.edit(&scene.room, &last, "the end")
+    });
     scene.settled(&edit).await;
     let heard = scene.heard();
     assert_eq!(heard.len(), 6, "{heard:?}");

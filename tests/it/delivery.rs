@@ -32,10 +32,12 @@ impl Talk {
     async fn begin_in(world: World) -> Self {
         let bob = world.ircd.person("bob");
         bob.join("#rust");
-        let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+        let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
         bob.say("#rust", "hello");
         world.homeserver.wait_message(&room, "hello").await;
-        // Nor is the greeting of the network under way, which would have the faults that are meant for what follows.
+        // Neither the answer to her command nor the greeting of the network is under way, which would have the faults that
+        // are meant for what follows.
+        world.homeserver.wait_event(&control, |event| event.body().starts_with("Joining #rust")).await;
         world.wait_outbox_empty().await;
         Self { world, alice, bob, room }
     }
@@ -271,10 +273,10 @@ async fn a_ghost_that_the_homeserver_has_forgotten_is_registered_again() {
 async fn invariant_8_a_ghost_that_leaves_before_its_words_are_delivered_speaks_and_goes() {
     let talk = Talk::begin().await;
     let carol = talk.world.ircd.person("carol");
-    carol.join("#rust");
     let ghost = "@irc_fake_carol:test.local";
-    // Her words wait, as does her ghost, which has never been here.
+    // Her words wait, as does her ghost, which has never been here, nor is brought in before she speaks.
     talk.world.homeserver.faults().fail("POST", "/register", bad_gateway(), 2);
+    carol.join("#rust");
     carol.say("#rust", "my first and last words");
     carol.quit("gone");
     talk.world.homeserver.wait_message(&talk.room, "my first and last words").await;

@@ -29,6 +29,8 @@ async fn server() -> (TcpListener, String) {
 
 async fn accept(server: &TcpListener) -> (TcpStream, u16) {
     let (stream, peer) = tokio::time::timeout(LIMIT, server.accept()).await.expect("it connects").unwrap();
+    // The bridge says something when it knows the connection; the kernel lets us have it before.
+    tokio::time::timeout(LIMIT, stream.readable()).await.expect("it says something").unwrap();
     (stream, peer.port())
 }
 

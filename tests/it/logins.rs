@@ -81,7 +81,10 @@ async fn a_certificate_that_was_made_here_logs_in_on_its_own_network_only() {
     let sha256 = fingerprint(&world, &alice, &control).await;
     assert_eq!(world.ircd.tls_of("alice"), Some((true, None)), "it is shown from the next connection on");
     let connections = world.ircd.connections();
+    let mark = world.ircd.mark();
     alice.send_text(&control, "disconnect\nconnect");
+    // The one before must be gone, too: the server may take the new one before it has read the other's end.
+    world.ircd.wait_line_after(mark, |nick, line| nick == "alice" && line.starts_with("QUIT")).await;
     world.ircd.wait_connections(connections + 1).await;
     world.ircd.wait_registered("alice").await;
     assert_eq!(world.ircd.tls_of("alice"), Some((true, Some(sha256.clone()))));

@@ -31,17 +31,18 @@ async fn a_channel_without_its_prefix_is_joined_and_left_again_by_command() {
 async fn who_leaves_the_room_leaves_the_channel_for_good() {
     let mut world = World::start().await;
     let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
     alice.leave(&room);
     world.ircd.wait_parted("#rust", "alice").await;
     world.homeserver.wait_delivered().await;
     world.stop_bridge().await;
     world.ircd.wait_gone("alice").await;
     let mark = world.ircd.mark();
+    let before = world.homeserver.event_count(&network);
     world.start_bridge().await;
-    world.ircd.wait_registered("alice").await;
-    // Messages leave once the greeting is over, and joins before them.
-    let control = world.homeserver.wait_room_named("FakeNet").await;
-    alice.send_text(&control, "raw MOTD");
+    // Raw lines leave once the session knows that the greeting is over, and joins before them.
+    world.homeserver.wait_message_after(&network, before, "Connected to fake.irc as alice.").await;
+    alice.send_text(&network, "raw MOTD");
     world.ircd.wait_line_after(mark, |_, line| line == "MOTD").await;
     assert!(!world.ircd.lines_from("alice").iter().skip(mark).any(|line| line.starts_with("JOIN")));
     assert!(world.ircd.names("#rust").is_empty());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::signs::{ASKS, DONE, FAILED, signs};
 use super::{ask, connected, says};
 use crate::support::bridge::World;
+use crate::support::clock::now;
 use crate::support::homeserver::Event;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,12 +46,14 @@ async fn what_is_dropped_is_not_done_and_what_is_affirmed_is_done_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_asked_about_messages_is_dropped_too() {
-    let world = World::builder().stale_after(Duration::from_secs(1)).start().await;
+    let stale_after = Duration::from_mins(10);
+    let world = World::builder().stale_after(stale_after).start().await;
     let bob = world.ircd.person("bob");
     bob.join("#rust");
     let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
     ask(&world, &alice, &control, "disconnect").await;
-    alice.send_text(&room, "too late");
+    // It was said so long ago, and what is said at its end is in time on a slow machine, too.
+    alice.send_text_at(&room, "too late", now() - stale_after.as_millis() as u64);
     let question = world.homeserver.wait_event(&room, says("To send it anyway, react to this with ✅")).await;
     let button = |one: &Event| {
         one.kind == "m.reaction" && one.content["m.relates_to"]["event_id"] == question.event_id
@@ -78,6 +81,7 @@ async fn a_command_that_asks_is_not_said_to_be_done_and_the_yes_is() {
     let again = alice.send_text(&control, "yes");
     world.homeserver.wait_event(&control, signs(&again, FAILED)).await;
     world.wait_outbox_empty().await;
+    // An hourglass that stood there is empty now, and is none of them.
     let under = |one: &Event| one.kind == "m.reaction" && one.content["m.relates_to"]["event_id"] == asks;
     assert_eq!(world.homeserver.events(&control).into_iter().filter(under).count(), 1);
 }

@@ -249,6 +249,7 @@ impl Actor {
             self.publish_status();
             let deadline = self.deadline();
             let clock = Arc::clone(&self.bridge.clock);
+            let was_due = deadline.is_some_and(|deadline| deadline <= clock.now());
             let woken = tokio::select! {
                 biased;
                 () = self.bridge.stop.cancelled() => Woken::Stop,
@@ -260,7 +261,9 @@ impl Actor {
                 Some(ask) = self.asks.recv() => Woken::Asked(ask),
                 () = until(deadline, clock.now()) => Woken::Timer,
             };
-            let result = match woken {
+            // Lines that keep coming would put off what is due for as long.
+            let is_due = was_due || matches!(woken, Woken::Timer);
+            let mut result = match woken {
                 Woken::Stop | Woken::Request(None) => break,
                 Woken::Request(Some(envelope)) => self.on_request(envelope).await,
                 Woken::Dialed(dialed) => self.on_dialed(*dialed).await,
@@ -272,8 +275,11 @@ impl Actor {
                 }
                 Woken::Passing(room, passing) => self.on_passing(room, &passing).await,
                 Woken::Asked(ask) => self.on_ask(ask).await,
-                Woken::Timer => self.on_timer().await,
+                Woken::Timer => Ok(()),
             };
+            if is_due && result.is_ok() {
+                result = self.on_timer().await;
+            }
             let result = match result {
                 Ok(()) => self.flush().await,
                 Err(error) => Err(error),

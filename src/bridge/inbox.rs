@@ -79,8 +79,8 @@ impl Appservice for Bridge {
                 }
             }
         }
-        self.take_ephemera(&transaction.ephemeral);
         if events.is_empty() {
+            self.take_ephemera(&transaction.ephemeral);
             self.tally.transactions.count();
             return Ok(());
         }
@@ -89,6 +89,8 @@ impl Appservice for Bridge {
                 failpoint!("inbox_committed");
                 self.tally.transactions.count();
                 lanes.iter().for_each(|lane| self.wake_lane(lane));
+                // Behind the events: who has said something no longer types, and IRC is not told that they gave up.
+                self.take_ephemera(&transaction.ephemeral);
                 Ok(())
             }
             Err(error) => {

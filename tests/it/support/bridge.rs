@@ -371,6 +371,10 @@ impl World {
         let Running { stop, done } = self.running.take().expect("the bridge runs");
         stop.send(()).expect("the bridge still runs");
         done.await.unwrap().unwrap();
+        // Else whoever waits after the next start for a nick could find the one of before. A proxy may hold connections.
+        if self.proxy.is_none() {
+            self.ircd.wait_nobody_connected().await;
+        }
     }
 
     /// Waits for a bridge that ends by itself.

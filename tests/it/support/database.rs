@@ -74,7 +74,7 @@ impl TestDatabase {
 
     async fn connect(&self) -> TestConnection {
         match self {
-            Self::Sqlite(_) => TestConnection::Sqlite(SqliteConnection::connect(&self.url()).await.unwrap()),
+            Self::Sqlite(_) => TestConnection::Sqlite(connect_sqlite(&self.url()).await),
             Self::Postgres { .. } => {
                 TestConnection::Postgres(PgConnection::connect(&self.url()).await.unwrap())
             }
@@ -85,7 +85,7 @@ impl TestDatabase {
     pub(crate) async fn execute(&self, sql: &'static str) {
         match self {
             Self::Sqlite(_) => {
-                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                let mut connection = connect_sqlite(&self.url()).await;
                 sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
             }
             Self::Postgres { .. } => execute(&self.url(), sql.to_owned()).await,
@@ -207,6 +207,12 @@ impl Drop for TestDatabase {
         });
         drop(dropped.join());
     }
+}
+
+/// A connection past the bridge, which waits for a writer of the bridge as long as observers do.
+pub(crate) async fn connect_sqlite(url: &str) -> SqliteConnection {
+    let options: SqliteConnectOptions = url.parse().unwrap();
+    SqliteConnection::connect_with(&options.busy_timeout(LIMIT)).await.unwrap()
 }
 
 async fn execute(url: &str, statement: String) {

@@ -156,6 +156,15 @@ impl Shared {
         self.push.notify_one();
         result
     }
+
+    /// Returns when the application service has taken everything.
+    async fn delivered(&self) {
+        let mut changed = self.changed.subscribe();
+        let is_all = |core: &Core| core.queue.is_empty() && core.in_flight.is_none();
+        while !is_all(&self.read()) {
+            changed.changed().await.expect("the homeserver lives");
+        }
+    }
 }
 
 /// The homeserver. It stops when this is dropped.
@@ -538,6 +547,18 @@ impl Homeserver {
             (found == types).then_some(())
         };
         self.wait(Some(room), wanted, look).await;
+    }
+
+    /// Waits until a user is invited to a space, or to a room that is none; returns it. Where both may come, the one that
+    /// is wanted need not be first.
+    pub(crate) async fn wait_invite_to(&self, user: &str, is_space: bool) -> String {
+        let is_it = |room: &room::Room| {
+            let creation = room.state("m.room.create", "");
+            room.membership(user) == "invite"
+                && creation.is_some_and(|event| event.content["type"] == "m.space") == is_space
+        };
+        let look = |core: &Core| core.rooms.values().find(|room| is_it(room)).map(|room| room.id.clone());
+        self.wait(None, || format!("an invite for {user} (to a space: {is_space})"), look).await
     }
 
     /// Waits until `look` finds something. It is called after every change.

@@ -532,4 +532,10 @@ impl Ircd {
         });
         self.listen(listener.await.expect("the port is free again"));
     }
+
+    /// Waits until nobody is connected: a server may learn long after a client that their connection has ended.
+    pub(crate) async fn wait_nobody_connected(&self) {
+        let look = |network: &Network| network.is_deserted().then_some(());
+        self.shared.wait("all connections to have ended", look).await;
+    }
 }

@@ -296,14 +296,15 @@ impl Core {
 
     /// A transaction as it goes over the wire. Built anew for each attempt: what was redacted since is empty.
     pub(crate) fn transaction_body(&self, transaction: &Transaction, now: u64) -> Value {
-        let events = transaction.events.iter().map(|(room, id)| {
-            let room = &self.rooms[room];
+        // What stands in a room that was purged since is gone with it.
+        let events = transaction.events.iter().filter_map(|(room, id)| {
+            let room = self.rooms.get(room)?;
             let event = room.event(id).expect("events stay");
             let mut body = event.to_client(&room.id, now);
             if event.kind == "m.room.member" && event.membership() == "invite" {
                 body["unsigned"]["invite_room_state"] = invite_state(room, &event.sender, &body);
             }
-            body
+            Some(body)
         });
         let events: Vec<Value> = events.collect();
         json!({

@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     Late(Duration),
     /// Done, and then the connection closes without an answer.
     AnswerLost,
+    /// The same, but only when the application service has taken every event.
+    AnswerLostBehindEcho,
 }
 
 #[derive(Debug)]
@@ -89,6 +91,12 @@ impl Faults {
         let mut inner = self.0.lock().unwrap();
         inner.rules.clear();
         inner.storm = None;
+    }
+
+    /// The earliest of the faults in force ends; those behind it count from now on. Between [`Self::clear`] and
+    /// [`Self::fail`] a request could pass.
+    pub(crate) fn end_first(&self) {
+        self.0.lock().unwrap().rules.remove(0);
     }
 
     pub(crate) fn take(&self, method: &str, path: &str) -> Option<Fault> {

@@ -90,13 +90,15 @@ async fn answer(
 ) -> Result<Response<Body>, Cut> {
     let call = read(request).await.map_err(|_| Cut)?;
     let path = format!("/{}", call.segments.join("/"));
-    shared.change(|core| {
+    // In one step: whoever has seen a request knows that its fault is taken, and may end those to come.
+    let fault = shared.change(|core| {
         if core.options.record_requests {
             let query: Vec<String> = call.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
             core.requests.push((call.method.to_string(), format!("{path}?{}", query.join("&"))));
         }
+        shared.faults.take(call.method.as_str(), &path)
     });
-    match shared.faults.take(call.method.as_str(), &path) {
+    match fault {
         None => {}
         Some(Fault::Status(status, body)) => return Ok(response(status, &body)),
         Some(Fault::RateLimited { retry_after_ms }) => return Ok(rate_limited(retry_after_ms)),
@@ -112,6 +114,11 @@ async fn answer(
         Some(Fault::Late(time)) => tokio::time::sleep(time).await,
         Some(Fault::AnswerLost) => {
             drop(api::handle(shared, &call).await);
+            return Err(Cut);
+        }
+        Some(Fault::AnswerLostBehindEcho) => {
+            drop(api::handle(shared, &call).await);
+            shared.delivered().await;
             return Err(Cut);
         }
     }

@@ -51,7 +51,7 @@ async fn deliver(shared: &Shared, url: &str, transaction: &Transaction) -> bool 
             tokio::time::sleep(time).await;
             put(shared, url, transaction).await
         }
-        Some(Fault::AnswerLost) => {
+        Some(Fault::AnswerLost | Fault::AnswerLostBehindEcho) => {
             put(shared, url, transaction).await;
             false
         }
@@ -94,7 +94,7 @@ async fn put(shared: &Shared, url: &str, transaction: &Transaction) -> bool {
 async fn query_users(shared: &Shared, url: &str, transaction: &Transaction) {
     let unknown: Vec<String> = {
         let core = shared.read();
-        let events = transaction.events.iter().filter_map(|(room, id)| core.rooms[room].event(id));
+        let events = transaction.events.iter().filter_map(|(room, id)| core.rooms.get(room)?.event(id));
         let named =
             events.filter(|event| event.kind == "m.room.member").filter_map(|event| event.state_key.clone());
         named

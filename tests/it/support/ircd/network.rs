@@ -276,6 +276,11 @@ impl Network {
         connected.map(|client| client.nick().to_owned()).collect()
     }
 
+    /// Whether nobody has a socket here.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.clients.values().all(|client| client.out.is_none())
+    }
+
     /// Gives a client a nick that nobody else has.
     pub(super) fn rename(&mut self, id: ClientId, nick: &str) {
         if let Some(old) = self.clients[&id].nick.clone() {

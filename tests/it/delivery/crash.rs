@@ -16,6 +16,8 @@ async fn invariant_1_a_kill_between_storing_and_delivering_loses_and_doubles_not
     let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
     bob.say("#rust", "hello");
     world.homeserver.wait_message(&room, "hello").await;
+    // The greeting of the network would have the fault that is meant for a line.
+    world.wait_outbox_empty().await;
 
     // The first line is sent and its answer lost; all others wait in the outbox, and what is read is committed with
     // or before the line that IRC hears from alice.
@@ -68,6 +70,7 @@ async fn invariant_2_a_kill_after_a_room_was_made_makes_no_second_one(#[case] wh
     alice.send_text(&control, "join #rust");
     world.homeserver.wait_requests("GET", "/joined_rooms", before + 2).await;
     process.kill().await;
+    world.ircd.wait_gone("alice").await;
     world.homeserver.faults().clear();
     let mark = world.ircd.mark();
     let process = world.start_process();

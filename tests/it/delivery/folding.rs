@@ -22,6 +22,8 @@ async fn beyond_the_bound_lines_go_to_the_history_and_notices_say_how_many() {
     let talk = small_talk().await;
     talk.bob.say("alice", "psst 0");
     let query = talk.world.homeserver.wait_invite(talk.alice.id()).await;
+    talk.world.homeserver.wait_message(&query, "psst 0").await;
+    talk.world.wait_outbox_empty().await;
     talk.hold_back("first", || {
         talk.say("line", 200);
         talk.bob.say("#rust", "alice: look");

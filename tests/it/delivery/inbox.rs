@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Talk;
 use crate::support::bridge::World;
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, connect_sqlite};
 use crate::support::homeserver::{self, Fault};
 
 /// Sends a transaction as the homeserver would; the status.
@@ -174,7 +174,7 @@ impl Lock {
         use sqlx::Connection as _;
         let url = database.url();
         let mut lock = if url.starts_with("sqlite") {
-            Self::Sqlite(sqlx::SqliteConnection::connect(&url).await.unwrap())
+            Self::Sqlite(connect_sqlite(&url).await)
         } else {
             Self::Postgres(sqlx::PgConnection::connect(&url).await.unwrap())
         };

@@ -44,7 +44,6 @@ async fn invariant_1_an_event_that_is_refused_is_sent_line_by_line() {
     let talk = Talk::begin().await;
     talk.hold_back("first", || talk.say("line", 10)).await;
     let faults = talk.world.homeserver.faults();
-    faults.clear();
     // The first line goes; what follows together does not, nor does one of its lines by itself.
     let too_large = json!({ "errcode": "M_TOO_LARGE", "error": "event too large" });
     faults.fail_each(2, "PUT", SEND, Fault::Status(413, too_large), 1);
@@ -55,6 +54,7 @@ async fn invariant_1_an_event_that_is_refused_is_sent_line_by_line() {
         Fault::Status(400, json!({ "errcode": "M_BAD_JSON", "error": "no" })),
         1,
     );
+    faults.end_first();
     talk.world.homeserver.wait_message(&talk.room, "line 9").await;
     let bodies = talk.world.homeserver.timeline_bodies(&talk.room);
     let lines: Vec<&String> = bodies.iter().filter(|body| body.starts_with("line")).collect();
@@ -70,11 +70,11 @@ async fn invariant_1_lines_of_one_event_are_once_there_after_a_restart(#[case] f
     talk.hold_back("first", || talk.say("line", 12)).await;
     talk.world.homeserver.lose_echoes();
     let faults = talk.world.homeserver.faults();
-    faults.clear();
     faults.fail_each(2, "PUT", SEND, fault, 1);
     // From then on nothing can be looked up, so nothing goes.
     faults.fail("GET", "/messages", bad_gateway(), 1_000);
     let before = talk.world.homeserver.requests("GET", SEARCH);
+    faults.end_first();
     talk.world.homeserver.wait_requests("GET", SEARCH, before + 1).await;
     // More comes, within the pause that would make it one with what waits.
     talk.say("late", 3);

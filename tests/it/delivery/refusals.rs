@@ -40,9 +40,9 @@ async fn refusals_of_one_kind_are_told_together_at_the_latest_after_the_next_sta
     let mut talk = Talk::begin().await;
     talk.hold_back("refused", || talk.say("line", 3)).await;
     let faults = talk.world.homeserver.faults();
-    faults.clear();
     // The line that waits alone, the three together, and each of them.
     faults.fail("PUT", SEND, refusal("M_BAD_JSON", "no"), 5);
+    faults.end_first();
     let carol = talk.world.ircd.person("carol");
     carol.join("#rust");
     carol.say("#rust", "taken");
@@ -68,6 +68,8 @@ async fn a_kill_between_a_refusal_and_its_telling_silences_nothing() {
     let network = world.homeserver.wait_room_named("FakeNet").await;
     bob.say("#rust", "hello");
     world.homeserver.wait_message(&room, "hello").await;
+    // The greeting of the network would have the refusal.
+    world.wait_outbox_empty().await;
     let faults = world.homeserver.faults();
     faults.fail("PUT", SEND, refusal("M_BAD_JSON", "no"), 1);
     bob.say("#rust", "refused");

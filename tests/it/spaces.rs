@@ -19,8 +19,7 @@ fn space(world: &World) -> Option<String> {
 }
 
 async fn entered_space(world: &World, user: &TestUser) -> String {
-    let space = world.homeserver.wait_invite(user.id()).await;
-    assert_eq!(world.homeserver.state(&space, "m.room.create", "")["type"], "m.space");
+    let space = world.homeserver.wait_invite_to(user.id(), true).await;
     user.join(&space).await
 }
 
@@ -81,6 +80,10 @@ async fn a_space_holds_the_networks_room_the_channels_and_the_people_and_follows
             && event.content == json!({})
     };
     world.homeserver.wait_event(&space_id, is_gone).await;
+    // The bridge tells both rooms, and then stores that it has.
+    let placed = "SELECT room_id FROM space_child";
+    let is_stored = |placed: &[String]| !placed.contains(&room);
+    world.database().wait("the room is out of the space", placed, is_stored).await;
 
     // A restart finds it in order, and asks for nothing.
     world.stop_bridge().await;
@@ -204,7 +207,7 @@ async fn the_space_of_a_network_goes_when_that_is_closed() {
     world.homeserver.wait_member(&space_id, &world.homeserver.bot(), "leave").await;
     world.homeserver.wait_event(&control, |event| event.body().starts_with("Closed:")).await;
     alice.send_text(&control, "open fake");
-    let network = world.homeserver.wait_invite(alice.id()).await;
+    let network = world.homeserver.wait_invite_to(alice.id(), false).await;
     alice.join(&network).await;
     let again = entered_space(&world, &alice).await;
     assert_ne!(again, space_id);
@@ -230,7 +233,7 @@ async fn a_space_that_was_purged_is_made_anew(#[case] is_asked_for: bool) {
         alice.send_text(&control, "space");
     } else {
         alice.send_text(&control, "join #tea");
-        let tea = world.homeserver.wait_invite(alice.id()).await;
+        let tea = world.homeserver.wait_invite_to(alice.id(), false).await;
         alice.join(&tea).await;
     }
     let new = entered_space(&world, &alice).await;

@@ -43,7 +43,7 @@ async fn while_it_waits_for_the_homeserver_it_can_be_stopped() {
     let mut world = World::builder().without_bridge().await;
     world.homeserver.stop();
     world.start_bridge().await;
-    tokio::time::timeout(std::time::Duration::from_secs(10), world.stop_bridge()).await.unwrap();
+    tokio::time::timeout(LIMIT, world.stop_bridge()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use towline::store::{
     Store, StoreError, StoreOptions, User,
 };
 
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, connect_sqlite};
 
 mod buffers;
 mod gaps;
@@ -46,7 +46,7 @@ impl Raw {
     pub(crate) async fn new(database: &TestDatabase) -> Self {
         let url = database.url();
         if url.starts_with("sqlite") {
-            Self::Sqlite(SqliteConnection::connect(&url).await.unwrap())
+            Self::Sqlite(connect_sqlite(&url).await)
         } else {
             Self::Postgres(PgConnection::connect(&url).await.unwrap())
         }

@@ -60,6 +60,10 @@ async fn a_stranger_who_is_ignored_is_kept_in_the_history_and_found_again_by_que
     alice.react(&network, &question.event_id, "❌");
     world.homeserver.wait_event(&network, says("is kept in the history")).await;
     eve.say("alice", "why so silent?");
+    // Her line and the question go different ways.
+    let bob = world.ircd.person("bob");
+    bob.notice("alice", "marker");
+    world.homeserver.wait_event(&network, says("bob: marker")).await;
     alice.send_text(&network, "history eve");
     world.homeserver.wait_event(&network, says("why so silent?")).await;
     assert!(!world.homeserver.is_registered(EVE));
@@ -109,6 +113,7 @@ async fn what_was_decided_about_a_stranger_holds_when_the_network_was_closed_sin
     world.homeserver.wait_event(&control, says("To begin")).await;
     alice.send_text(&control, "close fake confirm");
     world.homeserver.wait_event(&control, says("Closed: ")).await;
+    world.ircd.wait_gone("alice").await;
     alice.send_text(&control, "open fake");
     let network = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
     world.ircd.wait_registered("alice").await;
@@ -158,6 +163,7 @@ async fn who_closed_a_network_with_a_question_about_a_stranger_is_asked_again_wh
     world.homeserver.wait_event(&control, says("To begin")).await;
     alice.send_text(&control, "close fake confirm");
     world.homeserver.wait_event(&control, says("Closed: ")).await;
+    world.ircd.wait_gone("alice").await;
     alice.send_text(&control, "open fake");
     let network = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
     world.ircd.wait_registered("alice").await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Talk;
+use crate::support::homeserver::Fault;
 
 const HOURS: usize = 24;
 /// Lines of an hour, besides one that mentions alice and one that is said to her alone.
@@ -18,7 +19,9 @@ async fn a_day_without_the_homeserver_folds_what_is_routine_and_delivers_the_res
     let query = homeserver.wait_invite(talk.alice.id()).await;
     homeserver.wait_message(&query, "psst").await;
     talk.world.wait_outbox_empty().await;
-    homeserver.stop();
+    // It says that it is overloaded. One that says nothing is asked again later and later, so that how long all this takes
+    // would decide how long nothing comes afterwards.
+    homeserver.faults().fail("", "/_matrix/client", Fault::RateLimited { retry_after_ms: 50 }, usize::MAX);
     for hour in 0..HOURS {
         talk.world.clock.advance(Duration::from_hours(1));
         for line in 0..LINES {
@@ -39,7 +42,7 @@ async fn a_day_without_the_homeserver_folds_what_is_routine_and_delivers_the_res
     let kept = "SELECT CAST(COUNT(*) AS TEXT) FROM history WHERE text LIKE 'line %'";
     assert_eq!(talk.world.database().texts(kept).await, [(HOURS * LINES).to_string()]);
 
-    homeserver.start_again().await;
+    homeserver.faults().clear();
     // What was folded after the last line that was not is told at the end.
     homeserver.wait_message(&talk.room, &format!("alice: hour {}", HOURS - 1)).await;
     let rest = format!("{} lines ", LINES - LINES / 2 - 1);

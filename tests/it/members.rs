@@ -217,6 +217,9 @@ async fn sync_sets_right_who_is_in_a_room() {
     for user in [BOB, CAROL] {
         world.homeserver.wait_member(&room, user, "join").await;
     }
+    // What brings them in stores that they are there, and has nothing more to store after that.
+    let there = "SELECT CAST(ghost AS TEXT) FROM member WHERE wanted";
+    world.database().wait("both are known to be there", there, |there| there.len() == 2).await;
     // An administrator's doing, or a restored backup.
     alice.kick(&room, BOB, "by mistake").unwrap();
     alice.send_text(&room, "!irc sync");

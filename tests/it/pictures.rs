@@ -120,7 +120,9 @@ async fn a_picture_that_is_linked_to_is_shown_where_the_user_wants_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_that_a_persons_first_line_links_to_is_shown() {
     let site = Site::open().await;
-    let world = World::builder().config("pictures: { allow_private: true }\n").start().await;
+    // She comes when she speaks, and not before the homeserver fails.
+    let config = "pictures: { allow_private: true }\nsettings:\n  members: active\n";
+    let world = World::builder().config(config).start().await;
     let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
     alice.send_text(&control, "set pictures show");
     world.homeserver.wait_message(&control, "pictures show for you, on all networks.").await;
@@ -131,6 +133,7 @@ async fn a_picture_that_a_persons_first_line_links_to_is_shown() {
     carol.say("#rust", &format!("{}/a.png", site.base));
     let shown = world.homeserver.wait_event(&room, |event| event.content["msgtype"] == "m.image").await;
     assert_eq!(shown.sender, "@irc_fake_carol:test.local");
+    assert_eq!(world.homeserver.faults().remaining(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

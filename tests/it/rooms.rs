@@ -8,6 +8,9 @@ use crate::support::homeserver::{Event, Fault, NewRoom, TestUser};
 
 const BOB: &str = "@irc_fake_bob:test.local";
 
+/// Ghosts come when they speak, and nobody brings them in before that.
+const ONLY_SPEAKERS: &str = "settings:\n  members: active\n";
+
 /// Everything that an owner must not be able to do in a room of the bridge.
 fn assert_guarded(user: &TestUser, room: &str) {
     for (kind, content) in [
@@ -132,7 +135,7 @@ async fn neither_an_outsider_nor_a_rooms_owner_can_enter_the_lobby(#[case] versi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ghost_that_the_lobby_knows_enters_with_one_call_and_no_invitation() {
-    let world = World::start().await;
+    let world = World::builder().config(ONLY_SPEAKERS).start().await;
     let bob = world.ircd.person("bob");
     bob.join("#rust");
     bob.join("#go");
@@ -157,7 +160,7 @@ async fn a_ghost_that_the_lobby_knows_enters_with_one_call_and_no_invitation() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_lobby_opens_no_door_a_ghost_is_invited() {
-    let world = World::start().await;
+    let world = World::builder().config(ONLY_SPEAKERS).start().await;
     let bob = world.ircd.person("bob");
     bob.join("#rust");
     let (_, _, room) = world.user_in_channel("alice", "#rust").await;
@@ -174,11 +177,12 @@ async fn where_the_lobby_opens_no_door_a_ghost_is_invited() {
         .map(Event::membership)
         .collect();
     assert_eq!(own, ["invite", "join"]);
+    assert_eq!(world.homeserver.faults().remaining(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lobby_that_is_refused_costs_no_room_and_no_message() {
-    let world = World::start().await;
+    let world = World::builder().config(ONLY_SPEAKERS).start().await;
     let (alice, control, _) = world.connected_user("alice").await;
     let bob = world.ircd.person("bob");
     bob.join("#rust");
@@ -192,6 +196,7 @@ async fn a_lobby_that_is_refused_costs_no_room_and_no_message() {
     world.homeserver.faults().fail("POST", "/createRoom", Fault::Status(403, refused), 1);
     bob.say("#rust", "hello");
     world.homeserver.wait_message(&room, "hello").await;
+    assert_eq!(world.homeserver.faults().remaining(), 0);
 }
 
 #[rstest]

@@ -20,6 +20,8 @@ struct Scene {
     control: String,
     network: String,
     room: String,
+    /// What waits for a second has waited too long.
+    is_hurried: bool,
 }
 
 async fn scene_in(world: World) -> Scene {
@@ -27,12 +29,13 @@ async fn scene_in(world: World) -> Scene {
     bob.join("#rust");
     let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
     let network = world.homeserver.room_named("FakeNet");
-    Scene { world, alice, bob, control, network, room }
+    Scene { world, alice, bob, control, network, room, is_hurried: false }
 }
 
-/// With a second of patience for what waits.
+/// With a second of patience for what waits, until it connects again: what is to arrive has more time.
 async fn hurried() -> Scene {
-    scene_in(World::builder().stale_after(Duration::from_secs(1)).start().await).await
+    let world = World::builder().stale_after(Duration::from_secs(1)).start().await;
+    Scene { is_hurried: true, ..scene_in(world).await }
 }
 
 fn answer_to(event_id: &str) -> impl Fn(&Event) -> bool {
@@ -75,8 +78,9 @@ impl Scene {
 
     async fn question(&self, event_id: &str, part: &str) -> Event {
         let question = self.world.homeserver.wait_event(&self.room, asks(event_id, part)).await;
-        // With the button under it.
+        // With the button under it, and known by its event.
         self.world.homeserver.wait_event(&self.room, reacts(&question.event_id, YES)).await;
+        self.world.wait_outbox_empty().await;
         question
     }
 
@@ -87,7 +91,10 @@ impl Scene {
         self.world.homeserver.wait_event(&self.network, is_told).await;
     }
 
-    async fn connect(&self) {
+    async fn connect(&mut self) {
+        if self.is_hurried {
+            self.be_patient().await;
+        }
         self.world.ircd.welcome().await;
         self.alice.send_text(&self.control, "connect");
         self.world.ircd.wait_joined("#rust", "alice").await;
@@ -130,7 +137,7 @@ impl Scene {
 #[case::a_dark_thumb("👍🏿", true)]
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_a_reaction_sends_a_stale_message_once(#[case] key: &str, #[case] on_question: bool) {
-    let scene = hurried().await;
+    let mut scene = hurried().await;
     scene.disconnect().await;
     let (event, question) = scene.stale("old news\nand more").await;
     assert_eq!(question.content["m.mentions"]["user_ids"][0], scene.alice.id());
@@ -151,7 +158,7 @@ async fn invariant_1_a_reaction_sends_a_stale_message_once(#[case] key: &str, #[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_two_reactions_that_come_together_send_once() {
-    let scene = hurried().await;
+    let mut scene = hurried().await;
     scene.disconnect().await;
     let (event, question) = scene.stale("old news").await;
     scene.connect().await;
@@ -165,7 +172,7 @@ async fn invariant_1_two_reactions_that_come_together_send_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_6_only_the_owners_yes_sends() {
-    let scene = hurried().await;
+    let mut scene = hurried().await;
     scene.disconnect().await;
     let (event, question) = scene.stale("old news").await;
     scene.connect().await;
@@ -184,7 +191,7 @@ async fn invariant_6_only_the_owners_yes_sends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_only_what_may_be_missing_is_sent_again() {
-    let scene = scene_in(World::start().await).await;
+    let mut scene = scene_in(World::start().await).await;
     let first = scene.alice.send_text(&scene.room, "this arrives");
     scene.world.homeserver.wait_receipt(&scene.room, &scene.world.homeserver.bot(), &first).await;
     let (event, question) = scene.uncertain("did you get this?").await;
@@ -247,7 +254,7 @@ async fn invariant_1_answers_given_without_a_connection_wait_and_go_in_their_ord
     for text in ["one", "two", "three"] {
         questions.push(scene.stale(text).await.1);
     }
-    let scene = patient(scene).await;
+    let mut scene = patient(scene).await;
     for question in &questions {
         scene.alice.react(&scene.room, &question.event_id, YES);
     }
@@ -259,17 +266,25 @@ async fn invariant_1_answers_given_without_a_connection_wait_and_go_in_their_ord
     assert_eq!(scene.said_in_the_end().await, ["one", "two", "three", "new"]);
 }
 
+impl Scene {
+    /// Restarts the bridge with more patience; nobody is connected.
+    async fn be_patient(&mut self) {
+        self.world.stop_bridge().await;
+        self.world.set_stale_after(None);
+        self.is_hurried = false;
+        self.world.start_bridge().await;
+    }
+}
+
 /// The same world after a restart with more patience; nobody is connected.
 async fn patient(mut scene: Scene) -> Scene {
-    scene.world.stop_bridge().await;
-    scene.world.set_stale_after(None);
-    scene.world.start_bridge().await;
+    scene.be_patient().await;
     scene
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_has_waited_too_long_is_asked_about_with_a_new_button() {
-    let scene = hurried().await;
+    let mut scene = hurried().await;
     scene.disconnect().await;
     let (event, first) = scene.stale("old news").await;
     scene.alice.react(&scene.room, &first.event_id, YES);
@@ -303,7 +318,7 @@ async fn a_question_of_last_week_is_answered_as_too_old() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_about_a_channel_that_one_has_left_is_told_so_at_once() {
-    let scene = hurried().await;
+    let mut scene = hurried().await;
     scene.disconnect().await;
     let (event, question) = scene.stale("old news").await;
     scene.connect().await;
@@ -321,7 +336,7 @@ async fn an_answer_about_a_channel_that_one_has_left_is_told_so_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_that_can_not_be_read_any_more_stops_nothing() {
-    let scene = hurried().await;
+    let mut scene = hurried().await;
     scene.disconnect().await;
     let (event, question) = scene.stale("old news").await;
     scene.connect().await;
@@ -337,7 +352,7 @@ async fn a_question_that_can_not_be_read_any_more_stops_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_taken_back_while_it_waits_is_not_sent() {
-    let scene = scene_in(World::start().await).await;
+    let mut scene = scene_in(World::start().await).await;
     scene.disconnect().await;
     let events: Vec<String> =
         ["one", "two", "three"].iter().map(|text| scene.alice.send_text(&scene.room, text)).collect();
@@ -351,11 +366,17 @@ async fn a_message_that_is_taken_back_while_it_waits_is_not_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_taken_back_behind_flood_control_is_not_sent() {
-    let scene = scene_in(World::builder().flood("{ burst: 2, interval_ms: 1500 }").start().await).await;
+    let scene = scene_in(World::builder().flood("{ burst: 2, interval_ms: 60000 }").start().await).await;
     scene.alice.send_text(&scene.room, "one\ntwo\nthree");
     let event = scene.alice.send_text(&scene.room, "four\nfive");
     scene.bob.wait_text("one").await;
     scene.alice.redact(&scene.room, &event).unwrap();
+    // What answers this has read that. Then time goes by, and the rest leaves.
+    scene.alice.send_text(&scene.room, "!irc version");
+    scene.world.homeserver.wait_event(&scene.room, |one| one.body().contains("Towline 0.")).await;
+    for _ in 0..4 {
+        scene.world.pass("alice", Duration::from_mins(1)).await;
+    }
     assert_eq!(scene.said_in_the_end().await, ["one", "two", "three"]);
 }
 
@@ -374,7 +395,7 @@ async fn a_message_that_was_taken_back_before_anybody_read_it_is_as_if_never_sai
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_long_message_that_is_taken_back_while_it_waits_no_line_leaves() {
-    let scene = scene_in(World::start().await).await;
+    let mut scene = scene_in(World::start().await).await;
     let event = scene.alice.send_text(&scene.room, "too late to take back");
     scene.bob.wait_text("too late to take back").await;
     scene.disconnect().await;
@@ -390,7 +411,7 @@ async fn of_a_long_message_that_is_taken_back_while_it_waits_no_line_leaves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_takes_a_message_back_is_asked_no_more_about_it() {
-    let scene = hurried().await;
+    let mut scene = hurried().await;
     scene.disconnect().await;
     let (event, question) = scene.stale("never mind").await;
     let button = scene.world.homeserver.wait_event(&scene.room, reacts(&question.event_id, YES)).await;
@@ -407,7 +428,7 @@ async fn an_answer_that_is_taken_back_while_it_waits_sends_nothing_until_it_is_g
     let scene = hurried().await;
     scene.disconnect().await;
     let (_, question) = scene.stale("old news").await;
-    let scene = patient(scene).await;
+    let mut scene = patient(scene).await;
     let reaction = scene.alice.react(&scene.room, &question.event_id, YES);
     scene.world.homeserver.wait_delivered().await;
     scene.alice.redact(&scene.room, &reaction).unwrap();
@@ -424,7 +445,7 @@ async fn a_message_that_is_taken_back_while_its_answer_waits_is_not_sent() {
     let scene = hurried().await;
     scene.disconnect().await;
     let (event, question) = scene.stale("never mind").await;
-    let scene = patient(scene).await;
+    let mut scene = patient(scene).await;
     scene.alice.react(&scene.room, &question.event_id, YES);
     scene.world.homeserver.wait_delivered().await;
     scene.alice.redact(&scene.room, &event).unwrap();

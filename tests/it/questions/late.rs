@@ -19,7 +19,7 @@ async fn what_the_homeserver_kept_for_an_hour_is_asked_about() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_message_behind_a_fresh_one_is_asked_about() {
-    let scene = scene_in(World::start().await).await;
+    let mut scene = scene_in(World::start().await).await;
     scene.disconnect().await;
     scene.alice.send_text(&scene.room, "fresh");
     let stale = scene.alice.send_text_at(&scene.room, "stale", hour_ago());
@@ -49,7 +49,7 @@ async fn invariant_10_a_secret_in_a_command_of_an_hour_ago_goes_from_the_room() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_taken_back_after_it_left_is_not_asked_about() {
-    let scene = hurried().await;
+    let mut scene = scene_in(World::start().await).await;
     scene.world.ircd.half_open("alice");
     let event = scene.alice.send_text(&scene.room, "my password");
     scene.world.ircd.wait_line(|_, line| line == "PRIVMSG #rust :my password").await;

@@ -109,6 +109,7 @@ async fn what_is_said_to_a_file_follows_it() {
 async fn a_caption_that_looks_like_a_command_is_text_or_refused_and_never_lost() {
     let scene = Scene::new().await;
     scene.picture(b"cat", Some("/me as a cat")).await;
+    scene.bob.wait_text("/me as a cat").await;
     let url = scene.upload("image/png", b"cat").await;
     let content = image(&url, 3, Some("/topic is on the whiteboard"));
     let event = scene.alice.send(&scene.room, "m.room.message", content);
@@ -259,6 +260,7 @@ async fn without_an_address_files_are_named_and_that_is_told_once() {
     bob.wait_text("after").await;
     let said: Vec<String> = bob.messages("#rust").into_iter().map(|(_, text)| text).collect();
     assert_eq!(said, ["cat.png (640×480, 4 bytes)", "cat.png (640×480, 4 bytes)", "after"]);
+    world.homeserver.wait_event(&room, |event| event.body().contains("media.base_url")).await;
     world.wait_outbox_empty().await;
     let bodies = world.homeserver.timeline_bodies(&room);
     assert_eq!(bodies.iter().filter(|body| body.contains("media.base_url")).count(), 1, "{bodies:?}");

@@ -1,5 +1,7 @@
 //! Messages between rooms and IRC: what they look like, their order, and what becomes of each.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::bridge::World;
@@ -95,6 +97,8 @@ async fn a_text_of_too_many_lines_is_told_and_none_of_it_sent() {
     let sixty: Vec<String> = (1..=60).map(|n| format!("line {n}")).collect();
     let flood = alice.send_text(&room, &sixty.join("\n"));
     let question = world.homeserver.wait_event(&room, answer_to(&flood)).await;
+    // The bridge knows the question by its event only then.
+    world.wait_outbox_empty().await;
     alice.react(&room, &question.event_id, "✅");
     bob.wait_text("line 60").await;
     let too_long = alice.send_text(&room, &format!("{}\none more", sixty.join("\n")));
@@ -123,6 +127,10 @@ async fn a_line_that_is_no_utf8_is_read_as_windows_1252() {
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_3_nothing_in_a_message_ends_its_line() {
     let (world, alice, bob, room) = alice_and_bob().await;
+    // What the bridge asks when it has entered a channel has come before the answer to this.
+    bob.say("#rust", "before");
+    world.homeserver.wait_message(&room, "before").await;
+    world.pass("alice", Duration::ZERO).await;
     let mark = world.ircd.mark();
     let event = alice
         .send_text(&room, "x\r\nQUIT :injected\rPRIVMSG bob :injected\nJOIN #evil\0\nnul\0\r\nPART #rust");
@@ -252,6 +260,7 @@ async fn invariant_1_a_burst_of_two_thousand_lines_is_complete_and_in_order_in_e
     }
     let (alice, control, rust) = world.user_in_channel("alice", "#rust").await;
     alice.send_text(&control, "join #tea");
+    world.ircd.wait_joined("#tea", "alice").await;
     let tea = world.homeserver.wait_room_named("#tea (FakeNet)").await;
     let mut expected: [Vec<(String, String)>; 2] = Default::default();
     for n in 0..2000 {

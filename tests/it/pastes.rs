@@ -96,7 +96,7 @@ async fn what_is_said_and_done_elsewhere_does_not_wait_for_a_paste() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invariant_1_a_message_that_is_taken_back_before_it_is_read_does_not_go_and_the_others_do_in_order() {
-    let scene = pasted("{ burst: 10, interval_ms: 50 }").await;
+    let scene = pasted(SLOW).await;
     scene.alice.redact(&scene.room, &scene.pasted[590]).unwrap();
     scene.alice.redact(&scene.room, &scene.pasted[300]).unwrap();
     scene.world.homeserver.wait_delivered().await;

@@ -29,7 +29,7 @@ async fn what_is_said_from_another_client_appears_as_the_user_and_does_not_go_ro
     assert_eq!((said.sender.as_str(), &said.content["msgtype"]), (alice.id(), &json!("m.text")));
     assert!(!world.homeserver.is_registered("@irc_fake_alice:test.local"), "no ghost of hers was needed");
     // An answer that is lost makes no second one.
-    world.homeserver.faults().fail("PUT", "/send/", Fault::AnswerLost, 1);
+    world.homeserver.faults().fail("PUT", &format!("/rooms/{room}/send/"), Fault::AnswerLost, 1);
     said_elsewhere(&world, "#rust", "and again");
     world.homeserver.wait_message(&room, "and again").await;
     // The homeserver hands them back, also in a transaction of its own and after a restart.

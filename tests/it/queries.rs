@@ -304,7 +304,8 @@ async fn who_left_a_query_is_invited_again_by_its_next_message() {
     let room = entered(&world, &alice).await;
     world.homeserver.wait_message(&room, "first").await;
     alice.leave(&room);
-    world.homeserver.wait_delivered().await;
+    let left = "SELECT room_id FROM room WHERE owner_left";
+    world.database().wait("it is known that she left", left, |left| left.contains(&room)).await;
     bob.say("alice", "are you there?");
     world.homeserver.wait_message(&room, "are you there?").await;
     world.homeserver.wait_member(&room, alice.id(), "invite").await;

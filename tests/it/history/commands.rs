@@ -33,9 +33,10 @@ async fn scene_in(world: World) -> Scene {
     world.homeserver.wait_message(&room, "borrows a <cup>").await;
     bob.say("#rust", "what did you borrow?");
     world.homeserver.wait_message(&room, "what did you borrow?").await;
-    // What stands in the rooms is known with the next commit.
     alice.send_text(&room, "Nothing, and I like tea");
     bob.wait_text("Nothing, and I like tea").await;
+    // Which event each line is.
+    world.wait_outbox_empty().await;
     Scene { world, alice, bob, control, network, room }
 }
 

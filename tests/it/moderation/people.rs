@@ -31,6 +31,9 @@ carol"
         "{html}"
     );
     carol.part("#tea", "");
+    // A command may be faster than a line.
+    bob.say("#tea", "she left");
+    world.homeserver.wait_message(&room, "she left").await;
     ask(&world, &alice, &room, "!irc NAMES #TEA", "In #tea are 2 people.").await;
     let asked = world.ircd.lines().split_off(mark);
     assert!(!asked.iter().any(|line| line.line().starts_with("NAMES")), "{asked:?}");
@@ -166,7 +169,7 @@ async fn ranks_of_many_go_in_lines_as_the_server_takes_them() {
     let world = World::builder().ircd(like_libera()).start().await;
     let (alice, _, room) = world.user_in_channel("alice", "#tea").await;
     let nicks: Vec<String> = (0..9).map(|number| format!("n{number}")).collect();
-    let _people: Vec<_> = nicks
+    let people: Vec<_> = nicks
         .iter()
         .map(|nick| {
             let person = world.ircd.person(nick);
@@ -174,6 +177,9 @@ async fn ranks_of_many_go_in_lines_as_the_server_takes_them() {
             person
         })
         .collect();
+    // What came before it is known to the bridge.
+    people[8].say("#tea", "all here");
+    world.homeserver.wait_message(&room, "all here").await;
     let typed = format!("!irc voice {}", nicks.join(" "));
     ask(
         &world,

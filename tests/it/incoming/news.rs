@@ -50,10 +50,13 @@ async fn modes_and_kicks_at_once_are_one_notice_before_what_is_said_next() {
     only_speakers(&world, &alice, &room).await;
     let eve = world.ircd.person("eve");
     eve.join("#rust");
-    bob.mode("#rust", "+v carol");
-    bob.mode("#rust", "+v alice");
-    bob.kick("#rust", "eve", "spam");
-    bob.say("#rust", "that was eve");
+    // What comes some seconds apart is no longer one notice.
+    world.ircd.at_once("alice", || {
+        bob.mode("#rust", "+v carol");
+        bob.mode("#rust", "+v alice");
+        bob.kick("#rust", "eve", "spam");
+        bob.say("#rust", "that was eve");
+    });
     let notice = world.homeserver.wait_event(&room, says("bob sets")).await;
     assert_eq!(notice.body(), "bob sets +v carol and +v alice\nbob kicked out eve (spam)");
     assert_eq!(
@@ -79,10 +82,12 @@ async fn who_comes_and_goes_is_told_where_the_user_wants_it() {
     alice.send_text(&room, "!irc set comings fold");
     world.homeserver.wait_event(&room, says("comings fold for")).await;
     let (eve, zoe) = (world.ircd.person("eve"), world.ircd.person("zoe"));
-    eve.join("#rust");
-    zoe.join("#rust");
-    carol.part("#rust", "bye");
-    bob.nick("robert");
+    world.ircd.at_once("alice", || {
+        eve.join("#rust");
+        zoe.join("#rust");
+        carol.part("#rust", "bye");
+        bob.nick("robert");
+    });
     let notice = world.homeserver.wait_event(&room, says("came in")).await;
     assert_eq!(notice.body(), "eve and zoe came in\ncarol (bye) left\nbob is now known as robert");
     alice.send_text(&room, "!irc set channel-news hide");

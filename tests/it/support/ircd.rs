@@ -538,4 +538,19 @@ impl Ircd {
         let look = |network: &Network| network.is_deserted().then_some(());
         self.shared.wait("all connections to have ended", look).await;
     }
+
+    /// What a client is told of all this reaches it in one piece, however slow its connection is.
+    pub(crate) fn at_once(&self, nick: &str, acts: impl FnOnce()) {
+        let (gathering, mut gathered) = tokio::sync::mpsc::unbounded_channel();
+        let own = self.shared.change(|network| network.exchange_out(nick, Some(gathering)));
+        acts();
+        self.shared.change(|network| {
+            drop(network.exchange_out(nick, own));
+            let mut all = Vec::new();
+            while let Ok(Out::Bytes(bytes)) = gathered.try_recv() {
+                all.extend(bytes);
+            }
+            network.out(nick, Out::Bytes(all));
+        });
+    }
 }

@@ -445,6 +445,16 @@ impl Network {
         }
     }
 
+    /// Has what goes to a client go elsewhere; returns where it went.
+    pub(super) fn exchange_out(
+        &mut self,
+        nick: &str,
+        out: Option<UnboundedSender<Out>>,
+    ) -> Option<UnboundedSender<Out>> {
+        let id = self.find(nick).unwrap_or_else(|| panic!("nobody is called {nick}"));
+        std::mem::replace(&mut self.client(id).out, out)
+    }
+
     /// Who is where, and what came last: for a failure that can be read.
     pub(super) fn describe(&self) -> String {
         let mut text = format!("on the server: {}\n", self.nicks().join(" "));

@@ -366,18 +366,20 @@ async fn a_message_that_is_taken_back_while_it_waits_is_not_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_taken_back_behind_flood_control_is_not_sent() {
-    let scene = scene_in(World::builder().flood("{ burst: 2, interval_ms: 60000 }").start().await).await;
-    scene.alice.send_text(&scene.room, "one\ntwo\nthree");
-    let event = scene.alice.send_text(&scene.room, "four\nfive");
-    scene.bob.wait_text("one").await;
+    let world = World::builder().flood("{ burst: 10, interval_ms: 60000 }");
+    let scene = scene_in(world.stale_after(Duration::from_hours(1)).start().await).await;
+    let lines: Vec<String> = (0..15).map(|number| format!("line {number}")).collect();
+    scene.alice.send_text(&scene.room, &lines.join("\n"));
+    let event = scene.alice.send_text(&scene.room, "one\ntwo");
+    scene.bob.wait_text("line 0").await;
     scene.alice.redact(&scene.room, &event).unwrap();
     // What answers this has read that. Then time goes by, and the rest leaves.
     scene.alice.send_text(&scene.room, "!irc version");
     scene.world.homeserver.wait_event(&scene.room, |one| one.body().contains("Towline 0.")).await;
-    for _ in 0..4 {
+    for _ in 0..20 {
         scene.world.pass("alice", Duration::from_mins(1)).await;
     }
-    assert_eq!(scene.said_in_the_end().await, ["one", "two", "three"]);
+    assert_eq!(scene.said_in_the_end().await, lines);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,10 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::error::OpenError;
 
+const BEGIN_POSTGRES: &str = "BEGIN";
+/// A deferred transaction that upgrades from read to write gets `SQLITE_BUSY` at once.
+const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -185,8 +189,7 @@ impl Pool {
     }
 
     pub(super) async fn begin(&self) -> sqlx::Result<Tx> {
-        // A deferred transaction that upgrades from read to write gets SQLITE_BUSY at once.
-        self.begin_with("BEGIN", "BEGIN IMMEDIATE").await
+        self.begin_with(BEGIN_POSTGRES, BEGIN_SQLITE).await
     }
 
     /// Begins to read what is there at this moment, whatever is written meanwhile.
@@ -214,12 +217,30 @@ impl Pool {
 }
 
 impl Tx {
-    pub(super) async fn commit(mut self) -> sqlx::Result<()> {
-        let committed = self.execute("COMMIT").await;
-        if committed.is_err() {
-            self.abandon().await;
+    /// Commits, and leaves the connection to whoever begins again.
+    pub(super) async fn commit(mut self) -> sqlx::Result<Self> {
+        match self.execute("COMMIT").await {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                self.abandon().await;
+                Err(error)
+            }
         }
-        committed
+    }
+
+    /// Begins another transaction on the connection of one that is committed; nothing where the connection is gone.
+    pub(super) async fn begin_again(mut self) -> Option<Self> {
+        /// SQLite waits 5 s for another writer; a server that takes longer is not there any more.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let begin = match self {
+            Self::Postgres(_) => BEGIN_POSTGRES,
+            Self::Sqlite(_) => BEGIN_SQLITE,
+        };
+        if let Ok(Ok(())) = tokio::time::timeout(PATIENCE, self.execute(begin)).await {
+            return Some(self);
+        }
+        self.abandon().await;
+        None
     }
 
     pub(super) async fn roll_back(mut self) {

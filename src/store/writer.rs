@@ -116,7 +116,33 @@ impl Store {
     }
 }
 
+/// The writer's connection, from one commit to the next: a pool would ask it before and after each whether it is alive.
+struct Connection {
+    pool: Pool,
+    /// As the last commit left it.
+    kept: Option<Tx>,
+}
+
+impl Connection {
+    async fn begin(&mut self) -> sqlx::Result<Tx> {
+        if let Some(kept) = self.kept.take()
+            && let Some(tx) = kept.begin_again().await
+        {
+            return Ok(tx);
+        }
+        self.pool.begin().await
+    }
+
+    async fn close(self) {
+        let Self { pool, kept } = self;
+        // The pool waits for it.
+        drop(kept);
+        pool.close().await;
+    }
+}
+
 async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>, tally: Arc<Tally>) {
+    let mut connection = Connection { pool, kept: None };
     let mut jobs = Vec::with_capacity(LARGEST_BATCH);
     let mut closing = None;
     while closing.is_none() && queue.recv_many(&mut jobs, LARGEST_BATCH).await > 0 {
@@ -127,22 +153,22 @@ async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>, tally: Arc<Tally>) {
                 Job::Close(closed) => closing = Some(closed),
             }
         }
-        commit(&pool, batch, &tally).await;
+        commit(&mut connection, batch, &tally).await;
     }
-    pool.close().await;
+    connection.close().await;
     if let Some(closed) = closing {
         let _ = closed.send(());
     }
 }
 
 /// Runs a batch in one transaction.
-async fn commit(pool: &Pool, mut batch: Vec<Box<dyn Write>>, tally: &Tally) {
+async fn commit(connection: &mut Connection, mut batch: Vec<Box<dyn Write>>, tally: &Tally) {
     if batch.is_empty() {
         return;
     }
     // What each write came to by itself; what could not be tried shares the fate of the transaction.
     let mut alone: Vec<Result<(), StoreError>> = Vec::with_capacity(batch.len());
-    let committed = run_all(pool, &mut batch, &mut alone).await.map_err(StoreError::from);
+    let committed = run_all(connection, &mut batch, &mut alone).await.map_err(StoreError::from);
     match &committed {
         Ok(()) => tally.commits.count(),
         Err(error) => {
@@ -157,13 +183,16 @@ async fn commit(pool: &Pool, mut batch: Vec<Box<dyn Write>>, tally: &Tally) {
 }
 
 async fn run_all(
-    pool: &Pool,
+    connection: &mut Connection,
     batch: &mut [Box<dyn Write>],
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> sqlx::Result<()> {
-    let mut tx = pool.begin().await?;
+    let mut tx = connection.begin().await?;
     match run_each(&mut tx, batch, outcomes).await {
-        Ok(()) if outcomes.iter().any(Result::is_ok) => tx.commit().await,
+        Ok(()) if outcomes.iter().any(Result::is_ok) => {
+            connection.kept = Some(tx.commit().await?);
+            Ok(())
+        }
         Ok(()) => {
             tx.roll_back().await;
             Ok(())

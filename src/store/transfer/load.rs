@@ -69,7 +69,7 @@ impl Loader {
             Err(error) => Err(error),
         };
         let kept = match kept {
-            Ok(counts) => self.tx.commit().await.map(|()| counts).map_err(TransferError::from),
+            Ok(counts) => self.tx.commit().await.map(|_| counts).map_err(TransferError::from),
             Err(error) => {
                 self.tx.roll_back().await;
                 Err(error)

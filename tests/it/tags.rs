@@ -11,9 +11,13 @@ use crate::support::ircd::{Options, Person, Received};
 const BOB: &str = "@irc_fake_bob:test.local";
 
 async fn alice_and_bob(more: &str) -> (World, TestUser, Person, String) {
+    configured(more, "").await
+}
+
+async fn configured(more: &str, config: &str) -> (World, TestUser, Person, String) {
     let mut options = Options::with_history();
     options.capabilities.extend(more.split_whitespace().map(str::to_owned));
-    let world = World::builder().ircd(options).start().await;
+    let world = World::builder().ircd(options).config(config).start().await;
     let bob = world.ircd.person("bob");
     bob.join("#rust");
     let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
@@ -172,7 +176,8 @@ async fn what_a_bot_says_notifies_nobody_but_whom_it_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ghosts_name_says_what_the_network_vouches_for() {
-    let (world, _, _bob, room) = alice_and_bob("").await;
+    // Nobody brings bob in, by another name, before he says something.
+    let (world, _, _bob, room) = configured("", "settings:\n  members: active\n").await;
     let raw = |tags: &str, text: &str| {
         world.ircd.send_raw("alice", format!("{tags}:bob!b@h PRIVMSG #rust :{text}\r\n").as_bytes());
     };

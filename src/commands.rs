@@ -17,6 +17,7 @@ mod meant;
 mod members;
 mod networks;
 mod on_join;
+mod passwords;
 mod people;
 mod profile;
 mod questions;
@@ -155,7 +156,7 @@ fn find(name: &str, permission: Permission) -> Option<&'static table::Command> {
 fn holds_secret(permission: Permission, line: &str) -> bool {
     let (name, rest) = name_and_rest(line);
     match find(name, permission) {
-        Some(command) => command.secret && table::holds_secret(command, rest),
+        Some(command) => command.secret && passwords::holds_secret(command, rest),
         // A password behind a mistyped command is a password.
         None => !rest.is_empty() && may_hold_password(line.strip_prefix(['/', '!']).unwrap_or(line)),
     }

@@ -4,7 +4,7 @@
 //! may hold a password.
 
 use super::meant::MAPPING;
-use super::{Context, find, name_and_rest, table, usage_of};
+use super::{Context, find, name_and_rest, passwords, table, usage_of};
 use crate::bridge::{Outcome, Refusal, enters_or_leaves};
 use crate::format::{RichText, may_hold_password};
 use crate::store::OwnBuffer;
@@ -76,7 +76,7 @@ fn known_names(context: &Context<'_>) -> String {
 pub(super) fn holds_secret(command: &str) -> bool {
     let (name, rest) = name_and_rest(command);
     let known = table::find(name).filter(|command| command.secret && command.name != "onjoin");
-    may_hold_password(command) || known.is_some_and(|command| table::holds_secret(command, rest))
+    may_hold_password(command) || known.is_some_and(|command| passwords::holds_secret(command, rest))
 }
 
 /// The commands of a channel; of one with a password no more than its name.

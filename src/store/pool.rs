@@ -239,7 +239,9 @@ impl Tx {
         if let Ok(Ok(())) = tokio::time::timeout(PATIENCE, self.execute(begin)).await {
             return Some(self);
         }
-        self.abandon().await;
+        tracing::debug!("the writer's connection is gone");
+        // Whoever does not answer need not take leave.
+        let _ = tokio::time::timeout(PATIENCE, self.abandon()).await;
         None
     }
 

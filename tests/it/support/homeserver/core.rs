@@ -294,6 +294,11 @@ impl Core {
         Some(transaction.clone())
     }
 
+    /// Whether the application service has taken everything.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.queue.is_empty() && self.in_flight.is_none()
+    }
+
     /// A transaction as it goes over the wire. Built anew for each attempt: what was redacted since is empty.
     pub(crate) fn transaction_body(&self, transaction: &Transaction, now: u64) -> Value {
         // What stands in a room that was purged since is gone with it.

@@ -38,6 +38,7 @@ mod leaving;
 mod look_back;
 pub mod metrics;
 mod outcome;
+mod pause;
 mod puppets;
 mod questions;
 mod renewal;
@@ -66,8 +67,8 @@ use crate::config::Config;
 use crate::irc::channels::NickPool;
 use crate::irc::ident::Ident;
 use crate::irc::tls::TlsSetups;
+use crate::matrix::Client;
 use crate::matrix::ephemeral::Ephemeral;
-use crate::matrix::{Client, ClientError};
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 use crate::web::pictures::Pictures;
 
@@ -507,21 +508,6 @@ impl Bridge {
                 self.desks
                     .wake(&self.tasks, &self.stop, lane.to_owned(), move |lane| bridge.clone().attend(lane));
             }
-        }
-    }
-
-    /// Waits before a request is made again; `false` when the bridge stops meanwhile.
-    async fn pause_after(&self, error: &ClientError, attempt: u32) -> bool {
-        const SHORTEST: Duration = Duration::from_millis(50);
-        const LONGEST: Duration = Duration::from_secs(30);
-        let pause = match error {
-            ClientError::Limited(wait) => (*wait).max(SHORTEST),
-            _ => (Duration::from_millis(100) * 2_u32.saturating_pow(attempt.min(10))).min(LONGEST),
-        };
-        self.tally.retries.count();
-        tokio::select! {
-            () = tokio::time::sleep(pause) => true,
-            () = self.stop.cancelled() => false,
         }
     }
 }

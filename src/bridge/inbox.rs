@@ -67,6 +67,7 @@ struct Unsigned {
 
 impl Appservice for Bridge {
     async fn transaction(&self, transaction: Transaction) -> Result<(), Unavailable> {
+        self.client.note_call();
         let mut events = Vec::new();
         for event in transaction.events.iter().filter_map(|event| self.read_event(event.get())) {
             match self.is_of_a_puppet(&event).await {

@@ -29,7 +29,7 @@ use ruma::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::error::ClientError;
 use super::tally::Tally;
@@ -58,9 +58,15 @@ pub struct Client {
 struct Presence {
     is_away: AtomicBool,
     is_back: Notify,
+    /// How often it was heard from after a time in which it did not answer.
+    heard: watch::Sender<u64>,
 }
 
 impl Presence {
+    fn hear(&self) {
+        self.heard.send_modify(|heard| *heard += 1);
+    }
+
     fn note<T>(&self, result: &Result<T, ClientError>) {
         match result {
             Err(ClientError::Unreachable(_) | ClientError::Unknown(_)) => {
@@ -70,6 +76,7 @@ impl Presence {
             Ok(_) | Err(ClientError::Limited(_) | ClientError::Refused { .. }) => {
                 if self.is_away.swap(false, Ordering::Relaxed) {
                     self.is_back.notify_one();
+                    self.hear();
                 }
             }
         }
@@ -134,6 +141,19 @@ impl Client {
     /// Resolves once the homeserver has answered again after a time in which it did not.
     pub async fn is_back(&self) {
         self.presence.is_back.notified().await;
+    }
+
+    /// Changes whenever the homeserver is heard from after a time in which it did not answer: by an answer, or since it
+    /// calls, though it may not answer yet.
+    pub fn heard(&self) -> watch::Receiver<u64> {
+        self.presence.heard.subscribe()
+    }
+
+    /// The homeserver has called.
+    pub fn note_call(&self) {
+        if self.presence.is_away.load(Ordering::Relaxed) {
+            self.presence.hear();
+        }
     }
 
     /// How the homeserver's answers were.

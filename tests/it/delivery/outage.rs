@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Talk;
-use crate::support::homeserver::Fault;
 
 const HOURS: usize = 24;
 /// Lines of an hour, besides one that mentions alice and one that is said to her alone.
@@ -19,9 +18,7 @@ async fn a_day_without_the_homeserver_folds_what_is_routine_and_delivers_the_res
     let query = homeserver.wait_invite(talk.alice.id()).await;
     homeserver.wait_message(&query, "psst").await;
     talk.world.wait_outbox_empty().await;
-    // It says that it is overloaded. One that says nothing is asked again later and later, so that how long all this takes
-    // would decide how long nothing comes afterwards.
-    homeserver.faults().fail("", "/_matrix/client", Fault::RateLimited { retry_after_ms: 50 }, usize::MAX);
+    homeserver.stop();
     for hour in 0..HOURS {
         talk.world.clock.advance(Duration::from_hours(1));
         for line in 0..LINES {
@@ -42,7 +39,9 @@ async fn a_day_without_the_homeserver_folds_what_is_routine_and_delivers_the_res
     let kept = "SELECT CAST(COUNT(*) AS TEXT) FROM history WHERE text LIKE 'line %'";
     assert_eq!(talk.world.database().texts(kept).await, [(HOURS * LINES).to_string()]);
 
-    homeserver.faults().clear();
+    homeserver.start_again().await;
+    // By now it is asked twice a minute. That it hands something over tells that it is back.
+    talk.alice.typing(&talk.room, true);
     // What was folded after the last line that was not is told at the end.
     homeserver.wait_message(&talk.room, &format!("alice: hour {}", HOURS - 1)).await;
     let rest = format!("{} lines ", LINES - LINES / 2 - 1);

@@ -155,6 +155,7 @@ pub struct Shared {
     sessions: Mutex<BTreeMap<i64, SessionHandle>>,
     /// Held while a session starts, so that none starts twice: the port is open before all are started.
     starting: tokio::sync::Mutex<()>,
+    heads: delivery::Heads<crate::store::Look>,
     deliveries: Lanes<i64>,
     departures: Lanes<i64>,
     desks: Lanes<String>,
@@ -229,6 +230,7 @@ impl Bridge {
             tally,
             sessions: Mutex::default(),
             starting: tokio::sync::Mutex::default(),
+            heads: delivery::Heads::default(),
             deliveries: Lanes::default(),
             departures: Lanes::default(),
             desks: Lanes::default(),

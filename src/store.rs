@@ -20,14 +20,17 @@ mod lock;
 mod look_back;
 mod members;
 mod outbox;
+mod pieces;
 mod pool;
 mod prompts;
 mod published;
 mod questions;
 mod queues;
 mod reactions;
+mod readers;
 mod rooms;
 mod said;
+mod script;
 mod seal;
 mod sessions;
 pub mod settings;
@@ -54,7 +57,9 @@ pub use inbox::{InboxEvent, NewEvent, STRAY, Stretch};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};
 pub use look_back::RoomToLookThrough;
 pub use members::{Departure, Member};
-pub use outbox::{Committed, Folded, Folding, Incoming, NewOutbox, Outbox, OutboxKind, Refused, Untold};
+pub use outbox::{
+    AT_ONCE, Committed, Folded, Folding, Incoming, Look, NewOutbox, Outbox, OutboxKind, Refused, Untold,
+};
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use published::{NewPublished, Published, PublishedKind};
 pub use questions::{NewQuestion, Question};
@@ -178,7 +183,7 @@ impl Store {
             self.write(move |tx| {
                 Box::pin(async move {
                     const SQL: &str = "INSERT INTO instance (key, value) VALUES ($1, $2)";
-                    pool::execute!(tx, SQL, PROBE_KEY, sealed)?;
+                    pool::later!(tx, SQL, PROBE_KEY, sealed)?;
                     Ok(())
                 })
             })

@@ -8,12 +8,14 @@
 //! | module | what it is |
 //! |---|---|
 //! | `attempts` | requests under way, and their echoes |
+//! | `heads` | what a lane begins with |
 //! | `load` | how full rooms are, and what is folded |
 //! | `merge` | rows that become one event |
 //! | `refusals` | what is refused for good, told |
 //! | `request` | one request, until its outcome is known |
 
 mod attempts;
+mod heads;
 mod load;
 mod merge;
 mod refusals;
@@ -24,6 +26,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 pub(super) use self::attempts::Attempts;
+pub(super) use self::heads::Heads;
 pub(super) use self::load::Load;
 use self::merge::Planned;
 pub(super) use self::refusals::Key as RefusalKey;
@@ -33,10 +36,8 @@ use super::ghosts::GhostError;
 use crate::matrix::ClientError;
 use crate::matrix::event::CONTENT_KEY;
 use crate::store::settings::{self, Scope};
-use crate::store::{Outbox, OutboxKind, RoomRow, STRAY, StoreError, Ticket};
+use crate::store::{AT_ONCE, Look, Outbox, OutboxKind, RoomRow, STRAY, StoreError, Ticket};
 
-/// Requests that are read at once, and the most whose outcome is not yet known to be committed.
-const AT_ONCE: i64 = 50;
 /// How many messages of the same senders are searched for what may have been sent: one request at most is in flight in
 /// a room, and of those before it so many may have been answered without the answer being committed.
 const SEARCHED: usize = 2 * AT_ONCE as usize;
@@ -75,8 +76,9 @@ impl Uncommitted {
 impl Bridge {
     /// Works through a room's outbox until it is empty or the bridge stops.
     pub(super) async fn deliver(self, room: i64) {
+        let mut run = self.heads.begin(room);
         let mut attempt = 0;
-        while let Err(error) = self.try_deliver(room).await {
+        while let Err(error) = self.try_deliver(room, run.look.take()).await {
             if matches!(error, StoreError::Closed) {
                 return;
             }
@@ -93,11 +95,13 @@ impl Bridge {
         }
     }
 
-    async fn try_deliver(&self, room: i64) -> Result<(), StoreError> {
+    async fn try_deliver(&self, room: i64, head: Option<Look>) -> Result<(), StoreError> {
         let mut look = self.load.look(room);
-        // Most rooms are made, and what waits first is known as soon as that.
-        let (row, waiting) =
-            tokio::try_join!(self.store.room(room), self.store.waiting_requests(room, 0, AT_ONCE))?;
+        let (row, waiting) = match head {
+            Some(Look { room, waiting: Some(waiting) }) => (Some(room), waiting),
+            // Most rooms are made, and what waits first is known as soon as that.
+            _ => tokio::try_join!(self.store.room(room), self.store.waiting_requests(room, 0, AT_ONCE))?,
+        };
         let Some(mut row) = row else {
             // It was gone on the homeserver, and another one was made.
             return self.store.set_room_aside(room).await;

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, on, on_tx};
+use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::{self, NewRoom};
 use super::{Link, RoomKind, Store, StoreError};
 use crate::names::CaseMapping;
@@ -218,7 +218,7 @@ impl Store {
                         if execute!(tx, GONE, id, room)? > 0 {
                             tracing::info!(room, "a room that the homeserver no longer has is made anew");
                             // What was folded is in the history, as what the new room begins with.
-                            execute!(tx, UNFOLD, room)?;
+                            later!(tx, UNFOLD, room)?;
                         }
                     }
                     let kind = match new.kind {
@@ -239,7 +239,7 @@ impl Store {
                         },
                     )
                     .await?;
-                    execute!(tx, REFILL, id)?;
+                    later!(tx, REFILL, id)?;
                     let row: Row = on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?;
                     Ok(row)
                 })
@@ -256,7 +256,7 @@ impl Store {
             WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, buffer, wanted)?;
+                later!(tx, SQL, buffer, wanted)?;
                 Ok(())
             })
         })
@@ -276,7 +276,7 @@ impl Store {
         let key = key.map(|key| self.sealer().seal(key.expose_secret().as_bytes(), &row));
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, buffer, key)?;
+                later!(tx, SQL, buffer, key)?;
                 Ok(())
             })
         })
@@ -305,7 +305,7 @@ impl Store {
                     .bind(&name)
                     .fetch_one(c)
                     .await)?;
-                execute!(tx, RENAME, buffer, channel, folded, name, key)?;
+                later!(tx, RENAME, buffer, channel, folded, name, key)?;
                 Ok(())
             })
         })
@@ -393,7 +393,7 @@ pub(super) async fn inherit(tx: &mut Tx, heir: Heir) -> Result<(), StoreError> {
     const SPEAK: &str = "UPDATE room SET heir = $2 WHERE id = $1";
     let Heir { buffer, room, name, folded, user_id } = heir;
     if execute!(tx, RENAME, buffer, name, folded)? > 0 {
-        execute!(tx, SPEAK, room, user_id)?;
+        later!(tx, SPEAK, room, user_id)?;
     } else {
         tracing::warn!(buffer, room, "a conversation keeps its name, since there is one under its new name");
     }
@@ -422,7 +422,7 @@ async fn adopt(tx: &mut Tx, new: &NewBuffer, channel: Option<i64>) -> Result<(),
     // Whatever the network's mapping is, it takes these for the same.
     let found = read_in.into_iter().find(|(_, name)| CaseMapping::Ascii.same(name, &new.name));
     if let Some((id, _)) = found {
-        execute!(tx, ADOPT, id, &new.folded, &new.name, channel)?;
+        later!(tx, ADOPT, id, &new.folded, &new.name, channel)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::outbox::{self, NewOutbox};
-use super::pool::{execute, on};
+use super::pool::{later, on};
 use super::settings::ERRAND;
 use super::{Store, StoreError, inbox};
 
@@ -42,7 +42,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 inbox::finish(tx, seq, None).await?;
-                execute!(tx, SQL, user.to_string(), ERRAND.key, errand)?;
+                later!(tx, SQL, user.to_string(), ERRAND.key, errand)?;
                 outbox::insert(tx, &store, sealed, now).await
             })
         })
@@ -56,7 +56,7 @@ impl Store {
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, user.to_string(), ERRAND.key)?;
+                later!(tx, SQL, user.to_string(), ERRAND.key)?;
                 outbox::insert(tx, &store, sealed, now).await
             })
         })

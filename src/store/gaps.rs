@@ -4,7 +4,7 @@
 //! A buffer whose missing lines are still to be fetched says since when, so that a crash in the middle forgets no gap.
 
 use super::history::HistoryLine;
-use super::pool::{Tx, execute, on, on_tx};
+use super::pool::{Tx, later, on, on_tx};
 use super::{Store, StoreError};
 
 /// How far our clock and the server's may be apart, in milliseconds, for a line of ours to be known again by its text.
@@ -61,10 +61,10 @@ pub(super) async fn note(tx: &mut Tx, session: i64, gaps: Gaps) -> Result<(), St
     const SEEN: &str = "UPDATE session SET seen_at = $2 WHERE id = $1";
     const GAP: &str = "UPDATE buffer SET gap_from = $2 WHERE id = $1";
     if let Some(seen_at) = gaps.seen_at {
-        execute!(tx, SEEN, session, seen_at)?;
+        later!(tx, SEEN, session, seen_at)?;
     }
     for (buffer, from) in gaps.buffers {
-        execute!(tx, GAP, buffer, from)?;
+        later!(tx, GAP, buffer, from)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, on, on_tx};
+use super::pool::{Tx, later, on, on_tx};
 use super::{Store, StoreError};
 
 /// The Matrix user that stands for a nick.
@@ -69,7 +69,7 @@ impl Store {
         let display_name = display_name.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, ghost, display_name)?;
+                later!(tx, SQL, ghost, display_name)?;
                 Ok(())
             })
         })
@@ -81,7 +81,7 @@ impl Store {
         const SQL: &str = "UPDATE ghost SET in_lobby = $2 WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, ghost, in_lobby)?;
+                later!(tx, SQL, ghost, in_lobby)?;
                 Ok(())
             })
         })
@@ -103,7 +103,7 @@ pub(super) async fn find_or_make(
         "INSERT INTO ghost (network, folded, nick, user_id, seen_at) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT DO NOTHING";
     let NewGhost { folded, nick, user_id } = new;
-    execute!(tx, MAKE, network, &folded, &nick, &user_id, now)?;
+    later!(tx, MAKE, network, &folded, &nick, &user_id, now)?;
     let found: Option<Ghost> =
         on_tx!(tx, |c| sqlx::query_as(FIND).bind(network).bind(&folded).fetch_optional(c).await)?;
     match found {

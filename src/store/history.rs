@@ -28,6 +28,8 @@ mod words;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use sqlx::Row as _;
+
 pub use self::import::Imported;
 use self::number::{Numberer, Numbers};
 pub use self::read::KeptLine;
@@ -36,7 +38,8 @@ pub(super) use self::redact::redact;
 pub use self::retention::Retention;
 use self::retention::Unkept;
 pub use self::search::{Hit, Hits, Search, SearchScope};
-use super::pool::{Tx, execute, on, on_tx};
+use super::pieces::{self, pieces, placeholders};
+use super::pool::{Tx, later, later_bound, on};
 use super::{Store, StoreError, gaps, lines};
 
 /// Whether a line came from IRC or went there.
@@ -120,10 +123,8 @@ pub(super) struct Keeper {
 /// What is sent again was sent before within this time, in milliseconds: older questions are closed.
 const SENT_AGAIN: i64 = 8 * 24 * 60 * 60 * 1000;
 
-/// Rows that one statement inserts: of the largest size that is left, so that few statements are prepared.
-const ROWS: [usize; 3] = [50, 10, 1];
 static LINES: LazyLock<[String; 3]> = LazyLock::new(|| {
-    ROWS.map(|rows| {
+    pieces::for_each(|rows| {
         let values = placeholders(rows, 11);
         format!(
             "INSERT INTO history (id, buffer, at, kind, sender, account, target, text, msgid, event_id, direction)
@@ -132,28 +133,10 @@ static LINES: LazyLock<[String; 3]> = LazyLock::new(|| {
     })
 });
 static DOCUMENTS: LazyLock<[String; 3]> = LazyLock::new(|| {
-    ROWS.map(|rows| format!("INSERT INTO history_search (rowid, words) VALUES {}", placeholders(rows, 2)))
-});
-
-/// `($1, $2), ($3, $4)` and so on.
-fn placeholders(rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let columns: Vec<String> =
-            (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-        format!("({})", columns.join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
-}
-
-/// Cuts a list into pieces for which there is a statement, and says which.
-fn pieces<T>(mut list: &[T]) -> impl Iterator<Item = (usize, &[T])> {
-    std::iter::from_fn(move || {
-        let place = ROWS.iter().position(|&rows| rows <= list.len())?;
-        let (piece, rest) = list.split_at(ROWS[place]);
-        list = rest;
-        Some((place, piece))
+    pieces::for_each(|rows| {
+        format!("INSERT INTO history_search (rowid, words) VALUES {}", placeholders(rows, 2))
     })
-}
+});
 
 /// Stores lines of one session in their order, and what they are found by.
 pub(super) async fn keep(
@@ -206,6 +189,27 @@ pub(super) async fn keep(
     Ok(kept)
 }
 
+macro_rules! bind_lines {
+    ($query:expr, $piece:expr) => {{
+        let mut query = $query;
+        for (number, line) in $piece {
+            query = query
+                .bind(number)
+                .bind(line.buffer)
+                .bind(line.at)
+                .bind(line.kind)
+                .bind(&line.sender)
+                .bind(&line.account)
+                .bind(&line.target)
+                .bind(&line.text)
+                .bind(&line.msgid)
+                .bind(&line.event_id)
+                .bind(line.direction.as_str());
+        }
+        query
+    }};
+}
+
 async fn insert(
     tx: &mut Tx,
     lines: &[(i64, &HistoryLine)],
@@ -213,24 +217,21 @@ async fn insert(
 ) -> Result<(), StoreError> {
     for (place, piece) in pieces(lines) {
         let sql = LINES[place].as_str();
-        let numbers: Vec<i64> = on_tx!(tx, |c| {
-            let mut query = sqlx::query_scalar(sql);
-            for (number, line) in piece {
-                query = query
-                    .bind(number)
-                    .bind(line.buffer)
-                    .bind(line.at)
-                    .bind(line.kind)
-                    .bind(&line.sender)
-                    .bind(&line.account)
-                    .bind(&line.target)
-                    .bind(&line.text)
-                    .bind(&line.msgid)
-                    .bind(&line.event_id)
-                    .bind(line.direction.as_str());
+        let numbers: Vec<i64> = match tx {
+            Tx::Postgres(connection) => {
+                bind_lines!(sqlx::query_scalar(sql), piece).fetch_all(&mut **connection).await?
             }
-            query.fetch_all(c).await
-        })?;
+            Tx::Sqlite(script) => {
+                let script = bind_lines!(script.add(sql), piece).end()?;
+                if piece.iter().all(|(_, line)| line.msgid.is_none()) {
+                    // Nothing but an id can be there already.
+                    script.settle_if_long().await?;
+                    piece.iter().map(|(number, _)| *number).collect()
+                } else {
+                    script.run().await?.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?
+                }
+            }
+        };
         stored.extend(numbers);
     }
     Ok(())
@@ -251,13 +252,9 @@ async fn index(
     documents.sort_unstable_by_key(|(number, _)| *number);
     for (place, piece) in pieces(&documents) {
         let sql = DOCUMENTS[place].as_str();
-        on_tx!(tx, |c| {
-            let mut query = sqlx::query(sql);
-            for (number, words) in piece {
-                query = query.bind(number).bind(words);
-            }
-            query.execute(c).await.map(drop)
-        })?;
+        later_bound!(tx, sql, |query| piece
+            .iter()
+            .fold(query, |query, (number, words)| query.bind(number).bind(words)))?;
     }
     Ok(())
 }
@@ -279,7 +276,7 @@ impl Store {
         self.submit(move |tx| {
             Box::pin(async move {
                 let SentLine { buffer, since, event_id, text } = line;
-                execute!(tx, SQL, buffer, since, event_id, text, msgid)?;
+                later!(tx, SQL, buffer, since, event_id, text, msgid)?;
                 Ok(())
             })
         })
@@ -302,20 +299,6 @@ pub(super) async fn forget_sent(tx: &mut Tx, line: lines::Unkept, now: i64) -> R
         WHERE buffer = $1 AND id > $2 AND event_id = $3 AND text = $4 AND direction = 'out' AND msgid IS NULL)";
     let lines::Unkept { buffer, event_id, text } = line;
     let since = number::first_at(now.saturating_sub(SENT_AGAIN));
-    execute!(tx, SQL, buffer, since, event_id, text)?;
+    later!(tx, SQL, buffer, since, event_id, text)?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_is_cut_into_pieces_that_have_a_statement() {
-        let list: Vec<u32> = (0..123).collect();
-        let sizes: Vec<usize> = pieces(&list).map(|(_, piece)| piece.len()).collect();
-        assert_eq!(sizes, [50, 50, 10, 10, 1, 1, 1]);
-        assert!(pieces(&list).flat_map(|(_, piece)| piece).eq(&list));
-        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
-    }
 }

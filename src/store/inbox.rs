@@ -3,9 +3,11 @@
 //! A lane is one owner's queue: `session/7`, `user/3`. Events are known by their id for 90 days, so that a repeated
 //! transaction, however it is numbered, changes nothing.
 
+use std::collections::HashMap;
+
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, on, on_tx};
+use super::pool::{Tx, execute, later, on, on_tx};
 use super::{Store, StoreError};
 
 /// Where an event of a room that we don't know waits.
@@ -79,12 +81,12 @@ impl Store {
         let sealed: Vec<_> = events.into_iter().map(|event| self.seal_event(event)).collect();
         self.write(move |tx| {
             Box::pin(async move {
-                let mut lanes: Vec<String> = Vec::new();
+                let mut lanes = Lanes::default();
                 for event in sealed {
                     let since = waits_since(&event.0, now);
                     insert(tx, event, since, &mut lanes).await?;
                 }
-                Ok(lanes)
+                Ok(lanes.found)
             })
         })
         .await
@@ -240,25 +242,46 @@ impl Store {
     }
 }
 
+/// The lanes of events that are stored together.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    /// Each once, in the order in which they came.
+    pub(super) found: Vec<String>,
+    of_rooms: HashMap<String, String>,
+}
+
+impl Lanes {
+    /// The lane of an event, noted with the others.
+    async fn of(&mut self, tx: &mut Tx, event: &NewEvent) -> Result<String, StoreError> {
+        const SQL: &str = "SELECT lane FROM room WHERE room_id = $1";
+        let lane = match (&event.lane, self.of_rooms.get(&event.room_id)) {
+            (Some(lane), _) | (None, Some(lane)) => lane.clone(),
+            (None, None) => {
+                let lane: Option<String> =
+                    on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(&event.room_id).fetch_optional(c).await)?;
+                let lane = lane.unwrap_or_else(|| STRAY.to_owned());
+                self.of_rooms.insert(event.room_id.clone(), lane.clone());
+                lane
+            }
+        };
+        if !self.found.contains(&lane) {
+            self.found.push(lane.clone());
+        }
+        Ok(lane)
+    }
+}
+
 /// Stores an event unless it is known, and notes its lane.
 pub(super) async fn insert(
     tx: &mut Tx,
     (event, payload): (NewEvent, Vec<u8>),
     received_at: i64,
-    lanes: &mut Vec<String>,
+    lanes: &mut Lanes,
 ) -> Result<(), StoreError> {
-    const LANE: &str = "SELECT lane FROM room WHERE room_id = $1";
     const SQL: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at)
         VALUES ($1, $2, $3, 'new', $4, $5) ON CONFLICT (event_id) DO NOTHING";
-    let lane: Option<String> = match event.lane {
-        Some(lane) => Some(lane),
-        None => on_tx!(tx, |c| sqlx::query_scalar(LANE).bind(&event.room_id).fetch_optional(c).await)?,
-    };
-    let lane = lane.unwrap_or_else(|| STRAY.to_owned());
-    execute!(tx, SQL, event.event_id, event.room_id, &lane, payload, received_at)?;
-    if !lanes.contains(&lane) {
-        lanes.push(lane);
-    }
+    let lane = lanes.of(tx, &event).await?;
+    later!(tx, SQL, event.event_id, event.room_id, lane, payload, received_at)?;
     Ok(())
 }
 
@@ -284,7 +307,7 @@ async fn put_last(tx: &mut Tx, seq: i64, lane: &str) -> Result<(), StoreError> {
     let event: Option<(String, String, Vec<u8>, i64)> =
         on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_optional(c).await)?;
     if let Some((event_id, room_id, payload, received_at)) = event {
-        execute!(tx, PUT, event_id, room_id, lane, payload, received_at)?;
+        later!(tx, PUT, event_id, room_id, lane, payload, received_at)?;
     }
     Ok(())
 }
@@ -292,7 +315,7 @@ async fn put_last(tx: &mut Tx, seq: i64, lane: &str) -> Result<(), StoreError> {
 pub(super) async fn finish(tx: &mut Tx, seq: i64, failure: Option<&str>) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE inbox SET state = $2, note = $3, payload = NULL WHERE seq = $1";
     let state = if failure.is_some() { "failed" } else { "done" };
-    execute!(tx, SQL, seq, state, failure)?;
+    later!(tx, SQL, seq, state, failure)?;
     Ok(())
 }
 
@@ -302,7 +325,7 @@ pub(super) const TAKEN_BACK: &str = "taken back";
 /// Marks an event as done, since it was taken back.
 pub(super) async fn withdraw(tx: &mut Tx, seq: i64) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE inbox SET state = 'done', note = $2, payload = NULL WHERE seq = $1";
-    execute!(tx, SQL, seq, TAKEN_BACK)?;
+    later!(tx, SQL, seq, TAKEN_BACK)?;
     Ok(())
 }
 
@@ -312,6 +335,6 @@ pub(super) async fn drop_stretch(tx: &mut Tx, stretch: Stretch) -> Result<(), St
         WHERE lane = $1 AND state = 'new' AND seq > $2 AND seq <= $3
             AND room_id = (SELECT room_id FROM room WHERE id = $4)";
     let Stretch { lane, room, after, to } = stretch;
-    execute!(tx, SQL, lane, after, to, room)?;
+    later!(tx, SQL, lane, after, to, room)?;
     Ok(())
 }

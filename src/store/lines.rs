@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use super::history::{self, HistoryLine, Keeper};
 use super::inbox::Stretch;
-use super::pool::{Tx, execute, on};
+use super::pool::{Tx, later, on};
 use super::{Store, StoreError, inbox, prompts};
 
 /// Where a line stands.
@@ -207,7 +207,7 @@ pub(super) async fn note(
     }
     for (line, payload) in lines {
         let NewLine { buffer, event_id, part, state, .. } = line;
-        execute!(tx, SQL, session, buffer, event_id, part, state.as_str(), payload, now)?;
+        later!(tx, SQL, session, buffer, event_id, part, state.as_str(), payload, now)?;
     }
     for line in outgoing.unkept {
         history::forget_sent(tx, line, now).await?;
@@ -236,6 +236,6 @@ pub(super) async fn set_state(
     const ERASE: &str =
         "UPDATE irc_line SET state = $3, note = $4, payload = NULL WHERE event_id = $1 AND part = $2";
     let sql = if state.is_settled() { ERASE } else { KEEP };
-    execute!(tx, sql, event_id, part, state.as_str(), note)?;
+    later!(tx, sql, event_id, part, state.as_str(), note)?;
     Ok(())
 }

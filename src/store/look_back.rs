@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use super::inbox::{self, NewEvent};
-use super::pool::{execute, on};
+use super::pool::{later, on};
 use super::{Store, StoreError};
 
 /// A room through which its owner may speak.
@@ -57,12 +57,12 @@ impl Store {
         let looked_at_event = looked_at_event.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                let mut lanes: Vec<String> = Vec::new();
+                let mut lanes = inbox::Lanes::default();
                 for (event, received_at) in sealed {
                     inbox::insert(tx, event, received_at, &mut lanes).await?;
                 }
-                execute!(tx, LOOKED, room, looked_at_event)?;
-                Ok(lanes)
+                later!(tx, LOOKED, room, looked_at_event)?;
+                Ok(lanes.found)
             })
         })
         .await

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, on, on_tx};
+use super::pool::{Tx, later, on, on_tx};
 use super::{Ghost, NewGhost, Store, StoreError, ghosts};
 
 /// A ghost that should leave a room.
@@ -77,7 +77,7 @@ impl Store {
             ON CONFLICT (room, ghost) DO UPDATE SET spoke_at = COALESCE(excluded.spoke_at, member.spoke_at)";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, room, ghost, spoke_at)?;
+                later!(tx, SQL, room, ghost, spoke_at)?;
                 Ok(())
             })
         })
@@ -89,7 +89,7 @@ impl Store {
         const SQL: &str = "DELETE FROM member WHERE room = $1 AND ghost = $2 AND NOT wanted";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, room, ghost)?;
+                later!(tx, SQL, room, ghost)?;
                 Ok(())
             })
         })
@@ -138,7 +138,7 @@ impl Store {
                 }
                 let known: HashSet<&str> = known.iter().map(|(_, user_id)| user_id.as_str()).collect();
                 for user_id in joined.iter().filter(|user_id| !known.contains(user_id.as_str())) {
-                    execute!(tx, FOUND, room, user_id)?;
+                    later!(tx, FOUND, room, user_id)?;
                 }
                 Ok(lost)
             })
@@ -174,7 +174,7 @@ impl Store {
 
 async fn lose(tx: &mut Tx, room: i64, ghost: i64) -> Result<(), StoreError> {
     const SQL: &str = "DELETE FROM member WHERE room = $1 AND ghost = $2";
-    execute!(tx, SQL, room, ghost)?;
+    later!(tx, SQL, room, ghost)?;
     Ok(())
 }
 
@@ -191,7 +191,7 @@ pub(super) async fn depart(
         SELECT CAST($1 AS BIGINT), id, FALSE, CAST($4 AS TEXT), CAST($5 AS TEXT) FROM ghost
         WHERE network = $2 AND folded = $3
         ON CONFLICT (room, ghost) DO UPDATE SET wanted = FALSE, reason = excluded.reason, kicker = excluded.kicker";
-    execute!(tx, SQL, room, network, folded, reason, kicker)?;
+    later!(tx, SQL, room, network, folded, reason, kicker)?;
     Ok(())
 }
 
@@ -199,7 +199,7 @@ pub(super) async fn depart(
 pub(super) async fn stay(tx: &mut Tx, room: i64, user_id: &str) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE member SET wanted = TRUE, reason = NULL, kicker = NULL
         WHERE room = $1 AND NOT wanted AND ghost = (SELECT id FROM ghost WHERE user_id = $2)";
-    execute!(tx, SQL, room, user_id)?;
+    later!(tx, SQL, room, user_id)?;
     Ok(())
 }
 
@@ -213,6 +213,6 @@ pub(super) async fn spoke(
 ) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE member SET spoke_at = $4
         WHERE room = $1 AND ghost = (SELECT id FROM ghost WHERE network = $2 AND folded = $3)";
-    execute!(tx, SQL, room, network, folded, now)?;
+    later!(tx, SQL, room, network, folded, now)?;
     Ok(())
 }

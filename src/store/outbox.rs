@@ -5,22 +5,25 @@
 //! event's content, so that the event can be found again when the answer was lost.
 
 mod fold;
+mod look;
 mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sqlx::FromRow;
 
 use self::fold::Folder;
 pub use self::fold::{Folded, Folding};
+pub(super) use self::look::Seen;
+pub use self::look::{AT_ONCE, Look};
 pub use self::refused::{Refused, Untold};
 
 use super::history::{self, HistoryLine, Kept};
-use super::pool::{Tx, execute, on, on_tx};
+use super::pool::{Tx, execute, later, later_bound, on};
 use super::{
     Fates, Gaps, Heir, NewPublished, NewQuestion, NewReaction, Outgoing, Store, StoreError, buffers, gaps,
-    lines, members, prompts, published, questions, reactions, sessions,
+    lines, members, pieces, prompts, published, questions, reactions, sessions,
 };
 
 /// What is asked of the homeserver.
@@ -138,6 +141,8 @@ pub struct Incoming {
     pub questions: Vec<NewQuestion>,
     /// Which requests may be folded, where there are too many.
     pub folding: Folding,
+    /// The room whose lane has nothing to do until now.
+    pub idle_room: Option<i64>,
 }
 
 /// What the commit of an [`Incoming`] came to.
@@ -147,6 +152,8 @@ pub struct Committed {
     pub folded: BTreeMap<i64, i64>,
     /// Lines of ours that came back: the Matrix event that each went out from, and its text. They did arrive.
     pub came_back: Vec<(String, String)>,
+    /// What the lane of the idle room begins with, where the commit saw it.
+    pub look: Option<Look>,
 }
 
 impl Incoming {
@@ -249,6 +256,7 @@ impl Store {
             edited,
             unpublished,
             questions,
+            idle_room,
             ..
         } = Incoming { outbox: Vec::new(), ..incoming };
         let said = self.seal_lines(std::mem::take(&mut outgoing.lines));
@@ -257,23 +265,34 @@ impl Store {
         let keeper = Arc::clone(self.keeper());
         let mut folder = Folder::new(self.clone(), folding, now);
         let unreadable = outgoing.failed.len() as u64;
+        let seen = Seen::default();
+        let look = idle_room.map(|room| (room, seen.clone()));
         let committed = self.write(move |tx| {
             Box::pin(async move {
+                if let Some((room, seen)) = look {
+                    look::after_commit(tx, room, seen);
+                }
                 sessions::check_epoch(tx, session, epoch).await?;
                 let kept = history::keep(tx, &keeper, session, &lines, now).await?;
                 let speakers: BTreeSet<(i64, String)> =
                     sealed.iter().map(|(row, _)| (row.room, row.sender.clone())).collect();
+                let mut rows = Vec::with_capacity(sealed.len());
                 for (number, ((row, payload), place)) in sealed.into_iter().zip(places).enumerate() {
-                    let line = match place.map(|place| &kept[place]) {
+                    let history = match place.map(|place| &kept[place]) {
                         // The room shows it already.
                         Some(Kept::Known(_)) => continue,
                         Some(Kept::As(line)) => Some(*line),
                         Some(Kept::Not) | None => None,
                     };
-                    if !folder.takes(tx, number, row.room, line.is_some()).await? {
-                        insert_row(tx, row, payload, line, now).await?;
+                    if folder.may_take(row.room) {
+                        // It counts what is stored, and may store a row of its own.
+                        insert_rows(tx, &std::mem::take(&mut rows), now).await?;
+                    }
+                    if !folder.takes(tx, number, row.room, history.is_some()).await? {
+                        rows.push(Sealed { row, payload, history });
                     }
                 }
+                insert_rows(tx, &rows, now).await?;
                 for (room, speaker) in speakers {
                     members::stay(tx, room, &speaker).await?;
                 }
@@ -284,23 +303,23 @@ impl Store {
                     members::spoke(tx, room, &network, &folded, now).await?;
                 }
                 for (buffer, topic) in topics {
-                    execute!(tx, TOPIC, buffer, topic)?;
+                    later!(tx, TOPIC, buffer, topic)?;
                 }
                 for heir in heirs {
                     buffers::inherit(tx, heir).await?;
                 }
                 for (buffer, time) in read {
-                    execute!(tx, READ, buffer, time)?;
+                    later!(tx, READ, buffer, time)?;
                 }
                 reactions::note(tx, reactions, unreacted, now).await?;
                 for (line, by) in redacted {
                     history::redact(tx, line, &by).await?;
                 }
                 for room in refilled {
-                    execute!(tx, REFILLED, room)?;
+                    later!(tx, REFILLED, room)?;
                 }
                 for (buffer, after) in detached {
-                    execute!(tx, DETACHED, buffer, after)?;
+                    later!(tx, DETACHED, buffer, after)?;
                 }
                 published::note(tx, edited, published, unpublished, now).await?;
                 lines::note(tx, &keeper, session, outgoing, said, now).await?;
@@ -311,10 +330,12 @@ impl Store {
                     Kept::Known(Some(event_id)) => Some((event_id, line.text)),
                     _ => None,
                 });
-                Ok(Committed { came_back: came_back.collect(), folded: folder.finish(tx).await? })
+                let (came_back, folded) = (came_back.collect(), folder.finish(tx).await?);
+                Ok(Committed { came_back, folded, look: None })
             })
         });
         let committed = committed.await?;
+        let committed = Committed { look: self.seen(&seen), ..committed };
         self.tally().events_set_aside.add(unreadable);
         Ok(committed)
     }
@@ -351,19 +372,13 @@ impl Store {
         const SQL: &str = "SELECT seq, room, txn_id, sender, kind, payload, ts, batch, created_at
             FROM outbox WHERE room = $1 AND state = 'queued' AND seq > $2 ORDER BY seq LIMIT $3";
         loop {
-            let mut rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+            let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
                 .bind(room)
                 .bind(after)
                 .bind(limit + 1)
                 .fetch_all(p)
                 .await)?;
-            // One more than asked for tells whether the last batch goes on.
-            if let Some(beyond) = rows.get(limit as usize) {
-                let batch = beyond.batch;
-                let goes_on = |row: &Row| batch.is_some() && row.batch == batch;
-                let whole = rows.iter().position(goes_on).unwrap_or(limit as usize);
-                rows.truncate(whole.min(limit as usize));
-            }
+            let rows = whole_batches(rows, limit);
             let (read, mut requests) = (rows.len(), Vec::with_capacity(rows.len()));
             for row in rows {
                 let (seq, txn_id) = (row.seq, row.txn_id.clone());
@@ -402,7 +417,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 for (first, last) in groups {
-                    execute!(tx, SQL, room, first, last)?;
+                    later!(tx, SQL, room, first, last)?;
                 }
                 Ok(())
             })
@@ -416,7 +431,7 @@ impl Store {
             WHERE room = $1 AND state = 'queued' AND seq >= $2 AND batch = $2";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, room, batch)?;
+                later!(tx, SQL, room, batch)?;
                 Ok(())
             })
         })
@@ -426,19 +441,33 @@ impl Store {
     /// Marks requests as done, with the event that each became, and erases their payloads. Returns once the write
     /// is in line; the commit follows.
     pub async fn requests_done(&self, done: Vec<(i64, Option<String>)>) -> super::Ticket<()> {
-        const SQL: &str = "UPDATE outbox SET state = 'done', event_id = $2, payload = NULL WHERE seq = $1
-            RETURNING history";
-        const HISTORY: &str = "UPDATE history SET event_id = $2 WHERE id = $1";
+        static HISTORY: LazyLock<[String; 3]> = LazyLock::new(|| {
+            pieces::for_each(|rows| {
+                format!(
+                    "UPDATE history SET event_id = $1 WHERE id IN (SELECT history FROM outbox WHERE seq IN ({}))",
+                    pieces::list(2, rows)
+                )
+            })
+        });
+        static DONE: LazyLock<[String; 3]> = LazyLock::new(|| {
+            pieces::for_each(|rows| {
+                format!(
+                    "UPDATE outbox SET state = 'done', event_id = $1, payload = NULL WHERE seq IN ({})",
+                    pieces::list(2, rows)
+                )
+            })
+        });
         self.submit(move |tx| {
             Box::pin(async move {
-                for (seq, event_id) in done {
-                    let history: Option<Option<i64>> = on_tx!(tx, |c| sqlx::query_scalar(SQL)
-                        .bind(seq)
-                        .bind(&event_id)
-                        .fetch_optional(c)
-                        .await)?;
-                    if let Some(Some(history)) = history {
-                        execute!(tx, HISTORY, history, event_id)?;
+                // Lines that were merged have become the same event.
+                for event in done.chunk_by(|(_, one), (_, next)| one == next) {
+                    for (place, piece) in pieces::pieces(event) {
+                        for sql in [&HISTORY[place], &DONE[place]] {
+                            let event_id = &event[0].1;
+                            later_bound!(tx, sql.as_str(), |query| piece
+                                .iter()
+                                .fold(query.bind(event_id), |query, (seq, _)| query.bind(seq)))?;
+                        }
                     }
                 }
                 Ok(())
@@ -465,7 +494,7 @@ impl Store {
             "UPDATE room SET creator = heir WHERE id = $1 AND room_id IS NULL AND heir IS NOT NULL";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, INHERIT, room)?;
+                later!(tx, INHERIT, room)?;
                 Ok(execute!(tx, SQL, room)?)
             })
         })
@@ -499,6 +528,17 @@ impl Store {
     }
 }
 
+/// The first so many rows, but for a batch that goes on behind them: one more than asked for tells.
+fn whole_batches(mut rows: Vec<Row>, limit: i64) -> Vec<Row> {
+    if let Some(beyond) = rows.get(limit as usize) {
+        let batch = beyond.batch;
+        let goes_on = |row: &Row| batch.is_some() && row.batch == batch;
+        let whole = rows.iter().position(goes_on).unwrap_or(limit as usize);
+        rows.truncate(whole.min(limit as usize));
+    }
+    rows
+}
+
 /// Stores requests that are never folded: what was folded before them is told before them.
 pub(super) async fn insert(
     tx: &mut Tx,
@@ -510,22 +550,42 @@ pub(super) async fn insert(
     for room in rooms {
         fold::close(tx, store, room, now).await?;
     }
-    for (row, payload) in sealed {
-        insert_row(tx, row, payload, None, now).await?;
-    }
-    Ok(())
+    let rows: Vec<Sealed> =
+        sealed.into_iter().map(|(row, payload)| Sealed { row, payload, history: None }).collect();
+    insert_rows(tx, &rows, now).await
 }
 
-async fn insert_row(
-    tx: &mut Tx,
+/// A request to store: sealed, and the number of the line in the history that it shows.
+struct Sealed {
     row: NewOutbox,
     payload: Vec<u8>,
     history: Option<i64>,
-    now: i64,
-) -> Result<(), StoreError> {
-    const SQL: &str =
-        "INSERT INTO outbox (room, txn_id, sender, kind, payload, ts, history, state, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', $8) ON CONFLICT (txn_id) DO NOTHING";
-    execute!(tx, SQL, row.room, row.txn_id, row.sender, row.kind.as_str(), payload, row.ts, history, now)?;
+}
+
+async fn insert_rows(tx: &mut Tx, rows: &[Sealed], now: i64) -> Result<(), StoreError> {
+    static SQL: LazyLock<[String; 3]> = LazyLock::new(|| {
+        pieces::for_each(|rows| {
+            format!(
+                "INSERT INTO outbox (room, txn_id, sender, kind, payload, ts, history, state, created_at)
+                    VALUES {} ON CONFLICT (txn_id) DO NOTHING",
+                pieces::placeholders(rows, 9)
+            )
+        })
+    });
+    for (place, piece) in pieces::pieces(rows) {
+        later_bound!(tx, SQL[place].as_str(), |query| piece.iter().fold(query, |query, new| {
+            let Sealed { row, payload, history } = new;
+            query
+                .bind(row.room)
+                .bind(&row.txn_id)
+                .bind(&row.sender)
+                .bind(row.kind.as_str())
+                .bind(payload)
+                .bind(row.ts)
+                .bind(history)
+                .bind("queued")
+                .bind(now)
+        }))?;
+    }
     Ok(())
 }

@@ -10,9 +10,11 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::{PgPool, Postgres};
 
 use super::error::OpenError;
+use super::readers::SqliteConnections;
+use super::script::{NotCommitted, Scripted};
 
 const BEGIN_POSTGRES: &str = "BEGIN";
 /// A deferred transaction that upgrades from read to write gets `SQLITE_BUSY` at once.
@@ -25,7 +27,7 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 #[derive(Clone)]
 pub(super) enum Pool {
     Postgres(PgPool),
-    Sqlite(SqlitePool),
+    Sqlite(SqliteConnections),
 }
 
 /// A write under way: a connection inside a transaction.
@@ -34,14 +36,21 @@ pub(super) enum Pool {
 /// full, that count would be wrong for good, and with it the writer's only connection.
 pub(super) enum Tx {
     Postgres(PoolConnection<Postgres>),
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(Box<Scripted>),
 }
 
 macro_rules! on {
     ($pool:expr, |$p:ident| $body:expr) => {
         match $pool {
             $crate::store::pool::Pool::Postgres($p) => $body,
-            $crate::store::pool::Pool::Sqlite($p) => $body,
+            $crate::store::pool::Pool::Sqlite(connections) => match connections.read().await {
+                Ok(mut reading) => {
+                    let $p = &mut **reading;
+                    let result = $body;
+                    reading.came_to(result)
+                }
+                Err(error) => Err(error),
+            },
         }
     };
 }
@@ -53,10 +62,10 @@ macro_rules! on_tx {
                 let $c = &mut **connection;
                 $body
             }
-            $crate::store::pool::Tx::Sqlite(connection) => {
-                let $c = &mut **connection;
-                $body
-            }
+            $crate::store::pool::Tx::Sqlite(script) => match script.ready().await {
+                Ok($c) => $body,
+                Err(error) => Err(error.into()),
+            },
         }
     };
 }
@@ -72,7 +81,33 @@ macro_rules! execute {
     };
 }
 
-pub(super) use {execute, on, on_tx};
+/// Runs a statement inside a write whose result nobody reads: on SQLite with the next one that is read, or with the end.
+macro_rules! later {
+    ($tx:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+        $crate::store::pool::later_bound!($tx, $sql, |query| query$(.bind($value))*)
+    };
+}
+
+/// The same, for values that are bound one after the other.
+macro_rules! later_bound {
+    ($tx:expr, $sql:expr, |$query:ident| $bound:expr) => {
+        match $tx {
+            $crate::store::pool::Tx::Postgres(connection) => {
+                let $query = sqlx::query($sql);
+                $bound.execute(&mut **connection).await.map(drop)
+            }
+            $crate::store::pool::Tx::Sqlite(script) => {
+                let $query = script.add($sql);
+                match $bound.end() {
+                    Ok(script) => script.settle_if_long().await,
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    };
+}
+
+pub(super) use {execute, later, later_bound, on, on_tx};
 
 /// Opens the readers' pool and the writer's, which holds one connection.
 pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> {
@@ -109,7 +144,7 @@ pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> 
             .connect_with(options.create_if_missing(false).pragma("query_only", "ON"))
             .await
             .map_err(OpenError::Connect)?;
-        Ok((Pool::Sqlite(reading), Pool::Sqlite(writing)))
+        Ok((Pool::Sqlite(SqliteConnections::new(reading)), Pool::Sqlite(SqliteConnections::new(writing))))
     } else {
         Err(OpenError::Scheme)
     }
@@ -131,7 +166,7 @@ pub(super) async fn open_to_read(url: &SecretString) -> Result<Pool, OpenError> 
             .read_only(true)
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
-        pool.map(Pool::Sqlite).map_err(OpenError::Connect)
+        pool.map(SqliteConnections::new).map(Pool::Sqlite).map_err(OpenError::Connect)
     } else {
         Err(OpenError::Scheme)
     }
@@ -169,7 +204,7 @@ impl Pool {
     pub(super) async fn migrate(&self) -> Result<(), OpenError> {
         let result = match self {
             Self::Postgres(pool) => POSTGRES.run(pool).await,
-            Self::Sqlite(pool) => SQLITE.run(pool).await,
+            Self::Sqlite(connections) => SQLITE.run(connections.pool()).await,
         };
         let known = self.newest_migration();
         result.map_err(|error| match error {
@@ -182,7 +217,7 @@ impl Pool {
     pub(super) async fn migrate_to(&self, schema: i64) -> Result<i64, OpenError> {
         let result = match self {
             Self::Postgres(pool) => POSTGRES.run_to(schema, pool).await,
-            Self::Sqlite(pool) => SQLITE.run_to(schema, pool).await,
+            Self::Sqlite(connections) => SQLITE.run_to(schema, connections.pool()).await,
         };
         result.map_err(OpenError::Migrate)?;
         self.schema().await
@@ -200,9 +235,11 @@ impl Pool {
     async fn begin_with(&self, postgres: &'static str, sqlite: &'static str) -> sqlx::Result<Tx> {
         let (mut tx, begin) = match self {
             Self::Postgres(pool) => (Tx::Postgres(pool.acquire().await?), postgres),
-            Self::Sqlite(pool) => (Tx::Sqlite(pool.acquire().await?), sqlite),
+            Self::Sqlite(connections) => {
+                (Tx::Sqlite(Box::new(Scripted::new(connections.take().await?))), sqlite)
+            }
         };
-        match tx.execute(begin).await {
+        match tx.order(begin).await {
             Ok(()) => Ok(tx),
             Err(error) => {
                 tx.abandon().await;
@@ -212,31 +249,58 @@ impl Pool {
     }
 
     pub(super) async fn close(&self) {
-        on!(self, |pool| pool.close().await);
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite(connections) => connections.close().await,
+        }
+    }
+}
+
+/// A commit that failed.
+pub(super) struct Uncommitted {
+    pub(super) error: sqlx::Error,
+    /// It was a statement that had waited, and what went before it can be rolled back.
+    pub(super) left: Option<Tx>,
+}
+
+impl Uncommitted {
+    /// What went before it is rolled back with the connection.
+    pub(super) async fn give_up(self) -> sqlx::Error {
+        if let Some(tx) = self.left {
+            tx.abandon().await;
+        }
+        self.error
     }
 }
 
 impl Tx {
     /// Commits, and leaves the connection to whoever begins again.
-    pub(super) async fn commit(mut self) -> sqlx::Result<Self> {
-        match self.execute("COMMIT").await {
+    pub(super) async fn commit(mut self) -> Result<Self, Uncommitted> {
+        let committed = match &mut self {
+            Self::Postgres(_) => {
+                self.order("COMMIT").await.map_err(|error| NotCommitted { error, by_statement: false })
+            }
+            Self::Sqlite(script) => script.commit().await,
+        };
+        match committed {
             Ok(()) => Ok(self),
-            Err(error) => {
+            Err(NotCommitted { error, by_statement: true }) => Err(Uncommitted { error, left: Some(self) }),
+            Err(NotCommitted { error, by_statement: false }) => {
                 self.abandon().await;
-                Err(error)
+                Err(Uncommitted { error, left: None })
             }
         }
     }
 
     /// Begins another transaction on the connection of one that is committed; nothing where the connection is gone.
     pub(super) async fn begin_again(mut self) -> Option<Self> {
-        /// SQLite waits 5 s for another writer; a server that takes longer is not there any more.
+        /// A server that takes longer is not there any more.
         const PATIENCE: Duration = Duration::from_secs(10);
         let begin = match self {
             Self::Postgres(_) => BEGIN_POSTGRES,
             Self::Sqlite(_) => BEGIN_SQLITE,
         };
-        if let Ok(Ok(())) = tokio::time::timeout(PATIENCE, self.execute(begin)).await {
+        if let Ok(Ok(())) = tokio::time::timeout(PATIENCE, self.order(begin)).await {
             return Some(self);
         }
         tracing::debug!("the writer's connection is gone");
@@ -246,7 +310,9 @@ impl Tx {
     }
 
     pub(super) async fn roll_back(mut self) {
-        if self.execute("ROLLBACK").await.is_err() {
+        // What waits is rolled back with the rest, and if it fails it is, too.
+        let _ = self.settle().await;
+        if self.order("ROLLBACK").await.is_err() || self.settle().await.is_err() {
             self.abandon().await;
         }
     }
@@ -255,12 +321,21 @@ impl Tx {
     pub(super) async fn abandon(self) {
         let _ = match self {
             Self::Postgres(connection) => connection.close().await,
-            Self::Sqlite(connection) => connection.close().await,
+            Self::Sqlite(script) => script.into_connection().close().await,
         };
     }
 
-    pub(super) async fn execute(&mut self, sql: &'static str) -> sqlx::Result<()> {
-        execute!(self, sql).map(drop)
+    /// Begins or ends something.
+    pub(super) async fn order(&mut self, sql: &'static str) -> sqlx::Result<()> {
+        later!(self, sql)
+    }
+
+    /// Runs what waits.
+    pub(super) async fn settle(&mut self) -> sqlx::Result<()> {
+        match self {
+            Self::Postgres(_) => Ok(()),
+            Self::Sqlite(script) => script.run().await.map(drop),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use sqlx::FromRow;
 
 use super::lines::{self, LineState};
-use super::pool::{Tx, execute, on};
+use super::pool::{Tx, later, on};
 use super::{Store, StoreError, inbox};
 
 /// Open questions of one buffer; older ones are closed. As many as messages may wait there, so that an outage's end does
@@ -179,7 +179,7 @@ impl Store {
             "UPDATE prompt SET state = 'closed', payload = NULL WHERE state = 'open' AND created_at < $1";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, before)?;
+                later!(tx, SQL, before)?;
                 Ok(())
             })
         })
@@ -217,29 +217,29 @@ pub(super) async fn note(
     }
     for (prompt, payload) in prompts {
         let NewPrompt { buffer, event_id, txn_id, button, .. } = prompt;
-        execute!(tx, ASK, buffer, event_id, txn_id, button, payload, now)?;
-        execute!(tx, BOUND, buffer, MOST_OPEN)?;
+        later!(tx, ASK, buffer, event_id, txn_id, button, payload, now)?;
+        later!(tx, BOUND, buffer, MOST_OPEN)?;
     }
     for prompt in fates.replaced {
-        execute!(tx, SENT, prompt)?;
+        later!(tx, SENT, prompt)?;
     }
     for seq in fates.finished {
         inbox::finish(tx, seq, None).await?;
     }
     for event_id in fates.withdrawn {
-        execute!(tx, WITHDRAW, event_id)?;
+        later!(tx, WITHDRAW, event_id)?;
     }
     for Hourglass { event_id, buffer, txn_id } in fates.hourglasses {
-        execute!(tx, TURN, event_id, buffer, txn_id)?;
+        later!(tx, TURN, event_id, buffer, txn_id)?;
     }
     for event_id in fates.done {
-        execute!(tx, DONE, event_id)?;
+        later!(tx, DONE, event_id)?;
     }
     Ok(())
 }
 
 /// Marks a question as answered, in the commit that stores the lines.
 pub(super) async fn answer(tx: &mut Tx, prompt: i64) -> Result<(), StoreError> {
-    execute!(tx, SENT, prompt)?;
+    later!(tx, SENT, prompt)?;
     Ok(())
 }

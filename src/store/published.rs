@@ -6,7 +6,7 @@
 
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, on};
+use super::pool::{Tx, execute, later, on};
 use super::{Store, StoreError};
 
 /// Items of one buffer; beyond that the oldest end.
@@ -118,7 +118,7 @@ impl Store {
         }
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, buffer, before)?;
+                later!(tx, SQL, buffer, before)?;
                 Ok(())
             })
         })
@@ -171,12 +171,12 @@ pub(super) async fn note(
     const EDIT: &str = "UPDATE published SET content = NULL, gone_at = $3
         WHERE event_id = $2 AND buffer = $1 AND kind = $4 AND gone_at IS NULL";
     for (buffer, event_id) in edited {
-        execute!(tx, EDIT, buffer, event_id, now, PublishedKind::Text.as_str())?;
+        later!(tx, EDIT, buffer, event_id, now, PublishedKind::Text.as_str())?;
     }
     for (item, content) in new {
         let NewPublished { id, kind, buffer, event_id, expires_at, .. } = item;
-        execute!(tx, PUBLISH, id, kind.as_str(), buffer, event_id, content, now, expires_at)?;
-        execute!(tx, BOUND, buffer, MOST_OF_BUFFER)?;
+        later!(tx, PUBLISH, id, kind.as_str(), buffer, event_id, content, now, expires_at)?;
+        later!(tx, BOUND, buffer, MOST_OF_BUFFER)?;
     }
     for (buffer, event_id) in taken_back {
         take_back(tx, buffer, event_id, now).await?;
@@ -188,6 +188,6 @@ pub(super) async fn note(
 async fn take_back(tx: &mut Tx, buffer: i64, event_id: String, now: i64) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE published SET content = NULL, gone_at = $3
         WHERE event_id = $2 AND buffer = $1 AND gone_at IS NULL";
-    execute!(tx, SQL, buffer, event_id, now)?;
+    later!(tx, SQL, buffer, event_id, now)?;
     Ok(())
 }

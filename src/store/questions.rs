@@ -5,7 +5,7 @@
 
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, on};
+use super::pool::{Tx, execute, later, on};
 use super::{NewOutbox, Store, StoreError, inbox, outbox};
 
 /// Open questions of one user; older ones can't be answered any more.
@@ -134,7 +134,7 @@ impl Store {
         const SQL: &str = "DELETE FROM question WHERE created_at < $1";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, before)?;
+                later!(tx, SQL, before)?;
                 Ok(())
             })
         })
@@ -150,8 +150,8 @@ pub(super) async fn insert(tx: &mut Tx, questions: Vec<NewQuestion>, now: i64) -
         WHERE "user" = $1 ORDER BY created_at DESC, txn_id LIMIT 1000 OFFSET $2)"#;
     for NewQuestion { txn_id, user, matter, buttons } in questions {
         let buttons = serde_json::to_string(&buttons).unwrap_or_default();
-        execute!(tx, SQL, txn_id, user, matter, buttons, now)?;
-        execute!(tx, BOUND, user, MOST_OPEN)?;
+        later!(tx, SQL, txn_id, user, matter, buttons, now)?;
+        later!(tx, BOUND, user, MOST_OPEN)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, on};
+use super::pool::{Tx, later, on};
 use super::{Store, StoreError};
 
 /// A reaction to be remembered.
@@ -77,10 +77,10 @@ pub(super) async fn note(
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (buffer, msgid, nick, key) DO NOTHING";
     const GONE: &str = "DELETE FROM reaction WHERE id = $1";
     for NewReaction { buffer, msgid, nick, key, txn_id, event_id } in new {
-        execute!(tx, NEW, buffer, msgid, nick, key, txn_id, event_id, now)?;
+        later!(tx, NEW, buffer, msgid, nick, key, txn_id, event_id, now)?;
     }
     for reaction in gone {
-        execute!(tx, GONE, reaction)?;
+        later!(tx, GONE, reaction)?;
     }
     Ok(())
 }

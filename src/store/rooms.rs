@@ -4,7 +4,7 @@
 
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, on, on_tx};
+use super::pool::{Tx, execute, later, on, on_tx};
 use super::{NewOutbox, Store, StoreError, inbox, outbox};
 
 /// What a room is for.
@@ -144,14 +144,18 @@ impl RoomRow {
 
 macro_rules! room_query {
     ($tail:literal) => {
+        $crate::store::rooms::room_query!("", $tail)
+    };
+    ($columns:literal, $tail:literal) => {
         concat!(
             r#"SELECT room.id, room.room_id, room.kind, room.marker, room.creator, "user".user_id AS owner, room.lane,
                 COALESCE(link.network, own.network, parent.network) AS network,
                 network.name AS network_name,
                 COALESCE(link.session, buffer.session) AS session,
                 buffer.id AS buffer, buffer.name AS buffer_name, room.created_at, room.refill,
-                room.founder, room.explained
-            FROM room
+                room.founder, room.explained"#,
+            $columns,
+            r#" FROM room
             JOIN link ON link.room = room.id
             LEFT JOIN "user" ON "user".id = room.owner
             LEFT JOIN buffer ON buffer.id = link.buffer
@@ -162,6 +166,7 @@ macro_rules! room_query {
         )
     };
 }
+pub(super) use room_query;
 
 impl Store {
     /// The room that shows this, its intent stored where it is new.
@@ -214,7 +219,7 @@ impl Store {
         const SQL: &str = "UPDATE room SET owner_left = $2 WHERE id = $1 AND owner_left <> $2";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, id, has_left)?;
+                later!(tx, SQL, id, has_left)?;
                 Ok(())
             })
         })
@@ -226,7 +231,7 @@ impl Store {
         const SQL: &str = "DELETE FROM room WHERE id = $1 AND kind = 'control'";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, id)?;
+                later!(tx, SQL, id)?;
                 Ok(())
             })
         })
@@ -263,7 +268,7 @@ impl Store {
         let user_id = user_id.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, id, user_id)?;
+                later!(tx, SQL, id, user_id)?;
                 Ok(())
             })
         })
@@ -289,11 +294,11 @@ impl Store {
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, CLEAR, id, &room_id)?;
+                later!(tx, CLEAR, id, &room_id)?;
                 let lane: Option<String> =
                     on_tx!(tx, |c| sqlx::query_scalar(MOVE).bind(id).bind(&room_id).fetch_optional(c).await)?;
                 let Some(lane) = lane else { return Ok(()) };
-                execute!(tx, NOBODY, id)?;
+                later!(tx, NOBODY, id)?;
                 outbox::insert(tx, &store, sealed, now).await?;
                 inbox::claim_strays(tx, &room_id, &lane).await
             })
@@ -368,6 +373,6 @@ pub(super) async fn intend(tx: &mut Tx, room: NewRoom) -> Result<RoomRow, StoreE
         Link::Lobby { network } => ("lobby", None, Some(network), None, None),
         Link::Private { buffer } => ("private", None, None, None, Some(buffer)),
     };
-    execute!(tx, LINK, id, role, user, network, session, buffer)?;
+    later!(tx, LINK, id, role, user, network, session, buffer)?;
     Ok(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_one(c).await)?)
 }

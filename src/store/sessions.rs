@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, on, on_tx};
+use super::pool::{Tx, execute, later, on, on_tx};
 use super::settings::CLOSED;
 use super::{Store, StoreError};
 
@@ -86,7 +86,7 @@ impl Store {
         let (slug, name) = (slug.to_owned(), name.to_owned());
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, NETWORK, slug, name, now)?;
+                later!(tx, NETWORK, slug, name, now)?;
                 Ok(())
             })
         })
@@ -109,9 +109,9 @@ impl Store {
         let (user, network, network_name) = (user.id, network.to_owned(), network_name.to_owned());
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, NETWORK, &network, network_name, now)?;
+                later!(tx, NETWORK, &network, network_name, now)?;
                 let made = execute!(tx, MAKE, user, &network, now)?;
-                execute!(tx, CONNECT, user, &network)?;
+                later!(tx, CONNECT, user, &network)?;
                 let sql = session_query!(
                     r#"WHERE session."user" = $1 AND session.network = $2 AND session.name = ''"#
                 );
@@ -168,9 +168,9 @@ impl Store {
                     return Ok(false);
                 }
                 for sql in [DISCONNECT, UNWANT, UNASK, UNFOLD, UNLINK, EMPTY_SPACE, DROP_SPACE] {
-                    execute!(tx, sql, session)?;
+                    later!(tx, sql, session)?;
                 }
-                execute!(tx, CLOSE, session.to_string(), CLOSED.key, b"yes".to_vec())?;
+                later!(tx, CLOSE, session.to_string(), CLOSED.key, b"yes".to_vec())?;
                 Ok(true)
             })
         })
@@ -191,7 +191,7 @@ impl Store {
         const SQL: &str = "UPDATE session SET connect = $2 WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, session, connect)?;
+                later!(tx, SQL, session, connect)?;
                 Ok(())
             })
         })
@@ -209,7 +209,7 @@ impl Store {
         const SQL: &str = "UPDATE session SET slowdown = $2, slowed_at = $3 WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, session, halvings, now)?;
+                later!(tx, SQL, session, halvings, now)?;
                 Ok(())
             })
         })
@@ -230,8 +230,24 @@ impl Store {
 }
 
 /// Refuses a write for a session that another instance has taken over.
+/// Fails the write with [`StoreError::Superseded`] where the session is another process's, or gone.
+///
+/// On SQLite that is a statement which nobody waits for: it stores a session that no database takes, or nothing.
 pub(super) async fn check_epoch(tx: &mut Tx, session: i64, epoch: i64) -> Result<(), StoreError> {
-    const SQL: &str = "SELECT epoch FROM session WHERE id = $1";
-    let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(session).fetch_optional(c).await)?;
+    const FIND: &str = "SELECT epoch FROM session WHERE id = $1";
+    const REFUSE: &str = r#"INSERT INTO session ("user", network, created_at)
+        SELECT NULL, NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM session WHERE id = $1 AND epoch = $2)"#;
+    if matches!(tx, Tx::Sqlite(_)) {
+        return Ok(later!(tx, REFUSE, session, epoch)?);
+    }
+    let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(FIND).bind(session).fetch_optional(c).await)?;
     if found == Some(epoch) { Ok(()) } else { Err(StoreError::Superseded) }
+}
+
+/// Whether an error is what [`check_epoch`] fails with on SQLite: no session is without a user.
+pub(super) fn is_superseded(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|refusal| {
+        refusal.kind() == sqlx::error::ErrorKind::NotNullViolation
+            && refusal.message().ends_with("session.user")
+    })
 }

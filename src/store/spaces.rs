@@ -3,7 +3,7 @@
 
 use sqlx::FromRow;
 
-use super::pool::{execute, on, on_tx};
+use super::pool::{execute, later, on, on_tx};
 use super::{BufferKind, Store, StoreError};
 
 /// A session's space.
@@ -50,7 +50,7 @@ impl Store {
         const FIND: &str = "SELECT room_id, marker FROM space WHERE session = $1";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, MAKE, session, marker, now)?;
+                later!(tx, MAKE, session, marker, now)?;
                 Ok(on_tx!(tx, |c| sqlx::query_as(FIND).bind(session).fetch_one(c).await)?)
             })
         })
@@ -70,8 +70,8 @@ impl Store {
         const FORGET: &str = "DELETE FROM space WHERE session = $1";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, EMPTY, session)?;
-                execute!(tx, FORGET, session)?;
+                later!(tx, EMPTY, session)?;
+                later!(tx, FORGET, session)?;
                 Ok(())
             })
         })

@@ -1,6 +1,6 @@
 //! Hosts that want to be talked to by TLS only, and until when. What a server says to one session holds for all.
 
-use super::pool::{execute, on};
+use super::pool::{later, on};
 use super::{Store, StoreError};
 
 impl Store {
@@ -28,8 +28,8 @@ impl Store {
         let host = host.to_ascii_lowercase();
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SET, host, i64::from(port), expires_at)?;
-                execute!(tx, FORGET, now)?;
+                later!(tx, SET, host, i64::from(port), expires_at)?;
+                later!(tx, FORGET, now)?;
                 Ok(())
             })
         })

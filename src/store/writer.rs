@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::StoreError;
-use super::pool::{Pool, Tx};
+use super::pool::{Pool, Tx, Uncommitted};
 use super::{Store, Tally};
 
 /// How many closures may gather for one commit. Beyond it, writers wait for the next.
@@ -188,19 +188,26 @@ async fn run_all(
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> sqlx::Result<()> {
     let mut tx = connection.begin().await?;
-    match run_each(&mut tx, batch, outcomes).await {
-        Ok(()) if outcomes.iter().any(Result::is_ok) => {
-            connection.kept = Some(tx.commit().await?);
+    if let Err(error) = run_each(&mut tx, batch, outcomes).await {
+        tx.abandon().await;
+        return Err(error);
+    }
+    if outcomes.iter().all(Result::is_err) {
+        tx.roll_back().await;
+        return Ok(());
+    }
+    match (tx.commit().await, &mut outcomes[..]) {
+        (Ok(tx), _) => {
+            connection.kept = Some(tx);
             Ok(())
         }
-        Ok(()) => {
+        // The only one there is; of several each has run before the next began.
+        (Err(Uncommitted { error, left: Some(tx) }), [outcome]) => {
             tx.roll_back().await;
+            *outcome = Err(error.into());
             Ok(())
         }
-        Err(error) => {
-            tx.abandon().await;
-            Err(error)
-        }
+        (Err(uncommitted), _) => Err(uncommitted.give_up().await),
     }
 }
 
@@ -214,11 +221,23 @@ async fn run_each(
         return Ok(());
     }
     for write in batch {
-        tx.execute("SAVEPOINT work").await?;
-        let outcome = write.run(tx).await;
-        let end = if outcome.is_ok() { "RELEASE SAVEPOINT work" } else { "ROLLBACK TO SAVEPOINT work" };
+        tx.order("SAVEPOINT work").await?;
+        let outcome = match write.run(tx).await {
+            Ok(()) => release(tx).await,
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() {
+            // What of it still waits is rolled back with the rest.
+            let _ = tx.settle().await;
+            tx.order("ROLLBACK TO SAVEPOINT work").await?;
+            tx.settle().await?;
+        }
         outcomes.push(outcome);
-        tx.execute(end).await?;
     }
     Ok(())
+}
+
+async fn release(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.order("RELEASE SAVEPOINT work").await?;
+    Ok(tx.settle().await?)
 }

@@ -318,9 +318,16 @@ impl Bridge {
             let foldable: BTreeSet<usize> = foldable.map(|(place, _)| place).collect();
             incoming.folding = Folding { limit, left, foldable };
         }
+        // Where one room gets something, and has nothing to do.
+        let idle = new.keys().next().filter(|_| new.len() == 1);
+        let idle = idle.and_then(|room| Some((*room, self.heads.quiet(*room)?)));
+        incoming.idle_room = idle.map(|(room, _)| room);
         let now = self.clock.unix_ms();
-        let committed = self.store.commit_incoming(session, epoch, network, incoming, now).await?;
+        let mut committed = self.store.commit_incoming(session, epoch, network, incoming, now).await?;
         self.load.added(&new, &committed.folded);
+        if let (Some((room, quiet)), Some(look)) = (idle, committed.look.take()) {
+            self.heads.offer(room, quiet, look);
+        }
         Ok(committed)
     }
 }

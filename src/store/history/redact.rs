@@ -4,7 +4,7 @@
 
 use sqlx::FromRow;
 
-use super::super::pool::{Tx, execute, on};
+use super::super::pool::{Tx, later, on};
 use super::super::{Store, StoreError};
 
 /// A line as it is found by its id on IRC or by its event.
@@ -82,7 +82,7 @@ impl Store {
 pub(in crate::store) async fn redact(tx: &mut Tx, line: i64, by: &str) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE history SET kind = 'redacted', text = '', target = $2 WHERE id = $1";
     const FORGET: &str = "DELETE FROM history_search WHERE rowid = $1";
-    execute!(tx, SQL, line, by)?;
-    execute!(tx, FORGET, line)?;
+    later!(tx, SQL, line, by)?;
+    later!(tx, FORGET, line)?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use sqlx::FromRow;
 
-use super::super::pool::{Tx, execute, on, on_tx};
+use super::super::pool::{Tx, later, on, on_tx};
 use super::super::{Store, StoreError};
 use super::words::Said;
 
@@ -51,7 +51,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 index(tx, &rows).await?;
-                execute!(tx, STAND, STATE, state.into_bytes())?;
+                later!(tx, STAND, STATE, state.into_bytes())?;
                 Ok(())
             })
         })
@@ -64,7 +64,7 @@ async fn index(tx: &mut Tx, rows: &[Row]) -> Result<(), StoreError> {
     const FORGET: &str = "DELETE FROM history_search WHERE rowid = $1";
     const THERE: &str = "SELECT id FROM history WHERE id BETWEEN $1 AND $2";
     for row in rows {
-        execute!(tx, FORGET, row.id)?;
+        later!(tx, FORGET, row.id)?;
     }
     let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else { return Ok(()) };
     // They were read before this write, and may have been forgotten meanwhile.

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use sqlx::FromRow;
 
 use super::super::pool::{Pool, on};
+use super::super::readers::SqliteConnections;
 use super::super::{Store, StoreError};
 use super::number::first_at;
 use super::spans::Spans;
@@ -188,7 +189,7 @@ impl Store {
             return Ok(Hits::default());
         }
         let mut numbers = match self.readers() {
-            Pool::Sqlite(pool) => on_sqlite(pool, search, &sessions).await?,
+            Pool::Sqlite(connections) => on_sqlite(connections, search, &sessions).await?,
             Pool::Postgres(pool) => on_postgres(pool, search, &sessions).await?,
         };
         let uncounted = numbers.len() > counted(search);
@@ -223,7 +224,7 @@ fn since(search: &Search) -> i64 {
 }
 
 async fn on_sqlite(
-    pool: &sqlx::SqlitePool,
+    connections: &SqliteConnections,
     search: &Search,
     sessions: &[i64],
 ) -> Result<Vec<i64>, StoreError> {
@@ -231,7 +232,10 @@ async fn on_sqlite(
         ORDER BY rowid DESC LIMIT $3";
     let query = search.query(sessions.iter().map(|session| words::of_session(*session)), &FTS5);
     let limit = counted(search) as i64 + 1;
-    Ok(sqlx::query_scalar(SQL).bind(query).bind(since(search)).bind(limit).fetch_all(pool).await?)
+    let mut reading = connections.read().await?;
+    let query = sqlx::query_scalar(SQL).bind(query).bind(since(search)).bind(limit);
+    let found = query.fetch_all(&mut **reading).await;
+    Ok(reading.came_to(found)?)
 }
 
 async fn on_postgres(pool: &sqlx::PgPool, search: &Search, sessions: &[i64]) -> Result<Vec<i64>, StoreError> {

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 
-use super::super::pool::{Tx, execute, on, on_tx};
+use super::super::pool::{Tx, later, on, on_tx};
 use super::super::{Store, StoreError};
-use super::{NewOutbox, OutboxKind};
+use super::{NewOutbox, OutboxKind, Sealed};
 
 /// Which of what was read may go to history only.
 #[derive(Debug, Default)]
@@ -61,6 +61,11 @@ pub(super) struct Folder {
 impl Folder {
     pub(super) fn new(store: Store, folding: Folding, now: i64) -> Self {
         Self { store, folding, now, open: BTreeMap::new(), counted: BTreeMap::new(), folded: BTreeMap::new() }
+    }
+
+    /// Whether rows of this room may be counted instead of sent.
+    pub(super) fn may_take(&self, room: i64) -> bool {
+        self.folding.left.contains_key(&room)
     }
 
     /// Whether the row at this place, of this room, is counted instead of sent; and whether the history has it.
@@ -145,7 +150,7 @@ async fn add(tx: &mut Tx, room: i64, count: Count, now: i64) -> Result<(), Store
     const SQL: &str = "INSERT INTO fold (room, lines, unkept, first_at, last_at) VALUES ($1, $2, $3, $4, $4)
         ON CONFLICT (room) DO UPDATE SET lines = fold.lines + excluded.lines,
             unkept = fold.unkept + excluded.unkept, last_at = excluded.last_at";
-    execute!(tx, SQL, room, count.lines, count.unkept, now)?;
+    later!(tx, SQL, room, count.lines, count.unkept, now)?;
     Ok(())
 }
 
@@ -167,8 +172,9 @@ pub(super) async fn close(tx: &mut Tx, store: &Store, room: i64, now: i64) -> Re
         ts: None,
         history: None,
     };
-    for (row, payload) in store.seal_outbox(vec![row]) {
-        super::insert_row(tx, row, payload, None, now).await?;
-    }
+    let sealed = store.seal_outbox(vec![row]);
+    let rows: Vec<Sealed> =
+        sealed.into_iter().map(|(row, payload)| Sealed { row, payload, history: None }).collect();
+    super::insert_rows(tx, &rows, now).await?;
     Ok(true)
 }

@@ -1,7 +1,7 @@
 //! Requests that the homeserver refuses for good. They are set aside, and that their user is still to be told stands in
 //! the same row: what is told about them may come later, together, and after a restart.
 
-use super::super::pool::{execute, on};
+use super::super::pool::{later, on};
 use super::super::{Store, StoreError};
 use super::{NewOutbox, insert};
 
@@ -37,7 +37,7 @@ impl Store {
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, seq, note, untold)?;
+                later!(tx, SQL, seq, note, untold)?;
                 insert(tx, &store, sealed, now).await
             })
         })
@@ -50,7 +50,7 @@ impl Store {
             WHERE room = $1 AND state = 'queued' AND NOT EXISTS (SELECT 1 FROM link WHERE link.room = $1)";
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, room)?;
+                later!(tx, SQL, room)?;
                 Ok(())
             })
         })
@@ -89,7 +89,7 @@ impl Store {
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, SQL, room, code, last)?;
+                later!(tx, SQL, room, code, last)?;
                 insert(tx, &store, sealed, now).await
             })
         })

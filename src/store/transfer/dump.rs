@@ -80,7 +80,8 @@ async fn dump_table(
                 progress(&table.name, count);
             }
         }
-    });
+        Ok::<(), TransferError>(())
+    })?;
     count += page.len() as u64;
     if !page.is_empty() {
         sink.rows(page).await?;
@@ -95,9 +96,9 @@ async fn last_number(tx: &mut Tx, table: &Table) -> Result<Option<i64>, Transfer
     const POSTGRES: &str = "SELECT last_value FROM pg_sequences
         WHERE format('%I.%I', schemaname, sequencename)::regclass = pg_get_serial_sequence(quote_ident($1), $2)::regclass";
     let number = match (&mut *tx, table.columns.first()) {
-        (Tx::Sqlite(connection), _) => {
+        (Tx::Sqlite(script), _) => {
             let query = sqlx::query_scalar(SQLITE).bind(&table.name);
-            query.fetch_optional(&mut **connection).await?
+            query.fetch_optional(script.ready().await?).await?
         }
         (Tx::Postgres(connection), Some((column, _))) => {
             let query = sqlx::query_scalar(POSTGRES).bind(&table.name).bind(column);

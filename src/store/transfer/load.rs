@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::file::Bytes;
 use super::shape::{self, Kind, Table};
 use super::{Counts, Sink, TransferError, Value};
-use crate::store::pool::{self, Pool, Tx, execute, on_tx};
+use crate::store::pool::{self, Pool, Tx, later, on_tx};
 use crate::store::seal::Sealer;
 use crate::store::{OpenError, PROBE, PROBE_KEY, StoreOptions};
 
@@ -69,7 +69,10 @@ impl Loader {
             Err(error) => Err(error),
         };
         let kept = match kept {
-            Ok(counts) => self.tx.commit().await.map(|_| counts).map_err(TransferError::from),
+            Ok(counts) => match self.tx.commit().await {
+                Ok(_) => Ok(counts),
+                Err(uncommitted) => Err(uncommitted.give_up().await.into()),
+            },
             Err(error) => {
                 self.tx.roll_back().await;
                 Err(error)
@@ -88,7 +91,7 @@ impl Loader {
                 return Err(TransferError::Lost { table: table.clone(), found, expected: *expected });
             }
         }
-        execute!(&mut self.tx, INDEXED)?;
+        later!(&mut self.tx, INDEXED)?;
         Ok(())
     }
 
@@ -127,8 +130,8 @@ impl Loader {
                     _ => return Err(TransferError::Damaged(format!("{}.{column}", table.name))),
                 };
             }
-            query.execute(c).await?;
-        });
+            query.execute(c).await.map(drop)
+        })?;
         Ok(())
     }
 }
@@ -167,9 +170,9 @@ impl Sink for Loader {
         const POSTGRES: &str = "SELECT setval(pg_get_serial_sequence(quote_ident($1), $2), $3)";
         let Some(table) = &self.table else { return Ok(()) };
         match (&mut self.tx, table.columns.first()) {
-            (Tx::Sqlite(connection), _) => {
-                sqlx::query(FORGET).bind(&table.name).execute(&mut **connection).await?;
-                sqlx::query(SQLITE).bind(&table.name).bind(last).execute(&mut **connection).await?;
+            (tx @ Tx::Sqlite(_), _) => {
+                later!(tx, FORGET, &table.name)?;
+                later!(tx, SQLITE, &table.name, last)?;
             }
             // Without a sequence it is NULL, and so is what comes of it.
             (Tx::Postgres(connection), Some((column, _))) if last > 0 => {

@@ -86,6 +86,7 @@ mod tests {
         #[case] milliseconds: u128,
     ) {
         let (heard, receiver) = watch::channel(0);
+        #[expect(clippy::disallowed_methods, reason = "the paused clock of the test's runtime")]
         let began = Instant::now();
         let calls = tokio::spawn(async move {
             if let Some(after) = heard_after {

@@ -63,6 +63,11 @@ impl Folder {
         Self { store, folding, now, open: BTreeMap::new(), counted: BTreeMap::new(), folded: BTreeMap::new() }
     }
 
+    /// When the commit is.
+    pub(super) fn now(&self) -> i64 {
+        self.now
+    }
+
     /// Whether rows of this room may be counted instead of sent.
     pub(super) fn may_take(&self, room: i64) -> bool {
         self.folding.left.contains_key(&room)

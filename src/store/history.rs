@@ -123,7 +123,7 @@ pub(super) struct Keeper {
 /// What is sent again was sent before within this time, in milliseconds: older questions are closed.
 const SENT_AGAIN: i64 = 8 * 24 * 60 * 60 * 1000;
 
-static LINES: LazyLock<[String; 3]> = LazyLock::new(|| {
+static LINES: LazyLock<[String; 2]> = LazyLock::new(|| {
     pieces::for_each(|rows| {
         let values = placeholders(rows, 11);
         format!(
@@ -132,7 +132,7 @@ static LINES: LazyLock<[String; 3]> = LazyLock::new(|| {
         )
     })
 });
-static DOCUMENTS: LazyLock<[String; 3]> = LazyLock::new(|| {
+static DOCUMENTS: LazyLock<[String; 2]> = LazyLock::new(|| {
     pieces::for_each(|rows| {
         format!("INSERT INTO history_search (rowid, words) VALUES {}", placeholders(rows, 2))
     })

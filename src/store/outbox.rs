@@ -214,7 +214,7 @@ impl Store {
     /// Marks requests as done, with the event that each became, and erases their payloads. Returns once the write
     /// is in line; the commit follows.
     pub async fn requests_done(&self, done: Vec<(i64, Option<String>)>) -> super::Ticket<()> {
-        static HISTORY: LazyLock<[String; 3]> = LazyLock::new(|| {
+        static HISTORY: LazyLock<[String; 2]> = LazyLock::new(|| {
             pieces::for_each(|rows| {
                 format!(
                     "UPDATE history SET event_id = $1 WHERE id IN (SELECT history FROM outbox WHERE seq IN ({}))",
@@ -222,7 +222,7 @@ impl Store {
                 )
             })
         });
-        static DONE: LazyLock<[String; 3]> = LazyLock::new(|| {
+        static DONE: LazyLock<[String; 2]> = LazyLock::new(|| {
             pieces::for_each(|rows| {
                 format!(
                     "UPDATE outbox SET state = 'done', event_id = $1, payload = NULL WHERE seq IN ({})",
@@ -336,7 +336,7 @@ struct Sealed {
 }
 
 async fn insert_rows(tx: &mut Tx, rows: &[Sealed], now: i64) -> Result<(), StoreError> {
-    static SQL: LazyLock<[String; 3]> = LazyLock::new(|| {
+    static SQL: LazyLock<[String; 2]> = LazyLock::new(|| {
         pieces::for_each(|rows| {
             format!(
                 "INSERT INTO outbox (room, txn_id, sender, kind, payload, ts, history, state, created_at)

@@ -9,6 +9,7 @@
 //! | `turns` | one queue per network: who may connect when | its governor |
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `ephemera` | passes typing and receipts on, best effort | nothing |
+//! | `networks` | knows which networks there are | what was added to the configuration |
 //! | `admission` | knows who may use the bridge | what was added to the configuration |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `spaces` | one lane per session: its network's space | nothing |
@@ -37,6 +38,7 @@ mod lanes;
 mod leaving;
 mod look_back;
 pub mod metrics;
+mod networks;
 mod outcome;
 mod pause;
 mod puppets;
@@ -78,6 +80,7 @@ pub use crate::irc::ignores::{IgnoreList, Ignored};
 pub use administration::Census;
 pub use admission::{InvalidMask, Mask, Permitted};
 pub use desk::{Answer, BOT_NAME, Call, Console, End, MOST_LISTED, PREFIX, Place, Progress};
+pub use networks::{Known, Networks, NewServer, Removal, Source};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
@@ -136,6 +139,8 @@ pub struct Shared {
     console: Arc<dyn Console>,
     tls: Mutex<TlsSetups>,
     admission: admission::Admission,
+    /// All networks.
+    pub networks: Networks,
     /// The nicks of each network, which its sessions share.
     nicks: Mutex<HashMap<String, NickPool>>,
     gates: turns::Gates,
@@ -153,7 +158,8 @@ pub struct Shared {
     usher: usher::Usher,
     tally: metrics::Tally,
     sessions: Mutex<BTreeMap<i64, SessionHandle>>,
-    /// Held while a session starts, so that none starts twice: the port is open before all are started.
+    /// Held while a session starts, so that none starts twice: the port is open before all are started. Also while the
+    /// networks change, so that none starts on one that goes.
     starting: tokio::sync::Mutex<()>,
     heads: delivery::Heads<crate::store::Look>,
     deliveries: Lanes<i64>,
@@ -203,6 +209,7 @@ impl Bridge {
         let Parts { config, store, client, puppets, homeserver, clock, console } = parts;
         let pictures = Pictures::new(config.pictures.largest, config.pictures.allow_private);
         let admission = admission::Admission::new(config.permissions.clone());
+        let networks = Networks::new(&config);
         let tally = metrics::Tally::new(clock.unix_ms());
         let pace = usher::Pace::new(config.limits.membership_calls);
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
@@ -216,6 +223,7 @@ impl Bridge {
             console,
             tls: Mutex::default(),
             admission,
+            networks,
             nicks: Mutex::default(),
             gates: turns::Gates::default(),
             usernames: session::Usernames::default(),
@@ -261,6 +269,7 @@ impl Bridge {
     /// Starts every session and takes up what was left in the queues.
     pub async fn start(&self) -> Result<(), StoreError> {
         self.load_permissions().await?;
+        self.load_networks().await?;
         let waiting = self.store.rooms_with_requests().await?;
         let folds = self.store.rooms_with_folds().await?;
         self.load.begin(&waiting, &folds);
@@ -364,12 +373,19 @@ impl Bridge {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    /// Opens a session of this user, or finds it; and says whether it is new.
-    pub async fn open_session(&self, user: &User, slug: &str) -> Result<(SessionHandle, bool), StoreError> {
-        let name = self.network_name(slug);
+    /// Opens a session of this user, or finds it; and says whether it is new. Nothing where the network has just gone.
+    pub async fn open_session(
+        &self,
+        user: &User,
+        slug: &str,
+    ) -> Result<Option<(SessionHandle, bool)>, StoreError> {
         let _one_at_a_time = self.starting.lock().await;
+        let Some(known) = self.networks.get(slug).filter(|known| known.is_for(user.id)) else {
+            return Ok(None);
+        };
+        let name = known.network.name.clone();
         let (row, new) = self.store.open_session(user, slug, &name, self.clock.unix_ms()).await?;
-        Ok((self.start_locked(row).await?, new))
+        Ok(Some((self.start_locked(row).await?, new)))
     }
 
     /// Ends a session, unless it has a room that was not left: no start brings it back from now on, nor one that is under
@@ -478,7 +494,7 @@ impl Bridge {
 
     /// The name that people see of a network.
     pub(crate) fn network_name(&self, slug: &str) -> String {
-        self.config.network(slug).map_or_else(|| slug.to_owned(), |network| network.name.clone())
+        self.networks.get(slug).map_or_else(|| slug.to_owned(), |known| known.network.name.clone())
     }
 
     /// Where the nicks of a network's channels are kept.

@@ -15,6 +15,7 @@ mod history;
 mod look;
 mod meant;
 mod members;
+mod network;
 mod networks;
 mod on_join;
 mod passwords;

@@ -44,6 +44,7 @@ pub use self::permissions::{Permission, Permissions};
 pub use self::problem::{ConfigError, Problem};
 pub use self::secret::Environment;
 pub use self::template::Template;
+use crate::addresses::Reach;
 use crate::names::Slug;
 
 /// Everything that the file, the secrets' files and the environment say.
@@ -61,8 +62,10 @@ pub struct Config {
     pub secret_key_file: PathBuf,
     /// Who may use the bridge.
     pub permissions: Permissions,
-    /// The networks of the file and, unless turned off, the presets.
+    /// The networks of the file and, unless turned off, the presets. While the bridge runs there may be more.
     pub networks: BTreeMap<Slug, Network>,
+    /// What users may add.
+    pub own_networks: OwnNetworks,
     /// What things are called.
     pub templates: Templates,
     /// How much Towline takes on.
@@ -166,8 +169,8 @@ pub struct Network {
     pub nick: Template,
     /// The picture of its rooms, `mxc://…`.
     pub avatar: Option<String>,
-    /// Whether its servers may be at private addresses.
-    pub allow_private: bool,
+    /// At which addresses its servers may be.
+    pub reach: Reach,
     /// The addresses to dial from, at most one of each family; none: any.
     pub bind: Vec<Bind>,
     /// The way, if it is not straight.
@@ -186,6 +189,17 @@ pub struct Network {
     pub preset: bool,
     /// How long its history is kept.
     pub history: History,
+}
+
+/// Networks that users add for themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnNetworks {
+    /// How many one person may have; none where that is 0.
+    pub most: usize,
+    /// Whether they may be without TLS.
+    pub plaintext: bool,
+    /// At which addresses they may be.
+    pub reach: Reach,
 }
 
 /// An IRC server.
@@ -382,6 +396,15 @@ impl Config {
             .map_err(|problems| ConfigError::Invalid { file: file.to_owned(), problems })
     }
 
+    /// A network that the file has not, from what would stand there under its short name.
+    ///
+    /// # Errors
+    /// With what is wrong with it.
+    pub fn network_from(&self, slug: &Slug, section: &str) -> Result<Network, String> {
+        load::network(self, slug, section)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    }
+
     fn load_with(
         path: &Path,
         environment: Environment<'_>,
@@ -428,19 +451,5 @@ impl Config {
             .values()
             .find(|n| n.slug.as_str().eq_ignore_ascii_case(name))
             .or_else(|| self.networks.values().find(|n| n.name.to_lowercase() == name.to_lowercase()))
-    }
-
-    /// The network whose name is nearest to this one, if any is near enough to be meant.
-    pub fn nearest_network(&self, name: &str) -> Option<&Network> {
-        let name = name.trim().to_lowercase();
-        let names = |n: &Network| [n.slug.as_str().to_owned(), n.name.to_lowercase()];
-        let nearness =
-            |n: &Network| names(n).iter().map(|known| strsim::jaro_winkler(known, &name)).fold(0.0, f64::max);
-        self.networks
-            .values()
-            .map(|network| (nearness(network), network))
-            .filter(|(nearness, _)| *nearness >= 0.8)
-            .max_by(|(a, _), (b, _)| a.total_cmp(b))
-            .map(|(_, network)| network)
     }
 }

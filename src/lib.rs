@@ -7,11 +7,11 @@
 //! | module | what it is | what of ours it may use |
 //! |---|---|---|
 //! | [`names`] | nicks, channels, keys, slugs, casemapping | nothing |
-//! | [`addresses`] | which addresses are not on the internet | nothing |
+//! | [`addresses`] | which addresses are not on the internet, and where connections may lead | nothing |
 //! | [`clock`] | time and randomness, passed in | nothing |
 //! | [`metrics`] | counters, and how Prometheus reads them | nothing |
 //! | [`failpoint`] | places at which tests kill the process | nothing |
-//! | [`config`] | the file, checked and resolved | `names` |
+//! | [`config`] | the file, checked and resolved | `addresses`, `names` |
 //! | [`mod@format`] | text as both sides show it | `names` |
 //! | [`irc`] | wire, session (sans-IO), connection, TLS | `addresses`, `names` |
 //! | [`matrix`] | client, application service, registration | `metrics`, `names` |

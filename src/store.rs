@@ -19,6 +19,7 @@ mod lines;
 mod lock;
 mod look_back;
 mod members;
+mod networks;
 mod outbox;
 mod pieces;
 mod pool;
@@ -57,6 +58,7 @@ pub use inbox::{InboxEvent, NewEvent, STRAY, Stretch};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};
 pub use look_back::RoomToLookThrough;
 pub use members::{Departure, Member};
+pub use networks::{AddedNetwork, Adding, NewNetwork};
 pub use outbox::{
     AT_ONCE, Committed, Folded, Folding, Incoming, Look, NewOutbox, Outbox, OutboxKind, Refused, Untold,
 };

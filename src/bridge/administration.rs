@@ -82,17 +82,23 @@ impl Bridge {
             if self.permission_of(&user_id) == Permission::None {
                 continue;
             }
-            // Who has left every chat with the bot is invited to one.
-            let (room, mut rows) = self.way_to(user, &user_id).await?;
             let text = RichText::new().bold("From the administrator of this bridge: ").text(text);
-            let content = content::message(MessageType::Text, &text, Some(&user_id));
-            rows.push(content::message_row(room.id, self.client.bot(), content, None));
-            self.enqueue(rows).await?;
-            self.wake_delivery(room.id);
+            self.tell(user, &user_id, &text).await?;
             told += 1;
         }
         tracing::info!(%by, told, "an administrator told all users something");
         Ok(told)
+    }
+
+    /// Tells a user something in their chat with the bot, so that it reaches them. Who has left every such chat is invited
+    /// to one.
+    pub(super) async fn tell(&self, user: i64, user_id: &str, text: &RichText) -> Result<(), StoreError> {
+        let (room, mut rows) = self.way_to(user, user_id).await?;
+        let content = content::message(MessageType::Text, text, Some(user_id));
+        rows.push(content::message_row(room.id, self.client.bot(), content, None));
+        self.enqueue(rows).await?;
+        self.wake_delivery(room.id);
+        Ok(())
     }
 }
 

@@ -30,7 +30,7 @@ impl Bridge {
             "network": { "id": network, "displayname": network_name },
             "channel": { "id": shown, "displayname": shown },
         });
-        if let Some(avatar) = self.config.network(network).and_then(|network| network.avatar.as_deref()) {
+        if let Some(avatar) = self.networks.get(network).and_then(|known| known.network.avatar.clone()) {
             info["network"]["avatar_url"] = avatar.into();
         }
         info

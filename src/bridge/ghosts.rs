@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::delivery::temporary;
 use super::{Bridge, rooms};
 use crate::matrix::{ClientError, ghost_id};
-use crate::names::{Nick, Slug};
+use crate::names::Nick;
 use crate::store::{Departure, Ghost, RoomKind, RoomRow, StoreError};
 
 /// Who is named in a room that is yet to be made comes with it; more than so many come when they speak.
@@ -148,23 +148,32 @@ impl Bridge {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn nick_of(&self, user_id: &str, network: &str) -> Result<Option<String>, StoreError> {
-        let ghost = self.ghost_named_by(user_id).await?;
+    pub async fn nick_of(
+        &self,
+        user_id: &str,
+        network: &str,
+        user: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let ghost = self.ghost_named_by(user_id, Some(user)).await?;
         Ok(ghost.filter(|ghost| ghost.network == network).map(|ghost| ghost.nick))
     }
 
-    /// The network and the nick of a ghost's Matrix id: from the table, else read backwards.
-    pub(super) async fn ghost_named_by(&self, user_id: &str) -> Result<Option<Ghost>, StoreError> {
+    /// The network and the nick of a ghost's Matrix id: from the table, else read backwards. A ghost of somebody's own
+    /// network is there for its owner only: for others, and for whom nobody knows, there is no such network.
+    pub(super) async fn ghost_named_by(
+        &self,
+        user_id: &str,
+        user: Option<&str>,
+    ) -> Result<Option<Ghost>, StoreError> {
         if !self.is_ghost_id(user_id) {
             return Ok(None);
         }
         if let Some(ghost) = self.store.ghost_by_user_id(user_id).await? {
-            return Ok(Some(ghost));
+            return Ok(Some(ghost).filter(|ghost| self.networks.shows(&ghost.network, user)));
         }
         let Some((network, nick)) = self.read_ghost_id(user_id) else { return Ok(None) };
         let (network, nick) = (network.as_str(), nick.as_str());
-        let known = Slug::new(network).is_ok_and(|slug| self.config.networks.contains_key(&slug));
-        if !known {
+        if self.networks.get(network).is_none() || !self.networks.shows(network, user) {
             return Ok(None);
         }
         self.store.ensure_network(network, &self.network_name(network), self.clock.unix_ms()).await?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Bridge;
+use super::{Bridge, Known};
 use crate::matrix::server::{Appservice, Transaction, Unavailable};
 use crate::store::NewEvent;
 
@@ -113,7 +113,7 @@ impl Appservice for Bridge {
             {
                 return Ok(false);
             }
-            let Some(ghost) = self.ghost_named_by(user_id).await? else {
+            let Some(ghost) = self.ghost_named_by(user_id, None).await? else {
                 return Ok(false);
             };
             self.register_ghost(&ghost).await?;
@@ -131,8 +131,8 @@ impl Appservice for Bridge {
     }
 
     fn networks(&self) -> Vec<(String, String)> {
-        let networks = self.config.networks.values();
-        networks.map(|network| (network.slug.as_str().to_owned(), network.name.clone())).collect()
+        let name = |known: &Known| (known.network.slug.as_str().to_owned(), known.network.name.clone());
+        self.networks.public().iter().map(|known| name(known)).collect()
     }
 
     async fn is_ready(&self) -> bool {

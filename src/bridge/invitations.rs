@@ -164,7 +164,7 @@ impl Bridge {
             tracing::info!(user = %event.sender, %ghost, "an invitation from somebody without permission stays unanswered");
             return Ok(());
         }
-        let found = self.ghost_named_by(ghost).await?;
+        let found = self.ghost_named_by(ghost, Some(&event.sender)).await?;
         if let Some(ghost) = &found {
             self.register_ghost(ghost).await?;
         }

@@ -20,7 +20,6 @@ pub(super) use self::tally::{NetworkTally, Tally};
 use super::{Bridge, SessionState, Shared, administration};
 use crate::irc::channels::NickPool;
 use crate::metrics::{Family, Page};
-use crate::names::Slug;
 
 /// How long the store may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,9 +41,9 @@ struct Standing {
 }
 
 impl Shared {
-    /// What a network is called as a label: there are only as many as the configuration has networks.
+    /// What a network is called as a label: there are only as many as administrators have added, and no user's own.
     fn label<'a>(&self, network: &'a str) -> &'a str {
-        let is_known = Slug::new(network).is_ok_and(|slug| self.config.networks.contains_key(&slug));
+        let is_known = self.networks.get(network).is_some_and(|known| !known.is_own());
         if is_known { network } else { OTHER }
     }
 

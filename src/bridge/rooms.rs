@@ -262,7 +262,7 @@ impl Bridge {
             let state_key = bridge_info::key_of(network, shown);
             initial_state.extend(bridge_info::KINDS.map(|kind| (kind, state_key.clone(), info.clone())));
         }
-        let avatar = self.config.network(network).and_then(|network| network.avatar.as_deref());
+        let avatar = self.networks.get(network).and_then(|known| known.network.avatar.clone());
         if let Some(avatar) = avatar
             && matches!(kind, RoomKind::Private | RoomKind::Network)
         {

@@ -151,8 +151,8 @@ impl Bridge {
                 if owner.split_once(':').is_some_and(|(_, server)| server == self.config.homeserver.domain) {
                     creation_content["m.federate"] = false.into();
                 }
-                let network = self.config.network(&handle.row.network);
-                let avatar = network.and_then(|network| network.avatar.as_deref());
+                let known = self.networks.get(&handle.row.network);
+                let avatar = known.and_then(|known| known.network.avatar.clone());
                 let avatar = avatar.map(|url| ("m.room.avatar", String::new(), json!({ "url": url })));
                 let plan = CreateRoom {
                     name: Some(self.network_name(&handle.row.network)),

@@ -35,6 +35,8 @@ pub(super) struct Gate {
     clock: Arc<dyn Clock>,
     /// Something has changed that may give somebody a turn.
     changed: Notify,
+    /// The network is gone, or the bridge stops.
+    stop: CancellationToken,
 }
 
 struct State {
@@ -59,11 +61,19 @@ impl Bridge {
     pub(super) fn gate(&self, network: &Network) -> Arc<Gate> {
         let mut gates = self.gates.0.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = gates.entry(network.slug.as_str().to_owned()).or_insert_with(|| {
-            let gate = Arc::new(Gate::new(network, Arc::clone(&self.clock)));
-            self.tasks.spawn(Arc::clone(&gate).run(self.stop.clone()));
+            let gate = Arc::new(Gate::new(network, Arc::clone(&self.clock), self.stop.child_token()));
+            self.tasks.spawn(Arc::clone(&gate).run());
             gate
         });
         Arc::clone(gate)
+    }
+
+    /// Nobody waits for this network any more.
+    pub(super) fn forget_gate(&self, network: &str) {
+        let gate = self.gates.0.lock().unwrap_or_else(PoisonError::into_inner).remove(network);
+        if let Some(gate) = gate {
+            gate.stop.cancel();
+        }
     }
 
     /// Has the network's sessions look whether they still have to wait.
@@ -82,7 +92,7 @@ impl Shared {
 }
 
 impl Gate {
-    fn new(network: &Network, clock: Arc<dyn Clock>) -> Self {
+    fn new(network: &Network, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
         let mut seed = [0; 8];
         // Jitter without randomness is still jitter.
         let _ = crate::clock::random_bytes(&mut seed);
@@ -93,7 +103,7 @@ impl Gate {
         };
         let governor = Governor::new(limits, u64::from_ne_bytes(seed));
         let state = Mutex::new(State { governor, waiting: HashMap::new() });
-        Self { state, clock, changed: Notify::new() }
+        Self { state, clock, changed: Notify::new(), stop }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -134,8 +144,8 @@ impl Gate {
         self.lock().governor.opened_after(then)
     }
 
-    /// Gives out turns until the bridge stops.
-    async fn run(self: Arc<Self>, stop: CancellationToken) {
+    /// Gives out turns until the bridge stops, or the network is gone.
+    async fn run(self: Arc<Self>) {
         loop {
             let now = self.clock.now();
             let (given, deadline) = self.give(now);
@@ -144,7 +154,7 @@ impl Gate {
                 let _ = give.send(Turn { gate: Arc::clone(&self), session });
             }
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = self.stop.cancelled() => return,
                 () = self.changed.notified() => {}
                 () = super::session::until(deadline, now) => {}
             }

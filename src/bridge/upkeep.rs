@@ -77,8 +77,8 @@ impl Bridge {
 
     /// How long history is kept: as long as its user wants, and no longer than the configuration allows.
     pub fn retention(&self, network: &str, wanted: Option<Retention>) -> Retention {
-        let network = self.config.network(network);
-        let allowed = network.map_or(self.config.limits.history, |network| network.history);
+        let known = self.networks.get(network);
+        let allowed = known.map_or(self.config.limits.history, |known| known.network.history);
         match (wanted.unwrap_or(Retention::Forever), allowed) {
             (Retention::Off, _) => Retention::Off,
             (Retention::Days(days), History::Keep) | (Retention::Forever, History::Days(days)) => {

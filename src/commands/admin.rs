@@ -9,7 +9,7 @@ use crate::config::Permission;
 use crate::format::{RichText, Table, date};
 
 /// Rows of a table that one answer has.
-const MOST_ROWS: usize = 100;
+pub(super) const MOST_ROWS: usize = 100;
 
 /// `permissions`.
 pub(super) async fn permissions(context: Context<'_>) -> Outcome {
@@ -82,7 +82,7 @@ pub(super) async fn users(context: Context<'_>) -> Outcome {
     Ok(and_more(text, users.len(), "users"))
 }
 
-fn and_more(text: RichText, count: usize, what: &str) -> RichText {
+pub(super) fn and_more(text: RichText, count: usize, what: &str) -> RichText {
     match count.saturating_sub(MOST_ROWS) {
         0 => text,
         more => text.line().text(format!("And {more} more {what}.")),

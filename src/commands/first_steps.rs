@@ -4,7 +4,6 @@ use super::Context;
 use crate::bridge::{Bridge, Refusal};
 use crate::config::Permission;
 use crate::format::RichText;
-use crate::names::Slug;
 
 /// The network that most people look for.
 const BEST_KNOWN: &str = "libera";
@@ -12,9 +11,13 @@ const BEST_KNOWN: &str = "libera";
 const NAMED: usize = 4;
 
 /// The network that is the example, if there is any.
-fn example(bridge: &Bridge) -> Option<&str> {
-    let mut slugs = bridge.config.networks.keys().map(Slug::as_str);
-    slugs.clone().find(|slug| *slug == BEST_KNOWN).or_else(|| slugs.next())
+fn example(slugs: &[String]) -> Option<&str> {
+    slugs.iter().find(|slug| *slug == BEST_KNOWN).or_else(|| slugs.first()).map(String::as_str)
+}
+
+/// The networks that are for all.
+fn slugs(bridge: &Bridge) -> Vec<String> {
+    bridge.networks.public().iter().map(|known| known.network.slug.as_str().to_owned()).collect()
 }
 
 /// What the bot says to somebody new.
@@ -22,9 +25,10 @@ pub(super) fn greeting(bridge: &Bridge, permission: Permission) -> RichText {
     let text = RichText::plain("Hello! I am ")
         .bold("Towline")
         .text(": I keep you on IRC, and show its channels as rooms.");
-    let text = match example(bridge) {
+    let slugs = slugs(bridge);
+    let text = match example(&slugs) {
         Some(slug) => {
-            let others = bridge.config.networks.keys().map(Slug::as_str).filter(|other| *other != slug);
+            let others = slugs.iter().map(String::as_str).filter(|other| *other != slug);
             let others: Vec<&str> = others.take(NAMED).collect();
             let text = text.line().text("To begin, type ").code(format!("open {slug}"));
             let text = match others.as_slice() {
@@ -48,7 +52,7 @@ pub(super) fn greeting(bridge: &Bridge, permission: Permission) -> RichText {
 /// The answer to who is on no network.
 pub(super) fn on_no_network(bridge: &Bridge) -> RichText {
     let text = RichText::plain("You are on no network yet. To begin, type ");
-    text.code(format!("open {}", example(bridge).unwrap_or("NETWORK")))
+    text.code(format!("open {}", example(&slugs(bridge)).unwrap_or("NETWORK")))
         .text("; ")
         .code("networks")
         .text(" shows which there are.")

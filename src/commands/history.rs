@@ -281,14 +281,16 @@ async fn forgettable(context: &Context<'_>) -> Result<(Vec<i64>, String), Refusa
         let everything = words == "*" || words.eq_ignore_ascii_case("everything");
         let mut own = context.bridge.store.own_buffers(context.call.user.id).await?;
         // A network that was closed has its conversations still.
-        let network = context.bridge.config.network(words).filter(|_| !everything);
-        if let Some(network) = network {
-            own.retain(|buffer| buffer.network == network.slug.as_str());
+        let network = context.bridge.networks.named(words, context.call.user.id).filter(|_| !everything);
+        if !everything {
+            // So has one that is gone.
+            let slug = network.as_ref().map_or(words, |known| known.network.slug.as_str());
+            own.retain(|buffer| buffer.network.eq_ignore_ascii_case(slug));
         }
-        let is_known = network.is_some() && !own.is_empty() || context.network_named(words).is_some();
-        if everything || is_known {
-            let name = network.map_or("everything", |network| network.name.as_str());
-            return Ok((own.into_iter().map(|buffer| buffer.id).collect(), name.to_owned()));
+        if everything || !own.is_empty() || context.network_named(words).is_some() {
+            let name = network.map_or_else(|| words.to_owned(), |known| known.network.name.clone());
+            let name = if everything { "everything".to_owned() } else { name };
+            return Ok((own.into_iter().map(|buffer| buffer.id).collect(), name));
         }
     }
     let (buffer, rest) = context.conversation().await?;

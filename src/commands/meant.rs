@@ -57,10 +57,8 @@ impl<'a> Context<'a> {
             return session.map(|session| (session, self.rest)).ok_or(Refusal::Stopping);
         }
         let (word, rest) = self.word();
-        let named = self.bridge.config.network(word).map(|network| network.slug.as_str().to_owned());
-        if let Some(session) =
-            sessions.iter().find(|session| named.as_deref() == Some(session.row.network.as_str()))
-        {
+        let named = self.network_named(word).map(|(id, _)| id);
+        if let Some(session) = sessions.iter().find(|session| named == Some(session.row.id)) {
             return Ok((session.clone(), rest));
         }
         match sessions.as_slice() {
@@ -192,9 +190,14 @@ impl<'a> Context<'a> {
 
     /// The person's session on a network of this name, and the network's name.
     pub(super) fn network_named(&self, name: &str) -> Option<(i64, String)> {
-        let network = self.bridge.config.network(name)?;
+        let known = self.bridge.networks.named(name, self.call.user.id);
+        // One that is gone keeps its session, which can be closed by its short name.
+        let slug = known.as_ref().map_or(name, |known| known.network.slug.as_str());
         let sessions = self.bridge.sessions(Some(&self.call.user.user_id));
-        let session = sessions.into_iter().find(|session| session.row.network == network.slug.as_str())?;
-        Some((session.row.id, network.name.clone()))
+        let session = sessions.into_iter().find(|session| session.row.network.eq_ignore_ascii_case(slug))?;
+        Some((
+            session.row.id,
+            known.map_or_else(|| session.row.network.clone(), |known| known.network.name.clone()),
+        ))
     }
 }

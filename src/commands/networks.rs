@@ -1,14 +1,15 @@
 //! Networks: which there are, open, status, connect, disconnect.
 
 use super::{Context, first_steps, usage};
-use crate::bridge::{InQueue, Leaving, Outcome, Place, Refusal, Request, SessionState, Status};
+use crate::bridge::{InQueue, Known, Leaving, Outcome, Place, Refusal, Request, SessionState, Status};
 use crate::format::{RichText, Table};
 
 /// `networks`.
 pub(super) async fn networks(context: Context<'_>) -> Outcome {
     let mine = context.bridge.sessions(Some(&context.call.user.user_id));
     let mut table = Table::new(["type", "network", ""]);
-    for network in context.bridge.config.networks.values() {
+    for known in context.bridge.networks.seen_by(context.call.user.id) {
+        let Known { network, .. } = &*known;
         let is_open = mine.iter().any(|session| session.row.network == network.slug.as_str());
         let command = RichText::new().code(format!("open {}", network.slug));
         let note = RichText::plain(if is_open { "open" } else { "" });
@@ -24,13 +25,11 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
     if name.is_empty() || !rest.is_empty() {
         return usage(&context, "open");
     }
-    let Some(network) = bridge.config.network(name) else {
-        let nearest = bridge.config.nearest_network(name);
-        let hint = nearest.map(|network| format!(" Did you mean {}?", network.slug)).unwrap_or_default();
-        return Err(Refusal::asked(format!(
-            "There is no network {name} here.{hint} Type networks to see which there are."
-        )));
+    let Some(known) = bridge.networks.named(name, context.call.user.id) else {
+        return Err(no_network(&context, name));
     };
+    let network = &known.network;
+    bridge.admits(&known).map_err(|reason| Refusal::asked(format!("It can't be done: {reason}.")))?;
     let most = bridge.config.limits.sessions_per_user as usize;
     let mine = bridge.sessions(Some(&context.call.user.user_id));
     if mine.len() >= most && !mine.iter().any(|session| session.row.network == network.slug.as_str()) {
@@ -38,7 +37,8 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
             "You have {most} networks open, the most that this bridge allows."
         )));
     }
-    let (session, new) = bridge.open_session(&context.call.user, network.slug.as_str()).await?;
+    let opened = bridge.open_session(&context.call.user, network.slug.as_str()).await?;
+    let (session, new) = opened.ok_or_else(|| no_network(&context, name))?;
     if new {
         let text =
             format!("Connecting to {}. You are invited to its room, which tells how it goes.", network.name);
@@ -53,6 +53,13 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
         ))),
         _ => session.ask(Request::Connect).await,
     }
+}
+
+/// The answer to a name that no network of the person has.
+pub(super) fn no_network(context: &Context<'_>, name: &str) -> Refusal {
+    let nearest = context.bridge.networks.nearest(name, context.call.user.id);
+    let hint = nearest.map(|known| format!(" Did you mean {}?", known.network.slug)).unwrap_or_default();
+    Refusal::asked(format!("There is no network {name} here.{hint} Type networks to see which there are."))
 }
 
 /// `status`.

@@ -60,7 +60,7 @@ async fn who(context: &Context<'_>, session: &SessionHandle, typed: &str) -> Res
     let typed = typed.trim();
     let name = if typed.starts_with('@') && typed.contains(':') {
         let nobody = || Refusal::asked(format!("{typed} is nobody on {}.", session.row.network));
-        context.bridge.nick_of(typed, &session.row.network).await?.ok_or_else(nobody)?
+        context.bridge.nick_of(typed, &session.row.network, &session.row.user_id).await?.ok_or_else(nobody)?
     } else {
         typed.to_owned()
     };
@@ -105,8 +105,7 @@ struct Where {
 fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), Refusal> {
     let (word, _) = context.word();
     let sessions = context.bridge.sessions(Some(&context.call.user.user_id));
-    let network = context.bridge.config.network(word).map(|network| network.slug.as_str());
-    let is_named = sessions.iter().any(|session| Some(session.row.network.as_str()) == network);
+    let is_named = context.network_named(word).is_some();
     if context.call.place == Place::Control && !is_named {
         let (id, name) = (context.call.user.id, "all networks".to_owned());
         return Ok((Where { scope: Scope::User, id, name, sessions }, context.rest));

@@ -80,10 +80,7 @@ async fn change(
 async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), Refusal> {
     let (word, behind) = context.word();
     let sessions = context.bridge.sessions(Some(&context.call.user.user_id));
-    let names_network =
-        context.bridge.config.network(word).is_some_and(|network| {
-            sessions.iter().any(|session| session.row.network == network.slug.as_str())
-        });
+    let names_network = context.network_named(word).is_some();
     if context.call.place == Place::Control && !names_network {
         let place = Where {
             scope: Scope::User,

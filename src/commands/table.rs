@@ -3,8 +3,8 @@
 use futures_util::future::BoxFuture;
 
 use super::{
-    Context, account, admin, autocmd, channel, conversation, help, history, look, members, networks, on_join,
-    people, profile, questions, rooms, settings, talk,
+    Context, account, admin, autocmd, channel, conversation, help, history, look, members, network, networks,
+    on_join, people, profile, questions, rooms, settings, talk,
 };
 use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
@@ -132,6 +132,17 @@ commands! {
         "",
         eg ["networks"], at [Control, Network]
         => networks::networks;
+    "network" in "Networks":
+        "network [add [NAME] SERVER[:PORT] [OPTION…] | remove NETWORK | server add|remove NETWORK SERVER[:PORT]]",
+        "adds and removes networks, or shows where each comes from and its servers",
+        "A network of your own, where the administrator allows it, is seen by nobody else; its short name is u, a number \
+         and a name. An administrator adds networks for all, with their short name before the server, and built-in ones \
+         by their name alone. They are there at once and stay. Options: notls, noverify (any certificate will do, and no \
+         password is sent), fingerprint=HEX, and for administrators private (a private address is meant). What the \
+         configuration says can only be changed there.",
+        eg ["network", "network add irc.example.org", "network server add example irc2.example.org:6697"],
+        at [Control, Network]
+        => network::network;
     "open" in "Networks": "open NETWORK", "connects you to a network and makes a room for it",
         "The connection stays open when you close Element, and comes back after a restart.",
         eg ["open libera"], at [Control, Network]

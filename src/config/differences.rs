@@ -20,6 +20,7 @@ impl Config {
         look("database", self.database_text() != other.database_text());
         look("secret_key_file", self.secret_key_file != other.secret_key_file);
         look("networks", self.networks_text() != other.networks_text());
+        look("own_networks", self.own_networks != other.own_networks);
         look("templates", self.templates != other.templates);
         look("limits", self.limits != other.limits);
         look("media", self.media != other.media);

@@ -15,7 +15,8 @@ use super::lines::Lines;
 use super::problem::{Problem, Report, child, item};
 use super::schema::{self, Default, Key, Kind};
 use super::secret::Environment;
-use super::{Config, presets, raw, resolve};
+use super::{Config, Network, network, presets, raw, resolve};
+use crate::names::Slug;
 
 /// Reads a configuration that stands in `file`.
 pub(super) fn parse(
@@ -119,16 +120,45 @@ fn with_presets(mut document: Mapping) -> Mapping {
                 *of_file = Value::Mapping(Mapping::new());
             }
             if let Value::Mapping(of_file) = of_file {
-                for (key, value) in presets::section(preset) {
-                    let entry = of_file.entry(key).or_insert(Value::Null);
-                    if entry.is_null() {
-                        *entry = value;
-                    }
-                }
+                with_preset(of_file, preset);
             }
         }
     }
     document
+}
+
+/// Puts a preset below what is said of it.
+fn with_preset(section: &mut Mapping, preset: &presets::Preset) {
+    for (key, value) in presets::section(preset) {
+        let entry = section.entry(key).or_insert(Value::Null);
+        if entry.is_null() {
+            *entry = value;
+        }
+    }
+}
+
+/// A network that was added at run time, from a section as the file would have it; JSON is YAML.
+pub(super) fn network(config: &Config, slug: &Slug, text: &str) -> Result<Network, Vec<Problem>> {
+    let path = child("networks", slug.as_str());
+    let mut report = Report::new(Lines::default());
+    let mut mapping = serde_yaml::from_str::<Mapping>(text).unwrap_or_else(|_| {
+        report.add(&path, "it can't be read");
+        Mapping::new()
+    });
+    if let Some(preset) = presets::find(slug.as_str()) {
+        with_preset(&mut mapping, preset);
+    }
+    let checked = section("networks.*", mapping, &path, &mut report);
+    let Ok(raw) = serde_path_to_error::deserialize::<_, raw::Network>(Value::Mapping(checked)) else {
+        report.add(&path, "it can't be used");
+        return report.finish().and(Err(Vec::new()));
+    };
+    let folder = config.file.parent().unwrap_or(Path::new(""));
+    let mut resolver = resolve::Resolver::of_part(folder, &|_| None, &mut report);
+    let (nick, history) = (&config.templates.nick, config.limits.history);
+    let network = network::one(&mut resolver, slug.clone(), raw, &path, nick, history);
+    report.finish()?;
+    Ok(network)
 }
 
 /// A section with what is wrong taken out and the defaults put in.

@@ -8,7 +8,8 @@ use secrecy::ExposeSecret as _;
 
 use super::problem::{child, item};
 use super::resolve::Resolver;
-use super::{Bind, Connections, Flood, History, Network, Proxy, Server, Template, presets, raw};
+use super::{Bind, Connections, Flood, History, Network, OwnNetworks, Proxy, Server, Template, presets, raw};
+use crate::addresses::{Range, Reach};
 use crate::names::Slug;
 
 /// The short name that `towline check` uses to see whether another bridge holds Towline's namespaces.
@@ -35,7 +36,11 @@ pub(super) fn resolve(
     networks
 }
 
-fn slug_of(text: &str) -> Result<Slug, String> {
+/// A short name that a network for all may have.
+///
+/// # Errors
+/// With what is wrong with it.
+pub fn slug_of(text: &str) -> Result<Slug, String> {
     let slug = Slug::new(text).map_err(|error| error.to_string())?;
     if text == PROBE {
         return Err("`towline check` uses this short name itself".to_owned());
@@ -45,6 +50,27 @@ fn slug_of(text: &str) -> Result<Slug, String> {
         return Err("short names of u, a number and - are those of users' own networks".to_owned());
     }
     Ok(slug)
+}
+
+/// What users may add.
+pub(super) fn own(resolver: &mut Resolver<'_>, raw: raw::OwnNetworks) -> OwnNetworks {
+    let mut ranges = Vec::new();
+    for (index, text) in (0..).zip(raw.allow_private.unwrap_or_default()) {
+        let path = item("own_networks.allow_private", index);
+        match Range::parse(&text) {
+            Some(range) => ranges.push(range),
+            None if resolver.report.knows(&path) => {}
+            None => resolver.report.add(
+                &path,
+                "it must be an IP address or a range of such, as 10.0.0.0/8, with zeros behind its length",
+            ),
+        }
+    }
+    OwnNetworks {
+        most: raw.most.unwrap_or_default(),
+        plaintext: raw.plaintext.unwrap_or_default(),
+        reach: Reach::InternetAnd(ranges.into()),
+    }
 }
 
 /// People open a network by either name, and trust the name that they see.
@@ -62,7 +88,7 @@ fn names_differ(resolver: &mut Resolver<'_>, networks: &BTreeMap<Slug, Network>)
     }
 }
 
-fn one(
+pub(super) fn one(
     resolver: &mut Resolver<'_>,
     slug: Slug,
     raw: raw::Network,
@@ -121,7 +147,7 @@ fn one(
         name,
         servers,
         nick,
-        allow_private: raw.allow_private.unwrap_or_default(),
+        reach: if raw.allow_private.unwrap_or_default() { Reach::Anywhere } else { Reach::Internet },
         password,
         charset: charset(resolver, raw.charset.as_deref(), &child(path, "charset")),
         flood: Flood {

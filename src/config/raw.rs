@@ -20,6 +20,7 @@ pub(super) struct File {
     #[expect(dead_code, reason = "`load` puts the presets in before it fills this")]
     pub(super) presets: Option<bool>,
     pub(super) networks: Option<BTreeMap<String, Network>>,
+    pub(super) own_networks: OwnNetworks,
     pub(super) templates: Templates,
     pub(super) settings: Option<BTreeMap<String, String>>,
     pub(super) limits: Limits,
@@ -77,6 +78,14 @@ pub(super) struct Network {
     pub(super) plaintext_credentials: Option<bool>,
     /// Days; 0 for `keep`.
     pub(super) history: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OwnNetworks {
+    pub(super) most: Option<usize>,
+    pub(super) plaintext: Option<bool>,
+    pub(super) allow_private: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

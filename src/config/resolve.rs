@@ -62,6 +62,7 @@ pub(super) fn resolve(
             &templates.nick,
             limits.history,
         ),
+        own_networks: network::own(&mut resolver, raw.own_networks),
         settings: raw.settings.unwrap_or_default(),
         limits,
         media: media::resolve(&mut resolver, raw.media, appservice.listen),
@@ -76,6 +77,13 @@ pub(super) fn resolve(
         homeserver,
         appservice,
         templates,
+    }
+}
+
+impl<'a> Resolver<'a> {
+    /// For a part of a configuration that was checked before.
+    pub(super) fn of_part(folder: &'a Path, environment: Environment<'a>, report: &'a mut Report) -> Self {
+        Self { folder, environment, report, tokens: Tokens::Needed }
     }
 }
 

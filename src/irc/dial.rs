@@ -5,12 +5,12 @@
 //!
 //! | part | what it does |
 //! |---|---|
-//! | `private` | which addresses are not on the internet |
 //! | `proxy` | SOCKS5 |
 //! | `race` | the addresses of a name, in which order and how long each |
 //!
 //! Invariant: a host that users may name is checked after it is resolved, so that no name can point the bridge at what
-//! only its own machine may reach. Through a proxy nothing is resolved here, and the proxy has that duty.
+//! only its own machine may reach. Through a proxy nothing is resolved here, and the proxy has that duty; so what a user has
+//! named is not reached through one.
 
 mod proxy;
 mod race;
@@ -29,7 +29,7 @@ use super::connection::Connection;
 use super::ident::{Entry, Ident};
 use super::random::Jitter;
 use super::tls::{Tls, TlsError};
-use crate::addresses::{is_local_name, is_private};
+use crate::addresses::Reach;
 
 /// Where to connect to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,9 +40,9 @@ pub struct Server {
     pub port: u16,
     /// By TLS from the first byte on.
     pub tls: bool,
-    /// Whether it may be at an address that the internet does not route. Checked after the name is resolved, so that
-    /// no name can point the bridge at what only its own machine may reach.
-    pub private: bool,
+    /// At which addresses it may be. Checked after the name is resolved, at each attempt and for each of its addresses, so
+    /// that no name can point the bridge at what only its own machine may reach.
+    pub reach: Reach,
 }
 
 impl std::fmt::Display for Server {
@@ -163,18 +163,33 @@ pub enum DialError {
     Proxy {
         /// The server.
         server: Server,
-        /// The proxy.
-        proxy: Server,
+        /// The proxy, as it is shown.
+        proxy: String,
         /// What it answered.
         reason: String,
     },
     /// All its addresses are private, and it may not have such.
-    #[error("{server} is at a private address, {address}; where that is meant, set allow_private: true")]
+    #[error(
+        "{server} is at a private address, {address}; where that is meant, set allow_private: true, or add the network \
+         with the word private"
+    )]
     Private {
         /// The server.
         server: Server,
         /// The first of them.
         address: IpAddr,
+    },
+    /// All its addresses are private, and a user has named it. Which they are is nobody's business.
+    #[error("{server} is at a private address, where no network of a user's own may be")]
+    Secluded {
+        /// The server.
+        server: Server,
+    },
+    /// A proxy resolves names, to whatever it likes.
+    #[error("{server} was named by a user, and such are not reached through a proxy")]
+    Unseen {
+        /// The server.
+        server: Server,
     },
     /// TLS failed.
     #[error("{server}: {source}")]
@@ -231,11 +246,9 @@ async fn connect(server: &Server, from: &[IpAddr], jitter: &mut Jitter) -> Resul
     let Some(first) = addresses.first().map(SocketAddr::ip) else {
         return Err(not_found("it has no address".to_owned()));
     };
-    if !server.private {
-        addresses.retain(|address| !is_private(address.ip()));
-        if addresses.is_empty() {
-            return Err(DialError::Private { server: server.clone(), address: first });
-        }
+    addresses.retain(|address| server.reach.allows(address.ip()));
+    if addresses.is_empty() {
+        return Err(private(server, first));
     }
     let source = |to: &SocketAddr| from.iter().copied().find(|from| from.is_ipv6() == to.is_ipv6());
     if !from.is_empty() {
@@ -271,21 +284,29 @@ async fn connect_through(
     proxy: &Proxy,
     jitter: &mut Jitter,
 ) -> Result<TcpStream, DialError> {
+    if let Reach::InternetAnd(_) = server.reach {
+        return Err(DialError::Unseen { server: server.clone() });
+    }
     // The proxy resolves names; an address that stands there as such needs nobody to.
-    let literal = server.host.parse::<IpAddr>().ok();
-    let local = is_local_name(&server.host).then_some(IpAddr::from([127, 0, 0, 1]));
-    if !server.private
-        && let Some(address) = literal.filter(|address| is_private(*address)).or(local)
-    {
-        return Err(DialError::Private { server: server.clone(), address });
+    if !server.reach.may_allow(&server.host) {
+        let address = server.host.parse().unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        return Err(private(server, address));
     }
     let failed = |error: DialError| DialError::Proxy {
         server: server.clone(),
-        proxy: proxy.server(),
+        proxy: proxy.server().to_string(),
         reason: error.to_string(),
     };
     let stream = connect(&proxy.server(), &[], jitter).await.map_err(failed)?;
     proxy::connect(stream, proxy, server).await
+}
+
+fn private(server: &Server, address: IpAddr) -> DialError {
+    let server = server.clone();
+    match server.reach {
+        Reach::InternetAnd(_) => DialError::Secluded { server },
+        Reach::Anywhere | Reach::Internet => DialError::Private { server, address },
+    }
 }
 
 fn is_onion(server: &Server) -> bool {

@@ -11,6 +11,7 @@ mod crash;
 mod logins;
 mod media;
 mod moderation;
+mod networks;
 mod nicks;
 mod plain;
 mod restarts;

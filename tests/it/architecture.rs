@@ -9,13 +9,16 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("clock", &[]),
     ("failpoint", &[]),
     ("metrics", &[]),
-    ("config", &["names"]),
+    ("config", &["addresses", "names"]),
     ("format", &["names"]),
     ("irc", &["addresses", "names"]),
     ("matrix", &["metrics", "names"]),
     ("store", &["clock", "metrics", "names"]),
     ("web", &["addresses", "clock"]),
-    ("bridge", &["clock", "config", "format", "irc", "matrix", "metrics", "names", "store", "web"]),
+    (
+        "bridge",
+        &["addresses", "clock", "config", "format", "irc", "matrix", "metrics", "names", "store", "web"],
+    ),
     ("commands", &["bridge", "config", "format", "names", "store"]),
     ("cli", &["bridge", "clock", "commands", "config", "format", "matrix", "names", "store", "web"]),
 ];

@@ -19,7 +19,7 @@ fn says(part: &str) -> impl Fn(&Event) -> bool {
 }
 
 /// Types something and gives the answer to it. How far a command has come, where it takes long, is none.
-async fn ask(world: &World, user: &TestUser, room: &str, text: &str) -> String {
+pub(crate) async fn ask(world: &World, user: &TestUser, room: &str, text: &str) -> String {
     let bot = world.homeserver.bot();
     let event = user.send_text(room, text);
     let is_progress = |one: &Event| one.body().contains("Leaving the rooms of ");
@@ -37,7 +37,7 @@ async fn ask(world: &World, user: &TestUser, room: &str, text: &str) -> String {
 }
 
 /// A text without what only makes its columns even.
-fn squeezed(text: &str) -> String {
+pub(crate) fn squeezed(text: &str) -> String {
     text.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

@@ -39,6 +39,7 @@ mod moderation;
 mod multiline;
 mod netsplits;
 mod network_room;
+mod networks;
 mod nicks;
 mod on_join;
 mod pace;

@@ -14,7 +14,7 @@ fn request(world: &World, method: Method, path: &str) -> RequestBuilder {
 }
 
 /// A request with the right token: the status and the body.
-async fn call(world: &World, method: Method, path: &str, body: &Value) -> (u16, Value) {
+pub(crate) async fn call(world: &World, method: Method, path: &str, body: &Value) -> (u16, Value) {
     answer(request(world, method, path).bearer_auth(world.homeserver.hs_token()).body(body.to_string())).await
 }
 

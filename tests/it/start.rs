@@ -132,13 +132,16 @@ async fn a_session_whose_network_is_not_configured_any_more_says_so_and_harms_no
     config.networks.remove(&slug);
     world.start_bridge_with(config).await;
     alice.send_text(&control, "status");
-    world.homeserver.wait_event(&control, |event| event.body().contains("not in the configuration")).await;
+    world
+        .homeserver
+        .wait_event(&control, |event| event.body().contains("none of this bridge's networks"))
+        .await;
     let (before, bot) = (world.homeserver.events(&network).len(), world.homeserver.bot());
     alice.send_text(&network, "join #rust");
     world
         .homeserver
         .wait_event(&network, |event| {
-            event.sender == bot && event.body().contains("not in the configuration any more")
+            event.sender == bot && event.body().contains("none of this bridge's networks any more")
         })
         .await;
     assert!(world.homeserver.events(&network).len() > before);

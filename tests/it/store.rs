@@ -14,6 +14,7 @@ use crate::support::database::{TestDatabase, connect_sqlite};
 mod buffers;
 mod gaps;
 mod history;
+mod networks;
 mod outbox;
 mod poison;
 mod prompts;

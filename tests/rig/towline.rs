@@ -115,6 +115,17 @@ impl Towline {
             .unwrap();
     }
 
+    /// Lets users add networks of their own on this machine, from its next start on.
+    pub(crate) fn allow_own_networks(&mut self) {
+        let file = self.directory.join("config.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let allowed = text
+            .replace("#most: 0", "most: 2")
+            .replace("#allow_private:\n    #- \"10.0.0.0/8\"", "allow_private:\n    - \"127.0.0.0/8\"");
+        assert!(allowed.contains("- \"127.0.0.0/8\""), "the file that init writes shows the setting");
+        std::fs::write(&file, allowed).unwrap();
+    }
+
     /// Speaks as users from its next start on; the second file for the homeserver.
     pub(crate) async fn double_puppet(&mut self) -> PathBuf {
         let file = self.directory.join("config.yaml");

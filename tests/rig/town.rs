@@ -24,6 +24,8 @@ pub(crate) struct Extras {
     pub(crate) roots: Option<PathBuf>,
     /// Whether files and long texts have links.
     pub(crate) links: bool,
+    /// Whether users may have networks of their own, on this machine.
+    pub(crate) own_networks: bool,
     /// Whether what is said elsewhere appears as alice herself.
     pub(crate) double_puppet: bool,
     /// Registrations of other bridges.
@@ -64,6 +66,9 @@ impl Town {
             Towline::init(&at("towline"), &plan, &admin, &[network], extras.database.as_deref()).await;
         if extras.links {
             towline.hand_out();
+        }
+        if extras.own_networks {
+            towline.allow_own_networks();
         }
         let mut registration = vec![towline.registration()];
         if extras.double_puppet {

@@ -1,6 +1,6 @@
 //! What `/metrics` tells: the one table, from which docs/metrics.md is written.
 //!
-//! The values of labels are bounded: words of ours, networks of the configuration, codes of the specification. No user,
+//! The values of labels are bounded: words of ours, networks that administrators have named, codes of the specification. No user,
 //! room, nick or channel is ever one.
 
 use std::fmt::Write as _;
@@ -199,7 +199,7 @@ rule_files: [towline-alerts.yaml]
 [towline-dashboard.json](metrics/towline-dashboard.json) is a dashboard to import into Grafana.
 
 - Counters and histograms count from the start of the process on.
-- `network` is the short name of a network of the configuration, or `other`.
+- `network` is the short name of a network that is for all, or `other`.
 - While Towline waits for its homeserver at the start, nothing answers there.
 
 | Name | Kind | Labels | |

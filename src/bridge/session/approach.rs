@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::Actor;
 use super::username::ident;
+use crate::addresses::Reach;
 use crate::bridge::Bridge;
 use crate::config::Server;
 use crate::format::RichText;
@@ -49,7 +50,8 @@ pub(super) struct Approach {
     pub(super) bridge: Bridge,
     pub(super) row: SessionRow,
     pub(super) server: Server,
-    pub(super) private: bool,
+    /// At which addresses the server may be.
+    pub(super) reach: Reach,
     pub(super) charset: &'static encoding_rs::Encoding,
     pub(super) route: Route,
     /// For the order of addresses.
@@ -72,7 +74,7 @@ impl Approach {
         let tls = self.bridge.tls_for(&self.server);
         let tls = certificate.as_ref().map(|certificate| tls.showing(certificate)).unwrap_or(tls);
         let Server { host, port, tls: by_tls, .. } = self.server.clone();
-        let address = dial::Server { host, port, tls: by_tls, private: self.private };
+        let address = dial::Server { host, port, tls: by_tls, reach: self.reach };
         let ident = ident(&self.bridge, &self.row).await?;
         let how = Dial {
             limit: self.route.limit(),
@@ -113,8 +115,12 @@ impl Actor {
         Box::pin(self.remember_strict_transport()).await
     }
 
-    /// Remembers what the server of the link wants, from now on. What an unverified server wants is nobody's business.
+    /// Remembers what the server of the link wants, from now on. What an unverified server wants is nobody's business, and
+    /// what holds for all is not for a server to say that some user has named: it may share its host with others.
     pub(super) async fn remember_strict_transport(&mut self) -> Result<(), StoreError> {
+        if self.bridge.networks.get(&self.row.network).is_none_or(|known| known.is_own()) {
+            return Ok(());
+        }
         let Some(link) = self.link.as_ref().filter(|link| link.server.is_trusted()) else { return Ok(()) };
         let Some(duration) = link.strict_for else { return Ok(()) };
         let now = self.bridge.clock.unix_ms();

@@ -1,4 +1,4 @@
-//! A session that does not run: its network is not configured any more, or its user may not use the bridge. Whoever
+//! A session that does not run: its network is there no more, or its user may not use the bridge. Whoever
 //! speaks through one of its rooms is told so; nothing waits for what will not come.
 
 use std::sync::Arc;

@@ -136,6 +136,10 @@ impl Actor {
         if self.link.is_some() || self.dialing.is_some() {
             return;
         }
+        // Its servers may have changed since.
+        if let Some(known) = self.bridge.networks.get(&self.row.network) {
+            self.network = known.network.clone();
+        }
         let server = match self.upgrade.take() {
             Some(server) => *server,
             None => self.server().await,
@@ -159,7 +163,7 @@ impl Actor {
             bridge: self.bridge.clone(),
             row: self.row.clone(),
             server,
-            private: self.network.allow_private,
+            reach: self.network.reach.clone(),
             charset: self.network.charset,
             route,
             seed: seed(),

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::config::{Network, Permission};
 use crate::irc::backoff::Backoff;
-use crate::names::{CaseMap, Slug};
+use crate::names::CaseMap;
 use crate::store::settings::{self, Scope};
 use crate::store::{Incoming, SessionRow, StoreError};
 
@@ -36,9 +36,10 @@ fn network_of(bridge: &Bridge, row: &SessionRow) -> Result<Network, String> {
     if bridge.permission_of(&row.user_id) == Permission::None {
         return Err(format!("{} has no permission to use the bridge any more", row.user_id));
     }
-    let slug = Slug::new(&row.network).ok();
-    let network = slug.and_then(|slug| bridge.config.networks.get(&slug)).cloned();
-    network.ok_or_else(|| format!("{} is not in the configuration any more", row.network))
+    let known = bridge.networks.get(&row.network).filter(|known| known.is_for(row.user));
+    let known = known.ok_or_else(|| format!("{} is none of this bridge's networks any more", row.network))?;
+    bridge.admits(&known)?;
+    Ok(known.network.clone())
 }
 
 /// Starts the actor of a session, which has failed so often.

@@ -264,6 +264,27 @@ pub const KEYS: &[Key] = &[
         "How long the history of this network is kept.",
     ),
     section(
+        "own_networks",
+        "Networks that people add for themselves with `network add irc.example.org`. Nobody else sees them, and their short \
+         names are `u`, a number and a name, so that none passes for another network. What all see is under `networks`, or \
+         added by an administrator with `network add`.",
+    ),
+    key(
+        "own_networks.most",
+        Kind::Integer(0, 100),
+        Default::Is("0"),
+        "How many one person may have; with 0 nobody adds any, and those that there are do not connect.",
+    ),
+    key("own_networks.plaintext", Kind::Boolean, Default::Is("false"), "Whether they may be without TLS."),
+    key(
+        "own_networks.allow_private",
+        Kind::List,
+        Default::Note("none"),
+        "Private addresses at which they may be, too: ranges, such as `10.0.0.0/8`. Whoever may use Towline reaches what \
+         listens there as if from this machine.",
+    ),
+    key("own_networks.allow_private[]", Kind::Text, Default::Required, "A range, or one address."),
+    section(
         "templates",
         "What things are called on the other side. Those for ids (`ghost`, `alias`) must be settled before first \
          use: ids that exist keep their names.",

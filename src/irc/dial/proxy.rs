@@ -11,6 +11,7 @@ use tokio_socks::Error;
 use tokio_socks::tcp::Socks5Stream;
 
 use super::{DialError, Server};
+use crate::addresses::Reach;
 
 /// A SOCKS5 proxy.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ pub struct Proxy {
 impl Proxy {
     /// The proxy as a server that may be anywhere.
     pub(super) fn server(&self) -> Server {
-        Server { host: self.host.clone(), port: self.port, tls: false, private: true }
+        Server { host: self.host.clone(), port: self.port, tls: false, reach: Reach::Anywhere }
     }
 }
 
@@ -43,7 +44,7 @@ pub(super) async fn connect(
     let asked = Socks5Stream::connect_with_password_and_socket(stream, target, &proxy.user, password).await;
     asked.map(Socks5Stream::into_inner).map_err(|error| DialError::Proxy {
         server: server.clone(),
-        proxy: proxy.server(),
+        proxy: proxy.server().to_string(),
         reason: describe(&error),
     })
 }

@@ -28,7 +28,7 @@ async fn listen() -> (TcpListener, u16) {
 }
 
 fn server(port: u16, tls: bool) -> Server {
-    Server { host: "localhost".into(), port, tls, private: true }
+    Server { host: "localhost".into(), port, tls, reach: Reach::Anywhere }
 }
 
 /// A TLS server for one connection, which says PING and reads one line. Returns its port and certificate's PEM.
@@ -162,14 +162,14 @@ fn a_ca_file_that_cannot_be_used_is_told_with_its_name() {
 
 #[test]
 fn an_ipv6_address_is_shown_in_brackets() {
-    let server = Server { host: "2001:db8::1".into(), port: 6697, tls: true, private: false };
+    let server = Server { host: "2001:db8::1".into(), port: 6697, tls: true, reach: Reach::Internet };
     assert_eq!(server.to_string(), "[2001:db8::1]:6697");
 }
 
 #[tokio::test]
 async fn a_name_that_points_at_this_machine_is_refused_unless_that_is_meant() {
     let (_listener, port) = listen().await;
-    let server = Server { private: false, ..server(port, false) };
+    let server = Server { reach: Reach::Internet, ..server(port, false) };
     let error = dial(&server, &without_verification(), &direct()).await.err().unwrap();
     assert!(error.to_string().contains("allow_private: true"), "{error}");
 }
@@ -290,7 +290,7 @@ async fn a_proxy_gets_the_name_and_carries_tls() {
     let tls = Tls::new(&TlsSettings { ca_file: Some(path), ..TlsSettings::default() });
     let (proxy, asked) = proxy(0, port).await;
     // No resolver knows the name, and it need not be allowed a private address.
-    let server = Server { host: "irc.example.org".into(), port: 6697, tls: true, private: false };
+    let server = Server { host: "irc.example.org".into(), port: 6697, tls: true, reach: Reach::Internet };
     let mut connection = dial(&server, &tls, &by(Route::Through(proxy))).await.unwrap().connection;
     connection.queue(&Line::pong("hello"));
     connection.flush().await.unwrap();
@@ -314,7 +314,7 @@ async fn a_proxy_gets_the_name_and_carries_tls() {
 async fn a_proxys_refusal_is_told_in_words(#[case] reply: u8, #[case] words: &str) {
     let (proxy, _asked) = proxy(reply, 0).await;
     let port = proxy.port;
-    let server = Server { host: "irc.example.onion".into(), port: 6697, tls: true, private: false };
+    let server = Server { host: "irc.example.onion".into(), port: 6697, tls: true, reach: Reach::Internet };
     let error = dial(&server, &without_verification(), &by(Route::Through(proxy))).await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -344,7 +344,51 @@ async fn a_proxy_that_is_not_there_is_told_as_such() {
 #[tokio::test]
 async fn through_a_proxy_a_private_address_is_refused_too(#[case] host: &str) {
     let proxy = Proxy { host: "127.0.0.1".into(), port: 1, user: "u".into(), password: "p".into() };
-    let server = Server { host: host.into(), port: 6667, tls: false, private: false };
+    let server = Server { host: host.into(), port: 6667, tls: false, reach: Reach::Internet };
     let error = dial(&server, &without_verification(), &by(Route::Through(proxy))).await.unwrap_err();
     assert!(matches!(error, DialError::Private { .. }), "{error}");
+}
+
+/// As an address, as one of old notation, as a name: whatever a user writes is looked at when it is dialled.
+#[rstest::rstest]
+#[case("127.0.0.1")]
+#[case("::1")]
+#[case("::ffff:127.0.0.1")]
+#[case("0.0.0.0")]
+#[case("127.1")]
+#[case("2130706433")]
+#[case("0x7f.1")]
+#[case("localhost")]
+#[tokio::test]
+async fn a_private_address_that_a_user_names_is_refused_however_it_is_written(#[case] host: &str) {
+    let (_listener, port) = listen().await;
+    let reach = Reach::InternetAnd([crate::addresses::Range::parse("10.0.0.0/8").unwrap()].into());
+    let server = Server { host: host.into(), reach, ..server(port, false) };
+    let error = dial(&server, &without_verification(), &direct()).await.unwrap_err();
+    assert!(matches!(error, DialError::Secluded { .. } | DialError::NotFound { .. }), "{error}");
+    let told = error.to_string();
+    assert!(told.contains("where no network of a user's own may be") || told.contains("not found"), "{told}");
+}
+
+#[tokio::test]
+async fn a_private_range_that_is_allowed_is_reached_and_no_other() {
+    let (listener, port) = listen().await;
+    let reach = |range| Reach::InternetAnd([crate::addresses::Range::parse(range).unwrap()].into());
+    let at = |host: &str, reach| Server { host: host.into(), reach, ..server(port, false) };
+    let allowed = at("127.0.0.1", reach("127.0.0.1"));
+    let dialed = dial(&allowed, &without_verification(), &direct()).await.unwrap();
+    listener.accept().await.unwrap();
+    drop(dialed);
+    let beside = at("127.0.0.1", reach("127.0.0.2"));
+    let error = dial(&beside, &without_verification(), &direct()).await.unwrap_err();
+    assert!(matches!(error, DialError::Secluded { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_user_names_is_not_reached_through_a_proxy_which_would_resolve_it() {
+    let proxy = Proxy { host: "127.0.0.1".into(), port: 1, user: "u".into(), password: "p".into() };
+    let reach = Reach::InternetAnd([crate::addresses::Range::parse("127.0.0.0/8").unwrap()].into());
+    let server = Server { host: "irc.example.org".into(), reach, ..server(6697, true) };
+    let error = dial(&server, &without_verification(), &by(Route::Through(proxy))).await.unwrap_err();
+    assert!(matches!(error, DialError::Unseen { .. }), "{error}");
 }

@@ -5,7 +5,7 @@ use super::Raw;
 use crate::support::database::TestDatabase;
 
 /// Since which migration, in which table, and the statement. `BYTES(00ff)` becomes what the engine takes.
-const ROWS: [(i64, &str, &str); 28] = [
+const ROWS: [(i64, &str, &str); 29] = [
     (1, "user", r#"INSERT INTO "user" (user_id, created_at) VALUES ('@alice:x', 1)"#),
     (
         1,
@@ -97,6 +97,7 @@ const ROWS: [(i64, &str, &str); 28] = [
     (17, "space_child", "INSERT INTO space_child (session, room_id, place) VALUES (1, '!r', 'a')"),
     (18, "", "UPDATE member SET spoke_at = 14"),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),
+    (23, "", r#"UPDATE network SET definition = '{"servers":[]}'"#),
 ];
 
 /// The tables in which there is a row, at this version of the schema.

@@ -31,6 +31,7 @@ mod desk;
 mod ephemera;
 mod ghost_names;
 mod ghosts;
+pub mod greeting;
 mod handover;
 mod inbox;
 mod invitations;

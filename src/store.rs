@@ -36,6 +36,7 @@ mod seal;
 mod sessions;
 pub mod settings;
 mod spaces;
+mod speed;
 mod sts;
 mod tally;
 pub mod transfer;
@@ -72,6 +73,7 @@ pub use said::Became;
 pub use seal::SecretKey;
 pub use sessions::{SessionRow, User};
 pub use spaces::{Space, SpaceRoom};
+pub use speed::commit_time;
 pub use tally::Tally;
 pub use writer::Ticket;
 

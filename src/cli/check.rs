@@ -4,12 +4,15 @@
 //! run: where nothing listens at `appservice.listen`, it answers the homeserver's ping itself (`listener`).
 //!
 //! It leaves one trace on the homeserver: the user of its probe, which is the only way to see whether another
-//! application service holds the same names. The probe alias is taken away again.
+//! application service holds the same names. The probe alias is taken away again, its room left and forgotten.
 
 mod database;
 mod homeserver;
+mod ident;
 mod listener;
 mod media;
+mod networks;
+mod room;
 
 use std::io::Write;
 
@@ -32,6 +35,9 @@ pub struct Arguments {
     /// files or to the environment, no key, no registration, no homeserver
     #[arg(long)]
     file_only: bool,
+    /// Look at this network too, which the configuration does not describe itself; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    network: Vec<String>,
     /// Print JSON, when all is checked
     #[arg(long)]
     json: bool,
@@ -144,9 +150,16 @@ pub async fn check(
     findings.add("key file", key_file(&config))?;
     findings.add("registration file", registration_file(&config))?;
     if !arguments.offline {
-        findings.add("database", database::check(&config).await)?;
-        homeserver::check(&config, &mut findings).await?;
+        let database = database::check(&config).await;
+        let is_fit = !matches!(database, Outcome::Failed(_));
+        findings.add("database", database)?;
+        if is_fit {
+            findings.add("database speed", database::speed(&config).await)?;
+        }
+        Box::pin(homeserver::check(&config, &mut findings)).await?;
         findings.add("media links", media::check(&config).await?)?;
+        findings.add("ident", ident::check(&config).await)?;
+        networks::check(&config, &arguments.network, &mut findings).await?;
     }
     findings.finish()
 }

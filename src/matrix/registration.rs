@@ -96,6 +96,10 @@ pub struct Registration {
     pub users: Vec<String>,
     /// The regular expressions of aliases, all exclusive.
     pub aliases: Vec<String>,
+    /// Whether the homeserver holds up what comes too fast.
+    pub rate_limited: bool,
+    /// Whether it is to tell who types and what is read.
+    pub ephemeral: bool,
 }
 
 /// Why a text is no registration. No message holds a value of it.
@@ -126,6 +130,8 @@ impl Registration {
             bot: claims.bot.to_owned(),
             users: vec![bot, ghosts],
             aliases: vec![format!("^#{}.+:{domain}$", escape(claims.alias_prefix))],
+            rate_limited: false,
+            ephemeral: true,
         }
     }
 
@@ -169,6 +175,10 @@ impl Registration {
             bot: text("sender_localpart")?,
             users: namespace("users")?,
             aliases: namespace("aliases")?,
+            rate_limited: document.get("rate_limited").and_then(Value::as_bool).unwrap_or(true),
+            ephemeral: ["receive_ephemeral", "de.sorunome.msc2409.push_ephemeral"]
+                .into_iter()
+                .all(|key| document.get(key).and_then(Value::as_bool).unwrap_or(false)),
         })
     }
 
@@ -201,10 +211,13 @@ impl Registration {
             }
         }
         text.push_str("  rooms: []\n");
-        text.push_str("# Without this, people would be held up in busy channels.\nrate_limited: false\n");
+        text.push_str("# Without this, people would be held up in busy channels.\n");
+        let _ = writeln!(text, "rate_limited: {}", self.rate_limited);
         text.push_str("protocols: [\"irc\"]\n");
         text.push_str("# Typing notices and receipts; homeservers know the key by its old name, its new one, or both.\n");
-        text.push_str("receive_ephemeral: true\nde.sorunome.msc2409.push_ephemeral: true\n");
+        for key in ["receive_ephemeral", "de.sorunome.msc2409.push_ephemeral"] {
+            let _ = writeln!(text, "{key}: {}", self.ephemeral);
+        }
         text
     }
 
@@ -219,6 +232,8 @@ impl Registration {
             ("sender_localpart", self.bot == other.bot),
             ("namespaces.users", self.users == other.users),
             ("namespaces.aliases", self.aliases == other.aliases),
+            ("rate_limited", self.rate_limited == other.rate_limited),
+            ("receive_ephemeral", self.ephemeral == other.ephemeral),
         ];
         table.into_iter().filter(|(_, equal)| !equal).map(|(key, _)| key).collect()
     }
@@ -369,6 +384,15 @@ mod tests {
         let claims = Claims { url: "http://elsewhere:1", ghost_prefix: "i_", ..CLAIMS };
         let theirs = Registration::new(&claims, "other".into(), ours.hs_token.clone());
         assert_eq!(ours.differences(&theirs), ["url", "as_token", "namespaces.users"]);
+        let text = ours.to_yaml(Flavour::Synapse);
+        for (key, wrong) in [
+            ("rate_limited", text.replace("rate_limited: false", "rate_limited: true")),
+            ("rate_limited", text.replace("rate_limited: false\n", "")),
+            ("receive_ephemeral", text.replace("\nreceive_ephemeral: true", "\nreceive_ephemeral: false")),
+            ("receive_ephemeral", text.replace("de.sorunome.msc2409.push_ephemeral: true\n", "")),
+        ] {
+            assert_eq!(ours.differences(&Registration::read(&wrong).unwrap()), [key], "{wrong}");
+        }
         assert!(ours.differences(&ours).is_empty());
         assert!(!format!("{theirs:?}").contains("other"));
     }

@@ -8,7 +8,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -55,6 +55,8 @@ struct Context<A> {
     token: SecretString,
     /// That somebody came with a wrong token is said once: who knocks at every port must not fill the log.
     warned: Arc<AtomicBool>,
+    /// How often the homeserver has told of what passes: `towline check` asks.
+    ephemeral: Arc<AtomicU64>,
 }
 
 impl<A> Clone for Context<A> {
@@ -63,6 +65,7 @@ impl<A> Clone for Context<A> {
             appservice: Arc::clone(&self.appservice),
             token: self.token.clone(),
             warned: Arc::clone(&self.warned),
+            ephemeral: Arc::clone(&self.ephemeral),
         }
     }
 }
@@ -70,7 +73,7 @@ impl<A> Clone for Context<A> {
 /// The routes. A transaction holds up to 100 events of 64 KiB, their previous contents, and ephemeral data: a limit
 /// below that would be refused again and again, and stop everything behind it.
 pub fn router<A: Appservice>(appservice: Arc<A>, hs_token: SecretString, largest_body: usize) -> Router {
-    let context = Context { appservice, token: hs_token, warned: Arc::default() };
+    let context = Context { appservice, token: hs_token, warned: Arc::default(), ephemeral: Arc::default() };
     let thirdparty = Router::new()
         .route("/protocol/{protocol}", get(protocol::<A>))
         .route("/user/{protocol}", get(no_results))
@@ -88,6 +91,7 @@ pub fn router<A: Appservice>(appservice: Arc<A>, hs_token: SecretString, largest
         .nest("/_matrix/app/unstable/thirdparty", thirdparty)
         // The paths from before the API had versions.
         .merge(calls)
+        .route("/_towline/heard", get(heard::<A>))
         .method_not_allowed_fallback(|| async {
             error(StatusCode::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED", "wrong method")
         })
@@ -176,6 +180,9 @@ async fn transaction<A: Appservice>(State(context): State<Context<A>>, body: Byt
         Err(problem) => return error(StatusCode::BAD_REQUEST, "M_BAD_JSON", &problem.to_string()),
     };
     let ephemeral = envelope.ephemeral.or(envelope.unstable_ephemeral).unwrap_or_default();
+    if !ephemeral.is_empty() {
+        context.ephemeral.fetch_add(1, Ordering::Relaxed);
+    }
     match context.appservice.transaction(Transaction { events: envelope.events, ephemeral }).await {
         Ok(()) => {
             failpoint!("transaction_answered", soon);
@@ -199,6 +206,11 @@ fn found(exists: bool) -> Response {
     } else {
         error(StatusCode::NOT_FOUND, "M_NOT_FOUND", "no such one")
     }
+}
+
+/// What has arrived since the start.
+async fn heard<A: Appservice>(State(context): State<Context<A>>) -> Json<Value> {
+    Json(json!({ "ephemeral": context.ephemeral.load(Ordering::Relaxed) }))
 }
 
 async fn ping() -> Json<Value> {

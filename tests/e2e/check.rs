@@ -24,9 +24,12 @@ async fn check_finds_all_well_and_each_failure_has_its_code_and_remedy() {
     let mut town = Town::start().await;
     let (code, said) = town.towline.check().await;
     assert_eq!(code, 0, "{said}");
-    for name in ["homeserver", "as_token", "ping", "ghosts", "aliases"] {
+    let names =
+        ["homeserver", "clock", "as_token", "ping", "ghosts", "aliases", "message times", "rate limits"];
+    for name in names.into_iter().chain(["ephemeral events", "database speed", "network demo"]) {
         assert!(said.contains(&format!("ok       {name}: ")), "{name} in\n{said}");
     }
+    assert!(said.contains(" is Synapse"), "{said}");
     assert!(said.contains("the running Towline"), "{said}");
 
     let (code, said) = town.towline.run_twice().await;
@@ -47,6 +50,7 @@ async fn check_finds_all_well_and_each_failure_has_its_code_and_remedy() {
     let (code, said) = town.towline.check().await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("the homeserver reached this check"), "{said}");
+    assert!(said.contains("ok       ephemeral events: "), "{said}");
     let right = replace(&registration, "hs_token", &"0".repeat(64));
     let (code, said) = town.towline.check().await;
     assert_eq!(code, 13, "{said}");

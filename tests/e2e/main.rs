@@ -10,6 +10,7 @@ mod conversations;
 mod crash;
 mod logins;
 mod media;
+mod misconfigurations;
 mod moderation;
 mod networks;
 mod nicks;

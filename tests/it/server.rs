@@ -183,3 +183,24 @@ async fn health_needs_no_token_and_readiness_follows_the_database() {
     // Nothing else answers without one.
     assert_eq!(answer(request(&world, Method::GET, "/metrics")).await.0, 401);
 }
+
+#[tokio::test]
+async fn who_has_the_homeservers_token_hears_whether_typing_notices_arrive() {
+    let world = World::start().await;
+    let heard = async || call(&world, Method::GET, "/_towline/heard", &Value::Null).await;
+    let (status, body) = heard().await;
+    let before = body["ephemeral"].as_u64().unwrap();
+    assert_eq!(status, 200);
+    let typing = json!({ "type": "m.typing", "room_id": "!nowhere:test", "content": { "user_ids": [] } });
+    for (key, body) in [
+        ("ephemeral", json!({ "events": [], "ephemeral": [typing] })),
+        ("old", json!({ "events": [], "de.sorunome.msc2409.ephemeral": [typing] })),
+        ("none", json!({ "events": [], "ephemeral": [] })),
+    ] {
+        let path = format!("/_matrix/app/v1/transactions/heard-{key}");
+        assert_eq!(call(&world, Method::PUT, &path, &body).await.0, 200);
+    }
+    assert_eq!(heard().await.1["ephemeral"].as_u64(), Some(before + 2));
+    let (status, _) = answer(request(&world, Method::GET, "/_towline/heard")).await;
+    assert_eq!(status, 401);
+}

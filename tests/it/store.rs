@@ -468,6 +468,21 @@ async fn another_key_is_refused() {
 }
 
 #[tokio::test]
+async fn how_long_a_commit_takes_is_measured_and_leaves_nothing() {
+    let database = TestDatabase::with_schema().await;
+    let store = open(&database).await;
+    let time = towline::store::commit_time(&database.url().into()).await.unwrap();
+    assert!(!time.is_zero());
+    if let TestDatabase::Sqlite(directory) = &database {
+        let left = std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().file_name());
+        assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("speed")));
+        let nowhere = "sqlite:///nowhere/towline.db".to_owned();
+        assert!(towline::store::commit_time(&nowhere.into()).await.is_err());
+    }
+    store.close().await;
+}
+
+#[tokio::test]
 async fn both_engines_have_the_same_tables_columns_and_indexes() {
     let database = TestDatabase::new().await;
     let _store = open(&database).await;

@@ -51,6 +51,11 @@ impl Synapse {
         synapse
     }
 
+    /// Its configuration, which it reads when it starts.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.directory.join("homeserver.yaml")
+    }
+
     /// Stops it and starts it again; what it stored is still there, what it remembered is not.
     pub(crate) async fn restart(&mut self) {
         self.stop().await;

@@ -167,6 +167,13 @@ impl Towline {
         ended(check).await
     }
 
+    /// The same as JSON.
+    pub(crate) async fn check_as_json(&self) -> (i32, String) {
+        let mut check = command(binary(), None);
+        check.args(["check", "--json", "--config"]).arg(self.directory.join("config.yaml"));
+        ended(check).await
+    }
+
     /// A second `towline run` beside the first, which has to refuse.
     pub(crate) async fn run_twice(&self) -> (i32, String) {
         let mut run = command(binary(), None);

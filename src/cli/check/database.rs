@@ -1,14 +1,17 @@
-//! Whether the database is there, can be read, and belongs to the key. It is only read, also while Towline runs.
+//! Whether the database is there, can be read, belongs to the key, and how fast it has something in safety. It is only
+//! read, also while Towline runs.
 
 use std::time::Duration;
 
 use super::{Failure, Outcome};
 use crate::cli::{Code, run};
 use crate::config::{Config, Database};
-use crate::store::{OpenError, Store};
+use crate::store::{self, OpenError, Store};
 
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// A commit that takes longer holds up people: each answer to the homeserver waits for one.
+const SLOW: Duration = Duration::from_secs(1);
 
 pub(super) async fn check(config: &Config) -> Outcome {
     if let Database::Sqlite { path } = &config.database
@@ -56,6 +59,31 @@ pub(super) async fn check(config: &Config) -> Outcome {
     }
 }
 
+/// How long a commit takes.
+pub(super) async fn speed(config: &Config) -> Outcome {
+    let Ok(options) = run::store_options(config) else {
+        return Outcome::Skipped("it can't be looked at without the key".to_owned());
+    };
+    match tokio::time::timeout(PATIENCE, store::commit_time(&options.url)).await {
+        Ok(Ok(time)) => judge_speed(time),
+        // Whether Towline's own user may write there is not for this one to say.
+        Ok(Err(error)) => Outcome::Skipped(format!("it can't be measured: {error}")),
+        Err(_) => judge_speed(PATIENCE),
+    }
+}
+
+fn judge_speed(time: Duration) -> Outcome {
+    let taken = format!("a commit takes {}.{} ms", time.as_millis(), time.subsec_micros() / 100 % 10);
+    if time < SLOW {
+        return Outcome::Ok(taken);
+    }
+    failed(
+        Code::Database,
+        format!("{taken}; every answer to the homeserver waits for one"),
+        "put the database on a faster disk (not on a network's), or see what else keeps that one busy",
+    )
+}
+
 fn unreachable(config: &Config, error: &str) -> Outcome {
     let remedy = match config.database {
         Database::Sqlite { .. } => {
@@ -70,4 +98,17 @@ fn unreachable(config: &Config, error: &str) -> Outcome {
 
 fn failed(code: Code, what: String, remedy: &str) -> Outcome {
     Outcome::Failed(Failure::new(code, what, remedy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_disk_is_told() {
+        assert!(
+            matches!(judge_speed(Duration::from_micros(2_340)), Outcome::Ok(said) if said.contains("2.3 ms"))
+        );
+        assert!(matches!(judge_speed(SLOW), Outcome::Failed(failure) if failure.what.contains("1000.0 ms")));
+    }
 }

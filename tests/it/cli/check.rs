@@ -1,7 +1,10 @@
 //! `towline check`, against a homeserver that refuses in every way.
 
+mod networks;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -28,20 +31,49 @@ struct Homeserver {
 
 type Refusals = BTreeMap<&'static str, (u16, Value)>;
 
+/// What a homeserver has or lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quirk {
+    /// It lets ten messages pass.
+    Limits,
+    /// It tells nobody who types.
+    Silent,
+    /// It gives messages times of its own.
+    OwnTimes,
+    /// Its clock stands in 1994.
+    Clock,
+    /// It has kept something for Towline, which comes before anything else.
+    Backlog,
+    /// It comes with nothing, as it does for a while after Towline was not to be found.
+    Away,
+}
+
 struct Behaviour {
     refusals: Refusals,
+    quirk: Option<Quirk>,
+    sent: AtomicUsize,
     registration: Registration,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Homeserver {
     fn start(refusals: Refusals, registration: Registration) -> Self {
+        Self::start_with(None, refusals, registration)
+    }
+
+    fn start_with(quirk: Option<Quirk>, refusals: Refusals, registration: Registration) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let behaviour = Behaviour { refusals, registration, requests: Arc::clone(&requests) };
+        let behaviour = Behaviour {
+            refusals,
+            quirk,
+            sent: AtomicUsize::new(0),
+            registration,
+            requests: Arc::clone(&requests),
+        };
         let router = Router::new().fallback(answer).with_state(Arc::new(behaviour));
         runtime.spawn(async move { axum::serve(socket, router).await });
         Self { address, requests, _runtime: runtime }
@@ -54,19 +86,26 @@ impl Homeserver {
 
 async fn answer(State(behaviour): State<Arc<Behaviour>>, request: Request) -> Response {
     let path = request.uri().path().trim_start_matches("/_matrix/client/").to_owned();
+    let time = request.uri().query().and_then(|query| query.strip_prefix("ts=")).unwrap_or("7").to_owned();
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 1 << 20).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let line = format!("{} {path}", parts.method);
     behaviour.requests.lock().unwrap().push(line.clone());
-    let reply =
-        |status: u16, body: &Value| (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response();
+    let reply = |status: u16, body: &Value| {
+        let mut reply = (StatusCode::from_u16(status).unwrap(), body.to_string()).into_response();
+        if behaviour.quirk == Some(Quirk::Clock) {
+            reply.headers_mut().insert("date", "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        }
+        reply
+    };
     if let Some((_, (status, body))) = behaviour.refusals.iter().find(|(start, _)| line.starts_with(*start)) {
         return reply(*status, body);
     }
     let token = format!("Bearer {}", behaviour.registration.as_token.expose_secret());
     // As Synapse: a token that it does not know is refused even where none is needed.
-    let needless = path == "versions" && parts.headers.get("authorization").is_none();
+    let needless =
+        (path == "versions" || path.contains("federation")) && parts.headers.get("authorization").is_none();
     if !needless && parts.headers.get("authorization").is_none_or(|given| given != token.as_str()) {
         return reply(401, &json!({ "errcode": "M_UNKNOWN_TOKEN", "error": "Unrecognised access token" }));
     }
@@ -74,15 +113,61 @@ async fn answer(State(behaviour): State<Arc<Behaviour>>, request: Request) -> Re
         "GET versions" => reply(200, &json!({ "versions": ["v1.1", "v1.15"] })),
         "GET v3/account/whoami" => reply(200, &json!({ "user_id": "@towline:example.org" })),
         "POST v1/appservice/towline/ping" => ping(&behaviour.registration, &body).await,
-        "GET v3/joined_rooms" => reply(200, &json!({ "joined_rooms": [] })),
-        "POST v3/createRoom" => reply(200, &json!({ "room_id": "!room:example.org" })),
+        "GET /_matrix/federation/v1/version" => {
+            reply(200, &json!({ "server": { "name": "Fake", "version": "1.2\u{7}" } }))
+        }
+        "POST v3/createRoom" => {
+            let event = |room: &str, sender: &str, content: Value| json!({ "type": "m.x", "room_id": room, "sender": sender, "content": content });
+            let own = |content| event("!room:example.org", "@towline:example.org", content);
+            let registration = &behaviour.registration;
+            if behaviour.quirk == Some(Quirk::Backlog) {
+                let theirs = event("!room:example.org", "@alice:example.org", json!({}));
+                for events in
+                    [json!([own(json!({})), theirs]), json!([own(json!({ "chat.towline.key": "k" }))])]
+                {
+                    assert_eq!(push(registration, json!({ "events": events })).await, 503);
+                }
+            } else if behaviour.quirk != Some(Quirk::Away) {
+                push(registration, json!({ "events": [own(json!({}))] })).await;
+            }
+            reply(200, &json!({ "room_id": "!room:example.org" }))
+        }
         "POST v3/register" => {
             assert_eq!(body["type"], "m.login.application_service");
             assert_eq!(body["inhibit_login"], true);
             reply(200, &json!({ "user_id": body["username"] }))
         }
+        _ if path.contains("/send/chat.towline.probe/") => {
+            let count = behaviour.sent.fetch_add(1, Ordering::SeqCst);
+            if behaviour.quirk == Some(Quirk::Limits) && count >= 10 {
+                return reply(429, &json!({ "errcode": "M_LIMIT_EXCEEDED", "error": "Too Many Requests" }));
+            }
+            reply(200, &json!({ "event_id": format!("${time}") }))
+        }
+        _ if path.contains("/event/") => {
+            let time: i64 = path.rsplit_once("%24").or(path.rsplit_once('$')).unwrap().1.parse().unwrap();
+            let is_kept = behaviour.quirk != Some(Quirk::OwnTimes);
+            reply(200, &json!({ "origin_server_ts": if is_kept { time } else { 8 } }))
+        }
+        _ if path.contains("/typing/") => {
+            let users = json!({ "user_ids": ["@towline:example.org"] });
+            let typing = json!({ "type": "m.typing", "room_id": "!room:example.org", "content": users });
+            if behaviour.quirk != Some(Quirk::Silent) {
+                let body = json!({ "events": [], "de.sorunome.msc2409.ephemeral": [typing] });
+                push(&behaviour.registration, body).await;
+            }
+            reply(200, &json!({}))
+        }
         _ => reply(200, &json!({})),
     }
+}
+
+/// Hands a transaction over, and gives the status of the answer.
+async fn push(registration: &Registration, body: Value) -> u16 {
+    let url = format!("{}/_matrix/app/v1/transactions/1", registration.url.as_deref().unwrap());
+    let call = towline::matrix::http::client().unwrap().put(url).body(body.to_string());
+    let sent = call.bearer_auth(registration.hs_token.expose_secret()).send().await;
+    sent.map_or(0, |answer| answer.status().as_u16())
 }
 
 /// What a homeserver does when it is asked to ping.
@@ -105,11 +190,19 @@ async fn ping(registration: &Registration, body: &Value) -> Response {
 
 /// A set whose homeserver knows its registration, apart from `change`.
 fn with_homeserver(refusals: Refusals, change: impl FnOnce(&mut Registration)) -> (Set, Homeserver) {
+    with_quirk(None, refusals, change)
+}
+
+fn with_quirk(
+    quirk: Option<Quirk>,
+    refusals: Refusals,
+    change: impl FnOnce(&mut Registration),
+) -> (Set, Homeserver) {
     let listen = format!("127.0.0.1:{}", free_port());
     let set = Set::new(&["--listen", &listen]);
     let mut registration = Registration::read(&set.read("registration.yaml")).unwrap();
     change(&mut registration);
-    let homeserver = Homeserver::start(refusals, registration);
+    let homeserver = Homeserver::start_with(quirk, refusals, registration);
     set.edit("config.yaml", "http://127.0.0.1:1\"", &format!("http://{}/\"", homeserver.address));
     (set, homeserver)
 }
@@ -125,28 +218,36 @@ fn check_passes_where_all_is_well_and_takes_its_alias_away_again() {
         "configuration",
         "key file",
         "registration file",
+        "database speed",
         "homeserver",
+        "clock",
         "as_token",
         "ping",
         "ghosts",
         "aliases",
+        "message times",
+        "rate limits",
+        "ephemeral events",
     ];
     assert_eq!(names, expected, "{output}");
     assert!(output.contains("the homeserver reached this check"), "{output}");
+    assert!(output.contains(" is Fake 1.2 , which speaks Matrix up to v1.15"), "{output}");
+    assert!(output.contains("skipped  ident: there is no `ident.listen`"), "{output}");
+    assert!(
+        !set.path(".")
+            .read_dir()
+            .unwrap()
+            .any(|file| { file.unwrap().file_name().to_string_lossy().contains("speed") })
+    );
     assert!(output.contains("skipped  media links: there is no `media.base_url`"), "{output}");
     let requests = homeserver.requests();
     let alias = "v3/directory/room/%23irc_towline-probe:example.org";
     let after: Vec<&str> =
         requests.iter().skip_while(|line| !line.starts_with("PUT")).map(String::as_str).collect();
-    assert_eq!(
-        after,
-        [
-            &format!("PUT {alias}"),
-            &format!("DELETE {alias}"),
-            "POST v3/rooms/!room:example.org/leave",
-            "POST v3/rooms/!room:example.org/forget",
-        ]
-    );
+    assert_eq!(after[..2], [&format!("PUT {alias}"), &format!("DELETE {alias}")]);
+    assert_eq!(after.iter().filter(|line| line.contains("/send/")).count(), 21);
+    let left = ["POST v3/rooms/!room:example.org/leave", "POST v3/rooms/!room:example.org/forget"];
+    assert!(after.ends_with(&left), "{after:?}");
 }
 
 #[rstest]
@@ -175,6 +276,77 @@ fn check_explains_each_refusal_with_its_remedy(
     assert!(lines.get(1).is_some_and(|line| line.contains("remedy: ")), "{output}");
     assert!(output.contains(remedy), "{output}");
     assert_eq!(error, "towline: one check failed\n");
+}
+
+#[rstest]
+#[case::limits(Quirk::Limits, 14, "FAILED   rate limits: ", "rate_limited: false")]
+#[case::no_ephemeral_events(Quirk::Silent, 14, "FAILED   ephemeral events: ", "receive_ephemeral: true")]
+#[case::another_time(Quirk::Clock, 1, "FAILED   clock: ", "NTP")]
+#[case::times_of_its_own(Quirk::OwnTimes, 0, "skipped  message times: ", "")]
+#[case::a_backlog(
+    Quirk::Backlog,
+    0,
+    "skipped  ephemeral events: what happened while Towline was away comes first",
+    ""
+)]
+#[case::a_pause(
+    Quirk::Away,
+    0,
+    "skipped  ephemeral events: what happened while Towline was away may be kept",
+    ""
+)]
+fn check_finds_what_a_homeserver_does_otherwise(
+    #[case] quirk: Quirk,
+    #[case] code: i32,
+    #[case] line: &str,
+    #[case] remedy: &str,
+) {
+    let (set, _homeserver) = with_quirk(Some(quirk), Refusals::new(), |_| {});
+    let (found, output, _) = set.run("check", &[]);
+    assert_eq!(found, code, "{output}");
+    assert!(output.contains(line) && output.contains(remedy), "{output}");
+    assert_eq!(output.matches("FAILED").count(), usize::from(code != 0), "{output}");
+}
+
+/// A check that answered for Towline and took what was for Towline would have lost it.
+#[test]
+fn invariant_1_check_takes_nothing_that_is_for_towline() {
+    // The homeserver asserts that it was refused.
+    let (set, homeserver) = with_quirk(Some(Quirk::Backlog), Refusals::new(), |_| {});
+    assert_eq!(set.run("check", &[]).0, 0);
+    assert!(homeserver.requests().iter().any(|line| line == "POST v3/createRoom"));
+    assert!(!homeserver.requests().iter().any(|line| line.contains("/typing/")));
+}
+
+#[test]
+fn check_finds_a_port_for_ident_that_is_taken() {
+    let (set, _homeserver) = with_homeserver(Refusals::new(), |_| {});
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    set.edit("config.yaml", "#listen: 0.0.0.0:113", &format!("listen: {address}"));
+    let (code, output, _) = set.run("check", &[]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains(&format!("FAILED   ident: another program listens at {address}")), "{output}");
+    drop(taken);
+    let (code, output, _) = set.run("check", &[]);
+    assert!(code == 0 && output.contains("ok       ident: Towline may listen"), "{output}");
+}
+
+#[test]
+fn check_finds_that_files_can_not_be_fetched_and_a_wrong_domain() {
+    let old = ("GET v1/media/config", (404, json!({ "errcode": "M_UNRECOGNIZED" })));
+    let (set, _homeserver) = with_homeserver([old].into_iter().collect(), |_| {});
+    let port = free_port();
+    let media = format!("base_url: \"http://127.0.0.1:{port}\"");
+    set.edit("config.yaml", "#base_url: https://irc.example.org", &media);
+    set.edit("config.yaml", "#listen: 127.0.0.1:9010", &format!("listen: 127.0.0.1:{port}"));
+    let (code, output, _) = set.run("check", &[]);
+    assert!(code == 1 && output.contains("FAILED   authenticated media: "), "{output}");
+
+    let bot = ("GET v3/account/whoami", (200, json!({ "user_id": "@towline:matrix.example.org" })));
+    let (set, _homeserver) = with_homeserver([bot].into_iter().collect(), |_| {});
+    let (code, output, _) = set.run("check", &[]);
+    assert!(code == 14 && output.contains("set `homeserver.domain` to matrix.example.org"), "{output}");
 }
 
 #[test]
@@ -237,7 +409,10 @@ fn check_leaves_the_port_to_a_towline_that_runs() {
     let (code, output, _) = set.run("check", &[]);
     assert_eq!(code, 0, "{output}");
     assert!(output.contains("the homeserver reached the running Towline"), "{output}");
-    assert_eq!(running.requests(), ["POST /_matrix/app/v1/ping"]);
+    let requests = running.requests();
+    assert_eq!(requests.first().map(String::as_str), Some("POST /_matrix/app/v1/ping"));
+    assert!(requests.iter().any(|line| line == "GET /_towline/heard"), "{requests:?}");
+    assert!(output.contains("skipped  ephemeral events: the Towline that runs does not tell"), "{output}");
 }
 
 #[test]

@@ -311,6 +311,9 @@ impl Bridge {
         }
         self.start_ushers();
         self.tasks.spawn(self.clone().index_history());
+        if self.store.has_older_keys() {
+            self.tasks.spawn(self.clone().reseal());
+        }
         self.scrub_history();
         self.tasks.spawn(self.clone().tidy_daily());
         self.tasks.spawn(self.clone().keep_looking_back());

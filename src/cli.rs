@@ -1,4 +1,4 @@
-//! The command line: `towline init`, `registration`, `check`, `run`, `history`, `backup`, `restore`, `copy`,
+//! The command line: `towline init`, `registration`, `check`, `run`, `key`, `history`, `backup`, `restore`, `copy`,
 //! `completions` and `man`.
 //!
 //! Thin: it turns arguments into calls. Each command gets its output and its environment passed in. No secret is
@@ -10,6 +10,7 @@ pub mod exit;
 mod files;
 pub mod history;
 pub mod init;
+pub mod key;
 mod log;
 mod metrics;
 pub mod pages;
@@ -47,6 +48,8 @@ enum Command {
     Check(check::Arguments),
     /// Run the bridge
     Run(ConfigArgument),
+    /// Change the key that seals secrets in the database
+    Key(key::Arguments),
     /// Search, export or import what was said
     History(history::Arguments),
     /// Save the whole database in a file, also while Towline runs
@@ -104,6 +107,7 @@ impl Cli {
                 registration::registration(&arguments, &environment, &mut output)
             }
             Command::Check(arguments) => check::check(&arguments, &environment, &mut output).await,
+            Command::Key(arguments) => key::key(&arguments, &environment, &mut output).await,
             Command::History(arguments) => history::history(&arguments, &environment, &mut output).await,
             Command::Backup(arguments) => backup::backup(&arguments, &environment, &mut output).await,
             Command::Restore(arguments) => backup::restore(&arguments, &environment, &mut output).await,

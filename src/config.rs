@@ -58,7 +58,7 @@ pub struct Config {
     pub appservice: AppService,
     /// The database.
     pub database: Database,
-    /// The key file; see [`secret::read_key`].
+    /// The key file; see [`secret::read_keys`].
     pub secret_key_file: PathBuf,
     /// Who may use the bridge.
     pub permissions: Permissions,
@@ -112,6 +112,21 @@ pub struct AppService {
     pub hs_token: SecretString,
     /// The registration.
     pub registration_file: PathBuf,
+    /// The tokens of before, while the homeserver may still have them: `as_token` and `hs_token`.
+    pub previous: Option<(SecretString, SecretString)>,
+}
+
+impl AppService {
+    /// Where the registration of before is kept while tokens change.
+    pub fn previous_file(&self) -> PathBuf {
+        previous_file(&self.registration_file)
+    }
+}
+
+fn previous_file(registration: &Path) -> PathBuf {
+    let mut name = registration.as_os_str().to_owned();
+    name.push(".previous");
+    name.into()
 }
 
 /// Double puppeting.

@@ -12,6 +12,7 @@ pub mod media;
 pub mod registration;
 pub mod server;
 pub mod tally;
+pub mod tokens;
 
 pub use client::{Client, CreateRoom, Page};
 pub use error::ClientError;

@@ -29,6 +29,7 @@ mod questions;
 mod queues;
 mod reactions;
 mod readers;
+mod reseal;
 mod rooms;
 mod said;
 mod script;
@@ -68,6 +69,7 @@ pub use published::{NewPublished, Published, PublishedKind};
 pub use questions::{NewQuestion, Question};
 pub use queues::{Queue, Queues};
 pub use reactions::{NewReaction, StoredReaction};
+pub use reseal::Resealed;
 pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
 pub use said::Became;
 pub use seal::SecretKey;
@@ -155,8 +157,12 @@ impl Store {
 
     /// Whether the key is the one that the database was made with.
     pub async fn is_of_this_key(&self) -> Result<bool, StoreError> {
+        self.is_proved_to(self.sealer()).await
+    }
+
+    async fn is_proved_to(&self, sealer: &Sealer) -> Result<bool, StoreError> {
         let Some(sealed) = self.instance_value(PROBE_KEY).await? else { return Ok(true) };
-        Ok(self.sealer().open(&sealed, &format!("instance:{PROBE_KEY}")).is_ok_and(|text| text == PROBE))
+        Ok(sealer.open(&sealed, &format!("instance:{PROBE_KEY}")).is_ok_and(|text| text == PROBE))
     }
 
     /// Finishes what is queued, closes all connections and lets the next instance in.
@@ -183,7 +189,7 @@ impl Store {
             return Err(OpenError::WrongKey);
         }
         if self.instance_value(PROBE_KEY).await?.is_none() {
-            let sealed = self.sealer().seal(PROBE, &format!("instance:{PROBE_KEY}"));
+            let sealed = self.sealed_proof();
             self.write(move |tx| {
                 Box::pin(async move {
                     const SQL: &str = "INSERT INTO instance (key, value) VALUES ($1, $2)";
@@ -194,6 +200,16 @@ impl Store {
             .await?;
         }
         Ok(())
+    }
+
+    fn sealed_proof(&self) -> Vec<u8> {
+        self.sealer().seal(PROBE, &format!("instance:{PROBE_KEY}"))
+    }
+
+    /// Whether the key of this number has sealed what proves the key.
+    async fn is_proved_by(&self, number: u8) -> Result<bool, StoreError> {
+        let sealed = self.instance_value(PROBE_KEY).await?;
+        Ok(sealed.is_none_or(|sealed| sealed.first() == Some(&number)))
     }
 
     async fn instance_value(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {

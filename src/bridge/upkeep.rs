@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Bridge;
 use crate::config::History;
-use crate::store::{Retention, StoreError};
+use crate::store::{OpenError, Retention, SecretKey, StoreError};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -41,6 +41,41 @@ impl Bridge {
                 }
             }
         });
+    }
+
+    /// Seals with another key from now on, and seals anew what older ones have sealed. Says whether it is another.
+    pub async fn change_key(&self, key: &SecretKey) -> Result<bool, OpenError> {
+        let is_another = self.store.change_key(key).await?;
+        if is_another && self.store.has_older_keys() {
+            self.tasks.spawn(self.clone().reseal());
+        }
+        Ok(is_another)
+    }
+
+    /// Seals anew what older keys have sealed: twice, since what was sealed while the key changed may be committed behind
+    /// the first look.
+    pub(super) async fn reseal(self) {
+        const PAUSE: Duration = Duration::from_secs(2);
+        let mut values = 0;
+        for pause in [Duration::ZERO, PAUSE] {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.cancelled() => return,
+            }
+            match self.store.reseal().await {
+                Ok(done) => {
+                    values += done.values;
+                    if done.lost > 0 {
+                        tracing::warn!(done.lost, "values that no key opens were left as they are");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "not all is sealed with the new key; the next start goes on with it");
+                    return;
+                }
+            }
+        }
+        tracing::info!(values, "all is sealed with the new key: `towline key retire` takes the old one away");
     }
 
     /// At the start and once a day: has told what is still to be told of refusals, and prunes.

@@ -177,7 +177,11 @@ fn load(arguments: &Arguments, environment: Environment<'_>) -> Result<Config, C
 }
 
 fn key_file(config: &Config) -> Outcome {
-    match secret::read_key(&config.secret_key_file) {
+    match secret::read_keys(&config.secret_key_file) {
+        Ok(keys) if !keys.older.is_empty() => Outcome::Ok(format!(
+            "{}; an older key is there, too, until `towline key retire`",
+            config.secret_key_file.display()
+        )),
         Ok(_) => Outcome::Ok(config.secret_key_file.display().to_string()),
         Err(error) => Outcome::Failed(Failure::new(
             Code::Configuration,

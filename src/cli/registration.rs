@@ -24,6 +24,9 @@ pub struct Arguments {
     /// Print the registration instead of writing it
     #[arg(long)]
     print: bool,
+    /// Make new tokens; those of before are kept beside it until the homeserver has the new ones
+    #[arg(long, conflicts_with_all = ["print", "double_puppet"])]
+    new_tokens: bool,
 }
 
 /// What the configuration claims on the homeserver.
@@ -50,6 +53,9 @@ pub fn registration(
     }
     let file = &config.appservice.registration_file;
     let old = existing(&config)?;
+    if arguments.new_tokens {
+        return new_tokens(&config, arguments.flavour.into(), output);
+    }
     let complete = [&config.appservice.as_token, &config.appservice.hs_token].iter().all(|t| is_given(t));
     if arguments.print && !complete {
         let message =
@@ -70,6 +76,48 @@ pub fn registration(
         files::replace(file, &text)?;
         report(&new, old.as_ref(), &config, output)
     };
+    said.map_err(|error| CliError::Unexpected(error.into()))
+}
+
+/// Writes the registration with other tokens, and keeps those of before where the next start finds them.
+fn new_tokens(config: &Config, flavour: Flavour, output: &mut dyn Write) -> Result<(), CliError> {
+    let appservice = &config.appservice;
+    let (file, kept) = (&appservice.registration_file, appservice.previous_file());
+    let Some(old) = existing(config)? else {
+        let message = "there is no registration yet: run `towline registration` without --new-tokens";
+        return Err(CliError::Registration(message.to_owned()));
+    };
+    let is_same = |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
+    if !is_same(&old.as_token, &appservice.as_token) || !is_same(&old.hs_token, &appservice.hs_token) {
+        return Err(CliError::Registration(format!(
+            "the tokens are not those of {}: the configuration or the environment gives them. Change them there and reload \
+             Towline, then run `towline registration` and give the file to the homeserver",
+            file.display()
+        )));
+    }
+    if kept.exists() {
+        return Err(CliError::Registration(format!(
+            "{} is there, so the last change of tokens is not finished: give {} to the homeserver, restart that, and \
+             delete the other",
+            kept.display(),
+            file.display()
+        )));
+    }
+    let new = Registration::generate(&claims(config), &mut random_bytes)
+        .map_err(|error| CliError::Unexpected(error.into()))?;
+    files::create(&kept, &old.to_yaml(flavour))?;
+    files::replace(file, &new.to_yaml(flavour)).inspect_err(|_| {
+        // Nothing has changed, so nothing is to be kept.
+        let _ = std::fs::remove_file(&kept);
+    })?;
+    let (file, kept) = (file.display(), kept.display());
+    let said = write!(
+        output,
+        "{file} has new tokens; those of before are in {kept}. Next:\n\
+         1. Reload Towline (systemctl reload towline, or SIGHUP): it takes either from then on.\n\
+         2. Give {file} to the homeserver, as its first lines say. Messages wait meanwhile, on both sides.\n\
+         3. When `towline check` finds all well, delete {kept}.\n"
+    );
     said.map_err(|error| CliError::Unexpected(error.into()))
 }
 

@@ -1,7 +1,7 @@
 //! SIGHUP: the configuration is read anew while the bridge runs, and no connection is lost by it.
 //!
-//! A file that is wrong changes nothing, and the log says what is wrong. What can't change while the bridge runs is named
-//! there, too.
+//! The permissions, the log's level, the registration's tokens and the key change at once. A file that is wrong changes
+//! nothing, and the log says what is wrong. What can't change while the bridge runs is named there, too.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ use tokio::signal::unix::Signal;
 use super::log::Log;
 use crate::bridge::Bridge;
 use crate::config::Config;
+use crate::matrix::tokens::HomeserverToken;
 
 /// Who asks for it, and what it is read from.
 pub(super) struct Reloading {
@@ -20,7 +21,7 @@ pub(super) struct Reloading {
 
 impl Reloading {
     /// Reads the configuration anew, as often as somebody asks for it.
-    pub(super) async fn listen(mut self, bridge: Bridge) {
+    pub(super) async fn listen(mut self, bridge: Bridge, hs_token: HomeserverToken) {
         let mut level = bridge.config.log.level;
         while self.hangups.recv().await.is_some() {
             let environment = |name: &str| std::env::var(name).ok();
@@ -38,6 +39,10 @@ impl Reloading {
                     tracing::warn!("log.level stays as it was: TOWLINE_LOG says what is written");
                 }
             }
+            // Either order is right: what is not known to be taken is shown second, and what is new admitted, too.
+            bridge.client.add_token(config.appservice.as_token.clone());
+            hs_token.change(config.appservice.hs_token.clone());
+            renew_key(&bridge).await;
             self.apply(&bridge, config).await;
         }
     }
@@ -55,5 +60,21 @@ impl Reloading {
         for section in waiting {
             tracing::warn!("{section} has changed in the configuration: restart towline to apply that");
         }
+    }
+}
+
+/// Reads the key file anew.
+async fn renew_key(bridge: &Bridge) {
+    let key = match super::run::secret_key(&bridge.config) {
+        Ok(key) => key,
+        Err(error) => {
+            tracing::error!("the key stays as it was: {error}");
+            return;
+        }
+    };
+    match bridge.change_key(&key).await {
+        Ok(true) => tracing::info!("the key file was read anew"),
+        Ok(false) => {}
+        Err(error) => tracing::error!("the key stays as it was: {error}"),
     }
 }

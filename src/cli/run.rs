@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,8 +16,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
 use crate::config::{Config, Database, Media, secret};
 use crate::matrix::double_puppet::DoublePuppet;
+use crate::matrix::tokens::HomeserverToken;
 use crate::matrix::{self, Client, ClientError};
-use crate::store::{OpenError, Store, StoreOptions};
+use crate::store::{OpenError, SecretKey, Store, StoreOptions};
 use crate::web;
 
 /// How long the bridge may take to stop.
@@ -216,6 +216,9 @@ async fn serve_with(
     let token = config.appservice.as_token.clone();
     let client = Client::new(http, &config.homeserver.url, token, &config.bot_id())
         .map_err(|error| CliError::Unexpected(error.into()))?;
+    if let Some((own, _)) = &config.appservice.previous {
+        client.add_token(own.clone());
+    }
     let homeserver = tokio::select! {
         homeserver = meet_homeserver(&config, &client, &ports.homeserver) => homeserver?,
         () = &mut *stop => return Ok(()),
@@ -224,7 +227,8 @@ async fn serve_with(
         puppets = puppets(&config) => puppets?,
         () = &mut *stop => return Ok(()),
     };
-    let hs_token = config.appservice.hs_token.clone();
+    let previous = config.appservice.previous.as_ref().map(|(_, theirs)| theirs.clone());
+    let hs_token = HomeserverToken::new(config.appservice.hs_token.clone(), previous);
     let id = config.appservice.id.clone();
     let bridge = Bridge::new(Parts {
         config,
@@ -241,10 +245,10 @@ async fn serve_with(
     ident.into_iter().for_each(|listener| bridge.answer_ident(listener));
     // Sessions first: a command that came before them would find none, or open one twice. Calls wait at the port.
     bridge.start().await.map_err(|error| CliError::Database(error.to_string()))?;
-    let server = tokio::spawn(answer(listener, bridge.clone(), hs_token));
+    let server = tokio::spawn(answer(listener, bridge.clone(), hs_token.clone()));
     let web = web.map(|(listener, options)| tokio::spawn(hand_out(listener, bridge.clone(), options)));
     let metrics = metrics.map(|listener| tokio::spawn(metrics::serve(listener, bridge.clone())));
-    let reloading = reloading.map(|reloading| tokio::spawn(reloading.listen(bridge.clone())));
+    let reloading = reloading.map(|reloading| tokio::spawn(reloading.listen(bridge.clone(), hs_token)));
     tracing::info!(%address, "towline is running");
     systemd::ready(&format!("running at {address}"));
     bridge.ask_for_queue(&id);
@@ -272,7 +276,7 @@ impl From<&Media> for web::Options {
     }
 }
 
-async fn answer(listener: TcpListener, bridge: Bridge, hs_token: SecretString) {
+async fn answer(listener: TcpListener, bridge: Bridge, hs_token: HomeserverToken) {
     let largest_body = bridge.config.limits.inbox_body;
     let router = matrix::server::router(Arc::new(bridge.clone()), hs_token, largest_body);
     let stopping = async move { bridge.stopping().await };
@@ -356,12 +360,18 @@ pub(super) async fn open_store_to_read(config: &Config) -> Result<Store, CliErro
 }
 
 pub(super) fn store_options(config: &Config) -> Result<StoreOptions, CliError> {
-    let key = secret::read_key(&config.secret_key_file)?;
+    let key = secret_key(config)?;
     let url = match &config.database {
         Database::Sqlite { path } => sqlite_url(path).into(),
         Database::Postgres { url } => url.clone(),
     };
-    Ok(StoreOptions { url, key: key.into(), lock: None })
+    Ok(StoreOptions { url, key, lock: None })
+}
+
+/// The key file's content, as the store takes it.
+pub(super) fn secret_key(config: &Config) -> Result<SecretKey, CliError> {
+    let keys = secret::read_keys(&config.secret_key_file)?;
+    Ok(SecretKey::with_older(keys.present, keys.older))
 }
 
 pub(super) fn unopened(error: OpenError, config: &Config) -> CliError {

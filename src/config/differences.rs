@@ -2,11 +2,11 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Config, Database, Network};
+use super::{AppService, Config, Database, Network};
 
 impl Config {
-    /// The sections in which another configuration differs; the permissions and the log's level aside, which can change
-    /// at any time.
+    /// The sections in which another configuration differs; the permissions, the tokens of the registration and the log's
+    /// level aside, which can change at any time.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let mut differences = Vec::new();
@@ -36,8 +36,8 @@ impl Config {
     // What follows shows secrets, and is compared and dropped. `Debug` hides them, so that a change would not be seen.
 
     fn appservice_text(&self) -> String {
-        let tokens = [&self.appservice.as_token, &self.appservice.hs_token].map(ExposeSecret::expose_secret);
-        format!("{:?} {tokens:?}", self.appservice)
+        let AppService { id, bot, listen, url, registration_file, .. } = &self.appservice;
+        format!("{id:?} {bot:?} {listen:?} {url:?} {}", registration_file.display())
     }
 
     fn double_puppet_text(&self) -> String {

@@ -192,7 +192,8 @@ impl Resolver<'_> {
         let as_token = self.secret("appservice.as_token", raw.as_token, raw.as_token_file);
         let hs_token = self.secret("appservice.hs_token", raw.hs_token, raw.hs_token_file);
         let (as_token, hs_token) = self.tokens(as_token, hs_token, &registration_file);
-        AppService { id, bot, listen, url, as_token, hs_token, registration_file }
+        let previous = self.previous_tokens(&registration_file);
+        AppService { id, bot, listen, url, as_token, hs_token, registration_file, previous }
     }
 
     /// The second registration, and its token.
@@ -300,6 +301,28 @@ impl Resolver<'_> {
             self.report.add("appservice.hs_token", "it must differ from `as_token`");
         }
         (as_token, hs_token)
+    }
+
+    /// The tokens of before, where they are kept.
+    fn previous_tokens(&mut self, registration: &Path) -> Option<(SecretString, SecretString)> {
+        let file = super::previous_file(registration);
+        if self.is_elsewhere() || !file.exists() {
+            return None;
+        }
+        match secret::registration_tokens(&file) {
+            Ok(secret::Tokens { as_token: Some(as_token), hs_token: Some(hs_token) }) => {
+                Some((as_token, hs_token))
+            }
+            Ok(_) => {
+                let message = format!("{} lacks a token; delete it", file.display());
+                self.report.add("appservice.registration_file", message);
+                None
+            }
+            Err(message) => {
+                self.report.add("appservice.registration_file", message);
+                None
+            }
+        }
     }
 
     fn found(&mut self, missing: bool, path: &str, registration: &Path) {

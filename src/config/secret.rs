@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use secrecy::{SecretBox, SecretString};
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use serde_yaml::Value;
 
 /// The environment, passed in so that a test has its own.
@@ -76,27 +76,99 @@ pub enum SecretKeyError {
         source: std::io::Error,
     },
     /// The file holds something else.
-    #[error("the key file {} does not hold 32 bytes in base64", file.display())]
+    #[error(
+        "the key file {} does not hold 32 bytes in base64; with older keys, each on a line of its own behind its number",
+        file.display()
+    )]
     Content {
         /// The file.
         file: PathBuf,
     },
 }
 
-/// Reads the key file: one line of base64.
-pub fn read_key(file: &Path) -> Result<SecretKey, SecretKeyError> {
+/// The keys of a key file, each with its number.
+#[derive(Debug)]
+pub struct SecretKeys {
+    /// The one that seals: the first line.
+    pub present: (u8, SecretKey),
+    /// Those of before, which only open: the lines below.
+    pub older: Vec<(u8, SecretKey)>,
+}
+
+/// Reads the key file: a line of base64 for each key, behind its number, which the very first key has not.
+pub fn read_keys(file: &Path) -> Result<SecretKeys, SecretKeyError> {
     let text = std::fs::read_to_string(file)
         .map_err(|source| SecretKeyError::Read { file: file.to_owned(), source })?;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).ok();
-    let key: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
-    match key {
-        Some(key) => Ok(SecretBox::new(Box::new(key))),
-        None => Err(SecretKeyError::Content { file: file.to_owned() }),
+    keys(&text).ok_or_else(|| SecretKeyError::Content { file: file.to_owned() })
+}
+
+fn keys(text: &str) -> Option<SecretKeys> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut keys = lines.map(key_of).collect::<Option<Vec<_>>>()?.into_iter();
+    let keys = SecretKeys { present: keys.next()?, older: keys.collect() };
+    let mut numbers: Vec<u8> = keys.older.iter().map(|(number, _)| *number).chain([keys.present.0]).collect();
+    numbers.sort_unstable();
+    let before = numbers.len();
+    numbers.dedup();
+    (numbers.len() == before).then_some(keys)
+}
+
+fn key_of(line: &str) -> Option<(u8, SecretKey)> {
+    let (number, text) = match line.split_once(' ') {
+        Some((number, text)) => (number.parse().ok().filter(|number| *number > 0)?, text),
+        None => (1, line),
+    };
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text.trim()).ok()?;
+    Some((number, SecretBox::new(Box::new(bytes.try_into().ok()?))))
+}
+
+impl SecretKeys {
+    /// The content of a key file with these.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let all = std::iter::once(&self.present).chain(&self.older);
+        all.map(|(number, key)| match number {
+            1 => key_line(key.expose_secret()),
+            _ => format!("{number} {}", key_line(key.expose_secret())),
+        })
+        .collect()
     }
 }
 
-/// The content of a key file.
+/// A key as it stands in a key file.
 #[must_use]
 pub fn key_line(key: &[u8; 32]) -> String {
     format!("{}\n", base64::engine::general_purpose::STANDARD.encode(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn line(byte: u8) -> String {
+        key_line(&[byte; 32])
+    }
+
+    #[rstest]
+    #[case::of_init(line(7), Some(vec![(1, 7)]))]
+    #[case::two(format!("2 {}{}", line(8), line(7)), Some(vec![(2, 8), (1, 7)]))]
+    #[case::later(format!("255 {}\n254 {}", line(8), line(7)), Some(vec![(255, 8), (254, 7)]))]
+    #[case::no_number(format!("0 {}", line(8)), None)]
+    #[case::too_high(format!("256 {}", line(8)), None)]
+    #[case::twice_the_same(format!("1 {}{}", line(8), line(7)), None)]
+    #[case::half(line(7)[..20].to_owned(), None)]
+    #[case::nothing("\n".to_owned(), None)]
+    fn a_key_file_has_a_key_on_each_line(#[case] text: String, #[case] expected: Option<Vec<(u8, u8)>>) {
+        let found = keys(&text);
+        let seen = found.as_ref().map(|keys| {
+            let all = std::iter::once(&keys.present).chain(&keys.older);
+            all.map(|(number, key)| (*number, key.expose_secret()[0])).collect::<Vec<_>>()
+        });
+        assert_eq!(seen, expected);
+        if let Some(found) = found {
+            let again = keys(&found.to_text()).unwrap();
+            assert_eq!((again.present.0, again.older.len()), (found.present.0, found.older.len()));
+        }
+    }
 }

@@ -33,6 +33,7 @@ use tokio::sync::{Notify, watch};
 
 use super::error::ClientError;
 use super::tally::Tally;
+use super::tokens::OwnToken;
 pub use media::{Download, Downloading};
 pub use timeline::{FoundEvent, Page};
 
@@ -46,7 +47,7 @@ const SEND_LIMIT: Duration = Duration::from_secs(30);
 pub struct Client {
     http: reqwest::Client,
     base: String,
-    token: SecretString,
+    token: OwnToken,
     bot: OwnedUserId,
     versions: SupportedVersions,
     presence: Presence,
@@ -120,12 +121,17 @@ impl Client {
         Ok(Self {
             http,
             base,
-            token,
+            token: OwnToken::new(token),
             bot: user_id(bot)?,
             versions,
             presence: Presence::default(),
             tally: Tally::default(),
         })
+    }
+
+    /// Shows this token, too, where the homeserver refuses the one that it took last.
+    pub fn add_token(&self, token: SecretString) {
+        self.token.add(token);
     }
 
     /// The bot's Matrix id.
@@ -205,10 +211,11 @@ impl Client {
         } else {
             AppserviceUserIdentity::new(&sender)
         };
+        let token = self.token.first();
         let request: HttpRequest<Vec<u8>> = request
             .try_into_http_request_with_identity(
                 &self.base,
-                SendAccessToken::Appservice(self.token.expose_secret()),
+                SendAccessToken::Appservice(token.expose_secret()),
                 identity,
                 Cow::Borrowed(&self.versions),
             )
@@ -218,6 +225,36 @@ impl Client {
         if limit.is_some() {
             *request.timeout_mut() = limit;
         }
+        // Most of the time there is no other token, and nothing to keep for it.
+        let again = self.token.instead_of(&token).and_then(|other| Some((other, request.try_clone()?)));
+        let result = self.answer::<R>(request, limit).await;
+        match (&result, again) {
+            (Err(error), Some((other, mut request))) if error.is("M_UNKNOWN_TOKEN") => {
+                let bearer = format!("Bearer {}", other.expose_secret());
+                let bearer =
+                    bearer.try_into().map_err(|_| ClientError::Invalid("no such token".to_owned()))?;
+                request.headers_mut().insert(http::header::AUTHORIZATION, bearer);
+                let result = self.answer::<R>(request, limit).await;
+                if !matches!(&result, Err(error) if error.is("M_UNKNOWN_TOKEN") || error.is_temporary()) {
+                    tracing::info!("the homeserver takes the other as_token from now on");
+                    self.token.took(other);
+                }
+                result
+            }
+            _ => result,
+        }
+    }
+
+    /// Sends a request, and reads what comes back.
+    async fn answer<R>(
+        &self,
+        request: reqwest::Request,
+        limit: Option<Duration>,
+    ) -> Result<R::IncomingResponse, ClientError>
+    where
+        R: OutgoingRequest<PathBuilder = VersionHistory>,
+        R::EndpointError: Failure,
+    {
         // No address in the errors: it is the administrator's own, and long.
         let response = self.http.execute(request).await.map_err(|error| {
             let error = error.without_url();

@@ -148,7 +148,7 @@ macro_rules! buffer_query {
 }
 
 /// The row that a channel's key is sealed for.
-fn key_row(session: i64, folded: &str) -> String {
+pub(super) fn key_row(session: i64, folded: &str) -> String {
     format!("buffer.key:{session}:{folded}")
 }
 

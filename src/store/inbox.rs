@@ -70,7 +70,7 @@ fn waits_since(event: &NewEvent, now: i64) -> i64 {
     event.said_at.map_or(now, |said_at| said_at.clamp(now.saturating_sub(BELIEVED), now))
 }
 
-fn row_name(event_id: &str) -> String {
+pub(super) fn row_name(event_id: &str) -> String {
     format!("inbox:{event_id}")
 }
 

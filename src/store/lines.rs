@@ -129,7 +129,7 @@ struct Row {
     payload: Vec<u8>,
 }
 
-fn row_name(event_id: &str, part: i64) -> String {
+pub(super) fn row_name(event_id: &str, part: i64) -> String {
     format!("irc_line:{event_id}:{part}")
 }
 

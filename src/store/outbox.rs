@@ -108,7 +108,7 @@ struct Row {
     created_at: i64,
 }
 
-fn row_name(txn_id: &str) -> String {
+pub(super) fn row_name(txn_id: &str) -> String {
     format!("outbox:{txn_id}")
 }
 

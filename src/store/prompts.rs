@@ -101,7 +101,7 @@ impl Fates {
     }
 }
 
-fn row_name(txn_id: &str) -> String {
+pub(super) fn row_name(txn_id: &str) -> String {
     format!("prompt:{txn_id}")
 }
 

@@ -65,7 +65,12 @@ struct Row {
 }
 
 fn row_name(kind: PublishedKind, id: &str) -> String {
-    format!("published:{}:{id}", kind.as_str())
+    row_name_of(kind.as_str(), id)
+}
+
+/// The same of a kind as it is stored.
+pub(super) fn row_name_of(kind: &str, id: &str) -> String {
+    format!("published:{kind}:{id}")
 }
 
 impl Store {

@@ -237,7 +237,12 @@ impl Value {
 }
 
 fn row_name(scope: Scope, scope_id: &str, key: &str) -> String {
-    format!("setting:{}:{scope_id}:{key}", scope.as_str())
+    row_name_of(scope.as_str(), scope_id, key)
+}
+
+/// The same of a scope as it is stored.
+pub(super) fn row_name_of(scope: &str, scope_id: &str, key: &str) -> String {
+    format!("setting:{scope}:{scope_id}:{key}")
 }
 
 impl Store {

@@ -17,6 +17,7 @@ mod nicks;
 mod plain;
 mod restarts;
 mod rooms;
+mod rotation;
 mod scene;
 mod servers;
 mod wishes;

@@ -168,6 +168,15 @@ impl Talk {
         }
     }
 
+    /// Waits until this many lines more were said on IRC.
+    pub(crate) async fn go_on_irc(&self, lines: usize) {
+        let irc = self.from_irc.get() + lines;
+        let mut look = tokio::time::interval(PACE);
+        while self.from_irc.get() < irc {
+            look.tick().await;
+        }
+    }
+
     pub(crate) fn end(&self) {
         self.ended.set(true);
     }

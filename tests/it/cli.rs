@@ -74,6 +74,11 @@ impl Set {
         Config::load(&self.path("config.yaml"), &|_| None).unwrap()
     }
 
+    fn run_words(&self, words: &[&str]) -> (i32, String, String) {
+        let config = self.path("config.yaml");
+        outcome(towline(&[words, &["--config", config.to_str().unwrap()]].concat()))
+    }
+
     fn run(&self, command: &str, more: &[&str]) -> (i32, String, String) {
         let config = self.path("config.yaml");
         let mut arguments = vec![command, "--config", config.to_str().unwrap()];
@@ -146,7 +151,7 @@ fn init_writes_three_private_files_that_load() {
     assert!(
         matches!(&config.database, Database::Postgres { url } if url.expose_secret() == "postgres://u@db/t")
     );
-    assert!(towline::config::secret::read_key(&config.secret_key_file).is_ok());
+    assert!(towline::config::secret::read_keys(&config.secret_key_file).is_ok());
     let (code, output, error) = set.run("check", &["--offline"]);
     assert_eq!((code, error.as_str()), (0, ""), "{output}");
     assert_eq!(output.lines().filter(|line| line.starts_with("ok ")).count(), 3, "{output}");
@@ -378,4 +383,56 @@ fn a_set_is_found_beside_its_configuration() {
     let (code, output, _) = outcome(command);
     assert_eq!(code, 0, "{output}");
     assert_eq!(set.load().secret_key_file, set.path("towline.key"));
+}
+
+#[test]
+fn new_tokens_keep_those_of_before_beside_them_until_the_homeserver_has_the_new() {
+    let set = Set::new(&[]);
+    let before = set.load();
+    let (code, output, error) = set.run("registration", &["--new-tokens"]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    for step in ["registration.yaml.previous", "Reload Towline", "homeserver", "delete"] {
+        assert!(output.contains(step), "{step} in {output}");
+    }
+    let now = set.load();
+    let tokens = |config: &Config| {
+        [&config.appservice.as_token, &config.appservice.hs_token]
+            .map(|token| token.expose_secret().to_owned())
+    };
+    assert!(tokens(&before).iter().all(|old| !tokens(&now).contains(old)));
+    let (own, theirs) = now.appservice.previous.as_ref().unwrap();
+    assert_eq!([own, theirs].map(|token| token.expose_secret().to_owned()), tokens(&before));
+    let kept = set.path("registration.yaml.previous");
+    assert_eq!(kept.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(before.differences(&now).is_empty(), "that needs no restart");
+    assert!(!output.contains(&tokens(&now)[0]) && !output.contains(&tokens(&before)[0]));
+
+    let (code, _, error) = set.run("registration", &["--new-tokens"]);
+    assert!(code == 14 && error.contains("the last change of tokens is not finished"), "{error}");
+    std::fs::remove_file(&kept).unwrap();
+    assert!(set.load().appservice.previous.is_none());
+    set.edit("config.yaml", "appservice:\n", "appservice:\n  as_token: elsewhere\n");
+    let (code, _, error) = set.run("registration", &["--new-tokens"]);
+    assert!(code == 14 && error.contains("Change them there"), "{error}");
+    assert!(!kept.exists());
+}
+
+#[test]
+fn a_new_key_stands_above_the_old_one() {
+    let set = Set::new(&[]);
+    let old = set.read("towline.key");
+    let (code, output, error) = set.run_words(&["key", "rotate"]);
+    assert_eq!((code, error.as_str()), (0, ""), "{output}");
+    let text = set.read("towline.key");
+    assert!(text.starts_with("2 ") && text.ends_with(&format!("\n{old}")), "the order of the lines");
+    assert_eq!(set.path("towline.key").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!output.contains(old.trim()));
+    let (code, output, _) = set.run("check", &["--offline"]);
+    assert!(
+        code == 0 && output.contains("an older key is there, too, until `towline key retire`"),
+        "{output}"
+    );
+    let (code, _, error) = set.run_words(&["key", "retire"]);
+    assert!(code == 15, "there is no database yet: {error}");
+    assert_eq!(set.read("towline.key"), text);
 }

@@ -58,6 +58,7 @@ mod renames;
 mod replies;
 mod rig;
 mod rooms;
+mod rotation;
 mod server;
 mod settings;
 mod spaces;

@@ -4,7 +4,7 @@ use crate::start::wait_logged;
 use crate::support::bridge::{BridgeProcess, World};
 
 /// Changes the running process's configuration and has it read.
-async fn reload(world: &World, process: &BridgeProcess, change: impl FnOnce(String) -> String) {
+pub(crate) async fn reload(world: &World, process: &BridgeProcess, change: impl FnOnce(String) -> String) {
     let file = world.directory.path().join("config.yaml");
     let text = change(std::fs::read_to_string(&file).unwrap());
     std::fs::write(&file, text).unwrap();

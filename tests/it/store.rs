@@ -20,6 +20,7 @@ mod poison;
 mod prompts;
 mod published;
 mod questions;
+mod reseal;
 mod rooms;
 mod rows;
 mod sts;

@@ -160,6 +160,35 @@ impl Towline {
         self.process = Some(process);
     }
 
+    /// Another command with the same configuration: its exit code, and what it said on both outputs.
+    pub(crate) async fn command(&self, words: &[&str]) -> (i32, String) {
+        let mut other = command(binary(), None);
+        other.args(words).arg("--config").arg(self.directory.join("config.yaml"));
+        ended(other).await
+    }
+
+    /// SIGHUP: it reads its files anew.
+    pub(crate) async fn reload(&self) {
+        let id = self.process.as_ref().expect("the bridge runs").id().to_string();
+        let sent = tokio::process::Command::new("kill").args(["-HUP", &id]).status().await.unwrap();
+        assert!(sent.success(), "Towline could not be asked to reload");
+    }
+
+    /// Waits until its log says something, and gives what it says.
+    pub(crate) async fn wait_logged(&self, text: &str) -> String {
+        let file = self.directory.join("towline.log");
+        let found = tokio::time::timeout(super::LIMIT, async {
+            loop {
+                let log = std::fs::read_to_string(&file).unwrap_or_default();
+                if log.contains(text) {
+                    return log;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("the log does not say {text:?}"))
+    }
+
     /// `towline check`: its exit code, and what it said on both outputs.
     pub(crate) async fn check(&self) -> (i32, String) {
         let mut check = command(binary(), None);

@@ -37,7 +37,7 @@ impl Client {
     /// Where it sends elsewhere nobody follows: that could be any address.
     pub async fn download(&self, media: &MediaId, range: Option<&str>) -> Result<Downloading, ClientError> {
         let url = media.url(&self.base).ok_or_else(|| ClientError::Invalid("no such address".to_owned()))?;
-        let mut request = self.http.get(url).timeout(LIMIT).bearer_auth(self.token.expose_secret());
+        let mut request = self.http.get(url).timeout(LIMIT).bearer_auth(self.token.first().expose_secret());
         if let Some(range) = range {
             request = request.header(header::RANGE, range);
         }

@@ -29,6 +29,7 @@ fn every_command_of_the_documentation_exists() {
             "registration",
             "check",
             "run",
+            "key",
             "history",
             "backup",
             "restore",

@@ -339,7 +339,10 @@ impl World {
 
     fn key_file(&self) -> PathBuf {
         let file = self.directory.path().join("towline.key");
-        std::fs::write(&file, towline::config::secret::key_line(&[7; 32])).unwrap();
+        // A key that was changed stays changed.
+        if !file.exists() {
+            std::fs::write(&file, towline::config::secret::key_line(&[7; 32])).unwrap();
+        }
         file
     }
 

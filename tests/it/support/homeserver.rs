@@ -212,6 +212,14 @@ impl Homeserver {
         self.shared.read().options.as_token.clone()
     }
 
+    /// Has the application service's registration with other tokens from now on, as after a restart.
+    pub(crate) fn set_tokens(&self, as_token: &str, hs_token: &str) {
+        self.shared.change(|core| {
+            core.options.as_token = as_token.into();
+            core.options.hs_token = hs_token.into();
+        });
+    }
+
     /// What it shows the application service.
     pub(crate) fn hs_token(&self) -> String {
         self.shared.read().options.hs_token.clone()

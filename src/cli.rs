@@ -1,4 +1,4 @@
-//! The command line: `towline init`, `registration`, `check`, `run`, `key`, `history`, `backup`, `restore`, `copy`,
+//! The command line: `towline init`, `registration`, `check`, `run`, `key`, `user`, `history`, `backup`, `restore`, `copy`,
 //! `completions` and `man`.
 //!
 //! Thin: it turns arguments into calls. Each command gets its output and its environment passed in. No secret is
@@ -18,6 +18,7 @@ pub mod registration;
 mod reload;
 pub mod run;
 mod systemd;
+pub mod user;
 mod waiting;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -50,6 +51,8 @@ enum Command {
     Run(ConfigArgument),
     /// Change the key that seals secrets in the database
     Key(key::Arguments),
+    /// Export or delete all that is stored about a user
+    User(user::Arguments),
     /// Search, export or import what was said
     History(history::Arguments),
     /// Save the whole database in a file, also while Towline runs
@@ -108,6 +111,11 @@ impl Cli {
             }
             Command::Check(arguments) => check::check(&arguments, &environment, &mut output).await,
             Command::Key(arguments) => key::key(&arguments, &environment, &mut output).await,
+            Command::User(arguments) => {
+                let interactive = std::io::stdin().is_terminal();
+                let mut input = std::io::BufReader::new(std::io::stdin());
+                user::user(&arguments, &environment, &mut input, interactive, &mut output).await
+            }
             Command::History(arguments) => history::history(&arguments, &environment, &mut output).await,
             Command::Backup(arguments) => backup::backup(&arguments, &environment, &mut output).await,
             Command::Restore(arguments) => backup::restore(&arguments, &environment, &mut output).await,

@@ -8,6 +8,7 @@
 //! What it is not: it knows no IRC and no Matrix beyond their identifiers. Payloads and secrets are sealed
 //! (`seal`) before they reach a table.
 
+mod belongings;
 mod buffers;
 mod errands;
 mod error;

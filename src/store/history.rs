@@ -14,7 +14,7 @@
 //!
 //! A line and what it is found by are stored in one commit, and many lines in few statements: a netsplit is thousands.
 
-mod forget;
+pub(super) mod forget;
 mod import;
 mod number;
 mod read;

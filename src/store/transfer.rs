@@ -11,15 +11,19 @@
 //! | `dump` | rows out of a database |
 //! | `load` | rows into an empty one |
 //! | `file` | rows as lines of a file |
+//! | `person` | what is stored about one user, to read |
 
 mod dump;
 mod file;
 mod load;
+mod person;
 mod shape;
 
 use std::io::{BufRead, Write};
 
 use serde::{Deserialize, Serialize};
+
+pub use self::person::export;
 
 use self::load::Loader;
 use super::lock::InstanceLock;

@@ -72,6 +72,7 @@ mod support;
 mod tags;
 mod translation;
 mod upgrades;
+mod users;
 mod web;
 mod wishes;
 mod wordless;

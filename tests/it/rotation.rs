@@ -10,7 +10,7 @@ use crate::support::bridge::World;
 use crate::support::homeserver;
 
 /// Runs a command with the world's configuration: the exit code, and all that it said.
-async fn towline(world: &World, words: &[&str]) -> (i32, String) {
+pub(crate) async fn towline(world: &World, words: &[&str]) -> (i32, String) {
     let file = world.directory.path().join("config.yaml");
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     tokio::task::spawn_blocking(move || {

@@ -9,7 +9,10 @@ use super::super::{Store, StoreError};
 use super::HistoryLine;
 
 /// What the table of the instance says while deleted words may be left: how the next step merges.
-const SCRUB: &str = "history_scrub";
+pub(in crate::store) const SCRUB: &str = "history_scrub";
+/// Says that words are to be taken out of the index.
+pub(in crate::store) const TO_SCRUB: &str = "INSERT INTO instance (key, value) VALUES ($1, $2)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 /// Pages that one step writes.
 const PAGES: i64 = 200;
 
@@ -24,8 +27,6 @@ impl Store {
             (SELECT id FROM history WHERE buffer = $1 ORDER BY id LIMIT $2)";
         const PROMPTS: &str = "DELETE FROM prompt WHERE buffer = $1";
         const PUBLISHED: &str = "DELETE FROM published WHERE buffer = $1";
-        const TO_SCRUB: &str = "INSERT INTO instance (key, value) VALUES ($1, $2)
-            ON CONFLICT (key) DO UPDATE SET value = excluded.value";
         let mut gone = 0;
         loop {
             let batch = self

@@ -6,6 +6,7 @@ use sqlx::Row as _;
 use super::file::Bytes;
 use super::shape::{self, Kind, Table};
 use super::{Counts, Progress, Sink, TransferError, Value};
+use crate::store::User;
 use crate::store::pool::{Pool, Tx, on_tx};
 
 /// Rows that are handed on at once.
@@ -31,7 +32,7 @@ async fn dump_all(
     let mut counts = Counts::new();
     for table in shape::tables(tx).await? {
         sink.begin(&table.name, table.columns.iter().map(|(name, _)| name.clone()).collect()).await?;
-        let count = dump_table(tx, &table, sink, progress).await?;
+        let count = dump_table(tx, &table, None, sink, progress).await?;
         if let Some(last) = last_number(tx, &table).await? {
             sink.sequence(last).await?;
         }
@@ -40,9 +41,11 @@ async fn dump_all(
     Ok(counts)
 }
 
-async fn dump_table(
+/// Hands on the rows of a table, or those that a condition finds for a user.
+pub(super) async fn dump_table(
     tx: &mut Tx,
     table: &Table,
+    of_user: Option<(&str, &User)>,
     sink: &mut impl Sink,
     progress: Progress<'_>,
 ) -> Result<u64, TransferError> {
@@ -55,10 +58,19 @@ async fn dump_table(
         })
         .collect();
     // The names are the database's own, and each is in our table of tables or beside one that is.
-    let sql = format!("SELECT {} FROM \"{}\"", columns.join(", "), table.name);
+    let mut sql = format!("SELECT {} FROM \"{}\"", columns.join(", "), table.name);
+    if let Some((condition, _)) = of_user {
+        sql.push_str(" WHERE ");
+        sql.push_str(condition);
+    }
     let (mut count, mut page) = (0, Vec::with_capacity(PAGE));
     on_tx!(tx, |c| {
-        let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch(c);
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let query = match of_user {
+            Some((_, user)) => query.bind(user.id).bind(&user.user_id),
+            None => query,
+        };
+        let mut rows = query.fetch(c);
         while let Some(row) = rows.try_next().await? {
             let mut values = Vec::with_capacity(table.columns.len());
             for (place, (_, kind)) in table.columns.iter().enumerate() {

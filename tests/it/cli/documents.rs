@@ -30,6 +30,7 @@ fn every_command_of_the_documentation_exists() {
             "check",
             "run",
             "key",
+            "user",
             "history",
             "backup",
             "restore",

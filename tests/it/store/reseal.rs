@@ -25,7 +25,7 @@ async fn open_with(database: &TestDatabase, key: &SecretKey) -> Result<Store, Op
 }
 
 /// Puts something into each column that is sealed.
-async fn fill(set: &Set, name: &str) {
+pub(super) async fn fill(set: &Set, name: &str) {
     let store = &set.store;
     let channel = format!("#{name}");
     let new =

@@ -1,0 +1,136 @@
+//! What is stored about one user: all of it is found, read and deleted, and nothing of anybody else.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use towline::store::{BufferKind, Incoming, NewBuffer, Outgoing, Store, User, transfer};
+
+use super::{NOW, Raw, Set, line, open, reseal, rows};
+use crate::support::database::TestDatabase;
+
+/// Tables in which nothing is about anybody.
+const OF_NOBODY: [&str; 2] = ["instance", "sts_policy"];
+
+async fn tables(raw: &mut Raw) -> BTreeSet<String> {
+    const SQLITE: &str =
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite@_%' ESCAPE '@'
+        AND name NOT LIKE '@_sqlx%' ESCAPE '@' AND name NOT LIKE 'history@_search%' ESCAPE '@'";
+    const POSTGRES: &str = "SELECT table_name::text FROM information_schema.tables
+        WHERE table_schema = current_schema() AND table_name NOT LIKE '@_sqlx%' ESCAPE '@'
+            AND table_name NOT LIKE 'history@_search%' ESCAPE '@'";
+    let sql = if matches!(raw, Raw::Sqlite(_)) { SQLITE } else { POSTGRES };
+    raw.texts(sql).await.into_iter().collect()
+}
+
+async fn count(raw: &mut Raw, table: &str) -> i64 {
+    raw.count(format!(r#"SELECT COUNT(*) FROM "{table}""#).leak()).await
+}
+
+async fn exported(store: &Store, user: &User) -> Value {
+    let mut output = Vec::new();
+    transfer::export(store, user, &mut output, NOW, &mut |_, _| {}).await.unwrap();
+    serde_json::from_slice(&output)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output)))
+}
+
+/// A migration that makes a table says in `src/store/belongings.rs` whose its rows are.
+#[tokio::test]
+async fn nothing_is_left_of_a_user_who_is_deleted_in_any_table() {
+    let database = TestDatabase::new().await;
+    let store = open(&database).await;
+    let mut raw = Raw::new(&database).await;
+    // One user, whose the network is, too: each row is about them.
+    rows::fill(&mut raw, &database, i64::MAX).await;
+    let user = store.known_user("@alice:x").await.unwrap().unwrap();
+    assert!(store.known_user("@ALICE:x").await.unwrap().is_none());
+    let found = store.belongings(&user).await.unwrap();
+    let mut known: BTreeSet<String> = found.iter().map(|(table, _)| (*table).to_owned()).collect();
+    let of_user = known.clone();
+    known.extend(OF_NOBODY.map(str::to_owned));
+    let all = tables(&mut raw).await;
+    assert_eq!(known, all, "src/store/belongings.rs must know each table");
+    for (table, rows) in &found {
+        assert_eq!(i64::try_from(*rows).unwrap(), count(&mut raw, table).await, "{table}");
+        assert!(*rows > 0, "rows.rs puts a row into each table, and none into {table}");
+    }
+    let read = exported(&store, &user).await;
+    assert_eq!((&read["user"], read["exported_at"].as_i64()), (&"@alice:x".into(), Some(NOW)));
+    let exported = read["tables"].as_object().unwrap();
+    assert_eq!(exported.keys().cloned().collect::<BTreeSet<_>>(), of_user);
+    for (table, rows) in &found {
+        assert_eq!(exported[*table].as_array().unwrap().len() as u64, *rows, "{table}");
+    }
+
+    let gone = store.delete_user(&user).await.unwrap();
+    assert_eq!(gone, found);
+    while store.scrub_words().await.unwrap() {}
+    for table in all.iter().filter(|table| !OF_NOBODY.contains(&table.as_str())) {
+        assert_eq!(count(&mut raw, table).await, 0, "{table}");
+    }
+    assert!(count(&mut raw, "sts_policy").await > 0);
+    assert_eq!(count(&mut raw, "history_search").await, 0);
+    assert!(store.known_user("@alice:x").await.unwrap().is_none());
+    store.close().await;
+    open(&database).await.close().await;
+}
+
+/// A user with a session on the same network as alice, and a line of history in a channel that both are in.
+async fn with_bob(set: &Set) -> (User, i64) {
+    let bob = set.store.ensure_user("@bob:x", NOW).await.unwrap();
+    let (session, _) = set.store.open_session(&bob, "fake", "FakeNet", NOW).await.unwrap();
+    let epoch = set.store.claim_session(session.id, "one").await.unwrap();
+    let new = NewBuffer {
+        session: session.id,
+        owner: bob.id,
+        marker: "marker of bob".into(),
+        lane: format!("session/{}", session.id),
+        ..set.buffer(BufferKind::Channel, "#tea")
+    };
+    let buffer = set.store.open_buffer(new).await.unwrap().id;
+    let outgoing = Outgoing { history: vec![line(buffer, "bob's line")], ..Outgoing::default() };
+    let incoming = Incoming { outgoing, ..Incoming::default() };
+    set.store.commit_incoming(session.id, epoch, "fake", incoming, NOW).await.unwrap();
+    (bob, buffer)
+}
+
+#[tokio::test]
+async fn what_is_of_others_stays_and_is_not_shown() {
+    let set = Set::new().await;
+    reseal::fill(&set, "tea").await;
+    // What waits in one of alice's rooms is hers.
+    set.store.room_made(set.room.id, "!a:x").await.unwrap();
+    let (bob, buffer) = with_bob(&set).await;
+    let before = set.store.belongings(&bob).await.unwrap();
+    let of_bob = exported(&set.store, &bob).await.to_string();
+    assert!(
+        of_bob.contains("bob's line") && !of_bob.contains("@alice:x") && !of_bob.contains("the json of $tea")
+    );
+    assert!(!exported(&set.store, &set.user).await.to_string().contains("bob"));
+    set.store.delete_user(&set.user).await.unwrap();
+    assert_eq!(set.store.belongings(&bob).await.unwrap(), before);
+    assert_eq!(exported(&set.store, &bob).await.to_string(), of_bob);
+    assert_eq!(set.store.own_buffers(bob.id).await.unwrap()[0].id, buffer);
+    let mut raw = Raw::new(&set.database).await;
+    assert_eq!(raw.texts("SELECT name FROM channel").await, ["#tea"], "bob is there still");
+    assert_eq!(count(&mut raw, "inbox").await + count(&mut raw, "outbox").await, 0);
+}
+
+#[tokio::test]
+async fn an_export_opens_what_waits_and_names_secrets_without_showing_them() {
+    let set = Set::new().await;
+    reseal::fill(&set, "tea").await;
+    // What waits in one of alice's rooms is hers.
+    set.store.room_made(set.room.id, "!a:x").await.unwrap();
+    let read = exported(&set.store, &set.user).await;
+    let tables = &read["tables"];
+    assert_eq!(tables["inbox"][0]["payload"], "the json of $tea");
+    assert_eq!(tables["outbox"][0]["payload"], "tea");
+    assert_eq!(tables["irc_line"][0]["payload"], "line tea");
+    assert_eq!(tables["prompt"][0]["payload"], "prompt tea");
+    assert_eq!(tables["published"][0]["content"], "published tea");
+    let secret = "a secret, which is not exported";
+    assert_eq!(tables["buffer"][0]["key"], secret);
+    let setting = &tables["setting"][0];
+    assert_eq!((&setting["key"], &setting["value"]), (&"sasl-password".into(), &secret.into()));
+    assert!(!read.to_string().contains("password tea"));
+}

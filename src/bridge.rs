@@ -13,6 +13,7 @@
 //! | `admission` | knows who may use the bridge | what was added to the configuration |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `spaces` | one lane per session: its network's space | nothing |
+//! | `shared` | shared rooms: who comes in, and who shows the channel | who is in them |
 //! | `usher` | brings in who is in a channel and silent | a queue of rooms |
 //! | `metrics` | counts | what it has counted |
 //! | `renewal` | rooms that the homeserver no longer has | nothing |
@@ -47,6 +48,7 @@ mod questions;
 mod renewal;
 mod rooms;
 mod session;
+mod shared;
 mod shelf;
 mod spaces;
 mod turns;
@@ -61,7 +63,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -152,6 +154,12 @@ pub struct Shared {
     ghosts: Ghosts,
     standings: ghost_names::Standings,
     asked_for: Mutex<inbox::AskedFor>,
+    /// Shared rooms that were asked for.
+    wanted_aliases: shared::Wanted,
+    /// Who shows the channels of shared rooms.
+    watches: shared::Watches,
+    /// A room was made.
+    rooms_made: Notify,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
     membership_budget: Semaphore,
     /// How fast memberships change in the background.
@@ -232,6 +240,9 @@ impl Bridge {
             ghosts: Ghosts::default(),
             standings: ghost_names::Standings::default(),
             asked_for: Mutex::default(),
+            wanted_aliases: shared::Wanted::default(),
+            watches: shared::Watches::default(),
+            rooms_made: Notify::new(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
             pace,

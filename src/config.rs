@@ -282,6 +282,8 @@ pub struct Templates {
     pub ghost_displayname: Template,
     /// A private room's alias; `{user}`, `{network}`, `{channel}`.
     pub alias: Option<Template>,
+    /// A shared room's alias; `{network}`, `{channel}`. Without it there are no shared rooms.
+    pub shared_alias: Option<Template>,
     /// A channel's room; `{channel}`, `{network}`.
     pub room: Template,
     /// A network's room; `{network}`.

@@ -57,7 +57,7 @@ pub use ghosts::{Ghost, NewGhost};
 pub use history::{
     Direction, HistoryLine, Hit, Hits, Imported, KeptLine, Retention, Search, SearchScope, SentLine, Told,
 };
-pub use inbox::{InboxEvent, NewEvent, STRAY, Stretch};
+pub use inbox::{InboxEvent, NewEvent, SHARED, STRAY, Stretch};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};
 pub use look_back::RoomToLookThrough;
 pub use members::{Departure, Member};

@@ -190,6 +190,19 @@ pub(crate) fn kick_row(room: i64, sender: &str, user_id: &str, reason: &str) -> 
     row(room, sender, OutboxKind::State, unique(), &arguments, None)
 }
 
+/// Has a message notify somebody besides those whom it notifies.
+pub(crate) fn mention(content: &mut Value, user_id: &str) {
+    let users = &mut content["m.mentions"]["user_ids"];
+    if !users.is_array() {
+        *users = json!([]);
+    }
+    if let Some(users) = users.as_array_mut()
+        && !users.iter().any(|known| known == user_id)
+    {
+        users.push(user_id.into());
+    }
+}
+
 /// The row for a redaction.
 pub(crate) fn redact_row(room: i64, sender: &str, event_id: &str, reason: &str) -> NewOutbox {
     let arguments = json!({ "event_id": event_id, "reason": reason });

@@ -233,6 +233,7 @@ impl Bridge {
                             self.give_up(room).await;
                             return Ok(None);
                         }
+                        self.rooms_made.notify_waiters();
                         self.set_alias(room, &room_id).await;
                         self.set_ringing(room, &room_id);
                         if let Some(session) = room.session {

@@ -174,6 +174,9 @@ impl Bridge {
                 return Ok(self.store.finish_event(stored.seq, Some(&error.to_string())).await?);
             }
         };
+        if let Some(room) = self.shared_room_of(&event).await? {
+            return Box::pin(self.attend_to_shared(stored, &event, &room)).await;
+        }
         match &event.content {
             Content::Member(member) if member.membership == "invite" && self.is_ours(&member.user_id) => {
                 self.on_invite(stored, &event, member).await

@@ -248,7 +248,9 @@ impl Bridge {
     pub(super) fn calls_to_enter(&self, room: &RoomRow, ghost: &Ghost) -> u32 {
         let has_lobby =
             room.kind().is_ok_and(|kind| kind == RoomKind::Private) && self.homeserver.has_restricted_rooms();
+        let is_open = room.kind().is_ok_and(|kind| kind == RoomKind::Shared);
         let to_enter = match (has_lobby, ghost.in_lobby) {
+            _ if is_open => 1,
             (true, true) => 1,
             (true, false) => 3,
             (false, _) => 2,
@@ -340,6 +342,9 @@ impl Bridge {
                 }
                 Err(error) => return Err(error),
             }
+        }
+        if room.kind()? == RoomKind::Shared {
+            return Ok(self.client.join(&ghost.user_id, room_id).await?);
         }
         let host = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
         Ok(rooms::invite_and_join(&self.client, host, room_id, &ghost.user_id).await?)

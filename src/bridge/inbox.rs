@@ -26,7 +26,7 @@ pub(super) struct AskedFor {
 
 impl AskedFor {
     /// Whether one more is made.
-    fn admit(&mut self, now: Instant) -> bool {
+    pub(super) fn admit(&mut self, now: Instant) -> bool {
         if self.since.is_none_or(|since| now.saturating_duration_since(since) >= HOUR) {
             (self.since, self.lately) = (Some(now), 0);
         }
@@ -125,9 +125,9 @@ impl Appservice for Bridge {
         })
     }
 
-    async fn alias_exists(&self, _alias: &str) -> bool {
-        // An alias query carries no person, so that it may open nothing. Private rooms set their aliases themselves.
-        false
+    async fn alias_exists(&self, alias: &str) -> bool {
+        // Private rooms set their aliases themselves.
+        self.has_alias(alias).await
     }
 
     fn networks(&self) -> Vec<(String, String)> {
@@ -165,7 +165,9 @@ impl Bridge {
             return None;
         }
         // PostgreSQL stores no NUL, and a transaction that can't be stored would come again for ever.
-        if [&header.event_id, &header.room_id, &header.sender].iter().any(|id| id.contains('\0')) {
+        let state_key = header.state_key.as_ref().filter(|_| header.kind == "m.room.member");
+        let ids = [&header.event_id, &header.room_id, &header.sender].into_iter().chain(state_key);
+        if ids.into_iter().any(|id| id.contains('\0')) {
             tracing::warn!("an event from the homeserver has an id that is none");
             return None;
         }
@@ -178,8 +180,13 @@ impl Bridge {
             && header.state_key.as_deref().is_some_and(|user| self.is_ours(user));
         let lane = invites_us.then(|| super::desk::lane_of(&header.sender));
         let said_at = header.origin_server_ts.as_ref().and_then(Value::as_i64);
-        let Header { event_id, room_id, .. } = header;
-        Some(NewEvent { event_id, room_id, lane, json: json.to_owned(), said_at })
+        let Header { event_id, room_id, sender, kind, state_key, .. } = header;
+        // Somebody's coming and going is about them, whoever brings it about.
+        let person = match state_key {
+            Some(user_id) if kind == "m.room.member" && !self.is_ours(&user_id) => user_id,
+            _ => sender,
+        };
+        Some(NewEvent { event_id, room_id, lane, person, json: json.to_owned(), said_at })
     }
 }
 

@@ -51,9 +51,9 @@ fn powers_of(kind: RoomKind) -> Powers {
     match kind {
         RoomKind::Lobby => Powers { owner: 0, invite: 100, default: 100 },
         RoomKind::Control | RoomKind::Network => Powers { owner: 50, invite: 100, default: 50 },
-        RoomKind::Private | RoomKind::Query | RoomKind::Shared => {
-            Powers { owner: 50, invite: 50, default: 50 }
-        }
+        RoomKind::Private | RoomKind::Query => Powers { owner: 50, invite: 50, default: 50 },
+        // Everybody is equal there.
+        RoomKind::Shared => Powers { owner: 0, invite: 50, default: 100 },
     }
 }
 
@@ -256,7 +256,17 @@ impl Bridge {
                 Err(error) => return Err(error),
             }
         }
-        if matches!(kind, RoomKind::Private | RoomKind::Query | RoomKind::Network) {
+        if kind == RoomKind::Shared {
+            // Whoever comes in is looked at then: an alias leads everybody here, and nobody to what was said before.
+            for (kind, content) in [
+                ("m.room.join_rules", json!({ "join_rule": "public" })),
+                ("m.room.history_visibility", json!({ "history_visibility": "joined" })),
+                ("m.room.guest_access", json!({ "guest_access": "forbidden" })),
+            ] {
+                initial_state.push((kind, String::new(), content));
+            }
+        }
+        if !matches!(kind, RoomKind::Control | RoomKind::Lobby) {
             let shown = if kind == RoomKind::Network { network_name.as_str() } else { channel };
             let info = self.bridge_info(network, shown, owner);
             let state_key = bridge_info::key_of(network, shown);
@@ -264,7 +274,7 @@ impl Bridge {
         }
         let avatar = self.networks.get(network).and_then(|known| known.network.avatar.clone());
         if let Some(avatar) = avatar
-            && matches!(kind, RoomKind::Private | RoomKind::Network)
+            && matches!(kind, RoomKind::Private | RoomKind::Network | RoomKind::Shared)
         {
             initial_state.push(("m.room.avatar", String::new(), json!({ "url": avatar })));
         }
@@ -337,6 +347,7 @@ mod tests {
     #[case::network(RoomKind::Network, json!(50), 0, 100, 50)]
     #[case::private(RoomKind::Private, json!(50), 0, 50, 50)]
     #[case::query(RoomKind::Query, json!(50), 0, 50, 50)]
+    #[case::shared(RoomKind::Shared, json!(0), 0, 50, 100)]
     #[case::lobby(RoomKind::Lobby, json!(null), 100, 100, 100)]
     fn each_kind_of_room_has_its_powers_in_each_version(
         #[case] kind: RoomKind,

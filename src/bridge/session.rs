@@ -69,6 +69,7 @@ mod ringing;
 mod say;
 mod series;
 mod settlement;
+mod shared;
 mod shown;
 mod speakers;
 mod speech;
@@ -434,7 +435,10 @@ impl Actor {
             self.flush_server_text();
         }
         self.keep_pace();
+        self.name_seats();
         self.transmit().await?;
+        // Boxed: few sessions have a shared room.
+        Box::pin(self.keep_seats()).await?;
         self.fetch_pictures();
         self.take_more().await
     }
@@ -496,6 +500,7 @@ impl Actor {
         // The next connection numbers its questions anew: who waits for an answer of this one must get none of those.
         self.abandon_inquiries();
         self.abandon_ctcp();
+        self.lose_seats();
         self.link = None;
         self.dialing = None;
         self.last_reason = Some(format!("towline can't store messages: {error}"));

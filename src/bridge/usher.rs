@@ -160,8 +160,8 @@ impl Bridge {
     async fn bring_some_in(&self, room: i64) -> Result<(), StoreError> {
         let Some(row) = self.store.room(room).await? else { return Ok(()) };
         // A room that is yet to be made asks for this itself.
-        let (Some(room_id), Some(session)) = (&row.room_id, row.session.and_then(|id| self.session(id)))
-        else {
+        let session = row.session.or_else(|| self.watches.observer(room));
+        let (Some(room_id), Some(session)) = (&row.room_id, session.and_then(|id| self.session(id))) else {
             return Ok(());
         };
         let Some(coming) = session.ask_who_comes(room, AT_A_TIME).await else { return Ok(()) };

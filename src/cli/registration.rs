@@ -38,6 +38,7 @@ pub fn claims(config: &Config) -> Claims<'_> {
         domain: &config.homeserver.domain,
         ghost_prefix: config.templates.ghost.prefix(),
         alias_prefix: config.templates.alias_prefix(),
+        shared_alias_prefix: config.templates.shared_alias.as_ref().map(config::Template::prefix),
     }
 }
 

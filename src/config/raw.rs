@@ -168,6 +168,7 @@ pub(super) struct Templates {
     pub(super) ghost: Option<String>,
     pub(super) ghost_displayname: Option<String>,
     pub(super) alias: Option<String>,
+    pub(super) shared_alias: Option<String>,
     pub(super) room: Option<String>,
     pub(super) network_room: Option<String>,
     pub(super) nick: Option<String>,

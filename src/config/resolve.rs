@@ -396,6 +396,18 @@ impl Resolver<'_> {
             move |text: &str| Template::parse_name(text, fields, required)
         };
         let default_nick = name(&["localpart"], "localpart");
+        let alias = raw.alias.map(|text| self.template(Some(text), "templates.alias", Template::parse_alias));
+        let shared_alias = raw
+            .shared_alias
+            .map(|text| self.template(Some(text), "templates.shared_alias", Template::parse_shared_alias));
+        if let (Some(alias), Some(shared)) = (&alias, &shared_alias)
+            && (alias.prefix().starts_with(shared.prefix()) || shared.prefix().starts_with(alias.prefix()))
+            && !["templates.alias", "templates.shared_alias"].iter().any(|path| self.report.knows(path))
+        {
+            let problem = "it must begin otherwise than `templates.alias`, and neither with the other's beginning, so that no \
+                           shared room gets the alias of a private one";
+            self.report.add("templates.shared_alias", problem);
+        }
         Templates {
             ghost: self.template(raw.ghost, "templates.ghost", Template::parse_ghost),
             ghost_displayname: self.template(
@@ -403,7 +415,8 @@ impl Resolver<'_> {
                 "templates.ghost_displayname",
                 name(&["nick", "network"], "nick"),
             ),
-            alias: raw.alias.map(|text| self.template(Some(text), "templates.alias", Template::parse_alias)),
+            alias,
+            shared_alias,
             room: self.template(raw.room, "templates.room", name(&["channel", "network"], "channel")),
             network_room: self.template(
                 raw.network_room,

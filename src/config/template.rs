@@ -111,6 +111,14 @@ impl Template {
         Ok(template)
     }
 
+    /// Reads a template for the aliases of shared rooms: `prefix{network}separator{channel}`.
+    pub fn parse_shared_alias(text: &str) -> Result<Self, TemplateError> {
+        let template = Self::parse(text, &["network", "channel"])?;
+        template.require(&["network", "channel"])?;
+        template.check_id(&[&["network", "channel"]], "{network}, {channel}", "_./")?;
+        Ok(template)
+    }
+
     /// The template as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -77,6 +77,8 @@ pub struct Claims<'a> {
     pub ghost_prefix: &'a str,
     /// What aliases' localparts begin with.
     pub alias_prefix: &'a str,
+    /// What the localparts of shared rooms' aliases begin with, where there are any.
+    pub shared_alias_prefix: Option<&'a str>,
 }
 
 /// A registration.
@@ -122,6 +124,8 @@ impl Registration {
         let domain = escape(claims.domain);
         let bot = format!("^@{}:{domain}$", escape(claims.bot));
         let ghosts = format!("^@{}.+:{domain}$", escape(claims.ghost_prefix));
+        let shared = claims.shared_alias_prefix.filter(|shared| !shared.starts_with(claims.alias_prefix));
+        let aliases = [claims.alias_prefix].into_iter().chain(shared);
         Self {
             id: claims.id.to_owned(),
             url: Some(claims.url.to_owned()),
@@ -129,7 +133,7 @@ impl Registration {
             hs_token,
             bot: claims.bot.to_owned(),
             users: vec![bot, ghosts],
-            aliases: vec![format!("^#{}.+:{domain}$", escape(claims.alias_prefix))],
+            aliases: aliases.map(|prefix| format!("^#{}.+:{domain}$", escape(prefix))).collect(),
             rate_limited: false,
             ephemeral: true,
         }
@@ -295,6 +299,7 @@ mod tests {
         domain: "example.org",
         ghost_prefix: "irc_",
         alias_prefix: "irc_",
+        shared_alias_prefix: None,
     };
 
     fn counting() -> impl FnMut(&mut [u8]) -> Result<(), ()> {
@@ -368,6 +373,18 @@ mod tests {
         }
         assert!(matches(&registration.aliases, "#irc=libera:example.org"));
         assert!(!matches(&registration.aliases, "#_irc.libera:example.org"));
+    }
+
+    #[test]
+    fn the_aliases_of_shared_rooms_are_claimed_where_there_are_any_and_once() {
+        for (shared, expected) in [(None, 1), (Some("irc_s_"), 1), (Some("chat_"), 2)] {
+            let claims = Claims { shared_alias_prefix: shared, ..CLAIMS };
+            let registration = Registration::generate(&claims, &mut counting()).unwrap();
+            assert_eq!(registration.aliases.len(), expected, "{shared:?}");
+            let alias = format!("#{}libera_#rust:example.org", shared.unwrap_or("irc_"));
+            let matches = |regex: &String| regex::Regex::new(regex).unwrap().is_match(&alias);
+            assert!(registration.aliases.iter().any(matches), "{alias}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::{self, NewRoom};
-use super::{Link, RoomKind, Store, StoreError};
+use super::{Link, RoomKind, Store, StoreError, inbox};
 use crate::names::CaseMapping;
 
 /// Channel or query.
@@ -86,6 +86,8 @@ pub struct Buffer {
     pub room_id: Option<String>,
     /// The Matrix user who speaks for the bridge there: the bot, or a query's ghost.
     pub creator: String,
+    /// Its room is its channel's, and others' too.
+    pub shared: bool,
 }
 
 /// A conversation that goes on under another nick.
@@ -132,6 +134,7 @@ struct Row {
     room: i64,
     room_id: Option<String>,
     creator: String,
+    role: String,
 }
 
 macro_rules! buffer_query {
@@ -139,13 +142,19 @@ macro_rules! buffer_query {
         concat!(
             "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.wanted, buffer.key, buffer.topic,
                 buffer.gap_from, buffer.read_at, room.refill, buffer.detached_after,
-                room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator
-            FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
+                room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator, link.role
+            FROM buffer JOIN link ON link.buffer = buffer.id AND link.role IN ('private', 'shared')
             JOIN room ON room.id = link.room ",
             $tail
         )
     };
 }
+
+const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wanted, key)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (session, kind, folded)
+    DO UPDATE SET wanted = excluded.wanted, key = COALESCE(excluded.key, buffer.key) RETURNING id";
+const FIND: &str = buffer_query!("WHERE buffer.id = $1");
 
 /// The row that a channel's key is sealed for.
 pub(super) fn key_row(session: i64, folded: &str) -> String {
@@ -171,15 +180,9 @@ impl Store {
     /// The buffer, its room's intent stored where it is new or the one before is gone. A channel that is opened is wanted from then on; a key
     /// that is given replaces the one before.
     pub async fn open_buffer(&self, new: NewBuffer) -> Result<Buffer, StoreError> {
-        const CHANNEL: &str = "INSERT INTO channel (network, folded, name) VALUES ($1, $2, $3)
-            ON CONFLICT (network, folded) DO UPDATE SET folded = excluded.folded RETURNING id";
-        const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wanted, key)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
-            ON CONFLICT (session, kind, folded)
-            DO UPDATE SET wanted = excluded.wanted, key = COALESCE(excluded.key, buffer.key) RETURNING id";
         const GONE: &str = "DELETE FROM link WHERE role = 'private' AND buffer = $1 AND room = $2";
         const UNFOLD: &str = "DELETE FROM fold WHERE room = $1";
-        const FIND: &str = buffer_query!("WHERE buffer.id = $1");
+        const SHARED: &str = "SELECT 1 FROM link WHERE buffer = $1 AND role = 'shared'";
         // What waits in the outbox will be shown; what the history has beyond it was shown in a room that is gone.
         const REFILL: &str = "UPDATE room SET refill = 1 WHERE room_id IS NULL AND refill = 0
             AND id = (SELECT room FROM link WHERE link.buffer = $1 AND link.role = 'private')
@@ -194,20 +197,15 @@ impl Store {
         let row = self
             .write(move |tx| {
                 Box::pin(async move {
-                    let channel: Option<i64> = match new.kind {
-                        BufferKind::Channel => Some(on_tx!(tx, |c| sqlx::query_scalar(CHANNEL)
-                            .bind(&new.network)
-                            .bind(&new.folded)
-                            .bind(&new.name)
-                            .fetch_one(c)
-                            .await)?),
+                    let number: Option<i64> = match new.kind {
+                        BufferKind::Channel => Some(channel(tx, &new.network, &new.folded, &new.name).await?),
                         BufferKind::Query => None,
                     };
-                    adopt(tx, &new, channel).await?;
+                    adopt(tx, &new, number).await?;
                     let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
                         .bind(new.session)
                         .bind(new.kind.as_str())
-                        .bind(channel)
+                        .bind(number)
                         .bind(&new.folded)
                         .bind(&new.name)
                         .bind(new.kind == BufferKind::Channel)
@@ -220,6 +218,12 @@ impl Store {
                             // What was folded is in the history, as what the new room begins with.
                             later!(tx, UNFOLD, room)?;
                         }
+                    }
+                    let shared: Option<i32> =
+                        on_tx!(tx, |c| sqlx::query_scalar(SHARED).bind(id).fetch_optional(c).await)?;
+                    if shared.is_some() {
+                        let row: Row = on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?;
+                        return Ok(row);
                     }
                     let kind = match new.kind {
                         BufferKind::Channel => RoomKind::Private,
@@ -246,6 +250,84 @@ impl Store {
             })
             .await?;
         self.read_buffer(row, session)
+    }
+
+    /// Has a channel's buffer shown in the channel's shared room from now on. What its person has said there meanwhile,
+    /// in this lane, goes to the session's. Nothing is done, and nothing given, where the channel is wanted and has a
+    /// room of its own.
+    pub async fn share_buffer(
+        &self,
+        new: NewBuffer,
+        room: i64,
+        lane: String,
+    ) -> Result<Option<Buffer>, StoreError> {
+        const CHANNEL: &str =
+            "SELECT channel FROM link WHERE room = $1 AND role = 'shared' AND buffer IS NULL";
+        const OWN: &str =
+            "SELECT 1 FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
+            WHERE buffer.session = $1 AND buffer.kind = 'channel' AND buffer.folded = $2 AND buffer.wanted";
+        const UNLINK: &str = "DELETE FROM link WHERE buffer = $1";
+        const LINK: &str = "INSERT INTO link (room, role, buffer) VALUES ($1, 'shared', $2)";
+        let session = new.session;
+        let row = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let own: Option<i32> = on_tx!(tx, |c| sqlx::query_scalar(OWN)
+                        .bind(new.session)
+                        .bind(&new.folded)
+                        .fetch_optional(c)
+                        .await)?;
+                    let channel: Option<i64> =
+                        on_tx!(tx, |c| sqlx::query_scalar(CHANNEL).bind(room).fetch_optional(c).await)?;
+                    let (None, Some(channel)) = (own, channel) else { return Ok(None) };
+                    adopt(tx, &new, Some(channel)).await?;
+                    let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
+                        .bind(new.session)
+                        .bind(new.kind.as_str())
+                        .bind(channel)
+                        .bind(&new.folded)
+                        .bind(&new.name)
+                        .bind(true)
+                        .bind(None::<Vec<u8>>)
+                        .fetch_one(c)
+                        .await)?;
+                    execute!(tx, UNLINK, id)?;
+                    execute!(tx, LINK, room, id)?;
+                    inbox::move_said(tx, room, &lane, &new.lane).await?;
+                    let row: Row = on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?;
+                    Ok(Some(row))
+                })
+            })
+            .await?;
+        row.map(|row| self.read_buffer(row, session)).transpose()
+    }
+
+    /// A buffer is shown in its channel's shared room no more.
+    pub async fn unshare_buffer(&self, buffer: i64) -> Result<(), StoreError> {
+        const SQL: &str = "DELETE FROM link WHERE buffer = $1 AND role = 'shared'";
+        self.write(move |tx| {
+            Box::pin(async move {
+                execute!(tx, SQL, buffer)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// The session of somebody whose channel is shown in this shared room.
+    pub async fn session_in_shared_room(&self, room: i64, user_id: &str) -> Result<Option<i64>, StoreError> {
+        const SQL: &str = r#"SELECT buffer.session FROM link JOIN buffer ON buffer.id = link.buffer
+            JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
+            WHERE link.room = $1 AND link.role = 'shared' AND "user".user_id = $2"#;
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(user_id).fetch_optional(p).await)?)
+    }
+
+    /// The Matrix ids of the shared rooms in which channels of a session are shown.
+    pub async fn shared_rooms_of(&self, session: i64) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "SELECT room.room_id FROM link JOIN buffer ON buffer.id = link.buffer
+            JOIN room ON room.id = link.room
+            WHERE buffer.session = $1 AND link.role = 'shared' AND room.room_id IS NOT NULL";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(session).fetch_all(p).await)?)
     }
 
     /// Says whether a channel should be joined. One that should not is not detached: when it is entered again, its user
@@ -287,8 +369,6 @@ impl Store {
     pub async fn rename_buffer(&self, buffer: i64, name: &str, folded: &str) -> Result<(), StoreError> {
         const FIND: &str = "SELECT buffer.session, buffer.folded, buffer.key, session.network
             FROM buffer JOIN session ON session.id = buffer.session WHERE buffer.id = $1";
-        const CHANNEL: &str = "INSERT INTO channel (network, folded, name) VALUES ($1, $2, $3)
-            ON CONFLICT (network, folded) DO UPDATE SET folded = excluded.folded RETURNING id";
         const RENAME: &str = "UPDATE buffer SET channel = $2, folded = $3, name = $4, key = $5 WHERE id = $1";
         let (name, folded) = (name.to_owned(), folded.to_owned());
         let old: Option<(i64, String, Option<Vec<u8>>, String)> =
@@ -299,12 +379,7 @@ impl Store {
         let key = key.map(|key| self.sealer().seal(&key, &key_row(session, &folded)));
         self.write(move |tx| {
             Box::pin(async move {
-                let channel: i64 = on_tx!(tx, |c| sqlx::query_scalar(CHANNEL)
-                    .bind(&network)
-                    .bind(&folded)
-                    .bind(&name)
-                    .fetch_one(c)
-                    .await)?;
+                let channel = channel(tx, &network, &folded, &name).await?;
                 later!(tx, RENAME, buffer, channel, folded, name, key)?;
                 Ok(())
             })
@@ -362,9 +437,11 @@ impl Store {
             room,
             room_id,
             creator,
+            role,
             ..
         } = row;
         let refill = refill == 1;
+        let shared = role == "shared";
         Ok(Buffer {
             id,
             kind,
@@ -380,8 +457,17 @@ impl Store {
             room,
             room_id,
             creator,
+            shared,
         })
     }
+}
+
+/// The number of a channel.
+pub(super) async fn channel(tx: &mut Tx, network: &str, folded: &str, name: &str) -> Result<i64, StoreError> {
+    const SQL: &str = "INSERT INTO channel (network, folded, name) VALUES ($1, $2, $3)
+        ON CONFLICT (network, folded) DO UPDATE SET folded = excluded.folded RETURNING id";
+    let id = on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(network).bind(folded).bind(name).fetch_one(c).await);
+    Ok(id?)
 }
 
 /// A conversation goes on under another nick: its buffer's name, and who is to have its room. Where there is one under

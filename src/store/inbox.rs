@@ -12,6 +12,8 @@ use super::{Store, StoreError};
 
 /// Where an event of a room that we don't know waits.
 pub const STRAY: &str = "stray";
+/// The lane of a shared room: what is said there waits in the lane of the session of who said it, or in their own.
+pub const SHARED: &str = "shared";
 
 /// An event as it arrives.
 #[derive(Debug, Clone)]
@@ -20,8 +22,10 @@ pub struct NewEvent {
     pub event_id: String,
     /// Its room, by which the lane is found …
     pub room_id: String,
-    /// … unless it is known already, as for an invitation.
+    /// … unless it is known already, as for an invitation …
     pub lane: Option<String>,
+    /// … or many are in the room: then by whom it is about.
+    pub person: String,
     /// Its JSON.
     pub json: String,
     /// When it was said, in milliseconds since 1970, as its homeserver tells.
@@ -264,11 +268,26 @@ impl Lanes {
                 lane
             }
         };
+        let lane = if lane == SHARED { lane_in_shared_room(tx, event).await? } else { lane };
         if !self.found.contains(&lane) {
             self.found.push(lane.clone());
         }
         Ok(lane)
     }
+}
+
+/// The lane of an event in a shared room: the session's where who it is about has the channel, else their own.
+async fn lane_in_shared_room(tx: &mut Tx, event: &NewEvent) -> Result<String, StoreError> {
+    const SQL: &str = r#"SELECT buffer.session FROM room
+        JOIN link ON link.room = room.id AND link.role = 'shared' JOIN buffer ON buffer.id = link.buffer
+        JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
+        WHERE room.room_id = $1 AND "user".user_id = $2"#;
+    let session: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL)
+        .bind(&event.room_id)
+        .bind(&event.person)
+        .fetch_optional(c)
+        .await)?;
+    Ok(session.map_or_else(|| format!("user/{}", event.person), |session| format!("session/{session}")))
 }
 
 /// Stores an event unless it is known, and notes its lane.
@@ -294,6 +313,17 @@ pub(super) async fn claim_strays(tx: &mut Tx, room_id: &str, lane: &str) -> Resu
     let strays: Vec<i64> = on_tx!(tx, |c| sqlx::query_scalar(FIND).bind(room_id).fetch_all(c).await)?;
     for seq in strays {
         put_last(tx, seq, lane).await?;
+    }
+    Ok(())
+}
+
+/// Gives what waits in one lane for a room to another lane, behind everything that is there.
+pub(super) async fn move_said(tx: &mut Tx, room: i64, from: &str, to: &str) -> Result<(), StoreError> {
+    const FIND: &str = "SELECT seq FROM inbox WHERE lane = $1 AND state = 'new'
+        AND room_id = (SELECT room_id FROM room WHERE id = $2) ORDER BY seq";
+    let said: Vec<i64> = on_tx!(tx, |c| sqlx::query_scalar(FIND).bind(from).bind(room).fetch_all(c).await)?;
+    for seq in said {
+        put_last(tx, seq, to).await?;
     }
     Ok(())
 }

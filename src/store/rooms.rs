@@ -5,7 +5,7 @@
 use sqlx::FromRow;
 
 use super::pool::{Tx, execute, later, on, on_tx};
-use super::{NewOutbox, Store, StoreError, inbox, outbox};
+use super::{NewOutbox, Store, StoreError, buffers, inbox, outbox};
 
 /// What a room is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,6 +71,15 @@ pub enum Link {
         /// The buffer's number.
         buffer: i64,
     },
+    /// The shared room of a channel.
+    Shared {
+        /// The network's slug.
+        network: String,
+        /// The channel's name, as first seen.
+        name: String,
+        /// The name as it is compared.
+        folded: String,
+    },
 }
 
 /// A room to be.
@@ -118,7 +127,7 @@ pub struct RoomRow {
     pub session: Option<i64>,
     /// The buffer, for private rooms and queries.
     pub buffer: Option<i64>,
-    /// The channel's or nick's name, for private rooms and queries.
+    /// The channel's or nick's name, for private rooms, queries and shared rooms.
     pub buffer_name: Option<String>,
     /// Milliseconds since 1970 at which the row was made.
     pub created_at: i64,
@@ -152,11 +161,12 @@ macro_rules! room_query {
                 COALESCE(link.network, own.network, parent.network) AS network,
                 network.name AS network_name,
                 COALESCE(link.session, buffer.session) AS session,
-                buffer.id AS buffer, buffer.name AS buffer_name, room.created_at, room.refill,
-                room.founder, room.explained"#,
+                buffer.id AS buffer, COALESCE(buffer.name, channel.name) AS buffer_name, room.created_at,
+                room.refill, room.founder, room.explained"#,
             $columns,
             r#" FROM room
-            JOIN link ON link.room = room.id
+            JOIN link ON link.room = room.id AND (link.role <> 'shared' OR link.buffer IS NULL)
+            LEFT JOIN channel ON channel.id = link.channel
             LEFT JOIN "user" ON "user".id = room.owner
             LEFT JOIN buffer ON buffer.id = link.buffer
             LEFT JOIN session AS own ON own.id = link.session
@@ -190,6 +200,13 @@ impl Store {
     pub async fn room_by_matrix_id(&self, room_id: &str) -> Result<Option<RoomRow>, StoreError> {
         const SQL: &str = room_query!("WHERE room.room_id = $1");
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room_id).fetch_optional(p).await)?)
+    }
+
+    /// The shared room of a channel, by the name as it is compared.
+    pub async fn shared_room(&self, network: &str, folded: &str) -> Result<Option<RoomRow>, StoreError> {
+        const SQL: &str =
+            room_query!("WHERE link.role = 'shared' AND link.network = $1 AND channel.folded = $2");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(network).bind(folded).fetch_optional(p).await)?)
     }
 
     /// The rooms of a session: its network's, and those of its channels and conversations.
@@ -328,13 +345,19 @@ impl Store {
 pub(super) async fn intend(tx: &mut Tx, room: NewRoom) -> Result<RoomRow, StoreError> {
     const MAKE: &str = "INSERT INTO room (room_id, kind, marker, creator, owner, lane, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
-    const LINK: &str = r#"INSERT INTO link (room, role, "user", network, session, buffer)
-        VALUES ($1, $2, $3, $4, $5, $6)"#;
+    const LINK: &str = r#"INSERT INTO link (room, role, "user", network, session, buffer, channel)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)"#;
     const BY_ID: &str = room_query!("WHERE room.id = $1");
     const BY_ROOM_ID: &str = room_query!("WHERE room.room_id = $1");
     const BY_SESSION: &str = room_query!("WHERE link.role = 'network' AND link.session = $1");
     const BY_NETWORK: &str = room_query!("WHERE link.role = 'lobby' AND link.network = $1");
     const BY_BUFFER: &str = room_query!("WHERE link.role = 'private' AND link.buffer = $1");
+    const BY_CHANNEL: &str = room_query!("WHERE link.role = 'shared' AND link.channel = $1");
+
+    let channel = match &room.link {
+        Link::Shared { network, name, folded } => Some(buffers::channel(tx, network, folded, name).await?),
+        _ => None,
+    };
 
     let found: Option<RoomRow> = match (&room.link, &room.room_id) {
         (_, Some(room_id)) => {
@@ -349,6 +372,9 @@ pub(super) async fn intend(tx: &mut Tx, room: NewRoom) -> Result<RoomRow, StoreE
         }
         (Link::Private { buffer }, None) => {
             on_tx!(tx, |c| sqlx::query_as(BY_BUFFER).bind(*buffer).fetch_optional(c).await)?
+        }
+        (Link::Shared { .. }, None) => {
+            on_tx!(tx, |c| sqlx::query_as(BY_CHANNEL).bind(channel).fetch_optional(c).await)?
         }
     };
     if let Some(found) = found {
@@ -372,7 +398,8 @@ pub(super) async fn intend(tx: &mut Tx, room: NewRoom) -> Result<RoomRow, StoreE
         Link::Network { session } => ("network", None, None, Some(session), None),
         Link::Lobby { network } => ("lobby", None, Some(network), None, None),
         Link::Private { buffer } => ("private", None, None, None, Some(buffer)),
+        Link::Shared { network, .. } => ("shared", None, Some(network), None, None),
     };
-    later!(tx, LINK, id, role, user, network, session, buffer)?;
+    later!(tx, LINK, id, role, user, network, session, buffer, channel)?;
     Ok(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_one(c).await)?)
 }

@@ -145,15 +145,17 @@ impl Store {
         const ROOMS: &str = "SELECT room.room_id FROM room JOIN link ON link.room = room.id
             WHERE room.room_id IS NOT NULL
                 AND (link.session = $1 OR link.buffer IN (SELECT id FROM buffer WHERE session = $1))
+                AND link.role <> 'shared'
             UNION SELECT room_id FROM space WHERE session = $1 AND room_id IS NOT NULL";
         const DISCONNECT: &str = "UPDATE session SET connect = FALSE WHERE id = $1";
         const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, detached_after = NULL WHERE session = $1";
         // Who is asked there sees it no more; what is asked again later is asked anew.
         const UNASK: &str = "DELETE FROM question WHERE txn_id IN (SELECT outbox.txn_id FROM outbox
-            JOIN link ON link.room = outbox.room
+            JOIN link ON link.room = outbox.room AND link.role <> 'shared'
             WHERE link.session = $1 OR link.buffer IN (SELECT id FROM buffer WHERE session = $1))";
-        const UNFOLD: &str = "DELETE FROM fold WHERE room IN (SELECT room FROM link WHERE session = $1
-            OR buffer IN (SELECT id FROM buffer WHERE session = $1))";
+        const UNFOLD: &str =
+            "DELETE FROM fold WHERE room IN (SELECT room FROM link WHERE role <> 'shared' AND (session = $1
+            OR buffer IN (SELECT id FROM buffer WHERE session = $1)))";
         const UNLINK: &str = "DELETE FROM link WHERE session = $1
             OR buffer IN (SELECT id FROM buffer WHERE session = $1)";
         const EMPTY_SPACE: &str = "DELETE FROM space_child WHERE session = $1";

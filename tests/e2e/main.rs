@@ -20,6 +20,7 @@ mod rooms;
 mod rotation;
 mod scene;
 mod servers;
+mod shared;
 mod wishes;
 
 #[path = "../rig/rig.rs"]

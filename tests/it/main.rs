@@ -61,6 +61,7 @@ mod rooms;
 mod rotation;
 mod server;
 mod settings;
+mod shared;
 mod spaces;
 mod start;
 mod stopping;

@@ -163,6 +163,7 @@ fn event(id: &str, room: &str) -> NewEvent {
         event_id: id.into(),
         room_id: room.into(),
         lane: None,
+        person: "@alice:x".into(),
         json: format!("the json of {id}"),
         said_at: None,
     }

@@ -139,6 +139,18 @@ impl Towline {
         self.directory.join("double-puppet.yaml")
     }
 
+    /// Has shared rooms from its next start on; renews the registration.
+    pub(crate) async fn share_rooms(&mut self) {
+        let file = self.directory.join("config.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replace("#shared_alias: \"chat_{", "shared_alias: \"irc_{");
+        std::fs::write(&file, text).unwrap();
+        let mut registration = command(binary(), None);
+        registration.args(["registration", "--config"]).arg(&file);
+        let output = registration.output().await.expect("the binary was built");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Trusts these roots in place of the host's from its next start on.
     pub(crate) fn trust(&mut self, roots: &Path) {
         self.roots = Some(roots.into());

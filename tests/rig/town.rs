@@ -28,6 +28,8 @@ pub(crate) struct Extras {
     pub(crate) own_networks: bool,
     /// Whether what is said elsewhere appears as alice herself.
     pub(crate) double_puppet: bool,
+    /// Whether channels have shared rooms.
+    pub(crate) shared_rooms: bool,
     /// Registrations of other bridges.
     pub(crate) registrations: Vec<PathBuf>,
 }
@@ -69,6 +71,9 @@ impl Town {
         }
         if extras.own_networks {
             towline.allow_own_networks();
+        }
+        if extras.shared_rooms {
+            towline.share_rooms().await;
         }
         let mut registration = vec![towline.registration()];
         if extras.double_puppet {

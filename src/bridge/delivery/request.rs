@@ -225,7 +225,7 @@ fn content_of<'a>(room: &RoomRow, request: &'a Outbox) -> Cow<'a, str> {
     let Ok(folded) = serde_json::from_str::<Folded>(&request.payload) else {
         return Cow::Borrowed(&request.payload);
     };
-    let is_channel = room.kind().is_ok_and(|kind| kind == RoomKind::Private);
+    let is_channel = room.kind().is_ok_and(|kind| matches!(kind, RoomKind::Private | RoomKind::Shared));
     let text = load::notice_of(folded, is_channel);
     let mut content = content::message(MessageType::Notice, &text, None);
     content[CONTENT_KEY] = request.txn_id.as_str().into();

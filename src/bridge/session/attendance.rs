@@ -115,7 +115,9 @@ impl Actor {
     /// Whether everybody who is in a channel is to be in its room.
     pub(super) fn brings_everybody(&self, place: usize) -> bool {
         let count = self.channel_at(place).map(|channel| channel.member_count());
-        !self.is_detached(place) && count.is_some_and(|count| self.members_of(place).brings(count))
+        !self.is_detached(place)
+            && self.shows(place)
+            && count.is_some_and(|count| self.members_of(place).brings(count))
     }
 
     /// Somebody may have to come into a channel's room.
@@ -177,7 +179,7 @@ impl Actor {
         };
         // The user's own nick is theirs.
         let mut nicks = self.buffers.get(place).present.lacking(channel, most + 1);
-        nicks.retain(|nick| !link.session.is_own(nick));
+        nicks.retain(|nick| !link.session.is_own(nick) && self.person_in_room(place, nick).is_none());
         nicks.truncate(most);
         if nicks.is_empty() {
             return Ok(Vec::new());
@@ -260,6 +262,9 @@ impl Actor {
             return Err(Refusal::asked("That room is not shown any more."));
         };
         let name = self.buffers.get(place).row.name.clone();
+        if !self.shows(place) {
+            return Err(Refusal::asked(format!("Somebody else's connection sees to the room of {name}.")));
+        }
         let Some(count) = self.channel_at(place).map(|channel| channel.member_count()) else {
             return Err(Refusal::asked(format!("You are not in {name} now.")));
         };

@@ -10,6 +10,7 @@ use super::answers::Threads;
 use super::charset::ChosenCharsets;
 use super::edits::Remembered;
 use super::people::Presence;
+use super::shared::Shared;
 use super::strangers::Stranger;
 use super::{Actor, attendance};
 use crate::irc::channels::{MarkedNicks, NickPool};
@@ -46,6 +47,8 @@ pub(super) struct OpenBuffer {
     pub(super) invited: bool,
     /// Since when lines are missing, in milliseconds since 1970, while we are not back.
     pub(super) gap_from: Option<i64>,
+    /// Its room is shared with others.
+    pub(super) shared: Option<Box<Shared>>,
 }
 
 #[derive(Default)]
@@ -57,6 +60,8 @@ pub(super) struct Buffers {
     /// The user was told on this connection that there is room for no more channels.
     pub(super) told_full: bool,
     pub(super) charsets: ChosenCharsets,
+    /// Some room is shared with others, or was.
+    has_shared: bool,
     pool: NickPool,
 }
 
@@ -67,7 +72,15 @@ impl Buffers {
         let pool = bridge.nick_pool(&row.network);
         let mut buffers = Self { charsets, pool, ..Self::default() };
         let seen_at = store.seen_at(session).await?;
-        for row in store.buffers(session).await? {
+        for buffer in store.buffers(session).await? {
+            if buffer.shared {
+                // Others are there; what was missed is not fetched, and the members are those of who shows the channel.
+                let shared = Shared::take(bridge, &buffer, row);
+                let place = buffers.add(buffer);
+                buffers.share(place, shared);
+                continue;
+            }
+            let row = buffer;
             let room = row.room;
             let missing = row.gap_from.or(seen_at.filter(|_| row.kind == BufferKind::Channel && row.wanted));
             let place = buffers.add(row);
@@ -88,6 +101,7 @@ impl Buffers {
                 self.by_room_id.retain(|_, shown| *shown != place);
                 self.list[place].present = MarkedNicks::new(self.pool.clone(), self.by_name.mapping());
                 self.list[place].invited = row.room_id.is_none();
+                self.list[place].shared = None;
             }
             self.list[place].row = row;
             return place;
@@ -107,12 +121,24 @@ impl Buffers {
             refused: None,
             invited,
             gap_from: None,
+            shared: None,
             presence: Presence::default(),
             remembered: Remembered::default(),
             threads: Threads::default(),
             stranger: None,
         });
         place
+    }
+
+    /// A buffer's room is shared with others.
+    pub(super) fn share(&mut self, place: usize, shared: Shared) {
+        self.has_shared = true;
+        self.list[place].shared = Some(Box::new(shared));
+    }
+
+    /// Whether some room may be shared with others.
+    pub(super) fn has_shared(&self) -> bool {
+        self.has_shared
     }
 
     /// Folds all names anew; from the names as they were written, since folding can't be undone.
@@ -274,7 +300,7 @@ impl Actor {
         self.bridge.store.rename_buffer(id, channel, &folded).await?;
         self.buffers.rename(place, channel, folded);
         self.apply_charsets();
-        if self.is_shown(place) {
+        if self.is_shown(place) && !self.is_shared(place) {
             let room = self.buffers.get(place).row.room;
             let name = json!({ "name": format!("{channel} ({})", self.network.name) });
             let row = content::state_row(room, self.bridge.client.bot(), "m.room.name", &name);

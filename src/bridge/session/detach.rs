@@ -23,6 +23,11 @@ impl Actor {
                 format!("You are not in {channel} on {}, so there is nothing to stay in.", self.network.name);
             return Err(Refusal::asked(text));
         };
+        if self.is_shared(place) {
+            let text =
+                format!("The room of {channel} is shared with others, so that you can't stay without it.");
+            return Err(Refusal::asked(text));
+        }
         let attach = format!("attach {channel}");
         if self.is_detached(place) {
             let text =

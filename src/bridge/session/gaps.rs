@@ -58,7 +58,8 @@ impl Actor {
         let Some(heard) = self.heard.at else { return };
         self.catching_up.away_from.get_or_insert(heard);
         for buffer in self.buffers.iter_mut() {
-            if buffer.row.kind == BufferKind::Channel && session.channel(&buffer.row.name).is_some() {
+            let is_own = buffer.row.kind == BufferKind::Channel && buffer.shared.is_none();
+            if is_own && session.channel(&buffer.row.name).is_some() {
                 buffer.gap_from.get_or_insert(heard);
             }
         }

@@ -59,6 +59,14 @@ impl Actor {
             self.note_here().await?;
         }
         match &event.content {
+            Content::Message(message)
+                if is_owner && self.is_shared(place) && self.is_command(place, message) =>
+            {
+                // Others would read it, and its answer.
+                let what =
+                    "was not done: this room is shared. Type commands in the network's room or to me alone.";
+                self.refuse_event(place, &event.event_id, &event.event_id, what);
+            }
             // A command is done when it is read.
             Content::Message(message)
                 if is_owner && message.replaces.is_some() && self.is_command(place, message) =>
@@ -88,6 +96,8 @@ impl Actor {
                     && member.user_id == self.row.user_id
                     && event.sender == self.bridge.client.bot() => {}
             Content::Member(member) => self.on_member(place, &event, member).await?,
+            // Only the homeserver's administrator could have replaced it, and it is not followed.
+            Content::Tombstone(_) if self.is_shared(place) => {}
             // To go there takes questions to the homeserver, which the session does not wait for.
             Content::Tombstone(_) => return self.pass_to_desk(place, &stored).await,
             Content::Encryption => self.explain_encryption(place).await?,

@@ -60,6 +60,7 @@ impl Actor {
                     self.on_coming(&channel, Piece::Left { nick: who.nick, reason });
                 }
             }
+            event if self.shuts_out_of_shared(&event) => self.on_shut_out_of_shared(event).await?,
             Event::Kicked { channel, by, reason, own: true, back_in, .. } => {
                 self.on_own_kick(&channel, &by.nick, &reason, back_in);
             }
@@ -229,7 +230,9 @@ impl Actor {
                 place
             }
         };
-        self.explain_ringing(channel).await?;
+        if !self.is_shared(place) {
+            self.explain_ringing(channel).await?;
+        }
         let buffer = self.buffers.get_mut(place);
         (buffer.parting, buffer.refused) = (is_leaving, None);
         self.keep_name_charset(place).await?;
@@ -288,6 +291,10 @@ impl Actor {
             return Ok(());
         };
         self.netsplits.forget_channel(channel);
+        if !self.buffers.get(place).parting {
+            // Somebody or something else than their user brought it about.
+            self.leave_shared(place, Some(&with_reason("You left the channel", reason))).await?;
+        }
         let buffer = self.buffers.get_mut(place);
         let parting = std::mem::take(&mut buffer.parting);
         if !buffer.row.wanted {
@@ -311,10 +318,13 @@ impl Actor {
         }
         // With its codes: another look is another topic.
         buffer.row.topic = Some(topic.to_owned());
-        let content = content::topic(topic);
-        let state = content::state_row(buffer.row.room, self.bridge.client.bot(), "m.room.topic", &content);
-        self.incoming.topics.push((buffer.row.id, topic.to_owned()));
-        self.incoming.outbox.push(state);
+        let (room, buffer) = (buffer.row.room, buffer.row.id);
+        self.incoming.topics.push((buffer, topic.to_owned()));
+        if self.topic_is_news(place, topic) {
+            let bot = self.bridge.client.bot();
+            let state = content::state_row(room, bot, "m.room.topic", &content::topic(topic));
+            self.incoming.outbox.push(state);
+        }
     }
 
     fn on_server_message(&mut self, from: &Source, kind: ServerMessageKind, text: &str) {
@@ -340,13 +350,24 @@ impl Actor {
         if self.is_detached(place) || self.is_strangers(place) {
             return;
         }
+        if self.is_shared(place) {
+            // It concerns the user, and the room is everybody's.
+            let name = self.buffers.get(place).row.name.clone();
+            return self.say(RichText::plain(format!("{name}: {text}")));
+        }
+        self.tell_room(place, text);
+    }
+
+    /// Says something in a buffer's room that concerns all who are there.
+    pub(super) fn tell_room(&mut self, place: usize, text: &str) {
         let buffer = &self.buffers.get(place).row;
         let content = content::message(MessageType::Notice, &RichText::plain(text), None);
         self.incoming.outbox.push(content::message_row(buffer.room, &buffer.creator, content, None));
     }
 
     pub(super) fn alert_channel(&mut self, channel: &str, text: &RichText) {
-        let Some(place) = self.buffers.find(channel).filter(|place| !self.is_detached(*place)) else {
+        let in_room = |place: &usize| !self.is_detached(*place) && !self.is_shared(*place);
+        let Some(place) = self.buffers.find(channel).filter(in_room) else {
             return self.alert(text);
         };
         let buffer = &self.buffers.get(place).row;

@@ -517,6 +517,7 @@ impl Actor {
     pub(super) async fn quit(mut self) {
         if let Err(error) = self.say_goodbye("Towline is restarting").await {
             tracing::warn!(%error, "what the server said last could not be stored");
+            self.lose_seats();
         }
         if let Some(mut link) = self.link.take() {
             if let Err(error) = self.keep_asked_nick(&link.session).await {
@@ -524,5 +525,6 @@ impl Actor {
             }
             let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
         }
+        self.tell_standing();
     }
 }

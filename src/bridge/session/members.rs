@@ -22,6 +22,9 @@ impl Actor {
         event: &Event,
         member: &Member,
     ) -> Result<(), StoreError> {
+        if self.is_shared(place) {
+            return self.on_shared_member(place, member).await;
+        }
         let is_out = matches!(member.membership.as_str(), "leave" | "ban");
         if member.user_id == self.row.user_id {
             let room = self.buffers.get(place).row.room;

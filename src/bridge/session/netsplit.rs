@@ -284,7 +284,11 @@ impl Actor {
     pub(super) fn tick_netsplits(&mut self) {
         let due = self.netsplits.tick(self.now());
         for (channel, line) in due.lines {
-            self.tell_channel(&channel, &line);
+            match self.shared_place(&channel) {
+                Some(place) if self.shows(place) => self.tell_room(place, &line),
+                Some(_) => {}
+                None => self.tell_channel(&channel, &line),
+            }
         }
         for (channel, nick) in due.departed {
             let session = self.link.as_ref().map(|link| &link.session);

@@ -174,6 +174,9 @@ impl Actor {
     }
 
     fn note_news(&mut self, place: usize, piece: Piece, telling: Telling) {
+        if !self.shows(place) {
+            return;
+        }
         let buffer = self.buffers.get(place).row.id;
         match telling {
             Telling::Hide => {}
@@ -196,6 +199,9 @@ impl Actor {
     /// Tells a piece of news where the user wants to have it.
     fn tell_piece(&mut self, place: usize, text: &str) {
         let row = &self.buffers.get(place).row;
+        if self.is_shared(place) {
+            return self.tell_room(place, text);
+        }
         match self.manners.choice::<Forward>(row.id) {
             Forward::Off => self.tell_buffer(place, text),
             Forward::On => self.say(RichText::new().bold(&row.name).text(format!(": {text}"))),

@@ -66,6 +66,9 @@ impl Actor {
         for (place, named) in named {
             let address = match named {
                 Named::User => content::user_link(&self.row.user_id),
+                Named::Other(nick) if let Some(person) = self.person_in_room(buffer, &nick) => {
+                    content::user_link(&person)
+                }
                 Named::Other(nick) => {
                     let ghost = self.ghost(&nick).await?;
                     self.note_named(buffer, &nick, &ghost);

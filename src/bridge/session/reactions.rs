@@ -32,6 +32,10 @@ impl Actor {
             // The room has two members, and neither is the user's own ghost.
             return Ok(());
         }
+        if self.person_in_room(place, &from.nick).is_some() {
+            // In a shared room it is theirs already.
+            return Ok(());
+        }
         let Some(line) = self.known_line(place, &msgid).await? else { return Ok(()) };
         let sender = if is_puppets {
             self.row.user_id.clone()

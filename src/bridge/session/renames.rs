@@ -28,6 +28,7 @@ impl Actor {
         for channel in channels {
             // Somebody who went with a server is there under that nick, or their nick is another's now.
             self.netsplits.enter(to, channel, now);
+            self.follow_in_room(channel, from, to);
             if self.depart(channel, from, &format!("is now known as {to}"), None) {
                 self.bring_after(channel, to).await?;
             } else {

@@ -44,6 +44,13 @@ pub enum Request {
         /// Rooms that the homeserver no longer has; if one of them is the channel's, there will be another.
         gone: Vec<i64>,
     },
+    /// Enter a channel whose room is shared.
+    Share {
+        /// The channel.
+        channel: Channel,
+        /// The number of its room.
+        room: i64,
+    },
     /// Leave a channel, and stay out of it.
     Part {
         /// The channel.
@@ -198,6 +205,7 @@ impl Actor {
                 Reply::Now(Ok(RichText::new()))
             }
             Request::Join { channel, key, gone } => self.join(&channel, key, gone).await.into(),
+            Request::Share { channel, room } => Box::pin(self.share(&channel, room)).await.into(),
             Request::Part { channel, reason } => self.part(&channel, &reason).await.into(),
             Request::Channels => Reply::Now(Ok(self.channels())),
             Request::Channel(channel, request) => self.in_channel(channel, request).await,
@@ -293,6 +301,8 @@ impl Actor {
             return Ok(RichText::plain(format!(
                 "The room of {channel} could not be used any more; it gets a new one."
             )));
+        } else if self.is_shared(place) && !self.buffers.get(place).parting {
+            return Ok(RichText::plain(format!("You are in {channel} already, in its shared room.")));
         } else if !self.buffers.get(place).parting {
             return Ok(RichText::plain(format!(
                 "You are in {channel} already; you are invited to its room again."
@@ -315,7 +325,8 @@ impl Actor {
     /// changes nothing.
     pub(super) fn invite_owner(&mut self, place: usize) {
         let row = &self.buffers.get(place).row;
-        if row.room_id.is_some() {
+        // Who has a channel in a shared room is in it.
+        if row.room_id.is_some() && !self.is_shared(place) {
             self.incoming.outbox.push(content::invite_row(row.room, &row.creator, &self.row.user_id));
         }
     }
@@ -325,7 +336,12 @@ impl Actor {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
         };
         let leading = self.leave(place, reason).await?;
-        let mut text = format!("Leaving {channel}. Its room stays; leave it when you like.");
+        let mut text = if self.is_shared(place) {
+            self.leave_shared(place, Some("You left the channel.")).await?;
+            format!("Leaving {channel}, and its shared room. To return there, join it by its alias.")
+        } else {
+            format!("Leaving {channel}. Its room stays; leave it when you like.")
+        };
         for one in leading {
             text += &format!(" {one}, which led you there, is no longer tried.");
         }

@@ -251,7 +251,9 @@ impl Actor {
         if events.is_empty() {
             self.outbound.progress.remove(&row.id);
         }
-        if let Some(event) = settled {
+        // In a shared room others' messages stand before it.
+        if let Some(event) = settled.filter(|_| !self.is_shared(place)) {
+            let row = &self.buffers.get(place).row;
             self.bridge.settle_up_to(row.room, &row.creator, &event.event_id);
         }
     }

@@ -194,6 +194,10 @@ impl Actor {
             }
         };
         let text = read_irc(&line.text);
+        if text.is_empty() {
+            return Ok(());
+        }
+        let Some(line) = self.hear_for_room(place, line, status, stored_kind) else { return Ok(()) };
         let text = match self.manners.choice::<Colours>(self.buffers.get(place).row.id) {
             Colours::Show => text,
             Colours::Hide => text.without_colours(),
@@ -223,6 +227,9 @@ impl Actor {
         let (kind, text) = occasion.meaning(&line, highlights, kind, text);
         let user = highlights.then_some(self.row.user_id.as_str());
         let mut content = content::message(kind, &text, user);
+        for other in self.others_named(place, &text) {
+            content::mention(&mut content, &other);
+        }
         if let Some(event_id) = answered.and_then(|answered| answered.event_id) {
             content = content::in_reply_to(content, &event_id);
         }
@@ -232,7 +239,7 @@ impl Actor {
         let is_private = is_query && self.is_service(&self.buffers.get(place).row.name);
         // Nothing was said later than now, whatever the server's clock says.
         let ts = line.time.map(|time| time.min(now));
-        let history = (!is_private).then(|| HistoryLine {
+        let history = (!is_private && !self.takes_over(place)).then(|| HistoryLine {
             buffer: self.buffers.get(place).row.id,
             at: line.time.unwrap_or(now),
             kind: stored_kind,

@@ -15,7 +15,7 @@ const MOST_STRANGERS: usize = 1_000;
 impl Actor {
     /// Somebody has spoken in a channel, so that their ghost is in its room.
     pub(super) fn note_speaker(&mut self, place: usize, nick: &str) {
-        if self.note_spoken(place, nick) {
+        if !self.shows(place) || self.note_spoken(place, nick) {
             return;
         }
         let buffer = self.buffers.get_mut(place);
@@ -40,6 +40,9 @@ impl Actor {
         let Some(place) = self.buffers.find(channel) else {
             return;
         };
+        if !self.know_names(place) {
+            return;
+        }
         let Some(state) = self.link.as_ref().and_then(|link| link.session.channel(channel)) else {
             return;
         };

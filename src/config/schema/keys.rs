@@ -286,7 +286,7 @@ pub const KEYS: &[Key] = &[
     key("own_networks.allow_private[]", Kind::Text, Default::Required, "A range, or one address."),
     section(
         "templates",
-        "What things are called on the other side. Those for ids (`ghost`, `alias`) must be settled before first \
+        "What things are called on the other side. Those for ids (`ghost`, `alias`, `shared_alias`) must be settled before first \
          use: ids that exist keep their names.",
     ),
     key(
@@ -309,6 +309,16 @@ pub const KEYS: &[Key] = &[
         "The localpart of the alias of a private room, such as `irc_{user}_{network}_{channel}`; none unless set. \
          A prefix as in `ghost`, then `{user}` and `{network}` in either order, then `{channel}`, with separators \
          that begin with `_`, `.` or `/`.",
+    ),
+    key(
+        "templates.shared_alias",
+        Kind::Text,
+        Default::Note("none"),
+        "The localpart of the alias of a shared room, such as `irc_{network}_{channel}`; without it there are no shared \
+         rooms. Whoever may use the bridge and joins such an alias is in the channel with their own IRC connection, and \
+         in one room with all others who did the same. A prefix as in `ghost`, then `{network}`, then a separator that \
+         begins with `_`, `.` or `/`, then `{channel}`; where `alias` is set, it must begin otherwise. After a change \
+         renew the registration.",
     ),
     key(
         "templates.room",

@@ -206,7 +206,7 @@ impl Store {
         const SQL: &str = r#"SELECT history.at, history.kind, history.sender, history.target, history.text,
                 history.event_id, buffer.name AS buffer_name, session.network, room.room_id
             FROM history JOIN buffer ON buffer.id = history.buffer JOIN session ON session.id = buffer.session
-            LEFT JOIN link ON link.buffer = buffer.id AND link.role = 'private'
+            LEFT JOIN link ON link.buffer = buffer.id AND link.role IN ('private', 'shared')
             LEFT JOIN room ON room.id = link.room
             WHERE history.id = $1 AND session."user" = $2"#;
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(number).bind(user).fetch_optional(p).await)?)

@@ -51,6 +51,7 @@ fn the_example_registrations_are_what_towline_writes() {
         domain: "example.org",
         ghost_prefix: "irc_",
         alias_prefix: "irc_",
+        shared_alias_prefix: None,
     };
     for flavour in Flavour::ALL {
         let example = Registration::new(
@@ -80,6 +81,7 @@ fn a_yaml_1_1_reader_reads_the_same_texts(#[case] text: &str) {
         domain: "example.org",
         ghost_prefix: "irc_",
         alias_prefix: "irc_",
+        shared_alias_prefix: None,
     };
     let yaml = Registration::new(&claims, text.into(), format!("{text}2").into()).to_yaml(Flavour::Synapse);
     let words = ["true", "false", "[]", "[\"irc\"]", ""];

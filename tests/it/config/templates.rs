@@ -57,6 +57,31 @@ fn an_alias_template_is_refused_if_two_rooms_could_get_one_alias(
 }
 
 #[rstest]
+#[case::documented("irc_{network}_{channel}", "")]
+#[case::no_network("irc_{channel}", "it must have {network}")]
+#[case::no_channel("irc_{network}_x", "it must have {channel}")]
+#[case::channel_first("irc_{channel}_{network}", "the fields must be in the order")]
+#[case::separator_of_a_slug("irc_{network}-{channel}", "between two fields there must be a separator")]
+#[case::separator_of_escapes("irc_{network}={channel}", "between two fields there must be a separator")]
+#[case::no_prefix("{network}_{channel}", "it must begin with a prefix")]
+#[case::a_users_room("irc_{user}_{network}_{channel}", "it has a field that has no meaning here")]
+#[case::as_private_rooms(
+    "irc_{network}_{channel}\"\n  alias: \"irc_{user}_{network}_{channel}",
+    "it must begin otherwise than `templates.alias`"
+)]
+#[case::as_the_beginning_of_private_rooms(
+    "irc_{network}_{channel}\"\n  alias: \"irc_own_{user}_{network}_{channel}",
+    "it must begin otherwise than `templates.alias`"
+)]
+#[case::beside_private_rooms("chat_{network}_{channel}\"\n  alias: \"irc_{user}_{network}_{channel}", "")]
+fn a_shared_alias_template_is_refused_if_two_rooms_could_get_one_alias(
+    #[case] template: &str,
+    #[case] problem: &str,
+) {
+    judge("shared_alias", template, problem);
+}
+
+#[rstest]
 #[case::ghost_displayname("ghost_displayname", "{network}", "it must have {nick}")]
 #[case::room("room", "{network}", "it must have {channel}")]
 #[case::network_room("network_room", "IRC", "it must have {network}")]

@@ -1,0 +1,436 @@
+//! A channel whose room is shared with others (`bridge/shared.rs`): what this session does there for all, and what only
+//! for its own user.
+//!
+//! One session shows the channel: what is said, its topic, its news and its people. The others keep what they hear in
+//! their own histories, and the last of it in memory, in case they take over. What a user of one of them says is in the
+//! room already and is not shown again. What concerns one user alone is told in their network room; only what becomes of
+//! their message is told under it, since others have read that there, too.
+//!
+//! Who leaves the channel leaves the room, and the other way round, whoever brings it about; a connection that is lost
+//! comes back. Invariant 9: so many lines wait in case they are needed, [`MOST_HEARD`].
+
+use std::collections::VecDeque;
+
+use super::super::Bridge;
+use super::super::content::{self, unique};
+use super::super::outcome::{Outcome, Refusal};
+use super::super::shared::{Said, Seat};
+use super::incoming::with_reason;
+use super::shown::Line;
+use super::{Actor, attendance, wording};
+use crate::format::RichText;
+use crate::irc::session::{Event, Origin, Session, State};
+use crate::matrix::event::Member;
+use crate::names::Channel;
+use crate::store::{Buffer, BufferKind, Direction, HistoryLine, NewBuffer, SessionRow, StoreError};
+
+/// So many lines are remembered that another session shows.
+const MOST_HEARD: usize = 500;
+
+/// What a session does for a shared room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Another one shows the channel, or nobody who is there.
+    Waits,
+    /// It says what the one before did not hear any more.
+    TakesOver,
+    /// It shows the channel.
+    Shows,
+}
+
+/// A channel whose room is shared.
+pub(super) struct Shared {
+    /// Nothing where the user has left.
+    seat: Option<Seat>,
+    role: Role,
+    /// The seat is given up when what was read is stored.
+    leaves: bool,
+    /// All who are in the channel are known.
+    named: bool,
+    /// The topic is another than when this session showed it last.
+    topic_changed: bool,
+    heard: VecDeque<(Line, Option<char>)>,
+    /// Lines that are shown, and not stored yet.
+    shown: Vec<Said>,
+}
+
+impl Shared {
+    /// The user of this session is in the room of this buffer.
+    pub(super) fn take(bridge: &Bridge, row: &Buffer, session: &SessionRow) -> Self {
+        Self {
+            seat: Some(Seat::take(bridge, row.room, session.id, &session.user_id)),
+            role: Role::Waits,
+            leaves: false,
+            named: false,
+            topic_changed: false,
+            heard: VecDeque::new(),
+            shown: Vec::new(),
+        }
+    }
+
+    fn is_taken(&self) -> bool {
+        self.seat.is_some() && !self.leaves
+    }
+}
+
+impl Actor {
+    fn shared(&self, place: usize) -> Option<&Shared> {
+        self.buffers.get(place).shared.as_deref()
+    }
+
+    /// Whether others see a buffer's room.
+    pub(super) fn is_shared(&self, place: usize) -> bool {
+        self.shared(place).is_some()
+    }
+
+    /// Whether this session shows what happens in a buffer's channel.
+    pub(super) fn shows(&self, place: usize) -> bool {
+        self.shared(place).is_none_or(|shared| shared.role != Role::Waits)
+    }
+
+    /// Whether what is shown was kept when it was heard.
+    pub(super) fn takes_over(&self, place: usize) -> bool {
+        self.shared(place).is_some_and(|shared| shared.role == Role::TakesOver)
+    }
+
+    /// Whose nick this is, of those who are in a buffer's shared room.
+    pub(super) fn person_in_room(&self, place: usize, nick: &str) -> Option<String> {
+        self.shared(place)?.seat.as_ref()?.person(nick, self.buffers.mapping(), self.now())
+    }
+
+    /// Those in a buffer's shared room, besides the user, whom a text names.
+    pub(super) fn others_named(&self, place: usize, text: &RichText) -> Vec<String> {
+        let Some(seat) = self.shared(place).and_then(|shared| shared.seat.as_ref()) else {
+            return Vec::new();
+        };
+        let (text, mapping) = (text.to_plain(), self.buffers.mapping());
+        seat.people_named(|nick| wording::mentions(&text, nick, mapping))
+    }
+
+    /// Shows a channel in its shared room from now on, and enters it.
+    pub(super) async fn share(&mut self, channel: &Channel, room: i64) -> Outcome {
+        let known = self.buffers.find(channel.as_str());
+        let name = &self.network.name;
+        let is_wanted = known.is_some_and(|place| self.buffers.get(place).row.wanted);
+        if is_wanted && known.is_some_and(|place| !self.is_shared(place)) {
+            let text = format!(
+                "you are in {channel} on {name} already, in a room of your own. To leave that, type "
+            );
+            let text = RichText::plain(text).code(format!("part {channel}"));
+            return Err(Refusal::Asked(
+                text.text(" in the network's room; then join the shared room again."),
+            ));
+        }
+        if !is_wanted && !self.has_room_for_channel(known) {
+            let most = self.bridge.config.limits.channels_per_session;
+            return Err(Refusal::asked(format!(
+                "you are in as many channels of {name} as this bridge allows ({most})."
+            )));
+        }
+        if let Some(link) = &self.link
+            && link.session.state() == State::Ready
+            && !link.session.isupport().is_channel(channel.as_str())
+        {
+            return Err(Refusal::asked(format!("{channel} is no channel on {name}.")));
+        }
+        self.commit_incoming().await?;
+        let folded = known.map_or_else(
+            || self.buffers.mapping().fold(channel.as_str()),
+            |place| self.buffers.get(place).row.folded.clone(),
+        );
+        let new = NewBuffer {
+            session: self.row.id,
+            network: self.row.network.clone(),
+            kind: BufferKind::Channel,
+            name: channel.as_str().to_owned(),
+            folded,
+            key: None,
+            marker: unique(),
+            creator: self.bridge.client.bot().to_owned(),
+            owner: self.row.user,
+            lane: self.lane.clone(),
+            gone: Vec::new(),
+            created_at: self.bridge.clock.unix_ms(),
+        };
+        let lane = Bridge::lane_before_sharing(&self.row.user_id);
+        let Some(row) = self.bridge.store.share_buffer(new, room, lane).await? else {
+            return Err(Refusal::asked(format!("you have another room of {channel}.")));
+        };
+        let shared = Shared::take(&self.bridge, &row, &self.row);
+        let place = self.buffers.add(row);
+        self.buffers.share(place, shared);
+        self.buffers.get_mut(place).refused = None;
+        self.apply_charsets();
+        if self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_none()) {
+            self.enter(place);
+        }
+        Ok(RichText::new())
+    }
+
+    /// The user is in a shared room no more: they have left it, or are taken out of it for this reason.
+    pub(super) async fn leave_shared(
+        &mut self,
+        place: usize,
+        reason: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let buffer = self.buffers.get_mut(place);
+        let Some(shared) = buffer.shared.as_deref_mut().filter(|shared| shared.is_taken()) else {
+            return Ok(());
+        };
+        shared.leaves = true;
+        let row = &buffer.row;
+        if let Some(reason) = reason {
+            let kick = content::kick_row(row.room, &row.creator, &self.row.user_id, reason);
+            self.incoming.outbox.push(kick);
+        }
+        self.bridge.store.unshare_buffer(row.id).await
+    }
+
+    /// The user is out of a shared room's channel for good.
+    pub(super) async fn end_shared(&mut self, place: usize, reason: &str) -> Result<(), StoreError> {
+        self.leave_shared(place, Some(reason)).await?;
+        self.leave(place, "").await.map(drop)
+    }
+
+    /// Who comes into a shared room, and goes: only the user's own going means anything.
+    pub(super) async fn on_shared_member(&mut self, place: usize, member: &Member) -> Result<(), StoreError> {
+        let is_out = matches!(member.membership.as_str(), "leave" | "ban");
+        if is_out && member.user_id == self.row.user_id {
+            self.leave_shared(place, None).await?;
+            if self.buffers.get(place).row.wanted {
+                self.leave(place, "").await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of a channel whose room is shared.
+    pub(super) fn shared_place(&self, channel: &str) -> Option<usize> {
+        self.buffers.find(channel).filter(|place| self.is_shared(*place))
+    }
+
+    /// Whether the user is thrown out of a channel whose room is shared, or not let in.
+    pub(super) fn shuts_out_of_shared(&self, event: &Event) -> bool {
+        let (Event::Kicked { channel, own: true, .. } | Event::JoinFailed { channel, .. }) = event else {
+            return false;
+        };
+        self.buffers.has_shared() && self.shared_place(channel).is_some()
+    }
+
+    /// Then they are no longer in the room either.
+    pub(super) async fn on_shut_out_of_shared(&mut self, event: Event) -> Result<(), StoreError> {
+        let (channel, why) = match event {
+            Event::Kicked { channel, by, reason, .. } => {
+                if let Some(link) = &mut self.link {
+                    link.session.stay_out(&channel);
+                }
+                self.netsplits.forget_channel(&channel);
+                let why = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
+                (channel, why)
+            }
+            Event::JoinFailed { channel, reason, .. } => {
+                let why = with_reason(&format!("Not in {channel}"), &reason);
+                (channel, why)
+            }
+            _ => return Ok(()),
+        };
+        match self.shared_place(&channel) {
+            Some(place) => self.shut_out(place, &why).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn shut_out(&mut self, place: usize, why: &str) -> Result<(), StoreError> {
+        if self.shared(place).is_some_and(Shared::is_taken) {
+            let why = why.trim_end_matches('.');
+            let text = format!(
+                "{why}. So you are no longer in its shared room. To try again, join that room again."
+            );
+            self.alert(&RichText::plain(text));
+        }
+        self.end_shared(place, why).await
+    }
+
+    /// A line of a channel: given back where it is to be shown.
+    pub(super) fn hear_for_room(
+        &mut self,
+        place: usize,
+        line: Line,
+        status: Option<char>,
+        kind: &'static str,
+    ) -> Option<Line> {
+        if !self.is_shared(place) {
+            return Some(line);
+        }
+        let nick = self.buffers.mapping().fold(&line.from.nick);
+        let is_in_room = line.own || self.person_in_room(place, &line.from.nick).is_some();
+        let now = self.bridge.clock.unix_ms();
+        let buffer = self.buffers.get_mut(place);
+        let Some(shared) = buffer.shared.as_deref_mut() else { return Some(line) };
+        if line.origin != Origin::Live {
+            // Others were there meanwhile; what nobody heard is not asked for.
+            return None;
+        }
+        let said = || Said { msgid: line.msgid.clone(), nick, text: line.text.clone() };
+        if shared.role == Role::TakesOver || shared.role == Role::Shows && !is_in_room {
+            shared.shown.push(said());
+            return Some(line);
+        }
+        self.incoming.keep(HistoryLine {
+            buffer: buffer.row.id,
+            at: line.time.unwrap_or(now),
+            kind,
+            sender: line.from.nick.clone(),
+            account: line.account.clone(),
+            target: status.map(String::from),
+            text: line.text.clone(),
+            msgid: line.msgid.clone(),
+            event_id: None,
+            direction: if line.own { Direction::Out } else { Direction::In },
+            replayed: None,
+        });
+        if !is_in_room && shared.is_taken() {
+            shared.heard.push_back((line, status));
+            if shared.heard.len() > MOST_HEARD {
+                shared.heard.pop_front();
+            }
+        }
+        None
+    }
+
+    /// All who are in a shared room's channel are known. Returns whether this session sees to the room's members.
+    pub(super) fn know_names(&mut self, place: usize) -> bool {
+        if let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() {
+            shared.named = true;
+        }
+        self.shows(place)
+    }
+
+    /// A channel has another topic. Returns whether it is to be shown.
+    pub(super) fn topic_is_news(&mut self, place: usize, topic: &str) -> bool {
+        let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() else { return true };
+        if shared.role == Role::Waits {
+            shared.topic_changed = true;
+            return false;
+        }
+        shared.seat.as_ref().is_some_and(|seat| seat.show_topic(topic))
+    }
+
+    /// Tells the others how this session stands in shared rooms, when what was read is stored, and takes over where it
+    /// is its turn.
+    pub(super) async fn keep_seats(&mut self) -> Result<(), StoreError> {
+        while self.buffers.has_shared() {
+            let turns = self.tell_standing();
+            if turns.is_empty() {
+                return Ok(());
+            }
+            for place in turns {
+                self.take_over(place).await?;
+            }
+            // What is stored now was shown, for the others.
+            self.commit_incoming().await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the others under which nick the user is there, before their coming is seen on IRC.
+    pub(super) fn name_seats(&self) {
+        if !self.buffers.has_shared() {
+            return;
+        }
+        let session = self.link.as_ref().map(|link| &link.session);
+        let nick = session.filter(|session| session.registered_at().is_some()).map(Session::nick);
+        let seats = self.buffers.iter().filter_map(|buffer| buffer.shared.as_ref()?.seat.as_ref());
+        seats.for_each(|seat| seat.name(nick, self.now()));
+    }
+
+    /// Somebody in a channel has another nick.
+    pub(super) fn follow_in_room(&self, channel: &str, from: &str, to: &str) {
+        let place = self.shared_place(channel);
+        if let Some(seat) = place.and_then(|place| self.shared(place)?.seat.as_ref()) {
+            seat.follow(from, to, self.buffers.mapping(), self.now());
+        }
+    }
+
+    /// Tells the others how this session stands; gives the places in which it has to show the channel from now on.
+    pub(super) fn tell_standing(&mut self) -> Vec<usize> {
+        self.name_seats();
+        let mut turns = Vec::new();
+        for place in 0..self.buffers.len() {
+            let link = self.link.as_ref();
+            let buffer = self.buffers.get_mut(place);
+            let Some(shared) = buffer.shared.as_deref_mut() else { continue };
+            let Some(seat) = &shared.seat else { continue };
+            if !shared.shown.is_empty() {
+                seat.show(std::mem::take(&mut shared.shown));
+            }
+            let session = link.map(|link| &link.session).filter(|session| session.registered_at().is_some());
+            let is_inside =
+                !shared.leaves && session.is_some_and(|session| session.channel(&buffer.row.name).is_some());
+            seat.keep(is_inside);
+            if !is_inside {
+                (shared.role, shared.named) = (Role::Waits, false);
+                shared.heard.clear();
+                buffer.present.clear();
+                if shared.leaves {
+                    shared.seat = None;
+                }
+            } else if shared.role == Role::Waits && seat.is_observer() {
+                turns.push(place);
+            }
+        }
+        turns
+    }
+
+    /// From now on this session shows the channel: first what it heard and the one before did not, then who is there.
+    async fn take_over(&mut self, place: usize) -> Result<(), StoreError> {
+        let mapping = self.buffers.mapping();
+        let buffer = self.buffers.get_mut(place);
+        let Some(shared) = buffer.shared.as_deref_mut() else { return Ok(()) };
+        let Some(seat) = &shared.seat else { return Ok(()) };
+        let heard = std::mem::take(&mut shared.heard);
+        let said = |(line, _): &(Line, _)| Said {
+            msgid: line.msgid.clone(),
+            nick: mapping.fold(&line.from.nick),
+            text: line.text.clone(),
+        };
+        let known = Said::shown_of(&heard.iter().map(said).collect::<Vec<_>>(), &seat.shown());
+        shared.role = Role::TakesOver;
+        let topic = buffer.row.topic.clone().filter(|_| std::mem::take(&mut shared.topic_changed));
+        let topic = topic.filter(|topic| seat.show_topic(topic));
+        let (room, named) = (buffer.row.room, shared.named);
+        if let Some(topic) = topic {
+            let bot = self.bridge.client.bot();
+            let row = content::state_row(room, bot, "m.room.topic", &content::topic(&topic));
+            self.incoming.outbox.push(row);
+        }
+        let there = self.bridge.store.members(room).await?;
+        let buffer = self.buffers.get_mut(place);
+        for member in there {
+            buffer.present.set(&member.nick, attendance::mark(member.spoke_at));
+        }
+        for (line, status) in heard.into_iter().skip(known) {
+            self.show(place, line, status).await?;
+        }
+        let buffer = self.buffers.get_mut(place);
+        if let Some(shared) = buffer.shared.as_deref_mut() {
+            shared.role = Role::Shows;
+        }
+        if named {
+            let channel = buffer.row.name.clone();
+            self.on_names(&channel);
+        }
+        Ok(())
+    }
+
+    /// What was read is not stored: others show the channels.
+    pub(super) fn lose_seats(&mut self) {
+        for shared in self.buffers.iter_mut().filter_map(|buffer| buffer.shared.as_deref_mut()) {
+            shared.shown.clear();
+            shared.role = Role::Waits;
+            if let Some(seat) = &shared.seat {
+                seat.keep(false);
+            }
+        }
+    }
+}

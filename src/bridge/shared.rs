@@ -1,0 +1,273 @@
+//! Shared rooms: one for a channel and all who are in it through the bridge, each with their own IRC connection.
+//!
+//! The homeserver asks for an alias that does not exist; where it names a channel, the channel's room is made. That
+//! query carries no person, so nothing else is done: no IRC connection is opened for it, and so many rooms are made in
+//! an hour and no more. Who joins and has permission is taken into the channel by their own session, in the order of
+//! their own lane; everybody else is removed, and told why. One of the sessions shows the channel there (`watch`).
+//!
+//! Off unless `templates.shared_alias` is set. Invariants 2 (the intent comes first), 9.
+
+mod watch;
+
+use std::time::Duration;
+
+use super::content::{self, MessageType, unique};
+use super::desk::lane_of;
+use super::ghosts::GhostError;
+use super::inbox::AskedFor;
+use super::session::{Request, SessionState};
+use super::{Bridge, Refusal};
+use crate::config::Permission;
+use crate::format::RichText;
+use crate::matrix::event::{Content, Event};
+use crate::matrix::ghost_id;
+use crate::names::{CaseMapping, Channel};
+use crate::store::{InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User};
+
+pub(super) use self::watch::{Said, Seat, Watches};
+
+/// `#` as ids have it.
+const HASH: &str = "=23";
+/// How long the homeserver waits for a room to be made: somebody waits for it there.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Rooms that were made of late because somebody looked for an alias.
+#[derive(Debug, Default)]
+pub(super) struct Wanted(std::sync::Mutex<AskedFor>);
+
+impl Bridge {
+    /// The alias of a channel's shared room.
+    pub(super) fn shared_alias(&self, network: &str, channel: &str) -> Option<String> {
+        let template = self.config.templates.shared_alias.as_ref()?;
+        // As people write it; an alias may hold that.
+        let channel = ghost_id::escape(channel).replace(HASH, "#");
+        let localpart = template.render_id(&[("network", network), ("channel", &channel)]);
+        let domain = &self.config.homeserver.domain;
+        Some(format!("#{}:{domain}", ghost_id::fit(localpart, domain)))
+    }
+
+    /// The network and the channel, letters folded, of a shared room's alias; nothing where it names none of ours.
+    fn read_shared_alias(&self, alias: &str) -> Option<(String, Channel)> {
+        let localpart = alias.strip_prefix('#')?.split(':').next()?;
+        let fields = self.config.templates.shared_alias.as_ref()?.read_id(localpart)?;
+        let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+        let network = self.config.network(field("network")?)?.slug.as_str().to_owned();
+        let channel = ghost_id::unescape(&field("channel")?.replace('#', HASH))?;
+        let is_it = channel.starts_with('#') && self.shared_alias(&network, &channel)? == alias;
+        Some((network, Channel::new(&channel).ok().filter(|_| is_it)?))
+    }
+
+    /// Whether an alias leads to a room, which is made where it names a channel.
+    pub(super) async fn has_alias(&self, alias: &str) -> bool {
+        let Some((network, channel)) = self.read_shared_alias(alias) else { return false };
+        match tokio::time::timeout(PATIENCE, self.find_shared_room(alias, &network, &channel)).await {
+            Ok(Ok(is_there)) => is_there,
+            Ok(Err(error)) => {
+                tracing::warn!(%alias, %error, "a shared room that somebody looks for can't be had yet");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(%alias, "a shared room that somebody looks for is not made in time");
+                false
+            }
+        }
+    }
+
+    async fn find_shared_room(
+        &self,
+        alias: &str,
+        network: &str,
+        channel: &Channel,
+    ) -> Result<bool, GhostError> {
+        let now = self.clock.unix_ms();
+        // How the network compares names no query can find out; most do so.
+        let folded = CaseMapping::Rfc1459.fold(channel.as_str());
+        let room = match self.store.shared_room(network, &folded).await? {
+            Some(room) => room,
+            None if !self.wanted_aliases.admit(self.clock.now()) => {
+                tracing::warn!(%alias, "a shared room is not made: too many were asked for within the hour");
+                return Ok(false);
+            }
+            None => {
+                self.store.ensure_network(network, &self.network_name(network), now).await?;
+                let name = channel.as_str().to_owned();
+                let new = NewRoom {
+                    kind: RoomKind::Shared,
+                    marker: unique(),
+                    creator: self.client.bot().to_owned(),
+                    owner: None,
+                    lane: SHARED.to_owned(),
+                    link: Link::Shared { network: network.to_owned(), name, folded },
+                    room_id: None,
+                    created_at: now,
+                };
+                self.store.intend_room(new).await?
+            }
+        };
+        let Some(room_id) = self.made(room.id).await? else { return Ok(false) };
+        // The homeserver asks only for what it does not have.
+        match self.client.set_alias(alias, &room_id).await {
+            Err(error) if !error.is_final() => Err(error.into()),
+            Err(error) => {
+                tracing::debug!(%alias, %error, "an alias is set already, or can't be");
+                Ok(true)
+            }
+            Ok(()) => Ok(true),
+        }
+    }
+
+    /// A room's Matrix id, as soon as its lane has made it.
+    async fn made(&self, room: i64) -> Result<Option<String>, GhostError> {
+        loop {
+            let next = self.rooms_made.notified();
+            let Some(row) = self.store.room(room).await? else { return Ok(None) };
+            if row.room_id.is_some() {
+                return Ok(row.room_id);
+            }
+            self.wake_delivery(room);
+            next.await;
+        }
+    }
+
+    /// The shared room in which something happened.
+    pub(super) async fn shared_room_of(&self, event: &Event) -> Result<Option<RoomRow>, GhostError> {
+        if self.config.templates.shared_alias.is_none() {
+            return Ok(None);
+        }
+        let room = self.store.room_by_matrix_id(&event.room_id).await?;
+        Ok(room.filter(|room| room.kind().is_ok_and(|kind| kind == RoomKind::Shared)))
+    }
+
+    /// Somebody does something in a shared room who was not yet in its channel when it came.
+    pub(super) async fn attend_to_shared(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        room: &RoomRow,
+    ) -> Result<(), GhostError> {
+        match &event.content {
+            Content::Member(member) if member.membership == "join" && !self.is_ours(&member.user_id) => {
+                return self.on_shared_join(stored, &event.room_id, &member.user_id, room).await;
+            }
+            Content::Member(_) => {}
+            // They are by now, and what was behind their coming went there with it.
+            _ => {
+                if let Some(session) = self.store.session_in_shared_room(room.id, &event.sender).await? {
+                    let lane = format!("session/{session}");
+                    self.store.move_event(stored.seq, &lane).await?;
+                    self.wake_lane(&lane);
+                    return Ok(());
+                }
+                // Nobody would hear it: they are in the room and not in the channel, as where a crash came between.
+                let channel = room.buffer_name.as_deref().unwrap_or_default();
+                let reason = format!("You are not in {channel} any more. To enter it, join this room again.");
+                self.remove(&event.room_id, &event.sender, &reason).await?;
+            }
+        }
+        Ok(self.store.finish_event(stored.seq, None).await?)
+    }
+
+    /// Each step can be repeated: the event is done at the end.
+    async fn on_shared_join(
+        &self,
+        stored: &InboxEvent,
+        room_id: &str,
+        user_id: &str,
+        room: &RoomRow,
+    ) -> Result<(), GhostError> {
+        let bot = self.client.bot();
+        if self.permission_of(user_id) == Permission::None {
+            let reason = format!(
+                "{user_id} has no permission to use this bridge. Its administrator can give it, under permissions in \
+                 the configuration."
+            );
+            self.remove(room_id, user_id, &reason).await?;
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        }
+        let user = self.store.ensure_user(user_id, self.clock.unix_ms()).await?;
+        let refusal = match self.take_into_channel(&user, room).await {
+            Ok(session) => {
+                // What they have said meanwhile waits there.
+                self.wake_lane(&format!("session/{session}"));
+                return Ok(self.store.finish_event(stored.seq, None).await?);
+            }
+            Err(Refusal::Store(error)) => return Err(error.into()),
+            // It goes on after the next start.
+            Err(Refusal::Stopping) => return Ok(()),
+            Err(Refusal::Asked(refusal)) => refusal,
+        };
+        self.remove(room_id, user_id, &refusal.to_plain()).await?;
+        let channel = room.buffer_name.as_deref().unwrap_or_default();
+        let text = RichText::new().bold(format!("You can't be in the shared room of {channel}")).text(": ");
+        let alert = content::message(MessageType::Text, &text.then(refusal), Some(user_id));
+        let (own, mut rows) = self.way_to(user.id, user_id).await?;
+        rows.push(content::message_row(own.id, bot, alert, None));
+        self.answer_event(stored.seq, rows).await?;
+        self.wake_delivery(own.id);
+        Ok(())
+    }
+
+    /// Opens the session if need be, and has it enter the channel.
+    async fn take_into_channel(&self, user: &User, room: &RoomRow) -> Result<i64, Refusal> {
+        let network = room.network.as_deref().unwrap_or_default();
+        let Some(channel) = room.buffer_name.as_deref().and_then(|name| Channel::new(name).ok()) else {
+            return Err(Refusal::asked("its channel is none any more."));
+        };
+        if self.config.network(network).is_none() {
+            return Err(Refusal::asked(format!("{network} is not in the configuration any more.")));
+        }
+        let most = self.config.limits.sessions_per_user as usize;
+        let mine = self.sessions(Some(&user.user_id));
+        if mine.len() >= most && !mine.iter().any(|session| session.row.network == network) {
+            return Err(Refusal::asked(format!(
+                "you have {most} networks open, the most that this bridge allows."
+            )));
+        }
+        let (session, is_new) = self.open_session(user, network).await?;
+        let state = session.status().state;
+        if !is_new && !matches!(state, SessionState::Connected | SessionState::Connecting) {
+            session.ask(Request::Connect).await?;
+        }
+        session.ask(Request::Share { channel, room: room.id }).await?;
+        Ok(session.row.id)
+    }
+
+    /// Takes somebody out of a room, unless they have left by themselves.
+    async fn remove(&self, room_id: &str, user_id: &str, reason: &str) -> Result<(), GhostError> {
+        match self.client.kick(self.client.bot(), room_id, user_id, reason).await {
+            Err(error) if !error.is_final() => Err(error.into()),
+            Err(error) => {
+                tracing::debug!(room = room_id, user = user_id, %error, "somebody was not removed from a room");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Takes somebody whose session ends out of the shared rooms that it shows.
+    pub(super) async fn leave_shared_rooms(
+        &self,
+        session: i64,
+        user_id: &str,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        for room_id in self.store.shared_rooms_of(session).await? {
+            let kick = || self.client.kick(self.client.bot(), &room_id, user_id, reason);
+            if let Err(error) = self.persist(kick).await {
+                tracing::debug!(room = room_id, user = user_id, %error, "somebody was not removed from a room");
+            }
+        }
+        Ok(())
+    }
+
+    /// The lane in which waits what somebody says in a shared room before their session shows the channel there.
+    pub(super) fn lane_before_sharing(user_id: &str) -> String {
+        lane_of(user_id)
+    }
+}
+
+impl Wanted {
+    fn admit(&self, now: std::time::Instant) -> bool {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).admit(now)
+    }
+}

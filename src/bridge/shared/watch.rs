@@ -1,0 +1,272 @@
+//! Who shows what happens in a shared room's channel: one of the sessions whose people are there.
+//!
+//! It is the one that has been in the channel longest, so that it changes only when that one goes. The others remember
+//! what they hear; who takes over holds that against what was shown last, so that nothing is shown twice and nothing is
+//! left out that only the one before did not hear any more.
+//!
+//! In memory: after a restart the first who is in the channel shows it. A seat is given up by being dropped, also where
+//! a session ends by a mistake. Invariants 5 (each session tells only of itself), 9 (so many lines are remembered).
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::Bridge;
+use crate::names::CaseMapping;
+
+/// So many of the lines that were shown last are remembered.
+const MOST_SAID: usize = 500;
+/// So many lines in a row tell where two connections stand.
+const SURE: usize = 3;
+/// For so long somebody is known by the nick that they had before: lines under it may still be on their way.
+const FORMER: Duration = Duration::from_secs(30);
+
+/// A line, as two connections hear it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::bridge) struct Said {
+    /// Its id, where the server gives one.
+    pub(in crate::bridge) msgid: Option<String>,
+    /// Who said it, folded.
+    pub(in crate::bridge) nick: String,
+    /// What.
+    pub(in crate::bridge) text: String,
+}
+
+impl Said {
+    fn is(&self, other: &Self) -> bool {
+        match (&self.msgid, &other.msgid) {
+            (Some(one), Some(another)) => one == another,
+            _ => self.nick == other.nick && self.text == other.text,
+        }
+    }
+
+    /// How many of the lines that somebody heard were shown, where these were shown last: by the last that has the same
+    /// id, else by the longest run at the end of which both stand.
+    pub(in crate::bridge) fn shown_of(heard: &[Self], shown: &[Self]) -> usize {
+        let has_id = |line: &Self| line.msgid.is_some() && shown.iter().any(|one| one.msgid == line.msgid);
+        if let Some(last) = heard.iter().rposition(has_id) {
+            return last + 1;
+        }
+        let run = |end: usize| {
+            let pairs = heard[..end].iter().rev().zip(shown.iter().rev());
+            pairs.take_while(|(one, another)| one.is(another)).count()
+        };
+        let runs = (1..=heard.len()).map(|end| (run(end), end));
+        let sure = runs.filter(|(run, end)| *run >= SURE.min(*end).min(shown.len()) && *run > 0);
+        // Of several that are as long the first: what is shown twice is seen, what is left out is not.
+        sure.max_by_key(|(run, end)| (*run, std::cmp::Reverse(*end))).map_or(0, |(_, end)| end)
+    }
+}
+
+/// Somebody whose channel is shown in the room.
+#[derive(Debug)]
+struct Sitting {
+    /// The seat's own number: a session may take its place anew before it gives up the one before.
+    number: u64,
+    user_id: Box<str>,
+    nick: Option<Box<str>>,
+    former: Option<(Box<str>, Instant)>,
+    /// In which order they came into the channel.
+    since: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Watch {
+    sitting: BTreeMap<i64, Sitting>,
+    /// How many have sat down and come in.
+    count: u64,
+    shown: VecDeque<Said>,
+    topic: Option<String>,
+}
+
+impl Watch {
+    fn observer(&self) -> Option<i64> {
+        let there = self.sitting.iter().filter_map(|(session, one)| Some((one.since?, *session)));
+        there.min().map(|(_, session)| session)
+    }
+}
+
+/// All shared rooms that somebody is in.
+#[derive(Debug, Default)]
+pub(in crate::bridge) struct Watches(Mutex<HashMap<i64, Watch>>);
+
+impl Watches {
+    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Watch>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session that shows a room's channel.
+    pub(in crate::bridge) fn observer(&self, room: i64) -> Option<i64> {
+        self.lock().get(&room)?.observer()
+    }
+}
+
+/// A session's place in a shared room; given up by being dropped.
+pub(in crate::bridge) struct Seat {
+    bridge: Bridge,
+    room: i64,
+    session: i64,
+    number: u64,
+}
+
+impl Seat {
+    /// A session shows a channel in this room, for this person.
+    pub(in crate::bridge) fn take(bridge: &Bridge, room: i64, session: i64, user_id: &str) -> Self {
+        let mut watches = bridge.watches.lock();
+        let watch = watches.entry(room).or_default();
+        let before = watch.observer();
+        watch.count += 1;
+        let number = watch.count;
+        let new = Sitting { number, user_id: user_id.into(), nick: None, former: None, since: None };
+        watch.sitting.insert(session, new);
+        let next = watch.observer().filter(|next| Some(*next) != before);
+        drop(watches);
+        let seat = Self { bridge: bridge.clone(), room, session, number };
+        seat.wake(next);
+        seat
+    }
+
+    fn with<T: Default>(&self, look: impl FnOnce(&mut Watch) -> T) -> T {
+        self.bridge.watches.lock().get_mut(&self.room).map(look).unwrap_or_default()
+    }
+
+    /// Tells under which nick the session is there.
+    pub(in crate::bridge) fn name(&self, nick: Option<&str>, now: Instant) {
+        self.with(|watch| {
+            let own = watch.sitting.get_mut(&self.session);
+            if let Some(own) = own.filter(|own| own.number == self.number && own.nick.as_deref() != nick) {
+                own.former = own.nick.take().map(|former| (former, now));
+                own.nick = nick.map(Box::from);
+            }
+        });
+    }
+
+    /// Somebody has another nick, which their own session may know later.
+    pub(in crate::bridge) fn follow(&self, from: &str, to: &str, mapping: CaseMapping, now: Instant) {
+        self.with(|watch| {
+            let mut others = watch.sitting.values_mut();
+            let found = others.find(|one| one.nick.as_deref().is_some_and(|own| mapping.same(own, from)));
+            if let Some(one) = found {
+                one.former = one.nick.replace(to.into()).map(|former| (former, now));
+            }
+        });
+    }
+
+    /// Tells whether the session is in the channel.
+    pub(in crate::bridge) fn keep(&self, is_inside: bool) {
+        let next = self.with(|watch| {
+            let before = watch.observer();
+            watch.count += 1;
+            let came = watch.count;
+            let own = watch.sitting.get_mut(&self.session);
+            if let Some(own) = own.filter(|own| own.number == self.number) {
+                own.since = own.since.or(Some(came)).filter(|_| is_inside);
+            }
+            watch.observer().filter(|next| Some(*next) != before && *next != self.session)
+        });
+        self.wake(next);
+    }
+
+    fn wake(&self, session: Option<i64>) {
+        if let Some(session) = session.and_then(|session| self.bridge.session(session)) {
+            session.wake();
+        }
+    }
+
+    /// Whether this session shows the channel.
+    pub(in crate::bridge) fn is_observer(&self) -> bool {
+        self.with(|watch| watch.observer()) == Some(self.session)
+    }
+
+    /// Whose nick this is, of those whose channel is shown here: what they say is in the room already.
+    pub(in crate::bridge) fn person(&self, nick: &str, mapping: CaseMapping, now: Instant) -> Option<String> {
+        self.with(|watch| {
+            let is_former = |(former, since): &(Box<str>, Instant)| {
+                now.saturating_duration_since(*since) < FORMER && mapping.same(former, nick)
+            };
+            let found = watch.sitting.values().find(|one| {
+                one.nick.as_deref().is_some_and(|own| mapping.same(own, nick))
+                    || one.former.as_ref().is_some_and(is_former)
+            });
+            found.map(|one| one.user_id.to_string())
+        })
+    }
+
+    /// Who else is named in a text.
+    pub(in crate::bridge) fn people_named(&self, is_named: impl Fn(&str) -> bool) -> Vec<String> {
+        self.with(|watch| {
+            let others = watch.sitting.iter().filter(|(session, _)| **session != self.session);
+            let named = others.filter(|(_, one)| one.nick.as_deref().is_some_and(&is_named));
+            named.map(|(_, one)| one.user_id.to_string()).collect()
+        })
+    }
+
+    /// These lines are in the room.
+    pub(in crate::bridge) fn show(&self, lines: Vec<Said>) {
+        self.with(|watch| {
+            watch.shown.extend(lines);
+            let beyond = watch.shown.len().saturating_sub(MOST_SAID);
+            watch.shown.drain(..beyond);
+        });
+    }
+
+    /// The lines that were shown last.
+    pub(in crate::bridge) fn shown(&self) -> Vec<Said> {
+        self.with(|watch| watch.shown.iter().cloned().collect())
+    }
+
+    /// The topic is shown; `false` where it was before.
+    pub(in crate::bridge) fn show_topic(&self, topic: &str) -> bool {
+        self.with(|watch| watch.topic.replace(topic.to_owned()).as_deref() != Some(topic))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let next = {
+            let mut watches = self.bridge.watches.lock();
+            let Some(watch) = watches.get_mut(&self.room) else { return };
+            let before = watch.observer();
+            if watch.sitting.get(&self.session).is_some_and(|own| own.number == self.number) {
+                watch.sitting.remove(&self.session);
+            }
+            let next = watch.observer().filter(|next| Some(*next) != before);
+            if watch.sitting.is_empty() {
+                watches.remove(&self.room);
+            }
+            next
+        };
+        self.wake(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn lines(text: &str) -> Vec<Said> {
+        let line = |word: &str| {
+            let (text, msgid) =
+                word.split_once('@').map_or((word, None), |(text, id)| (text, Some(id.into())));
+            Said { msgid, nick: "bob".into(), text: text.into() }
+        };
+        text.split_whitespace().map(line).collect()
+    }
+
+    #[rstest]
+    #[case::nothing_was_shown("", "a b", 0)]
+    #[case::nothing_was_heard("a b", "", 0)]
+    #[case::all_was_shown("a b", "a b", 2)]
+    #[case::the_last_was_not("a b", "a b c", 2)]
+    #[case::came_later("x y a b", "a b c", 2)]
+    #[case::came_just_now("x y a", "c d", 0)]
+    #[case::the_same_again("a", "a a", 1)]
+    #[case::a_word_in_common_is_no_proof("x y z", "b z c", 0)]
+    #[case::by_its_id("x@1 x@2", "x@1 x@2 x@3", 2)]
+    #[case::by_its_id_in_another_order("a@1 b@2", "b@2 a@1 c@3", 2)]
+    #[case::only_one_has_ids("a b", "a@1 b@2 c@3", 2)]
+    fn who_takes_over_knows_what_was_shown(#[case] shown: &str, #[case] heard: &str, #[case] known: usize) {
+        assert_eq!(Said::shown_of(&lines(heard), &lines(shown)), known);
+    }
+}

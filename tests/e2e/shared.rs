@@ -1,0 +1,71 @@
+//! A shared room on a real homeserver: found by its alias, and one conversation of two people on Matrix and two on IRC.
+
+use reqwest::Method;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::rig::inspircd::Inspircd;
+use crate::rig::irc::IrcPerson;
+use crate::rig::matrix::MatrixUser;
+use crate::rig::synapse::SERVER_NAME;
+use crate::rig::towline::{NetworkEntry, bot};
+use crate::rig::town::{Extras, NETWORK, PASSWORD, Town, ghost};
+use crate::scene::CHANNEL;
+
+/// Joins the shared room of the channel by its alias; gives its id.
+async fn join_shared(user: &MatrixUser) -> String {
+    let path = format!("join/%23irc_demo_%23{}:{SERVER_NAME}", &CHANNEL[1..]);
+    let answer = user.request(Method::POST, &path, &json!({})).await.unwrap();
+    answer["room_id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_once_on_synapse() {
+    let directory = TempDir::with_prefix("towline-shared-").unwrap();
+    let inspircd = Inspircd::start(&directory.path().join("inspircd")).await;
+    let entry = NetworkEntry::plain("demo", NETWORK, &inspircd);
+    let extras = Extras { shared_rooms: true, ..Extras::default() };
+    let town = Town::around(directory, inspircd, entry, &extras).await;
+    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
+    let witness = IrcPerson::connect(town.inspircd.address(), "witness").await;
+    irene.join(CHANNEL).await;
+    witness.join(CHANNEL).await;
+    let carol = MatrixUser::register(&town.synapse.url, "carol", PASSWORD).await;
+
+    let room = join_shared(&town.alice).await;
+    town.alice.say(&room, "alice is here").await;
+    irene.wait_said("alice", CHANNEL, "alice is here").await;
+    assert_eq!(join_shared(&carol).await, room);
+    carol.say(&room, "carol is here").await;
+    irene.wait_said("carol", CHANNEL, "carol is here").await;
+    irene.say(CHANNEL, "irene is here");
+    witness.wait_said("irene", CHANNEL, "irene is here").await;
+    for user in [&town.alice, &carol] {
+        user.wait_message(&room, "irene is here").await;
+    }
+    witness.say(CHANNEL, "that is all");
+    for user in [&town.alice, &carol] {
+        user.wait_message(&room, "that is all").await;
+    }
+    // Synapse's order is its own; by whom each was said, and that it was once, is not.
+    let mut said = carol.lines(&room);
+    // That their first words wait until they are in the channel is told or not, as fast as that is.
+    said.retain(|(sender, _)| *sender != bot());
+    said.sort();
+    let by = |who: &str, line: &str| (who.to_owned(), line.to_owned());
+    let mut expected = vec![
+        by(carol.id(), "carol is here"),
+        by(&ghost("irene"), "irene is here"),
+        by(&ghost("witness"), "that is all"),
+    ];
+    expected.sort();
+    assert_eq!(said, expected);
+    let alices = town.alice.lines(&room).into_iter().filter(|(_, line)| line == "carol is here").count();
+    assert_eq!(alices, 1);
+
+    // Who leaves the room leaves the channel; the other one sees on.
+    town.alice.leave(&room).await;
+    irene.wait_line(|line| line.starts_with(":alice!") && line.contains(" PART ")).await;
+    irene.say(CHANNEL, "alice is gone");
+    carol.wait_message(&room, "alice is gone").await;
+}

@@ -1,0 +1,438 @@
+//! Shared rooms: found by alias, one for all who are in the channel, each with their own connection.
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::support::bridge::{Builder, World};
+use crate::support::homeserver::{Event, TestUser};
+use crate::support::ircd::Person;
+
+const ALIAS: &str = "#irc_fake_#tea:test.local";
+const BOB: &str = "@irc_fake_bob:test.local";
+const DAN: &str = "@irc_fake_dan:test.local";
+
+fn world() -> Builder {
+    World::builder().config("templates: { shared_alias: \"irc_{network}_{channel}\" }\n")
+}
+
+/// Alice, who came first, and carol in the shared room of #tea, and bob and dan in the channel.
+struct Talk {
+    world: World,
+    alice: TestUser,
+    carol: TestUser,
+    bob: Person,
+    dan: Person,
+    /// The network rooms of alice and carol.
+    networks: [String; 2],
+    room: String,
+}
+
+impl Talk {
+    async fn begin(world: World) -> Self {
+        let (bob, dan) = (world.ircd.person("bob"), world.ircd.person("dan"));
+        bob.join("#tea");
+        dan.join("#tea");
+        let (alice, _, first) = world.greeted_user("alice").await;
+        let (carol, _, second) = world.greeted_user("carol").await;
+        let room = alice.join(ALIAS).await;
+        world.ircd.wait_joined("#tea", "alice").await;
+        bob.say("#tea", "alice is here");
+        world.homeserver.wait_message(&room, "alice is here").await;
+        assert_eq!(carol.join(ALIAS).await, room);
+        world.ircd.wait_joined("#tea", "carol").await;
+        let networks = [first, second];
+        let talk = Self { world, alice, carol, bob, dan, networks, room };
+        talk.heard("carol").await;
+        talk
+    }
+
+    /// Waits until a user's session has read all that was said on IRC.
+    async fn heard(&self, nick: &str) {
+        let network = &self.networks[usize::from(nick == "carol")];
+        let marker = format!("marker {}", self.world.homeserver.event_count(network));
+        self.dan.notice(nick, &marker);
+        self.world.homeserver.wait_event(network, |event| event.body().ends_with(&marker)).await;
+    }
+
+    /// How often each of these lines is in the room, by whom.
+    fn lines(&self, of: &[&str]) -> Vec<(String, String)> {
+        let mut lines = self.world.homeserver.timeline_by_line(&self.room);
+        lines.retain(|(_, line)| of.contains(&line.as_str()));
+        lines
+    }
+}
+
+fn begins(words: &str) -> impl Fn(&Event) -> bool {
+    move |event| event.kind == "m.room.message" && event.body().starts_with(words)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_sees_each_message_once_who_is_in_a_shared_room_or_in_its_channel() {
+    let talk = Talk::begin(world().start().await).await;
+    let said = ["from bob", "from dan", "from alice", "from carol"];
+    talk.bob.say("#tea", "from bob");
+    talk.world.homeserver.wait_message(&talk.room, "from bob").await;
+    talk.dan.say("#tea", "from dan");
+    talk.world.homeserver.wait_message(&talk.room, "from dan").await;
+    talk.alice.send_text(&talk.room, "from alice");
+    talk.bob.wait_text("from alice").await;
+    talk.carol.send_text(&talk.room, "from carol");
+    talk.bob.wait_text("from carol").await;
+    talk.dan.wait_text("from carol").await;
+    for nick in ["alice", "carol"] {
+        talk.heard(nick).await;
+    }
+    talk.world.wait_outbox_empty().await;
+    let by = |user: &str, line: &str| (user.to_owned(), line.to_owned());
+    let (alice, carol) = (talk.alice.id(), talk.carol.id());
+    let expected = [by(BOB, said[0]), by(DAN, said[1]), by(alice, said[2]), by(carol, said[3])];
+    assert_eq!(talk.lines(&said), expected);
+    for (person, others) in [
+        (&talk.bob, ["from dan", "from alice", "from carol"]),
+        (&talk.dan, ["from bob", "from alice", "from carol"]),
+    ] {
+        let heard: Vec<String> = person.messages("#tea").into_iter().map(|(_, text)| text).collect();
+        for line in others {
+            assert_eq!(heard.iter().filter(|one| *one == line).count(), 1, "{line}: {heard:?}");
+        }
+    }
+    let mut members = vec![alice.to_owned(), carol.to_owned(), BOB.to_owned(), DAN.to_owned()];
+    members.push(talk.world.homeserver.bot());
+    members.sort();
+    for ghost in [BOB, DAN] {
+        talk.world.homeserver.wait_member(&talk.room, ghost, "join").await;
+    }
+    assert_eq!(talk.world.homeserver.members(&talk.room, "join"), members, "and no ghost of alice or carol");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_takes_over_in_mid_conversation_and_nothing_is_missed_or_shown_twice() {
+    let talk = Talk::begin(world().start().await).await;
+    talk.bob.say("#tea", "one");
+    talk.world.homeserver.wait_message(&talk.room, "one").await;
+    // Nothing reaches alice any more, who shows the channel.
+    talk.world.ircd.mute("alice");
+    for line in ["two", "one", "three"] {
+        talk.bob.say("#tea", line);
+    }
+    talk.bob.topic("#tea", "more tea");
+    talk.heard("carol").await;
+    assert_eq!(talk.lines(&["one", "two", "three"]).len(), 1);
+    talk.alice.send_text(&talk.networks[0], "disconnect");
+    talk.world.homeserver.wait_message(&talk.room, "three").await;
+    talk.bob.say("#tea", "four");
+    talk.world.homeserver.wait_message(&talk.room, "four").await;
+    let lines = talk.lines(&["one", "two", "three", "four"]);
+    let lines: Vec<&str> = lines.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(lines, ["one", "two", "one", "three", "four"]);
+    talk.world.homeserver.wait_event(&talk.room, |event| event.content["topic"] == "more tea").await;
+    // Who goes now goes from the room, too.
+    talk.dan.part("#tea", "");
+    talk.world.homeserver.wait_member(&talk.room, DAN, "leave").await;
+    // Back again, alice is one of those who wait.
+    talk.alice.send_text(&talk.networks[0], "connect");
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.bob.say("#tea", "five");
+    talk.heard("alice").await;
+    talk.heard("carol").await;
+    talk.world.wait_outbox_empty().await;
+    assert_eq!(talk.lines(&["five"]).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_cut_one_after_the_other_and_each_line_is_shown_once_in_order() {
+    let talk = Talk::begin(world().start().await).await;
+    let said: Vec<String> = (0..60).map(|number| format!("line {number}")).collect();
+    for (number, line) in said.iter().enumerate() {
+        let (cut, nick) = (number % 20 == 10, ["alice", "carol"][number / 20 % 2]);
+        talk.bob.say("#tea", line);
+        if cut {
+            talk.world.ircd.cut(nick);
+        } else if number % 20 == 19 {
+            talk.world.ircd.wait_joined("#tea", nick).await;
+            talk.heard(nick).await;
+        }
+    }
+    talk.world.homeserver.wait_event(&talk.room, |event| event.body().ends_with("line 59")).await;
+    talk.world.wait_outbox_empty().await;
+    let mut lines = talk.world.homeserver.timeline_lines(&talk.room);
+    lines.retain(|line| line.starts_with("line "));
+    assert_eq!(lines, said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_the_channel_by_command_is_led_to_the_shared_room_while_they_are_in_it() {
+    let talk = Talk::begin(world().start().await).await;
+    talk.alice.send_text(&talk.networks[0], "join #tea");
+    talk.world.homeserver.wait_event(&talk.networks[0], begins("You are in #tea already")).await;
+    assert_eq!(
+        talk.world.homeserver.rooms_named("#tea (FakeNet)").as_slice(),
+        std::slice::from_ref(&talk.room)
+    );
+    talk.alice.leave(&talk.room);
+    talk.world.ircd.wait_parted("#tea", "alice").await;
+    talk.heard("alice").await;
+    talk.alice.send_text(&talk.networks[0], "join #tea");
+    let own = talk.world.homeserver.wait_invite(talk.alice.id()).await;
+    talk.alice.join(&own).await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.heard("alice").await;
+    talk.bob.say("#tea", "to both rooms");
+    for room in [&own, &talk.room] {
+        talk.world.homeserver.wait_message(room, "to both rooms").await;
+    }
+    talk.alice.send_text(&own, "from her own");
+    talk.bob.wait_text("from her own").await;
+    let shown = talk.world.homeserver.wait_message(&talk.room, "from her own").await;
+    assert_eq!(shown.sender, "@irc_fake_alice:test.local", "she is somebody on IRC for those who share it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_room_goes_on_after_a_restart_and_a_change_of_nick() {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.world.stop_bridge().await;
+    talk.world.ircd.wait_nobody_connected().await;
+    talk.world.start_bridge().await;
+    for nick in ["alice", "carol"] {
+        talk.world.ircd.wait_joined("#tea", nick).await;
+        talk.heard(nick).await;
+    }
+    talk.bob.say("#tea", "back");
+    talk.world.homeserver.wait_message(&talk.room, "back").await;
+    talk.carol.send_text(&talk.networks[1], "nick caroline");
+    talk.world.ircd.wait_registered("caroline").await;
+    talk.carol.send_text(&talk.room, "under another nick");
+    talk.bob.wait_text("under another nick").await;
+    talk.heard("alice").await;
+    talk.world.wait_outbox_empty().await;
+    assert_eq!(talk.lines(&["back", "under another nick"]).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_the_room_leaves_the_channel_and_the_other_way_round() {
+    let talk = Talk::begin(world().start().await).await;
+    let homeserver = &talk.world.homeserver;
+    talk.alice.leave(&talk.room);
+    talk.world.ircd.wait_parted("#tea", "alice").await;
+    talk.bob.say("#tea", "without alice");
+    homeserver.wait_message(&talk.room, "without alice").await;
+    // Back, and out by command.
+    talk.alice.join(ALIAS).await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.alice.send_text(&talk.room, "again");
+    talk.bob.wait_text("again").await;
+    talk.alice.send_text(&talk.networks[0], "part #tea");
+    talk.world.ircd.wait_parted("#tea", "alice").await;
+    homeserver.wait_member(&talk.room, talk.alice.id(), "leave").await;
+    // Out by an operator.
+    talk.bob.kick("#tea", "carol", "enough");
+    homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    let told =
+        homeserver.wait_event(&talk.networks[1], |event| event.body().contains("kicked you out")).await;
+    assert!(
+        told.body().contains("enough") && told.body().contains("no longer in its shared room"),
+        "{}",
+        told.body()
+    );
+    // The room that nobody is in has its alias still.
+    assert_eq!(talk.carol.join(ALIAS).await, talk.room);
+    talk.world.ircd.wait_joined("#tea", "carol").await;
+    talk.heard("carol").await;
+    talk.bob.say("#tea", "all over again");
+    homeserver.wait_message(&talk.room, "all over again").await;
+    talk.carol.send_text(&talk.networks[1], "close confirm");
+    homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+}
+
+#[rstest]
+#[case::with_creators("12")]
+#[case::before_creators("11")]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_power_in_a_shared_room_and_its_history_is_for_those_who_were_there(
+    #[case] version: &str,
+) {
+    let talk = Talk::begin(world().room_version(version).start().await).await;
+    let state = |kind: &str| talk.world.homeserver.state(&talk.room, kind, "");
+    let levels = state("m.room.power_levels");
+    let bot = talk.world.homeserver.bot();
+    assert_eq!(levels["users"], if version == "12" { json!({}) } else { json!({ bot: 100 }) });
+    assert_eq!(state("m.room.history_visibility")["history_visibility"], "joined");
+    assert_eq!(state("m.room.create")["m.federate"], false);
+    assert_eq!(state("m.room.name")["name"], "#tea (FakeNet)");
+    for (kind, content) in [
+        ("m.room.encryption", json!({ "algorithm": "m.megolm.v1.aes-sha2" })),
+        ("m.room.power_levels", json!({ "users": { talk.alice.id(): 100 } })),
+        ("m.room.join_rules", json!({ "join_rule": "invite" })),
+        ("m.room.topic", json!({ "topic": "mine" })),
+    ] {
+        assert_eq!(talk.alice.send_state(&talk.room, kind, "", content).unwrap_err().status, 403, "{kind}");
+    }
+    assert!(talk.alice.kick(&talk.room, talk.carol.id(), "").is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_join_opens_the_network_and_what_is_said_at_once_arrives() {
+    let world = world().start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#tea");
+    let alice = world.homeserver.user("alice");
+    let room = alice.join(ALIAS).await;
+    alice.send_text(&room, "first words");
+    bob.wait_text("first words").await;
+    let network = world.homeserver.wait_invite(alice.id()).await;
+    assert_eq!(world.homeserver.state(&network, "m.room.name", "")["name"], "FakeNet");
+    bob.say("#tea", "alice: welcome");
+    let welcome = world.homeserver.wait_message(&room, "alice: welcome").await;
+    assert_eq!(welcome.content["m.mentions"]["user_ids"], json!([alice.id()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_are_named_in_a_shared_room_are_notified() {
+    let talk = Talk::begin(world().start().await).await;
+    talk.bob.say("#tea", "carol and alice, look");
+    let event = talk.world.homeserver.wait_message(&talk.room, "carol and alice, look").await;
+    let mut users: Vec<&str> = event.content["m.mentions"]["user_ids"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|user| user.as_str())
+        .collect();
+    users.sort_unstable();
+    assert_eq!(users, [talk.alice.id(), talk.carol.id()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_spellings_of_a_channel_are_one_room() {
+    let world = world().start().await;
+    let (alice, _, _) = world.connected_user("alice").await;
+    let room = alice.join("#irc_fake_#tea=5b1=5d:test.local").await;
+    world.ircd.wait_joined("#tea[1]", "alice").await;
+    assert_eq!(alice.join("#irc_fake_#tea=7b1=7d:test.local").await, room);
+}
+
+#[rstest]
+#[case::no_channel("#irc_fake_tea:test.local")]
+#[case::an_unknown_network("#irc_other_=23tea:test.local")]
+#[case::a_capital("#irc_fake_#Tea:test.local")]
+#[case::not_as_it_is_written("#irc_fake_=23tea:test.local")]
+#[case::a_space("#irc_fake_#tea=20pot:test.local")]
+#[case::no_text("#irc_fake_#=ff:test.local")]
+#[case::nothing("#irc_fake_:test.local")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_that_names_no_channel_leads_nowhere(#[case] alias: &str) {
+    let world = world().start().await;
+    let alice = world.homeserver.user("alice");
+    assert_eq!(alice.try_join(alias).await.unwrap_err().status, 404);
+    assert!(world.homeserver.rooms().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_template_there_are_no_shared_rooms() {
+    let world = World::start().await;
+    let alice = world.homeserver.user("alice");
+    assert_eq!(alice.try_join(ALIAS).await.unwrap_err().status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_9_only_so_many_rooms_are_made_because_somebody_looks_for_aliases() {
+    let world = world().start().await;
+    let alice = world.homeserver.user("alice");
+    let mut made = 0;
+    for number in 0..40 {
+        let url =
+            format!("{}/_matrix/app/v1/rooms/%23irc_fake_%23a{number}:test.local", world.appservice_url());
+        let request = crate::support::homeserver::client().get(url);
+        let answer = request.bearer_auth(world.homeserver.hs_token()).send().await.unwrap();
+        made += usize::from(answer.status().is_success());
+    }
+    assert_eq!((made, world.homeserver.rooms().len()), (30, 30));
+    assert_eq!(world.ircd.connections(), 0, "nobody has asked for that");
+    // Rooms that are there are found still.
+    alice.join("#irc_fake_#a0:test.local").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_permission_is_removed_from_a_shared_room_and_told_why() {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.world.stop_bridge().await;
+    talk.world.forbid("@mallory:test.local");
+    talk.world.start_bridge().await;
+    let mallory = talk.world.homeserver.user("mallory");
+    mallory.join(ALIAS).await;
+    talk.world.homeserver.wait_member(&talk.room, mallory.id(), "leave").await;
+    let reason = talk.world.homeserver.state(&talk.room, "m.room.member", mallory.id())["reason"].clone();
+    assert!(reason.as_str().unwrap().contains("has no permission"), "{reason}");
+    assert!(!talk.world.ircd.nicks().contains(&"mallory".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_room_of_their_own_for_a_channel_is_told_to_leave_that_first() {
+    let world = world().start().await;
+    let (alice, control, own) = world.user_in_channel("alice", "#tea").await;
+    let network = world.homeserver.room_named("FakeNet");
+    let room = alice.join(ALIAS).await;
+    world.homeserver.wait_member(&room, alice.id(), "leave").await;
+    let told = world.homeserver.wait_event(&control, begins("You can't be in the shared room of #tea")).await;
+    assert!(told.body().contains("part #tea"), "{}", told.body());
+    assert!(world.homeserver.members(&own, "join").contains(&alice.id().to_owned()));
+    // As they were told.
+    alice.send_text(&network, "part #tea");
+    world.ircd.wait_parted("#tea", "alice").await;
+    alice.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    let bob = world.ircd.person("bob");
+    bob.join("#tea");
+    bob.say("#tea", "hello");
+    world.homeserver.wait_message(&room, "hello").await;
+    world.wait_outbox_empty().await;
+    assert!(!world.homeserver.timeline_bodies(&own).contains(&"hello".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_channel_does_not_let_in_is_removed_and_told_why() {
+    let world = world().start().await;
+    world.ircd.person("bob").join("#tea");
+    let (alice, _, network) = world.greeted_user("alice").await;
+    world.ircd.ban_joins("#tea", 474);
+    let room = alice.join(ALIAS).await;
+    world.homeserver.wait_member(&room, alice.id(), "leave").await;
+    world.homeserver.wait_event(&network, begins("Not in #tea")).await;
+    world.ircd.allow_joins("#tea");
+    alice.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    assert!(world.homeserver.members(&room, "join").contains(&alice.id().to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_a_shared_room_and_by_a_crash_not_in_its_channel_is_removed_when_they_say_something() {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.world.stop_bridge().await;
+    // As after a crash between the end of the link and the removal.
+    let unlink = "DELETE FROM link WHERE buffer IN (SELECT buffer.id FROM buffer JOIN session ON session.id = buffer.session
+        JOIN \"user\" ON \"user\".id = session.\"user\" WHERE \"user\".user_id = '@carol:test.local')";
+    talk.world.database.execute(unlink).await;
+    talk.world.start_bridge().await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.carol.send_text(&talk.room, "does anybody hear me?");
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    let reason = talk.world.homeserver.state(&talk.room, "m.room.member", talk.carol.id())["reason"].clone();
+    assert!(reason.as_str().unwrap().starts_with("You are not in #tea any more"), "{reason}");
+    assert!(!talk.world.ircd.names("#tea").contains(&"carol".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_in_a_shared_room_is_refused_and_is_not_said() {
+    let talk = Talk::begin(world().start().await).await;
+    talk.alice.send_text(&talk.room, "!irc names #tea");
+    talk.world
+        .homeserver
+        .wait_event(&talk.room, begins("Your message was not done: this room is shared"))
+        .await;
+    talk.alice.send_text(&talk.networks[0], "detach #tea");
+    let refusal = |event: &Event| event.body().contains("shared with others");
+    talk.world.homeserver.wait_event(&talk.networks[0], refusal).await;
+    talk.carol.send_text(&talk.room, "and now");
+    talk.bob.wait_text("and now").await;
+    let heard: Vec<String> = talk.bob.messages("#tea").into_iter().map(|(_, text)| text).collect();
+    assert!(!heard.iter().any(|text| text.contains("names")), "{heard:?}");
+}

@@ -11,6 +11,7 @@
 //! | `ephemera` | passes typing and receipts on, best effort | nothing |
 //! | `networks` | knows which networks there are | what was added to the configuration |
 //! | `admission` | knows who may use the bridge | what was added to the configuration |
+//! | `bot`, `limits` | how the bot is seen, how much is taken on | what was set beside the configuration |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `spaces` | one lane per session: its network's space | nothing |
 //! | `shared` | shared rooms: who comes in, and who shows the channel | who is in them |
@@ -24,6 +25,7 @@
 
 mod administration;
 mod admission;
+mod bot;
 mod bridge_info;
 mod closing;
 mod content;
@@ -38,6 +40,7 @@ mod inbox;
 mod invitations;
 mod lanes;
 mod leaving;
+mod limits;
 mod look_back;
 pub mod metrics;
 mod networks;
@@ -82,7 +85,9 @@ pub use crate::irc::governor::InQueue;
 pub use crate::irc::ignores::{IgnoreList, Ignored};
 pub use administration::Census;
 pub use admission::{InvalidMask, Mask, Permitted};
-pub use desk::{Answer, BOT_NAME, Call, Console, End, MOST_LISTED, PREFIX, Place, Progress};
+pub use bot::BOT_NAME;
+pub use desk::{Answer, Call, Console, End, MOST_LISTED, PREFIX, Place, Progress};
+pub use limits::LimitOrigin;
 pub use networks::{Known, Networks, NewServer, Removal, Source};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
@@ -144,6 +149,8 @@ pub struct Shared {
     admission: admission::Admission,
     /// All networks.
     pub networks: Networks,
+    appearance: bot::Appearance,
+    limits: limits::RunningLimits,
     /// The nicks of each network, which its sessions share.
     nicks: Mutex<HashMap<String, NickPool>>,
     gates: turns::Gates,
@@ -221,6 +228,7 @@ impl Bridge {
         let networks = Networks::new(&config);
         let tally = metrics::Tally::new(clock.unix_ms());
         let pace = usher::Pace::new(config.limits.membership_calls);
+        let limits = limits::RunningLimits::new(config.limits);
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,
@@ -233,6 +241,8 @@ impl Bridge {
             tls: Mutex::default(),
             admission,
             networks,
+            appearance: bot::Appearance::default(),
+            limits,
             nicks: Mutex::default(),
             gates: turns::Gates::default(),
             usernames: session::Usernames::default(),
@@ -282,6 +292,8 @@ impl Bridge {
     pub async fn start(&self) -> Result<(), StoreError> {
         self.load_permissions().await?;
         self.load_networks().await?;
+        self.load_limits().await?;
+        self.show_bot().await?;
         let waiting = self.store.rooms_with_requests().await?;
         let folds = self.store.rooms_with_folds().await?;
         self.load.begin(&waiting, &folds);

@@ -7,11 +7,13 @@
 mod account;
 mod admin;
 mod autocmd;
+mod bot;
 mod channel;
 mod conversation;
 mod first_steps;
 mod help;
 mod history;
+mod limits;
 mod look;
 mod meant;
 mod members;

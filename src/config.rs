@@ -14,10 +14,12 @@
 //! | [`template`] | names and ids, and the proof that ids can't collide |
 //! | [`permissions`], [`presets`] | who may, and where to |
 //! | [`bind`] | addresses to dial from |
+//! | [`limits`] | the limits one by one |
 //! | `lines`, [`problem`] | where in the file, and what to say |
 
 pub mod bind;
 mod differences;
+pub mod limits;
 mod lines;
 mod load;
 mod media;
@@ -31,7 +33,7 @@ pub mod schema;
 pub mod secret;
 pub mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -70,6 +72,8 @@ pub struct Config {
     pub templates: Templates,
     /// How much Towline takes on.
     pub limits: Limits,
+    /// Those of them that the file gives itself.
+    pub limits_given: BTreeSet<String>,
     /// Files and long texts for people on IRC; nothing where they get no links.
     pub media: Option<Media>,
     /// Pictures that links on IRC lead to, for who wants to see them.
@@ -102,6 +106,10 @@ pub struct AppService {
     pub id: String,
     /// The bot's localpart.
     pub bot: String,
+    /// The name that people see of it, where the file says.
+    pub bot_name: Option<String>,
+    /// Its picture, `mxc://…`, where the file says.
+    pub bot_avatar: Option<String>,
     /// Where Towline listens.
     pub listen: SocketAddr,
     /// What the homeserver calls, without a slash at the end.
@@ -202,8 +210,8 @@ pub struct Network {
     pub plaintext_credentials: bool,
     /// Whether it is one of the built-in networks.
     pub preset: bool,
-    /// How long its history is kept.
-    pub history: History,
+    /// How long its history is kept, where that is not as long as `limits` say.
+    pub history: Option<History>,
 }
 
 /// Networks that users add for themselves.
@@ -300,7 +308,7 @@ impl Templates {
 }
 
 /// How much Towline takes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the largest request from the homeserver.
     pub inbox_body: usize,
@@ -367,6 +375,13 @@ impl History {
     fn of_days(days: u32) -> Self {
         if days == 0 { Self::Keep } else { Self::Days(days) }
     }
+}
+
+/// Whether people can see this as somebody's name: one line, not too long for homeservers and lists.
+#[must_use]
+pub fn is_display_name(text: &str) -> bool {
+    let is_line = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    is_line && text.chars().count() <= 100
 }
 
 /// What Towline writes to standard error.

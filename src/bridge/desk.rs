@@ -37,8 +37,6 @@ const SOON: Duration = Duration::from_mins(1);
 
 /// What makes a message in a buffer's room a command, unless its user has chosen something else.
 pub const PREFIX: &str = "!irc";
-/// The name that people see of the bot.
-pub const BOT_NAME: &str = "Towline";
 /// Lines of the history that one answer lists, at most.
 pub const MOST_LISTED: i64 = 200;
 
@@ -237,7 +235,7 @@ impl Bridge {
         let call = Call { user, permission, place, room: room.id, text, progress: None };
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.
         let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
-        if self.is_older(stored, self.config.limits.stale_after.max(SOON)) {
+        if self.is_older(stored, self.limits().stale_after.max(SOON)) {
             // What was meant for that hour is not done in this one.
             let text = RichText::plain(
                 "This reached me only now, long after you wrote it. I did nothing; type it again.",
@@ -258,7 +256,7 @@ impl Bridge {
 
     /// How the bot is spoken to where commands have this prefix.
     pub(super) fn address<'a>(&'a self, prefix: &'a str) -> Address<'a> {
-        Address { prefix, bot: self.client.bot(), name: BOT_NAME }
+        Address { prefix, bot: self.client.bot(), name: self.bot_name() }
     }
 
     /// Whether an event has waited for so long.

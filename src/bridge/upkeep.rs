@@ -113,7 +113,7 @@ impl Bridge {
     /// How long history is kept: as long as its user wants, and no longer than the configuration allows.
     pub fn retention(&self, network: &str, wanted: Option<Retention>) -> Retention {
         let known = self.networks.get(network);
-        let allowed = known.map_or(self.config.limits.history, |known| known.network.history);
+        let allowed = known.and_then(|known| known.network.history).unwrap_or_else(|| self.limits().history);
         match (wanted.unwrap_or(Retention::Forever), allowed) {
             (Retention::Off, _) => Retention::Off,
             (Retention::Days(days), History::Keep) | (Retention::Forever, History::Days(days)) => {

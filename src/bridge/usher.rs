@@ -10,7 +10,7 @@
 //! Not who should be in a room, which is the session's (`session/attendance.rs`). Invariants 8; 9 (a room waits once).
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot};
@@ -82,33 +82,49 @@ impl Usher {
 }
 
 /// So many requests per second.
-pub(super) struct Pace {
+pub(super) struct Pace(Mutex<Places>);
+
+struct Places {
     /// From one request to the next.
     each: Duration,
-    free_at: Mutex<Option<Instant>>,
+    free_at: Option<Instant>,
 }
 
 impl Pace {
     pub(super) fn new(per_second: u32) -> Self {
-        Self { each: Duration::from_secs(1) / per_second.max(1), free_at: Mutex::default() }
+        Self(Mutex::new(Places { each: each(per_second), free_at: None }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So many from now on; places that were taken stay where they are.
+    pub(super) fn set(&self, per_second: u32) {
+        self.lock().each = each(per_second);
     }
 
     /// Takes the next places, and says how long to wait for the first of them.
     fn take(&self, calls: u32, now: Instant) -> Duration {
-        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = self.lock();
         let earliest = now.checked_sub(BURST).unwrap_or(now);
-        let first = free_at.map_or(earliest, |free_at| free_at.max(earliest));
-        *free_at = Some(first + self.each * calls);
+        let first = places.free_at.map_or(earliest, |free_at| free_at.max(earliest));
         // The last of them is in time, too.
-        (first + self.each * calls).saturating_duration_since(now)
+        let last = first + places.each * calls;
+        places.free_at = Some(last);
+        last.saturating_duration_since(now)
     }
 
     /// Counts what was not waited for.
     pub(super) fn count(&self, calls: u32, now: Instant) {
         self.take(calls, now);
-        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
-        *free_at = free_at.map(|free_at| free_at.min(now + MOST_DEBT));
+        let mut places = self.lock();
+        places.free_at = places.free_at.map(|free_at| free_at.min(now + MOST_DEBT));
     }
+}
+
+fn each(per_second: u32) -> Duration {
+    Duration::from_secs(1) / per_second.max(1)
 }
 
 impl Bridge {
@@ -227,6 +243,8 @@ mod tests {
         let later = now + Duration::from_mins(1);
         assert_eq!(pace.take(20, later).as_millis(), 0);
         assert_eq!(pace.take(1, later).as_millis(), 50);
+        pace.set(2);
+        assert_eq!(pace.take(1, later).as_millis(), 550);
     }
 
     #[test]

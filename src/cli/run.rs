@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::reload::Reloading;
 use super::waiting::Waiting;
 use super::{CliError, log, metrics, systemd};
-use crate::bridge::{BOT_NAME, Bridge, Homeserver, Parts};
+use crate::bridge::{Bridge, Homeserver, Parts};
 use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
 use crate::config::{Config, Database, Media, secret};
@@ -342,9 +342,6 @@ async fn introduce(config: &Config, client: &Client) -> Result<Homeserver, Clien
             code: "M_FORBIDDEN".to_owned(),
             message: format!("the token belongs to {bot}"),
         });
-    }
-    if let Err(error) = client.set_display_name(client.bot(), BOT_NAME).await {
-        tracing::debug!(%error, "the bot has no display name");
     }
     Ok(Homeserver { room_version: client.room_version().await? })
 }

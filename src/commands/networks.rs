@@ -30,7 +30,7 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
     };
     let network = &known.network;
     bridge.admits(&known).map_err(|reason| Refusal::asked(format!("It can't be done: {reason}.")))?;
-    let most = bridge.config.limits.sessions_per_user as usize;
+    let most = bridge.limits().sessions_per_user as usize;
     let mine = bridge.sessions(Some(&context.call.user.user_id));
     if mine.len() >= most && !mine.iter().any(|session| session.row.network == network.slug.as_str()) {
         return Err(Refusal::asked(format!(

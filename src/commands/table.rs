@@ -3,8 +3,8 @@
 use futures_util::future::BoxFuture;
 
 use super::{
-    Context, account, admin, autocmd, channel, conversation, help, history, look, members, network, networks,
-    on_join, people, profile, questions, rooms, settings, talk,
+    Context, account, admin, autocmd, bot, channel, conversation, help, history, limits, look, members,
+    network, networks, on_join, people, profile, questions, rooms, settings, talk,
 };
 use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
@@ -492,6 +492,18 @@ commands! {
          connection on, and they can't choose another.",
         eg ["ident @carol:example.org carol2", "ident"], for Admin
         => admin::ident;
+    "bot" in "Administration": "bot [name NAME | name off | avatar mxc://… | avatar off]",
+        "sets the name and the picture that people see of me, or shows them",
+        "They hold at once, and over restarts. With off they are as they are built in. What the configuration says can't be \
+         changed here.",
+        eg ["bot", "bot name Messenger", "bot avatar mxc://example.org/AbCdEf"], for Admin
+        => bot::bot;
+    "limits" in "Administration": "limits [NAME [VALUE | off]]",
+        "shows how much this bridge takes on, or sets one of its limits",
+        "A value is as in the configuration: 20, 15m, 30d, keep. It holds at once, and over restarts; with off it is as \
+         built in. What the configuration says can't be changed here.",
+        eg ["limits", "limits lines 10", "limits lines off"], for Admin
+        => limits::limits;
     "announce" in "Administration": "announce TEXT", "tells all users something, each in their chat with me",
         "It mentions them, so that they are notified.",
         eg ["announce The bridge restarts at 20:00."], for Admin

@@ -7,6 +7,7 @@
 //!
 //! Invariant: no text makes this panic (property test), and no message holds a value of the file.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_yaml::{Mapping, Value};
@@ -18,6 +19,20 @@ use super::secret::Environment;
 use super::{Config, Network, network, presets, raw, resolve};
 use crate::names::Slug;
 
+/// A text as a number of this key's kind: what a person types for it, not as a file.
+pub(super) fn number(key: &Key, text: &str) -> Option<u64> {
+    let text = text.trim();
+    let value = text.parse::<u64>().map_or_else(|_| Value::String(text.to_owned()), Value::from);
+    key.checked(value)?.as_u64()
+}
+
+/// The limits that a document gives itself.
+fn limits_given(document: &Mapping) -> BTreeSet<String> {
+    let limits = document.get("limits").and_then(Value::as_mapping);
+    let given = limits.into_iter().flatten().filter(|(_, value)| !value.is_null());
+    given.filter_map(|(name, _)| name.as_str().map(str::to_owned)).collect()
+}
+
 /// Reads a configuration that stands in `file`.
 pub(super) fn parse(
     text: &str,
@@ -26,17 +41,18 @@ pub(super) fn parse(
     tokens: resolve::Tokens,
 ) -> Result<Config, Vec<Problem>> {
     let mut report = Report::new(Lines::scan(text));
-    let Some(raw) = read(text, &mut report) else {
+    let Some((raw, limits_given)) = read(text, &mut report) else {
         report.finish()?;
         return Err(Vec::new());
     };
     let config = resolve::resolve(raw, file, environment, tokens, &mut report);
+    let config = Config { limits_given, ..config };
     report.finish()?;
     Ok(config)
 }
 
 /// The file's values, as far as they are right; `None` where not even that can be said.
-fn read(text: &str, report: &mut Report) -> Option<raw::File> {
+fn read(text: &str, report: &mut Report) -> Option<(raw::File, BTreeSet<String>)> {
     let document = match serde_yaml::from_str::<Value>(text) {
         Ok(Value::Null) => Mapping::new(),
         Ok(Value::Mapping(mapping)) => mapping,
@@ -49,9 +65,10 @@ fn read(text: &str, report: &mut Report) -> Option<raw::File> {
             return None;
         }
     };
+    let limits_given = limits_given(&document);
     let checked = section("", with_presets(document), "", report);
     match serde_path_to_error::deserialize(Value::Mapping(checked)) {
-        Ok(raw) => Some(raw),
+        Ok(raw) => Some((raw, limits_given)),
         Err(error) => {
             let path = error.path().to_string();
             report.add(&path, "this value can't be used");
@@ -155,8 +172,8 @@ pub(super) fn network(config: &Config, slug: &Slug, text: &str) -> Result<Networ
     };
     let folder = config.file.parent().unwrap_or(Path::new(""));
     let mut resolver = resolve::Resolver::of_part(folder, &|_| None, &mut report);
-    let (nick, history) = (&config.templates.nick, config.limits.history);
-    let network = network::one(&mut resolver, slug.clone(), raw, &path, nick, history);
+    let nick = &config.templates.nick;
+    let network = network::one(&mut resolver, slug.clone(), raw, &path, nick);
     report.finish()?;
     Ok(network)
 }
@@ -206,7 +223,7 @@ fn section(pattern: &str, mapping: Mapping, path: &str, report: &mut Report) -> 
 }
 
 /// A value in the plain type of its kind; `None`, and a report, where it is of another.
-fn walk(key: &Key, value: Value, path: &str, report: &mut Report) -> Option<Value> {
+pub(super) fn walk(key: &Key, value: Value, path: &str, report: &mut Report) -> Option<Value> {
     let checked = match (key.kind, value) {
         (Kind::Section, Value::Mapping(mapping)) => {
             Some(Value::Mapping(section(key.path, mapping, path, report)))

@@ -19,14 +19,13 @@ pub(super) fn resolve(
     resolver: &mut Resolver<'_>,
     raw: BTreeMap<String, raw::Network>,
     nick: &Template,
-    history: History,
 ) -> BTreeMap<Slug, Network> {
     let mut networks = BTreeMap::new();
     for (slug, network) in raw {
         let path = child("networks", &slug);
         match slug_of(&slug) {
             Ok(slug) => {
-                let network = one(resolver, slug.clone(), network, &path, nick, history);
+                let network = one(resolver, slug.clone(), network, &path, nick);
                 networks.insert(slug, network);
             }
             Err(message) => resolver.report.add(&path, message),
@@ -94,7 +93,6 @@ pub(super) fn one(
     raw: raw::Network,
     path: &str,
     nick: &Template,
-    history: History,
 ) -> Network {
     let servers_path = child(path, "servers");
     let servers = resolver.required(raw.servers, &servers_path);
@@ -127,11 +125,7 @@ pub(super) fn one(
             Template::parse_name(text, &["localpart"], "localpart")
         }),
     };
-    if raw.avatar.as_deref().is_some_and(|avatar| !is_media(avatar)) {
-        resolver
-            .report
-            .add(&child(path, "avatar"), "it must be an mxc:// address, as mxc://example.org/AbCdEf");
-    }
+    let picture = raw.avatar.map(|address| avatar(resolver, address, &child(path, "avatar")));
     let proxy = proxy(resolver, raw.proxy, &child(path, "proxy"));
     let bind = bind(resolver, raw.bind.unwrap_or_default(), &child(path, "bind"));
     if proxy.is_some() && !bind.is_empty() {
@@ -142,7 +136,7 @@ pub(super) fn one(
     Network {
         bind,
         proxy,
-        avatar: raw.avatar,
+        avatar: picture,
         preset: presets::find(slug.as_str()).is_some(),
         name,
         servers,
@@ -156,7 +150,7 @@ pub(super) fn one(
         },
         connections: connections(resolver, &raw.connections, &child(path, "connections")),
         plaintext_credentials,
-        history: raw.history.map_or(history, History::of_days),
+        history: raw.history.map(History::of_days),
         slug,
     }
 }
@@ -234,8 +228,17 @@ fn connections(resolver: &mut Resolver<'_>, raw: &raw::Connections, path: &str) 
     }
 }
 
+/// The address of a picture that the homeserver has.
+pub(super) fn avatar(resolver: &mut Resolver<'_>, address: String, path: &str) -> String {
+    if !is_media(&address) {
+        resolver.report.add(path, "it must be an mxc:// address, as mxc://example.org/AbCdEf");
+    }
+    address
+}
+
 /// Whether this is `mxc://server/media`, with the alphabet that the specification gives to each.
-fn is_media(text: &str) -> bool {
+#[must_use]
+pub fn is_media(text: &str) -> bool {
     let Some((server, media)) = text.strip_prefix("mxc://").and_then(|rest| rest.split_once('/')) else {
         return false;
     };

@@ -44,6 +44,8 @@ pub(super) struct Homeserver {
 pub(super) struct AppService {
     pub(super) id: Option<String>,
     pub(super) bot: Option<String>,
+    pub(super) bot_name: Option<String>,
+    pub(super) bot_avatar: Option<String>,
     pub(super) listen: Option<String>,
     pub(super) url: Option<String>,
     pub(super) as_token: Option<String>,

@@ -56,15 +56,12 @@ pub(super) fn resolve(
         database: resolver.database(raw.database),
         secret_key_file: resolver.key_file(raw.secret_key_file),
         permissions: resolver.permissions(raw.permissions),
-        networks: network::resolve(
-            &mut resolver,
-            raw.networks.unwrap_or_default(),
-            &templates.nick,
-            limits.history,
-        ),
+        networks: network::resolve(&mut resolver, raw.networks.unwrap_or_default(), &templates.nick),
         own_networks: network::own(&mut resolver, raw.own_networks),
         settings: raw.settings.unwrap_or_default(),
         limits,
+        // Whoever has the text knows.
+        limits_given: std::collections::BTreeSet::new(),
         media: media::resolve(&mut resolver, raw.media, appservice.listen),
         pictures: Pictures {
             largest: raw.pictures.largest.unwrap_or_default(),
@@ -193,7 +190,28 @@ impl Resolver<'_> {
         let hs_token = self.secret("appservice.hs_token", raw.hs_token, raw.hs_token_file);
         let (as_token, hs_token) = self.tokens(as_token, hs_token, &registration_file);
         let previous = self.previous_tokens(&registration_file);
-        AppService { id, bot, listen, url, as_token, hs_token, registration_file, previous }
+        let bot_name = raw.bot_name.map(|name| self.bot_name(name));
+        let bot_avatar = raw.bot_avatar.map(|url| network::avatar(self, url, "appservice.bot_avatar"));
+        AppService {
+            id,
+            bot,
+            bot_name,
+            bot_avatar,
+            listen,
+            url,
+            as_token,
+            hs_token,
+            registration_file,
+            previous,
+        }
+    }
+
+    /// A name that homeservers take and clients show in a line.
+    fn bot_name(&mut self, name: String) -> String {
+        if !super::is_display_name(&name) {
+            self.report.add("appservice.bot_name", "it must be one line of at most 100 characters");
+        }
+        name
     }
 
     /// The second registration, and its token.

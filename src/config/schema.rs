@@ -61,7 +61,7 @@ impl Kind {
     }
 }
 
-fn time(seconds: u64) -> String {
+pub(super) fn time(seconds: u64) -> String {
     match seconds {
         s if s >= 86_400 && s.is_multiple_of(86_400) => format!("{}d", s / 86_400),
         s if s >= 3_600 && s.is_multiple_of(3_600) => format!("{}h", s / 3_600),
@@ -70,7 +70,7 @@ fn time(seconds: u64) -> String {
     }
 }
 
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     if bytes >= 1 << 20 && bytes.is_multiple_of(1 << 20) {
         format!("{}MiB", bytes >> 20)
     } else {

@@ -5,6 +5,7 @@
 //! [specification]: https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
 
 mod media;
+mod profile;
 mod push_rules;
 mod timeline;
 
@@ -304,14 +305,6 @@ impl Client {
             Err(error) if error.is("M_USER_IN_USE") => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// `PUT /profile/{user}/displayname`.
-    pub async fn set_display_name(&self, user: &str, name: &str) -> Result<(), ClientError> {
-        #[expect(deprecated, reason = "its successor needs servers of 2025 and later")]
-        let request =
-            client::profile::set_display_name::v3::Request::new(user_id(user)?, Some(name.to_owned()));
-        self.call(user, request).await.map(drop)
     }
 
     /// `POST /createRoom`. Not idempotent: the caller stores the intent first.

@@ -1,5 +1,8 @@
 //! What administrators see and do at run time, and that nobody else can.
 
+mod bot;
+mod limits;
+
 use rstest::rstest;
 
 use crate::support::bridge::World;
@@ -20,6 +23,8 @@ async fn admin(world: &World) -> (TestUser, String) {
 #[case::sessions("sessions")]
 #[case::session("session @admin:test.local fake disconnect")]
 #[case::ident("ident @admin:test.local mallory")]
+#[case::bot("bot name Mallory")]
+#[case::limits("limits lines 60")]
 #[case::announce("announce I am the administrator")]
 #[case::stats("stats")]
 #[case::drain("drain")]

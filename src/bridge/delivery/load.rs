@@ -208,7 +208,7 @@ impl Bridge {
     /// Whether a room takes a reaction: those that it doesn't are shown nowhere. Taking one back always has its place,
     /// since only what was taken can be taken back.
     pub(in crate::bridge) fn takes_reactions(&self, room: i64) -> bool {
-        !self.load.is_busy(room, i64::from(self.config.limits.outbox))
+        !self.load.is_busy(room, i64::from(self.limits().outbox))
     }
 
     /// Commits requests that belong to no session's reading. They are counted like all others: a room that has less
@@ -302,7 +302,7 @@ impl Bridge {
         network: &str,
         mut incoming: Incoming,
     ) -> Result<Committed, StoreError> {
-        let limit = i64::from(self.config.limits.outbox);
+        let limit = i64::from(self.limits().outbox);
         let new = count(&incoming.outbox);
         let mut left = self.load.crowded(&incoming.outbox, limit);
         for room in left.keys().copied().collect::<Vec<_>>() {

@@ -4,18 +4,20 @@
 //! typed always can be. The bot is spoken to by its pill, or by its name with `:` or `,` behind it: `towline is nice` is
 //! text. A prefix whose first character is doubled is text, too, and goes to IRC with one of them.
 
+use std::sync::Arc;
+
 use super::PREFIX;
 use crate::matrix::event::Message;
 
 /// How the bot is spoken to in a conversation's room.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::bridge) struct Address<'a> {
     /// What a command begins with.
     pub(in crate::bridge) prefix: &'a str,
     /// The bot's Matrix id.
     pub(in crate::bridge) bot: &'a str,
     /// The name that people see of it.
-    pub(in crate::bridge) name: &'a str,
+    pub(in crate::bridge) name: Arc<str>,
 }
 
 /// How a command is marked as one.
@@ -67,7 +69,7 @@ impl Address<'_> {
             return Some((Mark::Prefix, rest));
         }
         let localpart = self.bot.trim_start_matches('@').split(':').next().unwrap_or_default();
-        for name in [self.bot, self.name, localpart] {
+        for name in [self.bot, &*self.name, localpart] {
             let Some(rest) = without(line, name) else { continue };
             if let Some(rest) = rest.strip_prefix([':', ',']) {
                 return Some((if has_pill { Mark::Pill } else { Mark::Name }, rest.trim()));
@@ -120,7 +122,7 @@ mod tests {
     const BOT: &str = "@towline:x.example";
 
     fn address(prefix: &str) -> Address<'_> {
-        Address { prefix, bot: BOT, name: "Towline" }
+        Address { prefix, bot: BOT, name: "Towline".into() }
     }
 
     fn message(body: &str, html: Option<&str>) -> Message {

@@ -282,7 +282,7 @@ impl Actor {
         let text = format!("{name} has {people}, and its room has {shown} of them. ");
         let more = match self.members_of(place) {
             members if members.brings(count) => {
-                let rate = self.bridge.config.limits.membership_calls;
+                let rate = self.bridge.limits().membership_calls;
                 format!(
                     "Those who are missing come in now, at {rate} requests per second, and who has left goes."
                 )

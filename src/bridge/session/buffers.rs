@@ -238,7 +238,7 @@ impl Actor {
     /// as long as its owner is in the room, though less: who is made to enter and leave ever new channels would have
     /// rooms made without end (invariant 9).
     pub(super) fn has_room_for_channel(&self, known: Option<usize>) -> bool {
-        let most = self.bridge.config.limits.channels_per_session as usize;
+        let most = self.bridge.limits().channels_per_session as usize;
         let rooms = self.buffers.channels().filter(|buffer| buffer.row.wanted || buffer.invited);
         let has_room = known.is_some() || rooms.count() < most.saturating_mul(LEFT_CHANNELS);
         self.buffers.wanted_channels() < most && has_room

@@ -90,7 +90,7 @@ impl Actor {
         let row = &self.buffers.get(place).row;
         let Some(after) = row.detached_after else { return Ok(()) };
         let buffer = row.id;
-        let most = i64::from(self.bridge.config.limits.refill);
+        let most = i64::from(self.bridge.limits().refill);
         let mut lines = self.bridge.store.latest_lines(buffer, most).await?;
         let is_full = lines.len() >= usize::try_from(most).unwrap_or(usize::MAX);
         lines.retain(|line: &KeptLine| line.id > after);

@@ -187,7 +187,7 @@ impl Manners {
             Some((setting.key, setting.read(value).ok()?))
         });
         let mut configured: HashMap<_, _> = configured.collect();
-        let lines = bridge.config.limits.lines.to_string();
+        let lines = bridge.limits().lines.to_string();
         if lines != settings::LINES.default() {
             configured.entry(settings::LINES.key).or_insert(lines);
         }

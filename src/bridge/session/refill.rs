@@ -17,7 +17,7 @@ impl Actor {
             return Ok(());
         }
         let (buffer, room, kind, creator) = (row.id, row.room, row.kind, row.creator.clone());
-        let most = i64::from(self.bridge.config.limits.refill);
+        let most = i64::from(self.bridge.limits().refill);
         let lines = self.bridge.store.latest_lines(buffer, most).await?;
         let mut rows = Vec::with_capacity(lines.len() + 1);
         let mut speakers = Vec::with_capacity(lines.len());

@@ -265,7 +265,7 @@ impl Actor {
         let known = self.buffers.find(channel.as_str());
         let is_wanted = known.is_some_and(|place| self.buffers.get(place).row.wanted);
         if !is_wanted && !self.has_room_for_channel(known) {
-            let most = self.bridge.config.limits.channels_per_session;
+            let most = self.bridge.limits().channels_per_session;
             return Err(Refusal::asked(format!(
                 "You are in as many channels as this bridge allows ({most}), or in the rooms of ten times as many that \
                  you have left. Part some, or leave rooms that you need no more."

@@ -62,7 +62,7 @@ impl Actor {
         let held = Held { seq, event_id, about: Arc::clone(about), original: None, received_at };
         self.outbound.held.entry(id).or_default().push_back(held);
         if !told {
-            let limit = wording::duration(self.bridge.config.limits.stale_after);
+            let limit = wording::duration(self.bridge.limits().stale_after);
             let why = match &self.link {
                 Some(link) if link.session.state() == State::Ready => "you are not in the channel now",
                 _ => "there is no connection to the network now",
@@ -141,12 +141,12 @@ impl Actor {
 
     /// How long a message may wait, in milliseconds.
     fn patience(&self) -> i64 {
-        i64::try_from(self.bridge.config.limits.stale_after.as_millis()).unwrap_or(i64::MAX)
+        i64::try_from(self.bridge.limits().stale_after.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Whether a message has come too late to be sent unasked.
     pub(super) fn is_too_old(&self, stored: &InboxEvent) -> bool {
-        self.bridge.is_older(stored, self.bridge.config.limits.stale_after)
+        self.bridge.is_older(stored, self.bridge.limits().stale_after)
     }
 
     /// Gives up what has waited too long, and asks what to do with it.

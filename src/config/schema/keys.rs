@@ -33,6 +33,18 @@ pub const KEYS: &[Key] = &[
         "The localpart of the bot that people talk to.",
     ),
     key(
+        "appservice.bot_name",
+        Kind::Text,
+        Default::Note("Towline, unless an administrator names it with `bot name`"),
+        "The name that people see of the bot.",
+    ),
+    key(
+        "appservice.bot_avatar",
+        Kind::Text,
+        Default::Note("none, unless an administrator sets one with `bot avatar`"),
+        "The bot's picture, an `mxc://` address of an image that the homeserver has.",
+    ),
+    key(
         "appservice.listen",
         Kind::Text,
         Default::Is("127.0.0.1:9009"),
@@ -346,7 +358,11 @@ pub const KEYS: &[Key] = &[
          under Settings.",
     ),
     key("settings.*", Kind::Setting, Default::Required, "A setting's value."),
-    section("limits", "How much Towline takes on."),
+    section(
+        "limits",
+        "How much Towline takes on. What stands here holds; administrators can set the others while Towline runs, with \
+         `limits`.",
+    ),
     key(
         "limits.inbox_body",
         Kind::Size(8 << 20, 1 << 30),

@@ -102,6 +102,16 @@ settings! {
         key: "permission", meaning: "what those whom a mask fits may do, where the configuration does not say",
         scopes: &[Scope::Global], setter: Setter::Admin, secret: false,
     };
+    /// How the bot is seen.
+    BOT_PROFILE = {
+        key: "bot-profile", meaning: "the bot's name and picture, where the configuration does not say",
+        scopes: &[Scope::Global], setter: Setter::Admin, secret: false,
+    };
+    /// How much is taken on.
+    LIMIT = {
+        key: "limit", meaning: "the value of a limit, where the configuration does not say",
+        scopes: &[Scope::Global], setter: Setter::Admin, secret: false,
+    };
     /// The password for SASL.
     SASL_PASSWORD = {
         key: "sasl-password", meaning: "the password of that account",

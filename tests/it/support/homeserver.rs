@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::core::Core;
+use self::core::{Core, Profile};
 pub(crate) use self::faults::{Fault, Faults};
 pub(crate) use self::options::Options;
 pub(crate) use self::room::Event;
@@ -332,6 +332,16 @@ impl Homeserver {
     /// A user's display name.
     pub(crate) fn displayname(&self, user: &str) -> Option<String> {
         self.shared.read().users.get(user)?.displayname.clone()
+    }
+
+    /// A user's picture.
+    pub(crate) fn avatar(&self, user: &str) -> Option<String> {
+        self.shared.read().users.get(user)?.avatar_url.clone()
+    }
+
+    /// A user has no name and no picture any more.
+    pub(crate) fn forget_profile(&self, user: &str) {
+        self.shared.change(|core| drop(core.users.insert(user.to_owned(), Profile::default())));
     }
 
     /// A push rule that a user has, by its kind and id.

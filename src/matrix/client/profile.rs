@@ -1,0 +1,24 @@
+//! What people see of a user: name and picture.
+//!
+//! Spec: Matrix client-server API, "Profiles".
+
+use super::{Client, ClientError, user_id};
+use ruma::api::client::profile;
+
+impl Client {
+    /// `PUT /profile/{user}/displayname`.
+    pub async fn set_display_name(&self, user: &str, name: &str) -> Result<(), ClientError> {
+        #[expect(deprecated, reason = "its successor needs servers of 2025 and later")]
+        let request = profile::set_display_name::v3::Request::new(user_id(user)?, Some(name.to_owned()));
+        self.call(user, request).await.map(drop)
+    }
+
+    /// `PUT /profile/{user}/avatar_url`; without a picture as clients do it, with an empty address: that it is left out
+    /// some servers refuse.
+    pub async fn set_avatar(&self, user: &str, picture: Option<&str>) -> Result<(), ClientError> {
+        let picture = picture.unwrap_or_default().into();
+        #[expect(deprecated, reason = "its successor needs servers of 2025 and later")]
+        let request = profile::set_avatar_url::v3::Request::new(user_id(user)?, Some(picture));
+        self.call(user, request).await.map(drop)
+    }
+}

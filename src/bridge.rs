@@ -92,10 +92,10 @@ pub use networks::{Known, Networks, NewServer, Removal, Source};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
-    AutoCommands, CertificateRequest, Change, ChannelRequest, CharsetChange, Highlights, Leaving, ListKind,
-    ListRequest, LoginMethod, LoginRequest, LookRequest, Manners, MembersRequest, Origin, ProfileRequest,
-    Request, SayRequest, Service, ServiceAddress, SessionHandle, SessionState, StandingRequest, Status,
-    Welcome, WishChange, enters_or_leaves,
+    AutoCommands, BanTime, CertificateRequest, Change, ChannelRequest, CharsetChange, Highlights, Leaving,
+    ListKind, ListRequest, LoginMethod, LoginRequest, LookRequest, Manners, MembersRequest, Origin,
+    ProfileRequest, Request, SayRequest, Service, ServiceAddress, SessionHandle, SessionState,
+    StandingRequest, Status, Welcome, WishChange, enters_or_leaves,
 };
 
 use ghosts::Ghosts;

@@ -41,6 +41,7 @@ mod spaces;
 mod speed;
 mod sts;
 mod tally;
+mod timed_bans;
 pub mod transfer;
 mod writer;
 
@@ -78,6 +79,7 @@ pub use sessions::{SessionRow, User};
 pub use spaces::{Space, SpaceRoom};
 pub use speed::commit_time;
 pub use tally::Tally;
+pub use timed_bans::{BanChange, TimedBan};
 pub use writer::Ticket;
 
 use lock::InstanceLock;

@@ -101,6 +101,7 @@ use self::gaps::Heard;
 use self::inquiries::Questions;
 use self::invitations::Invitations;
 use self::link::{Dialing, Link, Wish};
+use self::moderation::TimedBans;
 use self::monitor::Monitored;
 use self::netsplit::Netsplits;
 use self::news::News;
@@ -131,7 +132,7 @@ pub use self::highlights::Highlights;
 pub use self::listing::ListRequest;
 pub use self::manners::{Manners, Origin};
 pub(super) use self::manners::{Ringing, SpaceWish};
-pub use self::moderation::{ChannelRequest, ListKind};
+pub use self::moderation::{BanTime, ChannelRequest, ListKind};
 pub use self::on_join::enters_or_leaves;
 pub use self::pace::Leaving;
 pub use self::profile::{Change, ProfileRequest};
@@ -210,6 +211,7 @@ struct Actor {
     outbound: Outbound,
     questions: Questions,
     monitored: Monitored,
+    timed_bans: TimedBans,
     auto_away: AutoAway,
     typists: Typists,
     reacting: Reacting,
@@ -321,6 +323,7 @@ impl Actor {
             self.monitored.deadline().filter(|_| self.link.is_some()),
             self.link.as_ref().and_then(|link| link.autocmd.deadline()),
             self.auto_away_at(),
+            self.bans_end_at(),
             Some(self.thin_at),
         ]
         .into_iter()
@@ -340,6 +343,7 @@ impl Actor {
         }
         self.tell_of_gone();
         self.hear_autocmd();
+        self.lift_bans();
         if heard {
             self.hear();
         }
@@ -416,6 +420,7 @@ impl Actor {
         self.tick_netsplits();
         self.tick_news();
         self.tick_members();
+        self.lift_bans();
         self.tick_auto_away().await?;
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial().await;
@@ -515,6 +520,7 @@ impl Actor {
         self.outbound = Outbound::default();
         let away_from = self.bridge.store.seen_at(self.row.id).await?;
         self.catching_up = CatchingUp::since(away_from);
+        self.load_timed_bans().await?;
         self.take_up_lines().await?;
         for place in 0..self.buffers.len() {
             self.refill(place).await?;

@@ -1,8 +1,10 @@
 //! What is done in a channel: its people, topic, modes, keys and lists. In the channel's own room its name may be left out.
 
-use super::meant::channel_named;
+use std::time::Duration;
+
+use super::meant::{channel_named, first_word};
 use super::{Context, usage_of};
-use crate::bridge::{ChannelRequest, ListKind, Outcome, Refusal, Request, SessionHandle};
+use crate::bridge::{BanTime, ChannelRequest, ListKind, Outcome, Refusal, Request, SessionHandle};
 use crate::names::{Channel, Key, Nick};
 
 /// People that one command may name.
@@ -137,27 +139,68 @@ fn people_and_reason(rest: &str) -> (Vec<String>, &str) {
     (people.collect(), reason.trim())
 }
 
-/// `kickban [NETWORK] [#CHANNEL] NICK[,NICK…] [REASON]`.
+/// `kickban [NETWORK] [#CHANNEL] NICK[,NICK…] [TIME] [REASON]`.
 pub(super) async fn kickban(context: Context<'_>) -> Outcome {
     let about = about(&context).await?;
     let (people, reason) = people_and_reason(about.rest);
+    let (word, behind) = first_word(reason);
+    let (lasts, reason) = match read_time(word)? {
+        Some(lasts) => (Some(lasts), behind),
+        None => (None, reason),
+    };
     let masks: Vec<String> = nicks(&people)?.iter().map(|nick| nick.as_str().to_owned()).collect();
     if masks.is_empty() {
         return Err(usage_of(&context));
     }
     let kick = Some(reason.to_owned());
-    about.ask(ChannelRequest::Ban { list: ListKind::Bans, masks, by_account: false, kick }).await
+    let time = lasts.map(|lasts| BanTime { lasts, reason: reason.to_owned() });
+    about.ask(ChannelRequest::Ban { list: ListKind::Bans, masks, by_account: false, kick, time }).await
+}
+
+/// How long a ban is to last, as `30m`, `2h`, `7d` or `2w`; nothing where a word is no time.
+fn read_time(word: &str) -> Result<Option<Duration>, Refusal> {
+    const MINUTE: u64 = 60;
+    const LONGEST: u64 = 365 * 24 * 60 * MINUTE;
+    let digits = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
+    let (number, unit) = word.split_at(digits);
+    let seconds = match unit.to_ascii_lowercase().as_str() {
+        "s" => 1,
+        "m" => MINUTE,
+        "h" => 60 * MINUTE,
+        "d" => 24 * 60 * MINUTE,
+        "w" => 7 * 24 * 60 * MINUTE,
+        _ => return Ok(None),
+    };
+    if number.is_empty() {
+        return Ok(None);
+    }
+    let lasts = number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds));
+    match lasts.filter(|lasts| (MINUTE..=LONGEST).contains(lasts)) {
+        Some(lasts) => Ok(Some(Duration::from_secs(lasts))),
+        None => Err(Refusal::asked(format!("{word} is no time for a ban: that is from 1m to 365d."))),
+    }
+}
+
+/// The words before a time, and what it says with what stands behind it.
+fn masks_and_time(words: Vec<String>) -> Result<(Vec<String>, Option<BanTime>), Refusal> {
+    for at in 1..words.len() {
+        if let Some(lasts) = read_time(&words[at])? {
+            let reason = words[at + 1..].join(" ");
+            return Ok((words[..at].to_vec(), Some(BanTime { lasts, reason })));
+        }
+    }
+    Ok((words, None))
 }
 
 async fn ban_list(context: Context<'_>, list: ListKind) -> Outcome {
     let about = about(&context).await?;
-    let mut masks = about.words();
+    let (mut masks, time) = masks_and_time(about.words())?;
     let by_account = masks.len() > 1 && masks.last().is_some_and(|word| word.eq_ignore_ascii_case("account"));
     if by_account {
         masks.pop();
     }
     let masks = some_masks(&context, masks)?;
-    about.ask(ChannelRequest::Ban { list, masks, by_account, kick: None }).await
+    about.ask(ChannelRequest::Ban { list, masks, by_account, kick: None, time }).await
 }
 
 async fn unban_list(context: Context<'_>, list: ListKind) -> Outcome {
@@ -174,7 +217,7 @@ fn some_masks(context: &Context<'_>, masks: Vec<String>) -> Result<Vec<String>, 
     }
 }
 
-/// `ban [NETWORK] [#CHANNEL] NICK|MASK… [account]`.
+/// `ban [NETWORK] [#CHANNEL] NICK|MASK… [account] [TIME [REASON]]`.
 pub(super) async fn ban(context: Context<'_>) -> Outcome {
     ban_list(context, ListKind::Bans).await
 }
@@ -184,7 +227,7 @@ pub(super) async fn unban(context: Context<'_>) -> Outcome {
     unban_list(context, ListKind::Bans).await
 }
 
-/// `quiet [NETWORK] [#CHANNEL] NICK|MASK… [account]`.
+/// `quiet [NETWORK] [#CHANNEL] NICK|MASK… [account] [TIME [REASON]]`.
 pub(super) async fn quiet(context: Context<'_>) -> Outcome {
     ban_list(context, ListKind::Quiets).await
 }
@@ -289,4 +332,40 @@ pub(super) async fn knock(context: Context<'_>) -> Outcome {
     }
     let channel = channel_named(name)?;
     session.ask(Request::Channel(channel, ChannelRequest::Knock(text.trim().to_owned()))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    /// How many are meant, and for how many seconds and why; or why that can't be.
+    type Read<'a> = Result<(usize, Option<(u64, &'a str)>), &'a str>;
+
+    #[rstest]
+    #[case::none("bob carol", Ok((2, None)))]
+    #[case::minutes("bob 30m", Ok((1, Some((1_800, "")))))]
+    #[case::hours_and_a_reason("bob carol 2H being loud at 7d", Ok((2, Some((7_200, "being loud at 7d")))))]
+    #[case::days("*!*@x account 7d", Ok((2, Some((604_800, "")))))]
+    #[case::weeks("bob 2w", Ok((1, Some((1_209_600, "")))))]
+    #[case::a_nick_like_a_time("30m", Ok((1, None)))]
+    #[case::a_mask_with_digits("bob 12x", Ok((2, None)))]
+    #[case::a_unit_alone("bob m", Ok((2, None)))]
+    #[case::too_short("bob 30s", Err("30s is no time for a ban: that is from 1m to 365d."))]
+    #[case::too_long("bob 366d", Err("366d is no time for a ban: that is from 1m to 365d."))]
+    #[case::beyond_all(
+        "bob 99999999999999999999w",
+        Err("99999999999999999999w is no time for a ban: that is from 1m to 365d.")
+    )]
+    fn a_time_stands_behind_those_who_are_meant(#[case] typed: &str, #[case] expected: Read<'_>) {
+        let words = typed.split(' ').map(str::to_owned).collect();
+        let read = masks_and_time(words).map_err(|refusal| refusal.into_text().to_plain());
+        let read = match &read {
+            Ok((masks, time)) => {
+                Ok((masks.len(), time.as_ref().map(|time| (time.lasts.as_secs(), time.reason.as_str()))))
+            }
+            Err(text) => Err(text.as_str()),
+        };
+        assert_eq!(read, expected);
+    }
 }

@@ -254,31 +254,33 @@ commands! {
         "puts people out of a channel",
         "They may come back at once; see kickban.",
         eg ["!irc kick bob please mind your tone"] => channel::kick;
-    "ban" in "In a channel": "ban [NETWORK] [#CHANNEL] NICK|MASK… [account]",
+    "ban" in "In a channel": "ban [NETWORK] [#CHANNEL] NICK|MASK… [account] [TIME [REASON]]",
         "keeps people out of a channel",
         "Of a nick the host is banned, as in *!*@host, whatever they call themselves there; also of somebody who \
          has just left. With account behind it, it is the account that they are logged in to, where the network can \
-         do that. A mask is completed: evil.example.org is *!*@evil.example.org.",
-        eg ["!irc ban spammer", "ban #tea evil.example.org", "!irc ban bob account"] => channel::ban;
+         do that. A mask is completed: evil.example.org is *!*@evil.example.org. With a time behind it, as 30m, 2h or 7d, I \
+         take the ban back when that is over, also after a restart; where you are no operator then, as soon as you are. \
+         The reason is for you: bans shows it.",
+        eg ["!irc ban spammer", "ban #tea evil.example.org", "!irc ban bob account", "!irc ban bob 2h too loud"] => channel::ban;
     "unban" in "In a channel": "unban [NETWORK] [#CHANNEL] NICK|MASK…",
         "takes back the bans that keep somebody out",
         "Of a nick all bans that are about them, however they were written.",
         eg ["!irc unban bob"] => channel::unban;
-    "kickban" / "kb" in "In a channel": "kickban [NETWORK] [#CHANNEL] NICK[,NICK…] [REASON]",
+    "kickban" / "kb" in "In a channel": "kickban [NETWORK] [#CHANNEL] NICK[,NICK…] [TIME] [REASON]",
         "bans people and puts them out",
-        "",
-        eg ["!irc kickban bob no advertising"] => channel::kickban;
-    "quiet" in "In a channel": "quiet [NETWORK] [#CHANNEL] NICK|MASK… [account]",
+        "With a time, as 30m, 2h or 7d, for so long.",
+        eg ["!irc kickban bob no advertising", "!irc kickban bob 1d no advertising"] => channel::kickban;
+    "quiet" in "In a channel": "quiet [NETWORK] [#CHANNEL] NICK|MASK… [account] [TIME [REASON]]",
         "lets people stay in a channel, but not speak",
-        "As the network has it: a list of its own, or a kind of ban.",
-        eg ["!irc quiet bob"] => channel::quiet;
+        "As the network has it: a list of its own, or a kind of ban. With a time, as 30m, 2h or 7d, for so long.",
+        eg ["!irc quiet bob", "!irc quiet bob 30m"] => channel::quiet;
     "unquiet" in "In a channel": "unquiet [NETWORK] [#CHANNEL] NICK|MASK…",
         "lets them speak again",
         "",
         eg ["!irc unquiet bob"] => channel::unquiet;
     "bans" / "banlist" in "In a channel": "bans [NETWORK] [#CHANNEL]",
         "shows who is banned, by whom and since when",
-        "",
+        "Also in how long a ban ends that was set for a time.",
         eg ["!irc bans"] => channel::bans;
     "quiets" in "In a channel": "quiets [NETWORK] [#CHANNEL]",
         "shows who may not speak",

@@ -3,6 +3,7 @@
 mod bans;
 mod door;
 mod people;
+mod timed;
 
 use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};

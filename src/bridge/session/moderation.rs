@@ -9,6 +9,7 @@ mod lists;
 mod modes;
 mod people;
 mod refusals;
+mod timed;
 mod topic;
 
 use super::super::outcome::Refusal;
@@ -21,6 +22,9 @@ use crate::irc::isupport::Isupport;
 pub use crate::irc::lists::ListKind;
 use crate::irc::session::State;
 use crate::names::{Channel, Key, Nick};
+
+pub use self::timed::BanTime;
+pub(super) use self::timed::TimedBans;
 
 /// Something that is asked of a session about one of its channels.
 #[derive(Debug)]
@@ -61,6 +65,8 @@ pub enum ChannelRequest {
         by_account: bool,
         /// Put them out as well, with this reason.
         kick: Option<String>,
+        /// How long it is to last; none: until somebody takes it back.
+        time: Option<BanTime>,
     },
     /// Take what is about a mask or a person from a list.
     Unban {
@@ -102,8 +108,8 @@ impl Actor {
             ChannelRequest::Rank { give, rank, nicks } => self.change_rank(channel, give, rank, nicks),
             ChannelRequest::Invite(nicks) => self.invite_people(channel, nicks),
             ChannelRequest::Kick { nicks, reason } => self.kick(channel, nicks, &reason),
-            ChannelRequest::Ban { list, masks, by_account, kick } => {
-                self.ban(channel, list, &masks, by_account, kick)
+            ChannelRequest::Ban { list, masks, by_account, kick, time } => {
+                self.ban(channel, list, &masks, bans::Manner { by_account, kick, time })
             }
             ChannelRequest::Unban { list, masks } => self.unban(channel, list, masks),
             ChannelRequest::List(list) => self.channel_list(channel, list),

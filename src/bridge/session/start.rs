@@ -14,6 +14,7 @@ use super::gaps::Heard;
 use super::inquiries::Questions;
 use super::invitations::Invitations;
 use super::link::Wish;
+use super::moderation::TimedBans;
 use super::monitor::Monitored;
 use super::netsplit::Netsplits;
 use super::news::News;
@@ -83,12 +84,11 @@ pub(in crate::bridge) async fn start(
     let manners = Manners::load(bridge, row.user, row.id).await?;
     let last_named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
     let last_named = last_named.map(|value| value.text().to_owned());
-    let lane = format!("session/{}", row.id);
     let monitored = store.setting(&settings::MONITORED, Scope::Session, row.id).await?;
     let mut actor = Actor {
         bridge: bridge.clone(),
         epoch,
-        lane,
+        lane: format!("session/{}", row.id),
         network_room,
         buffers,
         ghosts: CaseMap::default(),
@@ -127,6 +127,7 @@ pub(in crate::bridge) async fn start(
         outbound: Outbound::default(),
         questions: Questions::default(),
         monitored: Monitored::stored(monitored.as_ref().map_or("", settings::Value::text)),
+        timed_bans: TimedBans::stored(store.timed_bans(row.id).await?),
         auto_away: AutoAway::load(store, row.id).await?,
         typists: Typists::default(),
         reacting: Reacting::default(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::super::history::{self, HistoryLine, Kept};
 use super::super::pool::{Tx, later};
 use super::super::{
-    Fates, Gaps, Heir, NewPublished, NewQuestion, NewReaction, Outgoing, Store, StoreError, buffers, gaps,
-    lines, members, prompts, published, questions, reactions, sessions,
+    BanChange, Fates, Gaps, Heir, NewPublished, NewQuestion, NewReaction, Outgoing, Store, StoreError,
+    buffers, gaps, lines, members, prompts, published, questions, reactions, sessions, timed_bans,
 };
 use super::fold::{Folder, Folding};
 use super::look::{self, Look, Seen};
@@ -55,6 +55,8 @@ pub struct Incoming {
     pub unpublished: Vec<(i64, String)>,
     /// Questions that are among the requests.
     pub questions: Vec<NewQuestion>,
+    /// What becomes of bans that end by themselves, in order.
+    pub bans: Vec<BanChange>,
     /// Which requests may be folded, where there are too many.
     pub folding: Folding,
     /// The room whose lane has nothing to do until now.
@@ -116,6 +118,7 @@ impl Incoming {
             && self.edited.is_empty()
             && self.unpublished.is_empty()
             && self.questions.is_empty()
+            && self.bans.is_empty()
     }
 }
 
@@ -155,6 +158,7 @@ impl Store {
             edited,
             unpublished,
             questions,
+            bans,
             idle_room,
             ..
         } = Incoming { outbox: Vec::new(), ..incoming };
@@ -208,6 +212,7 @@ impl Store {
                 lines::note(tx, &keeper, session, outgoing, said, now).await?;
                 prompts::note(tx, fates, prompts, now).await?;
                 questions::insert(tx, questions, now).await?;
+                timed_bans::note(tx, bans).await?;
                 gaps::note(tx, session, gaps).await?;
                 let came_back = lines.into_iter().zip(kept).filter_map(|(line, kept)| match kept {
                     Kept::Known(Some(event_id)) => Some((event_id, line.text)),

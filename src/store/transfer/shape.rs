@@ -4,7 +4,7 @@ use super::TransferError;
 use crate::store::pool::{Tx, on_tx};
 
 /// All tables, each behind those that it refers to.
-pub(super) const ORDER: [&str; 24] = [
+pub(super) const ORDER: [&str; 25] = [
     "instance",
     "user",
     "network",
@@ -29,6 +29,7 @@ pub(super) const ORDER: [&str; 24] = [
     "space",
     "space_child",
     "sts_policy",
+    "timed_ban",
 ];
 
 /// What a column holds.

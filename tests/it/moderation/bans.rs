@@ -42,7 +42,7 @@ async fn a_ban_is_about_the_host_or_what_is_said(#[case] typed: &str, #[case] li
 )]
 #[case::nobody("!irc ban dave", "FakeNet knows no dave, and nothing was banned.")]
 #[case::oneself("!irc ban alice", "alice is you.")]
-#[case::nothing("!irc ban", "Type it like this: !irc ban [#CHANNEL] NICK|MASK… [account]")]
+#[case::nothing("!irc ban", "Type it like this: !irc ban [#CHANNEL] NICK|MASK… [account] [TIME [REASON]]")]
 #[case::unban_of_nobody(
     "!irc unban dave",
     "None of the bans of #tea is about dave. To see them, type !irc bans."

@@ -96,6 +96,11 @@ const ROWS: [(i64, &str, &str); 29] = [
     (17, "space", "INSERT INTO space (session, marker, created_at) VALUES (1, 'm3', 12)"),
     (17, "space_child", "INSERT INTO space_child (session, room_id, place) VALUES (1, '!r', 'a')"),
     (18, "", "UPDATE member SET spoke_at = 14"),
+    (
+        27,
+        "timed_ban",
+        "INSERT INTO timed_ban (buffer, letter, entry, until, reason) VALUES (1, 'b', '*!*@x', 15, 'loud')",
+    ),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),
     (23, "", r#"UPDATE network SET definition = '{"servers":[]}'"#),
 ];

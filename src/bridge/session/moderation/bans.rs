@@ -9,6 +9,7 @@ use super::super::Actor;
 use super::super::series::Step;
 use super::lists::{self, entries, question};
 use super::refusals::{in_words, refusals};
+use super::timed::{BanTime, for_how_long};
 use super::{are, listed};
 use crate::format::RichText;
 use crate::irc::isupport::ModeKind;
@@ -24,6 +25,26 @@ use crate::names::{CaseMapping, Channel, Nick};
 struct Meant {
     masks: Vec<String>,
     people: Vec<Identity>,
+}
+
+/// How somebody is banned.
+pub(super) struct Manner {
+    /// By their account, rather than by where they come from.
+    pub(super) by_account: bool,
+    /// They are put out as well, with this reason.
+    pub(super) kick: Option<String>,
+    /// How long it is to last.
+    pub(super) time: Option<BanTime>,
+}
+
+/// A ban, when it is known who is meant.
+struct Deed {
+    channel: Channel,
+    kind: ListKind,
+    list: ChannelList,
+    by_account: bool,
+    kicks: Vec<Line>,
+    time: Option<BanTime>,
 }
 
 /// What is done when it is known who is meant.
@@ -72,8 +93,7 @@ impl Actor {
         channel: Channel,
         kind: ListKind,
         typed: &[String],
-        by_account: bool,
-        kick: Option<String>,
+        Manner { by_account, kick, time }: Manner,
     ) -> Result<Step, Refusal> {
         let link = self.inside(&channel)?;
         let list = self.list_of(kind)?;
@@ -94,7 +114,8 @@ impl Actor {
             masks,
             nicks,
             Box::new(move |actor, meant| {
-                actor.ban_meant(channel, kind, &list, &meant, by_account, kicks).into()
+                let deed = Deed { channel, kind, list, by_account, kicks, time };
+                actor.ban_meant(deed, &meant).into()
             }),
         )
     }
@@ -132,15 +153,8 @@ impl Actor {
         }))
     }
 
-    fn ban_meant(
-        &mut self,
-        channel: Channel,
-        kind: ListKind,
-        list: &ChannelList,
-        meant: &Meant,
-        by_account: bool,
-        kicks: Vec<Line>,
-    ) -> Result<Step, Refusal> {
+    fn ban_meant(&mut self, deed: Deed, meant: &Meant) -> Result<Step, Refusal> {
+        let Deed { channel, kind, list, by_account, kicks, time } = deed;
         let isupport = self.inside(&channel)?.session.isupport();
         let network = &self.network.name;
         let mut masks: Vec<String> = meant.masks.iter().map(|mask| complete(mask, isupport)).collect();
@@ -176,9 +190,12 @@ impl Actor {
         let puts_out = !kicks.is_empty();
         lines.extend(kicks);
         let nicks: Vec<String> = meant.people.iter().map(|person| person.nick.clone()).collect();
+        // Stored before the line leaves: what was set for a time must not stay for want of a note.
+        let before = self.time_bans(&channel, &list, &masks, time.as_ref())?;
         Ok(Step::ask(lines, move |actor, answers| {
             let refused = refusals(&answers);
             if !refused.is_empty() {
+                actor.restore_bans(before);
                 return Err(Refusal::Asked(in_words(&actor.network.name, &channel, &refused)));
             }
             let text = RichText::plain(format!(
@@ -188,6 +205,7 @@ impl Actor {
             ));
             let text = text.code(masks.join(" "));
             let text = if nicks.is_empty() { text } else { text.text(format!(" ({})", listed(&nicks))) };
+            let text = text.text(for_how_long(time.as_ref()));
             let is_out = |nick: &&String| Nick::new(nick).is_ok_and(|nick| !actor.is_in(&channel, &nick));
             let out: Vec<&String> = nicks.iter().filter(|_| puts_out).filter(is_out).collect();
             Ok(match out.len() {
@@ -239,8 +257,15 @@ impl Actor {
         let found: Vec<String> =
             answers.iter().flat_map(entries).map(|one| one.mask).filter(|entry| is_meant(entry)).collect();
         let name = lists::name(kind);
+        let letter = list.letter;
         if found.is_empty() {
             let refused = refusals(answers);
+            if refused.is_empty() {
+                // It stands there no more, whoever took it back while we did not hear of it.
+                let timed = self.timed_entries(&channel, letter);
+                let gone: Vec<String> = timed.into_iter().filter(|entry| is_meant(entry)).collect();
+                self.forget_times(&channel, letter, &gone);
+            }
             if !refused.is_empty() {
                 return Err(Refusal::Asked(in_words(&self.network.name, &channel, &refused)));
             }
@@ -262,6 +287,7 @@ impl Actor {
             if !refused.is_empty() {
                 return Err(Refusal::Asked(in_words(&actor.network.name, &channel, &refused)));
             }
+            actor.forget_times(&channel, letter, &found);
             let text = RichText::plain(format!("No longer among the {name} of {channel}: "));
             Ok(text.code(found.join(" ")).text("."))
         }))

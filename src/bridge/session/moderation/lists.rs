@@ -106,8 +106,18 @@ impl Actor {
         let limit = self.isupport().and_then(|isupport| list.limit(isupport));
         let of = limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
         let text = RichText::new().bold(format!("{channel}, {name}: {}{of}", own.len()));
-        let table = Table::new(["who is meant", "by", "since"]);
-        let text = text.table(own.iter().take(MOST_SHOWN).fold(table, |table, one| table.row(shown(one))));
+        let ends: Vec<Option<String>> =
+            own.iter().take(MOST_SHOWN).map(|one| self.ends_in_words(channel, list, &one.mask)).collect();
+        let text = if ends.iter().all(Option::is_none) {
+            let table = Table::new(["who is meant", "by", "since"]);
+            text.table(own.iter().take(MOST_SHOWN).fold(table, |table, one| table.row(shown(one))))
+        } else {
+            let table = Table::new(["who is meant", "by", "since", "ends"]);
+            text.table(own.iter().zip(ends).fold(table, |table, (one, ends)| {
+                let [mask, by, since] = shown(one);
+                table.row([mask, by, since, RichText::plain(ends.unwrap_or_default())])
+            }))
+        };
         Ok(match own.len().saturating_sub(MOST_SHOWN) {
             0 => text,
             more => text.line().text(format!("And {more} older ones.")),

@@ -125,7 +125,7 @@ impl Actor {
     }
 
     /// The letters of somebody's ranks in a channel.
-    fn rank_of(&self, channel: &Channel, nick: &Nick) -> Option<String> {
+    pub(super) fn rank_of(&self, channel: &Channel, nick: &Nick) -> Option<String> {
         let link = self.link.as_ref()?;
         let symbols = link.session.channel(channel.as_str())?.prefixes(nick.as_str())?;
         let letter = |symbol: char| {

@@ -77,15 +77,23 @@ impl Bridge {
 
     /// Tells all who may use the bridge, each in their chat with the bot, so that it reaches them. Returns how many.
     pub async fn announce(&self, by: &str, text: &str) -> Result<usize, StoreError> {
-        let mut told = 0;
+        // One commit for all: whoever has the command done again after a failure tells nobody twice.
+        let (mut rows, mut rooms) = (Vec::new(), Vec::new());
         for (user, user_id) in self.store.user_ids().await? {
             if self.permission_of(&user_id) == Permission::None {
                 continue;
             }
+            // Who has left every chat with the bot is invited to one.
+            let (room, way) = self.way_to(user, &user_id).await?;
+            rows.extend(way);
             let text = RichText::new().bold("From the administrator of this bridge: ").text(text);
-            self.tell(user, &user_id, &text).await?;
-            told += 1;
+            let content = content::message(MessageType::Text, &text, Some(&user_id));
+            rows.push(content::message_row(room.id, self.client.bot(), content, None));
+            rooms.push(room.id);
         }
+        self.enqueue(rows).await?;
+        let told = rooms.len();
+        rooms.into_iter().for_each(|room| self.wake_delivery(room));
         tracing::info!(%by, told, "an administrator told all users something");
         Ok(told)
     }

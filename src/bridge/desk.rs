@@ -201,17 +201,7 @@ impl Bridge {
     ) -> Result<(), GhostError> {
         let room = self.store.room_by_matrix_id(&event.room_id).await?;
         let room = room.filter(|room| room.owner.as_deref() == Some(&event.sender));
-        // Bots don't answer notices, and an edit is no second command.
-        let is_command = message.kind == "m.text" && message.replaces.is_none();
-        let (Some(room), true) = (&room, is_command) else {
-            let mut rows = Vec::new();
-            if let Some(room) = room.filter(|_| may_hold_password(&message.body)) {
-                let speaker = if self.is_ours(&room.creator) { &room.creator } else { self.client.bot() };
-                rows.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
-                self.answer_event(stored.seq, rows).await?;
-                self.wake_delivery(room.id);
-                return Ok(());
-            }
+        let Some(room) = &room else {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
         let place = match (room.kind()?, room.session, room.buffer) {
@@ -235,6 +225,15 @@ impl Bridge {
         let call = Call { user, permission, place, room: room.id, text, progress: None };
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.
         let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
+        let holds_password = self.console.holds_secret(&call) || may_hold_password(&message.body);
+        let redaction = || content::redact_row(room.id, speaker, &event.event_id, "It held a password");
+        // Bots don't answer notices, and an edit is no second command; a password in it goes all the same.
+        if message.kind != "m.text" || message.replaces.is_some() {
+            let rows = holds_password.then(redaction).into_iter().collect();
+            self.answer_event(stored.seq, rows).await?;
+            self.wake_delivery(room.id);
+            return Ok(());
+        }
         if self.is_older(stored, self.limits().stale_after.max(SOON)) {
             // What was meant for that hour is not done in this one.
             let text = RichText::plain(
@@ -243,9 +242,7 @@ impl Bridge {
             let content = content::message(MessageType::Notice, &text, None);
             let content = content::in_reply_to(content, &event.event_id);
             let mut rows = vec![content::message_row(room.id, speaker, content, None)];
-            if self.console.holds_secret(&call) || may_hold_password(&message.body) {
-                rows.push(content::redact_row(room.id, speaker, &event.event_id, "It held a password"));
-            }
+            rows.extend(holds_password.then(redaction));
             self.answer_event(stored.seq, rows).await?;
             self.wake_delivery(room.id);
             return Ok(());

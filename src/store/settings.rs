@@ -323,6 +323,16 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.set_named_setting(setting, scope, &id.to_string(), value).await
     }
+
+    /// Sets or removes several settings in one scope, all or none.
+    pub async fn set_settings(
+        &self,
+        scope: Scope,
+        id: i64,
+        values: &[(&'static Setting, Option<&str>)],
+    ) -> Result<(), StoreError> {
+        self.store_settings(scope, &id.to_string(), values).await
+    }
 }
 
 #[cfg(test)]

@@ -194,3 +194,40 @@ async fn the_user_name_that_an_administrator_sets_is_given_and_nobody_elses() {
     world.ircd.cut("alice");
     world.ircd.wait_line_after(mark, |_, line| line.starts_with("USER alice ")).await;
 }
+
+/// Before, whoever had it already got it again with the next attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announcement_that_can_not_be_stored_for_one_is_told_to_nobody_until_it_can() {
+    let world = World::start().await;
+    let (_alice, alices) = world.user_with_control_room("alice").await;
+    let (_bob, bobs) = world.user_with_control_room("bob").await;
+    let (admin, control) = admin(&world).await;
+    let room = format!("(SELECT id FROM room WHERE room_id = '{bobs}')");
+    let (lose, keep) = if world.database().bytes().is_some() {
+        let lose = format!(
+            "CREATE TRIGGER lose BEFORE INSERT ON outbox WHEN NEW.kind = 'message' AND NEW.room = {room}
+             BEGIN SELECT RAISE(ABORT, 'lost'); END"
+        );
+        (lose, "DROP TRIGGER lose")
+    } else {
+        let lose = format!(
+            "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN IF NEW.kind = 'message' AND NEW.room = {room} THEN RAISE EXCEPTION 'lost'; END IF; RETURN NEW; END $$;
+             CREATE TRIGGER lose BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION lose()"
+        );
+        (lose, "DROP TRIGGER lose ON outbox")
+    };
+    world.database().execute(lose.leak()).await;
+    let failed = admin.send_text(&control, "announce One.");
+    let is_sign =
+        |event: &Event| event.kind == "m.reaction" && event.content["m.relates_to"]["event_id"] == failed;
+    let sign = world.homeserver.wait_event(&control, is_sign).await;
+    assert_eq!(sign.content["m.relates_to"]["key"], "❌");
+    world.database().execute(keep).await;
+    admin.send_text(&control, "announce One.");
+    for room in [&alices, &bobs] {
+        world.homeserver.wait_event(room, says("From the administrator of this bridge: One.")).await;
+    }
+    let told = world.homeserver.events(&alices).into_iter().filter(|event| says(": One.")(event)).count();
+    assert_eq!(told, 1);
+}

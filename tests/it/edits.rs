@@ -337,3 +337,18 @@ async fn invariant_10_a_password_in_an_edited_command_goes_from_the_room() {
         scene.wait_taken_back(room, &edit).await;
     }
 }
+
+/// Before, it stayed there where no word beside the command's own tells that it is a secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_key_in_an_edited_command_goes_from_the_room() {
+    let scene = Scene::begin().await;
+    for (room, before, after) in [
+        (&scene.room, "!irc key", "!irc key sesame"),
+        (&scene.room, "!irc key off", "!IRC Key sesame"),
+        (&scene.control, "key #rust", "key #rust sesame"),
+    ] {
+        let event = scene.alice.send_text(room, before);
+        let edit = scene.alice.edit(room, &event, after);
+        scene.wait_taken_back(room, &edit).await;
+    }
+}

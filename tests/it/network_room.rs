@@ -440,3 +440,34 @@ async fn the_user_is_told_when_somebody_comes_and_goes_also_after_a_restart(#[ca
     ask(&world, &alice, &network, "monitor -bob -dave", "dave is not among them.").await;
     ask(&world, &alice, &network, "monitor", "bob: is not there").await;
 }
+
+/// Before, both had it, and what a network's operators did against one met the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_people_who_choose_the_same_user_name_one_has_it_until_they_choose_another() {
+    let world = World::start().await;
+    let (alice, _, alices) = world.greeted_user("alice").await;
+    let (carol, _, carols) = world.greeted_user("carol").await;
+    alice.send_text(&alices, "username wonderland");
+    carol.send_text(&carols, "username wonderland");
+    let bot = world.homeserver.bot();
+    let answer = async |room: &str| {
+        let is_it = |event: &Event| event.sender == bot && event.body().contains("wonderland");
+        world.homeserver.wait_event(room, is_it).await.body().to_owned()
+    };
+    let answers = [answer(&alices).await, answer(&carols).await];
+    let is_taken = |text: &&String| text.starts_with("wonderland can't be your user name: somebody else");
+    assert_eq!(answers.iter().filter(is_taken).count(), 1, "{answers:?}");
+    assert!(answers.iter().any(|text| text.starts_with("Your user name will be wonderland.")), "{answers:?}");
+    let (first, room) = if is_taken(&&answers[0]) { (&carol, &carols) } else { (&alice, &alices) };
+    let (second, other) = if is_taken(&&answers[0]) { (&alice, &alices) } else { (&carol, &carols) };
+    first.send_text(room, "username off");
+    let is_back = |event: &Event| {
+        event.sender == bot
+            && event.body().starts_with("Your user name will be")
+            && !event.body().contains("wonderland")
+    };
+    world.homeserver.wait_event(room, is_back).await;
+    second.send_text(other, "username wonderland");
+    let is_theirs = |event: &Event| event.body().starts_with("Your user name will be wonderland.");
+    world.homeserver.wait_event(other, is_theirs).await;
+}

@@ -38,7 +38,7 @@ impl Address<'_> {
     }
 
     /// The commands of a message, each on its line, without their marks.
-    pub(super) fn commands(&self, message: &Message) -> String {
+    pub(in crate::bridge) fn commands(&self, message: &Message) -> String {
         let has_pill = self.has_pill(message);
         let is_mark =
             |line: &str| [self.prefix, PREFIX].iter().any(|mark| line.trim().eq_ignore_ascii_case(mark));

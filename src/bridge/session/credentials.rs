@@ -84,8 +84,9 @@ impl Actor {
             ));
         }
         let secret = password.as_ref().map(SecretString::expose_secret);
-        self.store_setting(&settings::SASL_PASSWORD, secret).await?;
-        self.store_setting(&settings::SASL_ACCOUNT, account.as_deref()).await?;
+        // Together: one account's password must never be told as another's.
+        let login = [(&settings::SASL_PASSWORD, secret), (&settings::SASL_ACCOUNT, account.as_deref())];
+        self.bridge.store.set_settings(Scope::Session, self.row.id, &login).await?;
         let name = &self.network.name;
         Ok(match account {
             Some(account) => {

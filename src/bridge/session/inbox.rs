@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use super::super::content;
+use super::super::{Call, Place, content};
 use super::speech::Kind;
 use super::{Actor, wording};
 use crate::format::{Typed, may_hold_password, may_hold_password_for_service, typed};
 use crate::matrix::event::{Content, Event, Message};
-use crate::store::{BufferKind, InboxEvent, StoreError};
+use crate::store::{BufferKind, InboxEvent, StoreError, User};
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 100;
@@ -182,7 +182,17 @@ impl Actor {
 
     /// A command that is edited is not done again; a password in it goes all the same.
     fn on_edited_command(&mut self, place: usize, event_id: &str, message: &Message) {
-        if may_hold_password(&message.body) {
+        let row = &self.buffers.get(place).row;
+        let address = self.bridge.address(self.manners.prefix(row.id));
+        let call = Call {
+            user: User { id: self.row.user, user_id: self.row.user_id.clone() },
+            permission: self.bridge.permission_of(&self.row.user_id),
+            place: Place::Buffer { session: self.row.id, buffer: row.id, kind: row.kind },
+            room: row.room,
+            text: address.commands(message),
+            progress: None,
+        };
+        if self.bridge.console.holds_secret(&call) || may_hold_password(&message.body) {
             self.redact_password(place, event_id);
         }
     }

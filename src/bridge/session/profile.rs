@@ -66,14 +66,14 @@ impl Actor {
             }
             Change::Set(name) => {
                 self.may_choose_username().await?;
-                if let Err(unfit) = username::check(&self.bridge, self.row.user, &name).await? {
-                    return Err(Refusal::asked(format!("{name} can't be your user name: {unfit}.")));
-                }
                 Some(name)
             }
             Change::Remove => None,
         };
-        self.store_setting(&settings::USERNAME, chosen.as_deref()).await?;
+        if let Err(unfit) = username::choose(&self.bridge, &self.row, chosen.as_deref()).await? {
+            let name = chosen.unwrap_or_default();
+            return Err(Refusal::asked(format!("{name} can't be your user name: {unfit}.")));
+        }
         let name = username::username(&self.bridge, &self.row).await?;
         let text = self.when_connected_anew(RichText::plain(format!("Your user name will be {name}.")));
         Ok(self.with_ident(text).await?)

@@ -45,9 +45,31 @@ pub(super) async fn username(bridge: &Bridge, row: &SessionRow) -> Result<String
         return Ok(fixed);
     }
     match bridge.store.setting(&settings::USERNAME, Scope::Session, row.id).await? {
-        Some(chosen) => Ok(chosen.text().to_owned()),
-        None => ident(bridge, row).await,
+        // An earlier version let two people choose the same.
+        Some(chosen) if !names_of(bridge).await?.is_of_another(chosen.text(), row.user) => {
+            Ok(chosen.text().to_owned())
+        }
+        _ => ident(bridge, row).await,
     }
+}
+
+/// Stores the user name that a session gives from now on, or that it gives none of its own: one after the other, so that
+/// two people can't choose the same.
+pub(super) async fn choose(
+    bridge: &Bridge,
+    row: &SessionRow,
+    name: Option<&str>,
+) -> Result<Result<(), Unfit>, StoreError> {
+    let _one_at_a_time = bridge.usernames.choosing.lock().await;
+    if let Some(name) = name
+        && let Err(unfit) = check(bridge, row.user, name).await?
+    {
+        return Ok(Err(unfit));
+    }
+    bridge.store.set_setting(&settings::USERNAME, Scope::Session, row.id, name).await?;
+    // What was chosen before is free again, unless somebody is known by it.
+    bridge.usernames.replace(first_owners(bridge).await?);
+    Ok(Ok(()))
 }
 
 /// Why a user name can't be chosen.
@@ -74,10 +96,15 @@ pub(super) async fn check(bridge: &Bridge, user: i64, name: &str) -> Result<Resu
 async fn names_of(bridge: &Bridge) -> Result<&Usernames, StoreError> {
     let names = &bridge.usernames;
     if !names.are_read() {
-        let users = bridge.store.user_ids().await?;
-        names.read(&idents_set(bridge).await?, &users);
+        names.fill(first_owners(bridge).await?);
     }
     Ok(names)
+}
+
+async fn first_owners(bridge: &Bridge) -> Result<HashMap<String, i64>, StoreError> {
+    let users = bridge.store.user_ids().await?;
+    let chosen = bridge.store.session_settings(&settings::USERNAME).await?;
+    Ok(owners(&idents_set(bridge).await?, &chosen, &users))
 }
 
 /// The user names that the administrator has set, by the users' numbers.
@@ -111,6 +138,7 @@ impl Bridge {
             }));
         };
         let from_then_on = "from their next connections on";
+        let _one_at_a_time = self.usernames.choosing.lock().await;
         if name.is_empty() {
             self.store.set_setting(&settings::USERNAME, Scope::User, user, None).await?;
             return Ok(RichText::plain(format!(
@@ -127,29 +155,44 @@ impl Bridge {
     }
 }
 
-/// Who first had each name; as many as there are users, since a name once given is nobody else's.
+/// Who has each name: as administrators have set them, as people have chosen, then all users that there are, in the order in
+/// which they came.
+fn owners(set: &[(i64, String)], chosen: &[(i64, String)], users: &[(i64, String)]) -> HashMap<String, i64> {
+    let mut names = HashMap::with_capacity(set.len() + chosen.len() + users.len());
+    for (number, name) in set.iter().chain(chosen) {
+        names.entry(shown(name)).or_insert(*number);
+    }
+    for (number, user_id) in users {
+        names.entry(letters(user_id).to_ascii_lowercase()).or_insert(*number);
+    }
+    names
+}
+
+/// Who first had each name; as many as there are users and sessions, since a name once given is nobody else's.
 #[derive(Debug, Default)]
-pub(in crate::bridge) struct Usernames(Mutex<Option<HashMap<String, i64>>>);
+pub(in crate::bridge) struct Usernames {
+    first: Mutex<Option<HashMap<String, i64>>>,
+    /// Held while one is chosen.
+    choosing: tokio::sync::Mutex<()>,
+}
 
 impl Usernames {
     fn lock(&self) -> MutexGuard<'_, Option<HashMap<String, i64>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.first.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// They were read, unless somebody else has read them before.
+    fn fill(&self, owners: HashMap<String, i64>) {
+        self.lock().get_or_insert(owners);
+    }
+
+    /// They were read anew.
+    fn replace(&self, owners: HashMap<String, i64>) {
+        *self.lock() = Some(owners);
     }
 
     fn are_read(&self) -> bool {
         self.lock().is_some()
-    }
-
-    /// Takes what administrators have set, and all users that there are, in the order in which they came.
-    fn read(&self, set: &[(i64, String)], users: &[(i64, String)]) {
-        let mut names = HashMap::with_capacity(set.len() + users.len());
-        for (number, name) in set {
-            names.entry(shown(name)).or_insert(*number);
-        }
-        for (number, user_id) in users {
-            names.entry(letters(user_id).to_ascii_lowercase()).or_insert(*number);
-        }
-        self.lock().get_or_insert(names);
     }
 
     /// A name is a user's from now on, whoever comes.
@@ -197,7 +240,7 @@ mod tests {
     #[test]
     fn nobody_chooses_the_name_that_another_is_known_by() {
         let names = Usernames::default();
-        names.read(&[], &[(1, "@christopher:a.org".to_owned()), (2, "@bob:a.org".to_owned())]);
+        names.fill(owners(&[], &[], &[(1, "@christopher:a.org".to_owned()), (2, "@bob:a.org".to_owned())]));
         assert!(names.is_of_another("Christopher", 2) && names.is_of_another("BOB", 1));
         assert!(!names.is_of_another("bob", 2) && !names.is_of_another("bobby", 1));
     }
@@ -205,10 +248,11 @@ mod tests {
     #[test]
     fn what_was_set_for_somebody_is_nobody_elses_though_they_came_before() {
         let names = Usernames::default();
-        names.read(
+        names.fill(owners(
             &[(2, "Alice".to_owned())],
+            &[],
             &[(1, "@alice:a.org".to_owned()), (2, "@bob:a.org".to_owned())],
-        );
+        ));
         assert_eq!(
             (names.of("@alice:a.org", 1), names.of("@bob:a.org", 2)),
             ("alice-1".into(), "bob".into())
@@ -216,6 +260,19 @@ mod tests {
         assert!(names.is_of_another("ALICE", 1) && !names.is_of_another("alice", 2));
         names.reserve("carol", 2);
         assert_eq!(names.of("@carol:a.org", 3), "carol-3");
+    }
+
+    /// Before, two people could choose the same name, and who came later was known by it, too.
+    #[test]
+    fn what_somebody_has_chosen_is_nobody_elses() {
+        let names = Usernames::default();
+        let users = [(1, "@alice:a.org".to_owned()), (3, "@queen:a.org".to_owned())];
+        names.fill(owners(&[], &[(1, "Queen".to_owned())], &users));
+        assert!(names.is_of_another("queen", 2) && !names.is_of_another("queen", 1));
+        assert_eq!(
+            (names.of("@alice:a.org", 1), names.of("@queen:a.org", 3)),
+            ("alice".into(), "queen-3".into())
+        );
     }
 
     #[rstest]
@@ -233,7 +290,7 @@ mod tests {
     ) {
         let names = Usernames::default();
         let earlier: Vec<(i64, String)> = (1..).zip(earlier.iter().map(|id| (*id).to_owned())).collect();
-        names.read(&[], &earlier);
+        names.fill(owners(&[], &[], &earlier));
         for _ in 0..2 {
             let name = names.of(user_id, 12);
             assert_eq!(name, expected);

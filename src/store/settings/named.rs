@@ -40,32 +40,51 @@ impl Store {
         value: Option<&str>,
     ) -> Result<(), StoreError> {
         debug_assert!(setting.scopes.contains(&scope), "{} can't be set there", setting.key);
-        let stored = value.map(|value| {
-            if setting.secret {
-                self.sealer().seal(value.as_bytes(), &row_name(scope, name, setting.key))
-            } else {
-                value.as_bytes().to_vec()
-            }
-        });
-        self.store_setting(setting, scope, name.to_owned(), stored).await
+        self.store_settings(scope, name, &[(setting, value)]).await
     }
 
-    pub(super) async fn store_setting(
+    /// The values of a setting that is no secret in all sessions, each with its user's number, the oldest session first.
+    pub async fn session_settings(&self, setting: &Setting) -> Result<Vec<(i64, String)>, StoreError> {
+        const SQL: &str = r#"SELECT session."user", setting.value FROM session
+            JOIN setting ON setting.scope = 'session' AND setting.scope_id = CAST(session.id AS TEXT)
+            WHERE setting.key = $1 ORDER BY session.id"#;
+        debug_assert!(!setting.secret, "{} is sealed", setting.key);
+        let rows: Vec<(i64, Vec<u8>)> =
+            on!(self.readers(), |p| sqlx::query_as(SQL).bind(setting.key).fetch_all(p).await)?;
+        let read = |(user, value)| Ok((user, String::from_utf8(value).map_err(|_| StoreError::Sealed)?));
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Sets or removes several settings of one thing, all or none.
+    pub(super) async fn store_settings(
         &self,
-        setting: &'static Setting,
         scope: Scope,
-        scope_id: String,
-        stored: Option<Vec<u8>>,
+        scope_id: &str,
+        values: &[(&'static Setting, Option<&str>)],
     ) -> Result<(), StoreError> {
         const SET: &str = "INSERT INTO setting (scope, scope_id, key, value) VALUES ($1, $2, $3, $4)
             ON CONFLICT (scope, scope_id, key) DO UPDATE SET value = excluded.value";
         const REMOVE: &str = "DELETE FROM setting WHERE scope = $1 AND scope_id = $2 AND key = $3";
+        let sealed = |setting: &Setting, value: &str| {
+            if setting.secret {
+                self.sealer().seal(value.as_bytes(), &row_name(scope, scope_id, setting.key))
+            } else {
+                value.as_bytes().to_vec()
+            }
+        };
+        let values: Vec<(&'static str, Option<Vec<u8>>)> = values
+            .iter()
+            .map(|(setting, value)| (setting.key, value.map(|value| sealed(setting, value))))
+            .collect();
+        let scope_id = scope_id.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                match stored {
-                    Some(stored) => execute!(tx, SET, scope.as_str(), scope_id, setting.key, stored)?,
-                    None => execute!(tx, REMOVE, scope.as_str(), scope_id, setting.key)?,
-                };
+                for (key, stored) in values {
+                    match stored {
+                        Some(stored) => execute!(tx, SET, scope.as_str(), scope_id.clone(), key, stored)?,
+                        None => execute!(tx, REMOVE, scope.as_str(), scope_id.clone(), key)?,
+                    };
+                }
                 Ok(())
             })
         })

@@ -228,7 +228,7 @@ impl Bridge {
         let networks = Networks::new(&config);
         let tally = metrics::Tally::new(clock.unix_ms());
         let pace = usher::Pace::new(config.limits.membership_calls);
-        let limits = limits::RunningLimits::new(config.limits);
+        let limits = limits::RunningLimits::new(&config);
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,

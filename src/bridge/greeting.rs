@@ -45,7 +45,7 @@ pub enum Unmet {
 pub async fn greet(network: &Network, server: &Server) -> Result<Greeting, Unmet> {
     let Server { host, port, tls, ca_file, verify, fingerprints } = server.clone();
     let setup = Tls::new(&TlsSettings { ca_file, verify, fingerprints });
-    let address = dial::Server { host, port, tls, private: network.allow_private };
+    let address = dial::Server { host, port, tls, reach: network.reach.clone() };
     let route = match &network.proxy {
         Some(proxy) => {
             let (user, password) =

@@ -1,13 +1,14 @@
 //! How much the bridge takes on, now: what the configuration says, and what administrators have set besides.
 //!
-//! A limit that stands in the configuration can only be changed there. What was set stands in the store, by the limit's
+//! A limit that stands in the configuration can only be changed there, and is when the file is read anew. What was set stands in the store, by the limit's
 //! name, and holds over restarts; one that the file has given since is as if it had not been set.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Bridge, Outcome, Refusal, Request};
-use crate::config::Limits;
 use crate::config::limits::Limit;
+use crate::config::{Config, Limits};
 use crate::format::RichText;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
@@ -15,6 +16,8 @@ use crate::store::settings::{self, Scope};
 /// The limits in force.
 pub(super) struct RunningLimits {
     now: Mutex<Limits>,
+    /// What the file says, as it was read last, and which of it stands there.
+    file: Mutex<(Limits, BTreeSet<String>)>,
     /// Held while one changes, so that the store says the same.
     changing: tokio::sync::Mutex<()>,
 }
@@ -31,8 +34,18 @@ pub enum LimitOrigin {
 }
 
 impl RunningLimits {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { now: Mutex::new(limits), changing: tokio::sync::Mutex::default() }
+    pub(super) fn new(config: &Config) -> Self {
+        let file = Mutex::new((config.limits, config.limits_given.clone()));
+        Self { now: Mutex::new(config.limits), file, changing: tokio::sync::Mutex::default() }
+    }
+
+    fn file(&self) -> MutexGuard<'_, (Limits, BTreeSet<String>)> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the file says what a limit is.
+    fn is_given(&self, limit: Limit) -> bool {
+        self.file().1.contains(limit.name())
     }
 
     fn set(&self, limits: Limits) {
@@ -51,8 +64,7 @@ impl Bridge {
         let stored = self.store.named_settings(&settings::LIMIT, Scope::Global).await?;
         let read =
             |(name, value): (String, settings::Value)| Some((Limit::find(&name)?, value.text().to_owned()));
-        let is_open =
-            |limit: Limit| !limit.needs_restart() && !self.config.limits_given.contains(limit.name());
+        let is_open = |limit: Limit| !limit.needs_restart() && !self.limits.is_given(limit);
         Ok(stored.into_iter().filter_map(read).filter(|(limit, _)| is_open(*limit)).collect())
     }
 
@@ -60,9 +72,9 @@ impl Bridge {
     pub(super) async fn load_limits(&self) -> Result<(), StoreError> {
         let set = self.limits_set().await?;
         // What an earlier version took, and this one does not, is as if it had not been said.
-        let limits = set
-            .iter()
-            .fold(self.config.limits, |limits, (limit, value)| limit.set(&limits, value).unwrap_or(limits));
+        let from_file = self.limits.file().0;
+        let limits =
+            set.iter().fold(from_file, |limits, (limit, value)| limit.set(&limits, value).unwrap_or(limits));
         self.apply_limits(limits);
         Ok(())
     }
@@ -77,7 +89,7 @@ impl Bridge {
         let limits = self.limits();
         let set = self.limits_set().await?;
         let origin = |limit: Limit| {
-            if self.config.limits_given.contains(limit.name()) {
+            if self.limits.is_given(limit) {
                 LimitOrigin::Configured
             } else if set.iter().any(|(known, _)| *known == limit) {
                 LimitOrigin::Set
@@ -91,7 +103,7 @@ impl Bridge {
     /// What a limit would be with this value; a refusal where it can't be set here, or not to that.
     pub fn limit_with(&self, limit: Limit, value: Option<&str>) -> Result<Limits, Refusal> {
         let name = limit.name();
-        if self.config.limits_given.contains(name) {
+        if self.limits.is_given(limit) {
             return Err(Refusal::asked(format!(
                 "{name} stands in the configuration, under limits, and can only be changed there."
             )));
@@ -105,6 +117,32 @@ impl Bridge {
         limit.set(&self.limits(), value).map_err(|unfit| Refusal::asked(format!("{unfit}.")))
     }
 
+    /// The file says this of the limits from now on. One that needs a restart stays as it is.
+    ///
+    /// # Errors
+    /// Where what was set besides can't be read: the limits stay as they were.
+    pub async fn set_configured_limits(&self, config: &Config) -> Result<(), StoreError> {
+        {
+            let _one_at_a_time = self.limits.changing.lock().await;
+            let before = self.limits.file().clone();
+            let limits = Limits { inbox_body: before.0.inbox_body, ..config.limits };
+            *self.limits.file() = (limits, config.limits_given.clone());
+            if let Err(error) = self.load_limits().await {
+                *self.limits.file() = before;
+                return Err(error);
+            }
+        }
+        self.tell_limits().await;
+        Ok(())
+    }
+
+    async fn tell_limits(&self) {
+        for session in self.sessions(None) {
+            // How many lines a message may become is a setting there; one that does not run reads it when it starts.
+            _ = session.ask(Request::Manners).await;
+        }
+    }
+
     /// Sets a limit from now on, or takes back what was set.
     pub async fn set_limit(&self, limit: Limit, value: Option<&str>) -> Outcome {
         let name = limit.name();
@@ -115,10 +153,7 @@ impl Bridge {
             self.store.set_named_setting(&settings::LIMIT, Scope::Global, name, stored.as_deref()).await?;
             self.apply_limits(limits);
         }
-        for session in self.sessions(None) {
-            // How many lines a message may become is a setting there; one that does not run reads it when it starts.
-            _ = session.ask(Request::Manners).await;
-        }
+        self.tell_limits().await;
         let now = limit.value(&self.limits());
         tracing::info!(limit = name, value = %now, "an administrator has set a limit");
         let from = if value.is_some() { "from now on" } else { "again, as it is built in" };

@@ -11,8 +11,10 @@ use crate::matrix::ClientError;
 const SHORTEST: Duration = Duration::from_millis(50);
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(30);
-/// A homeserver that calls and does not answer is asked no more often than that.
+/// A homeserver that calls and does not answer, or answers others, is asked no more often than that …
 const BREATH: Duration = Duration::from_secs(1);
+/// … and the more seldom the longer it was asked in vain: not before this part of the pause is over.
+const PART: u32 = 8;
 /// When it is back, each of those who wait has so much of it to themselves.
 const SPREAD: Duration = Duration::from_millis(2);
 
@@ -49,7 +51,7 @@ fn backoff(attempt: u32) -> Duration {
 /// Waits for so long, or, when the homeserver is heard from, until this place in the queue.
 async fn until_heard(pause: Duration, mut heard: watch::Receiver<u64>, place: Duration) {
     let early = async {
-        tokio::time::sleep(BREATH).await;
+        tokio::time::sleep(BREATH.max(pause / PART)).await;
         if heard.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -78,7 +80,7 @@ mod tests {
     #[rstest]
     #[case::never(None, 30_000)]
     #[case::in_the_middle(Some(12_000), 12_005)]
-    #[case::at_once(Some(10), 1_005)]
+    #[case::at_once(Some(10), 3_755)]
     #[case::when_it_would_be_asked_anyway(Some(29_998), 30_000)]
     #[tokio::test(start_paused = true)]
     async fn a_request_waits_until_the_homeserver_is_heard_from(

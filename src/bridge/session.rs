@@ -323,6 +323,7 @@ impl Actor {
             self.monitored.deadline().filter(|_| self.link.is_some()),
             self.link.as_ref().and_then(|link| link.autocmd.deadline()),
             self.auto_away_at(),
+            self.shared_deadline(),
             self.bans_end_at(),
             Some(self.thin_at),
         ]
@@ -422,6 +423,7 @@ impl Actor {
         self.tick_members();
         self.lift_bans();
         self.tick_auto_away().await?;
+        self.tick_shared().await?;
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial().await;
         }

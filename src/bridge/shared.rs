@@ -51,7 +51,9 @@ impl Bridge {
         let localpart = alias.strip_prefix('#')?.split(':').next()?;
         let fields = self.config.templates.shared_alias.as_ref()?.read_id(localpart)?;
         let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
-        let network = self.config.network(field("network")?)?.slug.as_str().to_owned();
+        // Somebody's own network is theirs alone.
+        let known = self.networks.get(field("network")?).filter(|known| !known.is_own())?;
+        let network = known.network.slug.as_str().to_owned();
         let channel = ghost_id::unescape(&field("channel")?.replace('#', HASH))?;
         let is_it = channel.starts_with('#') && self.shared_alias(&network, &channel)? == alias;
         Some((network, Channel::new(&channel).ok().filter(|_| is_it)?))
@@ -196,8 +198,10 @@ impl Bridge {
             Err(Refusal::Stopping) => return Ok(()),
             Err(Refusal::Asked(refusal)) => refusal,
         };
-        self.remove(room_id, user_id, &refusal.to_plain()).await?;
         let channel = room.buffer_name.as_deref().unwrap_or_default();
+        // Others read it there.
+        let reason = format!("Not in {channel}: the chat with the bot says why.");
+        self.remove(room_id, user_id, &reason).await?;
         let text = RichText::new().bold(format!("You can't be in the shared room of {channel}")).text(": ");
         let alert = content::message(MessageType::Text, &text.then(refusal), Some(user_id));
         let (own, mut rows) = self.way_to(user.id, user_id).await?;
@@ -213,17 +217,22 @@ impl Bridge {
         let Some(channel) = room.buffer_name.as_deref().and_then(|name| Channel::new(name).ok()) else {
             return Err(Refusal::asked("its channel is none any more."));
         };
-        if self.config.network(network).is_none() {
-            return Err(Refusal::asked(format!("{network} is not in the configuration any more.")));
-        }
-        let most = self.config.limits.sessions_per_user as usize;
-        let mine = self.sessions(Some(&user.user_id));
-        if mine.len() >= most && !mine.iter().any(|session| session.row.network == network) {
+        let gone = || Refusal::asked(format!("{network} is none of this bridge's networks any more."));
+        let known = self.networks.get(network).ok_or_else(gone)?;
+        self.admits(&known).map_err(|reason| Refusal::asked(format!("{reason}.")))?;
+        let most = self.limits().sessions_per_user as usize;
+        let is_too_many = {
+            let mine = self.sessions(Some(&user.user_id));
+            mine.len() >= most && !mine.iter().any(|session| session.row.network == network)
+        };
+        if is_too_many {
             return Err(Refusal::asked(format!(
                 "you have {most} networks open, the most that this bridge allows."
             )));
         }
-        let (session, is_new) = self.open_session(user, network).await?;
+        let Some((session, is_new)) = self.open_session(user, network).await? else {
+            return Err(gone());
+        };
         let state = session.status().state;
         if !is_new && !matches!(state, SessionState::Connected | SessionState::Connecting) {
             session.ask(Request::Connect).await?;
@@ -257,7 +266,7 @@ impl Bridge {
                 tracing::debug!(room = room_id, user = user_id, %error, "somebody was not removed from a room");
             }
         }
-        Ok(())
+        self.store.unshare_session(session).await
     }
 
     /// The lane in which waits what somebody says in a shared room before their session shows the channel there.

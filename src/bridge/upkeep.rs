@@ -46,7 +46,8 @@ impl Bridge {
     /// Seals with another key from now on, and seals anew what older ones have sealed. Says whether it is another.
     pub async fn change_key(&self, key: &SecretKey) -> Result<bool, OpenError> {
         let is_another = self.store.change_key(key).await?;
-        if is_another && self.store.has_older_keys() {
+        // Also where it is the same: an earlier look may not have come to its end.
+        if self.store.has_older_keys() {
             self.tasks.spawn(self.clone().reseal());
         }
         Ok(is_another)

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::CliError;
@@ -27,17 +27,28 @@ pub(super) fn create(file: &Path, content: &str) -> Result<(), CliError> {
     })
 }
 
-/// Writes a file in place of the one that may be there, whose mode it keeps: at every moment the old one or the new
+/// Writes a file in place of the one that may be there, whose mode and owner it keeps: at every moment the old one or the new
 /// one is there, whole.
 pub(super) fn replace(file: &Path, content: &str) -> Result<(), CliError> {
     // A link stays a link.
     let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let mode = fs::metadata(&target).map_or(PRIVATE, |found| found.permissions().mode() & 0o777);
+    let before = fs::metadata(&target).ok();
+    let mode = before.as_ref().map_or(PRIVATE, |found| found.permissions().mode() & 0o777);
     let mut name = std::ffi::OsString::from(".");
     name.push(target.file_name().unwrap_or_default());
     name.push(format!(".{}", std::process::id()));
     let temporary = target.with_file_name(name);
-    let written = write_new(&temporary, content, mode).and_then(|()| fs::rename(&temporary, &target));
+    let written = write_new(&temporary, content, mode).and_then(|()| {
+        if let Some(before) =
+            before.filter(|before| Some(before.uid()) != fs::metadata(&temporary).ok().map(|new| new.uid()))
+        {
+            // It stays whose it was, whoever writes it.
+            std::os::unix::fs::chown(&temporary, Some(before.uid()), Some(before.gid()))?;
+        }
+        fs::rename(&temporary, &target)?;
+        // That it has this name now must survive power loss, too.
+        fs::File::open(target.parent().unwrap_or(Path::new("/")))?.sync_all()
+    });
     written.map_err(|source| {
         // The error that counts is the first; a leftover is only untidy.
         let _ = fs::remove_file(&temporary);

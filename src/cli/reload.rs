@@ -1,6 +1,6 @@
 //! SIGHUP: the configuration is read anew while the bridge runs, and no connection is lost by it.
 //!
-//! The permissions, the log's level, the registration's tokens and the key change at once. A file that is wrong changes
+//! The permissions, the limits, the log's level, the registration's tokens and the key change at once. A file that is wrong changes
 //! nothing, and the log says what is wrong. What can't change while the bridge runs is named there, too.
 
 use std::path::PathBuf;
@@ -49,6 +49,9 @@ impl Reloading {
 
     async fn apply(&self, bridge: &Bridge, config: Box<Config>) {
         let waiting = bridge.config.differences(&config);
+        if let Err(error) = bridge.set_configured_limits(&config).await {
+            tracing::error!(%error, "the limits stay as they were");
+        }
         match bridge.set_permissions(config.permissions).await {
             Ok(sessions) => {
                 tracing::info!(sessions_that_begin_or_end = sessions, "the configuration was read anew");

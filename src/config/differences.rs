@@ -5,8 +5,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{AppService, Config, Database, Network};
 
 impl Config {
-    /// The sections in which another configuration differs; the permissions, the tokens of the registration and the log's
-    /// level aside, which can change at any time.
+    /// The sections in which another configuration differs; the permissions, the limits, the tokens of the registration and
+    /// the log's level aside, which can change at any time.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let mut differences = Vec::new();
@@ -22,7 +22,7 @@ impl Config {
         look("networks", self.networks_text() != other.networks_text());
         look("own_networks", self.own_networks != other.own_networks);
         look("templates", self.templates != other.templates);
-        look("limits", self.limits != other.limits);
+        look("limits.inbox_body", self.limits.inbox_body != other.limits.inbox_body);
         look("media", self.media != other.media);
         look("pictures", self.pictures != other.pictures);
         look("settings", self.settings != other.settings);

@@ -5,12 +5,12 @@
 //! [specification]: https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
 
 mod media;
+mod presence;
 mod profile;
 mod push_rules;
 mod timeline;
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Request as HttpRequest;
@@ -30,12 +30,12 @@ use ruma::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
 
 use super::error::ClientError;
 use super::tally::Tally;
 use super::tokens::OwnToken;
 pub use media::{Download, Downloading};
+use presence::Presence;
 pub use timeline::{FoundEvent, Page};
 
 /// How long to wait where a 429 does not say.
@@ -53,36 +53,6 @@ pub struct Client {
     versions: SupportedVersions,
     presence: Presence,
     tally: Tally,
-}
-
-/// Whether the homeserver answers, as far as requests tell.
-#[derive(Default)]
-struct Presence {
-    is_away: AtomicBool,
-    is_back: Notify,
-    /// How often it was heard from after a time in which it did not answer.
-    heard: watch::Sender<u64>,
-}
-
-impl Presence {
-    fn hear(&self) {
-        self.heard.send_modify(|heard| *heard += 1);
-    }
-
-    fn note<T>(&self, result: &Result<T, ClientError>) {
-        match result {
-            Err(ClientError::Unreachable(_) | ClientError::Unknown(_)) => {
-                self.is_away.store(true, Ordering::Relaxed);
-            }
-            Err(ClientError::Invalid(_)) => {}
-            Ok(_) | Err(ClientError::Limited(_) | ClientError::Refused { .. }) => {
-                if self.is_away.swap(false, Ordering::Relaxed) {
-                    self.is_back.notify_one();
-                    self.hear();
-                }
-            }
-        }
-    }
 }
 
 /// A room to be made.
@@ -143,24 +113,6 @@ impl Client {
     /// The homeserver's domain.
     pub fn domain(&self) -> &str {
         self.bot.server_name().as_str()
-    }
-
-    /// Resolves once the homeserver has answered again after a time in which it did not.
-    pub async fn is_back(&self) {
-        self.presence.is_back.notified().await;
-    }
-
-    /// Changes whenever the homeserver is heard from after a time in which it did not answer: by an answer, or since it
-    /// calls, though it may not answer yet.
-    pub fn heard(&self) -> watch::Receiver<u64> {
-        self.presence.heard.subscribe()
-    }
-
-    /// The homeserver has called.
-    pub fn note_call(&self) {
-        if self.presence.is_away.load(Ordering::Relaxed) {
-            self.presence.hear();
-        }
     }
 
     /// How the homeserver's answers were.

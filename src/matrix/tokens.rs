@@ -87,7 +87,9 @@ impl HomeserverToken {
     pub fn change(&self, token: SecretString) {
         let mut theirs = self.theirs();
         if !is_same(&theirs.present, &token) {
-            theirs.previous = Some(std::mem::replace(&mut theirs.present, token));
+            let present = std::mem::replace(&mut theirs.present, token);
+            // Where one is admitted still, it is what the homeserver has: it has not shown the one after it.
+            theirs.previous.get_or_insert(present);
         }
     }
 

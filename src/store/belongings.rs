@@ -28,7 +28,8 @@ pub(super) fn tables() -> Vec<(&'static str, Rows)> {
     let ghosts = format!("(SELECT id FROM ghost WHERE network IN {networks})");
     let rooms = format!(
         r#"(SELECT id FROM room WHERE owner = $1 UNION SELECT room FROM link WHERE "user" = $1
-            OR session IN {sessions} OR buffer IN {buffers} OR channel IN {channels} OR network IN {networks})"#
+            OR session IN {sessions} OR (buffer IN {buffers} AND role <> 'shared') OR channel IN {channels}
+            OR network IN {networks})"#
     );
     // Numbers stand there as text.
     let number = "CAST(CAST($1 AS BIGINT) AS TEXT)";
@@ -62,7 +63,9 @@ pub(super) fn tables() -> Vec<(&'static str, Rows)> {
         ("setting", Rows::OfUser(settings)),
         // Its links go with it.
         ("room", of("id", &rooms)),
-        ("link", of("room", &rooms)),
+        // A shared room stays, for others.
+        ("link", Rows::OfUser(format!("room IN {rooms} OR buffer IN {buffers}"))),
+        ("timed_ban", of("buffer", &buffers)),
         ("buffer", of("session", &sessions)),
         ("session", of("id", &sessions)),
         ("ghost", of("network", networks)),

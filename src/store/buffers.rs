@@ -314,6 +314,22 @@ impl Store {
         .await
     }
 
+    /// No channel of a session is shown in a shared room any more, nor wanted that was.
+    pub async fn unshare_session(&self, session: i64) -> Result<(), StoreError> {
+        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE WHERE session = $1
+            AND id IN (SELECT buffer FROM link WHERE role = 'shared' AND buffer IS NOT NULL)";
+        const UNLINK: &str = "DELETE FROM link WHERE role = 'shared'
+            AND buffer IN (SELECT id FROM buffer WHERE session = $1)";
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, UNWANT, session)?;
+                later!(tx, UNLINK, session)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// The session of somebody whose channel is shown in this shared room.
     pub async fn session_in_shared_room(&self, room: i64, user_id: &str) -> Result<Option<i64>, StoreError> {
         const SQL: &str = r#"SELECT buffer.session FROM link JOIN buffer ON buffer.id = link.buffer

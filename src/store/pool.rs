@@ -130,6 +130,8 @@ pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> 
             .journal_mode(SqliteJournalMode::Wal)
             // A commit is what a 200 to the homeserver promises: it must survive power loss.
             .synchronous(SqliteSynchronous::Full)
+            // What is deleted is gone, and not only out of sight.
+            .pragma("secure_delete", "ON")
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5));
         let writing = SqlitePoolOptions::new()

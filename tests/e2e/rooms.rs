@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::rig::inspircd::Inspircd;
 use crate::rig::irc::IrcPerson;
 use crate::rig::towline::{NetworkEntry, bot};
-use crate::rig::town::{Extras, NETWORK, Town};
+use crate::rig::town::{Extras, NETWORK, Rooms, Town};
 use crate::rig::znc::{Buffers, Znc};
 use crate::scene::{CHANNEL, Scene, line};
 
@@ -50,7 +50,7 @@ async fn what_is_said_from_another_client_is_the_users_own_on_synapse() {
     let inspircd = Inspircd::start(&directory.path().join("inspircd")).await;
     let znc = Znc::start(&inspircd, Buffers::Cleared).await;
     let entry = NetworkEntry::znc("demo", NETWORK, &znc);
-    let extras = Extras { double_puppet: true, ..Extras::default() };
+    let extras = Extras { rooms: Rooms { double_puppet: true, ..Rooms::default() }, ..Extras::default() };
     let scene = Scene::in_town(Town::around(directory, inspircd, entry, &extras).await).await;
     let phone = IrcPerson::connect_with(znc.address(), "alice", &znc.password).await;
     phone.say(CHANNEL, "from my phone");

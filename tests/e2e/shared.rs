@@ -9,7 +9,7 @@ use crate::rig::irc::IrcPerson;
 use crate::rig::matrix::MatrixUser;
 use crate::rig::synapse::SERVER_NAME;
 use crate::rig::towline::{NetworkEntry, bot};
-use crate::rig::town::{Extras, NETWORK, PASSWORD, Town, ghost};
+use crate::rig::town::{Extras, NETWORK, PASSWORD, Rooms, Town, ghost};
 use crate::scene::CHANNEL;
 
 /// Joins the shared room of the channel by its alias; gives its id.
@@ -24,7 +24,7 @@ async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_onc
     let directory = TempDir::with_prefix("towline-shared-").unwrap();
     let inspircd = Inspircd::start(&directory.path().join("inspircd")).await;
     let entry = NetworkEntry::plain("demo", NETWORK, &inspircd);
-    let extras = Extras { shared_rooms: true, ..Extras::default() };
+    let extras = Extras { rooms: Rooms { shared: true, ..Rooms::default() }, ..Extras::default() };
     let town = Town::around(directory, inspircd, entry, &extras).await;
     let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
     let witness = IrcPerson::connect(town.inspircd.address(), "witness").await;

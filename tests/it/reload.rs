@@ -30,17 +30,30 @@ async fn what_can_change_changes_and_what_can_not_is_named_and_no_connection_is_
         let text = text
             .replace("level: loud", "level: trace")
             .replace("\"@admin:test.local\": admin", "\"@alice:test.local\": admin");
-        format!("{text}limits: {{ lines: 7 }}\nident: {{ listen: \"127.0.0.1:1113\" }}\n")
+        format!("{text}limits: {{ lines: 2, inbox_body: 8MiB }}\nident: {{ listen: \"127.0.0.1:1113\" }}\n")
     })
     .await;
     wait_logged(&log, "the configuration was read anew").await;
-    wait_logged(&log, "limits has changed in the configuration: restart towline").await;
+    wait_logged(&log, "limits.inbox_body has changed in the configuration: restart towline").await;
     let said = wait_logged(&log, "ident has changed in the configuration: restart towline").await;
     for section in ["homeserver", "appservice", "database", "networks", "templates", "media", "log.format"] {
         assert!(!said.contains(&format!("{section} has changed")), "{section} in\n{said}");
     }
     alice.send_text(&control, "permissions");
     world.homeserver.wait_event(&control, |event| event.body().contains("@alice:test.local")).await;
+
+    alice.send_text(&control, "limits");
+    let limits =
+        world.homeserver.wait_event(&control, |event| event.body().contains("sessions_per_user")).await;
+    let row = |name: &str| {
+        let line = limits.body().lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row("lines"), "lines | 2 | the configuration | in the configuration");
+    assert_eq!(row("refill"), "refill | 50 | nothing, it is built in | here, at once");
+    assert!(!row("inbox_body").contains("8MiB"), "{}", limits.body());
+    alice.send_text(&control, "limits lines 9");
+    world.homeserver.wait_event(&control, |event| event.body().contains("stands in the configuration")).await;
 
     alice.send_text(&room, "still here");
     bob.wait_text("still here").await;

@@ -1,5 +1,7 @@
 //! Shared rooms: found by alias, one for all who are in the channel, each with their own connection.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use serde_json::json;
 
@@ -129,8 +131,9 @@ async fn another_takes_over_in_mid_conversation_and_nothing_is_missed_or_shown_t
     // Who goes now goes from the room, too.
     talk.dan.part("#tea", "");
     talk.world.homeserver.wait_member(&talk.room, DAN, "leave").await;
-    // Back again, alice is one of those who wait.
-    talk.alice.send_text(&talk.networks[0], "connect");
+    // Whoever disconnects is not in the room either. Back again, alice is one of those who wait.
+    talk.world.homeserver.wait_member(&talk.room, talk.alice.id(), "leave").await;
+    talk.alice.join(ALIAS).await;
     talk.world.ircd.wait_joined("#tea", "alice").await;
     talk.bob.say("#tea", "five");
     talk.heard("alice").await;
@@ -435,4 +438,55 @@ async fn a_command_in_a_shared_room_is_refused_and_is_not_said() {
     talk.bob.wait_text("and now").await;
     let heard: Vec<String> = talk.bob.messages("#tea").into_iter().map(|(_, text)| text).collect();
     assert!(!heard.iter().any(|text| text.contains("names")), "{heard:?}");
+}
+
+/// Also of a command that is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_password_that_is_typed_into_a_shared_room_is_taken_out_of_it() {
+    let talk = Talk::begin(world().start().await).await;
+    let event = talk.alice.send_text(&talk.room, "!irc sasl alice hunter2hunter2");
+    talk.world.homeserver.wait_event(&talk.room, |one| one.redacts.as_ref() == Some(&event)).await;
+    talk.world
+        .homeserver
+        .wait_event(&talk.room, begins("Your message was not done: this room is shared"))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_a_channels_operators_is_told_to_whom_it_reaches_and_not_in_the_shared_room() {
+    let talk = Talk::begin(world().start().await).await;
+    talk.world.ircd.send_raw("alice", b":bob!bob@host PRIVMSG @#tea :between us\r\n");
+    talk.world.homeserver.wait_message(&talk.networks[0], "bob to @#tea: between us").await;
+    talk.bob.say("#tea", "for all");
+    talk.world.homeserver.wait_message(&talk.room, "for all").await;
+    assert!(
+        !talk.world.homeserver.timeline_bodies(&talk.room).iter().any(|body| body.contains("between us"))
+    );
+}
+
+/// What others show is for those who are in the channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_outside_a_channel_for_a_quarter_of_an_hour_leaves_its_shared_room_while_others_show_it() {
+    let talk = Talk::begin(world().start().await).await;
+    talk.world.ircd.ban_joins("#tea", 437);
+    talk.world.ircd.cut("carol");
+    talk.world.homeserver.wait_event(&talk.networks[1], begins("Not in #tea")).await;
+    assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.carol.id().to_owned()));
+    for _ in 0..16 {
+        talk.world.pass("carol", Duration::from_mins(1)).await;
+    }
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.alice.id().to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_use_the_bridge_any_more_leaves_its_shared_rooms() {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.world.stop_bridge().await;
+    talk.world.forbid("@carol:test.local");
+    talk.world.start_bridge().await;
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.bob.say("#tea", "among us");
+    talk.world.homeserver.wait_message(&talk.room, "among us").await;
 }

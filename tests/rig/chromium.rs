@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::process::{command, is_root};
 
 /// How long it may take; it has its start in that, too.
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(3);
 /// What a page waits for longer than this, such as a file that is saved and not shown, is given up.
 const GIVE_UP: &str = "--timeout=5000";
 

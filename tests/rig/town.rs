@@ -15,6 +15,15 @@ pub(crate) const NETWORK: &str = "Demo";
 /// Alice's password on the homeserver.
 pub(crate) const PASSWORD: &str = "wonderland";
 
+/// What rooms are like in some towns.
+#[derive(Default)]
+pub(crate) struct Rooms {
+    /// What is said elsewhere appears as alice herself.
+    pub(crate) double_puppet: bool,
+    /// Channels have shared ones.
+    pub(crate) shared: bool,
+}
+
 /// What only some towns have.
 #[derive(Default)]
 pub(crate) struct Extras {
@@ -26,10 +35,8 @@ pub(crate) struct Extras {
     pub(crate) links: bool,
     /// Whether users may have networks of their own, on this machine.
     pub(crate) own_networks: bool,
-    /// Whether what is said elsewhere appears as alice herself.
-    pub(crate) double_puppet: bool,
-    /// Whether channels have shared rooms.
-    pub(crate) shared_rooms: bool,
+    /// What its rooms are like.
+    pub(crate) rooms: Rooms,
     /// Registrations of other bridges.
     pub(crate) registrations: Vec<PathBuf>,
 }
@@ -72,11 +79,11 @@ impl Town {
         if extras.own_networks {
             towline.allow_own_networks();
         }
-        if extras.shared_rooms {
+        if extras.rooms.shared {
             towline.share_rooms().await;
         }
         let mut registration = vec![towline.registration()];
-        if extras.double_puppet {
+        if extras.rooms.double_puppet {
             registration.push(towline.double_puppet().await);
         }
         let registrations: Vec<&Path> =

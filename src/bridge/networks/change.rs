@@ -308,6 +308,11 @@ impl Bridge {
                 return Ok(Removal::Nothing);
             }
             self.networks.remove(slug);
+            if self.networks.get(slug).is_none() {
+                // Before another of this name can be added, and sessions wait for it.
+                self.forget_gate(slug);
+                self.nicks.lock().unwrap_or_else(PoisonError::into_inner).remove(slug);
+            }
             users
         };
         tracing::info!(network = slug, "a network was removed");
@@ -317,8 +322,6 @@ impl Bridge {
             for id in left {
                 self.renew_session(id).await?;
             }
-            self.forget_gate(slug);
-            self.nicks.lock().unwrap_or_else(PoisonError::into_inner).remove(slug);
         }
         for (user, user_id) in &users {
             let text = format!(

@@ -11,7 +11,7 @@ use super::super::usher::Ask;
 use super::Status;
 use crate::format::RichText;
 use crate::matrix::event::{Content, Event};
-use crate::store::{InboxEvent, StoreError};
+use crate::store::{InboxEvent, RoomKind, RoomRow, StoreError};
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 100;
@@ -21,6 +21,8 @@ pub(super) struct Declined {
     pub(super) bridge: Bridge,
     pub(super) lane: String,
     pub(super) reason: String,
+    /// The number of the session, and its user's Matrix id.
+    pub(super) who: (i64, String),
     pub(super) wake: Arc<Notify>,
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) status: watch::Sender<Status>,
@@ -28,7 +30,14 @@ pub(super) struct Declined {
 
 /// Answers what comes into a lane, until the bridge stops or nobody has a handle on the session any more.
 pub(super) async fn decline(declined: Declined) {
-    let Declined { bridge, lane, reason, wake, mut asks, status: _ends_with_this } = declined;
+    let Declined { bridge, lane, reason, who: (session, user_id), wake, mut asks, status: _ends_with_this } =
+        declined;
+    // What others show there is not for them any more.
+    let left =
+        bridge.leave_shared_rooms(session, &user_id, "They do not use this network here any more.").await;
+    if let Err(error) = left {
+        tracing::error!(%error, lane, "a session that does not run may have stayed in shared rooms");
+    }
     wake.notify_one();
     loop {
         tokio::select! {
@@ -66,7 +75,9 @@ async fn decline_one(bridge: &Bridge, stored: &InboxEvent, reason: &str) -> Resu
         Err(error) => return bridge.store.finish_event(stored.seq, Some(&error.to_string())).await,
     };
     let room = bridge.store.room_by_matrix_id(&event.room_id).await?;
-    let Some(room) = room.filter(|room| room.owner.as_deref() == Some(&event.sender)) else {
+    let is_shared = |room: &RoomRow| room.kind().is_ok_and(|kind| kind == RoomKind::Shared);
+    let Some(room) = room.filter(|room| room.owner.as_deref() == Some(&event.sender) || is_shared(room))
+    else {
         return bridge.store.finish_event(stored.seq, None).await;
     };
     match (&event.content, room.buffer) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Call, Place, content};
+use super::super::{Bridge, Call, Place, content};
 use super::speech::Kind;
 use super::{Actor, wording};
 use crate::format::{Typed, may_hold_password, may_hold_password_for_service, typed};
@@ -46,7 +46,15 @@ impl Actor {
                 return Ok(());
             }
         };
-        let Some(place) = self.buffer_of_room(&event.room_id).await? else {
+        let place = self.buffer_of_room(&event.room_id).await?;
+        if self.comes_back_to_shared(place, &event).await? {
+            // They had left when it came, and are taken in anew.
+            let lane = Bridge::lane_before_sharing(&self.row.user_id);
+            self.bridge.store.move_event(stored.seq, &lane).await?;
+            self.bridge.wake_lane(&lane);
+            return Ok(());
+        }
+        let Some(place) = place else {
             self.outbound.commit.finished.push(stored.seq);
             return Ok(());
         };
@@ -63,6 +71,7 @@ impl Actor {
                 if is_owner && self.is_shared(place) && self.is_command(place, message) =>
             {
                 // Others would read it, and its answer.
+                self.on_edited_command(place, &event.event_id, message);
                 let what =
                     "was not done: this room is shared. Type commands in the network's room or to me alone.";
                 self.refuse_event(place, &event.event_id, &event.event_id, what);

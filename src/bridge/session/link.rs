@@ -373,6 +373,7 @@ impl Actor {
             }
             Verdict::UseTls(_) => self.dial().await,
             Verdict::NeedUser => {
+                self.leave_all_shared("They are not connected to the network.").await?;
                 self.stuck = true;
                 self.last_reason = Some(reason.to_owned());
                 self.alert(
@@ -507,6 +508,7 @@ impl Actor {
         (self.retry_at, self.dialing, self.stuck, self.last_reason) = (None, None, false, None);
         self.wish = Wish::new(self.now());
         self.told.clear();
+        self.leave_all_shared("They have disconnected from the network.").await?;
         self.say_goodbye(reason).await?;
         self.close_link().await?;
         self.say(RichText::plain("Disconnected."));

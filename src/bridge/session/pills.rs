@@ -60,7 +60,8 @@ impl Actor {
         };
         let names_user = wording::mentions(&text.to_plain(), own, mapping)
             || named.iter().any(|(_, named)| *named == Named::User)
-            || self.manners.highlights.are_in(&text.to_plain());
+            // Which words somebody looks out for is nobody else's business.
+            || (!self.is_shared(place) && self.manners.highlights.are_in(&text.to_plain()));
         let mut words = Vec::with_capacity(named.len());
         let buffer = place;
         for (place, named) in named {

@@ -10,6 +10,7 @@
 //! comes back. Invariant 9: so many lines wait in case they are needed, [`MOST_HEARD`].
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use super::super::Bridge;
 use super::super::content::{self, unique};
@@ -18,12 +19,17 @@ use super::super::shared::{Said, Seat};
 use super::incoming::with_reason;
 use super::shown::Line;
 use super::{Actor, attendance, wording};
-use crate::format::RichText;
+use crate::format::{RichText, read_irc};
 use crate::irc::session::{Event, Origin, Session, State};
-use crate::matrix::event::Member;
+use crate::matrix;
+use crate::matrix::event::{Content, Member};
 use crate::names::Channel;
-use crate::store::{Buffer, BufferKind, Direction, HistoryLine, NewBuffer, SessionRow, StoreError};
+use crate::store::{Buffer, BufferKind, Direction, HistoryLine, NewBuffer, RoomKind, SessionRow, StoreError};
 
+/// How long somebody stays in a shared room while they are not in its channel.
+const LONGEST_OUTSIDE: Duration = Duration::from_mins(15);
+/// Whom a channel does not let in for no longer than that stays in its room meanwhile.
+const MOMENT: Duration = Duration::from_mins(2);
 /// So many lines are remembered that another session shows.
 const MOST_HEARD: usize = 500;
 
@@ -47,6 +53,8 @@ pub(super) struct Shared {
     leaves: bool,
     /// All who are in the channel are known.
     named: bool,
+    /// Since when the session is not in the channel.
+    outside_since: Option<Instant>,
     /// The topic is another than when this session showed it last.
     topic_changed: bool,
     heard: VecDeque<(Line, Option<char>)>,
@@ -62,13 +70,14 @@ impl Shared {
             role: Role::Waits,
             leaves: false,
             named: false,
+            outside_since: Some(bridge.clock.now()),
             topic_changed: false,
             heard: VecDeque::new(),
             shown: Vec::new(),
         }
     }
 
-    fn is_taken(&self) -> bool {
+    pub(super) fn is_taken(&self) -> bool {
         self.seat.is_some() && !self.leaves
     }
 }
@@ -122,7 +131,7 @@ impl Actor {
             ));
         }
         if !is_wanted && !self.has_room_for_channel(known) {
-            let most = self.bridge.config.limits.channels_per_session;
+            let most = self.bridge.limits().channels_per_session;
             return Err(Refusal::asked(format!(
                 "you are in as many channels of {name} as this bridge allows ({most})."
             )));
@@ -186,6 +195,63 @@ impl Actor {
         self.bridge.store.unshare_buffer(row.id).await
     }
 
+    /// Whether the user joins a shared room that they had left.
+    pub(super) async fn comes_back_to_shared(
+        &mut self,
+        place: Option<usize>,
+        event: &matrix::event::Event,
+    ) -> Result<bool, StoreError> {
+        let Content::Member(member) = &event.content else { return Ok(false) };
+        if member.membership != "join"
+            || member.user_id != self.row.user_id
+            || !self.buffers.has_shared()
+            || place.is_some_and(|place| self.shared(place).is_none_or(Shared::is_taken))
+        {
+            return Ok(false);
+        }
+        let room = self.bridge.store.room_by_matrix_id(&event.room_id).await?;
+        Ok(room.is_some_and(|room| room.kind().is_ok_and(|kind| kind == RoomKind::Shared)))
+    }
+
+    /// When somebody has been outside a channel for too long whose room others show.
+    pub(super) fn shared_deadline(&self) -> Option<Instant> {
+        let shared = self.buffers.iter().filter_map(|buffer| buffer.shared.as_deref());
+        shared
+            .filter(|shared| shared.is_taken())
+            .filter_map(|shared| shared.outside_since)
+            .min()?
+            .checked_add(LONGEST_OUTSIDE)
+    }
+
+    /// Who is in a shared room and not in its channel reads what the channel may not let them read: not for long.
+    pub(super) async fn tick_shared(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        for place in 0..self.buffers.len() {
+            let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() else { continue };
+            let is_over = |since: Instant| now.saturating_duration_since(since) >= LONGEST_OUTSIDE;
+            if !shared.is_taken() || !shared.outside_since.is_some_and(is_over) {
+                continue;
+            }
+            if shared.seat.as_ref().is_some_and(Seat::is_watched) {
+                self.shut_out(place, "You have not been in the channel for a quarter of an hour").await?;
+            } else {
+                // Nobody is there who would show anything.
+                shared.outside_since = Some(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// The user does not want to be connected: they leave all shared rooms.
+    pub(super) async fn leave_all_shared(&mut self, reason: &str) -> Result<(), StoreError> {
+        for place in 0..self.buffers.len() {
+            if self.shared(place).is_some_and(Shared::is_taken) {
+                self.end_shared(place, reason).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The user is out of a shared room's channel for good.
     pub(super) async fn end_shared(&mut self, place: usize, reason: &str) -> Result<(), StoreError> {
         self.leave_shared(place, Some(reason)).await?;
@@ -209,10 +275,15 @@ impl Actor {
         self.buffers.find(channel).filter(|place| self.is_shared(*place))
     }
 
-    /// Whether the user is thrown out of a channel whose room is shared, or not let in.
+    /// Whether the user is thrown out of a channel whose room is shared, or not let in for good.
     pub(super) fn shuts_out_of_shared(&self, event: &Event) -> bool {
-        let (Event::Kicked { channel, own: true, .. } | Event::JoinFailed { channel, .. }) = event else {
-            return false;
+        let channel = match event {
+            // What is tried again in a moment may go well, and else has its time (`tick_shared`).
+            Event::JoinFailed { retry, .. } if retry.after.is_some_and(|after| after <= MOMENT) => {
+                return false;
+            }
+            Event::Kicked { channel, own: true, .. } | Event::JoinFailed { channel, .. } => channel,
+            _ => return false,
         };
         self.buffers.has_shared() && self.shared_place(channel).is_some()
     }
@@ -248,7 +319,10 @@ impl Actor {
             );
             self.alert(&RichText::plain(text));
         }
-        self.end_shared(place, why).await
+        // Others read it there.
+        let channel = &self.buffers.get(place).row.name;
+        let reason = format!("Not in {channel}: the chat with the bot says why.");
+        self.end_shared(place, &reason).await
     }
 
     /// A line of a channel: given back where it is to be shown.
@@ -267,6 +341,15 @@ impl Actor {
         let now = self.bridge.clock.unix_ms();
         let buffer = self.buffers.get_mut(place);
         let Some(shared) = buffer.shared.as_deref_mut() else { return Some(line) };
+        if let Some(status) = status {
+            // It is for those of that rank, and the room is everybody's.
+            let channel = buffer.row.name.clone();
+            if line.origin == Origin::Live && !line.own {
+                let text = RichText::new().bold(format!("{} to {status}{channel}: ", line.from.nick));
+                self.say(text.then(read_irc(&line.text).with_links()));
+            }
+            return None;
+        }
         if line.origin != Origin::Live {
             // Others were there meanwhile; what nobody heard is not asked for.
             return None;
@@ -282,7 +365,7 @@ impl Actor {
             kind,
             sender: line.from.nick.clone(),
             account: line.account.clone(),
-            target: status.map(String::from),
+            target: None,
             text: line.text.clone(),
             msgid: line.msgid.clone(),
             event_id: None,
@@ -355,6 +438,7 @@ impl Actor {
     /// Tells the others how this session stands; gives the places in which it has to show the channel from now on.
     pub(super) fn tell_standing(&mut self) -> Vec<usize> {
         self.name_seats();
+        let now = self.now();
         let mut turns = Vec::new();
         for place in 0..self.buffers.len() {
             let link = self.link.as_ref();
@@ -368,6 +452,7 @@ impl Actor {
             let is_inside =
                 !shared.leaves && session.is_some_and(|session| session.channel(&buffer.row.name).is_some());
             seat.keep(is_inside);
+            shared.outside_since = if is_inside { None } else { shared.outside_since.or(Some(now)) };
             if !is_inside {
                 (shared.role, shared.named) = (Role::Waits, false);
                 shared.heard.clear();

@@ -70,7 +70,8 @@ pub(in crate::bridge) async fn start(
                 Status { state: SessionState::Stuck, reason: Some(reason.clone()), ..Status::default() };
             status.send_replace(stuck);
             let lane = format!("session/{}", row.id);
-            let declined = Declined { bridge: bridge.clone(), lane, reason, wake, asks, status };
+            let who = (row.id, row.user_id.clone());
+            let declined = Declined { bridge: bridge.clone(), lane, reason, who, wake, asks, status };
             bridge.tasks.spawn(declined::decline(declined));
             return Ok(handle);
         }
@@ -82,8 +83,7 @@ pub(in crate::bridge) async fn start(
     let away_from = store.seen_at(row.id).await?;
     let learnt = Learnt::load(store, row.id).await?;
     let manners = Manners::load(bridge, row.user, row.id).await?;
-    let last_named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
-    let last_named = last_named.map(|value| value.text().to_owned());
+    let named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
     let monitored = store.setting(&settings::MONITORED, Scope::Session, row.id).await?;
     let mut actor = Actor {
         bridge: bridge.clone(),
@@ -102,7 +102,7 @@ pub(in crate::bridge) async fn start(
         prefers_trusted: false,
         upgrade: None,
         last_reason: None,
-        last_named,
+        last_named: named.map(|value| value.text().to_owned()),
         told: Vec::new(),
         stuck: false,
         must_reload: false,

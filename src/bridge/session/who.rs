@@ -178,7 +178,7 @@ mod tests {
             let params = middle.split(' ').chain((!text.is_empty()).then_some(text)).map(str::to_owned);
             InquiryReply { code: code.parse().unwrap(), params: params.collect(), text: rest.to_owned() }
         };
-        Answer { replies: lines.iter().map(reply).collect(), left_out: 0 }
+        Answer { replies: lines.iter().map(reply).collect(), ..Answer::default() }
     }
 
     #[rstest]

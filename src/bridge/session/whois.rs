@@ -101,7 +101,7 @@ mod tests {
     #[case::host("338 bob bob@h.test 192.0.2.7 :actually using host", "really at 192.0.2.7")]
     fn each_line_says_something_about_somebody(#[case] line: &str, #[case] words: &str) {
         let answer =
-            Answer { replies: vec![reply(line), reply("318 bob :End of /WHOIS list.")], left_out: 0 };
+            Answer { replies: vec![reply(line), reply("318 bob :End of /WHOIS list.")], ..Answer::default() };
         assert_eq!(in_words("Test", &answer).unwrap().to_plain(), words);
     }
 
@@ -109,7 +109,7 @@ mod tests {
     #[case::nobody(&["401 bob :No such nick/channel", "318 bob :End"], "Test says: No such nick/channel.")]
     #[case::silence(&[], "Test did not answer so far.")]
     fn who_is_nobody_is_a_refusal(#[case] lines: &[&str], #[case] words: &str) {
-        let answer = Answer { replies: lines.iter().map(|line| reply(line)).collect(), left_out: 0 };
+        let answer = Answer { replies: lines.iter().map(|line| reply(line)).collect(), ..Answer::default() };
         assert_eq!(in_words("Test", &answer).unwrap_err().into_text().to_plain(), words);
     }
 }

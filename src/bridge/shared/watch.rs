@@ -173,6 +173,11 @@ impl Seat {
         }
     }
 
+    /// Whether anybody shows the channel.
+    pub(in crate::bridge) fn is_watched(&self) -> bool {
+        self.with(|watch| watch.observer()).is_some()
+    }
+
     /// Whether this session shows the channel.
     pub(in crate::bridge) fn is_observer(&self) -> bool {
         self.with(|watch| watch.observer()) == Some(self.session)

@@ -42,13 +42,27 @@ pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) -> Resul
             return Ok(());
         }
     };
-    let ping = ping(&homeserver, listener.as_ref(), config).await;
+    let looked = look(&homeserver, config, listener.as_ref(), findings).await;
+    if let Some(listener) = listener {
+        listener.end().await;
+    }
+    looked
+}
+
+/// What is seen with an ear at the port for the homeserver.
+async fn look(
+    homeserver: &Homeserver,
+    config: &Config,
+    listener: Option<&Listener>,
+    findings: &mut Findings<'_>,
+) -> Result<(), CliError> {
+    let ping = ping(homeserver, listener, config).await;
     let is_reached = matches!(ping, Outcome::Ok(_));
     findings.add("ping", ping)?;
-    findings.add("ghosts", probe_ghost(&homeserver, config).await)?;
-    let hears = is_reached.then_some(room::Ears { listener: listener.as_ref() });
-    room::check(&homeserver, config, hears, findings).await?;
-    findings.add("authenticated media", media(&homeserver, config).await)?;
+    findings.add("ghosts", probe_ghost(homeserver, config).await)?;
+    let hears = is_reached.then_some(room::Ears { listener });
+    room::check(homeserver, config, hears, findings).await?;
+    findings.add("authenticated media", media(homeserver, config).await)?;
     Ok(())
 }
 

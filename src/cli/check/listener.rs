@@ -66,6 +66,13 @@ struct Shared {
 }
 
 impl Listener {
+    /// Ends it, and waits until the port is free: what listens there then is Towline.
+    pub(super) async fn end(mut self) {
+        self.task.abort();
+        // It was aborted.
+        let _ = (&mut self.task).await;
+    }
+
     /// Listens in Towline's place.
     pub(super) async fn start(config: &Config) -> std::io::Result<Self> {
         let address: SocketAddr = config.appservice.listen;

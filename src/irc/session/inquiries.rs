@@ -43,6 +43,8 @@ pub struct Answer {
     pub replies: Vec<InquiryReply>,
     /// How many lines more there were.
     pub left_out: usize,
+    /// The server said nothing for too long: whether it has done what was asked is not known.
+    pub timed_out: bool,
 }
 
 #[derive(Debug)]
@@ -222,7 +224,8 @@ impl Session {
     /// Answers that did not end in time are what has come of them.
     pub(super) fn time_out_inquiries(&mut self, now: Instant, events: &mut Vec<Event>) {
         let is_late = |inquiry: &Inquiry| inquiry.heard.is_some_and(|heard| heard + ANSWER <= now);
-        while let Some(inquiry) = self.inquiries.take(is_late) {
+        while let Some(mut inquiry) = self.inquiries.take(is_late) {
+            inquiry.answer.timed_out = true;
             self.tell_answer(inquiry, events);
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use towline::store::{BufferKind, Incoming, NewBuffer, Outgoing, Store, User, transfer};
+use towline::store::{
+    BufferKind, Incoming, Link, NewBuffer, NewRoom, Outgoing, RoomKind, SHARED, Store, User, transfer,
+};
 
 use super::{NOW, Raw, Set, line, open, reseal, rows};
 use crate::support::database::TestDatabase;
@@ -113,6 +115,31 @@ async fn what_is_of_others_stays_and_is_not_shown() {
     let mut raw = Raw::new(&set.database).await;
     assert_eq!(raw.texts("SELECT name FROM channel").await, ["#tea"], "bob is there still");
     assert_eq!(count(&mut raw, "inbox").await + count(&mut raw, "outbox").await, 0);
+}
+
+#[tokio::test]
+async fn a_shared_room_stays_when_one_of_those_in_it_is_deleted() {
+    let set = Set::new().await;
+    let (network, name) = ("fake".to_owned(), "#sea".to_owned());
+    let room = NewRoom {
+        kind: RoomKind::Shared,
+        marker: "shared".into(),
+        creator: "@bot:x".into(),
+        owner: None,
+        lane: SHARED.into(),
+        link: Link::Shared { network, folded: name.clone(), name },
+        room_id: Some("!sea:x".into()),
+        created_at: NOW,
+    };
+    let room = set.store.intend_room(room).await.unwrap().id;
+    let new = NewBuffer { marker: "of alice".into(), ..set.buffer(BufferKind::Channel, "#sea") };
+    set.store.share_buffer(new, room, "user/@alice:x".into()).await.unwrap().unwrap();
+    let mut raw = Raw::new(&set.database).await;
+    let links = "SELECT COUNT(*) FROM link WHERE role = 'shared'";
+    assert_eq!(raw.count(links).await, 2);
+    set.store.delete_user(&set.user).await.unwrap();
+    assert!(set.store.room(room).await.unwrap().is_some());
+    assert_eq!(raw.count(links).await, 1);
 }
 
 #[tokio::test]

@@ -305,7 +305,7 @@ mod tests {
             let code = words.next().unwrap().parse().unwrap();
             InquiryReply { code, params: words.collect(), text: String::new() }
         };
-        Answer { replies: lines.iter().map(reply).collect(), left_out: 0 }
+        Answer { replies: lines.iter().map(reply).collect(), ..Answer::default() }
     }
 
     /// Before, the first answer counted: somebody else was banned where one came late.

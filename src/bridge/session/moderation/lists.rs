@@ -150,7 +150,7 @@ mod tests {
         let (code, rest) = line.split_once(' ').unwrap();
         let params = rest.split(' ').map(str::to_owned).collect();
         let reply = InquiryReply { code: code.parse().unwrap(), params, text: String::new() };
-        let entries = entries(&Answer { replies: vec![reply], left_out: 0 });
+        let entries = entries(&Answer { replies: vec![reply], ..Answer::default() });
         let [entry] = &entries[..] else { panic!("{entries:?}") };
         assert_eq!(shown(entry).map(|cell| cell.to_plain()), cells);
     }

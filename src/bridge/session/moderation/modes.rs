@@ -141,7 +141,7 @@ mod tests {
         isupport.apply(["CHANMODES=eIbq,k,flj,CFLMPQScgimnprstuzZ"]);
         let params = std::iter::once("#c").chain(modes.split(' ')).map(str::to_owned).collect();
         let reply = InquiryReply { code: RPL_CHANNELMODEIS, params, text: String::new() };
-        let answers = [Answer { replies: vec![reply], left_out: 0 }];
+        let answers = [Answer { replies: vec![reply], ..Answer::default() }];
         assert_eq!(shown(&Channel::new("#c").unwrap(), &answers, &isupport).unwrap().to_plain(), text);
     }
 }

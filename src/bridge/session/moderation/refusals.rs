@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn the_same_refusal_is_told_once_and_many_are_counted() {
         let replies = (0..9).map(|number| reply(&format!("401 n{number} :No such nick")));
-        let mut answer = Answer { replies: replies.collect(), left_out: 0 };
+        let mut answer = Answer { replies: replies.collect(), ..Answer::default() };
         answer.replies.push(reply("401 n0 :No such nick"));
         let answers = [answer];
         let refusals = refusals(&answers);

@@ -258,11 +258,22 @@ impl Actor {
             let [mode, entry] = pair else { continue };
             let entry = (*entry).to_owned();
             match mode.chars().collect::<Vec<_>>()[..] {
+                // One that was set anew is on its way, and not what is taken back here.
+                ['-', letter] if self.is_on_its_way(&channel, letter, &entry) => {}
                 ['-', letter] => self.forget_times(&channel, letter, &[entry]),
                 ['+', letter] => self.note_set(&channel, letter, entry),
                 _ => {}
             }
         }
+    }
+
+    /// Whether a ban with a time was sent and is not set yet, as far as the server has said.
+    fn is_on_its_way(&self, channel: &Channel, letter: char, entry: &str) -> bool {
+        let Some(place) = self.buffers.find(channel.as_str()) else { return false };
+        let (buffer, letter) = (self.buffers.get(place).row.id, letter.to_string());
+        let ban = TimedBan { buffer, letter, entry: entry.to_owned(), until: 0, reason: String::new() };
+        let at = self.timed_bans.find(&ban, self.buffers.mapping());
+        at.is_some_and(|at| !self.timed_bans.0[at].is_set)
     }
 
     fn note_set(&mut self, channel: &Channel, letter: char, entry: String) {
@@ -379,13 +390,24 @@ impl Actor {
 
     /// The server has answered, or has nothing against it.
     fn on_lifted(&mut self, ban: &TimedBan, answer: &Answer) {
-        let refused = refusals(std::slice::from_ref(answer));
-        let refused: Vec<_> = refused.into_iter().filter(|one| one.code != ERR_LISTMODENOTSET).collect();
-        let Some(refusal) = refused.first() else { return self.forget_ban(ban) };
         let Some(at) = self.timed_bans.find(ban, self.buffers.mapping()) else { return };
+        if self.timed_bans.0[at].ban.until != ban.until {
+            // It was set anew meanwhile, for another time.
+            return;
+        }
         let Some(place) = self.buffers.find_id(ban.buffer) else { return };
         let name = self.buffers.get(place).row.name.clone();
         let ranks = self.own_ranks(&name).unwrap_or_default();
+        let refused = refusals(std::slice::from_ref(answer));
+        let refused: Vec<_> = refused.into_iter().filter(|one| one.code != ERR_LISTMODENOTSET).collect();
+        let Some(refusal) = refused.first() else {
+            if answer.timed_out {
+                // The connection may be gone, and the ban stands.
+                self.timed_bans.0[at].progress = Progress::Refused(self.now() + PATIENCE, ranks);
+                return;
+            }
+            return self.forget_ban(ban);
+        };
         let again = self.now() + AGAIN;
         let timed = &mut self.timed_bans.0[at];
         timed.progress = Progress::Refused(again, ranks);

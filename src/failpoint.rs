@@ -52,6 +52,9 @@ macro_rules! failpoint {
                 $crate::failpoint::reached($name);
             }
         }
+        // What is known only for this is known for nothing elsewhere, and costs nothing there.
+        #[cfg(not(feature = "failpoints"))]
+        let _ = || $counts;
     };
 }
 

@@ -4,12 +4,11 @@
 //! nothing is. Where a database is stands in a configuration and never on the command line, since its URL may hold a
 //! password.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, IsTerminal as _, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{CliError, ConfigArgument, run};
+use super::{CliError, ConfigArgument, files, run};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Environment};
 use crate::store::transfer::{self, Counts, TransferError};
@@ -52,12 +51,7 @@ pub async fn backup(
     let options = run::store_options(&config)?;
     let file = &arguments.file;
     let unwritten = |source| CliError::Write { file: file.clone(), source };
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    let created = created.map_err(|source| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => CliError::Exists(file.clone()),
-        _ => unwritten(source),
-    })?;
-    let mut writer = BufWriter::new(created);
+    let mut writer = BufWriter::new(files::begin(file)?);
     let mut progress = Progress::new("saved");
     let now = SystemClock.unix_ms();
     let made =

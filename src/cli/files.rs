@@ -19,12 +19,21 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), CliError> {
         .map_err(|source| CliError::Write { file: folder.to_owned(), source })
 }
 
-/// Writes a file that must not exist yet.
-pub(super) fn create(file: &Path, content: &str) -> Result<(), CliError> {
-    write_new(file, content, PRIVATE).map_err(|source| match source.kind() {
+/// Opens a file to write that must not exist yet.
+pub(super) fn begin(file: &Path) -> Result<fs::File, CliError> {
+    open_new(file, PRIVATE).map_err(|source| not_created(file, source))
+}
+
+fn not_created(file: &Path, source: std::io::Error) -> CliError {
+    match source.kind() {
         std::io::ErrorKind::AlreadyExists => CliError::Exists(file.to_owned()),
         _ => CliError::Write { file: file.to_owned(), source },
-    })
+    }
+}
+
+/// Writes a file that must not exist yet.
+pub(super) fn create(file: &Path, content: &str) -> Result<(), CliError> {
+    write_new(file, content, PRIVATE).map_err(|source| not_created(file, source))
 }
 
 /// Writes a file in place of the one that may be there, whose mode and owner it keeps: at every moment the old one or the new
@@ -56,8 +65,12 @@ pub(super) fn replace(file: &Path, content: &str) -> Result<(), CliError> {
     })
 }
 
+fn open_new(file: &Path, mode: u32) -> std::io::Result<fs::File> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(file)
+}
+
 fn write_new(file: &Path, content: &str, mode: u32) -> std::io::Result<()> {
-    let mut opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(file)?;
+    let mut opened = open_new(file, mode)?;
     opened.write_all(content.as_bytes())?;
     opened.sync_all()
 }

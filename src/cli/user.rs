@@ -3,12 +3,10 @@
 //! An export only reads, also while Towline runs. To delete, Towline must be stopped: a session that runs would write anew
 //! what was just deleted.
 
-use std::fs::OpenOptions;
 use std::io::{BufRead, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{CliError, ConfigArgument, run};
+use super::{CliError, ConfigArgument, files, run};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Environment};
 use crate::store::transfer::{self, TransferError};
@@ -92,13 +90,7 @@ async fn export_from(
         let written = transfer::export(store, &user, &mut writer, now, &mut |_, _| {}).await;
         return written.map(drop).map_err(|error| failed(error, config, Path::new("standard output")));
     };
-    let unwritten = |source| CliError::Write { file: file.clone(), source };
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    let created = created.map_err(|source| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => CliError::Exists(file.clone()),
-        _ => unwritten(source),
-    })?;
-    let mut writer = BufWriter::new(created);
+    let mut writer = BufWriter::new(files::begin(file)?);
     let written = transfer::export(store, &user, &mut writer, now, &mut |_, _| {}).await;
     let counts = written.map_err(|error| failed(error, config, file)).inspect_err(|_| {
         // What is there of it is of no use.

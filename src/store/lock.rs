@@ -102,7 +102,7 @@ impl InstanceLock {
     pub(super) async fn release(&self) {
         match self {
             Self::Nothing => {}
-            Self::File(file) => drop(file.lock().await.take()),
+            Self::File(file) => unlock(file.lock().await.take()),
             Self::Advisory(connection) => {
                 if let Some(mut connection) = connection.lock().await.take() {
                     // The lock goes with the connection, however that ends; asked for, it goes before the answer.
@@ -111,6 +111,45 @@ impl InstanceLock {
                     let _ = connection.close().await;
                 }
             }
+        }
+    }
+}
+
+impl Drop for InstanceLock {
+    fn drop(&mut self) {
+        if let Self::File(file) = self {
+            unlock(file.get_mut().take());
+        }
+    }
+}
+
+/// Gives the lock of a file up. To close it is not enough: a process that is being started has a copy of it for a moment.
+fn unlock(file: Option<File>) {
+    if let Some(file) = file
+        && let Err(error) = file.unlock()
+    {
+        tracing::warn!(%error, "the lock of the database goes with the process");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lock_that_was_given_up_is_free_though_a_process_that_is_being_started_has_a_copy_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = SecretString::from(format!("sqlite://{}", directory.path().join("towline.db").display()));
+        for is_dropped in [false, true] {
+            let lock = InstanceLock::take(&url, None).await.unwrap();
+            let InstanceLock::File(file) = &lock else { panic!("SQLite's lock is a file") };
+            let _copy = file.lock().await.as_ref().unwrap().try_clone().unwrap();
+            assert!(matches!(InstanceLock::take(&url, None).await, Err(OpenError::Locked)));
+            if !is_dropped {
+                lock.release().await;
+            }
+            drop(lock);
+            InstanceLock::take(&url, None).await.unwrap();
         }
     }
 }

@@ -45,8 +45,15 @@ async fn a_user_is_exported_while_towline_runs_and_deleted_when_it_does_not() {
     assert_eq!(process.stop().await, Some(0));
     let (code, said) = run(&world, &["user", "delete", id]).await;
     assert!(code == 2 && said.contains("give --yes"), "{said}");
+    // What SQLite's file holds of it, in use or not.
+    let traces = || {
+        let words = b"remember me";
+        world.database().bytes().map(|bytes| bytes.windows(words.len()).any(|found| found == words))
+    };
+    assert_ne!(traces(), Some(false));
     let (code, said) = run(&world, &["user", "delete", id, "--yes"]).await;
     assert_eq!(code, 0, "{said}");
+    assert_ne!(traces(), Some(true));
     for told in ["history: ", "session: 1", "user: 1", "What stays: "] {
         assert!(said.contains(told), "{told} in {said}");
     }

@@ -9,6 +9,7 @@
 //! - a burst: many lines at once, until the last is in the room; CPU time from `/proc/PID/stat`;
 //! - a start: from the start of the process until the IRC server has registered its user;
 //! - a large channel: see `members`; with `--members`, nothing else;
+//! - growth to thousands of sessions: see `growth`; with `--growth`, and only there;
 //! - history: see `history`; with `--history`, nothing else;
 //! - translation, either way: see `translation`; with `--translation`, nothing else;
 //! - beside them one `fdatasync` in the database's folder, since durability costs one or two on the way of a line.
@@ -40,6 +41,7 @@ mod support {
     pub(crate) use crate::it::support::ports;
 }
 mod compare;
+mod growth;
 mod history;
 mod members;
 mod process;
@@ -74,6 +76,8 @@ struct Plan {
     searches: usize,
     /// People in a large channel.
     people: usize,
+    /// Numbers of sessions.
+    growth: &'static [usize],
 }
 
 const FULL: Plan = Plan {
@@ -84,9 +88,18 @@ const FULL: Plan = Plan {
     history: 1_000_000,
     searches: 100,
     people: 5_000,
+    growth: &[100, 500, 1_000, 2_500, 5_000],
 };
-const QUICK: Plan =
-    Plan { singles: 100, burst: 1_000, starts: 2, syncs: 50, history: 100_000, searches: 50, people: 500 };
+const QUICK: Plan = Plan {
+    singles: 100,
+    burst: 1_000,
+    starts: 2,
+    syncs: 50,
+    history: 100_000,
+    searches: 50,
+    people: 500,
+    growth: &[100, 500],
+};
 
 /// The two servers and a user in a channel.
 struct Bench {
@@ -133,6 +146,14 @@ async fn measure_alone(has: impl Fn(&str) -> bool) {
     if has("--members") {
         let figures = members::measure(plan.people, directory.path()).await;
         return if has("--json") { println!("{}", figures.json()) } else { print!("{}", figures.table()) };
+    }
+    if has("--growth") {
+        let stages = growth::measure(plan.growth, directory.path()).await;
+        if has("--json") {
+            let stages: Vec<_> = stages.iter().map(growth::Stage::json).collect();
+            return println!("{}", serde_json::json!(stages));
+        }
+        return stages.iter().for_each(|stage| print!("{}", stage.table()));
     }
     let only_history = has("--history");
     let mut report = if only_history { Report::default() } else { measure(&plan, directory.path()).await };

@@ -26,12 +26,12 @@ impl Spread {
         self.sorted.get(place.min(self.sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| self.at(share));
         format!("p50 {p50:.2} ms   p95 {p95:.2} ms   p99 {p99:.2} ms")
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         json!({ "p50_ms": self.at(0.5), "p95_ms": self.at(0.95), "p99_ms": self.at(0.99), "count": self.sorted.len() })
     }
 }

@@ -241,6 +241,10 @@ pub(super) fn walk(key: &Key, value: Value, path: &str, report: &mut Report) -> 
             Value::Number(n),
         ) => within(n.as_u64(), least, most),
         (Kind::Duration(least, most), Value::String(text)) => within(duration(&text), least, most),
+        (Kind::Pace(least, most), Value::Number(n)) => {
+            within(n.as_u64().and_then(|seconds| seconds.checked_mul(1_000)), least, most)
+        }
+        (Kind::Pace(least, most), Value::String(text)) => within(pace(&text), least, most),
         (Kind::Size(least, most), Value::String(text)) => within(size(&text), least, most),
         (Kind::Keep, Value::String(text)) if text == "keep" => Some(0.into()),
         (Kind::Keep, Value::Number(n)) => within(n.as_u64(), 1, MOST_DAYS),
@@ -328,6 +332,11 @@ fn duration(text: &str) -> Option<u64> {
     with_unit(text, &[("", 1), ("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)])
 }
 
+/// Milliseconds.
+fn pace(text: &str) -> Option<u64> {
+    with_unit(text, &[("ms", 1)]).or_else(|| duration(text)?.checked_mul(1_000))
+}
+
 /// Bytes.
 fn size(text: &str) -> Option<u64> {
     with_unit(text, &[("", 1), ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)])
@@ -354,6 +363,16 @@ mod tests {
     #[case::overflow("999999999999999999d", None)]
     fn a_time_is_a_number_with_or_without_a_unit(#[case] text: &str, #[case] seconds: Option<u64>) {
         assert_eq!(duration(text), seconds);
+    }
+
+    #[rstest]
+    #[case::plain("3", Some(3_000))]
+    #[case::milliseconds("250ms", Some(250))]
+    #[case::minutes("1m", Some(60_000))]
+    #[case::other_unit("250us", None)]
+    #[case::overflow("18446744073709551615", None)]
+    fn a_pace_may_be_in_milliseconds(#[case] text: &str, #[case] milliseconds: Option<u64>) {
+        assert_eq!(pace(text), milliseconds);
     }
 
     #[test]

@@ -213,11 +213,11 @@ fn proxy(resolver: &mut Resolver<'_>, raw: raw::Proxy, path: &str) -> Option<Pro
 }
 
 fn connections(resolver: &mut Resolver<'_>, raw: &raw::Connections, path: &str) -> Connections {
-    const INTERVAL: Duration = Duration::from_secs(3);
-    const FASTEST: Duration = Duration::from_secs(1);
-    let given = raw.interval.map(Duration::from_secs);
+    const INTERVAL: Duration = Duration::from_secs(1);
+    const FASTEST: Duration = Duration::from_millis(250);
+    let given = raw.interval.map(Duration::from_millis);
     let interval = given.unwrap_or(INTERVAL);
-    let fastest = raw.fastest.map(Duration::from_secs);
+    let fastest = raw.fastest.map(Duration::from_millis);
     if fastest.is_some_and(|fastest| fastest > interval) {
         resolver.report.add(&child(path, "fastest"), "it must not be longer than `interval`");
     }

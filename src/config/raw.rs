@@ -158,9 +158,9 @@ pub(super) struct Metrics {
 #[serde(deny_unknown_fields)]
 pub(super) struct Connections {
     pub(super) parallel: Option<u32>,
-    /// Seconds.
+    /// Milliseconds.
     pub(super) interval: Option<u64>,
-    /// Seconds.
+    /// Milliseconds.
     pub(super) fastest: Option<u64>,
 }
 

@@ -28,6 +28,8 @@ pub enum Kind {
     Integer(u64, u64),
     /// A length of time in whole seconds, or with a unit; between the two, in seconds.
     Duration(u64, u64),
+    /// A length of time in whole seconds, or with a unit, which may be milliseconds; between the two, in milliseconds.
+    Pace(u64, u64),
     /// A number of bytes, or with a unit; between the two, in bytes.
     Size(u64, u64),
     /// `keep`, or a number of days.
@@ -52,6 +54,10 @@ impl Kind {
             Self::Integer(least, most) => format!("a whole number from {least} to {most}"),
             Self::Duration(least, most) => {
                 format!("a time from {} to {}, such as 90, 15m, 2h or 1d", time(least), time(most))
+            }
+            Self::Pace(least, most) => {
+                let (least, most) = (time(least / 1_000), time(most / 1_000));
+                format!("a time from {least} to {most}, such as 3, 250ms or 1m")
             }
             Self::Size(least, most) => format!("a size from {} to {}", size(least), size(most)),
             Self::Keep => "`keep` or a number of days, such as 90 or 90d".to_owned(),

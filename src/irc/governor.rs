@@ -60,8 +60,8 @@ pub struct InQueue {
 const FLOOR: Duration = Duration::from_secs(1);
 /// The slowest pace.
 const SLOWEST: Duration = Duration::from_mins(2);
-/// From the first pace to one that is faster by as much, in successes.
-const STEPS: f64 = 100.0;
+/// From the first pace to one that is twice as fast, in successes.
+const STEPS: f64 = 20.0;
 /// How long a pace that was refused is not tried again.
 const MEMORY: Duration = Duration::from_hours(1);
 /// Refusals within this time answer the same pace.

@@ -407,17 +407,17 @@ fn a_file_replaces_single_keys_of_a_preset() {
 }
 
 #[rstest]
-#[case::default("oftc", "", 4, 3, 1)]
-#[case::a_presets_own("ircnet", "", 4, 5, 5)]
-#[case::as_the_file_says("oftc", "parallel: 2, interval: 1m, fastest: 30s", 2, 60, 30)]
-#[case::an_interval_is_a_limit("oftc", "interval: 10", 4, 10, 10)]
+#[case::default("oftc", "", 4, 1_000, 250)]
+#[case::a_presets_own("ircnet", "", 4, 5_000, 5_000)]
+#[case::as_the_file_says("oftc", "parallel: 2, interval: 1m, fastest: 1500ms", 2, 60_000, 1_500)]
+#[case::an_interval_is_a_limit("oftc", "interval: 10", 4, 10_000, 10_000)]
 #[case::as_fast_as_can_be("oftc", "interval: 0", 4, 0, 0)]
 fn connections_follow_each_other_as_the_network_bears(
     #[case] network: &str,
     #[case] connections: &str,
     #[case] parallel: u32,
-    #[case] interval: u64,
-    #[case] fastest: u64,
+    #[case] interval: u128,
+    #[case] fastest: u128,
 ) {
     let more = match connections {
         "" => String::new(),
@@ -425,7 +425,7 @@ fn connections_follow_each_other_as_the_network_bears(
     };
     let config = parse(&plus(&more)).unwrap();
     let found = config.network(network).unwrap().connections;
-    let found = (found.parallel, found.interval.as_secs(), found.fastest.as_secs());
+    let found = (found.parallel, found.interval.as_millis(), found.fastest.as_millis());
     assert_eq!(found, (parallel, interval, fastest));
 }
 

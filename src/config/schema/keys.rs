@@ -251,16 +251,16 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "networks.*.connections.interval",
-        Kind::Duration(0, 3_600),
+        Kind::Pace(0, 3_600_000),
         Default::Note(
-            "`3s`; with the preset `ircnet`, which bans for ten connections in half a minute, `5s`",
+            "`1s`; with the preset `ircnet`, which bans for ten connections in half a minute, `5s`",
         ),
         "The time between two connections to begin with, a quarter more or less; 0 for a network that does not mind.",
     ),
     key(
         "networks.*.connections.fastest",
-        Kind::Duration(0, 3_600),
-        Default::Note("`1s`, or `interval` where only that is given"),
+        Kind::Pace(0, 3_600_000),
+        Default::Note("`250ms`, or `interval` where only that is given"),
         "How short this time may become, little by little, while the network takes every connection.",
     ),
     key(

@@ -33,10 +33,16 @@ pub(super) async fn ignore(context: Context<'_>) -> Outcome {
     keep(&context, &session, &list).await?;
     let name = &session.row.network;
     let text = format!("{ignored} is ignored on {name}: what they say is neither shown nor kept.");
-    Ok(RichText::plain(text).text(match ignored {
-        Ignored::Account(_) => " It holds where the network tells the account of who speaks.",
-        Ignored::Mask(_) => "",
-    }))
+    Ok(RichText::plain(text)
+        .text(match ignored {
+            Ignored::Account(_) => " It holds where the network tells the account of who speaks.",
+            Ignored::Mask(_) => "",
+        })
+        .text(if context.bridge.store.shared_rooms_of(session.row.id).await?.is_empty() {
+            ""
+        } else {
+            " In rooms that you share with others it is shown and kept all the same, and does not notify you."
+        }))
 }
 
 /// `unignore [NETWORK] NICK | MASK | account:NAME`.

@@ -358,7 +358,7 @@ commands! {
         => look::monitor;
     "ignore" in "On a network": "ignore [NETWORK] [NICK | MASK | account:NAME]", "stops showing what somebody says",
         "A mask has * and ? in it: *!*@*.example.org. It is not kept either, and nothing of it notifies you; that they come, \
-         go or set a topic is still shown.",
+         go or set a topic is still shown. A room that you share with others shows it all the same.",
         eg ["ignore spammer", "ignore *!*@*.example.org", "ignore account:spammer"]
         => people::ignore;
     "unignore" in "On a network": "unignore [NETWORK] NICK | MASK | account:NAME", "shows what somebody says again",

@@ -339,12 +339,13 @@ impl Session {
         leading
     }
 
-    /// Whom the user does not want to hear from now on: what they say, react with and invite to is left out.
+    /// Whom the user does not want to hear from now on: what they say, react with and invite to is left out. What
+    /// all in a channel can read is told, and marked.
     pub fn ignore(&mut self, list: IgnoreList) {
         self.ignores = list;
     }
 
-    /// Whether what a line says is left out.
+    /// Whether a line is from somebody whom the user does not want to hear.
     fn is_ignored(&self, from: &Source, message: &Message) -> bool {
         let mapping = self.isupport.casemapping();
         !self.is_own(&from.nick) && self.ignores.has(from, message.account(), mapping)

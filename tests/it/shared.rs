@@ -1,5 +1,7 @@
 //! Shared rooms: found by alias, one for all who are in the channel, each with their own connection.
 
+mod mending;
+
 use std::time::Duration;
 
 use rstest::rstest;
@@ -30,6 +32,7 @@ struct Talk {
 }
 
 impl Talk {
+    /// Alice shows the channel.
     async fn begin(world: World) -> Self {
         let (bob, dan) = (world.ircd.person("bob"), world.ircd.person("dan"));
         bob.join("#tea");

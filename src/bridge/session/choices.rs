@@ -42,6 +42,7 @@ impl Actor {
             link.session.answer_ctcp_requests(answers);
             link.session.ignore(self.manners.ignores.clone());
         }
+        self.ignore_in_shared();
     }
 }
 

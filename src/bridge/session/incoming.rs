@@ -36,8 +36,8 @@ impl Actor {
             }
             Event::LoggedOut => self.say(RichText::plain("Logged out.")),
             Event::LoginFailed { permanent, ends, reason } => self.on_login_failed(permanent, ends, &reason),
-            Event::Message { from, target, kind, text, time, msgid, account, own, origin, tags } => {
-                let line = Line { from, kind, text, time, msgid, account, own, origin, tags };
+            Event::Message { from, target, kind, text, time, msgid, account, own, ignored, origin, tags } => {
+                let line = Line { from, kind, text, time, msgid, account, own, ignored, origin, tags };
                 self.on_message(target, line).await?;
             }
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
@@ -86,10 +86,12 @@ impl Actor {
                 self.on_refused(messages, certain, code, &reason).await;
             }
             Event::PutOff { message, code, reason } => self.on_put_off(message, code, &reason).await,
-            Event::Reacted { target, from, own, msgid, key, removed } => {
+            Event::Reacted { target, ignored: true, .. } | Event::Typing { target, ignored: true, .. }
+                if !self.is_for_others(&target) => {}
+            Event::Reacted { target, from, own, msgid, key, removed, .. } => {
                 self.on_reacted(&target, &from, own, (msgid, key), removed).await?;
             }
-            Event::Typing { target, from, typing } => self.on_typing(&target, &from.nick, typing).await?,
+            Event::Typing { target, from, typing, .. } => self.on_typing(&target, &from.nick, typing).await?,
             Event::ReadMarker { target, time } => self.on_read_marker(&target, time),
             Event::Redacted { target, msgid, by, reason } => {
                 self.on_redacted(&target, &msgid, &by.nick, &reason).await?;

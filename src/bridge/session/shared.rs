@@ -20,11 +20,13 @@ use super::incoming::with_reason;
 use super::shown::Line;
 use super::{Actor, attendance, wording};
 use crate::format::{RichText, read_irc};
-use crate::irc::session::{Event, Origin, Session, State};
+use crate::irc::session::{Event, MessageTarget, Origin, Session, State};
 use crate::matrix;
 use crate::matrix::event::{Content, Member};
 use crate::names::Channel;
-use crate::store::{Buffer, BufferKind, Direction, HistoryLine, NewBuffer, RoomKind, SessionRow, StoreError};
+use crate::store::{
+    Buffer, BufferKind, Direction, HistoryLine, NewBuffer, RoomKind, SessionRow, StoreError, Told,
+};
 
 /// How long somebody stays in a shared room while they are not in its channel.
 const LONGEST_OUTSIDE: Duration = Duration::from_mins(15);
@@ -107,13 +109,34 @@ impl Actor {
         self.shared(place)?.seat.as_ref()?.person(nick, self.buffers.mapping(), self.now())
     }
 
-    /// Those in a buffer's shared room, besides the user, whom a text names.
-    pub(super) fn others_named(&self, place: usize, text: &RichText) -> Vec<String> {
+    /// Whether what is said there is for others, too, whomever the user ignores: in a room that they share.
+    pub(super) fn is_for_others(&self, target: &MessageTarget) -> bool {
+        matches!(target, MessageTarget::Channel { name, .. } if self.shared_place(name).is_some())
+    }
+
+    /// Those in a buffer's shared room, besides the user, whom a line names or answers, unless they ignore who said it.
+    pub(super) fn others_called(
+        &self,
+        place: usize,
+        line: &Line,
+        answered: Option<&Told>,
+        text: &RichText,
+    ) -> Vec<String> {
         let Some(seat) = self.shared(place).and_then(|shared| shared.seat.as_ref()) else {
             return Vec::new();
         };
         let (text, mapping) = (text.to_plain(), self.buffers.mapping());
-        seat.people_named(|nick| wording::mentions(&text, nick, mapping))
+        let answered = answered.map(|answered| answered.sender.as_str());
+        let is_called = |nick: &str| {
+            wording::mentions(&text, nick, mapping) || answered.is_some_and(|one| mapping.same(one, nick))
+        };
+        seat.people(is_called, |ignores| ignores.has(&line.from, line.account.as_deref(), mapping))
+    }
+
+    /// Tells the others whom the user ignores: none of those calls them.
+    pub(super) fn ignore_in_shared(&self) {
+        let seats = self.buffers.iter().filter_map(|buffer| buffer.shared.as_ref()?.seat.as_ref());
+        seats.for_each(|seat| seat.ignore(&self.manners.ignores));
     }
 
     /// Shows a channel in its shared room from now on, and enters it.
@@ -168,6 +191,7 @@ impl Actor {
         let shared = Shared::take(&self.bridge, &row, &self.row);
         let place = self.buffers.add(row);
         self.buffers.share(place, shared);
+        self.ignore_in_shared();
         self.buffers.get_mut(place).refused = None;
         self.apply_charsets();
         if self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_none()) {

@@ -28,6 +28,8 @@ pub(super) struct Line {
     pub(super) msgid: Option<String>,
     pub(super) account: Option<String>,
     pub(super) own: bool,
+    /// The user does not want to hear who said it.
+    pub(super) ignored: bool,
     pub(super) origin: Origin,
     pub(super) tags: MessageTags,
 }
@@ -95,6 +97,9 @@ impl Actor {
     pub(super) async fn on_message(&mut self, target: MessageTarget, line: Line) -> Result<(), StoreError> {
         if line.own && line.is_ctcp() || self.answers_ctcp(&line) {
             // What the user asks or is answered elsewhere is no news.
+            return Ok(());
+        }
+        if line.ignored && !self.is_for_others(&target) {
             return Ok(());
         }
         match target {
@@ -214,9 +219,10 @@ impl Actor {
         };
         let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
         let answered = self.answered_by(place, &line).await?;
-        let answers_user = answered.as_ref().is_some_and(|answered| answered.own) && !line.own;
+        let may_call = !line.own && !line.ignored;
+        let answers_user = answered.as_ref().is_some_and(|answered| answered.own) && may_call;
         let (mut text, names_user) = self.name_people(place, text).await?;
-        let highlights = answers_user || (names_user && !line.own);
+        let highlights = answers_user || (names_user && may_call);
         if let Some(status) = status {
             text = RichText::plain(format!("[to {status}] ")).then(text);
         }
@@ -227,7 +233,7 @@ impl Actor {
         let (kind, text) = occasion.meaning(&line, highlights, kind, text);
         let user = highlights.then_some(self.row.user_id.as_str());
         let mut content = content::message(kind, &text, user);
-        for other in self.others_named(place, &text) {
+        for other in self.others_called(place, &line, answered.as_ref(), &text) {
             content::mention(&mut content, &other);
         }
         if let Some(event_id) = answered.and_then(|answered| answered.event_id) {

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::Bridge;
+use crate::irc::ignores::IgnoreList;
 use crate::names::CaseMapping;
 
 /// So many of the lines that were shown last are remembered.
@@ -68,6 +69,8 @@ struct Sitting {
     former: Option<(Box<str>, Instant)>,
     /// In which order they came into the channel.
     since: Option<u64>,
+    /// Whom they do not want to hear.
+    ignores: IgnoreList,
 }
 
 #[derive(Debug, Default)]
@@ -117,7 +120,14 @@ impl Seat {
         let before = watch.observer();
         watch.count += 1;
         let number = watch.count;
-        let new = Sitting { number, user_id: user_id.into(), nick: None, former: None, since: None };
+        let new = Sitting {
+            number,
+            user_id: user_id.into(),
+            nick: None,
+            former: None,
+            since: None,
+            ignores: IgnoreList::default(),
+        };
         watch.sitting.insert(session, new);
         let next = watch.observer().filter(|next| Some(*next) != before);
         drop(watches);
@@ -197,12 +207,27 @@ impl Seat {
         })
     }
 
-    /// Who else is named in a text.
-    pub(in crate::bridge) fn people_named(&self, is_named: impl Fn(&str) -> bool) -> Vec<String> {
+    /// Tells whom the session's user does not want to hear.
+    pub(in crate::bridge) fn ignore(&self, list: &IgnoreList) {
+        self.with(|watch| {
+            let own = watch.sitting.get_mut(&self.session);
+            if let Some(own) = own.filter(|own| own.number == self.number) {
+                own.ignores.clone_from(list);
+            }
+        });
+    }
+
+    /// The others under such a nick, but for those who ignore somebody.
+    pub(in crate::bridge) fn people(
+        &self,
+        is_it: impl Fn(&str) -> bool,
+        is_ignored_by: impl Fn(&IgnoreList) -> bool,
+    ) -> Vec<String> {
         self.with(|watch| {
             let others = watch.sitting.iter().filter(|(session, _)| **session != self.session);
-            let named = others.filter(|(_, one)| one.nick.as_deref().is_some_and(&is_named));
-            named.map(|(_, one)| one.user_id.to_string()).collect()
+            let found = others
+                .filter(|(_, one)| one.nick.as_deref().is_some_and(&is_it) && !is_ignored_by(&one.ignores));
+            found.map(|(_, one)| one.user_id.to_string()).collect()
         })
     }
 

@@ -34,6 +34,13 @@ pub enum MessageTarget {
     Other(String),
 }
 
+impl MessageTarget {
+    /// Whether all who are in a channel read it.
+    pub(super) fn is_everybodys(&self) -> bool {
+        matches!(self, Self::Channel { status: None, .. })
+    }
+}
+
 /// Whether a message was said just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -199,6 +206,8 @@ pub enum Event {
         account: Option<String>,
         /// It is from our own nick.
         own: bool,
+        /// The user does not want to hear them; told of what all in a channel can read, since others may share its room.
+        ignored: bool,
         /// Whether it was said just now.
         origin: Origin,
         /// What it says besides.
@@ -218,6 +227,8 @@ pub enum Event {
         key: String,
         /// They took it back.
         removed: bool,
+        /// As in [`Event::Message`].
+        ignored: bool,
     },
     /// Somebody types, or does no longer.
     Typing {
@@ -227,6 +238,8 @@ pub enum Event {
         from: Source,
         /// How far they are.
         typing: Typing,
+        /// As in [`Event::Message`].
+        ignored: bool,
     },
     /// Somebody entered a channel.
     Joined {

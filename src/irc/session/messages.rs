@@ -54,17 +54,16 @@ impl Session {
         if origin != Origin::Live {
             own |= self.was_own(message.param(0), &from, context);
         }
-        if !own && self.is_ignored(&from, message) {
-            return;
-        }
+        let ignored = !own && self.is_ignored(&from, message);
         if origin == Origin::Live
+            && !ignored
             && !notice
             && let Some(ctcp) = Ctcp::parse(raw).filter(|ctcp| !ctcp.is_action())
         {
             self.answer_ctcp(&from.nick, &ctcp.command, ctcp.params, now);
         }
         let Some(target) = self.message_target(message.param(0), &from, own) else {
-            if origin == Origin::Live {
+            if origin == Origin::Live && !ignored {
                 self.on_server_message(message, ServerMessageKind::Notice, events);
             }
             return;
@@ -77,6 +76,10 @@ impl Session {
             None if notice => (IncomingKind::Notice, raw),
             None => (IncomingKind::Privmsg, raw),
         };
+        let is_talk = matches!(kind, IncomingKind::Privmsg | IncomingKind::Action | IncomingKind::Notice);
+        if ignored && !(is_talk && target.is_everybodys()) {
+            return;
+        }
         let words = (notice && target == MessageTarget::Own && origin == Origin::Live)
             .then(|| (from.clone(), text.to_owned()));
         events.push(Event::Message {
@@ -88,6 +91,7 @@ impl Session {
             msgid: message.msgid().map(str::to_owned),
             account: message.account().map(str::to_owned),
             own,
+            ignored,
             origin,
             tags: MessageTags::of(message),
         });

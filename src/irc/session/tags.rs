@@ -69,14 +69,15 @@ impl Session {
         let from = self.source(message);
         let own = self.is_own(&from.nick);
         let Some(target) = self.message_target(message.param(0), &from, own) else { return };
-        if self.is_ignored(&from, message) {
+        let ignored = self.is_ignored(&from, message);
+        if ignored && !target.is_everybodys() {
             return;
         }
         if let Some(msgid) = client_tag(message, "reply", LONGEST_ID) {
             for (name, removed) in [("react", false), ("unreact", true)] {
                 if let Some(key) = client_tag(message, name, LONGEST_REACTION) {
                     let (target, from, msgid) = (target.clone(), from.clone(), msgid.clone());
-                    events.push(Event::Reacted { target, from, own, msgid, key, removed });
+                    events.push(Event::Reacted { target, from, own, msgid, key, removed, ignored });
                 }
             }
         }
@@ -87,7 +88,7 @@ impl Session {
             _ => return,
         };
         if origin == Origin::Live && !own {
-            events.push(Event::Typing { target, from, typing });
+            events.push(Event::Typing { target, from, typing, ignored });
         }
     }
 

@@ -59,7 +59,10 @@ fn a_reaction_names_its_message(#[case] tags: &str, #[case] key: &str, #[case] r
     let events = Bench::ready().server(&format!("@{tags} {RUST}"));
     let from = Source::parse("bob!b@h");
     let (msgid, key) = ("x1".to_owned(), key.to_owned());
-    assert_eq!(events, [Event::Reacted { target: rust(), from, own: false, msgid, key, removed }]);
+    assert_eq!(
+        events,
+        [Event::Reacted { target: rust(), from, own: false, msgid, key, removed, ignored: false }]
+    );
 }
 
 #[rstest]
@@ -82,7 +85,10 @@ fn tags_that_mean_nothing_are_nothing(#[case] tags: &str) {
 fn somebody_types(#[case] value: &str, #[case] typing: Typing) {
     let mut bench = Bench::ready();
     let events = bench.server(&format!("@+typing={value} {RUST}"));
-    assert_eq!(events, [Event::Typing { target: rust(), from: Source::parse("bob!b@h"), typing }]);
+    assert_eq!(
+        events,
+        [Event::Typing { target: rust(), from: Source::parse("bob!b@h"), typing, ignored: false }]
+    );
     assert_eq!(bench.server(&format!("@+typing={value} :alice!al@h TAGMSG #rust")), [], "our own echo");
     bench.server("BATCH +h chathistory #rust");
     assert_eq!(bench.server(&format!("@batch=h;+typing={value} {RUST}")), [], "of the past");

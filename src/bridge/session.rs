@@ -79,6 +79,7 @@ mod stop;
 mod strangers;
 pub(super) mod supervision;
 mod tagged;
+mod told;
 mod translation;
 mod typing;
 mod username;

@@ -8,6 +8,7 @@
 //! | `search` | newest first, on either engine |
 //! | `read` | lines in their order |
 //! | `redact` | lines by their ids, taken back |
+//! | `others` | the same line in the histories of a channel's sessions |
 //! | `retention` | for how long |
 //! | `import` | lines from elsewhere |
 //! | `forget` | nothing is left, and nothing comes back |
@@ -17,6 +18,7 @@
 pub(super) mod forget;
 mod import;
 mod number;
+mod others;
 mod read;
 mod redact;
 mod reindex;

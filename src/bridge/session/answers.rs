@@ -72,7 +72,7 @@ impl Actor {
         let (buffer, name, is_query) = (row.id, row.name.clone(), row.kind == BufferKind::Query);
         // Nobody waits for an id to be written.
         self.bridge.store.catch_up_with_writes().await?;
-        let mut lines = self.bridge.store.lines_of_event(buffer, event_id).await?;
+        let mut lines = self.lines_of_event(place, event_id).await?;
         lines.retain(|line| line.kind != "redacted");
         if self.link.as_ref().is_some_and(|link| link.session.sends_replies()) {
             speech.reply = lines.iter().rev().find_map(|line| line.msgid.clone());

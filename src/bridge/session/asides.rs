@@ -104,7 +104,7 @@ impl Actor {
             let (Some(place), Some((first, _))) = (self.buffers.find_id(buffer), keys.first()) else {
                 continue;
             };
-            let lines = self.bridge.store.lines_of_event(buffer, &to).await?;
+            let lines = self.lines_of_event(place, &to).await?;
             let Some(line) = lines.iter().find(|line| line.kind != "redacted") else { continue };
             if !self.all_have_seen(line).await? {
                 continue;

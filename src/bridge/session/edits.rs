@@ -231,13 +231,13 @@ impl Actor {
             // It takes what it is told as a command.
             return Ok(Some(speech));
         }
-        let (buffer, style) = (row.id, self.manners.choice(row.id));
+        let style = self.manners.choice(row.id);
         let now = self.as_written(place, &speech.text);
         let remembered = self.buffers.get(place).remembered.find(original, self.now());
         let (mut before, is_last) =
             remembered.map_or((None, false), |(text, is_last)| (Some(text.to_owned()), is_last));
         if before.is_none() {
-            let lines = self.bridge.store.lines_of_event(buffer, original).await?;
+            let lines = self.lines_of_event(place, original).await?;
             if !lines.is_empty() && lines.iter().all(|line| !line.own) {
                 // Nobody edits what others have said.
                 return Ok(None);

@@ -13,8 +13,7 @@ impl Actor {
         if !self.link.as_ref().is_some_and(|link| link.session.keeps_read_markers()) {
             return Ok(());
         }
-        let buffer = self.buffers.get(place).row.id;
-        let lines = self.bridge.store.lines_of_event(buffer, event_id).await?;
+        let lines = self.lines_of_event(place, event_id).await?;
         let last = lines.iter().filter(|line| !line.own).map(|line| line.at).max();
         let row = &self.buffers.get(place).row;
         let Some(time) = last.filter(|time| row.read_at.is_none_or(|read| read < *time)) else {

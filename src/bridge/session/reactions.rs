@@ -36,6 +36,9 @@ impl Actor {
             // In a shared room it is theirs already.
             return Ok(());
         }
+        if !self.shows(place) {
+            return Ok(());
+        }
         let Some(line) = self.known_line(place, &msgid).await? else { return Ok(()) };
         let sender = if is_puppets {
             self.row.user_id.clone()
@@ -45,7 +48,7 @@ impl Actor {
             self.ghost(&from.nick).await?.to_string()
         };
         let nick = self.buffers.mapping().fold(&from.nick);
-        let known = self.bridge.store.reaction(buffer, &msgid, &nick, &key).await?;
+        let known = self.known_reaction(place, &msgid, &nick, &key).await?;
         if removed {
             let Some(known) = known else { return Ok(()) };
             self.incoming.unreacted.push(known.id);
@@ -76,7 +79,7 @@ impl Actor {
     ) -> Result<(), StoreError> {
         let row = &self.buffers.get(place).row;
         let (buffer, name) = (row.id, row.name.clone());
-        let lines = self.bridge.store.lines_of_event(buffer, &reaction.to).await?;
+        let lines = self.lines_of_event(place, &reaction.to).await?;
         if lines.is_empty() {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use super::super::content::{self, EventReference, MessageType};
 use super::Actor;
 use crate::format::{RichText, read_irc, strip_irc};
 use crate::irc::session::{MessageTarget, Target};
-use crate::store::{BufferKind, StoreError, Told};
+use crate::store::{BufferKind, StoreError};
 
 impl Actor {
     /// The buffer of what is said about messages.
@@ -17,39 +17,6 @@ impl Actor {
             MessageTarget::Own => self.buffers.find(from),
             MessageTarget::Other(nick) => self.buffers.find(nick),
         }
-    }
-
-    /// The line that has this id on IRC.
-    pub(super) async fn known_line(&mut self, place: usize, msgid: &str) -> Result<Option<Told>, StoreError> {
-        // It may have come with the same lines.
-        self.commit_incoming().await?;
-        let buffer = self.buffers.get(place).row.id;
-        if let Some(line) = self.bridge.store.line_of_msgid(buffer, msgid).await? {
-            return Ok(Some(line));
-        }
-        // Nobody waits for an echo's id to be written.
-        self.bridge.store.catch_up_with_writes().await?;
-        self.bridge.store.line_of_msgid(buffer, msgid).await
-    }
-
-    /// The event of a line; none where nothing was shown of it, or has become of it.
-    pub(super) async fn event_of(
-        &mut self,
-        place: usize,
-        line: &Told,
-    ) -> Result<Option<EventReference>, StoreError> {
-        if let Some(event_id) = &line.event_id {
-            return Ok(Some(EventReference::Event(event_id.clone())));
-        }
-        let row = &self.buffers.get(place).row;
-        let (room, buffer) = (row.room, row.id);
-        if let Some(txn_id) = self.bridge.store.request_of_line(room, line.id).await? {
-            return Ok(Some(EventReference::Row(txn_id)));
-        }
-        // It may have been sent in between.
-        let Some(msgid) = &line.msgid else { return Ok(None) };
-        let line = self.bridge.store.line_of_msgid(buffer, msgid).await?;
-        Ok(line.and_then(|line| line.event_id).map(EventReference::Event))
     }
 
     /// A message was taken back on IRC.
@@ -62,11 +29,17 @@ impl Actor {
     ) -> Result<(), StoreError> {
         let Some(place) = self.place_of(target, by) else { return Ok(()) };
         let Some(line) = self.known_line(place, msgid).await? else { return Ok(()) };
-        let buffer = self.buffers.get(place).row.id;
         if line.kind == "redacted" {
             return Ok(());
         }
         self.incoming.redacted.push((line.id, by.to_owned()));
+        if !self.shows(place) {
+            // Each takes it back in their own history, and one of them in the room.
+            if let Some(event_id) = line.event_id.filter(|_| line.own) {
+                self.unpublish(place, &event_id);
+            }
+            return Ok(());
+        }
         let Some(event) = self.event_of(place, &line).await? else { return Ok(()) };
         let mut others = Vec::new();
         if let EventReference::Event(event_id) = &event {
@@ -74,7 +47,7 @@ impl Actor {
                 // The room's redaction will be the bot's, which nobody reads again.
                 self.unpublish(place, event_id);
             }
-            others = self.bridge.store.lines_of_event(buffer, event_id).await?;
+            others = self.lines_of_event(place, event_id).await?;
             others.retain(|other| other.id != line.id && other.kind != "redacted");
         }
         let row = &self.buffers.get(place).row;
@@ -116,11 +89,10 @@ impl Actor {
         cause: &str,
         event_id: &str,
     ) -> Result<(), StoreError> {
-        let row = &self.buffers.get(place).row;
-        let (buffer, name) = (row.id, row.name.clone());
+        let name = self.buffers.get(place).row.name.clone();
         // Nobody waits for an echo's id to be written.
         self.bridge.store.catch_up_with_writes().await?;
-        let lines = self.bridge.store.lines_of_event(buffer, event_id).await?;
+        let lines = self.lines_of_event(place, event_id).await?;
         // What becomes of a line on its way says whether it was ever said.
         let is_on_its_way = self.outbound.in_flight.values().any(|line| &*line.event_id == event_id)
             || self.outbound.commit.unkept.iter().any(|line| line.event_id == event_id);

@@ -236,7 +236,7 @@ impl Actor {
         for other in self.others_called(place, &line, answered.as_ref(), &text) {
             content::mention(&mut content, &other);
         }
-        if let Some(event_id) = answered.and_then(|answered| answered.event_id) {
+        if let Some(event_id) = self.event_answered(place, answered.as_ref()).await? {
             content = content::in_reply_to(content, &event_id);
         }
         self.ends_typing(place, &line.from.nick).await?;

@@ -1,0 +1,107 @@
+//! The lines that a room's events stand for, and the other way round.
+//!
+//! A private room's are in its buffer's history. In a shared room another's session may have shown a line, or its user said
+//! it: then their history knows the event, and this one's the line as it was heard here.
+
+use super::super::content::EventReference;
+use super::Actor;
+use crate::store::{StoreError, StoredReaction, Told};
+
+impl Actor {
+    /// The lines that an event stands for, oldest first.
+    pub(super) async fn lines_of_event(
+        &mut self,
+        place: usize,
+        event_id: &str,
+    ) -> Result<Vec<Told>, StoreError> {
+        let buffer = self.buffers.get(place).row.id;
+        let lines = self.bridge.store.lines_of_event(buffer, event_id).await?;
+        if !lines.is_empty() || !self.is_shared(place) {
+            return Ok(lines);
+        }
+        // It may have come with what was just read.
+        self.commit_incoming().await?;
+        self.bridge.store.catch_up_with_writes().await?;
+        self.bridge.store.lines_of_others_event(buffer, event_id).await
+    }
+
+    /// The line that has this id on IRC.
+    pub(super) async fn known_line(&mut self, place: usize, msgid: &str) -> Result<Option<Told>, StoreError> {
+        // It may have come with the same lines.
+        self.commit_incoming().await?;
+        let buffer = self.buffers.get(place).row.id;
+        if let Some(line) = self.bridge.store.line_of_msgid(buffer, msgid).await? {
+            return Ok(Some(line));
+        }
+        // Nobody waits for an echo's id to be written.
+        self.bridge.store.catch_up_with_writes().await?;
+        self.bridge.store.line_of_msgid(buffer, msgid).await
+    }
+
+    /// The event of a line; none where nothing was shown of it, or has become of it.
+    pub(super) async fn event_of(
+        &mut self,
+        place: usize,
+        line: &Told,
+    ) -> Result<Option<EventReference>, StoreError> {
+        if let Some(event_id) = &line.event_id {
+            return Ok(Some(EventReference::Event(event_id.clone())));
+        }
+        let row = &self.buffers.get(place).row;
+        let (room, buffer) = (row.room, row.id);
+        if let Some(txn_id) = self.bridge.store.request_of_line(room, line.id).await? {
+            return Ok(Some(EventReference::Row(txn_id)));
+        }
+        // It may have been sent in between.
+        let Some(msgid) = &line.msgid else { return Ok(None) };
+        let known = self.bridge.store.line_of_msgid(buffer, msgid).await?;
+        if let Some(event_id) = known.and_then(|line| line.event_id) {
+            return Ok(Some(EventReference::Event(event_id)));
+        }
+        if !self.is_shared(place) {
+            return Ok(None);
+        }
+        for other in self.bridge.store.others_lines_of_msgid(buffer, msgid).await? {
+            if let Some(event_id) = other.event_id {
+                return Ok(Some(EventReference::Event(event_id)));
+            }
+            if let Some(txn_id) = self.bridge.store.request_of_line(room, other.id).await? {
+                return Ok(Some(EventReference::Row(txn_id)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The event that a line answers, where it is shown already.
+    pub(super) async fn event_answered(
+        &mut self,
+        place: usize,
+        answered: Option<&Told>,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(answered) = answered else { return Ok(None) };
+        if answered.event_id.is_some() || !self.is_shared(place) {
+            return Ok(answered.event_id.clone());
+        }
+        Ok(match self.event_of(place, answered).await? {
+            Some(EventReference::Event(event_id)) => Some(event_id),
+            _ => None,
+        })
+    }
+
+    /// Somebody's reaction that stands in a buffer's room.
+    pub(super) async fn known_reaction(
+        &mut self,
+        place: usize,
+        msgid: &str,
+        nick: &str,
+        key: &str,
+    ) -> Result<Option<StoredReaction>, StoreError> {
+        let row = &self.buffers.get(place).row;
+        let own = self.bridge.store.reaction(row.id, msgid, nick, key).await?;
+        if own.is_some() || !self.is_shared(place) {
+            return Ok(own);
+        }
+        // Whoever showed the channel then may have gone.
+        self.bridge.store.others_reaction((row.id, row.room), msgid, nick, key).await
+    }
+}

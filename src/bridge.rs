@@ -97,6 +97,7 @@ pub use session::{
     ProfileRequest, Request, SayRequest, Service, ServiceAddress, SessionHandle, SessionState,
     StandingRequest, Status, Welcome, WishChange, enters_or_leaves,
 };
+pub use shared::removals;
 
 use ghosts::Ghosts;
 use lanes::Lanes;
@@ -340,6 +341,7 @@ impl Bridge {
         self.scrub_history();
         self.tasks.spawn(self.clone().tidy_daily());
         self.tasks.spawn(self.clone().keep_looking_back());
+        self.tasks.spawn(self.clone().keep_shared_rooms());
         self.tasks.spawn(self.clone().watch_for_suspension());
         Ok(())
     }

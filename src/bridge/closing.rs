@@ -19,7 +19,7 @@ impl Bridge {
         let row = &session.row;
         // One that does not run has no connection to end.
         drop(session.ask(Request::Disconnect { reason: String::new() }).await);
-        self.leave_shared_rooms(row.id, &row.user_id, REASON).await?;
+        self.leave_shared_rooms(row.id, REASON).await?;
         let (mut left, mut spaces) = (Vec::new(), Vec::new());
         let rooms = loop {
             let rooms = self.store.rooms_of_session(row.id).await?;

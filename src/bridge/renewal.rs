@@ -19,6 +19,9 @@ impl Bridge {
     /// Enters a channel; its room is made anew where it is gone.
     pub async fn join(&self, session: &SessionHandle, channel: Channel, key: Option<Key>) -> Outcome {
         let gone = self.rooms_gone(session, BufferKind::Channel, channel.as_str()).await?;
+        if let Some(renewed) = self.renew_shared(&gone, channel.as_str()).await? {
+            return renewed;
+        }
         session.ask(Request::Join { channel, key, gone }).await
     }
 

@@ -7,9 +7,11 @@
 //!
 //! Off unless `templates.shared_alias` is set. Invariants 2 (the intent comes first), 9.
 
+mod upkeep;
 mod watch;
 
-use std::time::Duration;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use super::content::{self, MessageType, unique};
 use super::desk::lane_of;
@@ -22,8 +24,11 @@ use crate::format::RichText;
 use crate::matrix::event::{Content, Event};
 use crate::matrix::ghost_id;
 use crate::names::{CaseMapping, Channel};
-use crate::store::{InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User};
+use crate::store::{
+    Holder, InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, SHARED, Store, StoreError, User,
+};
 
+use self::upkeep::Awaited;
 pub(super) use self::watch::{Said, Seat, Watches};
 
 /// `#` as ids have it.
@@ -31,9 +36,19 @@ const HASH: &str = "=23";
 /// How long the homeserver waits for a room to be made: somebody waits for it there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What takes somebody out of the shared rooms that they are in, for the commit that deletes them.
+pub async fn removals(store: &Store, bot: &str, user: &User) -> Result<Vec<NewOutbox>, StoreError> {
+    let held = store.held_by(user.id).await?;
+    let reason = "You do not use this bridge any more.";
+    Ok(held.iter().map(|held| content::kick_row(held.room, bot, &user.user_id, reason)).collect())
+}
+
 /// Rooms that were made of late because somebody looked for an alias.
 #[derive(Debug, Default)]
-pub(super) struct Wanted(std::sync::Mutex<AskedFor>);
+pub(super) struct Wanted {
+    made: std::sync::Mutex<AskedFor>,
+    awaited: std::sync::Mutex<Awaited>,
+}
 
 impl Bridge {
     /// The alias of a channel's shared room.
@@ -81,17 +96,17 @@ impl Bridge {
         network: &str,
         channel: &Channel,
     ) -> Result<bool, GhostError> {
-        let now = self.clock.unix_ms();
+        let (now, at) = (self.clock.now(), self.clock.unix_ms());
         // How the network compares names no query can find out; most do so.
         let folded = CaseMapping::Rfc1459.fold(channel.as_str());
         let room = match self.store.shared_room(network, &folded).await? {
-            Some(room) => room,
-            None if !self.wanted_aliases.admit(self.clock.now()) => {
+            Some(room) => self.renewed(room).await?,
+            None if !self.wanted_aliases.admit(now) => {
                 tracing::warn!(%alias, "a shared room is not made: too many were asked for within the hour");
                 return Ok(false);
             }
             None => {
-                self.store.ensure_network(network, &self.network_name(network), now).await?;
+                self.store.ensure_network(network, &self.network_name(network), at).await?;
                 let name = channel.as_str().to_owned();
                 let new = NewRoom {
                     kind: RoomKind::Shared,
@@ -101,12 +116,15 @@ impl Bridge {
                     lane: SHARED.to_owned(),
                     link: Link::Shared { network: network.to_owned(), name, folded },
                     room_id: None,
-                    created_at: now,
+                    created_at: at,
                 };
                 self.store.intend_room(new).await?
             }
         };
         let Some(room_id) = self.made(room.id).await? else { return Ok(false) };
+        // Before the alias is there, so that none is forgotten.
+        self.wanted_aliases.await_somebody(room.id, now);
+        self.store.set_aliased(room.id, true).await?;
         // The homeserver asks only for what it does not have.
         match self.client.set_alias(alias, &room_id).await {
             Err(error) if !error.is_final() => Err(error.into()),
@@ -238,6 +256,7 @@ impl Bridge {
             session.ask(Request::Connect).await?;
         }
         session.ask(Request::Share { channel, room: room.id }).await?;
+        self.wanted_aliases.end(room.id);
         Ok(session.row.id)
     }
 
@@ -254,19 +273,17 @@ impl Bridge {
     }
 
     /// Takes somebody whose session ends out of the shared rooms that it shows.
-    pub(super) async fn leave_shared_rooms(
-        &self,
-        session: i64,
-        user_id: &str,
-        reason: &str,
-    ) -> Result<(), StoreError> {
-        for room_id in self.store.shared_rooms_of(session).await? {
-            let kick = || self.client.kick(self.client.bot(), &room_id, user_id, reason);
-            if let Err(error) = self.persist(kick).await {
-                tracing::debug!(room = room_id, user = user_id, %error, "somebody was not removed from a room");
-            }
+    pub(super) async fn leave_shared_rooms(&self, session: i64, reason: &str) -> Result<(), StoreError> {
+        let held = self.store.shared_rooms_of(session).await?;
+        let bot = self.client.bot();
+        let kick = |held: &Holder| content::kick_row(held.room, bot, &held.user_id, reason);
+        let rows = held.iter().map(kick).collect();
+        self.store.unshare_session(session, rows, self.clock.unix_ms()).await?;
+        for Holder { room, .. } in held {
+            self.wake_delivery(room);
+            self.has_left_shared(room);
         }
-        self.store.unshare_session(session).await
+        Ok(())
     }
 
     /// The lane in which waits what somebody says in a shared room before their session shows the channel there.
@@ -276,7 +293,25 @@ impl Bridge {
 }
 
 impl Wanted {
-    fn admit(&self, now: std::time::Instant) -> bool {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).admit(now)
+    fn admit(&self, now: Instant) -> bool {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).admit(now)
+    }
+
+    fn awaited(&self) -> std::sync::MutexGuard<'_, Awaited> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody is about to come into a room.
+    fn await_somebody(&self, room: i64, now: Instant) {
+        self.awaited().add(room, now);
+    }
+
+    /// They have.
+    fn end(&self, room: i64) {
+        self.awaited().end(room);
+    }
+
+    fn is_awaited(&self, room: i64, now: Instant) -> bool {
+        self.awaited().has(room, now)
     }
 }

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::{CliError, ConfigArgument, files, run};
+use crate::bridge;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Environment};
 use crate::store::transfer::{self, TransferError};
@@ -114,13 +115,14 @@ async fn delete(
     }
     let config = super::load(&arguments.config.config, environment)?;
     let store = run::open_store(&config).await?;
-    let deleted = delete_from(&store, arguments, input, output).await;
+    let deleted = delete_from(&store, &config.bot_id(), arguments, input, output).await;
     store.close().await;
     deleted
 }
 
 async fn delete_from(
     store: &Store,
+    bot: &str,
     arguments: &DeleteArguments,
     input: &mut dyn BufRead,
     output: &mut (dyn Write + Send),
@@ -137,7 +139,9 @@ async fn delete_from(
             return writeln!(output, "That is not {id}: nothing was deleted.").map_err(unexpected);
         }
     }
-    let gone = store.delete_user(&user).await?;
+    // Others go on in the rooms that they share: the next start takes this one out.
+    let rows = bridge::removals(store, bot, &user).await?;
+    let gone = store.delete_user(&user, rows, SystemClock.unix_ms()).await?;
     while store.scrub_words().await? {}
     list(output, &format!("Deleted about {id}:"), &gone)?;
     writeln!(

@@ -5,6 +5,7 @@
 //! [specification]: https://spec.matrix.org/v1.19/application-service-api/#identity-assertion
 
 mod media;
+mod occupants;
 mod presence;
 mod profile;
 mod push_rules;
@@ -35,6 +36,7 @@ use super::error::ClientError;
 use super::tally::Tally;
 use super::tokens::OwnToken;
 pub use media::{Download, Downloading};
+pub use occupants::Occupant;
 use presence::Presence;
 pub use timeline::{FoundEvent, Page};
 

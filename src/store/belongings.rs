@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 
 use super::history::forget::{SCRUB, TO_SCRUB};
 use super::pool::{Tx, execute, on, on_tx};
-use super::{Store, StoreError, User};
+use super::{NewOutbox, Store, StoreError, User, outbox};
 
 /// Whose the rows of a table are.
 pub(super) enum Rows {
@@ -96,9 +96,17 @@ impl Store {
     }
 
     /// Deletes all that is stored about a user, all or nothing, and says how many rows of each table that was. Words of
-    /// theirs may be left in the index of the history until [`Store::scrub_words`] is through.
-    pub async fn delete_user(&self, user: &User) -> Result<Vec<(&'static str, u64)>, StoreError> {
+    /// theirs may be left in the index of the history until [`Store::scrub_words`] is through. The requests that follow
+    /// from it are stored with it.
+    pub async fn delete_user(
+        &self,
+        user: &User,
+        rows: Vec<NewOutbox>,
+        now: i64,
+    ) -> Result<Vec<(&'static str, u64)>, StoreError> {
         let user = user.clone();
+        let sealed = self.seal_outbox(rows);
+        let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
                 let counts = count(tx, &user).await?;
@@ -116,6 +124,7 @@ impl Store {
                 if matches!(tx, Tx::Sqlite(_)) {
                     execute!(tx, TO_SCRUB, SCRUB, b"begin".to_vec())?;
                 }
+                outbox::insert(tx, &store, sealed, now).await?;
                 Ok(counts)
             })
         })

@@ -266,6 +266,9 @@ impl Store {
         const OWN: &str =
             "SELECT 1 FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             WHERE buffer.session = $1 AND buffer.kind = 'channel' AND buffer.folded = $2 AND buffer.wanted";
+        // Lines may be on their way to the room before: it gets them still, and its session leaves it when that is closed.
+        const FORMER: &str = "UPDATE link SET buffer = NULL, session = $2, channel = $3
+            WHERE buffer = $1 AND role = 'private'";
         const UNLINK: &str = "DELETE FROM link WHERE buffer = $1";
         const LINK: &str = "INSERT INTO link (room, role, buffer) VALUES ($1, 'shared', $2)";
         let session = new.session;
@@ -291,6 +294,7 @@ impl Store {
                         .bind(None::<Vec<u8>>)
                         .fetch_one(c)
                         .await)?;
+                    execute!(tx, FORMER, id, new.session, channel)?;
                     execute!(tx, UNLINK, id)?;
                     execute!(tx, LINK, room, id)?;
                     inbox::move_said(tx, room, &lane, &new.lane).await?;
@@ -300,50 +304,6 @@ impl Store {
             })
             .await?;
         row.map(|row| self.read_buffer(row, session)).transpose()
-    }
-
-    /// A buffer is shown in its channel's shared room no more.
-    pub async fn unshare_buffer(&self, buffer: i64) -> Result<(), StoreError> {
-        const SQL: &str = "DELETE FROM link WHERE buffer = $1 AND role = 'shared'";
-        self.write(move |tx| {
-            Box::pin(async move {
-                execute!(tx, SQL, buffer)?;
-                Ok(())
-            })
-        })
-        .await
-    }
-
-    /// No channel of a session is shown in a shared room any more, nor wanted that was.
-    pub async fn unshare_session(&self, session: i64) -> Result<(), StoreError> {
-        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE WHERE session = $1
-            AND id IN (SELECT buffer FROM link WHERE role = 'shared' AND buffer IS NOT NULL)";
-        const UNLINK: &str = "DELETE FROM link WHERE role = 'shared'
-            AND buffer IN (SELECT id FROM buffer WHERE session = $1)";
-        self.write(move |tx| {
-            Box::pin(async move {
-                later!(tx, UNWANT, session)?;
-                later!(tx, UNLINK, session)?;
-                Ok(())
-            })
-        })
-        .await
-    }
-
-    /// The session of somebody whose channel is shown in this shared room.
-    pub async fn session_in_shared_room(&self, room: i64, user_id: &str) -> Result<Option<i64>, StoreError> {
-        const SQL: &str = r#"SELECT buffer.session FROM link JOIN buffer ON buffer.id = link.buffer
-            JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
-            WHERE link.room = $1 AND link.role = 'shared' AND "user".user_id = $2"#;
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(user_id).fetch_optional(p).await)?)
-    }
-
-    /// The Matrix ids of the shared rooms in which channels of a session are shown.
-    pub async fn shared_rooms_of(&self, session: i64) -> Result<Vec<String>, StoreError> {
-        const SQL: &str = "SELECT room.room_id FROM link JOIN buffer ON buffer.id = link.buffer
-            JOIN room ON room.id = link.room
-            WHERE buffer.session = $1 AND link.role = 'shared' AND room.room_id IS NOT NULL";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(session).fetch_all(p).await)?)
     }
 
     /// Says whether a channel should be joined. One that should not is not detached: when it is entered again, its user

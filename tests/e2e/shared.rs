@@ -68,4 +68,13 @@ async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_onc
     irene.wait_line(|line| line.starts_with(":alice!") && line.contains(" PART ")).await;
     irene.say(CHANNEL, "alice is gone");
     carol.wait_message(&room, "alice is gone").await;
+
+    // With the last one goes the alias, and the room has it again for whoever looks for it.
+    carol.leave(&room).await;
+    irene.wait_line(|line| line.starts_with(":carol!") && line.contains(" PART ")).await;
+    assert_eq!(join_shared(&town.alice).await, room);
+    town.alice.say(&room, "alice is back").await;
+    irene.wait_said("alice", CHANNEL, "alice is back").await;
+    irene.say(CHANNEL, "welcome back");
+    town.alice.wait_message(&room, "welcome back").await;
 }

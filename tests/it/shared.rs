@@ -8,11 +8,14 @@ use rstest::rstest;
 use serde_json::json;
 
 use crate::support::bridge::{Builder, World};
-use crate::support::homeserver::{Event, TestUser};
+use crate::support::homeserver::{Event, Fault, TestUser};
 use crate::support::ircd::Person;
 
 const ALIAS: &str = "#irc_fake_#tea:test.local";
 const BOB: &str = "@irc_fake_bob:test.local";
+const UNLINK_CAROL: &str =
+    "DELETE FROM link WHERE buffer IN (SELECT buffer.id FROM buffer JOIN session ON session.id = buffer.session
+        JOIN \"user\" ON \"user\".id = session.\"user\" WHERE \"user\".user_id = '@carol:test.local')";
 const DAN: &str = "@irc_fake_dan:test.local";
 
 fn world() -> Builder {
@@ -240,7 +243,6 @@ async fn whoever_leaves_the_room_leaves_the_channel_and_the_other_way_round() {
         "{}",
         told.body()
     );
-    // The room that nobody is in has its alias still.
     assert_eq!(talk.carol.join(ALIAS).await, talk.room);
     talk.world.ircd.wait_joined("#tea", "carol").await;
     talk.heard("carol").await;
@@ -414,10 +416,13 @@ async fn who_is_in_a_shared_room_and_by_a_crash_not_in_its_channel_is_removed_wh
     let mut talk = Talk::begin(world().start().await).await;
     talk.world.stop_bridge().await;
     // As after a crash between the end of the link and the removal.
-    let unlink = "DELETE FROM link WHERE buffer IN (SELECT buffer.id FROM buffer JOIN session ON session.id = buffer.session
-        JOIN \"user\" ON \"user\".id = session.\"user\" WHERE \"user\".user_id = '@carol:test.local')";
-    talk.world.database.execute(unlink).await;
+    talk.world.database.execute(UNLINK_CAROL).await;
+    // The look through its members at the start fails.
+    let members = format!("/rooms/{}/members", talk.room);
+    let refusal = json!({ "errcode": "M_FORBIDDEN", "error": "no" });
+    talk.world.homeserver.faults().fail("GET", &members, Fault::Status(403, refusal), 1);
     talk.world.start_bridge().await;
+    talk.world.homeserver.wait_requests("GET", &members, 1).await;
     talk.world.ircd.wait_joined("#tea", "alice").await;
     talk.carol.send_text(&talk.room, "does anybody hear me?");
     talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;

@@ -21,8 +21,8 @@ pub(super) struct Declined {
     pub(super) bridge: Bridge,
     pub(super) lane: String,
     pub(super) reason: String,
-    /// The number of the session, and its user's Matrix id.
-    pub(super) who: (i64, String),
+    /// The number of the session.
+    pub(super) session: i64,
     pub(super) wake: Arc<Notify>,
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) status: watch::Sender<Status>,
@@ -30,11 +30,9 @@ pub(super) struct Declined {
 
 /// Answers what comes into a lane, until the bridge stops or nobody has a handle on the session any more.
 pub(super) async fn decline(declined: Declined) {
-    let Declined { bridge, lane, reason, who: (session, user_id), wake, mut asks, status: _ends_with_this } =
-        declined;
+    let Declined { bridge, lane, reason, session, wake, mut asks, status: _ends_with_this } = declined;
     // What others show there is not for them any more.
-    let left =
-        bridge.leave_shared_rooms(session, &user_id, "They do not use this network here any more.").await;
+    let left = bridge.leave_shared_rooms(session, "They do not use this network here any more.").await;
     if let Err(error) = left {
         tracing::error!(%error, lane, "a session that does not run may have stayed in shared rooms");
     }

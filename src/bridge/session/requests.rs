@@ -335,9 +335,10 @@ impl Actor {
         let Some(place) = self.buffers.find(channel.as_str()) else {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
         };
+        // First, since it ends the wish to be there, too.
+        self.leave_shared(place, Some("You left the channel.")).await?;
         let leading = self.leave(place, reason).await?;
         let mut text = if self.is_shared(place) {
-            self.leave_shared(place, Some("You left the channel.")).await?;
             format!("Leaving {channel}, and its shared room. To return there, join it by its alias.")
         } else {
             format!("Leaving {channel}. Its room stays; leave it when you like.")

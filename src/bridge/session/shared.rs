@@ -85,7 +85,7 @@ impl Shared {
 }
 
 impl Actor {
-    fn shared(&self, place: usize) -> Option<&Shared> {
+    pub(super) fn shared(&self, place: usize) -> Option<&Shared> {
         self.buffers.get(place).shared.as_deref()
     }
 
@@ -165,6 +165,12 @@ impl Actor {
         {
             return Err(Refusal::asked(format!("{channel} is no channel on {name}.")));
         }
+        if let Some(gone) = known.map(|place| self.buffers.get(place).row.room).filter(|gone| *gone != room) {
+            // What was read for a room that is made anew goes to the new one.
+            let is_shared = known.is_some_and(|place| self.is_shared(place));
+            let read = self.incoming.outbox.iter_mut().filter(|row| is_shared && row.room == gone);
+            read.for_each(|row| row.room = room);
+        }
         self.commit_incoming().await?;
         let folded = known.map_or_else(
             || self.buffers.mapping().fold(channel.as_str()),
@@ -188,7 +194,11 @@ impl Actor {
         let Some(row) = self.bridge.store.share_buffer(new, room, lane).await? else {
             return Err(Refusal::asked(format!("you have another room of {channel}.")));
         };
-        let shared = Shared::take(&self.bridge, &row, &self.row);
+        let mut shared = Shared::take(&self.bridge, &row, &self.row);
+        if self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_some()) {
+            // Another room of a channel that they are in: nobody has told it anything.
+            (shared.named, shared.topic_changed) = (true, true);
+        }
         let place = self.buffers.add(row);
         self.buffers.share(place, shared);
         self.ignore_in_shared();
@@ -211,12 +221,17 @@ impl Actor {
             return Ok(());
         };
         shared.leaves = true;
-        let row = &buffer.row;
-        if let Some(reason) = reason {
-            let kick = content::kick_row(row.room, &row.creator, &self.row.user_id, reason);
-            self.incoming.outbox.push(kick);
-        }
-        self.bridge.store.unshare_buffer(row.id).await
+        let (row, user) = (&buffer.row, &self.row.user_id);
+        let (room, buffer) = (row.room, row.id);
+        let kick = reason.map(|reason| content::kick_row(room, &row.creator, user, reason));
+        // They read what was said before.
+        self.commit_incoming().await?;
+        // One commit: nobody is left there whom nothing takes out any more.
+        let now = self.bridge.clock.unix_ms();
+        self.bridge.store.unshare_buffer(buffer, kick.into_iter().collect(), now).await?;
+        self.bridge.wake_delivery(room);
+        self.bridge.has_left_shared(room);
+        Ok(())
     }
 
     /// Whether the user joins a shared room that they had left.
@@ -477,15 +492,17 @@ impl Actor {
                 !shared.leaves && session.is_some_and(|session| session.channel(&buffer.row.name).is_some());
             seat.keep(is_inside);
             shared.outside_since = if is_inside { None } else { shared.outside_since.or(Some(now)) };
-            if !is_inside {
-                (shared.role, shared.named) = (Role::Waits, false);
-                shared.heard.clear();
-                buffer.present.clear();
-                if shared.leaves {
-                    shared.seat = None;
+            if is_inside {
+                if shared.role == Role::Waits && seat.is_observer() {
+                    turns.push(place);
                 }
-            } else if shared.role == Role::Waits && seat.is_observer() {
-                turns.push(place);
+                continue;
+            }
+            (shared.role, shared.named) = (Role::Waits, false);
+            shared.heard.clear();
+            buffer.present.clear();
+            if shared.leaves {
+                shared.seat = None;
             }
         }
         turns

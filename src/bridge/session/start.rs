@@ -70,8 +70,8 @@ pub(in crate::bridge) async fn start(
                 Status { state: SessionState::Stuck, reason: Some(reason.clone()), ..Status::default() };
             status.send_replace(stuck);
             let lane = format!("session/{}", row.id);
-            let who = (row.id, row.user_id.clone());
-            let declined = Declined { bridge: bridge.clone(), lane, reason, who, wake, asks, status };
+            let (session, own) = (row.id, bridge.clone());
+            let declined = Declined { bridge: own, lane, reason, session, wake, asks, status };
             bridge.tasks.spawn(declined::decline(declined));
             return Ok(handle);
         }

@@ -104,3 +104,153 @@ async fn an_answer_to_what_another_has_shown_names_its_sender_where_the_network_
     dave.reply(&talk.room, &question, "not me");
     talk.dan.wait_text("not me").await;
 }
+
+/// Before, the end of the link was one commit and the request that takes them out another.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_their_place_while_the_homeserver_fails_is_removed_after_the_next_start() {
+    let mut talk = Talk::begin(world().start().await).await;
+    let path = format!("/rooms/{}/state/m.room.member/{}", talk.room, talk.carol.id());
+    let failure = Fault::Status(502, json!({ "errcode": "M_UNKNOWN", "error": "not now" }));
+    talk.world.homeserver.faults().fail("PUT", &path, failure, 10_000);
+    talk.carol.send_text(&talk.networks[1], "part #tea");
+    talk.world.homeserver.wait_requests("PUT", &path, 1).await;
+    talk.world.stop_bridge().await;
+    talk.world.homeserver.faults().clear();
+    talk.world.start_bridge().await;
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+}
+
+/// Before, somebody who was deleted read on for as long as they said nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_a_shared_room_and_not_in_its_channel_is_removed_at_the_start() {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.world.stop_bridge().await;
+    talk.world.database.execute(UNLINK_CAROL).await;
+    talk.world.start_bridge().await;
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    let reason = talk.world.homeserver.state(&talk.room, "m.room.member", talk.carol.id())["reason"].clone();
+    assert!(reason.as_str().unwrap().starts_with("You are not in #tea any more"), "{reason}");
+    assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.alice.id().to_owned()));
+}
+
+/// Before, the link went and the person stayed.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_deleted_is_removed_from_the_shared_rooms_that_they_were_in() {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.world.stop_bridge().await;
+    std::fs::rename(talk.world.config_file(), talk.world.directory.path().join("config.yaml")).unwrap();
+    let words = ["user", "delete", talk.carol.id(), "--yes"];
+    let (code, said) = crate::rotation::towline(&talk.world, &words).await;
+    assert_eq!(code, 0, "{said}");
+    talk.world.start_bridge().await;
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    let reason = talk.world.homeserver.state(&talk.room, "m.room.member", talk.carol.id())["reason"].clone();
+    assert_eq!(reason, "You do not use this bridge any more.");
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.alice.id().to_owned()));
+}
+
+async fn look_for(world: &World, localpart: &str) {
+    let url = format!("{}/_matrix/app/v1/rooms/%23{localpart}:test.local", world.appservice_url());
+    let request = crate::support::homeserver::client().get(url);
+    let answer = request.bearer_auth(world.homeserver.hs_token()).send().await.unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_while_the_bridge_is_down_is_not_removed_before_it_hears_of_that() {
+    let mut talk = Talk::begin(world().start().await).await;
+    // Nobody comes, so its alias goes at the next start, behind the look through all members.
+    look_for(&talk.world, "irc_fake_%23pot").await;
+    talk.world.stop_bridge().await;
+    talk.world.homeserver.hold_transactions(true);
+    let dave = talk.world.homeserver.user("dave");
+    assert_eq!(dave.join(ALIAS).await, talk.room);
+    talk.world.start_bridge().await;
+    talk.world.homeserver.wait_alias("#irc_fake_#pot:test.local", None).await;
+    assert!(talk.world.homeserver.members(&talk.room, "join").contains(&dave.id().to_owned()));
+    talk.world.homeserver.hold_transactions(false);
+    talk.world.ircd.wait_joined("#tea", "dave").await;
+    assert!(talk.world.homeserver.members(&talk.room, "join").contains(&dave.id().to_owned()));
+}
+
+/// Before, it kept the alias for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_nobody_holds_loses_its_alias_until_somebody_looks_for_it() {
+    let talk = Talk::begin(world().start().await).await;
+    let homeserver = &talk.world.homeserver;
+    talk.alice.leave(&talk.room);
+    talk.world.ircd.wait_parted("#tea", "alice").await;
+    talk.heard("carol").await;
+    homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
+    talk.carol.send_text(&talk.networks[1], "part #tea");
+    homeserver.wait_alias(ALIAS, None).await;
+    homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    assert_eq!(talk.alice.join(ALIAS).await, talk.room, "nobody reads there what was said without them");
+    homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.bob.say("#tea", "as before");
+    homeserver.wait_message(&talk.room, "as before").await;
+}
+
+/// Before, its alias led to a room that the homeserver no longer had.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_room_that_was_purged_is_made_anew_when_somebody_looks_for_it() {
+    let talk = Talk::begin(world().start().await).await;
+    let homeserver = &talk.world.homeserver;
+    talk.bob.topic("#tea", "all about tea");
+    homeserver.wait_event(&talk.room, |event| event.content["topic"] == "all about tea").await;
+    talk.heard("carol").await;
+    homeserver.purge(&talk.room);
+    let room = talk.alice.join(ALIAS).await;
+    assert_ne!(room, talk.room);
+    assert_eq!(homeserver.wait_invite(talk.carol.id()).await, room);
+    talk.carol.join(&room).await;
+    homeserver.wait_event(&room, |event| event.content["topic"] == "all about tea").await;
+    talk.bob.say("#tea", "here again");
+    homeserver.wait_message(&room, "here again").await;
+    for (user, text) in [(&talk.alice, "I, too"), (&talk.carol, "and I")] {
+        user.send_text(&room, text);
+        talk.bob.wait_text(text).await;
+    }
+    homeserver.wait_member(&room, DAN, "join").await;
+    talk.world.wait_outbox_empty().await;
+    let lines = homeserver.timeline_lines(&room);
+    assert_eq!(lines.iter().filter(|line| *line == "here again").count(), 1, "{lines:?}");
+    // The same by a command of somebody who was there.
+    homeserver.purge(&room);
+    talk.alice.send_text(&talk.networks[0], "join #tea");
+    homeserver.wait_event(&talk.networks[0], begins("The shared room of #tea was gone")).await;
+    let another = homeserver.wait_invite(talk.alice.id()).await;
+    talk.alice.join(&another).await;
+    talk.bob.say("#tea", "for the third time");
+    homeserver.wait_message(&another, "for the third time").await;
+}
+
+/// Before, what waited for it was set aside without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_on_its_way_to_a_room_of_ones_own_is_shown_there_although_the_channel_is_shared_by_then() {
+    let world = world().start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#tea");
+    let (alice, _, own) = world.user_in_channel("alice", "#tea").await;
+    let network = world.homeserver.room_named("FakeNet");
+    let path = format!("/rooms/{own}/send/");
+    let failure = Fault::Status(502, json!({ "errcode": "M_UNKNOWN", "error": "not now" }));
+    world.homeserver.faults().fail("PUT", &path, failure, 10_000);
+    bob.say("#tea", "before she goes");
+    world.homeserver.wait_requests("PUT", &path, 1).await;
+    alice.send_text(&network, "part #tea");
+    world.ircd.wait_parted("#tea", "alice").await;
+    let room = alice.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    bob.say("#tea", "to the shared room");
+    world.homeserver.wait_message(&room, "to the shared room").await;
+    world.homeserver.faults().clear();
+    world.homeserver.wait_message(&own, "before she goes").await;
+    world.wait_outbox_empty().await;
+    assert!(!world.homeserver.timeline_bodies(&own).contains(&"to the shared room".to_owned()));
+    // Closing the network is leaving that room, too.
+    alice.send_text(&network, "close confirm");
+    world.homeserver.wait_member(&own, alice.id(), "leave").await;
+}

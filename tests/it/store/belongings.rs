@@ -63,7 +63,7 @@ async fn nothing_is_left_of_a_user_who_is_deleted_in_any_table() {
         assert_eq!(exported[*table].as_array().unwrap().len() as u64, *rows, "{table}");
     }
 
-    let gone = store.delete_user(&user).await.unwrap();
+    let gone = store.delete_user(&user, Vec::new(), NOW).await.unwrap();
     assert_eq!(gone, found);
     while store.scrub_words().await.unwrap() {}
     for table in all.iter().filter(|table| !OF_NOBODY.contains(&table.as_str())) {
@@ -108,7 +108,7 @@ async fn what_is_of_others_stays_and_is_not_shown() {
         of_bob.contains("bob's line") && !of_bob.contains("@alice:x") && !of_bob.contains("the json of $tea")
     );
     assert!(!exported(&set.store, &set.user).await.to_string().contains("bob"));
-    set.store.delete_user(&set.user).await.unwrap();
+    set.store.delete_user(&set.user, Vec::new(), NOW).await.unwrap();
     assert_eq!(set.store.belongings(&bob).await.unwrap(), before);
     assert_eq!(exported(&set.store, &bob).await.to_string(), of_bob);
     assert_eq!(set.store.own_buffers(bob.id).await.unwrap()[0].id, buffer);
@@ -137,7 +137,7 @@ async fn a_shared_room_stays_when_one_of_those_in_it_is_deleted() {
     let mut raw = Raw::new(&set.database).await;
     let links = "SELECT COUNT(*) FROM link WHERE role = 'shared'";
     assert_eq!(raw.count(links).await, 2);
-    set.store.delete_user(&set.user).await.unwrap();
+    set.store.delete_user(&set.user, Vec::new(), NOW).await.unwrap();
     assert!(set.store.room(room).await.unwrap().is_some());
     assert_eq!(raw.count(links).await, 1);
 }

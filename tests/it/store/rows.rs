@@ -5,7 +5,7 @@ use super::Raw;
 use crate::support::database::TestDatabase;
 
 /// Since which migration, in which table, and the statement. `BYTES(00ff)` becomes what the engine takes.
-const ROWS: [(i64, &str, &str); 30] = [
+const ROWS: [(i64, &str, &str); 31] = [
     (1, "user", r#"INSERT INTO "user" (user_id, created_at) VALUES ('@alice:x', 1)"#),
     (
         1,
@@ -101,6 +101,7 @@ const ROWS: [(i64, &str, &str); 30] = [
         "timed_ban",
         "INSERT INTO timed_ban (buffer, letter, entry, until, reason) VALUES (1, 'b', '*!*@x', 15, 'loud')",
     ),
+    (29, "", "UPDATE room SET aliased = TRUE"),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),
     (23, "", r#"UPDATE network SET definition = '{"servers":[]}'"#),
 ];

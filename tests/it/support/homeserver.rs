@@ -177,7 +177,10 @@ impl Homeserver {
 
     /// Has a room no more, as when an administrator has purged it.
     pub(crate) fn purge(&self, room: &str) {
-        self.shared.change(|core| drop(core.rooms.remove(room)));
+        self.shared.change(|core| {
+            core.rooms.remove(room);
+            core.aliases.retain(|_, (to, _)| to != room);
+        });
     }
 
     /// Gives a user the power of the room's creator, as Synapse's administration API does.
@@ -327,6 +330,13 @@ impl Homeserver {
     /// The room behind an alias.
     pub(crate) fn alias(&self, alias: &str) -> Option<String> {
         self.shared.read().aliases.get(alias).map(|(room, _)| room.clone())
+    }
+
+    /// Waits until an alias leads to this room, or nowhere.
+    pub(crate) async fn wait_alias(&self, alias: &str, room: Option<&str>) {
+        let leads = |core: &Core| core.aliases.get(alias).map(|(to, _)| to.clone());
+        let look = |core: &Core| (leads(core).as_deref() == room).then_some(());
+        self.wait(None, || format!("{alias} to lead to {room:?}"), look).await;
     }
 
     /// A user's display name.

@@ -227,6 +227,12 @@ impl Core {
                 let room = self.room_of(room, user)?;
                 Ok(json!({ "chunk": list(room.full_state().into_iter().filter(wanted).collect(), room) }))
             }
+            ["rooms", room, "aliases"] => {
+                self.room_of(room, user)?;
+                let leads_there = self.aliases.iter().filter(|(_, (to, _))| **to == **room);
+                let aliases: Vec<_> = leads_there.map(|(alias, _)| alias.clone()).collect();
+                Ok(json!({ "aliases": aliases }))
+            }
             ["rooms", room, "joined_members"] => {
                 let room = self.room_of(room, user)?;
                 let member = |user: String| {

@@ -1,0 +1,226 @@
+//! What keeps shared rooms right besides what happens in them: that nobody is there who has no channel there, that an
+//! alias leads to those that somebody is in, and that one which is gone is made anew.
+//!
+//! Who is taken out by what happens is taken out in the commit that ends their link. Others may be left: a link that was
+//! deleted with its user, a crash while somebody came. Whose coming the homeserver has not handed over yet is none of
+//! those.
+//!
+//! Invariant 2: a room is made anew only where the homeserver says for good that it is gone, and somebody needs it.
+
+use std::time::{Duration, Instant};
+
+use super::super::content::{self, unique};
+use super::super::ghosts::GhostError;
+use super::super::session::Request;
+use super::super::{Bridge, Outcome};
+use crate::format::RichText;
+use crate::matrix::ClientError;
+use crate::names::Channel;
+use crate::store::{Delivered, RoomKind, RoomRow, StoreError};
+
+/// How often is looked whether aliases lead to rooms that nobody is in.
+const HOURLY: Duration = Duration::from_hours(1);
+/// So long an alias that was looked for leads to a room that nobody has entered.
+const SOON: Duration = Duration::from_mins(10);
+/// Whatever is older than that was handed over: what was dealt with is forgotten after 90 days.
+const LONG_AGO: i64 = 90 * 24 * 60 * 60 * 1000;
+
+impl Bridge {
+    /// At the start: takes those out who have no channel in the shared room that they are in. And ever after: takes
+    /// aliases away that lead to rooms which nobody is in.
+    pub(in crate::bridge) async fn keep_shared_rooms(self) {
+        if self.config.templates.shared_alias.is_none() {
+            return;
+        }
+        match self.store.shared_rooms().await {
+            Ok(rooms) => {
+                for room in rooms {
+                    if self.stop.is_cancelled() {
+                        return;
+                    }
+                    if let Err(error) = self.remove_lurkers(&room).await {
+                        tracing::warn!(room = room.id, %error, "somebody may be in a shared room and not in its channel");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "shared rooms are not looked through"),
+        }
+        loop {
+            match self.store.deserted_rooms().await {
+                Ok(rooms) => {
+                    for room in rooms {
+                        self.take_aliases(&room).await;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "aliases may lead to rooms that nobody is in"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HOURLY) => {}
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn remove_lurkers(&self, room: &RoomRow) -> Result<(), GhostError> {
+        let Some(room_id) = &room.room_id else { return Ok(()) };
+        let there = match self.persist(|| self.client.occupants(room_id)).await {
+            Ok(there) => there,
+            // It is gone, which is seen when somebody needs it.
+            Err(error) if error.is_final() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let long_ago = self.clock.unix_ms().saturating_sub(LONG_AGO);
+        for one in there.into_iter().filter(|one| !self.is_ours(&one.user_id)) {
+            let is_over = match self.store.delivered(&one.event_id).await? {
+                Delivered::Done => true,
+                Delivered::Waiting => false,
+                Delivered::Unknown => one.at < long_ago,
+            };
+            // Looked at afterwards: who was taken into the channel was so before their coming was done with.
+            if is_over && self.store.session_in_shared_room(room.id, &one.user_id).await?.is_none() {
+                let channel = room.buffer_name.as_deref().unwrap_or_default();
+                let reason = format!("You are not in {channel} any more. To enter it, join this room again.");
+                self.remove(room_id, &one.user_id, &reason).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody has left a shared room, and may have been the last.
+    pub(in crate::bridge) fn has_left_shared(&self, room: i64) {
+        let bridge = self.clone();
+        self.tasks.spawn(async move {
+            let look = bridge.store.deserted_rooms().await;
+            let deserted = look.map(|rooms| rooms.into_iter().find(|one| one.id == room));
+            match deserted {
+                Ok(Some(room)) => bridge.take_aliases(&room).await,
+                Ok(None) => {}
+                Err(error) => tracing::warn!(room, %error, "an alias stays for an hour"),
+            }
+        });
+    }
+
+    /// Takes the aliases of a room away that nobody is in. It gets them back when somebody looks for one: who then comes
+    /// in reads nothing that was said before.
+    async fn take_aliases(&self, room: &RoomRow) {
+        let Some(room_id) = room.room_id.as_deref().filter(|_| !self.is_awaited(room)) else { return };
+        match self.delete_aliases(room, room_id).await {
+            // Somebody has looked for it meanwhile: it has its alias again, or will.
+            Ok(()) if self.is_awaited(room) => {}
+            Ok(()) => {
+                if let Err(error) = self.store.set_aliased(room.id, false).await {
+                    tracing::warn!(room = room_id, %error, "a room has no alias any more, which is not stored");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(room = room_id, %error, "a room that nobody is in has its alias still");
+            }
+        }
+    }
+
+    /// Whether somebody has looked for a room's alias and is about to come.
+    fn is_awaited(&self, room: &RoomRow) -> bool {
+        self.wanted_aliases.is_awaited(room.id, self.clock.now())
+    }
+
+    async fn delete_aliases(&self, room: &RoomRow, room_id: &str) -> Result<(), ClientError> {
+        let aliases = match self.client.aliases(room_id).await {
+            Err(error) if error.is_final() => return Ok(()),
+            aliases => aliases?,
+        };
+        for alias in aliases.into_iter().filter(|alias| self.read_shared_alias(alias).is_some()) {
+            if self.is_awaited(room) {
+                break;
+            }
+            match self.client.delete_alias(&alias).await {
+                // Somebody was faster.
+                Err(error) if error.is_final() => tracing::debug!(%alias, %error, "an alias was not deleted"),
+                deleted => deleted?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a shared room anew that the homeserver no longer has, and invites those who were there. Gives the room that
+    /// the channel has from now on.
+    pub(super) async fn renewed(&self, room: RoomRow) -> Result<RoomRow, GhostError> {
+        let Some(room_id) = &room.room_id else { return Ok(room) };
+        if !self.is_gone(self.client.bot(), room_id).await {
+            return Ok(room);
+        }
+        let holders = self.store.holders(room.id).await?;
+        let bot = self.client.bot().to_owned();
+        let invited: Vec<String> = holders.iter().map(|holder| holder.user_id.clone()).collect();
+        let rows =
+            move |room: i64| invited.iter().map(|user| content::invite_row(room, &bot, user)).collect();
+        let now = self.clock.unix_ms();
+        let Some(new) = self.store.renew_shared_room(room.id, unique(), rows, now).await? else {
+            // Somebody was faster, and made the room that is looked for next.
+            return Ok(room);
+        };
+        tracing::info!(
+            room = room.id,
+            new = new.id,
+            "a shared room that the homeserver no longer has is made anew"
+        );
+        self.wake_delivery(new.id);
+        for holder in holders {
+            let (Some(session), Ok(channel)) = (self.session(holder.session), Channel::new(&holder.channel))
+            else {
+                continue;
+            };
+            let bridge = self.clone();
+            // Whoever asked for the room waits for nobody else's session.
+            self.tasks.spawn(async move {
+                if let Err(error) = session.ask(Request::Share { channel, room: new.id }).await {
+                    tracing::warn!(session = session.row.id, %error, "a session shows a room that is gone until it starts");
+                }
+                bridge.wake_delivery(new.id);
+            });
+        }
+        Ok(new)
+    }
+
+    /// Makes the shared rooms among these anew, which are gone; the others are left. `None` where none of them was.
+    pub(in crate::bridge) async fn renew_shared(
+        &self,
+        gone: &[i64],
+        channel: &str,
+    ) -> Result<Option<Outcome>, StoreError> {
+        for room in gone {
+            let Some(room) = self.store.room(*room).await? else { continue };
+            if room.kind()? != RoomKind::Shared {
+                continue;
+            }
+            return match self.renewed(room).await {
+                Ok(_) => Ok(Some(Ok(RichText::plain(format!(
+                    "The shared room of {channel} was gone; it gets a new one, to which you are invited."
+                ))))),
+                Err(GhostError::Store(error)) => Err(error),
+                Err(GhostError::Client(error)) => Ok(Some(Err(super::super::Refusal::asked(format!(
+                    "The shared room of {channel} can't be made anew now: {error}."
+                ))))),
+            };
+        }
+        Ok(None)
+    }
+}
+
+/// Aliases that somebody has looked for and not used yet, by the numbers of their rooms.
+#[derive(Debug, Default)]
+pub(super) struct Awaited(std::collections::HashMap<i64, Instant>);
+
+impl Awaited {
+    pub(super) fn add(&mut self, room: i64, now: Instant) {
+        self.0.retain(|_, since| now.saturating_duration_since(*since) < SOON);
+        self.0.insert(room, now);
+    }
+
+    pub(super) fn end(&mut self, room: i64) {
+        self.0.remove(&room);
+    }
+
+    pub(super) fn has(&self, room: i64, now: Instant) -> bool {
+        self.0.get(&room).is_some_and(|since| now.saturating_duration_since(*since) < SOON)
+    }
+}

@@ -1,0 +1,39 @@
+//! Who is in a room that anybody can enter, and by which names it is found.
+
+use ruma::api::client;
+use ruma::events::room::member::MembershipState;
+use serde::Deserialize;
+
+use super::{Client, ClientError, room_id};
+
+/// Somebody who is in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Occupant {
+    /// Their Matrix id.
+    #[serde(rename = "state_key")]
+    pub user_id: String,
+    /// The event by which they are there.
+    pub event_id: String,
+    /// When that was, in milliseconds since 1970, as their homeserver says.
+    #[serde(rename = "origin_server_ts")]
+    pub at: i64,
+}
+
+impl Client {
+    /// `GET /rooms/{room}/members`: all who are in a room, and since which event.
+    pub async fn occupants(&self, room: &str) -> Result<Vec<Occupant>, ClientError> {
+        let mut request = client::membership::get_member_events::v3::Request::new(room_id(room)?);
+        request.membership = Some(MembershipState::Join);
+        let response = self.call(self.bot(), request).await?;
+        // One that can't be read is nobody whom we could do anything about.
+        let read = |event: &ruma::serde::Raw<_>| serde_json::from_str(event.json().get()).ok();
+        Ok(response.chunk.iter().filter_map(read).collect())
+    }
+
+    /// `GET /rooms/{room}/aliases`: the aliases that lead to a room here.
+    pub async fn aliases(&self, room: &str) -> Result<Vec<String>, ClientError> {
+        let request = client::room::aliases::v3::Request::new(room_id(room)?);
+        let response = self.call(self.bot(), request).await?;
+        Ok(response.aliases.into_iter().map(Into::into).collect())
+    }
+}

@@ -1,0 +1,199 @@
+//! Shared rooms: who is in them by the bridge's own record, which is a link for each buffer that is shown there.
+//!
+//! Whoever loses their link is taken out of the room by a request that is in the same commit.
+
+use sqlx::FromRow;
+
+use super::pool::{execute, later, on, on_tx};
+use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, outbox, rooms::room_query};
+
+/// Somebody who has a channel in a shared room.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Holder {
+    /// The number of their session.
+    pub session: i64,
+    /// Their Matrix id.
+    pub user_id: String,
+    /// The number of the room.
+    pub room: i64,
+    /// The channel's name.
+    pub channel: String,
+}
+
+/// What is known of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// The homeserver has not handed it over, or that was long ago.
+    Unknown,
+    /// It waits.
+    Waiting,
+    /// It was dealt with.
+    Done,
+}
+
+macro_rules! holders {
+    ($condition:literal) => {
+        concat!(
+            r#"SELECT buffer.session, "user".user_id, link.room, buffer.name AS channel
+            FROM link JOIN buffer ON buffer.id = link.buffer JOIN session ON session.id = buffer.session
+            JOIN "user" ON "user".id = session."user" WHERE link.role = 'shared' AND "#,
+            $condition
+        )
+    };
+}
+
+impl Store {
+    /// A buffer is shown in its channel's shared room no more, nor is the channel wanted; with the requests that follow.
+    pub async fn unshare_buffer(
+        &self,
+        buffer: i64,
+        rows: Vec<NewOutbox>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE WHERE id = $1";
+        const UNLINK: &str = "DELETE FROM link WHERE buffer = $1 AND role = 'shared'";
+        let sealed = self.seal_outbox(rows);
+        let store = self.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                if execute!(tx, UNLINK, buffer)? > 0 {
+                    later!(tx, UNWANT, buffer)?;
+                    outbox::insert(tx, &store, sealed, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// No channel of a session is shown in a shared room any more, nor wanted that was; with the requests that follow.
+    pub async fn unshare_session(
+        &self,
+        session: i64,
+        rows: Vec<NewOutbox>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE WHERE session = $1
+            AND id IN (SELECT buffer FROM link WHERE role = 'shared' AND buffer IS NOT NULL)";
+        const UNLINK: &str = "DELETE FROM link WHERE role = 'shared'
+            AND buffer IN (SELECT id FROM buffer WHERE session = $1)";
+        let sealed = self.seal_outbox(rows);
+        let store = self.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, UNWANT, session)?;
+                later!(tx, UNLINK, session)?;
+                outbox::insert(tx, &store, sealed, now).await
+            })
+        })
+        .await
+    }
+
+    /// The session of somebody whose channel is shown in this shared room.
+    pub async fn session_in_shared_room(&self, room: i64, user_id: &str) -> Result<Option<i64>, StoreError> {
+        const SQL: &str = r#"SELECT buffer.session FROM link JOIN buffer ON buffer.id = link.buffer
+            JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
+            WHERE link.room = $1 AND link.role = 'shared' AND "user".user_id = $2"#;
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(user_id).fetch_optional(p).await)?)
+    }
+
+    /// Where channels of a session are shown in shared rooms.
+    pub async fn shared_rooms_of(&self, session: i64) -> Result<Vec<Holder>, StoreError> {
+        const SQL: &str = holders!("buffer.session = $1 ORDER BY link.room");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?)
+    }
+
+    /// Where channels of a user are shown in shared rooms.
+    pub async fn held_by(&self, user: i64) -> Result<Vec<Holder>, StoreError> {
+        const SQL: &str = holders!(r#""user".id = $1 ORDER BY link.room"#);
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_all(p).await)?)
+    }
+
+    /// All who have a channel in a shared room.
+    pub async fn holders(&self, room: i64) -> Result<Vec<Holder>, StoreError> {
+        const SQL: &str = holders!("link.room = $1 ORDER BY buffer.session");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room).fetch_all(p).await)?)
+    }
+
+    /// All shared rooms that are made.
+    pub async fn shared_rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        const SQL: &str =
+            room_query!("WHERE link.role = 'shared' AND room.room_id IS NOT NULL ORDER BY room.id");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
+    }
+
+    /// What is known of an event.
+    pub async fn delivered(&self, event_id: &str) -> Result<Delivered, StoreError> {
+        const SQL: &str = "SELECT state = 'new' FROM inbox WHERE event_id = $1";
+        let waits: Option<bool> =
+            on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(event_id).fetch_optional(p).await)?;
+        Ok(match waits {
+            None => Delivered::Unknown,
+            Some(true) => Delivered::Waiting,
+            Some(false) => Delivered::Done,
+        })
+    }
+
+    /// Stores that a room's alias leads to it, or does no longer.
+    pub async fn set_aliased(&self, room: i64, is_aliased: bool) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE room SET aliased = $2 WHERE id = $1";
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, SQL, room, is_aliased)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Shared rooms that an alias leads to and nobody has a channel in.
+    pub async fn deserted_rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        const SQL: &str = room_query!(
+            "WHERE link.role = 'shared' AND room.aliased AND room.room_id IS NOT NULL AND NOT EXISTS
+                (SELECT 1 FROM link AS held WHERE held.room = room.id AND held.buffer IS NOT NULL)
+            ORDER BY room.id"
+        );
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
+    }
+
+    /// Intends another room in the place of one that the homeserver no longer has. Whoever had a channel there has it in
+    /// the new one, and what waits goes there. Nothing is given where that is done already.
+    pub async fn renew_shared_room(
+        &self,
+        gone: i64,
+        marker: String,
+        rows: impl Fn(i64) -> Vec<NewOutbox> + Send + 'static,
+        now: i64,
+    ) -> Result<Option<RoomRow>, StoreError> {
+        const IS_SHOWN: &str = "SELECT creator FROM room WHERE id = $1
+            AND EXISTS (SELECT 1 FROM link WHERE room = $1 AND role = 'shared')";
+        const MAKE: &str = "INSERT INTO room (kind, marker, creator, lane, created_at)
+            VALUES ('shared', $1, $2, $3, $4) RETURNING id";
+        const LINK: &str = "UPDATE link SET room = $2 WHERE room = $1 AND role = 'shared'";
+        const MOVE: &str = "UPDATE outbox SET room = $2 WHERE room = $1 AND state = 'queued'";
+        const FOLD: &str = "UPDATE fold SET room = $2 WHERE room = $1";
+        const BY_ID: &str = room_query!("WHERE room.id = $1");
+        let store = self.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let creator: Option<String> =
+                    on_tx!(tx, |c| sqlx::query_scalar(IS_SHOWN).bind(gone).fetch_optional(c).await)?;
+                let Some(creator) = creator else { return Ok(None) };
+                let new: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
+                    .bind(marker)
+                    .bind(creator)
+                    .bind(SHARED)
+                    .bind(now)
+                    .fetch_one(c)
+                    .await)?;
+                execute!(tx, LINK, gone, new)?;
+                execute!(tx, FOLD, gone, new)?;
+                execute!(tx, MOVE, gone, new)?;
+                let sealed = store.seal_outbox(rows(new));
+                outbox::insert(tx, &store, sealed, now).await?;
+                Ok(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(new).fetch_optional(c).await)?)
+            })
+        })
+        .await
+    }
+}

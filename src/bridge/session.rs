@@ -71,6 +71,7 @@ mod series;
 mod settlement;
 mod shared;
 mod shown;
+mod shut_out;
 mod speakers;
 mod speech;
 mod standing;

@@ -281,6 +281,9 @@ impl Actor {
                 self.network.name
             )));
         }
+        if let Some(answer) = self.key_for_shared(known, channel, key.as_ref()).await {
+            return answer;
+        }
         let before = known.map(|place| self.buffers.get(place).row.room);
         let place = self.open_anew(BufferKind::Channel, channel.as_str(), key.as_ref(), gone).await?;
         let is_anew = before.is_some_and(|room| room != self.buffers.get(place).row.room);

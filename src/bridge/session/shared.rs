@@ -16,11 +16,10 @@ use super::super::Bridge;
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
 use super::super::shared::{Said, Seat};
-use super::incoming::with_reason;
 use super::shown::Line;
 use super::{Actor, attendance, wording};
 use crate::format::{RichText, read_irc};
-use crate::irc::session::{Event, MessageTarget, Origin, Session, State};
+use crate::irc::session::{MessageTarget, Origin, Session, State};
 use crate::matrix;
 use crate::matrix::event::{Content, Member};
 use crate::names::Channel;
@@ -30,8 +29,6 @@ use crate::store::{
 
 /// How long somebody stays in a shared room while they are not in its channel.
 const LONGEST_OUTSIDE: Duration = Duration::from_mins(15);
-/// Whom a channel does not let in for no longer than that stays in its room meanwhile.
-const MOMENT: Duration = Duration::from_mins(2);
 /// So many lines are remembered that another session shows.
 const MOST_HEARD: usize = 500;
 
@@ -46,11 +43,19 @@ enum Role {
     Shows,
 }
 
+/// Whether the user was in the channel since they came into its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    New,
+    Been,
+}
+
 /// A channel whose room is shared.
 pub(super) struct Shared {
     /// Nothing where the user has left.
     seat: Option<Seat>,
     role: Role,
+    entry: Entry,
     /// The seat is given up when what was read is stored.
     leaves: bool,
     /// All who are in the channel are known.
@@ -70,6 +75,7 @@ impl Shared {
         Self {
             seat: Some(Seat::take(bridge, row.room, session.id, &session.user_id)),
             role: Role::Waits,
+            entry: Entry::Been,
             leaves: false,
             named: false,
             outside_since: Some(bridge.clock.now()),
@@ -81,6 +87,11 @@ impl Shared {
 
     pub(super) fn is_taken(&self) -> bool {
         self.seat.is_some() && !self.leaves
+    }
+
+    /// Whether the user has come into the room and was not in the channel since.
+    pub(super) fn is_new(&self) -> bool {
+        self.entry == Entry::New
     }
 }
 
@@ -198,6 +209,8 @@ impl Actor {
         if self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_some()) {
             // Another room of a channel that they are in: nobody has told it anything.
             (shared.named, shared.topic_changed) = (true, true);
+        } else {
+            shared.entry = Entry::New;
         }
         let place = self.buffers.add(row);
         self.buffers.share(place, shared);
@@ -272,7 +285,8 @@ impl Actor {
                 continue;
             }
             if shared.seat.as_ref().is_some_and(Seat::is_watched) {
-                self.shut_out(place, "You have not been in the channel for a quarter of an hour").await?;
+                let why = "You have not been in the channel for a quarter of an hour";
+                self.shut_out(place, why, RichText::new()).await?;
             } else {
                 // Nobody is there who would show anything.
                 shared.outside_since = Some(now);
@@ -312,56 +326,6 @@ impl Actor {
     /// The place of a channel whose room is shared.
     pub(super) fn shared_place(&self, channel: &str) -> Option<usize> {
         self.buffers.find(channel).filter(|place| self.is_shared(*place))
-    }
-
-    /// Whether the user is thrown out of a channel whose room is shared, or not let in for good.
-    pub(super) fn shuts_out_of_shared(&self, event: &Event) -> bool {
-        let channel = match event {
-            // What is tried again in a moment may go well, and else has its time (`tick_shared`).
-            Event::JoinFailed { retry, .. } if retry.after.is_some_and(|after| after <= MOMENT) => {
-                return false;
-            }
-            Event::Kicked { channel, own: true, .. } | Event::JoinFailed { channel, .. } => channel,
-            _ => return false,
-        };
-        self.buffers.has_shared() && self.shared_place(channel).is_some()
-    }
-
-    /// Then they are no longer in the room either.
-    pub(super) async fn on_shut_out_of_shared(&mut self, event: Event) -> Result<(), StoreError> {
-        let (channel, why) = match event {
-            Event::Kicked { channel, by, reason, .. } => {
-                if let Some(link) = &mut self.link {
-                    link.session.stay_out(&channel);
-                }
-                self.netsplits.forget_channel(&channel);
-                let why = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
-                (channel, why)
-            }
-            Event::JoinFailed { channel, reason, .. } => {
-                let why = with_reason(&format!("Not in {channel}"), &reason);
-                (channel, why)
-            }
-            _ => return Ok(()),
-        };
-        match self.shared_place(&channel) {
-            Some(place) => self.shut_out(place, &why).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn shut_out(&mut self, place: usize, why: &str) -> Result<(), StoreError> {
-        if self.shared(place).is_some_and(Shared::is_taken) {
-            let why = why.trim_end_matches('.');
-            let text = format!(
-                "{why}. So you are no longer in its shared room. To try again, join that room again."
-            );
-            self.alert(&RichText::plain(text));
-        }
-        // Others read it there.
-        let channel = &self.buffers.get(place).row.name;
-        let reason = format!("Not in {channel}: the chat with the bot says why.");
-        self.end_shared(place, &reason).await
     }
 
     /// A line of a channel: given back where it is to be shown.
@@ -493,6 +457,7 @@ impl Actor {
             seat.keep(is_inside);
             shared.outside_since = if is_inside { None } else { shared.outside_since.or(Some(now)) };
             if is_inside {
+                shared.entry = Entry::Been;
                 if shared.role == Role::Waits && seat.is_observer() {
                     turns.push(place);
                 }

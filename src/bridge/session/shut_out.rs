@@ -1,0 +1,124 @@
+//! Who is thrown out of a channel whose room is shared, or not let in, is out of the room, too.
+//!
+//! They are told why and what they can do, in their network's room; the room itself, where others read it, says no more than
+//! the server did. Who is kept out by a key can give it: then they are invited back.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+
+use super::super::content;
+use super::super::outcome::{Outcome, Refusal};
+use super::incoming::with_reason;
+use super::shared::Shared;
+use super::{Actor, wording};
+use crate::format::{RichText, strip_irc};
+use crate::irc::numerics::ERR_BADCHANNELKEY;
+use crate::irc::session::Event;
+use crate::names::{Channel, Key};
+use crate::store::StoreError;
+
+/// Whom a channel does not let in for no longer than that stays in its room meanwhile.
+const MOMENT: Duration = Duration::from_mins(2);
+/// Characters of a server's reason that the room is told.
+const LONGEST: usize = 200;
+
+impl Actor {
+    /// Whether the user is thrown out of a channel whose room is shared, or not let in for good.
+    pub(super) fn shuts_out_of_shared(&self, event: &Event) -> bool {
+        let (channel, is_back_soon) = match event {
+            Event::JoinFailed { channel, retry, .. } => {
+                (channel, retry.after.is_some_and(|after| after <= MOMENT))
+            }
+            Event::Kicked { channel, own: true, .. } => (channel, false),
+            _ => return false,
+        };
+        if !self.buffers.has_shared() {
+            return false;
+        }
+        let shared = self.shared_place(channel).and_then(|place| self.shared(place));
+        // What is tried again in a moment may go well, and else has its time (`tick_shared`): for those who were there.
+        shared.is_some_and(|shared| shared.is_new() || !is_back_soon)
+    }
+
+    /// Then they are no longer in the room either.
+    pub(super) async fn on_shut_out_of_shared(&mut self, event: Event) -> Result<(), StoreError> {
+        let (channel, why, remedy) = match event {
+            Event::Kicked { channel, by, reason, .. } => {
+                if let Some(link) = &mut self.link {
+                    link.session.stay_out(&channel);
+                }
+                self.netsplits.forget_channel(&channel);
+                let why = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
+                (channel, why, RichText::new())
+            }
+            Event::JoinFailed { channel, code, reason, forward, .. } => {
+                let why = with_reason(&format!("Not in {channel}"), &reason);
+                let remedy = match forward {
+                    Some(forward) => RichText::plain(format!(
+                        "The channel sends you to {forward} instead, which has a room of its own."
+                    )),
+                    None if code == ERR_BADCHANNELKEY => RichText::plain("It needs a key. To give it, type ")
+                        .code(format!("join {channel} KEY"))
+                        .text(" here: you are invited back then."),
+                    None => RichText::plain(wording::join_remedy(code, &strip_irc(&reason))),
+                };
+                if let Some(place) = self.shared_place(&channel) {
+                    self.buffers.get_mut(place).refused = Some(code);
+                }
+                (channel, why, remedy)
+            }
+            _ => return Ok(()),
+        };
+        match self.shared_place(&channel) {
+            Some(place) => self.shut_out(place, &why, remedy).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn shut_out(
+        &mut self,
+        place: usize,
+        why: &str,
+        remedy: RichText,
+    ) -> Result<(), StoreError> {
+        let why = why.trim_end_matches('.');
+        if self.shared(place).is_some_and(Shared::is_taken) {
+            let text =
+                RichText::plain(format!("{why}. So you are no longer in its shared room. ")).then(remedy);
+            self.alert(&text.text(" To try again, join that room again."));
+        }
+        // Others read it there.
+        let reason: String = why.chars().take(LONGEST).collect();
+        self.end_shared(place, &format!("{reason}.")).await
+    }
+
+    /// The key of a channel that did not let the user in without one, and in whose shared room they were: they are invited
+    /// back. `None` where it is for something else.
+    pub(super) async fn key_for_shared(
+        &mut self,
+        place: Option<usize>,
+        channel: &Channel,
+        key: Option<&Key>,
+    ) -> Option<Outcome> {
+        let (place, key) = place.zip(key)?;
+        let buffer = self.buffers.get_mut(place);
+        let is_out = buffer.shared.as_deref().is_some_and(|shared| !shared.is_taken());
+        if !is_out || buffer.refused != Some(ERR_BADCHANNELKEY) {
+            return None;
+        }
+        buffer.refused = None;
+        let secret: secrecy::SecretString = key.as_str().to_owned().into();
+        let (id, room, creator, folded) =
+            (buffer.row.id, buffer.row.room, buffer.row.creator.clone(), buffer.row.folded.clone());
+        let kept = Some(secret.expose_secret().to_owned().into());
+        if let Err(error) = self.bridge.store.set_channel_key(self.row.id, id, &folded, kept).await {
+            return Some(Err(Refusal::from(error)));
+        }
+        self.buffers.get_mut(place).row.key = Some(secret);
+        self.incoming.outbox.push(content::invite_row(room, &creator, &self.row.user_id));
+        Some(Ok(RichText::plain(format!(
+            "The key of {channel} is kept, and you are invited to its shared room again."
+        ))))
+    }
+}

@@ -120,6 +120,15 @@ impl Actor {
         self.shared(place)?.seat.as_ref()?.person(nick, self.buffers.mapping(), self.now())
     }
 
+    /// Whether nobody else in a buffer's shared room has the user's nick: two may use one bouncer, and what one of them
+    /// types comes to the other as their own.
+    fn is_one_person(&self, place: usize) -> bool {
+        let (Some(link), Some(shared)) = (&self.link, self.shared(place)) else { return false };
+        let (own, mapping) = (link.session.nick(), self.buffers.mapping());
+        let others = |seat: &Seat| seat.people(|nick| mapping.same(nick, own), |_| false);
+        shared.is_taken() && shared.seat.as_ref().is_some_and(|seat| others(seat).is_empty())
+    }
+
     /// Whether what is said there is for others, too, whomever the user ignores: in a room that they share.
     pub(super) fn is_for_others(&self, target: &MessageTarget) -> bool {
         matches!(target, MessageTarget::Channel { name, .. } if self.shared_place(name).is_some())
@@ -237,6 +246,11 @@ impl Actor {
         let (row, user) = (&buffer.row, &self.row.user_id);
         let (room, buffer) = (row.room, row.id);
         let kick = reason.map(|reason| content::kick_row(room, &row.creator, user, reason));
+        if let Some(nick) = self.link.as_ref().map(|link| link.session.nick().to_owned()) {
+            // Their own ghost has said what they said elsewhere.
+            let channel = self.buffers.get(place).row.name.clone();
+            self.depart(&channel, &nick, "", None);
+        }
         // They read what was said before.
         self.commit_incoming().await?;
         // One commit: nobody is left there whom nothing takes out any more.
@@ -342,6 +356,10 @@ impl Actor {
         let nick = self.buffers.mapping().fold(&line.from.nick);
         let is_in_room = line.own || self.person_in_room(place, &line.from.nick).is_some();
         let now = self.bridge.clock.unix_ms();
+        if line.own && line.origin == Origin::Live && status.is_none() && self.is_one_person(place) {
+            // From another client of theirs: what they type here comes back as an echo. No other session shows it.
+            return Some(line);
+        }
         let buffer = self.buffers.get_mut(place);
         let Some(shared) = buffer.shared.as_deref_mut() else { return Some(line) };
         if let Some(status) = status {

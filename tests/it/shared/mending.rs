@@ -32,79 +32,6 @@ async fn what_the_one_ignores_who_shows_a_channel_is_shown_to_the_others() {
     assert_eq!(calls("carol and alice, once more").await, json!([talk.alice.id()]));
 }
 
-/// What was said, as its event and its id on IRC, once its event is known to the store.
-async fn shown(talk: &Talk, text: &str) -> (String, String) {
-    let event = talk.world.homeserver.wait_message(&talk.room, text).await.event_id;
-    talk.world.wait_outbox_empty().await;
-    talk.heard("alice").await;
-    talk.heard("carol").await;
-    (event, talk.world.ircd.wait_msgid(text).await)
-}
-
-/// Before, only the session that had shown a line knew of which message its event was.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_said_about_a_message_finds_it_whoever_has_shown_it() {
-    let talk = Talk::begin(world().ircd(Options::with_history()).start().await).await;
-    let (homeserver, ircd) = (&talk.world.homeserver, &talk.world.ircd);
-    talk.bob.say("#tea", "who is there?");
-    let (question, msgid) = shown(&talk, "who is there?").await;
-    // Of what alice's connection has shown, through carol's own.
-    talk.carol.reply(&talk.room, &question, "me");
-    let line = ircd.wait_line(|nick, line| nick == "carol" && line.ends_with("PRIVMSG #tea :me")).await;
-    assert!(line.line().contains(&format!("+draft/reply={msgid}")), "{}", line.line());
-    talk.carol.react(&talk.room, &question, "👍");
-    let is_reaction = |nick: &str, line: &str| nick == "carol" && line.contains("react=👍");
-    let line = ircd.wait_line(is_reaction).await;
-    assert!(line.line().contains(&msgid) && line.line().ends_with("TAGMSG #tea"), "{}", line.line());
-    // Of what another has said in the room.
-    talk.alice.send_text(&talk.room, "and I");
-    let (own, own_msgid) = shown(&talk, "and I").await;
-    talk.carol.reply(&talk.room, &own, "good");
-    let line = ircd.wait_line(|nick, line| nick == "carol" && line.ends_with("PRIVMSG #tea :good")).await;
-    assert!(line.line().contains(&format!("+draft/reply={own_msgid}")), "{}", line.line());
-    // On IRC, about what carol has said, which alice's connection shows.
-    let (me, me_msgid) = shown(&talk, "me").await;
-    talk.bob.raw_line(&format!("@+draft/reply={me_msgid} PRIVMSG #tea :welcome"));
-    let welcome = homeserver.wait_message(&talk.room, "welcome").await;
-    assert_eq!(welcome.content["m.relates_to"]["m.in_reply_to"]["event_id"], me);
-    assert_eq!(welcome.content["m.mentions"]["user_ids"], json!([talk.carol.id()]));
-    talk.bob.raw_line(&format!("@+draft/reply={msgid};+draft/react=lol TAGMSG #tea"));
-    let lol = |one: &Event| one.content["m.relates_to"]["key"] == "lol";
-    let reaction = homeserver.wait_event(&talk.room, lol).await;
-    talk.heard("carol").await;
-    talk.world.wait_outbox_empty().await;
-    // From now on carol's connection shows the channel.
-    talk.alice.send_text(&talk.networks[0], "disconnect");
-    homeserver.wait_member(&talk.room, talk.alice.id(), "leave").await;
-    talk.bob.raw_line(&format!("@+draft/reply={msgid} PRIVMSG #tea :I had asked"));
-    let asked = homeserver.wait_message(&talk.room, "I had asked").await;
-    assert_eq!(asked.content["m.relates_to"]["m.in_reply_to"]["event_id"], question);
-    talk.bob.raw_line(&format!("@+draft/reply={msgid};+draft/unreact=lol TAGMSG #tea"));
-    homeserver.wait_event(&talk.room, |one| one.redacts.as_deref() == Some(&reaction.event_id)).await;
-    // What nobody knows is a message like any other.
-    talk.bob.raw_line("@+draft/reply=unknown PRIVMSG #tea :hello everybody");
-    let plain = homeserver.wait_message(&talk.room, "hello everybody").await;
-    assert_eq!(plain.content["m.relates_to"], Value::Null);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_to_what_another_has_shown_names_its_sender_where_the_network_has_no_ids() {
-    let options = Options::default().without(&["message-tags"]);
-    let talk = Talk::begin(world().ircd(options).start().await).await;
-    talk.bob.say("#tea", "who is there?");
-    let question = talk.world.homeserver.wait_message(&talk.room, "who is there?").await.event_id;
-    talk.world.wait_outbox_empty().await;
-    talk.heard("carol").await;
-    talk.carol.reply(&talk.room, &question, "me");
-    talk.dan.wait_text("bob: me").await;
-    // Who came later has not heard it, and nothing of it is repeated for them.
-    let dave = talk.world.homeserver.user("dave");
-    dave.join(ALIAS).await;
-    talk.world.ircd.wait_joined("#tea", "dave").await;
-    dave.reply(&talk.room, &question, "not me");
-    talk.dan.wait_text("not me").await;
-}
-
 /// Before, the end of the link was one commit and the request that takes them out another.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_loses_their_place_while_the_homeserver_fails_is_removed_after_the_next_start() {
@@ -193,6 +120,79 @@ async fn a_room_that_nobody_holds_loses_its_alias_until_somebody_looks_for_it() 
     homeserver.wait_message(&talk.room, "as before").await;
 }
 
+/// What was said, as its event and its id on IRC, once its event is known to the store.
+async fn shown(talk: &Talk, text: &str) -> (String, String) {
+    let event = talk.world.homeserver.wait_message(&talk.room, text).await.event_id;
+    talk.world.wait_outbox_empty().await;
+    talk.heard("alice").await;
+    talk.heard("carol").await;
+    (event, talk.world.ircd.wait_msgid(text).await)
+}
+
+/// Before, only the session that had shown a line knew of which message its event was.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_about_a_message_finds_it_whoever_has_shown_it() {
+    let talk = Talk::begin(world().ircd(Options::with_history()).start().await).await;
+    let (homeserver, ircd) = (&talk.world.homeserver, &talk.world.ircd);
+    talk.bob.say("#tea", "who is there?");
+    let (question, msgid) = shown(&talk, "who is there?").await;
+    // Of what alice's connection has shown, through carol's own.
+    talk.carol.reply(&talk.room, &question, "me");
+    let line = ircd.wait_line(|nick, line| nick == "carol" && line.ends_with("PRIVMSG #tea :me")).await;
+    assert!(line.line().contains(&format!("+draft/reply={msgid}")), "{}", line.line());
+    talk.carol.react(&talk.room, &question, "👍");
+    let is_reaction = |nick: &str, line: &str| nick == "carol" && line.contains("react=👍");
+    let line = ircd.wait_line(is_reaction).await;
+    assert!(line.line().contains(&msgid) && line.line().ends_with("TAGMSG #tea"), "{}", line.line());
+    // Of what another has said in the room.
+    talk.alice.send_text(&talk.room, "and I");
+    let (own, own_msgid) = shown(&talk, "and I").await;
+    talk.carol.reply(&talk.room, &own, "good");
+    let line = ircd.wait_line(|nick, line| nick == "carol" && line.ends_with("PRIVMSG #tea :good")).await;
+    assert!(line.line().contains(&format!("+draft/reply={own_msgid}")), "{}", line.line());
+    // On IRC, about what carol has said, which alice's connection shows.
+    let (me, me_msgid) = shown(&talk, "me").await;
+    talk.bob.raw_line(&format!("@+draft/reply={me_msgid} PRIVMSG #tea :welcome"));
+    let welcome = homeserver.wait_message(&talk.room, "welcome").await;
+    assert_eq!(welcome.content["m.relates_to"]["m.in_reply_to"]["event_id"], me);
+    assert_eq!(welcome.content["m.mentions"]["user_ids"], json!([talk.carol.id()]));
+    talk.bob.raw_line(&format!("@+draft/reply={msgid};+draft/react=lol TAGMSG #tea"));
+    let lol = |one: &Event| one.content["m.relates_to"]["key"] == "lol";
+    let reaction = homeserver.wait_event(&talk.room, lol).await;
+    talk.heard("carol").await;
+    talk.world.wait_outbox_empty().await;
+    // From now on carol's connection shows the channel.
+    talk.alice.send_text(&talk.networks[0], "disconnect");
+    homeserver.wait_member(&talk.room, talk.alice.id(), "leave").await;
+    talk.bob.raw_line(&format!("@+draft/reply={msgid} PRIVMSG #tea :I had asked"));
+    let asked = homeserver.wait_message(&talk.room, "I had asked").await;
+    assert_eq!(asked.content["m.relates_to"]["m.in_reply_to"]["event_id"], question);
+    talk.bob.raw_line(&format!("@+draft/reply={msgid};+draft/unreact=lol TAGMSG #tea"));
+    homeserver.wait_event(&talk.room, |one| one.redacts.as_deref() == Some(&reaction.event_id)).await;
+    // What nobody knows is a message like any other.
+    talk.bob.raw_line("@+draft/reply=unknown PRIVMSG #tea :hello everybody");
+    let plain = homeserver.wait_message(&talk.room, "hello everybody").await;
+    assert_eq!(plain.content["m.relates_to"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_what_another_has_shown_names_its_sender_where_the_network_has_no_ids() {
+    let options = Options::default().without(&["message-tags"]);
+    let talk = Talk::begin(world().ircd(options).start().await).await;
+    talk.bob.say("#tea", "who is there?");
+    let question = talk.world.homeserver.wait_message(&talk.room, "who is there?").await.event_id;
+    talk.world.wait_outbox_empty().await;
+    talk.heard("carol").await;
+    talk.carol.reply(&talk.room, &question, "me");
+    talk.dan.wait_text("bob: me").await;
+    // Who came later has not heard it, and nothing of it is repeated for them.
+    let dave = talk.world.homeserver.user("dave");
+    dave.join(ALIAS).await;
+    talk.world.ircd.wait_joined("#tea", "dave").await;
+    dave.reply(&talk.room, &question, "not me");
+    talk.dan.wait_text("not me").await;
+}
+
 /// Before, its alias led to a room that the homeserver no longer had.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_room_that_was_purged_is_made_anew_when_somebody_looks_for_it() {
@@ -253,4 +253,43 @@ async fn what_is_on_its_way_to_a_room_of_ones_own_is_shown_there_although_the_ch
     // Closing the network is leaving that room, too.
     alice.send_text(&network, "close confirm");
     world.homeserver.wait_member(&own, alice.id(), "leave").await;
+}
+
+/// Before, it was shown nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_says_from_another_client_of_their_bouncer_is_shown_once_in_the_shared_room() {
+    let talk = Talk::begin(world().start().await).await;
+    // Alice shows the channel, carol does not.
+    for (who, line) in [("alice", "from my phone"), ("carol", "from my tablet")] {
+        let raw = format!(":{who}!{who}@host PRIVMSG #tea :{line}\r\n");
+        for nick in ["alice", "carol"] {
+            talk.world.ircd.send_raw(nick, raw.as_bytes());
+        }
+        let shown = talk.world.homeserver.wait_message(&talk.room, line).await;
+        assert_eq!(shown.sender, format!("@irc_fake_{who}:test.local"));
+    }
+    talk.alice.send_text(&talk.room, "from here");
+    talk.bob.wait_text("from here").await;
+    talk.heard("alice").await;
+    talk.heard("carol").await;
+    talk.world.wait_outbox_empty().await;
+    assert_eq!(talk.lines(&["from my phone", "from my tablet", "from here"]).len(), 3);
+    let heard: Vec<String> = talk.bob.messages("#tea").into_iter().map(|(_, text)| text).collect();
+    assert!(!heard.iter().any(|text| text.starts_with("from my")), "nothing goes round: {heard:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_says_elsewhere_is_theirs_in_the_shared_room_with_double_puppeting() {
+    let talk = Talk::begin(world().double_puppet(true).start().await).await;
+    let raw = b":carol!carol@host PRIVMSG #tea :from my tablet\r\n";
+    for nick in ["alice", "carol"] {
+        talk.world.ircd.send_raw(nick, raw);
+    }
+    let shown = talk.world.homeserver.wait_message(&talk.room, "from my tablet").await;
+    assert_eq!(shown.sender, talk.carol.id());
+    talk.world.homeserver.wait_delivered().await;
+    talk.heard("carol").await;
+    talk.world.wait_outbox_empty().await;
+    assert_eq!(talk.lines(&["from my tablet"]).len(), 1);
+    assert!(!talk.bob.messages("#tea").iter().any(|(_, text)| text == "from my tablet"));
 }

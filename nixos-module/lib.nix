@@ -56,6 +56,24 @@ in
     in
     clean;
 
+  # The settings without those that Towline takes from the file while it runs: what a restart is for. A test compares them
+  # with Towline's own words.
+  needingRestart =
+    settings:
+    removeAttrs settings [
+      "limits"
+      "log"
+      "networks"
+      "own_networks"
+      "permissions"
+      "presets"
+      "settings"
+    ]
+    // {
+      inbox_body = settings.limits.inbox_body or null;
+      log_format = settings.log.format or null;
+    };
+
   # What a process can do without that talks to a network and writes into its own folder.
   sandbox = {
     AmbientCapabilities = "";

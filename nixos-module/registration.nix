@@ -36,13 +36,14 @@ in
           # Wanted, not required: what is wrong here must not keep the homeserver from its other work.
           wantedBy = [ "multi-user.target" ] ++ cfg.serviceDependencies;
           before = cfg.serviceDependencies;
+          restartTriggers = [ said ];
           serviceConfig = towline.sandbox // {
             Type = "oneshot";
             RemainAfterExit = true;
             # It keeps the tokens and the id, and puts the new file whole in the old one's place.
             ExecStart =
               let
-                write = "${lib.getExe cfg.package} registration --config ${cfg.configFile}";
+                write = "${lib.getExe cfg.package} registration --config /etc/towline/config.yaml";
               in
               [ write ] ++ optional cfg.doublePuppet.enable "${write} --double-puppet";
             ExecStartPost = "${pkgs.coreutils}/bin/chmod 0640 ${lib.concatStringsSep " " files}";

@@ -127,10 +127,16 @@ in
       ]
       ++ cfg.serviceDependencies
       ++ optional cfg.database.createLocally postgresql;
+      # A network that is added ends nobody's connection.
+      reloadTriggers = [ cfg.configFile ];
+      restartTriggers = [ (builtins.toJSON (towline.needingRestart cfg.settings)) ];
       serviceConfig = towline.sandbox // {
         Type = "notify";
         ExecStartPre = optionals ownKey [ makeKey ];
-        ExecStart = "${lib.getExe cfg.package} run --config ${cfg.configFile}";
+        # Not its path in the store, which is another one after each change.
+        ExecStart = "${lib.getExe cfg.package} run --config /etc/towline/config.yaml";
+        # Towline tells systemd when it begins to read its configuration and when it is done.
+        ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
         User = "towline";
         Group = "towline";
         StateDirectory = "towline";

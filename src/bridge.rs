@@ -9,8 +9,9 @@
 //! | `turns` | one queue per network: who may connect when | its governor |
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `ephemera` | passes typing and receipts on, best effort | nothing |
-//! | `networks` | knows which networks there are | what was added to the configuration |
+//! | `networks` | knows which networks there are | what the file says, and what was added to it |
 //! | `admission` | knows who may use the bridge | what was added to the configuration |
+//! | `defaults` | knows what the file says of settings | nothing |
 //! | `bot`, `limits` | how the bot is seen, how much is taken on | what was set beside the configuration |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `spaces` | one lane per session: its network's space | nothing |
@@ -29,6 +30,7 @@ mod bot;
 mod bridge_info;
 mod closing;
 mod content;
+mod defaults;
 mod delivery;
 mod desk;
 mod ephemera;
@@ -88,7 +90,7 @@ pub use admission::{InvalidMask, Mask, Permitted};
 pub use bot::BOT_NAME;
 pub use desk::{Answer, Call, Console, End, MOST_LISTED, PREFIX, Place, Progress};
 pub use limits::LimitOrigin;
-pub use networks::{Known, Networks, NewServer, Removal, Source};
+pub use networks::{Changes, Known, Networks, NewServer, Removal, Source};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
@@ -137,7 +139,7 @@ impl Deref for Bridge {
 
 /// What all parts of the bridge see.
 pub struct Shared {
-    /// The configuration.
+    /// The configuration, as it was at the start: of what can change when it is read anew, others know more.
     pub config: Config,
     /// The store.
     pub store: Store,
@@ -152,6 +154,7 @@ pub struct Shared {
     pub networks: Networks,
     appearance: bot::Appearance,
     limits: limits::RunningLimits,
+    defaults: defaults::Defaults,
     /// The nicks of each network, which its sessions share.
     nicks: Mutex<HashMap<String, NickPool>>,
     gates: turns::Gates,
@@ -230,6 +233,7 @@ impl Bridge {
         let tally = metrics::Tally::new(clock.unix_ms());
         let pace = usher::Pace::new(config.limits.membership_calls);
         let limits = limits::RunningLimits::new(&config);
+        let defaults = defaults::Defaults::new(&config);
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,
@@ -244,6 +248,7 @@ impl Bridge {
             networks,
             appearance: bot::Appearance::default(),
             limits,
+            defaults,
             nicks: Mutex::default(),
             gates: turns::Gates::default(),
             usernames: session::Usernames::default(),

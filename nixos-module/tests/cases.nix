@@ -65,6 +65,20 @@ in
     };
   };
 
+  # As `least`, with what Towline takes from the file while it runs, and as that with something that it does not.
+  reloaded = towline {
+    settings = {
+      networks.home.servers = [ { host = "irc.home.arpa"; } ];
+      limits.lines = 3;
+      log.level = "debug";
+      presets = false;
+      own_networks.most = 1;
+      settings.presence = "hide";
+      permissions."*" = "user";
+    };
+  };
+  restarted = towline { settings.limits.inbox_body = "8MiB"; };
+
   conduit = with' {
     services.matrix-conduit.enable = true;
     services.towline.settings.appservice.listen = "127.0.0.1:9500";

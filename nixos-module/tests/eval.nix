@@ -44,7 +44,12 @@ let
     lib.mapAttrsToList (name: unit: {
       name = name + suffix;
       text = f unit;
-      inherit (unit) wantedBy requiredBy restartTriggers;
+      inherit (unit)
+        wantedBy
+        requiredBy
+        reloadTriggers
+        restartTriggers
+        ;
     }) units;
 in
 {

@@ -28,6 +28,7 @@ let
     partOf = names;
     before = names;
     after = names;
+    reloadTriggers = option (types.listOf types.value) [ ];
     restartTriggers = option (types.listOf types.value) [ ];
   };
   homeserver = {

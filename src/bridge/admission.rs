@@ -144,7 +144,7 @@ impl Bridge {
                 None => _ = added.remove(mask),
             }
         }
-        let changed = self.renew_sessions_by_permission().await?;
+        let changed = self.renew_sessions().await?;
         let text = match word {
             Some(word) => format!("{mask}: {word}, from now on."),
             None => format!("What was set for {mask} is taken back."),
@@ -159,14 +159,12 @@ impl Bridge {
     /// The configuration says something else from now on. Returns how many sessions begin or end with that.
     pub async fn set_permissions(&self, fixed: Permissions) -> Result<usize, StoreError> {
         *self.admission.fixed() = fixed;
-        self.renew_sessions_by_permission().await
+        self.renew_sessions().await
     }
 
-    /// Starts or ends the sessions of those who may use the bridge now, or may no more. Returns how many.
-    async fn renew_sessions_by_permission(&self) -> Result<usize, StoreError> {
-        let is_other = |session: &super::SessionHandle| {
-            (self.permission_of(&session.row.user_id) > Permission::None) == session.is_declined()
-        };
+    /// Starts the sessions that may run now, by their users and networks, and ends those that may no more. Returns how many.
+    pub(super) async fn renew_sessions(&self) -> Result<usize, StoreError> {
+        let is_other = |session: &super::SessionHandle| self.may_run(&session.row) == session.is_declined();
         let others: Vec<i64> =
             self.sessions(None).iter().filter(|session| is_other(session)).map(|one| one.row.id).collect();
         for id in &others {

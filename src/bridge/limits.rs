@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Bridge, Outcome, Refusal, Request};
+use super::{Bridge, Outcome, Refusal};
 use crate::config::limits::Limit;
 use crate::config::{Config, Limits};
 use crate::format::RichText;
@@ -117,30 +117,21 @@ impl Bridge {
         limit.set(&self.limits(), value).map_err(|unfit| Refusal::asked(format!("{unfit}.")))
     }
 
-    /// The file says this of the limits from now on. One that needs a restart stays as it is.
+    /// The file says this of the limits from now on; the sessions are told with the settings. One that needs a restart
+    /// stays as it is.
     ///
     /// # Errors
     /// Where what was set besides can't be read: the limits stay as they were.
     pub async fn set_configured_limits(&self, config: &Config) -> Result<(), StoreError> {
-        {
-            let _one_at_a_time = self.limits.changing.lock().await;
-            let before = self.limits.file().clone();
-            let limits = Limits { inbox_body: before.0.inbox_body, ..config.limits };
-            *self.limits.file() = (limits, config.limits_given.clone());
-            if let Err(error) = self.load_limits().await {
-                *self.limits.file() = before;
-                return Err(error);
-            }
+        let _one_at_a_time = self.limits.changing.lock().await;
+        let before = self.limits.file().clone();
+        let limits = Limits { inbox_body: before.0.inbox_body, ..config.limits };
+        *self.limits.file() = (limits, config.limits_given.clone());
+        if let Err(error) = self.load_limits().await {
+            *self.limits.file() = before;
+            return Err(error);
         }
-        self.tell_limits().await;
         Ok(())
-    }
-
-    async fn tell_limits(&self) {
-        for session in self.sessions(None) {
-            // How many lines a message may become is a setting there; one that does not run reads it when it starts.
-            _ = session.ask(Request::Manners).await;
-        }
     }
 
     /// Sets a limit from now on, or takes back what was set.
@@ -153,7 +144,8 @@ impl Bridge {
             self.store.set_named_setting(&settings::LIMIT, Scope::Global, name, stored.as_deref()).await?;
             self.apply_limits(limits);
         }
-        self.tell_limits().await;
+        // How many lines a message may become is a setting.
+        self.tell_settings().await;
         let now = limit.value(&self.limits());
         tracing::info!(limit = name, value = %now, "an administrator has set a limit");
         let from = if value.is_some() { "from now on" } else { "again, as it is built in" };

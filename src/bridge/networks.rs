@@ -1,14 +1,15 @@
 //! The networks that there are: those of the configuration, those that administrators have added at run time, and users'
 //! own.
 //!
-//! The configuration's are fixed until the next start, and one of them hides an added one of the same short name. The
-//! others stand in the store; `change` adds and removes them. Invariant: whoever asks for a network by what somebody has
+//! The configuration's change when it is read anew (`reload`), and one of them hides an added one of the same short name.
+//! The others stand in the store; `change` adds and removes them. Invariant: whoever asks for a network by what somebody has
 //! typed asks on behalf of a user, and sees nobody else's own. So does what is shown to all: help, the directory, metrics.
 
 mod change;
+mod reload;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Shared;
 use crate::config::network::slug_of;
@@ -17,6 +18,7 @@ use crate::names::Slug;
 use crate::store::{AddedNetwork, StoreError};
 
 pub use change::{NewServer, Removal};
+pub use reload::Changes;
 
 /// Where a network comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,31 +60,80 @@ impl Known {
     }
 }
 
-/// All networks.
-#[derive(Default)]
+/// All networks, and what users may add.
 pub struct Networks {
-    known: RwLock<BTreeMap<String, Arc<Known>>>,
-    /// Short names of the configuration that were added at run time, too.
-    hidden: RwLock<BTreeSet<String>>,
+    now: RwLock<Gathered>,
 }
 
-impl Networks {
-    pub(super) fn new(config: &Config) -> Self {
+/// What was gathered from the configuration and the store.
+struct Gathered {
+    known: BTreeMap<String, Arc<Known>>,
+    /// Short names of the configuration that were added at run time, too.
+    hidden: BTreeSet<String>,
+    /// What users may add.
+    own: OwnNetworks,
+}
+
+impl Gathered {
+    fn new(config: &Config) -> Self {
         let known = config.networks.values().map(|network| {
             let known = Known { network: network.clone(), source: Source::Configuration };
             (network.slug.as_str().to_owned(), Arc::new(known))
         });
-        Self { known: RwLock::new(known.collect()), hidden: RwLock::default() }
+        Self { known: known.collect(), hidden: BTreeSet::new(), own: config.own_networks.clone() }
+    }
+
+    /// Takes up what was added at run time before.
+    fn take_up(&mut self, config: &Config, added: Vec<AddedNetwork>) {
+        for AddedNetwork { slug, owner, owner_id, definition } in added {
+            if self.known.contains_key(&slug) {
+                tracing::warn!(
+                    network = slug,
+                    "it was added at run time, too: what the configuration says holds"
+                );
+                self.hidden.insert(slug);
+                continue;
+            }
+            let source = match owner.zip(owner_id) {
+                Some((id, user_id)) => Source::User { id, user_id },
+                None => Source::Administrator,
+            };
+            match read(config, &self.own, &slug, &definition, source) {
+                Ok(known) => _ = self.known.insert(slug, Arc::new(known)),
+                Err(problem) => {
+                    tracing::error!(network = slug, "it was added at run time, and is not there: {problem}");
+                }
+            }
+        }
+    }
+}
+
+impl Networks {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { now: RwLock::new(Gathered::new(config)) }
+    }
+
+    fn now(&self) -> RwLockReadGuard<'_, Gathered> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, Gathered> {
+        self.now.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What users may add.
+    pub fn own(&self) -> OwnNetworks {
+        self.now().own.clone()
     }
 
     /// The network with this short name, whoever sees it.
     pub fn get(&self, slug: &str) -> Option<Arc<Known>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(slug).cloned()
+        self.now().known.get(slug).cloned()
     }
 
     /// All, for administrators.
     pub fn all(&self) -> Vec<Arc<Known>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.now().known.values().cloned().collect()
     }
 
     /// Those that are for all, by their short names.
@@ -98,8 +149,7 @@ impl Networks {
     }
 
     fn those(&self, is_one: impl Fn(&Known) -> bool) -> Vec<Arc<Known>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.values().filter(|known| is_one(known)).cloned().collect()
+        self.now().known.values().filter(|known| is_one(known)).cloned().collect()
     }
 
     /// The network that a user means: by its short name or its name, in capitals or not. Of their own also by what stands
@@ -141,44 +191,25 @@ impl Networks {
 
     /// Whether one of the configuration's was added at run time, too.
     pub fn hides(&self, slug: &str) -> bool {
-        self.hidden.read().unwrap_or_else(PoisonError::into_inner).contains(slug)
+        self.now().hidden.contains(slug)
     }
 
     fn put(&self, known: Known) {
         let slug = known.network.slug.as_str().to_owned();
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(slug, Arc::new(known));
+        self.change().known.insert(slug, Arc::new(known));
     }
 
     fn remove(&self, slug: &str) {
-        self.hidden.write().unwrap_or_else(PoisonError::into_inner).remove(slug);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.get(slug).is_some_and(|known| known.source != Source::Configuration) {
-            known.remove(slug);
+        let mut now = self.change();
+        now.hidden.remove(slug);
+        if now.known.get(slug).is_some_and(|known| known.source != Source::Configuration) {
+            now.known.remove(slug);
         }
     }
 
     /// Takes up what was added at run time before.
     fn take_up(&self, config: &Config, added: Vec<AddedNetwork>) {
-        for AddedNetwork { slug, owner, owner_id, definition } in added {
-            if self.get(&slug).is_some() {
-                tracing::warn!(
-                    network = slug,
-                    "it was added at run time, too: what the configuration says holds"
-                );
-                self.hidden.write().unwrap_or_else(PoisonError::into_inner).insert(slug);
-                continue;
-            }
-            let source = match owner.zip(owner_id) {
-                Some((id, user_id)) => Source::User { id, user_id },
-                None => Source::Administrator,
-            };
-            match read(config, &slug, &definition, source) {
-                Ok(known) => self.put(known),
-                Err(problem) => {
-                    tracing::error!(network = slug, "it was added at run time, and is not there: {problem}");
-                }
-            }
-        }
+        self.change().take_up(config, added);
     }
 }
 
@@ -188,11 +219,17 @@ fn behind_number(slug: &Slug) -> &str {
 }
 
 /// A network from what the store has of it.
-fn read(config: &Config, slug: &str, definition: &str, source: Source) -> Result<Known, String> {
+fn read(
+    config: &Config,
+    own: &OwnNetworks,
+    slug: &str,
+    definition: &str,
+    source: Source,
+) -> Result<Known, String> {
     let slug = Slug::new(slug).map_err(|error| error.to_string())?;
     let mut network = config.network_from(&slug, definition)?;
     if let Source::User { .. } = source {
-        network.reach = config.own_networks.reach.clone();
+        network.reach = own.reach.clone();
     }
     Ok(Known { network, source })
 }
@@ -210,7 +247,7 @@ impl Shared {
     /// # Errors
     /// With the reason.
     pub fn admits(&self, known: &Known) -> Result<(), String> {
-        let OwnNetworks { most, plaintext, .. } = self.config.own_networks;
+        let OwnNetworks { most, plaintext, .. } = self.networks.own();
         let name = &known.network.slug;
         if known.is_own() && most == 0 {
             return Err(format!(

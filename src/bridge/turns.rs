@@ -76,6 +76,14 @@ impl Bridge {
         }
     }
 
+    /// The network may be asked to bear something else now.
+    pub(super) fn renew_gate(&self, network: &Network) {
+        let gates = self.gates.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gate) = gates.get(network.slug.as_str()) {
+            gate.set_limits(limits_of(network));
+        }
+    }
+
     /// Has the network's sessions look whether they still have to wait.
     pub(super) fn wake_sessions_of(&self, network: &str) {
         let sessions = self.sessions(None);
@@ -91,19 +99,27 @@ impl Shared {
     }
 }
 
+fn limits_of(network: &Network) -> Limits {
+    Limits {
+        parallel: network.connections.parallel as usize,
+        interval: network.connections.interval,
+        fastest: network.connections.fastest,
+    }
+}
+
 impl Gate {
     fn new(network: &Network, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
         let mut seed = [0; 8];
         // Jitter without randomness is still jitter.
         let _ = crate::clock::random_bytes(&mut seed);
-        let limits = Limits {
-            parallel: network.connections.parallel as usize,
-            interval: network.connections.interval,
-            fastest: network.connections.fastest,
-        };
-        let governor = Governor::new(limits, u64::from_ne_bytes(seed));
+        let governor = Governor::new(limits_of(network), u64::from_ne_bytes(seed));
         let state = Mutex::new(State { governor, waiting: HashMap::new() });
         Self { state, clock, changed: Notify::new(), stop }
+    }
+
+    fn set_limits(&self, limits: Limits) {
+        self.lock().governor.set_limits(limits, self.clock.now());
+        self.changed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -248,9 +248,11 @@ async fn serve_with(
     let server = tokio::spawn(answer(listener, bridge.clone(), hs_token.clone()));
     let web = web.map(|(listener, options)| tokio::spawn(hand_out(listener, bridge.clone(), options)));
     let metrics = metrics.map(|listener| tokio::spawn(metrics::serve(listener, bridge.clone())));
-    let reloading = reloading.map(|reloading| tokio::spawn(reloading.listen(bridge.clone(), hs_token)));
     tracing::info!(%address, "towline is running");
-    systemd::ready(&format!("running at {address}"));
+    let status = format!("running at {address}");
+    systemd::ready(&status);
+    let reloading =
+        reloading.map(|reloading| tokio::spawn(reloading.listen(bridge.clone(), hs_token, status)));
     bridge.ask_for_queue(&id);
     stop.await;
     tracing::info!("stopping");

@@ -12,6 +12,14 @@ pub(super) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// Towline reads its configuration anew; [`ready`] ends it. systemd wants to know when that began, since it may ask again.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(since) => tell(&[NotifyState::Reloading, since, NotifyState::Status("reading the configuration")]),
+        Err(error) => tracing::debug!(%error, "systemd could not be told"),
+    }
+}
+
 /// Towline stops.
 pub(super) fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);

@@ -58,7 +58,7 @@ fn list(context: &Context<'_>) -> RichText {
         ]);
     }
     let text = and_more(RichText::new().table(table), shown.len(), "networks");
-    match context.bridge.config.own_networks.most {
+    match networks.own().most {
         0 => text,
         most => text
             .line()

@@ -151,6 +151,18 @@ impl Governor {
         }
     }
 
+    /// The network is asked to bear this from now on, at the pace that it begins with. Who is refused there, and since
+    /// when, is not forgotten.
+    pub fn set_limits(&mut self, limits: Limits, now: Instant) {
+        let limits = Limits { parallel: limits.parallel.max(1), ..limits };
+        if limits == self.limits {
+            return;
+        }
+        self.limits = limits;
+        self.rate = (!limits.interval.is_zero()).then(|| rate(limits.interval));
+        self.next_at = self.next_at.zip(self.interval()).map(|(at, interval)| at.min(now + interval));
+    }
+
     /// A session wants to connect; `since` is when it was last connected, or began to want it.
     pub fn ask(&mut self, session: i64, urgency: Urgency, since: Instant) {
         self.waiting.insert(session, Claim { urgency, since });

@@ -41,3 +41,22 @@ fn units_give_up_only_where_another_attempt_would_end_the_same() {
     let line = format!("RestartPreventExitStatus = \"{}\";", codes.join(" "));
     assert!(include_str!("../../nixos-module/service.nix").contains(&line), "{line}");
 }
+
+/// What NixOS reloads Towline for is what Towline takes while it runs.
+#[test]
+fn the_nixos_module_restarts_for_each_section_that_needs_it_and_for_no_other() {
+    let (_, list) = MODULE.split_once("needingRestart =").unwrap();
+    let (list, _) = list.split_once(']').unwrap();
+    let reloaded: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
+    let needing = include_str!("../../src/config/differences.rs").split("look(\"").skip(1);
+    let needing: BTreeSet<&str> = needing.filter_map(|rest| rest.split('"').next()).collect();
+    let sections: BTreeSet<&str> =
+        KEYS.iter().map(|key| key.path).filter(|path| !path.contains(['.', '['])).collect();
+    let whole: BTreeSet<&str> = needing.iter().copied().filter(|name| !name.contains('.')).collect();
+    assert!(reloaded.is_disjoint(&whole), "{reloaded:?} {whole:?}");
+    assert_eq!(reloaded.union(&whole).copied().collect::<BTreeSet<_>>(), sections);
+    // Of a section of which a part needs a restart, the module looks at that part.
+    for part in needing.iter().filter(|name| name.contains('.')) {
+        assert!(MODULE.contains(&format!("settings.{part} or null")), "{part}");
+    }
+}

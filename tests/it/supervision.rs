@@ -77,6 +77,28 @@ async fn systemd_is_told_that_it_is_up_that_it_lives_and_that_it_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_when_the_configuration_is_read_anew_and_when_that_is_over() {
+    let world = World::builder().without_bridge().await;
+    let file = world.directory.path().join("notify");
+    let systemd = Systemd::listen(&file);
+    let process = world.start_process_with(&[("NOTIFY_SOCKET", file.to_str().unwrap())]);
+    systemd.hear("READY=1").await;
+    process.hang_up().await;
+    let said = systemd.hear("RELOADING=1").await;
+    assert!(said.last().unwrap().contains("MONOTONIC_USEC="), "{said:?}");
+    let said = systemd.hear("READY=1").await;
+    assert!(said.last().unwrap().contains("STATUS=running at 127.0.0.1:"), "{said:?}");
+
+    // It is up all the same, and says what is wrong.
+    std::fs::write(world.directory.path().join("config.yaml"), "homeserver: 1\n").unwrap();
+    process.hang_up().await;
+    systemd.hear("RELOADING=1").await;
+    let said = systemd.hear("READY=1").await;
+    assert!(said.last().unwrap().contains("the configuration in the file is wrong"), "{said:?}");
+    assert_eq!(process.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_starts_it_need_not_wait_for_the_homeserver() {
     let world = World::builder().without_bridge().await;
     world.homeserver.stop();

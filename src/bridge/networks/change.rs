@@ -154,7 +154,7 @@ impl Bridge {
     /// Adds a network for one user alone.
     pub async fn add_own_network(&self, user: &User, name: Option<&str>, server: NewServer) -> Outcome {
         self.check_own_server(&server)?;
-        let most = self.config.own_networks.most;
+        let most = self.networks.own().most;
         let slug = match name {
             Some(name) => self.own_slug(user.id, &name.to_ascii_lowercase())?,
             None => self.free_own_slug(user.id, &name_of_host(&server.host))?,
@@ -196,7 +196,7 @@ impl Bridge {
 
     /// Whether a user may have a network there, as far as can be told before it is dialled.
     fn check_own_server(&self, server: &NewServer) -> Result<(), Refusal> {
-        let own = &self.config.own_networks;
+        let own = self.networks.own();
         let NewServer { host, port, tls, .. } = server;
         if own.most == 0 {
             let text = "This bridge does not let users add networks of their own; ask its administrator for it. To see \
@@ -263,7 +263,7 @@ impl Bridge {
     }
 
     fn read_new(&self, slug: &Slug, definition: &str, source: Source) -> Result<Known, Refusal> {
-        let known = read(&self.config, slug.as_str(), definition, source);
+        let known = read(&self.config, &self.networks.own(), slug.as_str(), definition, source);
         known.map_err(|problem| Refusal::asked(format!("That can't be: {problem}.")))
     }
 

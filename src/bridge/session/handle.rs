@@ -12,7 +12,7 @@ use super::super::ghosts::Coming;
 use super::super::usher::Ask;
 use super::Actor;
 use super::pace::Leaving;
-use super::requests::Envelope;
+use super::requests::{Envelope, Request};
 use crate::irc::session::{Session, State};
 use crate::names::CaseMapping;
 use crate::store::SessionRow;
@@ -93,6 +93,11 @@ impl SessionHandle {
 
     pub(in crate::bridge) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// The way to the network is another one. One that has much to do will find out when it dials.
+    pub(in crate::bridge) fn go_other_way(&self) {
+        drop(self.requests.try_send((Request::OtherWay, oneshot::channel().0)));
     }
 
     /// A session that does not run for now; what is said to it waits in the inbox.

@@ -228,6 +228,20 @@ impl Actor {
         }
     }
 
+    /// The servers of the network are others, or the way there is: who is under way, or waits to try again, goes by that. A
+    /// connection that stands stays; what the network has refused, or the user has to mend, is not tried for that.
+    pub(super) async fn go_other_way(&mut self) -> RichText {
+        let waits = self.dialing.is_some() || (self.retry_at.is_some() && self.wish.refused_at.is_none());
+        if self.link.is_none() && waits {
+            self.dialing = None;
+            self.upgrade = None;
+            self.next_server = 0;
+            self.told.clear();
+            self.dial().await;
+        }
+        RichText::new()
+    }
+
     pub(super) async fn on_dialed(&mut self, dialed: Dialed) -> Result<(), StoreError> {
         self.dialing = None;
         match dialed {

@@ -180,7 +180,8 @@ pub struct Manners {
 impl Manners {
     /// Reads what holds for a user, in a session of theirs, and in its buffers.
     pub async fn load(bridge: &Bridge, user: i64, session: i64) -> Result<Self, StoreError> {
-        let configured = bridge.config.settings.iter();
+        let defaults = bridge.defaults();
+        let configured = defaults.iter();
         // Checked when it was read.
         let configured = configured.filter_map(|(key, value)| {
             let setting = Setting::find(key)?;

@@ -112,6 +112,8 @@ pub enum Request {
     Welcome(i64, Welcome),
     /// Do from now on as the settings say.
     Manners,
+    /// Go another way to the network, unless it is there.
+    OtherWay,
     /// Ask no more about the messages of a conversation that did not go.
     DropQuestions {
         /// Its number.
@@ -233,6 +235,7 @@ impl Actor {
             Request::Capabilities(change) => self.capabilities(change).await.into(),
             Request::Welcome(buffer, welcome) => self.welcome(buffer, welcome).await.into(),
             Request::Manners => self.learn_manners().await.into(),
+            Request::OtherWay => Reply::Now(Ok(self.go_other_way().await)),
             Request::DropQuestions { buffer } => self.drop_questions(buffer).await.into(),
             Request::Profile(request) => self.profile(request).await,
             Request::Standing(request) => self.own_standing(request).await,

@@ -43,6 +43,13 @@ fn network_of(bridge: &Bridge, row: &SessionRow) -> Result<Network, String> {
     Ok(known.network.clone())
 }
 
+impl Bridge {
+    /// Whether a session may run.
+    pub(in crate::bridge) fn may_run(&self, row: &SessionRow) -> bool {
+        network_of(self, row).is_ok()
+    }
+}
+
 /// Starts the actor of a session, which has failed so often.
 pub(in crate::bridge) async fn start(
     bridge: &Bridge,

@@ -355,3 +355,21 @@ fn what_is_about_one_connection_alone_slows_nobody_down() {
     bench.ask([10]);
     assert_eq!(bench.turns(), [10]);
 }
+
+#[test]
+fn other_limits_hold_from_then_on_and_leave_who_waits_and_who_was_refused() {
+    let mut bench = Bench::new(Limits { interval: Duration::from_mins(5), ..LIMITS });
+    bench.ask(1..=8);
+    assert_eq!(bench.turns().len(), 1);
+    bench.refuse(1, BANNED);
+    bench.governor.set_limits(Limits { parallel: 3, ..FREE }, bench.now);
+    assert_eq!(bench.turns().len(), 3, "at once, and as many as may be on their way");
+    // The same again is no new beginning.
+    bench.governor.set_limits(LIMITS, bench.now);
+    bench.governor.registered(2, bench.now);
+    let slowed = bench.governor.rate;
+    bench.governor.set_limits(LIMITS, bench.now);
+    assert_eq!(bench.governor.rate, slowed);
+    bench.governor.set_limits(Limits { parallel: 0, ..LIMITS }, bench.now);
+    assert_eq!(bench.governor.limits.parallel, 1, "nobody is kept out for good");
+}

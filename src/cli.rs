@@ -1,5 +1,5 @@
 //! The command line: `towline init`, `registration`, `check`, `run`, `key`, `user`, `history`, `backup`, `restore`, `copy`,
-//! `completions` and `man`.
+//! `vacuum`, `completions` and `man`.
 //!
 //! Thin: it turns arguments into calls. Each command gets its output and its environment passed in. No secret is
 //! accepted as an argument, since everyone on the machine can read a process's arguments.
@@ -19,6 +19,7 @@ mod reload;
 pub mod run;
 mod systemd;
 pub mod user;
+pub mod vacuum;
 mod waiting;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -61,6 +62,8 @@ enum Command {
     Restore(backup::RestoreArguments),
     /// Copy everything into an empty database, on either engine; Towline must not run meanwhile
     Copy(backup::CopyArguments),
+    /// Make the database as small as it can be; Towline must not run meanwhile
+    Vacuum(ConfigArgument),
     /// Print the completions for a shell
     Completions(pages::CompletionsArguments),
     /// Print the manual page, or write those of all commands
@@ -120,6 +123,7 @@ impl Cli {
             Command::Backup(arguments) => backup::backup(&arguments, &environment, &mut output).await,
             Command::Restore(arguments) => backup::restore(&arguments, &environment, &mut output).await,
             Command::Copy(arguments) => backup::copy(&arguments, &environment, &mut output).await,
+            Command::Vacuum(arguments) => vacuum::vacuum(&arguments, &environment, &mut output).await,
             Command::Completions(arguments) => pages::completions(&arguments, &mut output),
             Command::Man(arguments) => pages::man(&arguments, &mut output),
             Command::Run(arguments) => run::run(load(&arguments.config, &environment)?).await,

@@ -44,6 +44,7 @@ mod sts;
 mod tally;
 mod timed_bans;
 pub mod transfer;
+mod vacuum;
 mod writer;
 
 use std::path::PathBuf;
@@ -82,6 +83,7 @@ pub use spaces::{Space, SpaceRoom};
 pub use speed::commit_time;
 pub use tally::Tally;
 pub use timed_bans::{BanChange, TimedBan};
+pub use vacuum::{Vacuumed, vacuum};
 pub use writer::Ticket;
 
 use lock::InstanceLock;

@@ -75,6 +75,7 @@ impl Uncommitted {
 
 impl Bridge {
     /// Works through a room's outbox until it is empty or the bridge stops.
+    #[tracing::instrument(name = "delivery", skip_all, fields(room = room))]
     pub(super) async fn deliver(self, room: i64) {
         let mut run = self.heads.begin(room);
         let mut attempt = 0;

@@ -114,6 +114,7 @@ pub trait Console: Send + Sync {
 
 impl Bridge {
     /// Works through a lane until it is empty or the bridge stops.
+    #[tracing::instrument(name = "desk", skip_all, fields(lane = %lane))]
     pub(super) async fn attend(self, lane: String) {
         let mut after = 0;
         loop {
@@ -165,6 +166,7 @@ impl Bridge {
     }
 
     /// What fails for now is done again from the beginning, so each step before an event's end can be repeated.
+    #[tracing::instrument(name = "message", skip_all, fields(event = %stored.event_id))]
     async fn attend_to(&self, stored: &InboxEvent) -> Result<(), GhostError> {
         let event = match Event::read(&stored.json) {
             Ok(event) => event,

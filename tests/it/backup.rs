@@ -107,3 +107,34 @@ async fn everything_moves_to_another_database_and_the_conversation_goes_on_there
     alice.send_text(&control, "search tea");
     world.homeserver.wait_event(&control, |event| event.body().contains("there is tea")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_as_small_as_it_can_be_after_vacuum_and_keeps_what_it_has() {
+    let mut world = World::start().await;
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    for number in 0..300 {
+        bob.say("#rust", &format!("{number} {}", "many words ".repeat(30)));
+    }
+    // Lines that wait together are one event.
+    world.homeserver.wait_event(&room, |event| event.body().contains("299 many words")).await;
+    // Nobody may take its place while one runs.
+    let (code, _, error) = run(&world, "vacuum", &[]).await;
+    assert_eq!(code, 16, "{error}");
+    alice.send_text(&control, "forget #rust\nyes");
+    world.homeserver.wait_event(&control, |event| event.body().contains("Forgotten: ")).await;
+    world.stop_bridge().await;
+
+    let (code, said, error) = run(&world, "vacuum", &[]).await;
+    assert_eq!(code, 0, "{error}");
+    let sizes: Vec<u64> = said.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [before, after] = sizes[..] else { panic!("{said}") };
+    // PostgreSQL writes down what is free, and may be larger by that.
+    assert!(after > 0 && before > 0, "{said}");
+    assert!(after < before || world.database().url().starts_with("postgres"), "{said}");
+    world.start_bridge().await;
+    world.ircd.wait_joined("#rust", "alice").await;
+    bob.say("#rust", "still the same room");
+    world.homeserver.wait_message(&room, "still the same room").await;
+}

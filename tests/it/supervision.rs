@@ -165,3 +165,36 @@ async fn the_first_signal_lets_it_say_goodbye_and_the_second_ends_it_at_once() {
     process.terminate().await;
     assert_eq!(process.wait_ended().await, Some(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_the_log_says_whose_it_is_and_at_no_level_what_was_said() {
+    let world = World::builder().without_bridge().await;
+    let process = world.start_process_with(&[("TOWLINE_LOG", "warn,towline=trace")]);
+    let log = process.log_file();
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    bob.say("#rust", "SENTINEL from IRC");
+    world.homeserver.wait_message(&room, "SENTINEL from IRC").await;
+    alice.send_text(&room, "SENTINEL from Matrix");
+    bob.wait_text("SENTINEL from Matrix").await;
+    bob.say("alice", "SENTINEL for alice alone");
+    let query = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    alice.send_text(&query, "SENTINEL for bob alone");
+    bob.wait_text("SENTINEL for bob alone").await;
+    for (room, typed) in [
+        (&control, "sasl alice SENTINEL-password"),
+        (&network, "password SENTINEL-server-password"),
+        (&network, "key #closed SENTINEL-key"),
+        (&network, "topic #rust SENTINEL-topic"),
+        (&network, "search SENTINEL"),
+    ] {
+        crate::commands::ask(&world, &alice, room, typed).await;
+    }
+    assert_eq!(process.stop().await, Some(0));
+    let text = std::fs::read_to_string(&log).unwrap();
+    let told: Vec<&str> = text.lines().filter(|line| line.contains("SENTINEL")).collect();
+    assert!(told.is_empty(), "{told:#?}");
+    assert!(text.contains("delivery{room="), "nobody is told which room it is about\n{text}");
+}

@@ -16,7 +16,9 @@ fn program() -> String {
     let mut files = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     let mut all = String::new();
-    for file in files.iter().filter(|file| !file.ends_with("tests.rs") && !file.to_str().unwrap().contains("/tests/")) {
+    for file in
+        files.iter().filter(|file| !file.ends_with("tests.rs") && !file.to_str().unwrap().contains("/tests/"))
+    {
         let text = std::fs::read_to_string(file).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
         let mut continues = false;
@@ -34,7 +36,11 @@ fn program() -> String {
 
 /// The parts of a quotation between what differs from case to case.
 fn parts(quotation: &str) -> Vec<&str> {
-    quotation.split('…').map(|part| part.trim_matches([' ', ':', '.', ',', ';'])).filter(|part| part.len() > 1).collect()
+    quotation
+        .split('…')
+        .map(|part| part.trim_matches([' ', ':', '.', ',', ';']))
+        .filter(|part| part.len() > 1)
+        .collect()
 }
 
 #[test]

@@ -37,6 +37,7 @@ impl Actor {
         }
     }
 
+    #[tracing::instrument(name = "message", skip_all, fields(event = %stored.event_id))]
     pub(super) async fn on_inbox(&mut self, stored: InboxEvent) -> Result<(), StoreError> {
         let event = match Event::read(&stored.json) {
             Ok(event) => event,

@@ -166,7 +166,7 @@ impl Actor {
             Event::Numeric { text, .. } => self.say(read_irc(&text).with_links()),
             Event::ServerMessage { from, kind, text } => self.on_server_message(&from, kind, &text),
             Event::StandardReply(reply) => self.on_standard_reply(&reply),
-            other => tracing::debug!(?other, "an event that nothing shows"),
+            other => tracing::debug!(event = kind_of(&other), "an event that nothing shows"),
         }
     }
 
@@ -381,4 +381,10 @@ impl Actor {
 pub(super) fn with_reason(what: &str, reason: &str) -> String {
     let reason = strip_irc(reason);
     if reason.is_empty() { format!("{what}.") } else { format!("{what}: {reason}") }
+}
+
+/// What kind of event it is, without what it says, which no log may hold.
+fn kind_of(event: &Event) -> String {
+    let text = format!("{event:?}");
+    text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
 }

@@ -35,6 +35,7 @@ fn every_command_of_the_documentation_exists() {
             "backup",
             "restore",
             "copy",
+            "vacuum",
             "completions",
             "man"
         ]

@@ -30,6 +30,6 @@ pub use neutral::neutral;
 pub use paragraphs::{cut, paragraphs};
 pub use quote::{Answered, quote};
 pub use rich_text::{Colour, RichText, Style, Table, escape_html};
-pub use secrets::{may_hold_password, may_hold_password_for_service, sets_key};
+pub use secrets::{may_hold_password, may_hold_password_for_service, possible_passwords, sets_key};
 pub use split::{Limit, lines_of, split_line};
 pub use typed::{Typed, typed};

@@ -81,6 +81,7 @@ mod strangers;
 pub(super) mod supervision;
 mod tagged;
 mod told;
+mod told_passwords;
 mod translation;
 mod typing;
 mod username;

@@ -75,6 +75,25 @@ pub fn may_hold_password_for_service(text: &str) -> bool {
     has_private_key(text) || text.lines().any(is_more_than_a_question)
 }
 
+/// The shortest password that is looked for in what a service answers: shorter words stand in any text.
+const SHORTEST: usize = 4;
+
+/// Which words of what a service is told may be a password: those behind its verb, where that or another word tells that
+/// there is one, but for channels, addresses and such words themselves.
+pub fn possible_passwords(text: &str) -> impl Iterator<Item = &str> {
+    let telling = text.lines().filter(|line| line.split_whitespace().any(|word| tells(bare(word))));
+    let words = telling.flat_map(|line| line.split_whitespace().skip(1)).map(bare);
+    words.filter(|word| {
+        let is_other = word.starts_with(['#', '&', '+', '!']) || word.contains('@') || is_service(word, &[]);
+        word.chars().count() >= SHORTEST && !is_other && !TELLING.contains(&word.to_lowercase().as_str())
+    })
+}
+
+/// A word of a raw line without what begins its last parameter.
+fn bare(word: &str) -> &str {
+    word.trim_start_matches(':')
+}
+
 fn has_private_key(text: &str) -> bool {
     text.contains("-----BEGIN ")
 }
@@ -150,6 +169,20 @@ fn is_more_than_a_question(line: &str) -> bool {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case::register("REGISTER hunter2 alice@example.org", &["hunter2"])]
+    #[case::set("set password through-the-glass", &["through-the-glass"])]
+    #[case::raw("PRIVMSG NickServ :SET PASSWORD hunter2", &["hunter2"])]
+    #[case::raw_command("NS ID hunter2", &["hunter2"])]
+    #[case::of_a_channel("register #rust hunter2", &["hunter2"])]
+    #[case::second_line("info alice\nghost alice hunter2", &["alice", "hunter2"])]
+    #[case::setting("set #rust private on", &[])]
+    #[case::question("info alice", &[])]
+    #[case::short("identify me2", &[])]
+    fn invariant_10_what_a_service_should_not_repeat_is_known(#[case] told: &str, #[case] words: &[&str]) {
+        assert_eq!(possible_passwords(told).collect::<Vec<_>>(), words);
+    }
 
     #[rstest]
     #[case::services("IDENTIFY hunter2", true)]

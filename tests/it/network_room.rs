@@ -233,6 +233,27 @@ async fn services_are_spoken_to_by_their_command_and_by_a_message_where_there_is
     ask(&world, &alice, &network, "ns", "Type it like this: nickserv TEXT").await;
 }
 
+/// Before, it stood in the network's room as the service repeats it: "the password has been changed to …".
+#[rstest]
+#[case::by_their_command("nickserv set password hunter22")]
+#[case::by_a_message("msg NickServ set password hunter22")]
+#[case::by_hand("raw PRIVMSG NickServ :set password hunter22")]
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_a_password_that_a_service_repeats_is_not_shown(#[case] typed: &str) {
+    let world = World::start().await;
+    let nickserv = world.ircd.person("NickServ");
+    let (world, alice, [_, network]) = connected(world).await;
+    let event = alice.send_text(&network, typed);
+    nickserv.wait_text("set password hunter22").await;
+    nickserv.notice("alice", "The password for \u{2}alice\u{2} has been changed to \u{2}hunter22\u{2}.");
+    world.homeserver.wait_message(&network, "NickServ: The password for alice has been changed to ….").await;
+    world.homeserver.wait_event(&network, |one| one.redacts.as_ref() == Some(&event)).await;
+    // Who is no service may say what they like.
+    let bob = world.ircd.person("bob");
+    bob.notice("alice", "is hunter22 yours?");
+    world.homeserver.wait_message(&network, "bob: is hunter22 yours?").await;
+}
+
 #[rstest]
 #[case::by_nick("who bob", "bob (away) | ~bob@people.fake | bob")]
 #[case::nobody("who nobody", "FakeNet knows nobody there.")]

@@ -184,6 +184,7 @@ impl Actor {
         let holds_password = is_service && may_hold_password_for_service(&message.body)
             || command.is_some() && may_hold_password(&message.body);
         if holds_password {
+            self.on_told_service(&message.body);
             self.redact_password(place, &event.event_id);
         }
         let is_none = Kind::of(message).is_none();

@@ -12,6 +12,7 @@ use super::loose::Reply;
 use super::requests::not_connected;
 use super::say::Asked;
 use super::series::Series;
+use super::told_passwords::ToldPasswords;
 use crate::format::{RichText, strip_irc};
 use crate::irc::numerics::{ERR_UNKNOWNCOMMAND, RPL_TRYAGAIN};
 use crate::irc::session::{Answer, State};
@@ -45,6 +46,8 @@ pub(super) struct Questions {
     pub(super) listed: Option<Listed>,
     /// What was told of commands that run by themselves, the last first.
     pub(super) autocmd_told: Vec<(String, String)>,
+    /// What services were told and should not repeat.
+    pub(super) told: ToldPasswords,
 }
 
 /// A question that the server has not answered.

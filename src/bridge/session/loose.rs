@@ -64,6 +64,9 @@ impl Actor {
         text: &str,
         said: String,
     ) -> Result<Loose, Refusal> {
+        if self.is_service(target) {
+            self.on_told_service(text);
+        }
         let name = &self.network.name;
         // What waits for the greeting would be lost with the connection.
         let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {

@@ -443,6 +443,7 @@ impl Actor {
     }
 
     pub(super) fn raw(&mut self, text: &str) -> Reply {
+        self.on_told_service(text);
         let line = match Line::raw(text) {
             Ok(line) => line,
             Err(error) => {

@@ -130,6 +130,7 @@ impl Actor {
     }
 
     fn tell_service(&mut self, service: Service, text: String) -> Reply {
+        self.on_told_service(&text);
         let Ok(line) = Line::new(service.command()).trailing(&text) else {
             return Reply::Now(Err(Refusal::asked("That can't be sent to IRC.")));
         };

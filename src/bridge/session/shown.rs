@@ -95,6 +95,7 @@ impl Occasion {
 
 impl Actor {
     pub(super) async fn on_message(&mut self, target: MessageTarget, line: Line) -> Result<(), StoreError> {
+        let line = self.without_told_passwords(line);
         if line.own && line.is_ctcp() || self.answers_ctcp(&line) {
             // What the user asks or is answered elsewhere is no news.
             return Ok(());

@@ -1,0 +1,84 @@
+//! Passwords that services were told: some repeat them in what they answer ("the password has been changed to …"), and
+//! what they answer is shown (invariant 10). Not the password's way to the service, nor its message in the room, which
+//! are whoever's that send it.
+//!
+//! Invariant 9: the last words ([`MOST`]) for so long ([`HELD`]), in memory only.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::Actor;
+use super::shown::Line;
+use crate::format::possible_passwords;
+
+/// Words of the last messages that are held.
+const MOST: usize = 32;
+/// Services answer at once, or when they are back.
+const HELD: Duration = Duration::from_mins(10);
+
+/// Words that may be passwords, the oldest first.
+#[derive(Default)]
+pub(super) struct ToldPasswords {
+    words: VecDeque<(SecretString, Instant)>,
+}
+
+impl ToldPasswords {
+    fn learn(&mut self, word: &str, now: Instant) {
+        self.words.push_back((word.into(), now));
+        if self.words.len() > MOST {
+            self.words.pop_front();
+        }
+    }
+
+    /// A text without them.
+    fn out_of(&mut self, mut text: String, now: Instant) -> String {
+        self.words.retain(|(_, at)| now.saturating_duration_since(*at) < HELD);
+        for (word, _) in &self.words {
+            if text.contains(word.expose_secret()) {
+                text = text.replace(word.expose_secret(), "…");
+            }
+        }
+        text
+    }
+}
+
+impl Actor {
+    /// A service is told something, by whichever way.
+    pub(super) fn on_told_service(&mut self, text: &str) {
+        let now = self.now();
+        let own = self.link.as_ref().map(|link| [Some(link.session.nick()), link.session.account()]);
+        for word in possible_passwords(text) {
+            // Who one is, is no secret, and often part of an answer.
+            if !own.iter().flatten().flatten().any(|name| name.eq_ignore_ascii_case(word)) {
+                self.questions.told.learn(word, now);
+            }
+        }
+    }
+
+    /// What a service says, without the passwords that it was told.
+    pub(super) fn without_told_passwords(&mut self, mut line: Line) -> Line {
+        if !line.own && self.is_service(&line.from.nick) {
+            let now = self.now();
+            line.text = self.questions.told.out_of(line.text, now);
+        }
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any time will do to count from")]
+    fn invariant_9_only_so_many_words_are_held_and_only_so_long() {
+        let (start, mut told) = (Instant::now(), ToldPasswords::default());
+        (0..=MOST).for_each(|number| told.learn(&format!("secret-{number};"), start));
+        let answer = format!("secret-0; secret-1; secret-{MOST};");
+        assert_eq!(told.out_of(answer.clone(), start), "secret-0; … …");
+        assert_eq!(told.out_of(answer.clone(), start + HELD), answer);
+        assert!(told.words.is_empty());
+    }
+}

@@ -1,4 +1,4 @@
-//! Networks: which there are, open, status, connect, disconnect.
+//! Networks: which there are, open, status, connect, reconnect, disconnect.
 
 use super::{Context, first_steps, usage};
 use crate::bridge::{InQueue, Known, Leaving, Outcome, Place, Refusal, Request, SessionState, Status};
@@ -229,6 +229,16 @@ pub(super) async fn connect(context: Context<'_>) -> Outcome {
     if !rest.is_empty() {
         return usage(&context, "connect");
     }
+    session.ask(Request::Connect).await
+}
+
+/// `reconnect [NETWORK]`.
+pub(super) async fn reconnect(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    if !rest.is_empty() {
+        return usage(&context, "reconnect");
+    }
+    session.ask(Request::Disconnect { reason: "Reconnecting".to_owned() }).await?;
     session.ask(Request::Connect).await
 }
 

@@ -151,10 +151,14 @@ commands! {
         "",
         eg ["status"]
         => networks::status;
-    "connect" / "reconnect" in "Networks": "connect [NETWORK]", "connects again after disconnect, or now rather than later",
+    "connect" in "Networks": "connect [NETWORK]", "connects again after disconnect, or now rather than later",
         "",
-        eg ["connect", "reconnect libera"]
+        eg ["connect"]
         => networks::connect;
+    "reconnect" in "Networks": "reconnect [NETWORK]", "leaves a network and connects to it anew",
+        "What holds from the next connection on holds then.",
+        eg ["reconnect libera"]
+        => networks::reconnect;
     "disconnect" / "quit" in "Networks": "disconnect [NETWORK] [REASON]", "leaves a network until you type connect",
         "Its rooms stay as they are.",
         eg ["disconnect libera", "disconnect See you tomorrow"]

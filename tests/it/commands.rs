@@ -100,6 +100,7 @@ async fn every_command_is_answered(#[case] typed: &str, #[case] answer: &str) {
 #[case::status("status", "| connected | alice | just now |")]
 #[case::connect("connect", "You are connected to FakeNet already")]
 #[case::connect_with_too_much("connect fake now", "Type it like this: connect")]
+#[case::reconnect_with_too_much("reconnect fake now", "Type it like this: reconnect")]
 #[case::disconnect("disconnect", "Disconnected from FakeNet")]
 #[case::quit("quit fake so long", "Disconnected from FakeNet")]
 #[case::join("join #rust", "Joining #rust on FakeNet")]
@@ -242,6 +243,22 @@ async fn on_several_networks_the_control_room_asks_which_and_a_network_room_does
     bob.say("#rust", "hi");
     let room = world.homeserver.wait_room_named("#rust (OtherNet)").await;
     assert_eq!(world.homeserver.wait_message(&room, "hi").await.sender, "@irc_other_bob:test.local");
+}
+
+/// Before, it said that one is connected already.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reconnects_while_connected_leaves_and_comes_back_to_their_channels() {
+    let world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#tea").await;
+    let mark = world.ircd.mark();
+    assert!(ask(&world, &alice, &control, "join #rust").await.contains("Joining #rust"));
+    world.ircd.wait_joined("#rust", "alice").await;
+    let said = ask(&world, &alice, &control, "reconnect").await;
+    assert_eq!(said, "Connecting to FakeNet; its room tells how it goes.");
+    world.ircd.wait_line_after(mark, |nick, line| nick == "alice" && line == "QUIT :Reconnecting").await;
+    world.ircd.wait_line_after(mark, |_, line| line.starts_with("USER alice ")).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    world.ircd.wait_joined("#rust", "alice").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

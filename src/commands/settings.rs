@@ -132,7 +132,7 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
 
 fn setting_in(place: &Where, key: &str) -> Result<&'static Setting, Refusal> {
     let setting = Setting::find(key).ok_or_else(|| {
-        let text = RichText::plain("There is no setting ").code(key).text(". Type ").code("set");
+        let text = RichText::plain("There is no setting ").bold(key).text(". Type ").code("set");
         Refusal::Asked(text.text(" to see all."))
     })?;
     if setting.scopes.contains(&place.scope) {
@@ -182,7 +182,8 @@ fn line_of(manners: &Manners, place: &Where, setting: &'static Setting) -> RichT
         Origin::Set(Scope::Session) => "set for the network",
         Origin::Set(_) => "set for all networks",
     };
-    RichText::new().code(format!("{} {value}", setting.key)).text(format!(" ({origin}): {}", setting.meaning))
+    // Not as something to type: the names of some settings are commands as well.
+    RichText::new().bold(format!("{} {value}", setting.key)).text(format!(" ({origin}): {}", setting.meaning))
 }
 
 async fn manners_of(context: &Context<'_>, place: &Where) -> Result<Manners, Refusal> {

@@ -106,3 +106,19 @@ async fn every_question_about_settings_has_an_answer(#[case] typed: &str, #[case
     alice.send_text(&network, typed);
     world.homeserver.wait_event(&network, |event| event.body().starts_with(answer)).await;
 }
+
+/// Before, they were shown as `!irc members auto` and `!irc join`: names of settings that are commands as well.
+#[rstest]
+#[case::all("!irc set", "\nmembers auto (built in): ")]
+#[case::one("!irc set members", "members auto (built in): ")]
+#[case::none("!irc set join", "There is no setting join. Type !irc set to see all.")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_is_shown_by_its_name_where_commands_have_a_prefix(
+    #[case] typed: &str,
+    #[case] answer: &str,
+) {
+    let world = World::start().await;
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    alice.send_text(&room, typed);
+    world.homeserver.wait_event(&room, |event| event.body().contains(answer)).await;
+}

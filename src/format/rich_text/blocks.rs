@@ -253,7 +253,7 @@ mod tests {
         assert!(text.to_plain().starts_with("a\nmore & more\nb\nnetwork | nick\n"), "{}", text.to_plain());
         let html = text.to_html().unwrap();
         assert!(
-            html.starts_with("a<br><details><summary>more &amp; more<br></summary><b>b</b><table>"),
+            html.starts_with("a<br><details><summary><b>more &amp; more</b><br></summary><b>b</b><table>"),
             "{html}"
         );
         assert!(html.ends_with("</table></details>"), "{html}");
@@ -266,7 +266,7 @@ mod tests {
             .replace("</details>", "")
             .replace("<summary>", "")
             .replace("</summary>", "");
-        assert_eq!(known, "a<br>b<br><code>c</code><br>d<br>e<br>f");
+        assert_eq!(known, "a<br><b>b</b><br><code>c</code><br><b>d</b><br>e<br>f");
     }
 
     #[rstest]

@@ -104,9 +104,10 @@ fn write_special(html: &mut String, block: &Block) {
         // Clients that know nothing of it leave its tags out: then the lines are apart by these breaks, which change
         // nothing where a block ends anyway.
         Block::Details { summary, inside } => {
-            html.push_str("<details><summary>");
+            // Bold, since some show all of it at once: then it is the heading of what follows.
+            html.push_str("<details><summary><b>");
             escape_into(html, summary);
-            html.push_str("<br></summary>");
+            html.push_str("</b><br></summary>");
             inside.write_html(html);
             if !html.ends_with("</table>") && !html.ends_with("</pre>") && !html.ends_with("<br>") {
                 html.push_str("<br>");

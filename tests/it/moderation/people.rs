@@ -27,7 +27,8 @@ carol"
     );
     let html = told.content["formatted_body"].as_str().unwrap();
     assert!(
-        html.contains("<td>bob</td>") && html.contains("<summary>Without a rank: 1<br></summary>carol"),
+        html.contains("<td>bob</td>")
+            && html.contains("<summary><b>Without a rank: 1</b><br></summary>carol"),
         "{html}"
     );
     carol.part("#tea", "");

@@ -8,6 +8,7 @@ mod bouncers;
 mod check;
 mod conversations;
 mod crash;
+mod from_heisenbridge;
 mod logins;
 mod media;
 mod misconfigurations;
@@ -24,7 +25,6 @@ mod shared;
 mod wishes;
 
 #[path = "../rig/rig.rs"]
-#[expect(dead_code, reason = "the demo and these tests share the rig; neither uses all of it")]
 mod rig;
 
 #[path = "../it/support"]

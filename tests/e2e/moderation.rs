@@ -1,27 +1,15 @@
 //! A channel that is run by commands, on a real server: its people, topic, modes and lists.
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::rig::inspircd::Inspircd;
 use crate::rig::irc::IrcPerson;
-use crate::rig::matrix::MatrixUser;
-use crate::rig::towline::{NetworkEntry, bot};
+use crate::rig::towline::NetworkEntry;
 use crate::rig::town::{Extras, NETWORK, Town};
+use crate::scene::ask;
 
 /// What InspIRCd has by modules: bans that silence, and knocking.
 const MODULES: &str = "<module name=\"muteban\"><module name=\"knock\">";
-
-/// Types a command and waits for the answer that holds these words.
-async fn ask(alice: &MatrixUser, room: &str, typed: &str, words: &str) -> String {
-    let before: Vec<Value> = alice.events(room).iter().map(|one| one["event_id"].clone()).collect();
-    alice.say(room, typed).await;
-    let body = |one: &Value| one["content"]["body"].as_str().unwrap_or_default().to_owned();
-    let is_answer = |one: &Value| {
-        one["sender"] == bot() && body(one).contains(words) && !before.contains(&one["event_id"])
-    };
-    body(&alice.wait_event(room, is_answer).await)
-}
 
 #[tokio::test]
 async fn a_channel_is_run_by_commands_in_its_room() {

@@ -11,7 +11,7 @@ use crate::rig::town::{Extras, NETWORK, PASSWORD, Town};
 use crate::scene::CHANNEL;
 
 /// Somebody besides alice, and their conversation with the bot.
-async fn user(town: &Town, name: &str) -> (MatrixUser, String) {
+pub(crate) async fn user(town: &Town, name: &str) -> (MatrixUser, String) {
     let user = MatrixUser::register(&town.synapse.url, name, PASSWORD).await;
     let control = user.start_dm(&bot()).await;
     user.wait_member(&control, &bot(), "join").await;

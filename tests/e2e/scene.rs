@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::rig::inspircd::Inspircd;
@@ -105,7 +106,7 @@ impl Scene {
 
     /// What the bridge told alice of her messages: the event that it is about, and the text.
     pub(crate) fn verdicts(&self) -> Vec<(String, String)> {
-        let verdict = |event: &serde_json::Value| {
+        let verdict = |event: &Value| {
             let content = &event["content"];
             let about = content["m.relates_to"]["m.in_reply_to"]["event_id"].as_str()?;
             Some((about.to_owned(), content["body"].as_str()?.to_owned()))
@@ -121,6 +122,21 @@ pub(crate) async fn people(town: &Town) -> (IrcPerson, IrcPerson) {
     irene.join(CHANNEL).await;
     witness.join(CHANNEL).await;
     (irene, witness)
+}
+
+/// Types something, and gives the answer that holds these words, with each space once: spaces make tables even.
+pub(crate) async fn ask(alice: &MatrixUser, room: &str, typed: &str, words: &str) -> String {
+    let before: Vec<Value> = alice.events(room).iter().map(|one| one["event_id"].clone()).collect();
+    alice.say(room, typed).await;
+    let squeezed = |one: &Value| {
+        let lines = one["content"]["body"].as_str().unwrap_or_default().lines();
+        let lines = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let is_answer = |one: &Value| {
+        one["sender"] != alice.id() && squeezed(one).contains(words) && !before.contains(&one["event_id"])
+    };
+    squeezed(&alice.wait_event(room, is_answer).await)
 }
 
 /// The lines that somebody says: `irc 0001`, `irc 0002`, …

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::from_heisenbridge::{code, rows, wrong_rows};
+use super::from_heisenbridge::{Shown, code, rows, wrong_rows};
 
 const PAGE: &str = include_str!("../../docs/from-appservice-irc.md");
 
 #[test]
 fn every_command_setting_and_test_that_the_page_on_appservice_irc_names_exists() {
-    let (wrong, shown) = wrong_rows(PAGE);
+    let (wrong, shown) = wrong_rows(PAGE, Shown::Anywhere);
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(shown > 30, "{shown}");
 }

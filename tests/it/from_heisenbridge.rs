@@ -22,11 +22,12 @@ pub(crate) fn code(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// The names of all tests.
-fn tests() -> BTreeSet<String> {
+/// The names of all tests in these folders.
+fn tests(folders: &[&str]) -> BTreeSet<String> {
     let mut files = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), &mut files);
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    folders
+        .iter()
+        .for_each(|folder| sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files));
     let text: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let names = text.iter().flat_map(|text| {
         // A function behind an attribute that makes it a test, with others perhaps between them.
@@ -45,8 +46,15 @@ fn tests() -> BTreeSet<String> {
     names.collect()
 }
 
-/// The rows that name what does not exist, or that nothing shows; and how many tests show something.
-pub(crate) fn wrong_rows(page: &'static str) -> (Vec<String>, usize) {
+/// Where the test that shows a row has to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Anywhere,
+    OnRealServers,
+}
+
+/// The rows that name what does not exist, or that no test shows where it has to; and how many tests show something.
+pub(crate) fn wrong_rows(page: &'static str, wanted: Shown) -> (Vec<String>, usize) {
     let reference = towline::commands::reference();
     let configuration = include_str!("../../docs/configuration.md");
     let is_command = |name: &str| {
@@ -63,8 +71,8 @@ pub(crate) fn wrong_rows(page: &'static str) -> (Vec<String>, usize) {
         None if name.contains('.') => configuration.contains(&format!("`{name}")),
         None => is_command(name) || is_section(name),
     };
-    let tests = tests();
-    assert!(tests.len() > 500, "only {} tests were found", tests.len());
+    let (tests, on_real_servers) = (tests(&["tests", "src"]), tests(&["tests/e2e"]));
+    assert!(tests.len() > 500 && on_real_servers.len() > 40, "{} tests were found", tests.len());
     let mut wrong = Vec::new();
     let mut shown = 0;
     for [theirs, ours, test] in rows(page) {
@@ -78,18 +86,23 @@ pub(crate) fn wrong_rows(page: &'static str) -> (Vec<String>, usize) {
                 .map(|name| format!("{theirs}: {name}")),
         );
         shown += usize::from(!code(test).is_empty());
-        if test == "–" && !ours.contains("nothing yet") && !ours.contains("not needed") {
-            wrong.push(format!("{theirs}: no test, and it does not say that there is nothing"));
+        let says_no = ours.contains("nothing yet") || wanted == Shown::Anywhere && ours.contains("not needed");
+        let is_shown = match wanted {
+            Shown::Anywhere => test != "–",
+            Shown::OnRealServers => code(test).first().is_some_and(|name| on_real_servers.contains(*name)),
+        };
+        if !(is_shown || test == "–" && says_no) {
+            wrong.push(format!("{theirs}: its first test is not where it has to be, and it does not say that there is nothing"));
         }
     }
     (wrong, shown)
 }
 
 #[test]
-fn every_command_setting_and_test_that_the_page_names_exists() {
-    let (wrong, shown) = wrong_rows(PAGE);
+fn every_command_setting_and_test_that_the_page_names_exists_and_each_row_is_shown_on_real_servers() {
+    let (wrong, shown) = wrong_rows(PAGE, Shown::OnRealServers);
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(shown > 30, "{shown}");
+    assert!(shown > 50, "{shown}");
 }
 
 #[test]

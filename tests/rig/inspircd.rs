@@ -64,6 +64,16 @@ impl Inspircd {
         self.process.stop().await;
     }
 
+    /// Lets it do nothing until [`Self::go_on`].
+    pub(crate) async fn pause(&self) {
+        self.process.pause().await;
+    }
+
+    /// Lets it go on.
+    pub(crate) async fn go_on(&self) {
+        self.process.go_on().await;
+    }
+
     /// Starts it again after [`Self::stop`], empty.
     pub(crate) async fn start_again(&mut self) {
         self.process = spawn(&self.directory);

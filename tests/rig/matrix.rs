@@ -235,6 +235,17 @@ impl MatrixUser {
         self.wait(&format!("an invite to {name:?}"), look).await
     }
 
+    /// Waits for somebody's invite; returns the room.
+    pub(crate) async fn wait_invite_from(&self, sender: &str) -> String {
+        let invites = |event: &Value| {
+            event["type"] == "m.room.member" && event["state_key"] == self.id() && event["sender"] == sender
+        };
+        let look = |rooms: &Rooms| {
+            rooms.invited.iter().find(|(_, state)| state.iter().any(invites)).map(|(room, _)| room.clone())
+        };
+        self.wait(&format!("an invite from {sender}"), look).await
+    }
+
     /// Waits for an invite to any room.
     pub(crate) async fn wait_invite(&self) -> String {
         self.wait("an invite", |rooms| rooms.invited.keys().next().cloned()).await

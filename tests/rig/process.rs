@@ -71,13 +71,26 @@ impl Process {
 
     /// Asks it to stop, and waits until it has.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
-        let id = self.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
-        assert!(sent.success(), "{} could not be asked to stop", self.name);
+        self.signal("-TERM").await;
         let ended = tokio::time::timeout(START_LIMIT, self.child.wait()).await;
         ended
             .unwrap_or_else(|_| panic!("{} did not stop within {START_LIMIT:?}\n{}", self.name, self.tail()))
             .unwrap()
+    }
+
+    /// Lets it do nothing until [`Self::go_on`]; what is sent to it waits.
+    pub(crate) async fn pause(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Lets it go on.
+    pub(crate) async fn go_on(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.id().to_string()]).status().await.unwrap();
+        assert!(sent.success(), "{} could not be sent {signal}", self.name);
     }
 
     /// `kill -9`, and waits until it is gone.

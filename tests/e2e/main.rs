@@ -20,6 +20,7 @@ mod restarts;
 mod rooms;
 mod rotation;
 mod scene;
+mod screens;
 mod servers;
 mod shared;
 mod wishes;

@@ -1,4 +1,4 @@
-//! Real servers for the end-to-end tests and the demo: Synapse, InspIRCd, Atheme, ngIRCd, ZNC, and people on both sides.
+//! Real servers for the end-to-end tests and the demo: Synapse, InspIRCd, Atheme, ngIRCd, ZNC, browsers and clients, and people on both sides.
 //!
 //! Everything runs on random loopback ports in temporary directories and ends when its value is dropped: each
 //! process is stopped by its own id, and dies with this one. What a server logged is printed when it fails.
@@ -10,6 +10,7 @@ pub(crate) mod inspircd;
 pub(crate) mod irc;
 pub(crate) mod matrix;
 pub(crate) mod ngircd;
+pub(crate) mod nheko;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod synapse;

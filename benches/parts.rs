@@ -183,7 +183,7 @@ fn store(criterion: &mut Criterion) {
         let options = StoreOptions { url: url.into(), key: SecretKey::new([7; 32]), lock: None };
         let store = Store::open(&options).await.unwrap();
         let user = store.ensure_user("@alice:bench.local", 0).await.unwrap();
-        let (session, _) = store.open_session(&user, "bench", "Bench", 0).await.unwrap();
+        let (session, _) = store.open_session(&user, ("bench", ""), "Bench", 0).await.unwrap();
         let epoch = store.claim_session(session.id, "bench").await.unwrap();
         let buffer = NewBuffer {
             session: session.id,

@@ -81,6 +81,7 @@ use crate::matrix::Client;
 use crate::matrix::ephemeral::Ephemeral;
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 use crate::web::pictures::Pictures;
+use crate::names::split_address;
 
 pub use crate::irc::charset::{Charset, InvalidCharset};
 pub use crate::irc::governor::InQueue;
@@ -407,7 +408,8 @@ impl Bridge {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    /// Opens a session of this user, or finds it; and says whether it is new. Nothing where the network has just gone.
+    /// Opens the session of this user with this name, or without one, or finds it; and says whether it is new. Nothing
+    /// where the network has just gone.
     pub async fn open_session(
         &self,
         user: &User,
@@ -418,8 +420,10 @@ impl Bridge {
             return Ok(None);
         };
         let name = known.network.name.clone();
-        let (row, new) = self.store.open_session(user, slug, &name, self.clock.unix_ms()).await?;
+        let now = self.clock.unix_ms();
+        let (row, new) = self.store.open_session(user, (slug, session_name), &name, now).await?;
         Ok(Some((self.start_locked(row).await?, new)))
+        session_name: &str,
     }
 
     /// Ends a session, unless it has a room that was not left: no start brings it back from now on, nor one that is under
@@ -526,9 +530,13 @@ impl Bridge {
         self.clock.unix_ms()
     }
 
-    /// The name that people see of a network.
-    pub(crate) fn network_name(&self, slug: &str) -> String {
-        self.networks.get(slug).map_or_else(|| slug.to_owned(), |known| known.network.name.clone())
+    /// The name that people see of a network, by its short name or by the address of a session there: `Libera.Chat`, or
+    /// `Libera.Chat (work)`.
+    pub(crate) fn network_name(&self, address: &str) -> String {
+        let (slug, session_name) = split_address(address);
+        let known = self.networks.get(slug);
+        let name = known.map_or_else(|| slug.to_owned(), |known| known.network.name.clone());
+        if session_name.is_empty() { name } else { format!("{name} ({session_name})") }
     }
 
     /// Where the nicks of a network's channels are kept.

@@ -28,6 +28,7 @@ mod rooms;
 mod settings;
 mod table;
 mod talk;
+mod which;
 
 use futures_util::future::BoxFuture;
 

@@ -7,10 +7,14 @@
 //! Invariant 4 of the design: names are keys only through [`CaseMap`], which folds them by the network's
 //! `CASEMAPPING` (modern IRC docs, "CASEMAPPING Parameter").
 
+mod address;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization as _;
+
+pub use self::address::{SessionName, session_address, split_address};
 
 /// Why a text is no name of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +37,9 @@ pub enum InvalidName {
     /// A slug has its own, narrower alphabet.
     #[error("a network's short name is 1 to 24 of a-z, 0-9 and -")]
     Slug,
+    /// So has a session's name.
+    #[error("it takes 1 to 16 of a-z, 0-9 and -, a letter or digit first")]
+    Session,
 }
 
 /// No server takes longer names; `IRCnet`'s and Ergo's longest are well below.

@@ -9,20 +9,23 @@ use serde_json::{Value, json};
 
 use super::Bridge;
 use super::content;
+use crate::names::split_address;
 use crate::store::NewOutbox;
 
 /// The types.
 pub(super) const KINDS: [&str; 2] = ["m.bridge", "uk.half-shot.bridge"];
 
-/// The key of what a room shows.
-pub(super) fn key_of(network: &str, shown: &str) -> String {
+/// The key of what a room shows of a session, or of a network.
+pub(super) fn key_of(address: &str, shown: &str) -> String {
+    let (network, _) = split_address(address);
     format!("chat.towline://irc/{}/{}", network.replace('/', "%2F"), shown.replace('/', "%2F"))
 }
 
 impl Bridge {
-    /// What a room is connected with: a channel or a person of a network, or the network itself.
-    pub(super) fn bridge_info(&self, network: &str, shown: &str, owner: Option<&str>) -> Value {
-        let network_name = self.network_name(network);
+    /// What a room is connected with: a channel or a person of a network, or the network itself; by the address of the
+    /// session that has the room, where it is one's.
+    pub(super) fn bridge_info(&self, address: &str, shown: &str, owner: Option<&str>) -> Value {
+        let (network, network_name) = (split_address(address).0, self.network_name(address));
         let mut info = json!({
             "bridgebot": self.client.bot(),
             "creator": owner.unwrap_or(self.client.bot()),
@@ -42,14 +45,14 @@ impl Bridge {
         room: i64,
         speaker: &str,
         owner: &str,
-        network: &str,
+        address: &str,
         (before, now): (&str, &str),
     ) -> Vec<NewOutbox> {
-        let (old_key, key) = (key_of(network, before), key_of(network, now));
+        let (old_key, key) = (key_of(address, before), key_of(address, now));
         if old_key == key {
             return Vec::new();
         }
-        let info = self.bridge_info(network, now, Some(owner));
+        let info = self.bridge_info(address, now, Some(owner));
         let row =
             |kind, key: &str, content: &Value| content::keyed_state_row(room, speaker, kind, key, content);
         KINDS.into_iter().flat_map(|kind| [row(kind, &old_key, &json!({})), row(kind, &key, &info)]).collect()
@@ -67,5 +70,6 @@ mod tests {
     #[case::a_nick("bob|away", "chat.towline://irc/libera/bob|away")]
     fn the_key_names_protocol_network_and_channel(#[case] shown: &str, #[case] key: &str) {
         assert_eq!(key_of("libera", shown), key);
+        assert_eq!(key_of("libera/work", shown), key, "a further session is on the same network");
     }
 }

@@ -1,25 +1,53 @@
-//! Closing a session: out of its network and out of its rooms, and no start brings it back. What was said is kept.
+//! Closing a session: out of its network and out of its rooms, and no start brings it back. What was said is kept, unless
+//! an administrator has all deleted that is kept about its user.
 //!
 //! The rooms are left first, each call made again until its outcome is known, and then one commit ends their links and
 //! the session, unless there is one more room by then. So a crash in between leaves a session that can be closed again.
 //! A room that is still being made is left by whoever makes it.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use super::delivery::temporary;
-use super::{Bridge, Outcome, Progress, Request, SessionHandle};
+use super::{Bridge, Outcome, Progress, Refusal, Request, SessionHandle, removals};
 use crate::format::RichText;
 use crate::store::{RoomRow, StoreError};
 
+/// How long a session may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Why who closes a network is taken out of its rooms.
 const REASON: &str = "You have closed this network.";
+/// Why somebody is about whom nothing is kept any more.
+const ERASED: &str = "An administrator has deleted all that this bridge kept about you.";
 
 impl Bridge {
     /// Closes a session, and says of how many rooms.
     pub async fn close_session(&self, session: &SessionHandle, progress: Option<&Progress>) -> Outcome {
         let row = &session.row;
+        let left = self.vacate_session(session, REASON, progress).await?;
+        let name = self.network_name(&row.address());
+        let rooms = if left == 1 { "its room".to_owned() } else { format!("its {left} rooms") };
+        let text = format!(
+            "Closed: you are no longer on {name}, nor in {rooms}. What was said is kept; to delete it, type "
+        );
+        Ok(RichText::plain(text)
+            .code(format!("forget {}", row.address()))
+            .text(", and to come back, ")
+            .code(format!("open {}", row.address()))
+            .text("."))
+    }
+
+    /// Ends a session and leaves its rooms. Returns how many there were.
+    async fn vacate_session(
+        &self,
+        session: &SessionHandle,
+        reason: &str,
+        progress: Option<&Progress>,
+    ) -> Result<usize, Refusal> {
+        let row = &session.row;
         // One that does not run has no connection to end.
         drop(session.ask(Request::Disconnect { reason: String::new() }).await);
-        self.leave_shared_rooms(row.id, REASON).await?;
+        self.leave_shared_rooms(row.id, reason).await?;
         let (mut left, mut spaces) = (Vec::new(), Vec::new());
         let rooms = loop {
             let rooms = self.store.rooms_of_session(row.id).await?;
@@ -28,14 +56,14 @@ impl Bridge {
             let most = left.len() + made.len();
             for (room, room_id) in made {
                 if let Some(progress) = progress {
-                    let text = format!("Leaving the rooms of {}: {} of {most}.", row.network, left.len());
+                    let text = format!("Leaving the rooms of {}: {} of {most}.", row.address(), left.len());
                     progress.show(self, &RichText::plain(text)).await;
                 }
-                self.vacate(room, room_id, &row.user_id).await?;
+                self.vacate(room, room_id, &row.user_id, reason).await?;
                 left.push(room_id.clone());
             }
             if let Some(space) = self.store.space(row.id).await?.and_then(|space| space.room_id) {
-                self.abandon(self.client.bot(), &space, &row.user_id).await;
+                self.abandon(self.client.bot(), &space, &row.user_id, reason).await;
                 spaces.push(space);
             }
             // One may have been made meanwhile.
@@ -45,22 +73,79 @@ impl Bridge {
         };
         // What waited for them is set aside.
         rooms.iter().for_each(|room| self.wake_delivery(room.id));
-        let name = self.network_name(&row.network);
-        let rooms = if left.len() == 1 { "its room".to_owned() } else { format!("its {} rooms", left.len()) };
-        let text = format!(
-            "Closed: you are no longer on {name}, nor in {rooms}. What was said is kept; to delete it, type "
-        );
-        Ok(RichText::plain(text)
-            .code(format!("forget {}", row.network))
-            .text(", and to come back, ")
-            .code(format!("open {}", row.network))
-            .text("."))
+        Ok(left.len())
+    }
+
+    /// Deletes all that is kept about a user: out of their networks and of all rooms first, then in one commit from the
+    /// store. A crash in between leaves a user about whom that can be asked again.
+    pub async fn erase_user(&self, by: &str, user_id: &str, progress: Option<&Progress>) -> Outcome {
+        let Some(user) = self.store.known_user(user_id).await? else {
+            let text =
+                RichText::plain(format!("Nothing is kept about {user_id}. To see who is known, type "));
+            return Err(Refusal::Asked(text.code("users").text(".")));
+        };
+        let gone = loop {
+            let mut endings = Vec::new();
+            for session in self.sessions(Some(user_id)) {
+                self.vacate_session(&session, ERASED, progress).await?;
+                endings.push(session.ends());
+            }
+            // What they store at their end is deleted, too.
+            for mut ending in endings {
+                let ended = async { while ending.changed().await.is_ok() {} };
+                if tokio::time::timeout(PATIENCE, ended).await.is_err() {
+                    tracing::warn!(%user_id, "a session takes its time to end");
+                }
+            }
+            for room in self.store.control_rooms(user.id).await? {
+                let Some(room_id) = &room.room_id else { continue };
+                if room.creator == self.client.bot() {
+                    self.abandon(&room.creator, room_id, user_id, ERASED).await;
+                } else if let Err(error) =
+                    self.persist(|| self.client.leave(self.client.bot(), room_id, Some(ERASED))).await
+                {
+                    tracing::debug!(room = room_id, %error, "a room was not left");
+                }
+            }
+            // What they do meanwhile begins behind it.
+            let _no_session_starts = self.starting.lock().await;
+            if !self.sessions(Some(user_id)).is_empty() {
+                continue;
+            }
+            let rows = removals(&self.store, self.client.bot(), &user).await?;
+            let shared: Vec<i64> = rows.iter().map(|row| row.room).collect();
+            let gone = self.store.delete_user(&user, rows, self.clock.unix_ms()).await?;
+            shared.into_iter().for_each(|room| self.wake_delivery(room));
+            self.forget_own_networks(user.id);
+            break gone;
+        };
+        self.reread_usernames().await?;
+        self.scrub_history();
+        tracing::info!(%by, %user_id, "an administrator has deleted all that was kept about a user");
+        let count = |table: &str| gone.iter().find(|(name, _)| *name == table).map_or(0, |(_, rows)| *rows);
+        let counted = |table: &str, one: &str, more: &str| match count(table) {
+            1 => format!("1 {one}"),
+            rows => format!("{rows} {more}"),
+        };
+        Ok(RichText::plain(format!(
+            "Deleted: all that was kept about {user_id}, of {}, {} and {}. What was said in rooms is the homeserver's and \
+             stays there.",
+            counted("session", "network", "networks"),
+            counted("buffer", "conversation", "conversations"),
+            counted("history", "line", "lines"),
+        )))
     }
 
     /// Takes the owner and ourselves out of a room. Who is not in it needs not be taken out.
-    async fn vacate(&self, room: &RoomRow, room_id: &str, owner: &str) -> Result<(), StoreError> {
+    async fn vacate(
+        &self,
+        room: &RoomRow,
+        room_id: &str,
+        owner: &str,
+        reason: &str,
+    ) -> Result<(), StoreError> {
         let ghosts = self.store.ghosts_in(room.id).await?;
-        self.abandon(&room.creator, room_id, owner).await;
+        self.abandon(&room.creator, room_id, owner, reason).await;
         let (bridge, room_id, creator) = (self.clone(), room_id.to_owned(), room.creator.clone());
         self.tasks.spawn(async move {
             // Nobody is left to see them: this may end with the process.
@@ -83,16 +168,17 @@ impl Bridge {
         match self.persist(find).await {
             Ok(Some(room_id)) => {
                 let owner = room.owner.as_deref().unwrap_or_default();
-                self.abandon(&room.creator, &room_id, owner).await;
+                self.abandon(&room.creator, &room_id, owner, REASON).await;
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(room = room.id, %error, "a room that nobody wants may be there"),
         }
     }
 
-    pub(super) async fn abandon(&self, creator: &str, room_id: &str, owner: &str) {
+    /// Takes a room's owner out of it, and then its creator.
+    pub(super) async fn abandon(&self, creator: &str, room_id: &str, owner: &str, reason: &str) {
         for left in [
-            self.persist(|| self.client.kick(creator, room_id, owner, REASON)).await,
+            self.persist(|| self.client.kick(creator, room_id, owner, reason)).await,
             self.persist(|| self.client.leave(creator, room_id, None)).await,
         ] {
             if let Err(error) = left {

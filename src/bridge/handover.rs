@@ -69,7 +69,7 @@ impl Bridge {
         let ghost = self.store.ghost_by_user_id(from).await.map_err(|error| temporary(error.into()))?;
         let before = ghost.and_then(|ghost| {
             let user = room.owner.as_deref()?.strip_prefix('@')?.split(':').next()?;
-            self.alias(user, room.network.as_deref()?, &ghost.nick)
+            self.alias(user, &room.address()?, &ghost.nick)
         });
         if before.is_some() && before != self.alias_of(room) {
             self.set_alias(room, room_id).await;

@@ -168,12 +168,15 @@ impl Bridge {
         if let Some(ghost) = &found {
             self.register_ghost(ghost).await?;
         }
-        let session = found.as_ref().and_then(|ghost| {
-            self.sessions(Some(&event.sender))
-                .into_iter()
-                .find(|session| session.row.network == ghost.network)
-        });
         let room = self.store.room_by_matrix_id(&event.room_id).await?;
+        let session = found.as_ref().and_then(|ghost| {
+            let sessions = self.sessions(Some(&event.sender)).into_iter();
+            let here = room.as_ref().and_then(|room| room.session);
+            // Of several on the network it is the one whose room this is, else the one without a name, else the oldest.
+            sessions
+                .filter(|session| session.row.network == ghost.network)
+                .min_by_key(|session| (Some(session.row.id) != here, !session.row.name.is_empty()))
+        });
         let channel = room.filter(|room| {
             room.kind().is_ok_and(|kind| kind == RoomKind::Private)
                 && room.owner.as_deref() == Some(&event.sender)

@@ -70,7 +70,7 @@ impl Bridge {
     /// What is asked; nothing where there is nothing to disconnect.
     fn left_network(&self, session: &SessionHandle) -> Option<RichText> {
         let status = session.status();
-        let network = self.network_name(&session.row.network);
+        let network = self.network_name(&session.row.address());
         let how = match status.state {
             SessionState::Idle | SessionState::Stuck => return None,
             SessionState::Connected => {
@@ -88,6 +88,6 @@ impl Bridge {
             "You have left the room of {network}. {how} Shall I disconnect? To do it, react to this with {yes}. To have \
              the room back, type "
         );
-        Some(RichText::plain(text).code(format!("open {}", session.row.network)).text("."))
+        Some(RichText::plain(text).code(format!("open {}", session.row.address())).text("."))
     }
 }

@@ -54,6 +54,11 @@ impl RunningLimits {
 }
 
 impl Bridge {
+    /// Whether the file says how many lines a message may become.
+    pub(super) fn has_lines_configured(&self) -> bool {
+        Limit::find("lines").is_some_and(|limit| self.limits.is_given(limit))
+    }
+
     /// How much the bridge takes on.
     pub fn limits(&self) -> Limits {
         *self.limits.now.lock().unwrap_or_else(PoisonError::into_inner)

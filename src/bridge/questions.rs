@@ -188,7 +188,8 @@ impl Bridge {
     async fn about(&self, matter: Matter, user: i64) -> Result<String, StoreError> {
         let network = |id| {
             let session = self.session(id);
-            session.map_or_else(|| "a network".to_owned(), |session| self.network_name(&session.row.network))
+            session
+                .map_or_else(|| "a network".to_owned(), |session| self.network_name(&session.row.address()))
         };
         Ok(match matter {
             Matter::Disconnect { session } => format!("disconnecting from {}", network(session)),

@@ -11,8 +11,10 @@ use serde_json::{Map, Value, json};
 use super::content::unique;
 use super::ghosts::GhostError;
 use super::{Bridge, bridge_info};
+use crate::config::Template;
 use crate::matrix::event::ROOM_MARKER;
 use crate::matrix::{Client, ClientError, CreateRoom, ghost_id};
+use crate::names::split_address;
 use crate::store::{Link, NewRoom, RoomKind, RoomRow, StoreError};
 
 /// What the homeserver's rooms are like.
@@ -223,22 +225,33 @@ impl Bridge {
     async fn plan(&self, room: &RoomRow) -> Result<CreateRoom, GhostError> {
         let kind = room.kind()?;
         let network = room.network.as_deref().unwrap_or_default();
-        let network_name = self.network_name(network);
+        let address = room.address().unwrap_or_default();
+        let network_name = self.network_name(&address);
         let channel = room.buffer_name.as_deref().unwrap_or_default();
         let owner = room.owner.as_deref();
         let templates = &self.config.templates;
-        let fields = [("channel", channel), ("network", network_name.as_str())];
+        // Two sessions of a user on a network may be in one channel: their rooms have two names.
+        let session_name = split_address(&address).1;
+        let within_brackets = match session_name {
+            "" => network_name.clone(),
+            name => format!("{}, {name}", self.network_name(network)),
+        };
+        let named = |template: &Template, network: &str| {
+            let name = template.render(&[("channel", channel), ("network", network)]);
+            let is_told = session_name.is_empty() || name.contains(network);
+            Some(if is_told { name } else { format!("{name} ({session_name})") })
+        };
         let (name, topic) = match kind {
             RoomKind::Control => {
                 (Some("Towline".to_owned()), Some("Talk to the IRC bouncer here: type help".to_owned()))
             }
             RoomKind::Network => (
-                Some(templates.network_room.render(&fields)),
+                named(&templates.network_room, &network_name),
                 Some(format!("What {network_name} says, and commands for it: type help")),
             ),
             RoomKind::Lobby => (Some(format!("Lobby of {network_name}")), None),
             // The topic has a request of its own, which comes when IRC has told it.
-            RoomKind::Private | RoomKind::Shared => (Some(templates.room.render(&fields)), None),
+            RoomKind::Private | RoomKind::Shared => (named(&templates.room, &within_brackets), None),
             // Two members: clients show it under the other one's name.
             RoomKind::Query => (None, None),
         };
@@ -268,7 +281,7 @@ impl Bridge {
         }
         if !matches!(kind, RoomKind::Control | RoomKind::Lobby) {
             let shown = if kind == RoomKind::Network { network_name.as_str() } else { channel };
-            let info = self.bridge_info(network, shown, owner);
+            let info = self.bridge_info(&address, shown, owner);
             let state_key = bridge_info::key_of(network, shown);
             initial_state.extend(bridge_info::KINDS.map(|kind| (kind, state_key.clone(), info.clone())));
         }
@@ -302,26 +315,28 @@ impl Bridge {
     pub(super) fn alias_of(&self, room: &RoomRow) -> Option<String> {
         let (owner, channel) = (room.owner.as_deref()?, room.buffer_name.as_deref()?);
         let user = owner.strip_prefix('@')?.split(':').next()?;
-        self.alias(user, room.network.as_deref()?, channel)
+        self.alias(user, &room.address()?, channel)
     }
 
-    pub(super) fn alias(&self, user: &str, network: &str, channel: &str) -> Option<String> {
+    /// The alias of a user's room, by the address of their session: two of their sessions have two addresses.
+    pub(super) fn alias(&self, user: &str, address: &str, channel: &str) -> Option<String> {
         let template = self.config.templates.alias.as_ref()?;
         let channel = ghost_id::escape(channel);
-        let localpart = template.render_id(&[("user", user), ("network", network), ("channel", &channel)]);
+        let localpart = template.render_id(&[("user", user), ("network", address), ("channel", &channel)]);
         let domain = &self.config.homeserver.domain;
         Some(format!("#{}:{domain}", ghost_id::fit(localpart, domain)))
     }
 
-    /// The network and the channel, letters folded, of a room's alias; nothing where it was not made of them.
+    /// The address of the session and the channel, letters folded, of a room's alias; nothing where it was not made of
+    /// them.
     pub(super) fn read_alias(&self, alias: &str) -> Option<(String, String)> {
         let localpart = alias.strip_prefix('#')?.split(':').next()?;
         let fields = self.config.templates.alias.as_ref()?.read_id(localpart)?;
         let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
-        let (user, network) = (field("user")?, field("network")?);
+        let (user, address) = (field("user")?, field("network")?);
         let channel = ghost_id::unescape(field("channel")?)?;
-        let made = self.alias(user, network, &channel)?;
-        (made == alias).then(|| (network.clone(), channel))
+        let made = self.alias(user, address, &channel)?;
+        (made == alias).then(|| (address.clone(), channel))
     }
 }
 

@@ -239,16 +239,23 @@ impl Bridge {
         let known = self.networks.get(network).ok_or_else(gone)?;
         self.admits(&known).map_err(|reason| Refusal::asked(format!("{reason}.")))?;
         let most = self.limits().sessions_per_user as usize;
-        let is_too_many = {
+        // One of a user's sessions stands in the room: the one that does already, else the one without a name, else the
+        // oldest that they have there.
+        let standing = self.store.session_in_shared_room(room.id, &user.user_id).await?;
+        let (is_too_many, name) = {
             let mine = self.sessions(Some(&user.user_id));
-            mine.len() >= most && !mine.iter().any(|session| session.row.network == network)
+            let there = mine.iter().filter(|session| session.row.network == network);
+            let one = there
+                .min_by_key(|session| (Some(session.row.id) != standing, !session.row.name.is_empty()))
+                .map(|session| session.row.name.clone());
+            (mine.len() >= most && one.is_none(), one.unwrap_or_default())
         };
         if is_too_many {
             return Err(Refusal::asked(format!(
                 "you have {most} networks open, the most that this bridge allows."
             )));
         }
-        let Some((session, is_new)) = self.open_session(user, network).await? else {
+        let Some((session, is_new)) = self.open_session(user, network, &name).await? else {
             return Err(gone());
         };
         let state = session.status().state;

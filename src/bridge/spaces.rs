@@ -44,7 +44,7 @@ impl Bridge {
 
     /// Puts a user's rooms of a network into a space, or takes them out of it.
     pub async fn show_space(&self, session: &SessionHandle, wanted: bool) -> Outcome {
-        let network = self.network_name(&session.row.network);
+        let network = self.network_name(&session.row.address());
         if !wanted {
             self.wake_space(session.row.id);
             return Ok(RichText::plain(format!(
@@ -155,7 +155,7 @@ impl Bridge {
                 let avatar = known.and_then(|known| known.network.avatar.clone());
                 let avatar = avatar.map(|url| ("m.room.avatar", String::new(), json!({ "url": url })));
                 let plan = CreateRoom {
-                    name: Some(self.network_name(&handle.row.network)),
+                    name: Some(self.network_name(&handle.row.address())),
                     invite: vec![owner.clone()],
                     creation_content,
                     initial_state: avatar.into_iter().collect(),
@@ -166,7 +166,7 @@ impl Bridge {
             }
         };
         if !self.store.space_made(session, &room_id).await? {
-            self.abandon(bot, &room_id, owner).await;
+            self.abandon(bot, &room_id, owner, "You have closed this network.").await;
             return Ok(None);
         }
         tracing::info!(%room_id, "a space was made");

@@ -121,10 +121,9 @@ impl Bridge {
         let (shown, remedy) = match room.kind()? {
             RoomKind::Private => (format!("The room of {name}"), Some(format!("join {name}"))),
             RoomKind::Query => (format!("The room of {name}"), Some(format!("query {name}"))),
-            RoomKind::Network => (
-                format!("The room of {}", self.network_name(room.network.as_deref().unwrap_or_default())),
-                None,
-            ),
+            RoomKind::Network => {
+                (format!("The room of {}", self.network_name(&room.address().unwrap_or_default())), None)
+            }
             RoomKind::Control => ("Our chat".to_owned(), None),
             RoomKind::Lobby | RoomKind::Shared => return Ok(()),
         };
@@ -205,10 +204,10 @@ impl Bridge {
         looker: &str,
         new: &str,
     ) -> Result<Vec<NewOutbox>, GhostError> {
-        let network = room.network.as_deref().unwrap_or_default();
+        let address = room.address().unwrap_or_default();
         let shown = match room.kind()? {
             RoomKind::Private | RoomKind::Query => room.buffer_name.clone().unwrap_or_default(),
-            RoomKind::Network => self.network_name(network),
+            RoomKind::Network => self.network_name(&address),
             RoomKind::Control | RoomKind::Lobby | RoomKind::Shared => return Ok(Vec::new()),
         };
         let levels = self.client.state(looker, new, "m.room.power_levels", "").await?.unwrap_or_default();
@@ -222,8 +221,8 @@ impl Bridge {
             let alert = content::message(MessageType::Text, &text, owner);
             return Ok(vec![content::message_row(room.id, &room.creator, alert, None)]);
         }
-        let info = self.bridge_info(network, &shown, room.owner.as_deref());
-        let key = bridge_info::key_of(network, &shown);
+        let info = self.bridge_info(&address, &shown, room.owner.as_deref());
+        let key = bridge_info::key_of(&address, &shown);
         let row = |kind| content::keyed_state_row(room.id, &room.creator, kind, &key, &info);
         Ok(bridge_info::KINDS.into_iter().map(row).collect())
     }

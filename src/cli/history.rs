@@ -13,6 +13,7 @@ use std::io::Write;
 
 use super::{CliError, ConfigArgument, run};
 use crate::config::{Config, Environment};
+use crate::names::{session_address, split_address};
 use crate::store::{OwnBuffer, SessionRow, Store};
 
 /// What `towline history` takes.
@@ -82,9 +83,12 @@ impl Scene {
     async fn find(store: Store, whose: &Whose, config: &Config) -> Result<Self, CliError> {
         let Whose { user, network, .. } = whose;
         // A network that is not configured any more still has its history.
-        let slug = config.network(network).map_or(network.as_str(), |network| network.slug.as_str());
+        let (network_name, session_name) = split_address(network);
+        let slug = config.network(network_name).map_or(network_name, |network| network.slug.as_str());
+        let address = session_address(slug, session_name);
         let sessions = store.sessions().await?;
-        let found = sessions.into_iter().find(|session| session.user_id == *user && session.network == slug);
+        let found =
+            sessions.into_iter().find(|session| session.user_id == *user && session.address() == address);
         match found {
             Some(session) => Ok(Self { store, session }),
             None => {

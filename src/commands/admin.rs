@@ -3,10 +3,11 @@
 //! Of others' sessions only how they stand is shown: no conversation, no channel, nothing that was said.
 
 use super::meant::first_word;
-use super::{Context, usage};
-use crate::bridge::{Mask, Outcome, Refusal, Request, SessionHandle, SessionState, Status};
+use super::{Context, usage, which};
+use crate::bridge::{Mask, Outcome, Refusal, Request, SessionState, Status};
 use crate::config::Permission;
 use crate::format::{RichText, Table, date};
+use crate::store::SessionRow;
 
 /// Rows of a table that one answer has.
 pub(super) const MOST_ROWS: usize = 100;
@@ -70,7 +71,7 @@ pub(super) async fn users(context: Context<'_>) -> Outcome {
     let mut table = Table::new(["user", "may", "networks", "since"]);
     for (user_id, since) in users.iter().take(MOST_ROWS) {
         let sessions = context.bridge.sessions(Some(user_id));
-        let networks: Vec<String> = sessions.iter().map(|session| session.row.network.clone()).collect();
+        let networks: Vec<String> = sessions.iter().map(|session| session.row.address()).collect();
         table = table.row([
             RichText::plain(user_id),
             RichText::plain(context.bridge.permission_of(user_id).word()),
@@ -105,7 +106,7 @@ pub(super) async fn sessions(context: Context<'_>) -> Outcome {
         let Status { state, nick, channels, waiting, reason, .. } = session.status();
         table = table.row([
             RichText::plain(&session.row.user_id),
-            RichText::plain(&session.row.network),
+            RichText::plain(session.row.address()),
             RichText::plain(in_words(state)),
             RichText::plain(nick),
             RichText::plain(channels.to_string()),
@@ -129,24 +130,63 @@ fn in_words(state: SessionState) -> &'static str {
 /// `session USER NETWORK connect | disconnect [REASON]`.
 pub(super) async fn session(context: Context<'_>) -> Outcome {
     let (user, rest) = context.word();
-    let (network, rest) = first_word(rest);
+    let sessions = context.bridge.sessions(Some(user));
+    let rows: Vec<&SessionRow> = sessions.iter().map(|session| &session.row).collect();
+    let (meant, rest) = match which::one_of(&rows, rest, str::to_owned)? {
+        Some((row, rest)) => (Ok(row.id), rest),
+        None => {
+            let (network, rest) = first_word(rest);
+            (Err(network), rest)
+        }
+    };
     let (what, reason) = first_word(rest);
     let request = match what.to_ascii_lowercase().as_str() {
         "connect" if reason.is_empty() => Request::Connect,
         "disconnect" => Request::Disconnect { reason: reason.to_owned() },
         _ => return usage(&context, "session"),
     };
-    of_user(&context, user, network)?.ask(request).await
+    let found = meant.map(|id| sessions.iter().find(|session| session.row.id == id));
+    match found {
+        Ok(Some(session)) => session.ask(request).await,
+        Ok(None) => Err(Refusal::Stopping),
+        Err(network) => {
+            let text =
+                RichText::plain(format!("{user} does not have {network} open. To see who has what, type "));
+            Err(Refusal::Asked(text.code("sessions").text(".")))
+        }
+    }
 }
 
-fn of_user(context: &Context<'_>, user: &str, network: &str) -> Result<SessionHandle, Refusal> {
-    let sessions = context.bridge.sessions(Some(user));
-    let found = sessions.into_iter().find(|session| session.row.network.eq_ignore_ascii_case(network));
-    found.ok_or_else(|| {
-        let text =
-            RichText::plain(format!("{user} does not have {network} open. To see who has what, type "));
-        Refusal::Asked(text.code("sessions").text("."))
-    })
+/// `erase USER [confirm]`.
+pub(super) async fn erase(context: Context<'_>) -> Outcome {
+    let (user, sure) = context.word();
+    let is_sure = sure.eq_ignore_ascii_case("confirm");
+    if user.is_empty() || !(sure.is_empty() || is_sure) {
+        return usage(&context, "erase");
+    }
+    if user == context.call.user.user_id {
+        return Err(Refusal::asked(
+            "That is you, and I could not answer. Another administrator can do it, or towline user delete while I am \
+             stopped.",
+        ));
+    }
+    if is_sure {
+        let (by, progress) = (&context.call.user.user_id, context.call.progress.as_ref());
+        return context.bridge.erase_user(by, user, progress).await;
+    }
+    if context.bridge.store.known_user(user).await?.is_none() {
+        let text = RichText::plain(format!("Nothing is kept about {user}. To see who is known, type "));
+        return Err(Refusal::Asked(text.code("users").text(".")));
+    }
+    let more = match context.bridge.permission_of(user) {
+        Permission::None => String::new(),
+        _ => format!(" They may begin anew; to keep them out, type permit {user} none first."),
+    };
+    let text = RichText::plain(format!(
+        "This disconnects {user}, takes them out of all rooms that I made for them, and deletes all that is kept about \
+         them, for good: networks, settings, history.{more}"
+    ));
+    Ok(context.ask(text, format!("erasing {user}"), format!("erase {user} confirm")))
 }
 
 /// `ident [USER [NAME | off]]`.

@@ -13,7 +13,7 @@ pub(super) async fn autocmd(context: Context<'_>) -> Outcome {
     let mut commands = AutoCommands::stored(stored.as_ref().map_or("", settings::Value::text));
     let (word, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     match (word.to_ascii_lowercase().as_str(), more.trim()) {
-        ("", "") => return Ok(shown(&commands, &session.row.network)),
+        ("", "") => return Ok(shown(&commands, &session.row.address())),
         ("add", command) if !command.is_empty() => {
             let unfit = |error| Refusal::asked(format!("That can't run by itself: {error}."));
             commands.add(command).map_err(unfit)?;
@@ -30,7 +30,7 @@ pub(super) async fn autocmd(context: Context<'_>) -> Outcome {
         _ => return usage(&context, "autocmd"),
     }
     store.set_setting(&settings::AUTOCMD, Scope::Session, id, commands.to_stored().as_deref()).await?;
-    Ok(shown(&commands, &session.row.network))
+    Ok(shown(&commands, &session.row.address()))
 }
 
 fn shown(commands: &AutoCommands, network: &str) -> RichText {

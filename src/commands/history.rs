@@ -5,10 +5,10 @@
 
 mod filters;
 
-use super::{Context, usage, usage_of};
+use super::{Context, usage, usage_of, which};
 use crate::bridge::{MOST_LISTED, Outcome, Place, Refusal};
 use crate::format::{RichText, date, history_line, hour};
-use crate::store::{Hit, Hits, KeptLine, Retention, Search, SearchScope};
+use crate::store::{Hit, Hits, KeptLine, Retention, Search, SearchScope, SessionRow};
 
 pub use filters::since;
 use filters::{Filters, Where};
@@ -61,8 +61,11 @@ async fn scope(context: &Context<'_>, place: Option<&Where<'_>>) -> Result<(Sear
         let shown = buffers[0].name.clone();
         return Ok((SearchScope::Buffers(buffers.into_iter().map(|buffer| buffer.id).collect()), shown));
     }
-    match context.network_named(name) {
-        Some((session, shown)) => Ok((SearchScope::Session(session), shown)),
+    match context.session_named(name)? {
+        Some((session, _)) => {
+            let shown = context.bridge.network_name(&session.row.address());
+            Ok((SearchScope::Session(session.row.id), shown))
+        }
         None => {
             let text =
                 format!("There is no {name} of yours to search in. If it is one of the words, write: ");
@@ -81,7 +84,7 @@ fn show_hits(context: &Context<'_>, search: &Search, shown: &str, hits: &Hits) -
     if hits.lines.is_empty() {
         return RichText::plain(format!("Nothing was found for {wanted} {place}."));
     }
-    let several = hits.lines.iter().any(|hit| hit.network != hits.lines[0].network);
+    let several = hits.lines.iter().any(|hit| hit.address() != hits.lines[0].address());
     let mut text = RichText::plain(format!("Found {wanted} {place}, newest first (times are UTC):"));
     for hit in &hits.lines {
         text = text.line().then(show_hit(context, hit, several));
@@ -101,7 +104,7 @@ fn show_hit(context: &Context<'_>, hit: &Hit, with_network: bool) -> RichText {
     let mut text = RichText::new().code(format!("{} {}", date(hit.at), hour(hit.at))).text(" ");
     text = text.text(&hit.buffer_name);
     if with_network {
-        text = text.text(format!(" ({})", hit.network));
+        text = text.text(format!(" ({})", hit.address()));
     }
     let excerpt = excerpt(&hit.text);
     text = text.text(" ").then(history_line(&hit.kind, &hit.sender, hit.target.as_deref(), &excerpt));
@@ -275,21 +278,19 @@ pub(super) async fn forget(context: Context<'_>) -> Outcome {
 
 /// The conversations that are to be forgotten, and how they are called.
 async fn forgettable(context: &Context<'_>) -> Result<(Vec<i64>, String), Refusal> {
-    let words = context.rest;
+    let (words, user, store) = (context.rest, context.call.user.id, &context.bridge.store);
     let is_one_word = !words.is_empty() && !words.contains(char::is_whitespace);
-    if is_one_word && context.buffers_named(words).await?.is_empty() {
-        let everything = words == "*" || words.eq_ignore_ascii_case("everything");
-        let mut own = context.bridge.store.own_buffers(context.call.user.id).await?;
-        // A network that was closed has its conversations still.
-        let network = context.bridge.networks.named(words, context.call.user.id).filter(|_| !everything);
-        if !everything {
-            // So has one that is gone.
-            let slug = network.as_ref().map_or(words, |known| known.network.slug.as_str());
-            own.retain(|buffer| buffer.network.eq_ignore_ascii_case(slug));
+    if !is_one_word || context.buffers_named(words).await?.is_empty() {
+        let mut own = store.own_buffers(user).await?;
+        if words == "*" || words.eq_ignore_ascii_case("everything") {
+            return Ok((own.into_iter().map(|buffer| buffer.id).collect(), "everything".to_owned()));
         }
-        if everything || !own.is_empty() || context.network_named(words).is_some() {
-            let name = network.map_or_else(|| words.to_owned(), |known| known.network.name.clone());
-            let name = if everything { "everything".to_owned() } else { name };
+        // A network that was closed has its conversations still, and so has one that is gone.
+        let sessions = store.sessions_of(user).await?;
+        let rows: Vec<&SessionRow> = sessions.iter().collect();
+        if let Some((row, "")) = which::one_of(&rows, words, |word| context.slug_of(word))? {
+            own.retain(|buffer| buffer.session == row.id);
+            let name = context.bridge.network_name(&row.address());
             return Ok((own.into_iter().map(|buffer| buffer.id).collect(), name));
         }
     }

@@ -56,21 +56,19 @@ impl<'a> Context<'a> {
             let session = sessions.into_iter().find(|session| session.row.id == id);
             return session.map(|session| (session, self.rest)).ok_or(Refusal::Stopping);
         }
-        let (word, rest) = self.word();
-        let named = self.network_named(word).map(|(id, _)| id);
-        if let Some(session) = sessions.iter().find(|session| named == Some(session.row.id)) {
-            return Ok((session.clone(), rest));
+        if let Some(named) = self.session_named(self.rest)? {
+            return Ok(named);
         }
         match sessions.as_slice() {
             [only] => Ok((only.clone(), self.rest)),
             [] => Err(Refusal::Asked(super::first_steps::on_no_network(self.bridge))),
             several => {
-                let names: Vec<&str> = several.iter().map(|session| session.row.network.as_str()).collect();
+                let names: Vec<String> = several.iter().map(|session| session.row.address()).collect();
                 let names = names.join(", ");
                 Err(Refusal::asked(format!(
                     "You are on {names}: say which one first, as in {} join #channel, or type the command in the \
                      network's room.",
-                    several[0].row.network
+                    several[0].row.address()
                 )))
             }
         }
@@ -145,10 +143,11 @@ impl<'a> Context<'a> {
         let mut session = session_of(self.call.place);
         if session.is_none()
             && !rest.is_empty()
-            && let Some((named, _)) = self.network_named(word)
+            && let Some((named, behind)) = self.session_named(self.rest)?
         {
-            session = Some(named);
-            (word, rest) = first_word(rest);
+            // A word that stands alone is the conversation and no network, as below.
+            session = Some(named.row.id);
+            (word, rest) = first_word(behind);
         }
         let mut buffers = if word.is_empty() { Vec::new() } else { self.buffers_named(word).await? };
         buffers.retain(|buffer| session.is_none_or(|session| buffer.session == session));
@@ -162,7 +161,7 @@ impl<'a> Context<'a> {
             [] if word.is_empty() => Err(Refusal::asked("Say which conversation: a #channel or a nick.")),
             [] => Err(Refusal::asked(format!("There is no conversation {word} of yours."))),
             several => {
-                let networks: Vec<&str> = several.iter().map(|buffer| buffer.network.as_str()).collect();
+                let networks: Vec<String> = several.iter().map(OwnBuffer::address).collect();
                 Err(Refusal::asked(format!(
                     "There is {word} on {}: say which one first, as in {} {word}.",
                     networks.join(" and "),
@@ -186,18 +185,5 @@ impl<'a> Context<'a> {
             buffers.retain(|buffer| MAPPING.same(&buffer.name, &with_prefix));
         }
         Ok(buffers)
-    }
-
-    /// The person's session on a network of this name, and the network's name.
-    pub(super) fn network_named(&self, name: &str) -> Option<(i64, String)> {
-        let known = self.bridge.networks.named(name, self.call.user.id);
-        // One that is gone keeps its session, which can be closed by its short name.
-        let slug = known.as_ref().map_or(name, |known| known.network.slug.as_str());
-        let sessions = self.bridge.sessions(Some(&self.call.user.user_id));
-        let session = sessions.into_iter().find(|session| session.row.network.eq_ignore_ascii_case(slug))?;
-        Some((
-            session.row.id,
-            known.map_or_else(|| session.row.network.clone(), |known| known.network.name.clone()),
-        ))
     }
 }

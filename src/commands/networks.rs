@@ -1,8 +1,12 @@
 //! Networks: which there are, open, status, connect, reconnect, disconnect.
 
-use super::{Context, first_steps, usage};
+use std::sync::Arc;
+
+use super::which::{self, Typed};
+use super::{Context, first_steps, usage, usage_of};
 use crate::bridge::{InQueue, Known, Leaving, Outcome, Place, Refusal, Request, SessionState, Status};
 use crate::format::{RichText, Table};
+use crate::names::{SessionName, session_address};
 
 /// `networks`.
 pub(super) async fn networks(context: Context<'_>) -> Outcome {
@@ -10,47 +14,70 @@ pub(super) async fn networks(context: Context<'_>) -> Outcome {
     let mut table = Table::new(["type", "network", ""]);
     for known in context.bridge.networks.seen_by(context.call.user.id) {
         let Known { network, .. } = &*known;
-        let is_open = mine.iter().any(|session| session.row.network == network.slug.as_str());
+        let there = mine.iter().filter(|session| session.row.network == network.slug.as_str());
+        let names: Vec<&str> = there.map(|session| session.row.name.as_str()).collect();
         let command = RichText::new().code(format!("open {}", network.slug));
-        let note = RichText::plain(if is_open { "open" } else { "" });
+        let open = names.iter().map(|name| match *name {
+            "" => "open".to_owned(),
+            name => format!("open as {name}"),
+        });
+        let note = RichText::plain(open.collect::<Vec<_>>().join(", "));
         table = table.row([command, RichText::plain(&network.name), note]);
     }
     Ok(RichText::plain("You can open:").table(table.without_empty_columns()))
 }
 
-/// `open NETWORK`.
+/// The network that is to be opened, and the name that the session there is to have, which is empty where it has none.
+fn to_open<'a>(context: &Context<'a>) -> Result<(Arc<Known>, &'a str, String), Refusal> {
+    let alone: Vec<Typed<'_>> = which::readings(context.rest)
+        .filter_map(|(typed, rest)| (rest.is_empty() && !typed.network.is_empty()).then_some(typed))
+        .collect();
+    let named = |typed: &Typed<'a>| {
+        let known = context.bridge.networks.named(typed.network, context.call.user.id)?;
+        Some((known, *typed))
+    };
+    let Some((known, typed)) = alone.iter().find_map(named) else {
+        // Of two readings, `one/two` is a network and a session.
+        let last = alone.last().ok_or_else(|| usage_of(context))?;
+        return Err(no_network(context, last.network));
+    };
+    let name = match typed.name {
+        Some(name) => SessionName::new(name)
+            .map_err(|error| Refusal::asked(format!("{name} can't be the name of a session: {error}.")))?
+            .as_str()
+            .to_owned(),
+        None => String::new(),
+    };
+    Ok((known, typed.network, name))
+}
+
+/// `open NETWORK [as NAME]`.
 pub(super) async fn open(context: Context<'_>) -> Outcome {
     let bridge = context.bridge;
-    let (name, rest) = context.word();
-    if name.is_empty() || !rest.is_empty() {
-        return usage(&context, "open");
-    }
-    let Some(known) = bridge.networks.named(name, context.call.user.id) else {
-        return Err(no_network(&context, name));
-    };
+    let (known, typed, name) = to_open(&context)?;
     let network = &known.network;
+    let address = session_address(network.slug.as_str(), &name);
     bridge.admits(&known).map_err(|reason| Refusal::asked(format!("It can't be done: {reason}.")))?;
     let most = bridge.limits().sessions_per_user as usize;
     let mine = bridge.sessions(Some(&context.call.user.user_id));
-    if mine.len() >= most && !mine.iter().any(|session| session.row.network == network.slug.as_str()) {
+    if mine.len() >= most && !mine.iter().any(|session| session.row.address() == address) {
         return Err(Refusal::asked(format!(
             "You have {most} networks open, the most that this bridge allows."
         )));
     }
-    let opened = bridge.open_session(&context.call.user, network.slug.as_str()).await?;
-    let (session, new) = opened.ok_or_else(|| no_network(&context, name))?;
+    let opened = bridge.open_session(&context.call.user, network.slug.as_str(), &name).await?;
+    let (session, new) = opened.ok_or_else(|| no_network(&context, typed))?;
+    let shown = bridge.network_name(&address);
     if new {
-        let text =
-            format!("Connecting to {}. You are invited to its room, which tells how it goes.", network.name);
+        let text = format!("Connecting to {shown}. You are invited to its room, which tells how it goes.");
         let text = RichText::plain(text);
         return Ok(if context.is_beginning().await? { first_steps::after_open(text) } else { text });
     }
     session.ask(Request::Invite).await?;
     match session.status().state {
-        SessionState::Connected | SessionState::Connecting => Ok(RichText::plain(format!(
-            "{} is open already; you are invited to its room again.",
-            network.name
-        ))),
+        SessionState::Connected | SessionState::Connecting => {
+            Ok(RichText::plain(format!("{shown} is open already; you are invited to its room again.")))
+        }
         _ => session.ask(Request::Connect).await,
     }
 }
@@ -72,7 +99,7 @@ pub(super) async fn status(context: Context<'_>) -> Outcome {
     let mut table = Table::new(["network", "is", "nick", "since", "lag", "channels", "waiting"]);
     let mut notes = RichText::new();
     for session in &sessions {
-        let name = context.bridge.network_name(&session.row.network);
+        let name = context.bridge.network_name(&session.row.address());
         let place = context.bridge.place(&session.row.network, session.row.id);
         let status = session.status();
         let cells = cells(&status, now).map(RichText::plain);
@@ -205,19 +232,19 @@ fn describe_leaving(Leaving { backlog, last_at }: &Leaving, now: i64) -> String 
 /// `close [NETWORK] [confirm]`.
 pub(super) async fn close(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
-    let network = session.row.network.clone();
+    let address = session.row.address();
     if rest.eq_ignore_ascii_case("confirm") {
         return context.bridge.close_session(&session, context.call.progress.as_ref()).await;
     }
     if !rest.is_empty() {
         return usage(&context, "close");
     }
-    let name = context.bridge.network_name(&network);
+    let name = context.bridge.network_name(&address);
     let text = format!(
         "This disconnects you from {name} and takes you out of its rooms. What was said is kept, and can be searched."
     );
     let command = match context.call.place {
-        Place::Control => format!("close {network} confirm"),
+        Place::Control => format!("close {address} confirm"),
         _ => "close confirm".to_owned(),
     };
     Ok(context.ask(RichText::plain(text), format!("closing {name}"), command))

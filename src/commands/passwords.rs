@@ -6,6 +6,19 @@ use crate::format::{may_hold_password, may_hold_password_for_service};
 
 /// Whether a command that may hold a password does, as far as its words tell.
 pub(super) fn holds_secret(command: &Command, rest: &str) -> bool {
+    let words: Vec<&str> = rest.split_whitespace().take(4).collect();
+    match words[..] {
+        // A session that is spelled out is one word by its short name. Of `join` each word more counts.
+        [network, between, _, ref more @ ..] if between.eq_ignore_ascii_case("as") => {
+            let short = format!("{network} {}", words_behind(rest, 3));
+            let is_sure = command.name == "join" && !more.is_empty();
+            is_secret(command, short.trim_end()) || !is_sure && is_secret(command, rest)
+        }
+        _ => is_secret(command, rest),
+    }
+}
+
+fn is_secret(command: &Command, rest: &str) -> bool {
     match command.name {
         "sasl" => rest.split_whitespace().count() >= 2,
         "key" => channel::holds_key(rest),
@@ -70,6 +83,13 @@ mod tests {
     #[case::join_with_a_key_on_a_network("join", "libera tea sesame", true)]
     #[case::join("join", "#tea", false)]
     #[case::join_on_a_network("join", "libera #tea", false)]
+    #[case::join_of_a_session("join", "libera as work #tea", false)]
+    #[case::join_of_a_session_with_a_key("join", "libera as work #tea sesame", true)]
+    #[case::sasl_of_a_session("sasl", "libera as work account password", true)]
+    #[case::key_of_a_session("key", "libera as work #tea sesame", true)]
+    #[case::key_by_mode_of_a_session("mode", "libera as work #tea +k sesame", true)]
+    #[case::service_of_a_session("msg", "libera as work NickServ identify hunter2", true)]
+    #[case::on_joining_of_a_session("onjoin", "libera as work #tea mode +k sesame", true)]
     #[case::key_on_joining("onjoin", "mode +k sesame", true)]
     #[case::key_on_joining_a_channel("onjoin", "#tea mode +k sesame", true)]
     #[case::key_on_joining_a_networks_channel("onjoin", "libera #tea mode +k sesame", true)]

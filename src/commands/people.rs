@@ -31,7 +31,7 @@ pub(super) async fn ignore(context: Context<'_>) -> Outcome {
         ));
     }
     keep(&context, &session, &list).await?;
-    let name = &session.row.network;
+    let name = session.row.address();
     let text = format!("{ignored} is ignored on {name}: what they say is neither shown nor kept.");
     Ok(RichText::plain(text)
         .text(match ignored {
@@ -58,7 +58,7 @@ pub(super) async fn unignore(context: Context<'_>) -> Outcome {
         return Err(Refusal::Asked(RichText::plain(text).code("ignores").text(".")));
     }
     keep(&context, &session, &list).await?;
-    Ok(RichText::plain(format!("{ignored} is not ignored on {} any more.", session.row.network)))
+    Ok(RichText::plain(format!("{ignored} is not ignored on {} any more.", session.row.address())))
 }
 
 /// Who is typed: on IRC, or as their Matrix user.
@@ -89,7 +89,7 @@ async fn keep(context: &Context<'_>, session: &SessionHandle, list: &IgnoreList)
 
 async fn show_ignored(context: &Context<'_>, session: &SessionHandle) -> Outcome {
     let list = ignored_in(context, session).await?;
-    let name = &session.row.network;
+    let name = session.row.address();
     if list.is_empty() {
         return Ok(RichText::plain(format!("You ignore nobody on {name}. To do so, type "))
             .code("ignore NICK")
@@ -109,15 +109,15 @@ struct Where {
 
 /// In the control room words hold everywhere, unless a network is named.
 fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), Refusal> {
-    let (word, _) = context.word();
     let sessions = context.bridge.sessions(Some(&context.call.user.user_id));
-    let is_named = context.network_named(word).is_some();
-    if context.call.place == Place::Control && !is_named {
+    let is_everywhere =
+        context.call.place == Place::Control && context.session_named(context.rest)?.is_none();
+    if is_everywhere {
         let (id, name) = (context.call.user.id, "all networks".to_owned());
         return Ok((Where { scope: Scope::User, id, name, sessions }, context.rest));
     }
     let (session, rest) = context.session()?;
-    let (id, name) = (session.row.id, session.row.network.clone());
+    let (id, name) = (session.row.id, session.row.address());
     Ok((Where { scope: Scope::Session, id, name, sessions: vec![session] }, rest))
 }
 

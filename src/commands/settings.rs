@@ -78,10 +78,10 @@ async fn change(
 
 /// What a command is about, and what stands behind that.
 async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), Refusal> {
-    let (word, behind) = context.word();
     let sessions = context.bridge.sessions(Some(&context.call.user.user_id));
-    let names_network = context.network_named(word).is_some();
-    if context.call.place == Place::Control && !names_network {
+    let is_everywhere =
+        context.call.place == Place::Control && context.session_named(context.rest)?.is_none();
+    if is_everywhere {
         let place = Where {
             scope: Scope::User,
             id: context.call.user.id,
@@ -92,11 +92,7 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
         };
         return Ok((place, context.rest));
     }
-    let (session, rest) = if context.call.place == Place::Control {
-        (context.session()?.0, behind)
-    } else {
-        context.session()?
-    };
+    let (session, rest) = context.session()?;
     let own = context.bridge.store.own_buffers(context.call.user.id).await?;
     let own: Vec<OwnBuffer> = own.into_iter().filter(|own| own.session == session.row.id).collect();
     let (word, behind) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -108,7 +104,7 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
     let named = own.iter().find(|own| own.name.eq_ignore_ascii_case(word));
     let named = named.filter(|_| Setting::find(word).is_none());
     let rest = if named.is_some() { behind.trim_start() } else { rest };
-    let (number, network) = (session.row.id, session.row.network.clone());
+    let (number, network) = (session.row.id, session.row.address());
     let place = match named.or(here) {
         Some(own) => Where {
             scope: Scope::Buffer,
@@ -178,6 +174,7 @@ fn line_of(manners: &Manners, place: &Where, setting: &'static Setting) -> RichT
     let origin = match origin {
         Origin::BuiltIn => "built in",
         Origin::Configured => "from this bridge's configuration",
+        Origin::SetForAll => "set by this bridge's administrator",
         Origin::Set(scope) if scope == place.scope => "set here",
         Origin::Set(Scope::Session) => "set for the network",
         Origin::Set(_) => "set for all networks",

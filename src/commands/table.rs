@@ -143,9 +143,11 @@ commands! {
         eg ["network", "network add irc.example.org", "network server add example irc2.example.org:6697"],
         at [Control, Network]
         => network::network;
-    "open" in "Networks": "open NETWORK", "connects you to a network and makes a room for it",
-        "The connection stays open when you close Element, and comes back after a restart.",
-        eg ["open libera"], at [Control, Network]
+    "open" in "Networks": "open NETWORK [as NAME]", "connects you to a network and makes a room for it",
+        "The connection stays open when you close Element, and comes back after a restart. With a name you are there once \
+         more, under another nick and with rooms and settings of their own. Wherever a command takes a network, \
+         NETWORK/NAME, or NETWORK as NAME, is then that session, and NETWORK alone the one without a name.",
+        eg ["open libera", "open libera as work"], at [Control, Network]
         => networks::open;
     "status" in "Networks": "status", "shows where you are connected, and how it goes",
         "",
@@ -493,6 +495,11 @@ commands! {
         "They can undo it.",
         eg ["session @carol:example.org libera disconnect maintenance"], for Admin
         => admin::session;
+    "erase" in "Administration": "erase USER", "deletes all that is kept about somebody",
+        "It asks first. They are disconnected, and taken out of the rooms that I made for them; their networks, settings \
+         and history are gone for good. What was said in rooms is the homeserver's.",
+        eg ["erase @carol:example.org"], for Admin
+        => admin::erase;
     "ident" in "Administration": "ident [USER [NAME | off]]", "sets the user name that somebody has on IRC, or shows it",
         "What servers show before the @ in an address, and what the ident service answers. It holds from the next \
          connection on, and they can't choose another.",

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::{self, NewRoom};
 use super::{Link, RoomKind, Store, StoreError, inbox};
-use crate::names::CaseMapping;
+use crate::names::{CaseMapping, session_address};
 
 /// Channel or query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,8 +114,17 @@ pub struct OwnBuffer {
     pub session: i64,
     /// The network's slug.
     pub network: String,
+    /// The name of its session, empty where that has none.
+    pub session_name: String,
     /// The channel's or nick's name.
     pub name: String,
+}
+
+impl OwnBuffer {
+    /// How its user calls its session.
+    pub fn address(&self) -> String {
+        session_address(&self.network, &self.session_name)
+    }
 }
 
 #[derive(FromRow)]
@@ -171,7 +180,7 @@ impl Store {
 
     /// The buffers of all sessions of a user.
     pub async fn own_buffers(&self, user: i64) -> Result<Vec<OwnBuffer>, StoreError> {
-        const SQL: &str = r#"SELECT buffer.id, buffer.session, session.network, buffer.name
+        const SQL: &str = r#"SELECT buffer.id, buffer.session, session.network, session.name AS session_name, buffer.name
             FROM buffer JOIN session ON session.id = buffer.session
             WHERE session."user" = $1 ORDER BY buffer.id"#;
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_all(p).await)?)

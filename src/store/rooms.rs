@@ -6,6 +6,7 @@ use sqlx::FromRow;
 
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::{NewOutbox, Store, StoreError, buffers, inbox, outbox};
+use crate::names::session_address;
 
 /// What a room is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,6 +124,8 @@ pub struct RoomRow {
     pub network: Option<String>,
     /// The network's name.
     pub network_name: Option<String>,
+    /// The name of the session that it is of, empty where that has none.
+    session_name: Option<String>,
     /// The session, for network rooms, private rooms and queries.
     pub session: Option<i64>,
     /// The buffer, for private rooms and queries.
@@ -145,6 +148,11 @@ impl RoomRow {
         self.refill > 0
     }
 
+    /// The address of the session that it shows something of, else the network's slug.
+    pub fn address(&self) -> Option<String> {
+        Some(session_address(self.network.as_deref()?, self.session_name.as_deref().unwrap_or_default()))
+    }
+
     /// What the room is for.
     pub fn kind(&self) -> Result<RoomKind, StoreError> {
         RoomKind::read(&self.kind)
@@ -159,7 +167,7 @@ macro_rules! room_query {
         concat!(
             r#"SELECT room.id, room.room_id, room.kind, room.marker, room.creator, "user".user_id AS owner, room.lane,
                 COALESCE(link.network, own.network, parent.network) AS network,
-                network.name AS network_name,
+                network.name AS network_name, COALESCE(own.name, parent.name) AS session_name,
                 COALESCE(link.session, buffer.session) AS session,
                 buffer.id AS buffer, COALESCE(buffer.name, channel.name) AS buffer_name, room.created_at,
                 room.refill, room.founder, room.explained"#,

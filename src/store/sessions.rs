@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::settings::CLOSED;
 use super::{Store, StoreError};
+use crate::names::session_address;
 
 /// A Matrix user of the bridge.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -30,6 +31,13 @@ pub struct SessionRow {
     pub name: String,
     /// Whether it should be connected.
     pub connect: bool,
+}
+
+impl SessionRow {
+    /// How its user calls it: `libera`, or `libera/work`.
+    pub fn address(&self) -> String {
+        session_address(&self.network, &self.name)
+    }
 }
 
 const SESSION: &str = r#"SELECT session.id, "user".id AS "user", "user".user_id, session.network, session.name,
@@ -93,30 +101,36 @@ impl Store {
         .await
     }
 
-    /// The session of this user on this network, made where it is missing; and whether it was made, or was closed.
+    /// The session of this user on this network that bears this name, or none, made where it is missing; and whether it
+    /// was made, or was closed.
     pub async fn open_session(
         &self,
         user: &User,
-        network: &str,
+        (network, name): (&str, &str),
         network_name: &str,
         now: i64,
     ) -> Result<(SessionRow, bool), StoreError> {
         const MAKE: &str = r#"INSERT INTO session ("user", network, name, connect, created_at)
-            VALUES ($1, $2, '', TRUE, $3) ON CONFLICT ("user", network, name) DO NOTHING"#;
+            VALUES ($1, $2, $4, TRUE, $3) ON CONFLICT ("user", network, name) DO NOTHING"#;
         const OPEN: &str = "DELETE FROM setting WHERE scope = 'session' AND scope_id = $1 AND key = $2";
         const CONNECT: &str =
-            r#"UPDATE session SET connect = TRUE WHERE "user" = $1 AND network = $2 AND name = ''"#;
+            r#"UPDATE session SET connect = TRUE WHERE "user" = $1 AND network = $2 AND name = $3"#;
         let (user, network, network_name) = (user.id, network.to_owned(), network_name.to_owned());
+        let name = name.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
                 later!(tx, NETWORK, &network, network_name, now)?;
-                let made = execute!(tx, MAKE, user, &network, now)?;
-                later!(tx, CONNECT, user, &network)?;
+                let made = execute!(tx, MAKE, user, &network, now, &name)?;
+                later!(tx, CONNECT, user, &network, &name)?;
                 let sql = session_query!(
-                    r#"WHERE session."user" = $1 AND session.network = $2 AND session.name = ''"#
+                    r#"WHERE session."user" = $1 AND session.network = $2 AND session.name = $3"#
                 );
-                let row: SessionRow =
-                    on_tx!(tx, |c| sqlx::query_as(sql).bind(user).bind(&network).fetch_one(c).await)?;
+                let row: SessionRow = on_tx!(tx, |c| sqlx::query_as(sql)
+                    .bind(user)
+                    .bind(&network)
+                    .bind(&name)
+                    .fetch_one(c)
+                    .await)?;
                 let opened = execute!(tx, OPEN, row.id.to_string(), CLOSED.key)?;
                 Ok((row, made + opened > 0))
             })
@@ -128,6 +142,12 @@ impl Store {
     pub async fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
         let sql = session_query!("ORDER BY session.id");
         Ok(on!(self.readers(), |p| sqlx::query_as(sql).fetch_all(p).await)?)
+    }
+
+    /// All sessions of a user, also closed ones, in the order in which they were opened.
+    pub async fn sessions_of(&self, user: i64) -> Result<Vec<SessionRow>, StoreError> {
+        let sql = session_query!(r#"WHERE session."user" = $1 ORDER BY session.id"#);
+        Ok(on!(self.readers(), |p| sqlx::query_as(sql).bind(user).fetch_all(p).await)?)
     }
 
     /// The sessions that are not closed, in the order in which they were opened.

@@ -117,7 +117,7 @@ pub(crate) async fn measure(database: &str, lines: usize, searches: usize) -> Fi
 
 async fn open(store: &Store, number: usize) -> Open {
     let user = store.ensure_user(&format!("@user{number}:bench.local"), 0).await.unwrap();
-    let (session, _) = store.open_session(&user, "bench", "Bench", 0).await.unwrap();
+    let (session, _) = store.open_session(&user, ("bench", ""), "Bench", 0).await.unwrap();
     let epoch = store.claim_session(session.id, "bench").await.unwrap();
     let mut buffers = Vec::new();
     for channel in 0..CHANNELS {

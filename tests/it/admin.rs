@@ -1,6 +1,7 @@
 //! What administrators see and do at run time, and that nobody else can.
 
 mod bot;
+mod erase;
 mod limits;
 
 use rstest::rstest;
@@ -22,6 +23,7 @@ async fn admin(world: &World) -> (TestUser, String) {
 #[case::users("users")]
 #[case::sessions("sessions")]
 #[case::session("session @admin:test.local fake disconnect")]
+#[case::erase("erase @admin:test.local")]
 #[case::ident("ident @admin:test.local mallory")]
 #[case::bot("bot name Mallory")]
 #[case::limits("limits lines 60")]

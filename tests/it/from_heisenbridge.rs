@@ -86,7 +86,8 @@ pub(crate) fn wrong_rows(page: &'static str, wanted: Shown) -> (Vec<String>, usi
                 .map(|name| format!("{theirs}: {name}")),
         );
         shown += usize::from(!code(test).is_empty());
-        let says_no = ours.contains("nothing yet") || wanted == Shown::Anywhere && ours.contains("not needed");
+        let says_no =
+            ours.contains("nothing yet") || wanted == Shown::Anywhere && ours.contains("not needed");
         let is_shown = match wanted {
             Shown::Anywhere => test != "–",
             Shown::OnRealServers => code(test).first().is_some_and(|name| on_real_servers.contains(*name)),

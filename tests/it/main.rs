@@ -62,6 +62,7 @@ mod rooms;
 mod rotation;
 mod server;
 mod settings;
+mod sessions;
 mod shared;
 mod spaces;
 mod start;

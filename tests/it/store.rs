@@ -100,7 +100,7 @@ impl Set {
         let database = TestDatabase::with_schema().await;
         let store = open(&database).await;
         let user = store.ensure_user("@alice:x", NOW).await.unwrap();
-        let (session, new) = store.open_session(&user, "fake", "FakeNet", NOW).await.unwrap();
+        let (session, new) = store.open_session(&user, ("fake", ""), "FakeNet", NOW).await.unwrap();
         assert!(new);
         let epoch = store.claim_session(session.id, "one").await.unwrap();
         let room = store
@@ -193,12 +193,12 @@ async fn users_and_sessions_are_made_once_and_found_again() {
     let bob = store.ensure_user("@bob:x", NOW).await.unwrap();
     let all = [(user.id, "@alice:x".to_owned()), (bob.id, "@bob:x".to_owned())];
     assert_eq!(store.user_ids().await.unwrap(), all);
-    let (again, new) = store.open_session(&user, "fake", "FakeNet", NOW).await.unwrap();
+    let (again, new) = store.open_session(&user, ("fake", ""), "FakeNet", NOW).await.unwrap();
     assert_eq!((&again, new), (&session, false));
     store.set_connect(session.id, false).await.unwrap();
     assert!(!store.sessions().await.unwrap()[0].connect);
     // To open it is to want it connected.
-    assert!(store.open_session(&user, "fake", "FakeNet", NOW).await.unwrap().0.connect);
+    assert!(store.open_session(&user, ("fake", ""), "FakeNet", NOW).await.unwrap().0.connect);
     store.ensure_network("other", "Other", NOW).await.unwrap();
     store.ensure_network("other", "Another", NOW).await.unwrap();
     assert_eq!(store.sessions().await.unwrap(), vec![again]);

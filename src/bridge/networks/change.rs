@@ -333,6 +333,18 @@ impl Bridge {
         Ok(Removal::Done)
     }
 
+    /// The networks of a user who is gone are nobody's any more.
+    pub(in crate::bridge) fn forget_own_networks(&self, user: i64) {
+        for known in self.networks.all() {
+            if known.is_own() && known.is_for(user) {
+                let slug = known.network.slug.as_str();
+                self.networks.remove(slug);
+                self.forget_gate(slug);
+                self.nicks.lock().unwrap_or_else(PoisonError::into_inner).remove(slug);
+            }
+        }
+    }
+
     /// Gives a network that was added a further server.
     pub async fn add_server(&self, known: &Known, server: NewServer, private: bool) -> Outcome {
         if known.is_own() {

@@ -139,7 +139,10 @@ impl Actor {
     /// The connection is gone, and with it the answers.
     pub(super) fn abandon_inquiries(&mut self) {
         self.timed_bans.abandon();
-        for Inquiry { answer, is_quiet, .. } in std::mem::take(&mut self.questions.open) {
+        for Inquiry { used, answer, is_quiet, .. } in std::mem::take(&mut self.questions.open) {
+            if let Use::Series(series) = used {
+                self.break_off(series);
+            }
             let why = "The connection was lost before the server had answered. Try again when it is back.";
             let untold = answer.send(Err(Refusal::asked(why))).is_err();
             // Who asked was told that the network's room says it, should it fail.

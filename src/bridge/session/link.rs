@@ -337,10 +337,11 @@ impl Actor {
         })
     }
 
-    /// The nick that the network's template makes of the Matrix id.
+    /// The nick that the network's template makes of the Matrix id. A further session has its name behind it: no two can
+    /// have one nick.
     pub(super) fn default_nick(&self) -> Nick {
         let localpart = self.row.user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
-        wording::nick_from(&self.network.nick.render(&[("localpart", localpart)]))
+        wording::nick_from(&self.network.nick.render(&[("localpart", localpart)]), &self.row.name)
     }
 
     /// The connection is gone, or has to go.

@@ -160,6 +160,8 @@ pub enum Origin {
     BuiltIn,
     /// The configuration says so.
     Configured,
+    /// An administrator has set it for all while the bridge runs.
+    SetForAll,
     /// It was set there.
     Set(Scope),
 }
@@ -170,7 +172,8 @@ pub struct Manners {
     user: i64,
     session: i64,
     chosen: HashMap<&'static str, Vec<(Scope, i64, String)>>,
-    configured: HashMap<&'static str, String>,
+    /// What holds for all.
+    configured: HashMap<&'static str, (String, Origin)>,
     /// Whom the user does not want to hear.
     pub(super) ignores: IgnoreList,
     /// Words that mean them.
@@ -185,12 +188,14 @@ impl Manners {
         // Checked when it was read.
         let configured = configured.filter_map(|(key, value)| {
             let setting = Setting::find(key)?;
-            Some((setting.key, setting.read(value).ok()?))
+            Some((setting.key, (setting.read(value).ok()?, Origin::Configured)))
         });
         let mut configured: HashMap<_, _> = configured.collect();
         let lines = bridge.limits().lines.to_string();
         if lines != settings::LINES.default() {
-            configured.entry(settings::LINES.key).or_insert(lines);
+            let is_given = bridge.has_lines_configured();
+            let origin = if is_given { Origin::Configured } else { Origin::SetForAll };
+            configured.entry(settings::LINES.key).or_insert((lines, origin));
         }
         let mut manners = Self { user, session, configured, ..Self::default() };
         for chosen in bridge.store.chosen(user, session).await? {
@@ -222,7 +227,7 @@ impl Manners {
             .find_map(|(scope, id)| chosen.iter().find(|(known, of, _)| (*known, *of) == (scope, id)));
         match (found, self.configured.get(setting.key)) {
             (Some((scope, _, value)), _) => (Some(value), Origin::Set(*scope)),
-            (None, Some(value)) => (Some(value), Origin::Configured),
+            (None, Some((value, origin))) => (Some(value), *origin),
             (None, None) => (None, Origin::BuiltIn),
         }
     }

@@ -43,8 +43,8 @@ impl Actor {
     /// The room of a buffer is connected with another name from now on.
     pub(super) fn tell_new_name(&mut self, place: usize, before: &str, now: &str) {
         let row = &self.buffers.get(place).row;
-        let (owner, network) = (&self.row.user_id, &self.row.network);
-        let rows = self.bridge.bridge_info_moves(row.room, &row.creator, owner, network, (before, now));
+        let (owner, address) = (&self.row.user_id, self.row.address());
+        let rows = self.bridge.bridge_info_moves(row.room, &row.creator, owner, &address, (before, now));
         self.incoming.outbox.extend(rows);
     }
 

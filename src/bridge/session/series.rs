@@ -28,8 +28,11 @@ pub(super) enum Step {
     /// Nothing: this came of it.
     Done(Outcome),
     /// The server is told or asked this, line by line.
-    Ask(Vec<Line>, Conclusion),
+    Ask(Vec<Line>, Conclusion, Option<Undo>),
 }
+
+/// What is done where the server's answers don't all come: not everything left, or the connection is gone.
+pub(super) type Undo = Box<dyn FnOnce(&mut Actor) + Send>;
 
 impl Step {
     /// Asks the server, and makes an outcome of its answers.
@@ -37,7 +40,7 @@ impl Step {
         lines: Vec<Line>,
         conclude: impl FnOnce(&mut Actor, Vec<Answer>) -> Outcome + Send + 'static,
     ) -> Self {
-        Self::Ask(lines, Box::new(move |actor, answers| Self::Done(conclude(actor, answers))))
+        Self::Ask(lines, Box::new(move |actor, answers| Self::Done(conclude(actor, answers))), None)
     }
 
     /// Asks the server, and goes on with its answers.
@@ -45,7 +48,15 @@ impl Step {
         lines: Vec<Line>,
         go_on: impl FnOnce(&mut Actor, Vec<Answer>) -> Self + Send + 'static,
     ) -> Self {
-        Self::Ask(lines, Box::new(go_on))
+        Self::Ask(lines, Box::new(go_on), None)
+    }
+
+    /// As before; and this where no conclusion is come to.
+    pub(super) fn or_undo(self, undo: impl FnOnce(&mut Actor) + Send + 'static) -> Self {
+        match self {
+            Self::Ask(lines, conclude, _) => Self::Ask(lines, conclude, Some(Box::new(undo))),
+            done @ Self::Done(_) => done,
+        }
     }
 }
 
@@ -60,6 +71,7 @@ pub(super) struct Series {
     rest: VecDeque<Line>,
     answers: Vec<Answer>,
     conclude: Conclusion,
+    undo: Option<Undo>,
 }
 
 impl Actor {
@@ -67,12 +79,13 @@ impl Actor {
     pub(super) fn take_step(&mut self, step: Step, answer: oneshot::Sender<Outcome>) {
         match step {
             Step::Done(outcome) => self.answer_or_say(answer, outcome),
-            Step::Ask(lines, _) if lines.len() > MOST_LINES => {
+            Step::Ask(lines, _, undo) if lines.len() > MOST_LINES => {
                 let why = format!("That would take {} lines to the server; do it in parts.", lines.len());
+                self.undo(undo);
                 self.answer_or_say(answer, Err(Refusal::asked(why)));
             }
-            Step::Ask(lines, conclude) => {
-                let series = Series { rest: lines.into(), answers: Vec::new(), conclude };
+            Step::Ask(lines, conclude, undo) => {
+                let series = Series { rest: lines.into(), answers: Vec::new(), conclude, undo };
                 self.send_next(series, answer);
             }
         }
@@ -85,15 +98,28 @@ impl Actor {
         };
         let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
             let refusal = not_connected(&self.network.name);
+            self.undo(series.undo);
             return self.answer_or_say(answer, Err(refusal));
         };
         match link.session.inquire(line) {
             Ok(number) => self.await_answer(number, Use::Series(series), answer),
             Err(error) => {
                 let refusal = Refusal::asked(format!("It was not sent, or only in part: {error}."));
+                self.undo(series.undo);
                 self.answer_or_say(answer, Err(refusal));
             }
         }
+    }
+
+    fn undo(&mut self, undo: Option<Undo>) {
+        if let Some(undo) = undo {
+            undo(self);
+        }
+    }
+
+    /// The answers to a series don't come any more.
+    pub(super) fn break_off(&mut self, series: Series) {
+        self.undo(series.undo);
     }
 
     /// The server has answered a line.

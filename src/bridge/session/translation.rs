@@ -12,7 +12,7 @@ use super::manners::SpoilerChoice;
 use super::speech::Kind;
 use crate::format::{self, IrcStyle, Names, Options, Spoilers, strip_irc};
 use crate::matrix::event::Message;
-use crate::names::Nick;
+use crate::names::{Nick, split_address};
 use crate::store::BufferKind;
 
 impl Actor {
@@ -90,10 +90,11 @@ impl Names for People<'_> {
         if let Some((network, nick)) = actor.bridge.read_ghost_id(user_id) {
             return (network == actor.row.network).then(|| self.spelled(&nick).into());
         }
-        let sessions = actor.bridge.sessions(Some(user_id));
-        let session = sessions.iter().find(|session| session.row.network == actor.row.network)?;
-        let nick = session.status().nick;
-        (Nick::new(&nick).is_ok() && self.takes_part(&nick)).then_some(nick.into())
+        let sessions = actor.bridge.sessions(Some(user_id)).into_iter();
+        let mut nicks = sessions
+            .filter(|session| session.row.network == actor.row.network)
+            .map(|session| session.status().nick);
+        nicks.find(|nick| Nick::new(nick).is_ok() && self.takes_part(nick)).map(Cow::from)
     }
 
     fn channel(&self, room: &str) -> Option<Cow<'_, str>> {
@@ -101,8 +102,8 @@ impl Names for People<'_> {
         if let Some(channel) = actor.buffers.channel_of(room) {
             return Some(channel.into());
         }
-        let (network, channel) = actor.bridge.read_alias(room)?;
-        if network != actor.row.network {
+        let (address, channel) = actor.bridge.read_alias(room)?;
+        if split_address(&address).0 != actor.row.network {
             return None;
         }
         let place = actor.buffers.find(&channel)?;

@@ -115,6 +115,13 @@ async fn idents_set(bridge: &Bridge) -> Result<Vec<(i64, String)>, StoreError> {
 }
 
 impl Bridge {
+    /// Who is not there any more has no user name.
+    pub(in crate::bridge) async fn reread_usernames(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.usernames.choosing.lock().await;
+        self.usernames.replace(first_owners(self).await?);
+        Ok(())
+    }
+
     /// The user names that the administrator has set, by the users' Matrix ids.
     pub async fn idents(&self) -> Result<Vec<(String, String)>, StoreError> {
         let users: HashMap<i64, String> = self.store.user_ids().await?.into_iter().collect();

@@ -37,13 +37,17 @@ pub(in crate::bridge) fn span(from: i64, to: i64) -> String {
     format!("from {} to {end} UTC", time(from, "%Y-%m-%d %H:%M:%S"))
 }
 
-/// A nick that every server takes, as near to this text as can be (RFC 2812, section 2.3.1).
-pub(super) fn nick_from(text: &str) -> Nick {
+/// A nick that every server takes, as near to this text as can be (RFC 2812, section 2.3.1), with the name of the
+/// session behind it where that has one.
+pub(super) fn nick_from(text: &str, session_name: &str) -> Nick {
+    const LONGEST: usize = 30;
+    let suffix = if session_name.is_empty() { String::new() } else { format!("_{session_name}") };
     let mut nick: String = text
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c) { c } else { '_' })
-        .take(30)
+        .take(LONGEST.saturating_sub(suffix.len()))
         .collect();
+    nick.push_str(&suffix);
     if nick.is_empty() || nick.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         nick.insert(0, '_');
     }
@@ -229,12 +233,18 @@ mod tests {
     }
 
     #[rstest]
-    #[case::plain("alice", "alice")]
-    #[case::foreign("jürgen.k", "j_rgen_k")]
-    #[case::digit_first("4ever", "_4ever")]
-    #[case::nothing("", "_")]
-    fn a_matrix_name_becomes_a_nick_that_servers_take(#[case] name: &str, #[case] nick: &str) {
-        assert_eq!(nick_from(name).as_str(), nick);
+    #[case::plain("alice", "", "alice")]
+    #[case::foreign("jürgen.k", "", "j_rgen_k")]
+    #[case::digit_first("4ever", "", "_4ever")]
+    #[case::nothing("", "", "_")]
+    #[case::a_further_session("alice", "work", "alice_work")]
+    #[case::a_long_name("abcdefghijabcdefghijabcdefghij", "work", "abcdefghijabcdefghijabcde_work")]
+    fn a_matrix_name_becomes_a_nick_that_servers_take(
+        #[case] name: &str,
+        #[case] session: &str,
+        #[case] nick: &str,
+    ) {
+        assert_eq!(nick_from(name, session).as_str(), nick);
     }
 
     #[rstest]

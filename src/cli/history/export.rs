@@ -69,7 +69,7 @@ pub(super) async fn export(
     };
     let mut progress = Progress::new("written");
     if *format == Format::Html {
-        target.write(&html::begin(&scene.session.user_id, &scene.session.network))?;
+        target.write(&html::begin(&scene.session.user_id, &scene.session.address()))?;
     }
     let mut names = HashSet::new();
     for buffer in &buffers {

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::zone::Zone;
 use super::{CliError, Environment, Scene, Whose, unwritten};
 use crate::clock::{Clock as _, SystemClock};
-use crate::names::is_service;
+use crate::names::{is_service, split_address};
 use crate::store::{Direction, HistoryLine, Imported};
 
 mod logs;
@@ -83,7 +83,7 @@ async fn read_all(
     output: &mut (dyn Write + Send),
 ) -> Result<(), CliError> {
     let Arguments { whose, buffer, format, paths, .. } = arguments;
-    let names = [scene.session.network.as_str(), whose.network.as_str()];
+    let names = [scene.session.network.as_str(), split_address(&whose.network).0];
     let logs = logs::find(paths, *format == Format::Znc, buffer.as_deref(), &names)?;
     if logs.is_empty() {
         return Err(CliError::Usage("there are no logs of this kind".to_owned()));

@@ -19,6 +19,7 @@ use super::super::{Store, StoreError};
 use super::number::first_at;
 use super::spans::Spans;
 use super::words;
+use crate::names::session_address;
 
 /// What is beyond it is only said to be more.
 const MOST_COUNTED: usize = 100;
@@ -78,8 +79,17 @@ pub struct Hit {
     pub buffer_name: String,
     /// The network's slug.
     pub network: String,
+    /// The name of the session, empty where it has none.
+    pub session_name: String,
     /// The Matrix room.
     pub room_id: Option<String>,
+}
+
+impl Hit {
+    /// How its user calls the session.
+    pub fn address(&self) -> String {
+        session_address(&self.network, &self.session_name)
+    }
 }
 
 /// What was found.
@@ -204,7 +214,8 @@ impl Store {
 
     async fn hit(&self, user: i64, number: i64) -> Result<Option<Hit>, StoreError> {
         const SQL: &str = r#"SELECT history.at, history.kind, history.sender, history.target, history.text,
-                history.event_id, buffer.name AS buffer_name, session.network, room.room_id
+                history.event_id, buffer.name AS buffer_name, session.network,
+                session.name AS session_name, room.room_id
             FROM history JOIN buffer ON buffer.id = history.buffer JOIN session ON session.id = buffer.session
             LEFT JOIN link ON link.buffer = buffer.id AND link.role IN ('private', 'shared')
             LEFT JOIN room ON room.id = link.room

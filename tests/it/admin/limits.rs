@@ -108,3 +108,24 @@ async fn what_would_delete_history_is_asked_first() {
     admin.send_text(&control, "limits history 90d");
     world.homeserver.wait_event(&control, says("history 90d from now on.")).await;
 }
+
+/// Before, what an administrator had set was told as the configuration's.
+#[rstest]
+#[case::built_in("", None, "lines 5 (built in)")]
+#[case::configured("limits: { lines: 9 }\n", None, "lines 9 (from this bridge's configuration)")]
+#[case::set("", Some("limits lines 8"), "lines 8 (set by this bridge's administrator)")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_said_how_many_lines_a_message_may_become_is_told(
+    #[case] config: &str,
+    #[case] typed: Option<&str>,
+    #[case] shown: &str,
+) {
+    let world = World::builder().config(config).start().await;
+    let (admin, control) = admin(&world).await;
+    if let Some(typed) = typed {
+        admin.send_text(&control, typed);
+        world.homeserver.wait_event(&control, says("from now on.")).await;
+    }
+    admin.send_text(&control, "set lines");
+    world.homeserver.wait_event(&control, says(shown)).await;
+}

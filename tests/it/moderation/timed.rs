@@ -191,3 +191,102 @@ async fn of_several_bans_those_that_were_set_have_their_time_though_another_was_
     ask(&world, &alice, &room, "!irc bans", "#tea has no bans.").await;
     assert_eq!(taken_back(&world).len(), 3);
 }
+
+/// A network that answers each command by its label.
+fn with_labels() -> Options {
+    let mut options = like_libera();
+    options.capabilities.extend(["batch", "echo-message", "labeled-response"].map(str::to_owned));
+    options
+}
+
+/// Time goes by until a ban of half an hour is over, and the server does not answer that it is to be taken back.
+async fn over_without_an_answer(world: &World) {
+    world.ircd.ignore_modes(true);
+    let mark = world.ircd.mark();
+    world.clock.advance(31 * MINUTE);
+    world.ircd.send_raw("alice", b"PING :wake\r\n");
+    world.ircd.wait_line_after(mark, |_, line| line.ends_with(LIFTED)).await;
+    world.ircd.ignore_modes(false);
+}
+
+const LIFTED: &str = "MODE #tea -b *!*@evil.example.org";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_does_not_answer_is_taken_back_again() {
+    let world = start(with_labels()).await;
+    let (alice, room, _people) = in_tea(&world).await;
+    ask(&world, &alice, &room, "!irc ban evil.example.org 30m", ", for 30 minutes").await;
+    over_without_an_answer(&world).await;
+    let mark = world.ircd.mark();
+    world.pass("alice", MINUTE).await;
+    world.clock.advance(2 * MINUTE);
+    world.ircd.send_raw("alice", b"PING :wake\r\n");
+    world.ircd.wait_line_after(mark, |_, line| line.ends_with(LIFTED)).await;
+    ask(&world, &alice, &room, "!irc bans", "#tea has no bans.").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_that_is_set_anew_while_it_is_taken_back_has_its_new_time() {
+    let world = start(with_labels()).await;
+    let (alice, room, _people) = in_tea(&world).await;
+    ask(&world, &alice, &room, "!irc ban evil.example.org 30m", ", for 30 minutes").await;
+    over_without_an_answer(&world).await;
+    ask(&world, &alice, &room, "!irc ban evil.example.org 3h still", ", for 3 hours").await;
+    let mark = world.ircd.mark();
+    // What was to take it back is not waited for any more.
+    world.pass("alice", MINUTE).await;
+    world.pass("alice", 60 * MINUTE).await;
+    let shown = ask(&world, &alice, &room, "!irc bans", "*!*@evil.example.org").await;
+    assert!(squeezed(shown.body()).contains("minutes (still)"), "{}", shown.body());
+    let since = world.ircd.lines().split_off(mark);
+    assert!(!since.iter().any(|received| received.line().ends_with(LIFTED)), "{since:?}");
+    world.clock.advance(120 * MINUTE);
+    world.ircd.send_raw("alice", b"PING :wake\r\n");
+    world.ircd.wait_line_after(mark, |_, line| line.ends_with(LIFTED)).await;
+}
+
+/// Before, what was known of the earlier time was lost, or not followed any more.
+#[rstest]
+#[case::it_ends_by_itself(false)]
+#[case::by_another(true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_without_a_time_that_is_refused_leaves_the_earlier_one_its_time(#[case] by_another: bool) {
+    let world = start(like_libera()).await;
+    let (alice, room, [bob, _carol]) = in_tea(&world).await;
+    ask(&world, &alice, &room, "!irc op bob", "bob is an operator").await;
+    ask(&world, &alice, &room, "!irc ban evil.example.org 30m", ", for 30 minutes").await;
+    bob.mode("#tea", "-o alice");
+    bob.say("#tea", "you are no operator");
+    world.homeserver.wait_message(&room, "you are no operator").await;
+    ask(&world, &alice, &room, "!irc ban evil.example.org", "FakeNet says: You're not").await;
+    if by_another {
+        bob.mode("#tea", "-b *!*@evil.example.org");
+    }
+    bob.mode("#tea", "+o alice");
+    bob.say("#tea", "now you are again");
+    world.homeserver.wait_message(&room, "now you are again").await;
+    let mark = world.ircd.mark();
+    world.pass("alice", 31 * MINUTE).await;
+    if by_another {
+        assert!(taken_back(&world).is_empty());
+        assert!(world.database().texts("SELECT entry FROM timed_ban").await.is_empty());
+    } else {
+        world.ircd.wait_line_after(mark, |_, line| line == LIFTED).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bans_that_are_too_many_to_be_sent_have_no_time() {
+    let world = start(like_libera()).await;
+    let (alice, room, _people) = in_tea(&world).await;
+    let guests: Vec<Person> = (0..20).map(|number| world.ircd.person(&format!("guest{number}"))).collect();
+    guests.iter().for_each(|guest| guest.join("#tea"));
+    guests[19].say("#tea", "all are here");
+    world.homeserver.wait_message(&room, "all are here").await;
+    let nicks: Vec<String> = guests.iter().map(Person::current_nick).collect();
+    // One line for their host, and one for each of them.
+    let typed = format!("!irc kickban {} 30m", nicks.join(","));
+    ask(&world, &alice, &room, &typed, "That would take 21 lines to the server").await;
+    ask(&world, &alice, &room, "!irc bans", "#tea has no bans.").await;
+    assert!(world.database().texts("SELECT entry FROM timed_ban").await.is_empty());
+}

@@ -79,7 +79,7 @@ async fn nothing_is_left_of_a_user_who_is_deleted_in_any_table() {
 /// A user with a session on the same network as alice, and a line of history in a channel that both are in.
 async fn with_bob(set: &Set) -> (User, i64) {
     let bob = set.store.ensure_user("@bob:x", NOW).await.unwrap();
-    let (session, _) = set.store.open_session(&bob, "fake", "FakeNet", NOW).await.unwrap();
+    let (session, _) = set.store.open_session(&bob, ("fake", ""), "FakeNet", NOW).await.unwrap();
     let epoch = set.store.claim_session(session.id, "one").await.unwrap();
     let new = NewBuffer {
         session: session.id,

@@ -48,7 +48,7 @@ async fn invariant_9_who_adds_and_removes_networks_for_ever_leaves_a_few_names()
     }
     for name in ["u1-a", "u1-b", "u1-c"] {
         assert_eq!(add(name).await, Adding::Added);
-        let (session, _) = store.open_session(&alice, name, name, NOW).await.unwrap();
+        let (session, _) = store.open_session(&alice, (name, ""), name, NOW).await.unwrap();
         assert_eq!(store.who_has_open(name).await.unwrap(), [(alice.id, "@alice:x".to_owned())]);
         assert!(store.close_session(session.id, Vec::new()).await.unwrap());
         assert!(store.who_has_open(name).await.unwrap().is_empty());
@@ -69,7 +69,7 @@ async fn a_short_name_that_was_somebodys_is_never_anothers() {
     let alice = store.ensure_user("@alice:x", NOW).await.unwrap();
     let bob = store.ensure_user("@bob:x", NOW).await.unwrap();
     assert_eq!(store.add_network(network("u1-a", Some(alice.id)), NOW).await.unwrap(), Adding::Added);
-    store.open_session(&alice, "u1-a", "u1-a", NOW).await.unwrap();
+    store.open_session(&alice, ("u1-a", ""), "u1-a", NOW).await.unwrap();
     assert!(store.remove_network("u1-a").await.unwrap());
     for owner in [Some(bob.id), None] {
         assert_eq!(store.add_network(network("u1-a", owner), NOW).await.unwrap(), Adding::Taken);

@@ -388,6 +388,11 @@ impl Ircd {
             .change(|network| network.faults.silence = if swallows { Silence::All } else { Silence::None });
     }
 
+    /// From now on, changes of channels' modes are read, and neither made nor answered, not even a label's.
+    pub(crate) fn ignore_modes(&self, ignores: bool) {
+        self.shared.change(|network| network.faults.ignores_modes = ignores);
+    }
+
     /// Forgets what was said so far.
     pub(crate) fn drop_history(&self) {
         self.shared.change(|network| network.history.clear());

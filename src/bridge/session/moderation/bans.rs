@@ -192,7 +192,8 @@ impl Actor {
         let nicks: Vec<String> = meant.people.iter().map(|person| person.nick.clone()).collect();
         // Stored before the line leaves: what was set for a time must not stay for want of a note.
         let before = self.time_bans(&channel, &list, &masks, time.as_ref())?;
-        Ok(Step::ask(lines, move |actor, answers| {
+        let unsent = before.clone();
+        let step = Step::ask(lines, move |actor, answers| {
             let refused = refusals(&answers);
             if !refused.is_empty() {
                 actor.restore_bans(before);
@@ -212,7 +213,8 @@ impl Actor {
                 0 => text.text("."),
                 count => text.text(format!(", and {} {} out.", listed(&out), are(count))),
             })
-        }))
+        });
+        Ok(step.or_undo(|actor| actor.restore_bans(unsent)))
     }
 
     pub(super) fn unban(

@@ -77,6 +77,11 @@ impl Timed {
     }
 }
 
+/// What was known of bans before they got another time, or none: each with the one that stood there and whether the server
+/// had shown that.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Before(Vec<(TimedBan, Option<(TimedBan, bool)>)>);
+
 /// The bans of a session that end by themselves.
 #[derive(Debug, Default)]
 pub(in super::super) struct TimedBans(Vec<Timed>);
@@ -147,14 +152,14 @@ impl Actor {
         list: &ChannelList,
         masks: &[String],
         time: Option<&BanTime>,
-    ) -> Result<Vec<BanChange>, Refusal> {
+    ) -> Result<Before, Refusal> {
         let Some(place) = self.buffers.find(channel.as_str()) else {
             return match time {
                 Some(_) => Err(Refusal::asked(format!(
                     "{channel} has no room here, and I would forget when to take it back. Type join {channel}, or ban without \
                      a time."
                 ))),
-                None => Ok(Vec::new()),
+                None => Ok(Before::default()),
             };
         };
         let buffer = self.buffers.get(place).row.id;
@@ -166,42 +171,45 @@ impl Actor {
         }
         let lasts = time.map_or(0, |time| i64::try_from(time.lasts.as_millis()).unwrap_or(i64::MAX));
         let until = self.bridge.clock.unix_ms().saturating_add(lasts);
-        let mut before = Vec::new();
+        let mut before = Before::default();
         for mask in masks {
             let reason = time.map(|time| time.reason.clone()).unwrap_or_default();
             let entry = list.entry(mask);
             let ban = TimedBan { buffer, letter: list.letter.to_string(), entry, until, reason };
             let known = self.timed_bans.find(&ban, self.buffers.mapping());
-            let known = known.map(|at| self.timed_bans.0[at].ban.clone());
+            let known = known.map(|at| (self.timed_bans.0[at].ban.clone(), self.timed_bans.0[at].is_set));
             match (&known, time) {
                 (_, Some(_)) => self.keep_ban(ban.clone()),
                 (Some(_), None) => self.forget_ban(&ban),
                 (None, None) => continue,
             }
-            before.push(known.map_or(BanChange::Forget(ban), BanChange::Keep));
+            before.0.push((ban, known));
         }
         Ok(before)
     }
 
-    /// Something of it was refused: what was to become of bans does not, but for those that were set all the same.
-    pub(super) fn restore_bans(&mut self, before: Vec<BanChange>) {
-        for change in before {
-            match change {
-                BanChange::Keep(ban) => self.keep_ban(ban),
-                BanChange::Forget(ban) => {
-                    let known = self.timed_bans.find(&ban, self.buffers.mapping());
-                    if known.is_some_and(|at| !self.timed_bans.0[at].is_set) {
-                        self.forget_ban(&ban);
-                    }
-                }
+    /// Something of it was refused or not sent: what was to become of bans does not, but for those that were set all the
+    /// same.
+    pub(super) fn restore_bans(&mut self, before: Before) {
+        for (ban, known) in before.0 {
+            let at = self.timed_bans.find(&ban, self.buffers.mapping());
+            match known {
+                // It stood there already: the server says nothing about what it sets for the second time.
+                Some((earlier, is_set)) => self.put_ban(earlier, is_set),
+                None if at.is_some_and(|at| !self.timed_bans.0[at].is_set) => self.forget_ban(&ban),
+                None => {}
             }
         }
     }
 
     fn keep_ban(&mut self, ban: TimedBan) {
+        self.put_ban(ban, false);
+    }
+
+    fn put_ban(&mut self, ban: TimedBan, is_set: bool) {
         self.forget_ban(&ban);
         self.incoming.bans.push(BanChange::Keep(ban.clone()));
-        self.timed_bans.0.push(Timed { ban, progress: Progress::Stands, is_set: false, is_told: false });
+        self.timed_bans.0.push(Timed { ban, progress: Progress::Stands, is_set, is_told: false });
     }
 
     fn forget_ban(&mut self, ban: &TimedBan) {

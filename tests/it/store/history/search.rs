@@ -120,7 +120,7 @@ async fn nobody_finds_what_is_anothers() {
     let mine = set.channel("#a").await;
     set.keep([line(mine, "my secret")]).await;
     let mallory = set.store.ensure_user("@mallory:x", NOW).await.unwrap();
-    let (session, _) = set.store.open_session(&mallory, "fake", "FakeNet", NOW).await.unwrap();
+    let (session, _) = set.store.open_session(&mallory, ("fake", ""), "FakeNet", NOW).await.unwrap();
     let epoch = set.store.claim_session(session.id, "one").await.unwrap();
     let new = set.buffer(BufferKind::Channel, "#a");
     let new = NewBuffer { session: session.id, owner: mallory.id, marker: "other".into(), ..new };

@@ -99,6 +99,7 @@ impl Network {
                 let reason = param(2).unwrap_or(&own);
                 self.kick(id, first, param(1).unwrap_or_default(), reason);
             }
+            "MODE" if self.faults.ignores_modes && self.is_channel(first) => self.answer = None,
             "MODE" if self.is_channel(first) => self.channel_mode(id, first, &line.params[1..]),
             "MODE" => self.own_mode(id, first, param(1)),
             "NAMES" => first.split(',').for_each(|name| self.send_names(id, name)),

@@ -112,6 +112,8 @@ pub(super) struct Faults {
     pub(super) refuses_multiline: Option<&'static str>,
     /// `CHATHISTORY` gets no answer at all.
     pub(super) history_stalls: bool,
+    /// Changes of channels' modes are read, and neither made nor answered.
+    pub(super) ignores_modes: bool,
     /// A new connection gets this as its `ERROR`, and ends.
     pub(super) turns_away: Option<String>,
     /// In SCRAM the server cannot prove that it knows passwords.

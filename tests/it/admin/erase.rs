@@ -1,0 +1,64 @@
+//! An administrator has all deleted that is kept about somebody, while everything runs.
+
+use super::{admin, says};
+use crate::support::bridge::World;
+
+const ALICE: &str = "@alice:test.local";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_erased_is_out_of_all_rooms_and_nothing_is_kept_until_they_begin_anew() {
+    let world = World::start().await;
+    let (admin, chat) = admin(&world).await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    alice.send_text(&control, "set lines 7");
+    world.homeserver.wait_event(&control, says("lines 7 for you")).await;
+    alice.send_text(&room, "remember me");
+    bob.wait_text("remember me").await;
+    let (_carol, carols, _) = world.connected_user("carol").await;
+
+    admin.send_text(&chat, &format!("erase {ALICE}"));
+    let asked =
+        world.homeserver.wait_event(&chat, says("deletes all that is kept about them, for good")).await;
+    assert!(asked.body().contains("permit @alice:test.local none first"), "{}", asked.body());
+    admin.send_text(&chat, "yes");
+    let told = "Deleted: all that was kept about @alice:test.local, of 1 network, 1 conversation and ";
+    world.homeserver.wait_event(&chat, says(told)).await;
+    world.ircd.wait_gone("alice").await;
+    for place in [&room, &network] {
+        world.homeserver.wait_member(place, ALICE, "leave").await;
+    }
+    world.homeserver.wait_member(&control, &world.homeserver.bot(), "leave").await;
+    let kept = [
+        "SELECT user_id FROM \"user\" WHERE user_id LIKE '@alice%'",
+        "SELECT key FROM setting WHERE scope = 'user'",
+        "SELECT text FROM history WHERE text = 'remember me'",
+        "SELECT name FROM buffer WHERE name = '#rust'",
+    ];
+    for sql in kept {
+        assert!(world.database().texts(sql).await.is_empty(), "{sql}");
+    }
+    let sessions = world.database().texts("SELECT network FROM session").await;
+    assert_eq!(sessions.len(), 1, "carol's: {sessions:?}");
+    world.homeserver.wait_member(&carols, "@carol:test.local", "join").await;
+
+    // They begin as somebody new, and are to IRC who they were.
+    world.connected_user("alice").await;
+    let lines = world.ircd.lines();
+    let as_before = lines.iter().filter(|received| received.line().starts_with("USER alice "));
+    assert_eq!(as_before.count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_erased_who_is_not_known_or_who_asks_for_it() {
+    let world = World::start().await;
+    let (admin, chat) = admin(&world).await;
+    admin.send_text(&chat, "erase @nobody:test.local");
+    world.homeserver.wait_event(&chat, says("Nothing is kept about @nobody:test.local.")).await;
+    admin.send_text(&chat, "erase @admin:test.local confirm");
+    world.homeserver.wait_event(&chat, says("That is you, and I could not answer.")).await;
+    admin.send_text(&chat, "erase @carol:test.local please");
+    world.homeserver.wait_event(&chat, says("Type it like this: erase USER")).await;
+}

@@ -18,6 +18,7 @@
 //! | `shared` | shared rooms: who comes in, and who shows the channel | who is in them |
 //! | `usher` | brings in who is in a channel and silent | a queue of rooms |
 //! | `metrics` | counts | what it has counted |
+//! | `ranks` | one lane per room: operators' ranks before their names | which rooms show them |
 //! | `renewal` | rooms that the homeserver no longer has | nothing |
 //! | `upgrades` | rooms that were replaced | nothing |
 //!
@@ -50,6 +51,7 @@ mod outcome;
 mod pause;
 mod puppets;
 mod questions;
+mod ranks;
 mod renewal;
 mod rooms;
 mod session;
@@ -79,9 +81,9 @@ use crate::irc::ident::Ident;
 use crate::irc::tls::TlsSetups;
 use crate::matrix::Client;
 use crate::matrix::ephemeral::Ephemeral;
+use crate::names::split_address;
 use crate::store::{RoomKind, SessionRow, Store, StoreError, User};
 use crate::web::pictures::Pictures;
-use crate::names::split_address;
 
 pub use crate::irc::charset::{Charset, InvalidCharset};
 pub use crate::irc::governor::InQueue;
@@ -97,7 +99,7 @@ pub use rooms::Homeserver;
 pub use session::{
     AutoCommands, BanTime, CertificateRequest, Change, ChannelRequest, CharsetChange, Highlights, Leaving,
     ListKind, ListRequest, LoginMethod, LoginRequest, LookRequest, Manners, MembersRequest, Origin,
-    ProfileRequest, Request, SayRequest, Service, ServiceAddress, SessionHandle, SessionState,
+    ProfileRequest, Ranked, Request, SayRequest, Service, ServiceAddress, SessionHandle, SessionState,
     StandingRequest, Status, Welcome, WishChange, enters_or_leaves,
 };
 pub use shared::removals;
@@ -185,6 +187,9 @@ pub struct Shared {
     heads: delivery::Heads<crate::store::Look>,
     deliveries: Lanes<i64>,
     departures: Lanes<i64>,
+    /// Who has names show ranks.
+    ranks: Lanes<i64>,
+    ranked_rooms: ranks::RankedRooms,
     desks: Lanes<String>,
     receipts: Lanes<i64>,
     /// The spaces of sessions.
@@ -270,6 +275,8 @@ impl Bridge {
             heads: delivery::Heads::default(),
             deliveries: Lanes::default(),
             departures: Lanes::default(),
+            ranks: Lanes::default(),
+            ranked_rooms: ranks::RankedRooms::default(),
             desks: Lanes::default(),
             receipts: Lanes::default(),
             spaces: Lanes::default(),
@@ -300,6 +307,7 @@ impl Bridge {
         self.load_permissions().await?;
         self.load_networks().await?;
         self.load_limits().await?;
+        self.load_ranks().await?;
         self.show_bot().await?;
         let waiting = self.store.rooms_with_requests().await?;
         let folds = self.store.rooms_with_folds().await?;
@@ -414,6 +422,7 @@ impl Bridge {
         &self,
         user: &User,
         slug: &str,
+        session_name: &str,
     ) -> Result<Option<(SessionHandle, bool)>, StoreError> {
         let _one_at_a_time = self.starting.lock().await;
         let Some(known) = self.networks.get(slug).filter(|known| known.is_for(user.id)) else {
@@ -423,7 +432,6 @@ impl Bridge {
         let now = self.clock.unix_ms();
         let (row, new) = self.store.open_session(user, (slug, session_name), &name, now).await?;
         Ok(Some((self.start_locked(row).await?, new)))
-        session_name: &str,
     }
 
     /// Ends a session, unless it has a room that was not left: no start brings it back from now on, nor one that is under

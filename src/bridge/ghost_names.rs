@@ -130,6 +130,9 @@ impl Bridge {
             Err(error) => return Err(error.into()),
         }
         self.store.ghost_named(ghost.id, &name).await?;
+        for room in self.store.ranks_lost(ghost.id).await? {
+            self.note_ranks(room);
+        }
         if self.ghost_name(ghost) != name {
             self.rename_soon(&ghost.user_id);
         }

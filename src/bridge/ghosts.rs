@@ -228,6 +228,7 @@ impl Bridge {
             self.pace.count(self.calls_to_enter(room, &ghost), self.clock.now());
             self.let_in(room, room_id, &ghost).await?;
             self.store.member_joined(room.id, ghost.id, Some(self.clock.unix_ms())).await?;
+            self.note_ranks(room.id);
         }
         self.ghosts.remember(room.id, user_id);
         Ok(())

@@ -125,7 +125,7 @@ use crate::irc::wire::Message;
 use crate::names::{CaseMap, Nick};
 use crate::store::{Incoming, LineState, SessionRow, StoreError};
 
-pub use self::attendance::MembersRequest;
+pub use self::attendance::{MembersRequest, Ranked};
 pub use self::autocmd::AutoCommands;
 pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;

@@ -220,7 +220,9 @@ impl Bridge {
             return Ok(());
         }
         self.let_in(room, room_id, &ghost).await?;
-        Ok(self.store.member_joined(room.id, ghost.id, None).await?)
+        self.store.member_joined(room.id, ghost.id, None).await?;
+        self.note_ranks(room.id);
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::super::ghosts::Coming;
 use super::super::outcome::{Outcome, Refusal};
+use super::super::ranks::MOST_RANKED;
 use super::super::usher::Ask;
 use super::Actor;
 use super::manners::Choice;
@@ -90,6 +91,15 @@ pub enum MembersRequest {
         /// Where it goes.
         room: oneshot::Sender<i64>,
     },
+    /// Who has which rank in a room's channel.
+    Ranks {
+        /// The room's number.
+        room: i64,
+        /// The nicks, as they are compared, whose names show one.
+        shown: Vec<String>,
+        /// Where it goes.
+        answer: oneshot::Sender<Ranked>,
+    },
     /// Make the members of a room, who are now as the table says, those of its channel.
     Sync {
         /// The room's number.
@@ -97,7 +107,68 @@ pub enum MembersRequest {
     },
 }
 
+/// The ranks that names are to show in a channel's room.
+#[derive(Debug, Default)]
+pub struct Ranked {
+    /// Whether the room's names show ranks at all.
+    pub is_wanted: bool,
+    /// Nicks, as they are compared, each with its prefix.
+    pub ranks: Vec<(String, char)>,
+    /// Those of the shown that have none, or are not to show it, any more.
+    pub without: Vec<String>,
+}
+
+/// Whether the names of a channel's operators show their rank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ranks {
+    None,
+    Name,
+}
+
+impl Choice for Ranks {
+    const SETTING: &'static Setting = &settings::RANKS;
+    const WORDS: &'static [(&'static str, Self)] = &[("none", Self::None), ("name", Self::Name)];
+}
+
 impl Actor {
+    /// Ranks in a channel may be others than before, or are to be shown from now on.
+    pub(super) fn note_ranks(&self, place: usize) {
+        let row = &self.buffers.get(place).row;
+        let is_wanted =
+            row.kind == BufferKind::Channel && self.manners.choice::<Ranks>(row.id) == Ranks::Name;
+        if is_wanted && self.shows(place) {
+            self.bridge.want_ranks(row.room);
+        } else {
+            self.bridge.note_ranks(row.room);
+        }
+    }
+
+    /// Modes of a channel were changed, perhaps ranks.
+    pub(super) fn note_ranks_in(&self, channel: &str) {
+        if let Some(place) = self.buffers.find(channel) {
+            self.note_ranks(place);
+        }
+    }
+
+    fn ranks_in(&self, room: i64, shown: Vec<String>) -> Ranked {
+        let Some(place) = self.buffers.find_room(room) else { return Ranked::default() };
+        let row = &self.buffers.get(place).row;
+        let is_wanted = self.manners.choice::<Ranks>(row.id) == Ranks::Name;
+        // Nothing is known of who is in a channel that we are not in: names stay as they are.
+        let Some(channel) = self.channel_at(place).filter(|_| self.shows(place)) else {
+            return Ranked { is_wanted, ..Ranked::default() };
+        };
+        let mapping: CaseMapping = self.buffers.mapping();
+        let ranked = if is_wanted { channel.ranked(MOST_RANKED) } else { Vec::new() };
+        let ranks: Vec<(String, char)> =
+            ranked.into_iter().map(|(nick, prefix)| (mapping.fold(&nick), prefix)).collect();
+        let has_none = |nick: &String| {
+            !ranks.iter().any(|(ranked, _)| ranked == nick) && (!is_wanted || channel.has(nick))
+        };
+        let without = shown.into_iter().filter(has_none).collect();
+        Ranked { is_wanted, ranks, without }
+    }
+
     fn today(&self) -> u8 {
         mark(Some(self.bridge.clock.unix_ms()))
     }
@@ -238,6 +309,7 @@ impl Actor {
     pub(super) fn reconsider_members(&mut self) {
         for place in 0..self.buffers.len() {
             self.usher_in(place);
+            self.note_ranks(place);
         }
         self.thin_at = self.now();
     }
@@ -253,6 +325,11 @@ impl Actor {
                 Ok(RichText::new())
             }
             MembersRequest::Sync { room } => self.sync_members(room).await,
+            MembersRequest::Ranks { room, shown, answer } => {
+                // Who asked waits for it.
+                let _ = answer.send(self.ranks_in(room, shown));
+                Ok(RichText::new())
+            }
         }
     }
 

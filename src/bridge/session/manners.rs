@@ -300,6 +300,7 @@ pub(super) mod tests {
         words_of::<Strangers>();
         words_of::<Ringing>();
         words_of::<super::super::attendance::Members>();
+        words_of::<super::super::attendance::Ranks>();
     }
 
     #[test]

@@ -141,6 +141,7 @@ impl Actor {
     /// Modes were set in a channel.
     pub(super) fn on_modes(&mut self, channel: &str, by: &str, changes: &str) {
         self.note_lists(channel, changes);
+        self.note_ranks_in(channel);
         let piece = Piece::Modes { by: by.to_owned(), changes: changes.to_owned() };
         if self.buffers.find(channel).is_none() {
             return self.tell_channel(channel, &line(&[piece]));

@@ -57,6 +57,7 @@ impl Actor {
             }
         }
         self.usher_in(place);
+        self.note_ranks(place);
     }
 
     /// Somebody is no longer in a channel: their ghost leaves the room, if it ever came. Returns whether it had.

@@ -69,6 +69,20 @@ impl<'a> ChannelState<'a> {
         })
     }
 
+    /// Members whose rank is more than voice, each with its prefix, the highest first, no more than so many.
+    #[must_use]
+    pub fn ranked(&self, most: usize) -> Vec<(Arc<str>, char)> {
+        let prefix = |prefixes| self.channels.symbols(prefixes).chars().next().filter(|first| *first != '+');
+        let with_any = self.data.members.iter().filter(|member| member.prefixes != 0);
+        let mut ranked: Vec<(u32, u32, char)> = with_any
+            .filter_map(|one| Some((one.prefixes.trailing_zeros(), one.nick, prefix(one.prefixes)?)))
+            .collect();
+        ranked.sort_unstable();
+        ranked.truncate(most);
+        let nicks = self.channels.pool.lock(self.channels.map.mapping());
+        ranked.into_iter().map(|(_, number, prefix)| (nicks.name(number), prefix)).collect()
+    }
+
     /// How many are in the channel, ourselves included.
     #[must_use]
     pub fn member_count(&self) -> usize {

@@ -258,6 +258,15 @@ settings! {
             ("none", "those who speak, and nobody else; who is silent for a week leaves"),
         ]),
     };
+    /// Whether names tell ranks.
+    RANKS = {
+        key: "ranks", meaning: "whether the names of a channel's operators tell their rank in its room",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("none", "they do not"),
+            ("name", "as IRC writes it: @bob; who has voice alone has nothing before their name"),
+        ]),
+    };
     /// Joins, parts, quits and changes of nick.
     COMINGS = {
         key: "comings",

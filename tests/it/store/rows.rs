@@ -5,7 +5,7 @@ use super::Raw;
 use crate::support::database::TestDatabase;
 
 /// Since which migration, in which table, and the statement. `BYTES(00ff)` becomes what the engine takes.
-const ROWS: [(i64, &str, &str); 31] = [
+const ROWS: [(i64, &str, &str); 32] = [
     (1, "user", r#"INSERT INTO "user" (user_id, created_at) VALUES ('@alice:x', 1)"#),
     (
         1,
@@ -96,6 +96,7 @@ const ROWS: [(i64, &str, &str); 31] = [
     (17, "space", "INSERT INTO space (session, marker, created_at) VALUES (1, 'm3', 12)"),
     (17, "space_child", "INSERT INTO space_child (session, room_id, place) VALUES (1, '!r', 'a')"),
     (18, "", "UPDATE member SET spoke_at = 14"),
+    (30, "", "UPDATE member SET rank = '@'"),
     (
         27,
         "timed_ban",

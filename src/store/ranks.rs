@@ -1,0 +1,85 @@
+//! The ranks that ghosts' names show in rooms.
+
+use sqlx::FromRow;
+
+use super::pool::{later, on, on_tx};
+use super::{Store, StoreError};
+
+/// A ghost that is in a room, and the rank that its name shows there.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct RankedGhost {
+    /// Our number for the ghost.
+    pub ghost: i64,
+    /// Its Matrix id.
+    pub user_id: String,
+    /// The nick as it is compared.
+    pub folded: String,
+    /// Its name, without a rank.
+    pub display_name: Option<String>,
+    /// The prefix before its name, if there is one.
+    pub rank: Option<String>,
+}
+
+const RANKED: &str = "SELECT member.ghost, ghost.user_id, ghost.folded, ghost.display_name, member.rank
+    FROM member JOIN ghost ON ghost.id = member.ghost WHERE member.room = $1 AND member.wanted";
+
+impl Store {
+    /// Those whose names show a rank in a room.
+    pub async fn shown_ranks(&self, room: i64) -> Result<Vec<RankedGhost>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("{RANKED} AND member.rank IS NOT NULL ORDER BY member.ghost"));
+        Ok(on!(self.readers(), |p| sqlx::query_as(sql).bind(room).fetch_all(p).await)?)
+    }
+
+    /// The ghost of a nick, if it is in a room and is to stay.
+    pub async fn member_named(
+        &self,
+        room: i64,
+        network: &str,
+        folded: &str,
+    ) -> Result<Option<RankedGhost>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("{RANKED} AND ghost.network = $2 AND ghost.folded = $3"));
+        Ok(on!(self.readers(), |p| sqlx::query_as(sql)
+            .bind(room)
+            .bind(network)
+            .bind(folded)
+            .fetch_optional(p)
+            .await)?)
+    }
+
+    /// Stores which rank a ghost's name shows in a room.
+    pub async fn rank_shown(&self, room: i64, ghost: i64, rank: Option<String>) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE member SET rank = $3 WHERE room = $1 AND ghost = $2";
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, SQL, room, ghost, rank)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// A ghost has the same name everywhere, as homeservers make it when it gets another. Returns the rooms in which it
+    /// showed a rank.
+    pub async fn ranks_lost(&self, ghost: i64) -> Result<Vec<i64>, StoreError> {
+        const FIND: &str = "SELECT room FROM member WHERE ghost = $1 AND rank IS NOT NULL";
+        const SQL: &str = "UPDATE member SET rank = NULL WHERE ghost = $1 AND rank IS NOT NULL";
+        let rooms: Vec<i64> =
+            on!(self.readers(), |p| sqlx::query_scalar(FIND).bind(ghost).fetch_all(p).await)?;
+        if !rooms.is_empty() {
+            self.write(move |tx| {
+                Box::pin(async move {
+                    on_tx!(tx, |c| sqlx::query(SQL).bind(ghost).execute(c).await.map(drop))?;
+                    Ok(())
+                })
+            })
+            .await?;
+        }
+        Ok(rooms)
+    }
+
+    /// The rooms in which some ghost's name shows a rank.
+    pub async fn rooms_with_ranks(&self) -> Result<Vec<i64>, StoreError> {
+        const SQL: &str = "SELECT DISTINCT room FROM member WHERE rank IS NOT NULL";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).fetch_all(p).await)?)
+    }
+}

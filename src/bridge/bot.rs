@@ -1,14 +1,16 @@
-//! What people see of the bot: its name and its picture.
+//! What people see of the bot: its name and its picture; and the pictures that administrators give to ghosts.
 //!
 //! What the configuration says holds; else what administrators have set at run time, which stands in the store; else the
 //! name that is built in, and no picture. The homeserver has it before it is stored, so that what is refused is not kept.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Bridge, Outcome, Refusal};
+use super::ghosts::GhostError;
+use super::{Bridge, Outcome, Refusal, SessionHandle};
 use crate::config;
 use crate::format::RichText;
 use crate::matrix::ClientError;
+use crate::names::Nick;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
 
@@ -112,16 +114,31 @@ impl Bridge {
         Ok(RichText::plain("My name is ").code(shown).text(" from now on."))
     }
 
+    /// Gives the ghost of a nick a picture, or takes it. The homeserver keeps it.
+    pub async fn picture_ghost(&self, session: &SessionHandle, nick: &Nick, avatar: Option<&str>) -> Outcome {
+        check_picture(avatar)?;
+        let (network, nick) = (&session.row.network, nick.as_str());
+        let folded = session.status().mapping.fold(nick);
+        let user_id = self.ghost_user_id(network, nick);
+        let ghost = self.store.ghost(network, &folded, nick, &user_id, self.clock.unix_ms()).await?;
+        self.register_ghost(&ghost).await.map_err(|error| match error {
+            GhostError::Store(error) => Refusal::Store(error),
+            GhostError::Client(error) => refused(&error),
+        })?;
+        self.client.set_avatar(&ghost.user_id, avatar).await.map_err(|error| refused(&error))?;
+        for room in self.store.ranks_lost(ghost.id).await? {
+            self.note_ranks(room);
+        }
+        let network = self.network_name(network);
+        let has = if avatar.is_some() { "another" } else { "no" };
+        Ok(RichText::plain(format!("{nick} on {network} has {has} picture from now on.")))
+    }
+
     /// Gives the bot a picture, or takes it.
     pub async fn picture_bot(&self, avatar: Option<&str>) -> Outcome {
         let fixed = self.config.appservice.bot_avatar.is_some();
         may_change(fixed, "My picture", "appservice.bot_avatar")?;
-        if let Some(unfit) = avatar.filter(|avatar| !config::network::is_media(avatar)) {
-            return Err(Refusal::asked(format!(
-                "{unfit} is no address of a picture that the homeserver has, as mxc://example.org/AbCdEf is. Send the \
-                 picture to an unencrypted room; its address stands in the message's source."
-            )));
-        }
+        check_picture(avatar)?;
         let _one_at_a_time = self.appearance.changing.lock().await;
         self.client.set_avatar(self.client.bot(), avatar).await.map_err(|error| refused(&error))?;
         self.store_appearance(AVATAR, avatar).await?;
@@ -142,4 +159,14 @@ fn refused(error: &ClientError) -> Refusal {
     Refusal::asked(format!(
         "The homeserver did not take it: {error}. Everything stays as it was; try again later."
     ))
+}
+
+fn check_picture(avatar: Option<&str>) -> Result<(), Refusal> {
+    match avatar.filter(|avatar| !config::network::is_media(avatar)) {
+        Some(unfit) => Err(Refusal::asked(format!(
+            "{unfit} is no address of a picture that the homeserver has, as mxc://example.org/AbCdEf is. Send the picture \
+             to an unencrypted room; its address stands in the message's source."
+        ))),
+        None => Ok(()),
+    }
 }

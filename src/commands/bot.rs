@@ -1,4 +1,4 @@
-//! `bot`: what administrators have people see of the bot.
+//! `bot` and `avatar`: what administrators have people see of the bot, and of the ghosts of people on IRC.
 
 use super::meant::first_word;
 use super::{Context, usage};
@@ -14,4 +14,14 @@ pub(super) async fn bot(context: Context<'_>) -> Outcome {
         ("avatar", value) if !value.is_empty() => context.bridge.picture_bot(wanted).await,
         _ => usage(&context, "bot"),
     }
+}
+
+/// `avatar [NETWORK] NICK mxc://… | off`.
+pub(super) async fn avatar(context: Context<'_>) -> Outcome {
+    let (session, nick, picture) = context.nick().await?;
+    if picture.is_empty() {
+        return usage(&context, "avatar");
+    }
+    let wanted = Some(picture).filter(|picture| !picture.eq_ignore_ascii_case("off"));
+    context.bridge.picture_ghost(&session, &nick, wanted).await
 }

@@ -511,6 +511,11 @@ commands! {
          changed here.",
         eg ["bot", "bot name Messenger", "bot avatar mxc://example.org/AbCdEf"], for Admin
         => bot::bot;
+    "avatar" in "Administration": "avatar [NETWORK] NICK mxc://… | off",
+        "gives somebody on IRC a picture, for all users of this bridge, or takes it",
+        "",
+        eg ["avatar bob mxc://example.org/AbCdEf"], for Admin
+        => bot::avatar;
     "limits" in "Administration": "limits [NAME [VALUE | off]]",
         "shows how much this bridge takes on, or sets one of its limits",
         "A value is as in the configuration: 20, 15m, 30d, keep. It holds at once, and over restarts; with off it is as \

@@ -26,6 +26,7 @@ async fn admin(world: &World) -> (TestUser, String) {
 #[case::erase("erase @admin:test.local")]
 #[case::ident("ident @admin:test.local mallory")]
 #[case::bot("bot name Mallory")]
+#[case::avatar("avatar bob mxc://test.local/bob")]
 #[case::limits("limits lines 60")]
 #[case::announce("announce I am the administrator")]
 #[case::stats("stats")]

@@ -83,3 +83,18 @@ async fn a_name_that_the_homeserver_refuses_is_told_and_not_kept() {
     ask(&world, &admin, &control, "bot", "My name is Towline (built in).").await;
     assert_eq!(world.homeserver.displayname(&bot).as_deref(), Some("Towline"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_on_irc_has_the_picture_that_an_administrator_gives_them() {
+    let world = World::start().await;
+    let (admin, control, _) = world.connected_user("admin").await;
+    let bob = "@irc_fake_bob:test.local";
+    let given = "Bob on FakeNet has another picture from now on.";
+    ask(&world, &admin, &control, "avatar Bob mxc://test.local/bob", given).await;
+    assert_eq!(world.homeserver.avatar(bob).as_deref(), Some("mxc://test.local/bob"));
+    ask(&world, &admin, &control, "avatar fake bob https://test.local/x.png", "is no address of a picture")
+        .await;
+    ask(&world, &admin, &control, "avatar bob", "Type it like this: avatar").await;
+    ask(&world, &admin, &control, "avatar bob off", "bob on FakeNet has no picture from now on.").await;
+    assert_eq!(world.homeserver.avatar(bob), None);
+}

@@ -52,6 +52,7 @@ async fn each_command_of_an_administrator_works_on_real_servers() {
     networks(&scene, &bob, &steps).await;
     names(&scene, &steps).await;
     rooms_and_lines(&scene, &steps).await;
+    forgotten(&scene, &bob, &steps).await;
     steps.end();
 }
 
@@ -179,4 +180,15 @@ async fn rooms_and_lines(scene: &Scene, steps: &Steps) {
     // No other message of hers has a sign.
     let signs = alice.events(room).into_iter().filter(|event| event["type"] == "m.reaction");
     assert!(signs.map(|sign| sign["event_id"].clone()).all(|sign| sign == hourglass["event_id"]));
+}
+
+async fn forgotten(scene: &Scene, bob: &Bob, steps: &Steps) {
+    let (alice, control) = (&scene.town.alice, scene.town.control.as_str());
+    steps.begin("FORGET");
+    ask(alice, control, "erase @bob:test.local", "deletes all that is kept about them, for good").await;
+    let mark = scene.irene.mark();
+    ask(alice, control, "yes", "Deleted: all that was kept about @bob:test.local").await;
+    seen(scene, mark, "QUIT").await;
+    bob.user.wait_member(&bob.control, &bot(), "leave").await;
+    ask(alice, control, "erase @bob:test.local", "Nothing is kept about @bob:test.local.").await;
 }

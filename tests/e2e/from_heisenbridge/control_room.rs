@@ -1,6 +1,7 @@
 //! The chat with the bot.
 
 use super::{Steps, sees_alice};
+use crate::rig::town::NETWORK;
 use crate::scene::{CHANNEL, Scene, ask};
 
 #[tokio::test]
@@ -52,5 +53,44 @@ async fn each_command_of_the_chat_with_the_bot_works_on_real_servers() {
     ask(alice, control, "forget demo", "To do it").await;
     ask(alice, control, "yes", "Forgotten: 3 lines of Demo").await;
     ask(alice, control, &format!("history {CHANNEL}"), &format!("Nothing is kept of {CHANNEL}")).await;
+    twice(&scene, &steps).await;
     steps.end();
+}
+
+/// The network is closed and forgotten by now, and is opened two times.
+async fn twice(scene: &Scene, steps: &Steps) {
+    let (alice, control) = (&scene.town.alice, scene.town.control.as_str());
+    steps.begin("OPEN --new");
+    ask(alice, control, "open demo", "Connecting to Demo.").await;
+    alice.join(&alice.wait_invite_named(NETWORK).await).await;
+    ask(alice, control, "open demo as work", "Connecting to Demo (work).").await;
+    alice.join(&alice.wait_invite_named("Demo (work)").await).await;
+    let mark = scene.irene.mark();
+    alice.say(control, &format!("join demo {CHANNEL}")).await;
+    sees_alice(&scene.irene, mark, "JOIN").await;
+    alice.say(control, &format!("join demo/work {CHANNEL}")).await;
+    scene
+        .irene
+        .wait_line_after(mark, |line| line.starts_with(":alice_work!") && line.contains(" JOIN "))
+        .await;
+    let (home, work) = (format!("{CHANNEL} (Demo)"), format!("{CHANNEL} (Demo, work)"));
+    let (home, work) = (alice.wait_invite_named(&home).await, alice.wait_invite_named(&work).await);
+    for room in [&home, &work] {
+        alice.join(room).await;
+    }
+    scene.irene.say(CHANNEL, "for both");
+    for room in [&home, &work] {
+        alice.wait_message(room, "for both").await;
+    }
+    alice.say(&work, "from work").await;
+    scene.irene.wait_said("alice_work", CHANNEL, "from work").await;
+    let mark = scene.irene.mark();
+    ask(alice, control, "close demo/work", "Demo (work)").await;
+    alice.say(control, "yes").await;
+    scene
+        .irene
+        .wait_line_after(mark, |line| line.starts_with(":alice_work!") && line.contains(" QUIT "))
+        .await;
+    alice.say(&home, "still here").await;
+    scene.irene.wait_said("alice", CHANNEL, "still here").await;
 }

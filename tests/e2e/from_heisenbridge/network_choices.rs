@@ -1,5 +1,6 @@
 //! The room of a network: what one has set there.
 
+use reqwest::Method;
 use serde_json::json;
 
 use super::{Steps, html_of, sees_alice};
@@ -15,6 +16,7 @@ async fn what_one_sets_for_a_network_holds_on_real_servers() {
     news(&scene, &steps).await;
     back_into_channels(&scene, &steps).await;
     strangers(&scene, &steps).await;
+    picture(&scene, &steps).await;
     steps.end();
 }
 
@@ -113,4 +115,20 @@ async fn strangers(scene: &Scene, steps: &Steps) {
     let room = alice.wait_invite_from(&ghost("otto")).await;
     alice.join(&room).await;
     assert_eq!(alice.wait_message(&room, "may I?").await["sender"], ghost("otto"));
+}
+
+async fn picture(scene: &Scene, steps: &Steps) {
+    let (alice, control) = (&scene.town.alice, scene.town.control.as_str());
+    let shown = async || {
+        let path = format!("profile/{}", ghost("irene"));
+        let profile = alice.request(Method::GET, &path, &json!({})).await.unwrap();
+        profile["avatar_url"].as_str().unwrap_or_default().to_owned()
+    };
+    steps.begin("AVATAR");
+    let picture = alice.upload("image/png", b"\x89PNG\r\n\x1a\n").await;
+    let typed = format!("avatar irene {picture}");
+    ask(alice, control, &typed, "irene on Demo has another picture from now on.").await;
+    assert_eq!(shown().await, picture);
+    ask(alice, control, "avatar irene off", "irene on Demo has no picture from now on.").await;
+    assert_eq!(shown().await, "");
 }

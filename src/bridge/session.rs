@@ -248,7 +248,7 @@ fn seed() -> u64 {
 
 impl Actor {
     #[tracing::instrument(name = "session", skip_all, fields(user = %self.row.user_id, network = %self.row.network))]
-    async fn run(mut self) {
+    async fn run(mut self: Box<Self>) {
         let mut messages = Vec::new();
         self.wake.notify_one();
         loop {
@@ -269,29 +269,10 @@ impl Actor {
             };
             // Lines that keep coming would put off what is due for as long.
             let is_due = was_due || matches!(woken, Woken::Timer);
-            let mut result = match woken {
-                Woken::Stop | Woken::Request(None) => break,
-                Woken::Request(Some(envelope)) => self.on_request(envelope).await,
-                Woken::Dialed(dialed) => self.on_dialed(*dialed).await,
-                Woken::Received(received) => self.on_received(received, &mut messages).await,
-                Woken::Inbox => {
-                    let read = self.read_inbox().await;
-                    self.look_at_gate();
-                    read
-                }
-                Woken::Passing(room, passing) => self.on_passing(room, &passing).await,
-                Woken::Asked(ask) => self.on_ask(ask).await,
-                Woken::Timer => Ok(()),
-            };
-            if is_due && result.is_ok() {
-                result = self.on_timer().await;
-            }
-            let result = match result {
-                Ok(()) => self.flush().await,
-                Err(error) => Err(error),
-            };
-            match result {
-                Ok(()) => {}
+            // There are thousands of sessions, and nearly all of them wait: what a turn needs is gone with it.
+            match Box::pin(self.turn(woken, is_due, &mut messages)).await {
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(StoreError::Superseded | StoreError::Closed) => {
                     tracing::warn!(
                         "the session is run by another process, or the store is closed: it ends here"
@@ -302,6 +283,34 @@ impl Actor {
             }
         }
         Box::pin(self.quit()).await;
+    }
+
+    /// Does what it was woken for; whether it goes on.
+    async fn turn(
+        &mut self,
+        woken: Woken,
+        is_due: bool,
+        messages: &mut Vec<Message>,
+    ) -> Result<bool, StoreError> {
+        match woken {
+            Woken::Stop | Woken::Request(None) => return Ok(false),
+            Woken::Request(Some(envelope)) => self.on_request(envelope).await?,
+            Woken::Dialed(dialed) => self.on_dialed(*dialed).await?,
+            Woken::Received(received) => self.on_received(received, messages).await?,
+            Woken::Inbox => {
+                let read = self.read_inbox().await;
+                self.look_at_gate();
+                read?;
+            }
+            Woken::Passing(room, passing) => self.on_passing(room, &passing).await?,
+            Woken::Asked(ask) => self.on_ask(ask).await?,
+            Woken::Timer => {}
+        }
+        if is_due {
+            self.on_timer().await?;
+        }
+        self.flush().await?;
+        Ok(true)
     }
 
     fn now(&self) -> Instant {

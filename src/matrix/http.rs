@@ -16,6 +16,8 @@ pub fn client() -> Result<reqwest::Client, reqwest::Error> {
             .timeout(Duration::from_mins(1))
             .connect_timeout(Duration::from_secs(10))
             .tcp_nodelay(true)
+            // A start asks for much at once, and each connection that is kept costs 18 KB.
+            .pool_max_idle_per_host(16)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("towline/", env!("CARGO_PKG_VERSION")))
     };

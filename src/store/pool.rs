@@ -143,7 +143,10 @@ pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> 
         let reading = SqlitePoolOptions::new()
             .max_connections(2)
             .test_before_acquire(false)
-            .connect_with(options.create_if_missing(false).pragma("query_only", "ON"))
+            // What they read, the writer or the operating system has mostly read as well: half of what is usual does.
+            .connect_with(
+                options.create_if_missing(false).pragma("query_only", "ON").pragma("cache_size", "-1000"),
+            )
             .await
             .map_err(OpenError::Connect)?;
         Ok((Pool::Sqlite(SqliteConnections::new(reading)), Pool::Sqlite(SqliteConnections::new(writing))))

@@ -27,7 +27,7 @@ const GOOD: Duration = Duration::from_mins(10);
 pub(super) fn supervise(actor: Actor, failures: u32) -> impl Future<Output = ()> + Send + 'static {
     let (bridge, row, network_room) = (actor.bridge.clone(), actor.row.clone(), actor.network_room);
     // In one place, and not in the supervisor as well: there are thousands of sessions.
-    let running = Box::pin(actor.run());
+    let running = Box::pin(Box::new(actor).run());
     async move {
         let started = bridge.clock.now();
         if AssertUnwindSafe(running).catch_unwind().await.is_err() && !bridge.stop.is_cancelled() {

@@ -76,14 +76,15 @@ impl Bridge {
         Ok(left.len())
     }
 
-    /// Deletes all that is kept about a user: out of their networks and of all rooms first, then in one commit from the
-    /// store. A crash in between leaves a user about whom that can be asked again.
+    /// Deletes all that is kept about a user: out of their networks and of all rooms first, then what was said, piece by
+    /// piece, since others write meanwhile, and the rest in one commit. A crash in between leaves a user about whom that can be asked again.
     pub async fn erase_user(&self, by: &str, user_id: &str, progress: Option<&Progress>) -> Outcome {
         let Some(user) = self.store.known_user(user_id).await? else {
             let text =
                 RichText::plain(format!("Nothing is kept about {user_id}. To see who is known, type "));
             return Err(Refusal::Asked(text.code("users").text(".")));
         };
+        let mut lines = 0;
         let gone = loop {
             let mut endings = Vec::new();
             for session in self.sessions(Some(user_id)) {
@@ -107,6 +108,9 @@ impl Bridge {
                     tracing::debug!(room = room_id, %error, "a room was not left");
                 }
             }
+            for buffer in self.store.buffers_of_user(&user).await? {
+                lines += self.store.forget_history(user.id, buffer, self.clock.unix_ms()).await?;
+            }
             // What they do meanwhile begins behind it.
             let _no_session_starts = self.starting.lock().await;
             if !self.sessions(Some(user_id)).is_empty() {
@@ -123,16 +127,16 @@ impl Bridge {
         self.scrub_history();
         tracing::info!(%by, %user_id, "an administrator has deleted all that was kept about a user");
         let count = |table: &str| gone.iter().find(|(name, _)| *name == table).map_or(0, |(_, rows)| *rows);
-        let counted = |table: &str, one: &str, more: &str| match count(table) {
+        let counted = |rows: u64, one: &str, more: &str| match rows {
             1 => format!("1 {one}"),
             rows => format!("{rows} {more}"),
         };
         Ok(RichText::plain(format!(
             "Deleted: all that was kept about {user_id}, of {}, {} and {}. What was said in rooms is the homeserver's and \
              stays there.",
-            counted("session", "network", "networks"),
-            counted("buffer", "conversation", "conversations"),
-            counted("history", "line", "lines"),
+            counted(count("session"), "network", "networks"),
+            counted(count("buffer"), "conversation", "conversations"),
+            counted(count("history") + lines, "line", "lines"),
         )))
     }
 

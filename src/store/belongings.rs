@@ -95,6 +95,13 @@ impl Store {
         self.write(move |tx| Box::pin(async move { count(tx, &user).await })).await
     }
 
+    /// The buffers of all sessions of a user, also of those that are closed.
+    pub async fn buffers_of_user(&self, user: &User) -> Result<Vec<i64>, StoreError> {
+        const SQL: &str = r#"SELECT buffer.id FROM buffer JOIN session ON session.id = buffer.session
+            WHERE session."user" = $1 ORDER BY buffer.id"#;
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(user.id).fetch_all(p).await)?)
+    }
+
     /// Deletes all that is stored about a user, all or nothing, and says how many rows of each table that was. Words of
     /// theirs may be left in the index of the history until [`Store::scrub_words`] is through. The requests that follow
     /// from it are stored with it.

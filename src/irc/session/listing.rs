@@ -92,8 +92,21 @@ pub(super) struct Listing {
     heard: Option<Instant>,
 }
 
+/// A topic as it was set: `InspIRCd` and `UnrealIRCd` put the channel's modes before it, as in `[+ntl 50] Welcome`.
+fn without_modes(topic: &str) -> &str {
+    let behind = topic.strip_prefix("[+").and_then(|rest| rest.split_once(']'));
+    let are_modes = |modes: &str| modes.chars().all(|c| c.is_ascii_alphanumeric() || " :,".contains(c));
+    match behind {
+        Some((modes, rest)) if are_modes(modes) && (rest.is_empty() || rest.starts_with(' ')) => {
+            rest.trim_start()
+        }
+        _ => topic,
+    }
+}
+
 impl Listing {
     fn add(&mut self, name: &str, people: &str, topic: &str, mapping: CaseMapping) {
+        let topic = without_modes(topic);
         // Some servers hide a name, and count it.
         if name == "*" || !self.wanted.fits(name, topic, mapping) {
             return;

@@ -25,7 +25,8 @@ async fn who_is_erased_is_out_of_all_rooms_and_nothing_is_kept_until_they_begin_
     assert!(asked.body().contains("permit @alice:test.local none first"), "{}", asked.body());
     admin.send_text(&chat, "yes");
     let told = "Deleted: all that was kept about @alice:test.local, of 1 network, 1 conversation and ";
-    world.homeserver.wait_event(&chat, says(told)).await;
+    let done = world.homeserver.wait_event(&chat, says(told)).await;
+    assert!(!done.body().contains(" 0 lines"), "{}", done.body());
     world.ircd.wait_gone("alice").await;
     for place in [&room, &network] {
         world.homeserver.wait_member(place, ALICE, "leave").await;

@@ -41,6 +41,23 @@ fn a_list_has_what_was_looked_for_and_the_largest_first(#[case] typed: &str, #[c
     assert_eq!((list.fitting, list.broke_off, events.len()), (expected.len(), false, 1));
 }
 
+#[rstest]
+#[case::inspircd("[+nt] Welcome", "Welcome")]
+#[case::unreal("[+ntl 50]  Welcome", "Welcome")]
+#[case::no_topic("[+nt]", "")]
+#[case::no_modes("[rust] Welcome", "[rust] Welcome")]
+#[case::no_end("[+nt Welcome", "[+nt Welcome")]
+#[case::a_word_behind("[+nt]x", "[+nt]x")]
+fn a_channels_modes_are_no_part_of_its_topic(#[case] sent: &str, #[case] shown: &str) {
+    let mut bench = Bench::ready();
+    bench.session.list_channels(Wanted::All).unwrap().unwrap();
+    bench.server(":s 321 alice Channel :Users Name");
+    bench.server(&format!(":s 322 alice #rust 3 :{sent}"));
+    let events = bench.server(":s 323 alice :End");
+    let (list, _) = listed(&events).unwrap();
+    assert_eq!(&*list.channels[0].topic, shown);
+}
+
 #[test]
 fn invariant_9_of_fifty_thousand_channels_the_largest_are_kept() {
     let mut bench = Bench::ready_with_caps("labeled-response echo-message batch message-tags", "");

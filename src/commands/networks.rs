@@ -265,8 +265,7 @@ pub(super) async fn reconnect(context: Context<'_>) -> Outcome {
     if !rest.is_empty() {
         return usage(&context, "reconnect");
     }
-    session.ask(Request::Disconnect { reason: "Reconnecting".to_owned() }).await?;
-    session.ask(Request::Connect).await
+    session.ask(Request::Reconnect).await
 }
 
 /// `disconnect [NETWORK] [REASON]`.

@@ -114,6 +114,32 @@ async fn everybody_sees_each_message_once_who_is_in_a_shared_room_or_in_its_chan
     assert_eq!(talk.world.homeserver.members(&talk.room, "join"), members, "and no ghost of alice or carol");
 }
 
+/// Before, they were removed from all of them, and did not come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reconnects_stays_in_their_shared_rooms_and_goes_on_there() {
+    let talk = Talk::begin(world().start().await).await;
+    let mark = talk.world.ircd.mark();
+    talk.alice.send_text(&talk.networks[0], "reconnect");
+    talk.world.ircd.wait_line_after(mark, |nick, line| nick == "alice" && line == "QUIT :Reconnecting").await;
+    talk.world
+        .ircd
+        .wait_line_after(mark, |nick, line| nick == "alice" && line.starts_with("JOIN #tea"))
+        .await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.alice.send_text(&talk.room, "alice is back");
+    assert_eq!(talk.bob.wait_text("alice is back").await.nick(), "alice");
+    talk.bob.say("#tea", "welcome back");
+    talk.world.homeserver.wait_message(&talk.room, "welcome back").await;
+    let is_alice = |event: &Event| event.state_key.as_deref() == Some(talk.alice.id());
+    let events = talk.world.homeserver.events(&talk.room).into_iter();
+    let left = events.filter(|one| one.kind == "m.room.member" && is_alice(one));
+    assert!(left.into_iter().all(|event| event.content["membership"] != "leave"));
+    assert_eq!(
+        talk.world.homeserver.state(&talk.room, "m.room.member", talk.alice.id())["membership"],
+        "join"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_takes_over_in_mid_conversation_and_nothing_is_missed_or_shown_twice() {
     let talk = Talk::begin(world().start().await).await;

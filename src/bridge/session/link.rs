@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
+use super::super::outcome::Outcome;
 use super::super::turns::Turn;
 use super::approach::{Approach, NotReached, Reached, by_tls};
 use super::autocmd::Autocmd;
@@ -528,6 +529,17 @@ impl Actor {
         self.close_link().await?;
         self.say(RichText::plain("Disconnected."));
         Ok(())
+    }
+
+    /// The user wants another connection. They are to be connected all the while: whatever happens in between, they leave
+    /// no room by it, and the session connects.
+    pub(super) async fn reconnect(&mut self) -> Outcome {
+        (self.retry_at, self.dialing, self.stuck) = (None, None, false);
+        self.wish = Wish::new(self.now());
+        self.say_goodbye("Reconnecting").await?;
+        self.close_link().await?;
+        self.connect().await?;
+        Ok(RichText::plain(format!("Connecting to {}; its room tells how it goes.", self.network.name)))
     }
 
     /// Says QUIT, when the bridge stops.

@@ -33,6 +33,8 @@ pub enum Request {
         /// What the others read.
         reason: String,
     },
+    /// Disconnect and connect anew, and stay where one is.
+    Reconnect,
     /// Be invited to the network room once more.
     Invite,
     /// Enter a channel, and stay in it over reconnections.
@@ -178,7 +180,7 @@ impl SessionHandle {
 
 impl Actor {
     pub(super) async fn on_request(&mut self, (request, answer): Envelope) -> Result<(), StoreError> {
-        let closes = matches!(request, Request::Disconnect { .. } | Request::Stop { .. });
+        let ends = matches!(request, Request::Disconnect { .. } | Request::Reconnect | Request::Stop { .. });
         let reply = self.carry_out(request).await;
         let failure = match &reply {
             Reply::Now(Err(Refusal::Store(error))) => Err(error.clone()),
@@ -191,7 +193,7 @@ impl Actor {
         match failure {
             Err(error @ (StoreError::Superseded | StoreError::Closed)) => Err(error),
             // Lines of the connection that ended could not be kept, or what came could not be read.
-            Err(error) if closes => Err(error),
+            Err(error) if ends => Err(error),
             // The user was told that it failed; the session itself goes on.
             _ => Ok(()),
         }
@@ -201,6 +203,7 @@ impl Actor {
         match request {
             Request::Connect => self.connect_now().await.into(),
             Request::Disconnect { reason } => self.disconnect_now(&reason).await.into(),
+            Request::Reconnect => self.reconnect().await.into(),
             Request::Invite => {
                 let bot = self.bridge.client.bot();
                 self.incoming.outbox.push(content::invite_row(self.network_room, bot, &self.row.user_id));

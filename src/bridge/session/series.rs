@@ -31,8 +31,15 @@ pub(super) enum Step {
     Ask(Vec<Line>, Conclusion, Option<Undo>),
 }
 
+/// What the server may have got of a series that comes to no conclusion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    Nothing,
+    Perhaps,
+}
+
 /// What is done where the server's answers don't all come: not everything left, or the connection is gone.
-pub(super) type Undo = Box<dyn FnOnce(&mut Actor) + Send>;
+pub(super) type Undo = Box<dyn FnOnce(&mut Actor, Sent) + Send>;
 
 impl Step {
     /// Asks the server, and makes an outcome of its answers.
@@ -52,7 +59,7 @@ impl Step {
     }
 
     /// As before; and this where no conclusion is come to.
-    pub(super) fn or_undo(self, undo: impl FnOnce(&mut Actor) + Send + 'static) -> Self {
+    pub(super) fn or_undo(self, undo: impl FnOnce(&mut Actor, Sent) + Send + 'static) -> Self {
         match self {
             Self::Ask(lines, conclude, _) => Self::Ask(lines, conclude, Some(Box::new(undo))),
             done @ Self::Done(_) => done,
@@ -81,7 +88,7 @@ impl Actor {
             Step::Done(outcome) => self.answer_or_say(answer, outcome),
             Step::Ask(lines, _, undo) if lines.len() > MOST_LINES => {
                 let why = format!("That would take {} lines to the server; do it in parts.", lines.len());
-                self.undo(undo);
+                self.undo(undo, Sent::Nothing);
                 self.answer_or_say(answer, Err(Refusal::asked(why)));
             }
             Step::Ask(lines, conclude, undo) => {
@@ -96,30 +103,31 @@ impl Actor {
             let step = (series.conclude)(self, series.answers);
             return self.take_step(step, answer);
         };
+        let sent = if series.answers.is_empty() { Sent::Nothing } else { Sent::Perhaps };
         let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
             let refusal = not_connected(&self.network.name);
-            self.undo(series.undo);
+            self.undo(series.undo, sent);
             return self.answer_or_say(answer, Err(refusal));
         };
         match link.session.inquire(line) {
             Ok(number) => self.await_answer(number, Use::Series(series), answer),
             Err(error) => {
                 let refusal = Refusal::asked(format!("It was not sent, or only in part: {error}."));
-                self.undo(series.undo);
+                self.undo(series.undo, sent);
                 self.answer_or_say(answer, Err(refusal));
             }
         }
     }
 
-    fn undo(&mut self, undo: Option<Undo>) {
+    fn undo(&mut self, undo: Option<Undo>, sent: Sent) {
         if let Some(undo) = undo {
-            undo(self);
+            undo(self, sent);
         }
     }
 
-    /// The answers to a series don't come any more.
+    /// The answers to a series don't come any more; the line that waits for one may have arrived.
     pub(super) fn break_off(&mut self, series: Series) {
-        self.undo(series.undo);
+        self.undo(series.undo, Sent::Perhaps);
     }
 
     /// The server has answered a line.

@@ -290,3 +290,27 @@ async fn bans_that_are_too_many_to_be_sent_have_no_time() {
     ask(&world, &alice, &room, "!irc bans", "#tea has no bans.").await;
     assert!(world.database().texts("SELECT entry FROM timed_ban").await.is_empty());
 }
+
+/// Before, what was noted was forgotten with the connection, and the ban stood for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_whose_answer_was_lost_with_the_connection_is_taken_back_when_it_is_over() {
+    let world = start(like_libera()).await;
+    let (alice, room, [bob, _carol]) = in_tea(&world).await;
+    ask(&world, &alice, &room, "!irc op bob", "bob is an operator").await;
+    world.ircd.mute("alice");
+    let mark = world.ircd.mark();
+    alice.send_text(&room, "!irc ban evil.example.org 30m");
+    world.ircd.wait_line_after(mark, |_, line| line == "MODE #tea +b *!*@evil.example.org").await;
+    world.ircd.cut("alice");
+    world.ircd.wait_line_after(mark, |_, line| line.starts_with("JOIN #tea")).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    bob.mode("#tea", "+o alice");
+    bob.say("#tea", "welcome back");
+    world.homeserver.wait_message(&room, "welcome back").await;
+    ask(&world, &alice, &room, "!irc bans", "*!*@evil.example.org").await;
+    let mark = world.ircd.mark();
+    world.clock.advance(31 * MINUTE);
+    world.ircd.send_raw("alice", b"PING :wake\r\n");
+    world.ircd.wait_line_after(mark, |_, line| line == LIFTED).await;
+    ask(&world, &alice, &room, "!irc bans", "#tea has no bans.").await;
+}

@@ -6,7 +6,7 @@
 
 use super::super::super::outcome::Refusal;
 use super::super::Actor;
-use super::super::series::Step;
+use super::super::series::{Sent, Step};
 use super::lists::{self, entries, question};
 use super::refusals::{in_words, refusals};
 use super::timed::{BanTime, for_how_long};
@@ -214,7 +214,10 @@ impl Actor {
                 count => text.text(format!(", and {} {} out.", listed(&out), are(count))),
             })
         });
-        Ok(step.or_undo(|actor| actor.restore_bans(unsent)))
+        Ok(step.or_undo(|actor, sent| match sent {
+            Sent::Nothing => actor.restore_bans(unsent),
+            Sent::Perhaps => actor.keep_what_may_stand(unsent),
+        }))
     }
 
     pub(super) fn unban(

@@ -80,7 +80,11 @@ impl Timed {
 /// What was known of bans before they got another time, or none: each with the one that stood there and whether the server
 /// had shown that.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Before(Vec<(TimedBan, Option<(TimedBan, bool)>)>);
+pub(super) struct Before {
+    bans: Vec<(TimedBan, Option<(TimedBan, bool)>)>,
+    /// They got another time, and not none.
+    are_timed: bool,
+}
 
 /// The bans of a session that end by themselves.
 #[derive(Debug, Default)]
@@ -171,7 +175,7 @@ impl Actor {
         }
         let lasts = time.map_or(0, |time| i64::try_from(time.lasts.as_millis()).unwrap_or(i64::MAX));
         let until = self.bridge.clock.unix_ms().saturating_add(lasts);
-        let mut before = Before::default();
+        let mut before = Before { are_timed: time.is_some(), ..Before::default() };
         for mask in masks {
             let reason = time.map(|time| time.reason.clone()).unwrap_or_default();
             let entry = list.entry(mask);
@@ -183,7 +187,7 @@ impl Actor {
                 (Some(_), None) => self.forget_ban(&ban),
                 (None, None) => continue,
             }
-            before.0.push((ban, known));
+            before.bans.push((ban, known));
         }
         Ok(before)
     }
@@ -191,13 +195,26 @@ impl Actor {
     /// Something of it was refused or not sent: what was to become of bans does not, but for those that were set all the
     /// same.
     pub(super) fn restore_bans(&mut self, before: Before) {
-        for (ban, known) in before.0 {
+        for (ban, known) in before.bans {
             let at = self.timed_bans.find(&ban, self.buffers.mapping());
             match known {
                 // It stood there already: the server says nothing about what it sets for the second time.
                 Some((earlier, is_set)) => self.put_ban(earlier, is_set),
                 None if at.is_some_and(|at| !self.timed_bans.0[at].is_set) => self.forget_ban(&ban),
                 None => {}
+            }
+        }
+    }
+
+    /// It may have been sent, and nobody will hear what came of it: what may stand there now is taken back at its time.
+    pub(super) fn keep_what_may_stand(&mut self, before: Before) {
+        if !before.are_timed {
+            return self.restore_bans(before);
+        }
+        for (ban, _) in before.bans {
+            if let Some(at) = self.timed_bans.find(&ban, self.buffers.mapping()) {
+                // It is on its way no more.
+                self.timed_bans.0[at].is_set = true;
             }
         }
     }

@@ -79,13 +79,20 @@ pub fn may_hold_password_for_service(text: &str) -> bool {
 const SHORTEST: usize = 4;
 
 /// Which words of what a service is told may be a password: those behind its verb, where that or another word tells that
-/// there is one, but for channels, addresses and such words themselves.
+/// there is one, but for services, such words themselves, and the channel that a verb is about.
 pub fn possible_passwords(text: &str) -> impl Iterator<Item = &str> {
     let telling = text.lines().filter(|line| line.split_whitespace().any(|word| tells(bare(word))));
-    let words = telling.flat_map(|line| line.split_whitespace().skip(1)).map(bare);
-    words.filter(|word| {
-        let is_other = word.starts_with(['#', '&', '+', '!']) || word.contains('@') || is_service(word, &[]);
-        word.chars().count() >= SHORTEST && !is_other && !TELLING.contains(&word.to_lowercase().as_str())
+    let is_verb = |word: &str| TELLING.contains(&word.to_lowercase().as_str());
+    telling.flat_map(move |line| {
+        let words: Vec<&str> = line.split_whitespace().map(bare).collect();
+        let is_password = |at: usize| {
+            let word = words[at];
+            // A password may begin as a channel does: it is one only where something is said of it.
+            let is_channel = word.starts_with(['#', '&']) && is_verb(words[at - 1]) && at + 1 < words.len();
+            let is_other = is_channel || is_service(word, &[]) || is_verb(word);
+            word.chars().count() >= SHORTEST && !is_other
+        };
+        (1..words.len()).filter(|at| is_password(*at)).map(|at| words[at]).collect::<Vec<_>>()
     })
 }
 
@@ -171,7 +178,14 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case::register("REGISTER hunter2 alice@example.org", &["hunter2"])]
+    #[case::register("REGISTER hunter2 alice@example.org", &["hunter2", "alice@example.org"])]
+    #[case::with_an_at_sign("identify hunter@2", &["hunter@2"])]
+    #[case::like_a_channel("identify #hunter2", &["#hunter2"])]
+    #[case::like_a_channel_behind_a_name("identify alice #hunter2", &["alice", "#hunter2"])]
+    #[case::like_a_local_channel("set password &hunter2", &["&hunter2"])]
+    #[case::with_a_plus("set password +hunter2", &["+hunter2"])]
+    #[case::with_an_exclamation_mark("identify !hunter2", &["!hunter2"])]
+    #[case::of_a_channel_in_a_raw_line("PRIVMSG ChanServ :register #rust #hunter2", &["#hunter2"])]
     #[case::set("set password through-the-glass", &["through-the-glass"])]
     #[case::raw("PRIVMSG NickServ :SET PASSWORD hunter2", &["hunter2"])]
     #[case::raw_command("NS ID hunter2", &["hunter2"])]

@@ -35,9 +35,12 @@ impl ToldPasswords {
     /// A text without them.
     fn out_of(&mut self, mut text: String, now: Instant) -> String {
         self.words.retain(|(_, at)| now.saturating_duration_since(*at) < HELD);
-        for (word, _) in &self.words {
-            if text.contains(word.expose_secret()) {
-                text = text.replace(word.expose_secret(), "…");
+        // The longer ones first: of one that begins with another, the rest would stand there.
+        let mut words: Vec<&str> = self.words.iter().map(|(word, _)| word.expose_secret()).collect();
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        for word in words {
+            if text.contains(word) {
+                text = text.replace(word, "…");
             }
         }
         text
@@ -80,5 +83,14 @@ mod tests {
         assert_eq!(told.out_of(answer.clone(), start), "secret-0; … …");
         assert_eq!(told.out_of(answer.clone(), start + HELD), answer);
         assert!(told.words.is_empty());
+    }
+
+    /// Before, what the one has more than the other was shown.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any time will do to count from")]
+    fn invariant_10_of_two_passwords_that_begin_alike_nothing_is_shown() {
+        let (start, mut told) = (Instant::now(), ToldPasswords::default());
+        ["hunter", "hunter2"].into_iter().for_each(|word| told.learn(word, start));
+        assert_eq!(told.out_of("from hunter to hunter2.".to_owned(), start), "from … to ….");
     }
 }

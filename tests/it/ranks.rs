@@ -1,5 +1,7 @@
 //! Operators' ranks before their ghosts' names, where that is wanted.
 
+use rstest::rstest;
+
 use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};
 use crate::support::ircd::Person;
@@ -147,4 +149,22 @@ async fn a_ghost_that_gets_another_name_shows_its_rank_before_that() {
     scene.bob.say("#rust", "it is me, Robert");
     scene.named(BOB, "@bob (robert)").await;
     assert_eq!(scene.world.homeserver.displayname(BOB).as_deref(), Some("bob (robert)"));
+}
+
+/// Before, the name that was kept over a netsplit was whoever's who took the nick.
+#[rstest]
+#[case::who_joins(false)]
+#[case::who_takes_the_nick(true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rank_that_is_kept_over_a_netsplit_is_not_worn_by_another(#[case] renames: bool) {
+    let scene = Scene::begin().await;
+    scene.set("name").await;
+    scene.named(BOB, "@bob").await;
+    scene.world.ircd.split(&["bob"], "hub.fake leaf.fake");
+    let other = if renames { None } else { Some(scene.world.ircd.person("bob")) };
+    match &other {
+        Some(other) => other.join("#rust"),
+        None => scene.carol.nick("bob"),
+    }
+    scene.named(BOB, "bob").await;
 }

@@ -46,6 +46,8 @@ impl Actor {
                 if !self.netsplits.enter(&who.nick, &channel, self.bridge.clock.now()) {
                     self.on_came(&channel, who.nick);
                 }
+                // Their ghost may be there since before a netsplit, with the rank of whoever had the nick.
+                self.note_ranks_in(&channel);
             }
             Event::Quit { own: true, .. } => {}
             Event::ChannelNamed { asked, channel } => self.rename_channel(&asked, &channel).await?,

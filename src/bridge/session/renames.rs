@@ -35,6 +35,8 @@ impl Actor {
                 let (from, to) = (from.to_owned(), to.to_owned());
                 self.on_coming(channel, Piece::Renamed { from, to });
             }
+            // The nick's ghost may show the rank of whoever had it before a netsplit.
+            self.note_ranks_in(channel);
         }
         self.on_person_renamed(from);
         self.follow(from, to).await

@@ -317,6 +317,7 @@ impl Actor {
         Ok(SessionConfig {
             capabilities,
             nick,
+            nick_suffix: wording::nick_suffix(&self.row.name),
             alternatives,
             nick_had: self.nick_had.clone(),
             nick_losses: self.nick_losses,

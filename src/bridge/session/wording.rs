@@ -41,7 +41,7 @@ pub(in crate::bridge) fn span(from: i64, to: i64) -> String {
 /// session behind it where that has one.
 pub(super) fn nick_from(text: &str, session_name: &str) -> Nick {
     const LONGEST: usize = 30;
-    let suffix = if session_name.is_empty() { String::new() } else { format!("_{session_name}") };
+    let suffix = nick_suffix(session_name);
     let mut nick: String = text
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c) { c } else { '_' })
@@ -52,6 +52,11 @@ pub(super) fn nick_from(text: &str, session_name: &str) -> Nick {
         nick.insert(0, '_');
     }
     Nick::new(&nick).or_else(|_| Nick::new("towline")).expect("each character of it may stand in a nick")
+}
+
+/// What stands behind the nick of a session that has a name.
+pub(super) fn nick_suffix(session_name: &str) -> String {
+    if session_name.is_empty() { String::new() } else { format!("_{session_name}") }
 }
 
 /// Whether a line speaks of this nick: as a word, whatever stands around it.

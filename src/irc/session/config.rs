@@ -27,6 +27,9 @@ pub enum Entering {
 pub struct SessionConfig {
     /// The nick that the user wants; a fallback never takes its place here.
     pub nick: Nick,
+    /// The end of the nick that tells it from those of the user's other sessions on the network: of a nick that is too long
+    /// for the server, it stays.
+    pub nick_suffix: String,
     /// The nicks to take while that one is in use, the best first.
     pub alternatives: Vec<Nick>,
     /// How often somebody took that nick away from us on the connections before this one: after two we don't ask
@@ -77,6 +80,7 @@ impl SessionConfig {
             realname: nick.as_str().to_owned(),
             nick,
             alternatives: Vec::new(),
+            nick_suffix: String::new(),
             nick_losses: 0,
             nick_had: None,
             server_password: None,

@@ -40,6 +40,7 @@ struct Asked {
 #[derive(Debug)]
 pub(super) struct Nicks {
     pub(super) wanted: Nick,
+    suffix: String,
     alternatives: Vec<Nick>,
     current: String,
     /// Fallbacks tried before registration.
@@ -60,6 +61,7 @@ impl Nicks {
         Self {
             current: config.nick.as_str().to_owned(),
             wanted: config.nick.clone(),
+            suffix: config.nick_suffix.clone(),
             alternatives: config.alternatives.clone(),
             tries: 0,
             limit: None,
@@ -120,6 +122,19 @@ impl Nicks {
         }
     }
 
+    /// As much of the wanted nick as so many bytes hold: of that of a further session the end, too, or it would be the
+    /// first one's.
+    pub(super) fn within(&self, most: usize) -> String {
+        let wanted = self.wanted.as_str();
+        match wanted.strip_suffix(self.suffix.as_str()) {
+            Some(base) if wanted.len() > most => {
+                let end = cut(&self.suffix, most.saturating_sub(1));
+                format!("{}{end}", cut(base, most.saturating_sub(end.len())))
+            }
+            _ => cut(wanted, most).to_owned(),
+        }
+    }
+
     pub(super) fn limit(&self) -> Option<usize> {
         self.limit
     }
@@ -140,7 +155,7 @@ impl Nicks {
                     if count > MOST_UNDERSCORES {
                         return None;
                     }
-                    let start = cut(self.wanted.as_str(), limit.saturating_sub(count).max(1));
+                    let start = self.within(limit.saturating_sub(count).max(1));
                     format!("{start}{}", "_".repeat(count))
                 }
             };

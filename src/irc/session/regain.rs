@@ -24,7 +24,6 @@ use crate::irc::wire::{Line, Message};
 use crate::names::Nick;
 
 use super::event::Event;
-use super::nicks::cut;
 use super::{Session, State};
 
 /// Between two looks: it doubles.
@@ -116,7 +115,7 @@ impl Session {
     /// The wanted nick as this server would have it.
     fn goal(&self) -> Option<Nick> {
         let limit = self.isupport.nick_length().or(self.nicks.limit()).unwrap_or(usize::MAX);
-        Nick::new(cut(self.nicks.wanted.as_str(), limit)).ok()
+        Nick::new(&self.nicks.within(limit)).ok()
     }
 
     /// Whether we have the wanted nick, or as much of it as the server takes.

@@ -128,6 +128,26 @@ fn a_wanted_nick_that_is_too_long_is_had_as_far_as_the_server_takes_it() {
     assert!(bench.wait(Duration::from_secs(89)).1.is_empty());
 }
 
+/// Before, both were cut to the same nick, and each took it from the other.
+#[test]
+fn a_further_sessions_nick_that_is_too_long_keeps_the_end_that_tells_it_from_the_first() {
+    let mut bench = Bench::new(SessionConfig {
+        nick: nick("alexandria-the-great_work"),
+        nick_suffix: "_work".into(),
+        ..Bench::config()
+    });
+    bench.server(":s 433 * alexandria-the-g :Nickname is already in use");
+    assert_eq!(bench.sent().last().unwrap(), "NICK alexandria_work_");
+    bench.server(":s 001 alexandria_work_ :Welcome");
+    bench.server(":s 005 alexandria_work_ NICKLEN=16 :are supported");
+    bench.server(":s 422 alexandria_work_ :No MOTD");
+    bench.sent();
+    let (_, lines) = bench.wait(Duration::from_secs(30));
+    assert!(lines.iter().any(|(_, line)| line == "ISON alexandria-_work"), "{lines:?}");
+    bench.server(":s 303 alexandria_work_ :");
+    assert_eq!(bench.sent(), ["NICK alexandria-_work"]);
+}
+
 #[test]
 fn a_nick_set_during_registration_is_asked_for_when_ready() {
     let mut bench = with("alice", &[]);

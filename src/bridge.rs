@@ -69,7 +69,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -481,24 +481,38 @@ impl Bridge {
         Ok(handle)
     }
 
-    /// Ends a session as it runs and starts it as it should: by who may use the bridge, and which networks there are, now.
-    pub(super) async fn renew_session(&self, id: i64) -> Result<(), StoreError> {
+    /// Ends sessions as they run and starts them as they should: by who may use the bridge, and which networks there are,
+    /// now. They end together, so that no network's silence adds to another's. One that can't be started keeps no other
+    /// from it, and is tried again; the first error is given back.
+    pub(super) async fn renew_sessions_of(&self, ids: &[i64]) -> Result<(), StoreError> {
         const PATIENCE: Duration = Duration::from_secs(5);
         let _one_at_a_time = self.starting.lock().await;
-        if let Some(old) = self.session(id) {
-            self.forget_session(id);
-            let mut ended = old.ends();
-            // It ends when nobody can ask it anything any more.
-            drop(old);
-            let ended = async { while ended.changed().await.is_ok() {} };
-            if tokio::time::timeout(PATIENCE, ended).await.is_err() {
-                tracing::warn!(session = id, "a session takes its time to end; its successor takes over");
+        let known: Vec<_> =
+            ids.iter().filter_map(|id| self.session(*id)).map(|old| (old.row.clone(), old.ends())).collect();
+        // A session ends when nobody can ask it anything any more.
+        known.iter().for_each(|(row, _)| self.forget_session(row.id));
+        let ends = known.into_iter().map(|(row, mut ended)| async move {
+            let is_over = async { while ended.changed().await.is_ok() {} };
+            if tokio::time::timeout(PATIENCE, is_over).await.is_err() {
+                tracing::warn!(session = row.id, "a session takes its time to end; its successor takes over");
+            }
+            row
+        });
+        let mut result = Ok(());
+        for row in join_all(ends).await {
+            if let Err(error) = self.start_again(&row).await {
+                tracing::error!(session = row.id, %error, "a session could not be started; it is tried again");
+                let again = session::supervision::start_anew(self.clone(), row, error.to_string(), 0);
+                self.tasks.spawn(again);
+                result = result.and(Err(error));
             }
         }
-        if let Some(row) = self.store.session(id).await? {
-            self.restart_locked(row, 0).await?;
-        }
-        Ok(())
+        result
+    }
+
+    async fn start_again(&self, row: &SessionRow) -> Result<(), StoreError> {
+        let Some(row) = self.store.session(row.id).await? else { return Ok(()) };
+        self.restart_locked(row, 0).await.map(drop)
     }
 
     /// A session does not run, until it starts anew.

@@ -167,9 +167,7 @@ impl Bridge {
         let is_other = |session: &super::SessionHandle| self.may_run(&session.row) == session.is_declined();
         let others: Vec<i64> =
             self.sessions(None).iter().filter(|session| is_other(session)).map(|one| one.row.id).collect();
-        for id in &others {
-            self.renew_session(*id).await?;
-        }
+        self.renew_sessions_of(&others).await?;
         Ok(others.len())
     }
 }

@@ -1,5 +1,7 @@
 //! SIGHUP: the configuration is read anew, and nobody is disconnected by it.
 
+use std::fmt::Write as _;
+
 use crate::commands::{ask, squeezed};
 use crate::start::wait_logged;
 use crate::support::bridge::{BridgeProcess, World};
@@ -22,10 +24,15 @@ async fn reloaded(
     change: impl FnOnce(String) -> String,
 ) {
     reload(world, process, change).await;
+    logged(process, "the configuration was read anew", times).await;
+}
+
+/// Waits until the log has this so many times.
+async fn logged(process: &BridgeProcess, text: &str, times: usize) {
     let file = process.log_file();
     let log = || std::fs::read_to_string(&file).unwrap_or_default();
     let done = tokio::time::timeout(LIMIT, async {
-        while log().matches("the configuration was read anew").count() < times {
+        while log().matches(text).count() < times {
             tokio::task::yield_now().await;
         }
     });
@@ -179,6 +186,52 @@ async fn networks_come_and_go_with_the_file_and_who_is_on_another_one_stays_conn
     assert_eq!(world.ircd.connections(), connections + 2, "dave's, and carol's second");
     let log = wait_logged(&process.log_file(), "removed by the configuration").await;
     assert!(!log.contains("networks has changed in the configuration"), "that needs no restart\n{log}");
+    assert_eq!(process.stop().await, Some(0));
+}
+
+/// Before, the first that failed kept the others from it, and no later reload made up for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_fail_to_start_at_a_reload_are_all_tried_again() {
+    let world = World::builder().network("town", "Town").without_bridge().await;
+    let process = world.start_process_with(&[]);
+    for name in ["alice", "carol"] {
+        on_network(&world, name, "town").await;
+    }
+    let mut with_town = String::new();
+    reloaded(&world, &process, 1, |text| {
+        let rest = without(&text, "town");
+        with_town = text;
+        rest
+    })
+    .await;
+    for name in ["alice", "carol"] {
+        world.ircd.wait_gone(name).await;
+    }
+    world.database().execute("ALTER TABLE buffer RENAME TO buffer_away").await;
+    reload(&world, &process, |_| with_town).await;
+    logged(&process, "a session could not be started; it is tried again", 2).await;
+    world.database().execute("ALTER TABLE buffer_away RENAME TO buffer").await;
+    for name in ["alice", "carol"] {
+        world.ircd.wait_registered(name).await;
+    }
+    assert_eq!(process.stop().await, Some(0));
+}
+
+/// Before, each was waited for before the next was told to end: with so many it took longer than anybody waits here.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_a_reload_ends_are_waited_for_together() {
+    let world = World::builder().without_bridge().await;
+    let process = world.start_process_with(&[]);
+    let mut out = String::new();
+    for number in 0..12 {
+        let name = format!("user{number}");
+        world.connected_user(&name).await;
+        // Its server does not answer that it leaves.
+        world.ircd.half_open(&name);
+        write!(out, "\"@{name}:test.local\": none, ").unwrap();
+    }
+    let admin = "\"@admin:test.local\": admin";
+    reloaded(&world, &process, 1, |text| text.replace(admin, &format!("{out}{admin}"))).await;
     assert_eq!(process.stop().await, Some(0));
 }
 

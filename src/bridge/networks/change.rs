@@ -288,9 +288,7 @@ impl Bridge {
             sessions.iter().filter(|session| session.row.network == slug && session.is_declined());
         let left: Vec<i64> = of_network.map(|session| session.row.id).collect();
         drop(sessions);
-        for id in &left {
-            self.renew_session(*id).await?;
-        }
+        self.renew_sessions_of(&left).await?;
         Ok(left.len())
     }
 
@@ -319,9 +317,7 @@ impl Bridge {
         if self.networks.get(slug).is_none() {
             let sessions = self.sessions(None).into_iter().filter(|session| session.row.network == slug);
             let left: Vec<i64> = sessions.map(|session| session.row.id).collect();
-            for id in left {
-                self.renew_session(id).await?;
-            }
+            self.renew_sessions_of(&left).await?;
         }
         for (user, user_id) in &users {
             let text = format!(

@@ -57,7 +57,9 @@ impl Bridge {
     /// The configuration says this of networks from now on.
     ///
     /// # Errors
-    /// Where the store fails: if it is asked in vain what was added at run time, the networks stay as they were.
+    /// Where the store fails: if it is asked in vain what was added at run time, the networks stay as they were. Behind
+    /// that, what fails for one keeps no other from what is to become of it: there is no second time, since the networks
+    /// are by then what the file says.
     pub async fn set_configured_networks(&self, config: &Config) -> Result<Changes, StoreError> {
         let (changes, other_ways, left) = {
             let _no_session_starts = self.starting.lock().await;
@@ -89,7 +91,7 @@ impl Bridge {
             (changes, other_ways, left)
         };
         // Those of networks that are gone, or back, and those that users may not have any more, or may again.
-        self.renew_sessions().await?;
+        let mut result = self.renew_sessions().await.map(drop);
         for session in self.sessions(None) {
             if other_ways.contains(&session.row.network) {
                 session.go_other_way();
@@ -100,8 +102,11 @@ impl Bridge {
                 "{slug} does not stand in this bridge's configuration any more, and you are no longer connected to it. \
                  What was said there is kept."
             );
-            self.tell(user, &user_id, &RichText::plain(text)).await?;
+            if let Err(error) = self.tell(user, &user_id, &RichText::plain(text)).await {
+                tracing::error!(network = slug, user_id, %error, "somebody could not be told that it is gone");
+                result = result.and(Err(error));
+            }
         }
-        Ok(changes)
+        result.map(|()| changes)
     }
 }

@@ -15,6 +15,7 @@ use super::super::session::Request;
 use super::super::{Bridge, Outcome};
 use crate::format::RichText;
 use crate::matrix::ClientError;
+use crate::matrix::client::Occupant;
 use crate::names::Channel;
 use crate::store::{Delivered, RoomKind, RoomRow, StoreError};
 
@@ -71,19 +72,47 @@ impl Bridge {
         };
         let long_ago = self.clock.unix_ms().saturating_sub(LONG_AGO);
         for one in there.into_iter().filter(|one| !self.is_ours(&one.user_id)) {
-            let is_over = match self.store.delivered(&one.event_id).await? {
-                Delivered::Done => true,
-                Delivered::Waiting => false,
-                Delivered::Unknown => one.at < long_ago,
-            };
-            // Looked at afterwards: who was taken into the channel was so before their coming was done with.
-            if is_over && self.store.session_in_shared_room(room.id, &one.user_id).await?.is_none() {
-                let channel = room.buffer_name.as_deref().unwrap_or_default();
-                let reason = format!("You are not in {channel} any more. To enter it, join this room again.");
-                self.remove(room_id, &one.user_id, &reason).await?;
+            // Whoever can't be removed keeps nobody else there.
+            if let Err(error) = self.remove_lurker(room, room_id, &one, long_ago).await {
+                tracing::warn!(room = room_id, user = one.user_id, %error, "somebody may be in a shared room and not in its channel");
             }
         }
         Ok(())
+    }
+
+    /// Takes somebody out of a shared room who is there since this event and has no channel there.
+    async fn remove_lurker(
+        &self,
+        room: &RoomRow,
+        room_id: &str,
+        one: &Occupant,
+        long_ago: i64,
+    ) -> Result<(), GhostError> {
+        let is_over = match self.store.delivered(&one.event_id).await? {
+            Delivered::Done => true,
+            Delivered::Waiting => false,
+            Delivered::Unknown => one.at < long_ago,
+        };
+        // Looked at afterwards: who was taken into the channel was so before their coming was done with.
+        if !is_over || self.store.session_in_shared_room(room.id, &one.user_id).await?.is_some() {
+            return Ok(());
+        }
+        let channel = room.buffer_name.as_deref().unwrap_or_default();
+        let reason = format!("You are not in {channel} any more. To enter it, join this room again.");
+        let kick = || async {
+            // Who has left since, and come again, is there by another event, and is taken into the channel.
+            if !self.client.occupants(room_id).await?.contains(one) {
+                return Ok(());
+            }
+            self.client.kick(self.client.bot(), room_id, &one.user_id, &reason).await
+        };
+        match self.persist(kick).await {
+            Err(error) if error.is_final() => {
+                tracing::debug!(room = room_id, user = one.user_id, %error, "somebody was not removed from a room");
+                Ok(())
+            }
+            done => Ok(done?),
+        }
     }
 
     /// Somebody has left a shared room, and may have been the last.

@@ -293,3 +293,42 @@ async fn what_somebody_says_elsewhere_is_theirs_in_the_shared_room_with_double_p
     assert_eq!(talk.lines(&["from my tablet"]).len(), 1);
     assert!(!talk.bob.messages("#tea").iter().any(|(_, text)| text == "from my tablet"));
 }
+
+const UNLINK_ALL: &str = "DELETE FROM link WHERE role = 'shared' AND buffer IS NOT NULL";
+
+/// Before, the look through a room ended with the first who could not be removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_fails_for_now_is_done_again_and_keeps_nobody_else_in_a_shared_room() {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.world.stop_bridge().await;
+    talk.world.database.execute(UNLINK_ALL).await;
+    let failure = Fault::Status(502, json!({ "errcode": "M_UNKNOWN", "error": "not now" }));
+    talk.world.homeserver.faults().fail("POST", &format!("/rooms/{}/kick", talk.room), failure, 1);
+    talk.world.start_bridge().await;
+    for user in [&talk.alice, &talk.carol] {
+        talk.world.homeserver.wait_member(&talk.room, user.id(), "leave").await;
+    }
+}
+
+/// Before, they were removed again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_left_a_shared_room_and_come_again_while_they_were_to_be_removed_stays_there() {
+    let mut talk = Talk::begin(world().start().await).await;
+    // Nobody comes, so its alias goes at the next start, behind the look through all members.
+    look_for(&talk.world, "irc_fake_%23pot").await;
+    talk.world.stop_bridge().await;
+    talk.world.database.execute(UNLINK_CAROL).await;
+    let path = format!("/rooms/{}/kick", talk.room);
+    let failure = Fault::Status(502, json!({ "errcode": "M_UNKNOWN", "error": "not now" }));
+    talk.world.homeserver.faults().fail("POST", &path, failure, 10_000);
+    talk.world.start_bridge().await;
+    talk.world.homeserver.wait_requests("POST", &path, 1).await;
+    talk.carol.leave(&talk.room);
+    talk.carol.join(ALIAS).await;
+    talk.world.ircd.wait_joined("#tea", "carol").await;
+    talk.world.homeserver.wait_alias("#irc_fake_#pot:test.local", None).await;
+    talk.world.homeserver.faults().clear();
+    talk.carol.send_text(&talk.room, "here I am again");
+    talk.bob.wait_text("here I am again").await;
+    assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.carol.id().to_owned()));
+}

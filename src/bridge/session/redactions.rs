@@ -7,7 +7,7 @@ use super::super::content::{self, EventReference, MessageType};
 use super::Actor;
 use crate::format::{RichText, read_irc, strip_irc};
 use crate::irc::session::{MessageTarget, Target};
-use crate::store::{BufferKind, StoreError};
+use crate::store::{BufferKind, StoreError, Told};
 
 impl Actor {
     /// The buffer of what is said about messages.
@@ -35,12 +35,29 @@ impl Actor {
         self.incoming.redacted.push((line.id, by.to_owned()));
         if !self.shows(place) {
             // Each takes it back in their own history, and one of them in the room.
-            if let Some(event_id) = line.event_id.filter(|_| line.own) {
+            if let Some(event_id) = line.event_id.clone().filter(|_| line.own) {
                 self.unpublish(place, &event_id);
+                if self.buffers.mapping().same(&line.sender, by) {
+                    // By another client of theirs: what they took back in the room is taken back here already.
+                    return self.take_members_event(place, &line, event_id, by, reason).await;
+                }
             }
             return Ok(());
         }
         let Some(event) = self.event_of(place, &line).await? else { return Ok(()) };
+        if let EventReference::Event(event_id) = &event
+            && self.is_members(place, &line, event_id).await?
+        {
+            if line.own {
+                self.unpublish(place, event_id);
+            } else if self.buffers.mapping().same(&line.sender, by)
+                && self.person_in_room(place, by).is_some()
+            {
+                // Their own session has seen to it.
+                return Ok(());
+            }
+            return self.take_members_event(place, &line, event_id.clone(), by, reason).await;
+        }
         let mut others = Vec::new();
         if let EventReference::Event(event_id) = &event {
             if line.own {
@@ -60,12 +77,7 @@ impl Actor {
             creator
         };
         if others.is_empty() {
-            let reason = strip_irc(reason);
-            let reason = match (said_it, reason.is_empty()) {
-                (true, _) => reason,
-                (false, true) => format!("Taken back by {by}"),
-                (false, false) => format!("Taken back by {by}: {reason}"),
-            };
+            let reason = reason_of(said_it, by, reason);
             self.incoming.outbox.push(content::take_back_row(room, &sender, &event, &reason));
         } else if let EventReference::Event(event_id) = event
             && !line.own
@@ -79,6 +91,37 @@ impl Actor {
             let edit = content::in_place_of(content::message(kind, &text, None), &event_id);
             self.incoming.outbox.push(content::message_row(room, &sender, edit, None));
         }
+        Ok(())
+    }
+
+    /// Whether somebody in a shared room has said themselves what an event says, of which this is a line.
+    async fn is_members(&mut self, place: usize, line: &Told, event_id: &str) -> Result<bool, StoreError> {
+        if !self.is_shared(place) {
+            return Ok(false);
+        }
+        let buffer = self.buffers.get(place).row.id;
+        Ok(line.own || self.bridge.store.is_said_by_another(buffer, event_id).await?)
+    }
+
+    /// A line was taken back on IRC of what somebody in a shared room has said there: all of it goes with that line, since
+    /// nobody else can say the rest in their name.
+    async fn take_members_event(
+        &mut self,
+        place: usize,
+        line: &Told,
+        event_id: String,
+        by: &str,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let lines = self.lines_of_event(place, &event_id).await?;
+        if lines.iter().any(|other| other.id != line.id && other.kind == "redacted") {
+            // It went with that one.
+            return Ok(());
+        }
+        let reason = reason_of(self.buffers.mapping().same(&line.sender, by), by, reason);
+        let row = &self.buffers.get(place).row;
+        let event = EventReference::Event(event_id);
+        self.incoming.outbox.push(content::take_back_row(row.room, &row.creator, &event, &reason));
         Ok(())
     }
 
@@ -120,5 +163,15 @@ impl Actor {
             self.tell_taken_back(place, cause, was_last);
         }
         Ok(())
+    }
+}
+
+/// Why an event is taken back in the room.
+fn reason_of(said_it: bool, by: &str, reason: &str) -> String {
+    let reason = strip_irc(reason);
+    match (said_it, reason.is_empty()) {
+        (true, _) => reason,
+        (false, true) => format!("Taken back by {by}"),
+        (false, false) => format!("Taken back by {by}: {reason}"),
     }
 }

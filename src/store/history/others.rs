@@ -36,6 +36,21 @@ impl Store {
         Ok(found)
     }
 
+    /// Whether another session of the channel has sent what an event says: its user said it in the room.
+    pub async fn is_said_by_another(&self, buffer: i64, event_id: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT history.id
+            FROM buffer AS own JOIN buffer AS theirs ON theirs.channel = own.channel AND theirs.id <> own.id
+            JOIN history ON history.buffer = theirs.id
+            WHERE own.id = $1 AND history.event_id IS NOT NULL AND history.event_id = $2
+                AND history.direction = 'out' LIMIT 1";
+        let line: Option<i64> = on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(buffer)
+            .bind(event_id)
+            .fetch_optional(p)
+            .await)?;
+        Ok(line.is_some())
+    }
+
     /// The line with this text by this nick that was heard closest to another, and is none of those.
     async fn nearest(&self, buffer: i64, line: &Told, but: &[Told]) -> Result<Option<Told>, StoreError> {
         const NEAR: &str =

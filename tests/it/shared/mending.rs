@@ -332,3 +332,46 @@ async fn who_has_left_a_shared_room_and_come_again_while_they_were_to_be_removed
     talk.bob.wait_text("here I am again").await;
     assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.carol.id().to_owned()));
 }
+
+/// Before, what was left of it was said again by a ghost of theirs, as an edit.
+#[rstest]
+#[case::by_themselves(false)]
+#[case::by_an_operator(true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_member_of_a_shared_room_has_said_is_not_published_again_when_a_line_is_taken_back(
+    #[case] by_an_operator: bool,
+) {
+    let mut options = Options::with_history();
+    options.capabilities.push("draft/message-redaction".to_owned());
+    let talk = Talk::begin(world().ircd(options).start().await).await;
+    let (homeserver, ircd) = (&talk.world.homeserver, &talk.world.ircd);
+    let event = talk.carol.send_text(&talk.room, "first secret\nsecond secret");
+    talk.bob.wait_text("second secret").await;
+    talk.heard("alice").await;
+    talk.heard("carol").await;
+    let [first, second] = [ircd.wait_msgid("first secret").await, ircd.wait_msgid("second secret").await];
+    if by_an_operator {
+        talk.bob.raw_line(&format!("REDACT #tea {first}"));
+        let redaction = homeserver.wait_event(&talk.room, |one| one.redacts.as_ref() == Some(&event)).await;
+        assert_eq!(redaction.sender, homeserver.bot());
+        assert_eq!(redaction.content["reason"], "Taken back by bob");
+        talk.bob.raw_line(&format!("REDACT #tea {second}"));
+    } else {
+        talk.carol.redact(&talk.room, &event).unwrap();
+        for msgid in [first, second] {
+            ircd.wait_line(|nick, line| nick == "carol" && line == format!("REDACT #tea {msgid}")).await;
+        }
+    }
+    talk.bob.say("#tea", "afterwards");
+    homeserver.wait_message(&talk.room, "afterwards").await;
+    talk.heard("alice").await;
+    talk.heard("carol").await;
+    talk.world.wait_outbox_empty().await;
+    let events = homeserver.events(&talk.room);
+    let edits = events.iter().filter(|one| one.content["m.relates_to"]["rel_type"] == "m.replace");
+    assert_eq!(edits.count(), 0, "nothing of it is said again");
+    let redactions = events.iter().filter(|one| one.kind == "m.room.redaction");
+    assert_eq!(redactions.count(), 1, "it is taken back once");
+    let there = homeserver.members(&talk.room, "join");
+    assert!(!there.contains(&"@irc_fake_carol:test.local".to_owned()), "{there:?}");
+}

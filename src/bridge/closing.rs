@@ -47,9 +47,9 @@ impl Bridge {
         let row = &session.row;
         // One that does not run has no connection to end.
         drop(session.ask(Request::Disconnect { reason: String::new() }).await);
-        self.leave_shared_rooms(row.id, reason).await?;
         let (mut left, mut spaces) = (Vec::new(), Vec::new());
         let rooms = loop {
+            self.leave_shared_rooms(row.id, reason).await?;
             let rooms = self.store.rooms_of_session(row.id).await?;
             let made = rooms.iter().filter_map(|room| Some((room, room.room_id.as_ref()?)));
             let made: Vec<_> = made.filter(|(_, room_id)| !left.contains(*room_id)).collect();
@@ -66,7 +66,7 @@ impl Bridge {
                 self.abandon(self.client.bot(), &space, &row.user_id, reason).await;
                 spaces.push(space);
             }
-            // One may have been made meanwhile.
+            // One may have been made meanwhile, or a shared one entered.
             if self.end_session(row.id, left.iter().chain(&spaces).cloned().collect()).await? {
                 break rooms;
             }

@@ -281,11 +281,9 @@ impl Bridge {
 
     /// Takes somebody whose session ends out of the shared rooms that it shows.
     pub(super) async fn leave_shared_rooms(&self, session: i64, reason: &str) -> Result<(), StoreError> {
-        let held = self.store.shared_rooms_of(session).await?;
-        let bot = self.client.bot();
-        let kick = |held: &Holder| content::kick_row(held.room, bot, &held.user_id, reason);
-        let rows = held.iter().map(kick).collect();
-        self.store.unshare_session(session, rows, self.clock.unix_ms()).await?;
+        let (bot, reason) = (self.client.bot().to_owned(), reason.to_owned());
+        let kick = move |held: &Holder| content::kick_row(held.room, &bot, &held.user_id, &reason);
+        let held = self.store.unshare_session(session, kick, self.clock.unix_ms()).await?;
         for Holder { room, .. } in held {
             self.wake_delivery(room);
             self.has_left_shared(room);

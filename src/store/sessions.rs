@@ -160,13 +160,17 @@ impl Store {
     }
 
     /// Closes a session: it is not started again until it is opened, and the rooms that it had are not its own any more.
-    /// Where it has one that is not among those that were left, nothing happens, and the answer is no.
+    /// Where it has one that is not among those that were left, or is in a shared one, nothing happens, and the answer is
+    /// no.
     pub async fn close_session(&self, session: i64, left: Vec<String>) -> Result<bool, StoreError> {
         const ROOMS: &str = "SELECT room.room_id FROM room JOIN link ON link.room = room.id
             WHERE room.room_id IS NOT NULL
                 AND (link.session = $1 OR link.buffer IN (SELECT id FROM buffer WHERE session = $1))
                 AND link.role <> 'shared'
             UNION SELECT room_id FROM space WHERE session = $1 AND room_id IS NOT NULL";
+        // Who is in a shared room is taken out of it by a request, or reads on.
+        const SHARED: &str = "SELECT room FROM link WHERE role = 'shared'
+            AND buffer IN (SELECT id FROM buffer WHERE session = $1) LIMIT 1";
         const DISCONNECT: &str = "UPDATE session SET connect = FALSE WHERE id = $1";
         const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, detached_after = NULL WHERE session = $1";
         // Who is asked there sees it no more; what is asked again later is asked anew.
@@ -186,7 +190,9 @@ impl Store {
             Box::pin(async move {
                 let rooms: Vec<String> =
                     on_tx!(tx, |c| sqlx::query_scalar(ROOMS).bind(session).fetch_all(c).await)?;
-                if rooms.iter().any(|room| !left.contains(room)) {
+                let shared: Option<i64> =
+                    on_tx!(tx, |c| sqlx::query_scalar(SHARED).bind(session).fetch_optional(c).await)?;
+                if shared.is_some() || rooms.iter().any(|room| !left.contains(room)) {
                     return Ok(false);
                 }
                 for sql in [DISCONNECT, UNWANT, UNASK, UNFOLD, UNLINK, EMPTY_SPACE, DROP_SPACE] {

@@ -66,24 +66,31 @@ impl Store {
         .await
     }
 
-    /// No channel of a session is shown in a shared room any more, nor wanted that was; with the requests that follow.
+    /// No channel of a session is shown in a shared room any more, nor wanted that was; with the request that follows for
+    /// each of those, which are given.
     pub async fn unshare_session(
         &self,
         session: i64,
-        rows: Vec<NewOutbox>,
+        row: impl Fn(&Holder) -> NewOutbox + Send + 'static,
         now: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Holder>, StoreError> {
+        const HELD: &str = holders!("buffer.session = $1 ORDER BY link.room");
         const UNWANT: &str = "UPDATE buffer SET wanted = FALSE WHERE session = $1
             AND id IN (SELECT buffer FROM link WHERE role = 'shared' AND buffer IS NOT NULL)";
         const UNLINK: &str = "DELETE FROM link WHERE role = 'shared'
             AND buffer IN (SELECT id FROM buffer WHERE session = $1)";
-        let sealed = self.seal_outbox(rows);
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                later!(tx, UNWANT, session)?;
-                later!(tx, UNLINK, session)?;
-                outbox::insert(tx, &store, sealed, now).await
+                let held: Vec<Holder> =
+                    on_tx!(tx, |c| sqlx::query_as(HELD).bind(session).fetch_all(c).await)?;
+                if !held.is_empty() {
+                    later!(tx, UNWANT, session)?;
+                    later!(tx, UNLINK, session)?;
+                    let sealed = store.seal_outbox(held.iter().map(row).collect());
+                    outbox::insert(tx, &store, sealed, now).await?;
+                }
+                Ok(held)
             })
         })
         .await

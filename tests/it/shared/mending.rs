@@ -375,3 +375,21 @@ async fn what_a_member_of_a_shared_room_has_said_is_not_published_again_when_a_l
     let there = homeserver.members(&talk.room, "join");
     assert!(!there.contains(&"@irc_fake_carol:test.local".to_owned()), "{there:?}");
 }
+
+/// Before, the end of the session took their link, and nothing took them out of the room.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_enters_a_shared_room_while_their_network_is_being_closed_is_removed_from_it() {
+    let world = world().start().await;
+    let (alice, _, own) = world.user_in_channel("alice", "#own").await;
+    let (admin, chat, _) = world.connected_user("admin").await;
+    let path = format!("/rooms/{own}/kick");
+    let failure = Fault::Status(502, json!({ "errcode": "M_UNKNOWN", "error": "not now" }));
+    world.homeserver.faults().fail("POST", &path, failure, 10_000);
+    admin.send_text(&chat, "erase @alice:test.local confirm");
+    world.homeserver.wait_requests("POST", &path, 1).await;
+    let room = alice.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    world.homeserver.faults().clear();
+    world.homeserver.wait_member(&room, alice.id(), "leave").await;
+    world.homeserver.wait_member(&own, alice.id(), "leave").await;
+}

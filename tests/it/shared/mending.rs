@@ -164,6 +164,8 @@ async fn what_is_said_about_a_message_finds_it_whoever_has_shown_it() {
     // From now on carol's connection shows the channel.
     talk.alice.send_text(&talk.networks[0], "disconnect");
     homeserver.wait_member(&talk.room, talk.alice.id(), "leave").await;
+    // Until she is gone, her connection may still show something.
+    ircd.wait_gone("alice").await;
     talk.bob.raw_line(&format!("@+draft/reply={msgid} PRIVMSG #tea :I had asked"));
     let asked = homeserver.wait_message(&talk.room, "I had asked").await;
     assert_eq!(asked.content["m.relates_to"]["m.in_reply_to"]["event_id"], question);

@@ -59,10 +59,12 @@ const TRIAL: Plan = Plan {
     crowds: &[(50, ["members_1000", "members_1000_lost", "members_1000_cpu", "members_1000_requests"])],
 };
 
-/// What the floor does: milliseconds for a line, lines in a second.
+/// What the floor does: milliseconds for a line, when lines follow each other and when 20 come in a second; lines in a
+/// second.
 #[derive(Clone, Copy)]
 pub(crate) struct Floor {
     latency: f64,
+    stream: f64,
     rate: f64,
 }
 

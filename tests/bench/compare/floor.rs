@@ -32,22 +32,28 @@ pub(crate) async fn measure(plan: &Plan, ircd: SocketAddr) -> Floor {
     let _process = Process::start("the forwarder", forwarder, &directory.path().join("log"));
     let joined = format!(":{NICK}!");
     speaker.wait(0, |line| line.starts_with(&joined)).await;
-    let mut times = Vec::new();
-    for number in 0..plan.singles {
-        let text = format!("single {number}");
-        let from = homeserver.event_count(&room);
-        let started = Instant::now();
-        speaker.say(CHANNEL, &text).await;
-        homeserver.wait_message_after(&room, from, &text).await;
-        times.push(started.elapsed());
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    // One after the other, and as often as in a stream: a machine that sleeps between two lines takes time to wake.
+    let singles = async |name: &str, count: usize, pause: Duration| {
+        let mut times = Vec::with_capacity(count);
+        for number in 0..count {
+            let text = format!("{name} {number}");
+            let from = homeserver.event_count(&room);
+            let started = Instant::now();
+            speaker.say(CHANNEL, &text).await;
+            homeserver.wait_message_after(&room, from, &text).await;
+            times.push(started.elapsed());
+            tokio::time::sleep(pause).await;
+        }
+        Spread::of(times).at(0.5)
+    };
+    let latency = singles("single", plan.singles, Duration::from_millis(5)).await;
+    let stream = singles("stream", plan.stream / 2, Duration::from_millis(50)).await;
     let from = homeserver.event_count(&room);
     let started = Instant::now();
     speaker.say_all(CHANNEL, (0..plan.burst).map(|number| format!("line {number}"))).await;
     homeserver.wait_message_after(&room, from, &format!("line {}", plan.burst - 1)).await;
     let rate = plan.burst as f64 / started.elapsed().as_secs_f64();
-    Floor { latency: Spread::of(times).at(0.5), rate }
+    Floor { latency, stream, rate }
 }
 
 /// The forwarder itself, with what follows `--forward`.

@@ -163,15 +163,16 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }
 
-    /// Intends another room in the place of one that the homeserver no longer has. Whoever had a channel there has it in
-    /// the new one, and what waits goes there. Nothing is given where that is done already.
+    /// Intends another room in the place of one that the homeserver no longer has, and gives it with those who had a
+    /// channel there: they have it in the new one, and what waits goes there. Nothing is given where that is done already.
     pub async fn renew_shared_room(
         &self,
         gone: i64,
         marker: String,
-        rows: impl Fn(i64) -> Vec<NewOutbox> + Send + 'static,
+        rows: impl Fn(&[Holder], i64) -> Vec<NewOutbox> + Send + 'static,
         now: i64,
-    ) -> Result<Option<RoomRow>, StoreError> {
+    ) -> Result<Option<(RoomRow, Vec<Holder>)>, StoreError> {
+        const HELD: &str = holders!("link.room = $1 ORDER BY buffer.session");
         const IS_SHOWN: &str = "SELECT creator FROM room WHERE id = $1
             AND EXISTS (SELECT 1 FROM link WHERE room = $1 AND role = 'shared')";
         const MAKE: &str = "INSERT INTO room (kind, marker, creator, lane, created_at)
@@ -196,9 +197,12 @@ impl Store {
                 execute!(tx, LINK, gone, new)?;
                 execute!(tx, FOLD, gone, new)?;
                 execute!(tx, MOVE, gone, new)?;
-                let sealed = store.seal_outbox(rows(new));
+                let held: Vec<Holder> = on_tx!(tx, |c| sqlx::query_as(HELD).bind(new).fetch_all(c).await)?;
+                let sealed = store.seal_outbox(rows(&held, new));
                 outbox::insert(tx, &store, sealed, now).await?;
-                Ok(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(new).fetch_optional(c).await)?)
+                let row: Option<RoomRow> =
+                    on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(new).fetch_optional(c).await)?;
+                Ok(row.map(|row| (row, held)))
             })
         })
         .await

@@ -2,6 +2,7 @@
 
 mod mending;
 mod refusals;
+mod review;
 
 use std::time::Duration;
 

@@ -16,8 +16,8 @@ use super::super::{Bridge, Outcome};
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::client::Occupant;
-use crate::names::Channel;
-use crate::store::{Delivered, RoomKind, RoomRow, StoreError};
+use crate::names::{CaseMapping, Channel};
+use crate::store::{Delivered, Holder, RoomKind, RoomRow, StoreError};
 
 /// How often is looked whether aliases lead to rooms that nobody is in.
 const HOURLY: Duration = Duration::from_hours(1);
@@ -177,15 +177,25 @@ impl Bridge {
         if !self.is_gone(self.client.bot(), room_id).await {
             return Ok(room);
         }
-        let holders = self.store.holders(room.id).await?;
+        let bridge = self.clone();
+        // Whoever looks for the room may give up in between: what is committed is told all the same.
+        let renewal = self.tasks.spawn(async move { bridge.make_anew(room).await });
+        renewal.await.unwrap_or(Err(GhostError::Store(StoreError::Closed)))
+    }
+
+    async fn make_anew(&self, room: RoomRow) -> Result<RoomRow, GhostError> {
         let bot = self.client.bot().to_owned();
-        let invited: Vec<String> = holders.iter().map(|holder| holder.user_id.clone()).collect();
-        let rows =
-            move |room: i64| invited.iter().map(|user| content::invite_row(room, &bot, user)).collect();
+        let invitations = move |held: &[Holder], room: i64| {
+            held.iter().map(|holder| content::invite_row(room, &bot, &holder.user_id)).collect()
+        };
         let now = self.clock.unix_ms();
-        let Some(new) = self.store.renew_shared_room(room.id, unique(), rows, now).await? else {
-            // Somebody was faster, and made the room that is looked for next.
-            return Ok(room);
+        let Some((new, holders)) = self.store.renew_shared_room(room.id, unique(), invitations, now).await?
+        else {
+            // Somebody was faster: theirs is the channel's room.
+            let (network, name) = (room.network.as_deref(), room.buffer_name.as_deref());
+            let folded = CaseMapping::Rfc1459.fold(name.unwrap_or_default());
+            let theirs = self.store.shared_room(network.unwrap_or_default(), &folded).await?;
+            return Ok(theirs.unwrap_or(room));
         };
         tracing::info!(
             room = room.id,

@@ -66,7 +66,7 @@ impl Store {
     }
 }
 
-/// Stores reactions, and forgets those that were taken back.
+/// Forgets reactions that were taken back, and stores others, which may take the place of those.
 pub(super) async fn note(
     tx: &mut Tx,
     new: Vec<NewReaction>,
@@ -76,11 +76,11 @@ pub(super) async fn note(
     const NEW: &str = "INSERT INTO reaction (buffer, msgid, nick, key, txn_id, event_id, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (buffer, msgid, nick, key) DO NOTHING";
     const GONE: &str = "DELETE FROM reaction WHERE id = $1";
-    for NewReaction { buffer, msgid, nick, key, txn_id, event_id } in new {
-        later!(tx, NEW, buffer, msgid, nick, key, txn_id, event_id, now)?;
-    }
     for reaction in gone {
         later!(tx, GONE, reaction)?;
+    }
+    for NewReaction { buffer, msgid, nick, key, txn_id, event_id } in new {
+        later!(tx, NEW, buffer, msgid, nick, key, txn_id, event_id, now)?;
     }
     Ok(())
 }

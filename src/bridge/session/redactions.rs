@@ -35,9 +35,11 @@ impl Actor {
         self.incoming.redacted.push((line.id, by.to_owned()));
         if !self.shows(place) {
             // Each takes it back in their own history, and one of them in the room.
-            if let Some(event_id) = line.event_id.clone().filter(|_| line.own) {
-                self.unpublish(place, &event_id);
-                if self.buffers.mapping().same(&line.sender, by) {
+            if let Some(event_id) = line.event_id.as_ref().filter(|_| line.own) {
+                self.unpublish(place, event_id);
+                if self.buffers.mapping().same(&line.sender, by)
+                    && let Some(EventReference::Event(event_id)) = self.event_of(place, &line).await?
+                {
                     // By another client of theirs: what they took back in the room is taken back here already.
                     return self.take_members_event(place, &line, event_id, by, reason).await;
                 }

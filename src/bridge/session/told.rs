@@ -44,32 +44,26 @@ impl Actor {
         place: usize,
         line: &Told,
     ) -> Result<Option<EventReference>, StoreError> {
+        let row = &self.buffers.get(place).row;
+        let (room, buffer) = (row.room, row.id);
+        if self.is_shared(place) {
+            let Some(msgid) = &line.msgid else { return Ok(None) };
+            return Ok(match self.bridge.store.event_of_line_in((buffer, room), msgid).await? {
+                Some((Some(event_id), _)) => Some(EventReference::Event(event_id)),
+                Some((None, Some(txn_id))) => Some(EventReference::Row(txn_id)),
+                _ => None,
+            });
+        }
         if let Some(event_id) = &line.event_id {
             return Ok(Some(EventReference::Event(event_id.clone())));
         }
-        let row = &self.buffers.get(place).row;
-        let (room, buffer) = (row.room, row.id);
         if let Some(txn_id) = self.bridge.store.request_of_line(room, line.id).await? {
             return Ok(Some(EventReference::Row(txn_id)));
         }
         // It may have been sent in between.
         let Some(msgid) = &line.msgid else { return Ok(None) };
         let known = self.bridge.store.line_of_msgid(buffer, msgid).await?;
-        if let Some(event_id) = known.and_then(|line| line.event_id) {
-            return Ok(Some(EventReference::Event(event_id)));
-        }
-        if !self.is_shared(place) {
-            return Ok(None);
-        }
-        for other in self.bridge.store.others_lines_of_msgid(buffer, msgid).await? {
-            if let Some(event_id) = other.event_id {
-                return Ok(Some(EventReference::Event(event_id)));
-            }
-            if let Some(txn_id) = self.bridge.store.request_of_line(room, other.id).await? {
-                return Ok(Some(EventReference::Row(txn_id)));
-            }
-        }
-        Ok(None)
+        Ok(known.and_then(|line| line.event_id).map(EventReference::Event))
     }
 
     /// The event that a line answers, where it is shown already.
@@ -79,7 +73,7 @@ impl Actor {
         answered: Option<&Told>,
     ) -> Result<Option<String>, StoreError> {
         let Some(answered) = answered else { return Ok(None) };
-        if answered.event_id.is_some() || !self.is_shared(place) {
+        if !self.is_shared(place) {
             return Ok(answered.event_id.clone());
         }
         Ok(match self.event_of(place, answered).await? {
@@ -97,11 +91,10 @@ impl Actor {
         key: &str,
     ) -> Result<Option<StoredReaction>, StoreError> {
         let row = &self.buffers.get(place).row;
-        let own = self.bridge.store.reaction(row.id, msgid, nick, key).await?;
-        if own.is_some() || !self.is_shared(place) {
-            return Ok(own);
+        if !self.is_shared(place) {
+            return self.bridge.store.reaction(row.id, msgid, nick, key).await;
         }
         // Whoever showed the channel then may have gone.
-        self.bridge.store.others_reaction((row.id, row.room), msgid, nick, key).await
+        self.bridge.store.reaction_in((row.id, row.room), msgid, nick, key).await
     }
 }

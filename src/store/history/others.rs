@@ -72,21 +72,34 @@ impl Store {
         Ok(near.into_iter().filter(may_be).min_by_key(|one| one.at.abs_diff(line.at)))
     }
 
-    /// The lines with this id that other sessions of the channel have, those with an event first: whichever was shown
-    /// has it, or will.
-    pub async fn others_lines_of_msgid(&self, buffer: i64, msgid: &str) -> Result<Vec<Told>, StoreError> {
-        const SQL: &str = "SELECT history.id, history.kind, history.sender, history.target, history.text,
-                history.at, history.msgid, history.event_id, history.direction = 'out' AS own
-            FROM buffer AS own JOIN buffer AS theirs ON theirs.channel = own.channel AND theirs.id <> own.id
-            JOIN history ON history.buffer = theirs.id
-            WHERE own.id = $1 AND history.msgid IS NOT NULL AND history.msgid = $2
-                AND NOT EXISTS (SELECT 1 FROM link WHERE link.buffer = theirs.id AND link.role = 'private')
-            ORDER BY history.event_id IS NULL, history.id";
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(msgid).fetch_all(p).await)?)
+    /// The event that the line with this id is in a room, whichever of the channel's sessions has shown it there or whose
+    /// user said it; else the request that is still to make it. In whichever other room somebody has had the channel, what
+    /// was shown there is none.
+    pub async fn event_of_line_in(
+        &self,
+        (buffer, room): (i64, i64),
+        msgid: &str,
+    ) -> Result<Option<(Option<String>, Option<String>)>, StoreError> {
+        const SQL: &str = "SELECT history.event_id, outbox.txn_id
+            FROM buffer AS own JOIN buffer AS one ON one.channel = own.channel
+            JOIN history ON history.buffer = one.id AND history.msgid IS NOT NULL AND history.msgid = $3
+            LEFT JOIN outbox ON outbox.history IS NOT NULL AND outbox.history = history.id AND outbox.room = $2
+            LEFT JOIN inbox ON inbox.event_id = history.event_id
+                AND inbox.room_id = (SELECT room_id FROM room WHERE id = $2)
+            WHERE own.id = $1 AND (outbox.state = 'queued'
+                OR history.event_id IS NOT NULL AND (outbox.seq IS NOT NULL OR inbox.seq IS NOT NULL))
+            ORDER BY history.event_id IS NULL, history.id LIMIT 1";
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(buffer)
+            .bind(room)
+            .bind(msgid)
+            .fetch_optional(p)
+            .await)?)
     }
 
-    /// Somebody's reaction to a message that another session of the channel has shown in this room.
-    pub async fn others_reaction(
+    /// Somebody's reaction to a message that one of the channel's sessions has shown in this room, or that the user of
+    /// this buffer has made there.
+    pub async fn reaction_in(
         &self,
         (buffer, room): (i64, i64),
         msgid: &str,
@@ -94,11 +107,12 @@ impl Store {
         key: &str,
     ) -> Result<Option<StoredReaction>, StoreError> {
         const SQL: &str = "SELECT reaction.id, reaction.msgid, reaction.key, reaction.txn_id
-            FROM buffer AS own JOIN buffer AS theirs ON theirs.channel = own.channel AND theirs.id <> own.id
-            JOIN reaction ON reaction.buffer = theirs.id AND reaction.msgid = $3
+            FROM buffer AS own JOIN buffer AS one ON one.channel = own.channel
+            JOIN reaction ON reaction.buffer = one.id AND reaction.msgid = $3
                 AND reaction.nick = $4 AND reaction.key = $5
-            JOIN outbox ON outbox.txn_id = reaction.txn_id AND outbox.room = $2
-            WHERE own.id = $1 ORDER BY reaction.id LIMIT 1";
+            LEFT JOIN outbox ON outbox.txn_id = reaction.txn_id AND outbox.room = $2
+            WHERE own.id = $1 AND (outbox.seq IS NOT NULL OR one.id = own.id AND reaction.event_id IS NOT NULL)
+            ORDER BY reaction.id LIMIT 1";
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
             .bind(buffer)
             .bind(room)

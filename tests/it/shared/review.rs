@@ -1,6 +1,13 @@
 //! What a hostile look at shared rooms found: each test has the name of it.
 
+use serde_json::Value;
+
 use super::*;
+use crate::support::ircd::Options;
+
+fn with_ids() -> Builder {
+    world().ircd(Options::with_history())
+}
 
 /// Before, whoever looked for the alias meanwhile was told of the room that was gone.
 #[tokio::test(flavor = "multi_thread")]
@@ -23,4 +30,53 @@ async fn two_who_notice_at_once_that_a_shared_room_was_purged_have_one_new_room(
     assert_eq!(homeserver.rooms_named("#tea (FakeNet)"), [room.as_str()]);
     talk.world.ircd.wait_joined("#tea", "dave").await;
     homeserver.wait_member(&room, talk.carol.id(), "invite").await;
+}
+
+/// Before, answers and reactions named events of a room that only one of them had ever been in.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_room_of_ones_own_has_shown_is_no_event_of_the_shared_room() {
+    let world = with_ids().start().await;
+    let (homeserver, ircd) = (&world.homeserver, &world.ircd);
+    let bob = ircd.person("bob");
+    bob.join("#tea");
+    let (alice, control, network) = world.greeted_user("alice").await;
+    let (carol, _, others) = world.greeted_user("carol").await;
+    alice.send_text(&control, "join #tea");
+    let own = homeserver.wait_invite(alice.id()).await;
+    alice.join(&own).await;
+    ircd.wait_joined("#tea", "alice").await;
+    bob.say("#tea", "before carol came");
+    homeserver.wait_message(&own, "before carol came").await;
+    let room = carol.join(ALIAS).await;
+    ircd.wait_joined("#tea", "carol").await;
+    bob.notice("carol", "are you there?");
+    homeserver.wait_event(&others, |event| event.body().ends_with("are you there?")).await;
+    bob.say("#tea", "in both rooms");
+    homeserver.wait_message(&own, "in both rooms").await;
+    let shared = homeserver.wait_message(&room, "in both rooms").await.event_id;
+    let [before, both] = [ircd.wait_msgid("before carol came").await, ircd.wait_msgid("in both rooms").await];
+    bob.raw_line(&format!("@+draft/reply={both};+draft/react=lol TAGMSG #tea"));
+    let is_lol = |one: &Event| one.content["m.relates_to"]["key"] == "lol";
+    homeserver.wait_event(&own, is_lol).await;
+    let lol = homeserver.wait_event(&room, is_lol).await.event_id;
+    world.wait_outbox_empty().await;
+    alice.send_text(&network, "part #tea");
+    ircd.wait_parted("#tea", "alice").await;
+    assert_eq!(alice.join(ALIAS).await, room);
+    ircd.wait_joined("#tea", "alice").await;
+    bob.notice("alice", "here again?");
+    homeserver.wait_event(&network, |event| event.body().ends_with("here again?")).await;
+    // From now on hers is the connection that shows the channel.
+    carol.send_text(&others, "disconnect");
+    homeserver.wait_member(&room, carol.id(), "leave").await;
+    ircd.wait_gone("carol").await;
+    for (msgid, text, event) in
+        [(&both, "as I said", Value::from(shared.as_str())), (&before, "as I had said", Value::Null)]
+    {
+        bob.raw_line(&format!("@+draft/reply={msgid} PRIVMSG #tea :{text}"));
+        let answer = homeserver.wait_message(&room, text).await;
+        assert_eq!(answer.content["m.relates_to"]["m.in_reply_to"]["event_id"], event, "{text}");
+    }
+    bob.raw_line(&format!("@+draft/reply={both};+draft/unreact=lol TAGMSG #tea"));
+    homeserver.wait_event(&room, |one| one.redacts.as_deref() == Some(&lol)).await;
 }

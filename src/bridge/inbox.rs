@@ -159,6 +159,9 @@ impl Bridge {
             return None;
         }
         if self.is_ours(&header.sender) {
+            if let Some(at) = header.origin_server_ts.as_ref().and_then(Value::as_i64) {
+                self.wanted_aliases.note_handed_over(at);
+            }
             if let Some(Value::String(key)) = header.content.and_then(|content| content.key) {
                 self.attempts.echoed(&key, &header.room_id, &header.sender, &header.event_id);
             }

@@ -13,6 +13,8 @@ mod watch;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch as watch_channel;
+
 use super::content::{self, MessageType, unique};
 use super::desk::lane_of;
 use super::ghosts::GhostError;
@@ -48,6 +50,8 @@ pub async fn removals(store: &Store, bot: &str, user: &User) -> Result<Vec<NewOu
 pub(super) struct Wanted {
     made: std::sync::Mutex<AskedFor>,
     awaited: std::sync::Mutex<Awaited>,
+    /// When what the homeserver has handed over of our own was made, at the latest, as it says.
+    handed_over: watch_channel::Sender<i64>,
 }
 
 impl Bridge {
@@ -300,6 +304,15 @@ impl Bridge {
 impl Wanted {
     fn admit(&self, now: Instant) -> bool {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).admit(now)
+    }
+
+    /// Something of our own was handed over that was made at this time.
+    pub(super) fn note_handed_over(&self, at: i64) {
+        self.handed_over.send_if_modified(|until| {
+            let is_later = at > *until;
+            *until = at.max(*until);
+            is_later
+        });
     }
 
     fn awaited(&self) -> std::sync::MutexGuard<'_, Awaited> {

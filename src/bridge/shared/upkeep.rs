@@ -25,6 +25,10 @@ const HOURLY: Duration = Duration::from_hours(1);
 const SOON: Duration = Duration::from_mins(10);
 /// Whatever is older than that was handed over: what was dealt with is forgotten after 90 days.
 const LONG_AGO: i64 = 90 * 24 * 60 * 60 * 1000;
+/// What happened so much later than something else, in milliseconds, is handed over behind it.
+const ORDERLY: i64 = 60 * 1000;
+/// So many are looked at again of whom it is not known whether their coming was handed over.
+const MOST_UNSURE: usize = 1_000;
 
 impl Bridge {
     /// At the start: takes those out who have no channel in the shared room that they are in. And ever after: takes
@@ -33,19 +37,26 @@ impl Bridge {
         if self.config.templates.shared_alias.is_none() {
             return;
         }
+        let mut unsure = Vec::new();
         match self.store.shared_rooms().await {
             Ok(rooms) => {
                 for room in rooms {
                     if self.stop.is_cancelled() {
                         return;
                     }
-                    if let Err(error) = self.remove_lurkers(&room).await {
-                        tracing::warn!(room = room.id, %error, "somebody may be in a shared room and not in its channel");
+                    match self.remove_lurkers(&room).await {
+                        Ok(left) => unsure.extend(left.into_iter().map(|one| (room.clone(), one))),
+                        Err(error) => {
+                            tracing::warn!(room = room.id, %error, "somebody may be in a shared room and not in its channel");
+                        }
                     }
+                    // The others are looked at after the next start.
+                    unsure.truncate(MOST_UNSURE);
                 }
             }
             Err(error) => tracing::warn!(%error, "shared rooms are not looked through"),
         }
+        self.tasks.spawn(self.clone().remove_when_told(unsure));
         loop {
             match self.store.deserted_rooms().await {
                 Ok(rooms) => {
@@ -62,40 +73,63 @@ impl Bridge {
         }
     }
 
-    async fn remove_lurkers(&self, room: &RoomRow) -> Result<(), GhostError> {
-        let Some(room_id) = &room.room_id else { return Ok(()) };
+    /// Gives those who have no channel there either, and whose coming may not have been handed over yet.
+    async fn remove_lurkers(&self, room: &RoomRow) -> Result<Vec<Occupant>, GhostError> {
+        let Some(room_id) = &room.room_id else { return Ok(Vec::new()) };
         let there = match self.persist(|| self.client.occupants(room_id)).await {
             Ok(there) => there,
             // It is gone, which is seen when somebody needs it.
-            Err(error) if error.is_final() => return Ok(()),
+            Err(error) if error.is_final() => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),
         };
-        let long_ago = self.clock.unix_ms().saturating_sub(LONG_AGO);
+        let mut unsure = Vec::new();
         for one in there.into_iter().filter(|one| !self.is_ours(&one.user_id)) {
             // Whoever can't be removed keeps nobody else there.
-            if let Err(error) = self.remove_lurker(room, room_id, &one, long_ago).await {
+            match self.remove_lurker(room, room_id, &one).await {
+                Ok(true) => {}
+                Ok(false) => unsure.push(one),
+                Err(error) => {
+                    tracing::warn!(room = room_id, user = one.user_id, %error, "somebody may be in a shared room and not in its channel");
+                }
+            }
+        }
+        Ok(unsure)
+    }
+
+    /// Looks again at those whose coming nothing was known of, as soon as the homeserver has handed over what happened
+    /// later: then that was handed over, too, and is forgotten, as with all that was stored about somebody.
+    async fn remove_when_told(self, mut unsure: Vec<(RoomRow, Occupant)>) {
+        unsure.sort_by_key(|(_, one)| one.at);
+        let mut handed_over = self.wanted_aliases.handed_over.subscribe();
+        for (room, one) in unsure {
+            let is_told = tokio::select! {
+                told = handed_over.wait_for(|until| is_behind(one.at, *until)) => told.is_ok(),
+                () = self.stop.cancelled() => false,
+            };
+            let Some(room_id) = room.room_id.as_deref().filter(|_| is_told) else { return };
+            if let Err(error) = self.remove_lurker(&room, room_id, &one).await {
                 tracing::warn!(room = room_id, user = one.user_id, %error, "somebody may be in a shared room and not in its channel");
             }
         }
-        Ok(())
     }
 
-    /// Takes somebody out of a shared room who is there since this event and has no channel there.
-    async fn remove_lurker(
-        &self,
-        room: &RoomRow,
-        room_id: &str,
-        one: &Occupant,
-        long_ago: i64,
-    ) -> Result<(), GhostError> {
+    /// Takes somebody out of a shared room who is there since this event and has no channel there. `false` where the event
+    /// may not have been handed over yet.
+    async fn remove_lurker(&self, room: &RoomRow, room_id: &str, one: &Occupant) -> Result<bool, GhostError> {
         let is_over = match self.store.delivered(&one.event_id).await? {
             Delivered::Done => true,
-            Delivered::Waiting => false,
-            Delivered::Unknown => one.at < long_ago,
+            Delivered::Waiting => return Ok(true),
+            Delivered::Unknown => {
+                one.at < self.clock.unix_ms().saturating_sub(LONG_AGO)
+                    || is_behind(one.at, *self.wanted_aliases.handed_over.borrow())
+            }
         };
         // Looked at afterwards: who was taken into the channel was so before their coming was done with.
-        if !is_over || self.store.session_in_shared_room(room.id, &one.user_id).await?.is_some() {
-            return Ok(());
+        if self.store.session_in_shared_room(room.id, &one.user_id).await?.is_some() {
+            return Ok(true);
+        }
+        if !is_over {
+            return Ok(false);
         }
         let channel = room.buffer_name.as_deref().unwrap_or_default();
         let reason = format!("You are not in {channel} any more. To enter it, join this room again.");
@@ -109,9 +143,8 @@ impl Bridge {
         match self.persist(kick).await {
             Err(error) if error.is_final() => {
                 tracing::debug!(room = room_id, user = one.user_id, %error, "somebody was not removed from a room");
-                Ok(())
             }
-            done => Ok(done?),
+            done => done?,
         }
     }
 
@@ -243,6 +276,11 @@ impl Bridge {
         }
         Ok(None)
     }
+}
+
+/// Whether what happened at one time was handed over, where what happened at another was.
+fn is_behind(at: i64, handed_over: i64) -> bool {
+    handed_over > at.saturating_add(ORDERLY)
 }
 
 /// Aliases that somebody has looked for and not used yet, by the numbers of their rooms.

@@ -80,3 +80,28 @@ async fn what_a_room_of_ones_own_has_shown_is_no_event_of_the_shared_room() {
     bob.raw_line(&format!("@+draft/reply={both};+draft/unreact=lol TAGMSG #tea"));
     homeserver.wait_event(&room, |one| one.redacts.as_deref() == Some(&lol)).await;
 }
+
+/// Before, nobody saw that they had no channel there until 90 days had passed.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_a_shared_room_and_forgotten_is_removed_when_what_happened_later_is_handed_over() {
+    let mut talk = Talk::begin(world().start().await).await;
+    let dave = talk.world.homeserver.user("dave");
+    let before = crate::support::clock::now() - 2 * 60 * 1000;
+    dave.join_at(&talk.room, before);
+    talk.world.ircd.wait_joined("#tea", "dave").await;
+    talk.world.homeserver.wait_delivered().await;
+    talk.world.stop_bridge().await;
+    // As what was stored about somebody is deleted.
+    let forget = "DELETE FROM link WHERE role = 'shared' AND buffer IN (SELECT buffer.id FROM buffer
+            JOIN session ON session.id = buffer.session JOIN \"user\" ON \"user\".id = session.\"user\"
+            WHERE \"user\".user_id = '@dave:test.local');
+        DELETE FROM inbox WHERE state <> 'new'";
+    talk.world.database.execute(forget).await;
+    talk.world.start_bridge().await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.heard("alice").await;
+    talk.bob.say("#tea", "who is there?");
+    talk.world.homeserver.wait_message(&talk.room, "who is there?").await;
+    talk.world.homeserver.wait_member(&talk.room, dave.id(), "leave").await;
+    assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.alice.id().to_owned()));
+}

@@ -160,6 +160,12 @@ impl TestUser {
         self.shared.change(|core| core.set_membership(room, &self.id, user, membership, reason, now()))
     }
 
+    /// Joins a room at another time than now, in milliseconds since 1970.
+    pub(crate) fn join_at(&self, room: &str, ts: u64) {
+        let join = |core: &mut super::Core| core.set_membership(room, &self.id, &self.id, "join", None, ts);
+        self.shared.change(join).expect("the join is allowed");
+    }
+
     /// Says a line; returns the event's id.
     pub(crate) fn send_text(&self, room: &str, body: &str) -> String {
         self.send(room, "m.room.message", json!({ "msgtype": "m.text", "body": body }))

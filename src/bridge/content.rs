@@ -190,6 +190,15 @@ pub(crate) fn kick_row(room: i64, sender: &str, user_id: &str, reason: &str) -> 
     row(room, sender, OutboxKind::State, unique(), &arguments, None)
 }
 
+/// The row that takes somebody out of a shared room, unless they are in its channel again by then.
+pub(crate) fn removal_row(room: i64, sender: &str, user_id: &str, reason: &str) -> NewOutbox {
+    let content = json!({ "membership": "leave", "reason": reason });
+    let arguments = json!({
+        "type": "m.room.member", "state_key": user_id, "content": content, "unless_back": true,
+    });
+    row(room, sender, OutboxKind::State, unique(), &arguments, None)
+}
+
 /// Has a message notify somebody besides those whom it notifies.
 pub(crate) fn mention(content: &mut Value, user_id: &str) {
     let users = &mut content["m.mentions"]["user_ids"];

@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn removals(store: &Store, bot: &str, user: &User) -> Result<Vec<NewOutbox>, StoreError> {
     let held = store.held_by(user.id).await?;
     let reason = "You do not use this bridge any more.";
-    Ok(held.iter().map(|held| content::kick_row(held.room, bot, &user.user_id, reason)).collect())
+    Ok(held.iter().map(|held| content::removal_row(held.room, bot, &user.user_id, reason)).collect())
 }
 
 /// Rooms that were made of late because somebody looked for an alias.
@@ -286,7 +286,7 @@ impl Bridge {
     /// Takes somebody whose session ends out of the shared rooms that it shows.
     pub(super) async fn leave_shared_rooms(&self, session: i64, reason: &str) -> Result<(), StoreError> {
         let (bot, reason) = (self.client.bot().to_owned(), reason.to_owned());
-        let kick = move |held: &Holder| content::kick_row(held.room, &bot, &held.user_id, &reason);
+        let kick = move |held: &Holder| content::removal_row(held.room, &bot, &held.user_id, &reason);
         let held = self.store.unshare_session(session, kick, self.clock.unix_ms()).await?;
         for Holder { room, .. } in held {
             self.wake_delivery(room);

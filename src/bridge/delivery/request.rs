@@ -26,6 +26,9 @@ struct StateArguments {
     kind: String,
     state_key: String,
     content: Value,
+    /// It takes somebody out of a shared room, unless they are in its channel again.
+    #[serde(default)]
+    unless_back: bool,
 }
 
 #[derive(Deserialize)]
@@ -136,7 +139,13 @@ impl Bridge {
                 sent.await.map(Some)
             }
             OutboxKind::State => {
-                let StateArguments { kind, state_key, content } = read(payload)?;
+                let StateArguments { kind, state_key, content, unless_back } = read(payload)?;
+                if unless_back {
+                    let again = self.has_come_again(room.id, room_id, &state_key, request.created_at);
+                    if again.await.map_err(temporary)? {
+                        return Ok(None);
+                    }
+                }
                 self.client.send_state(sender, room_id, &kind, &state_key, &content).await.map(Some)
             }
             OutboxKind::Redact => {

@@ -245,7 +245,7 @@ impl Actor {
         shared.leaves = true;
         let (row, user) = (&buffer.row, &self.row.user_id);
         let (room, buffer) = (row.room, row.id);
-        let kick = reason.map(|reason| content::kick_row(room, &row.creator, user, reason));
+        let kick = reason.map(|reason| content::removal_row(room, &row.creator, user, reason));
         if let Some(nick) = self.link.as_ref().map(|link| link.session.nick().to_owned()) {
             // Their own ghost has said what they said elsewhere.
             let channel = self.buffers.get(place).row.name.clone();

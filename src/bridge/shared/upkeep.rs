@@ -146,6 +146,25 @@ impl Bridge {
             }
             done => done?,
         }
+        Ok(true)
+    }
+
+    /// Whether somebody who was to be taken out of a shared room, since this time, is in its channel again or about to be:
+    /// the request may have waited long, and means none but the stay that was over by then.
+    pub(in crate::bridge) async fn has_come_again(
+        &self,
+        room: i64,
+        room_id: &str,
+        user_id: &str,
+        since: i64,
+    ) -> Result<bool, GhostError> {
+        let there = self.client.occupants(room_id).await?;
+        let Some(one) = there.into_iter().find(|one| one.user_id == user_id) else { return Ok(false) };
+        Ok(match self.store.delivered(&one.event_id).await? {
+            Delivered::Done => self.store.session_in_shared_room(room, user_id).await?.is_some(),
+            Delivered::Waiting => true,
+            Delivered::Unknown => one.at > since,
+        })
     }
 
     /// Somebody has left a shared room, and may have been the last.

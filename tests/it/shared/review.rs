@@ -105,3 +105,25 @@ async fn who_is_in_a_shared_room_and_forgotten_is_removed_when_what_happened_lat
     talk.world.homeserver.wait_member(&talk.room, dave.id(), "leave").await;
     assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.alice.id().to_owned()));
 }
+
+/// Before, what was asked while they were out took them out of the room that they had come back to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_comes_late_does_not_hit_who_has_come_again() {
+    let talk = Talk::begin(world().start().await).await;
+    let homeserver = &talk.world.homeserver;
+    let path = format!("/rooms/{}/state/m.room.member/{}", talk.room, talk.carol.id());
+    let failure = Fault::Status(502, json!({ "errcode": "M_UNKNOWN", "error": "not now" }));
+    homeserver.faults().fail("PUT", &path, failure, 10_000);
+    talk.carol.send_text(&talk.networks[1], "part #tea");
+    homeserver.wait_requests("PUT", &path, 1).await;
+    talk.world.ircd.wait_parted("#tea", "carol").await;
+    talk.carol.leave(&talk.room);
+    assert_eq!(talk.carol.join(ALIAS).await, talk.room);
+    talk.world.ircd.wait_joined("#tea", "carol").await;
+    homeserver.wait_delivered().await;
+    homeserver.faults().clear();
+    talk.carol.send_text(&talk.room, "here I am again");
+    talk.bob.wait_text("here I am again").await;
+    talk.world.wait_outbox_empty().await;
+    assert!(homeserver.members(&talk.room, "join").contains(&talk.carol.id().to_owned()));
+}

@@ -153,6 +153,21 @@ impl Store {
         .await
     }
 
+    /// Whether an alias leads to a room, as far as is stored.
+    pub async fn is_aliased(&self, room: i64) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT aliased FROM room WHERE id = $1";
+        let is_aliased: Option<bool> =
+            on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).fetch_optional(p).await)?;
+        Ok(is_aliased.unwrap_or(false))
+    }
+
+    /// Stores that a room's alias leads to it no longer, unless somebody has a channel there; says whether nobody has.
+    pub async fn set_unaliased(&self, room: i64) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE room SET aliased = FALSE WHERE id = $1 AND NOT EXISTS
+            (SELECT 1 FROM link WHERE link.room = room.id AND link.role = 'shared' AND link.buffer IS NOT NULL)";
+        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, room)? > 0) })).await
+    }
+
     /// Shared rooms that an alias leads to and nobody has a channel in.
     pub async fn deserted_rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         const SQL: &str = room_query!(

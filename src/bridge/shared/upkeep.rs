@@ -44,6 +44,7 @@ impl Bridge {
                     if self.stop.is_cancelled() {
                         return;
                     }
+                    self.find_alias(&room).await;
                     match self.remove_lurkers(&room).await {
                         Ok(left) => unsure.extend(left.into_iter().map(|one| (room.clone(), one))),
                         Err(error) => {
@@ -184,35 +185,76 @@ impl Bridge {
     /// Takes the aliases of a room away that nobody is in. It gets them back when somebody looks for one: who then comes
     /// in reads nothing that was said before.
     async fn take_aliases(&self, room: &RoomRow) {
-        let Some(room_id) = room.room_id.as_deref().filter(|_| !self.is_awaited(room)) else { return };
-        match self.delete_aliases(room, room_id).await {
-            // Somebody has looked for it meanwhile: it has its alias again, or will.
-            Ok(()) if self.is_awaited(room) => {}
-            Ok(()) => {
-                if let Err(error) = self.store.set_aliased(room.id, false).await {
-                    tracing::warn!(room = room_id, %error, "a room has no alias any more, which is not stored");
-                }
-            }
+        let Some(room_id) = &room.room_id else { return };
+        let _one_at_a_time = self.wanted_aliases.naming.lock().await;
+        if self.wanted_aliases.is_awaited(room.id, self.clock.now()) {
+            return;
+        }
+        if let Err(error) = self.delete_aliases(room_id).await {
+            tracing::warn!(room = room_id, %error, "a room that nobody is in has its alias still");
+            return;
+        }
+        // Somebody may have come in meanwhile, by the alias of before or as who was invited.
+        match self.store.set_unaliased(room.id).await {
+            Ok(true) => {}
+            Ok(false) => self.give_alias(room).await,
             Err(error) => {
-                tracing::warn!(room = room_id, %error, "a room that nobody is in has its alias still");
+                tracing::warn!(room = room_id, %error, "a room has no alias any more, which is not stored");
             }
         }
     }
 
-    /// Whether somebody has looked for a room's alias and is about to come.
-    fn is_awaited(&self, room: &RoomRow) -> bool {
-        self.wanted_aliases.is_awaited(room.id, self.clock.now())
+    /// Somebody is in a shared room's channel: it is found by its alias.
+    pub(super) async fn keep_alias(&self, room: i64) {
+        let is_found = match self.store.is_aliased(room).await {
+            Ok(is_found) => is_found,
+            Err(error) => {
+                return tracing::warn!(room, %error, "a room may have no alias until somebody looks for it");
+            }
+        };
+        if !is_found && let Ok(Some(room)) = self.store.room(room).await {
+            let _one_at_a_time = self.wanted_aliases.naming.lock().await;
+            self.give_alias(&room).await;
+        }
     }
 
-    async fn delete_aliases(&self, room: &RoomRow, room_id: &str) -> Result<(), ClientError> {
+    /// At the start: a crash may have come between an alias that was taken away and somebody who came in.
+    async fn find_alias(&self, room: &RoomRow) {
+        let is_held = self.store.holders(room.id).await.is_ok_and(|held| !held.is_empty());
+        if is_held && self.store.is_aliased(room.id).await.unwrap_or(false) {
+            let _one_at_a_time = self.wanted_aliases.naming.lock().await;
+            self.give_alias(room).await;
+        }
+    }
+
+    /// Gives a shared room its alias where it has none, as after a crash in between. Whoever looks for it gives it one,
+    /// too, so that nothing is tried again.
+    async fn give_alias(&self, room: &RoomRow) {
+        let Some(room_id) = &room.room_id else { return };
+        let (network, name) = (room.network.as_deref(), room.buffer_name.as_deref());
+        let name = name.unwrap_or_default().to_ascii_lowercase();
+        let alias = self.shared_alias(network.unwrap_or_default(), &name);
+        let Some(alias) = alias.filter(|alias| self.read_shared_alias(alias).is_some()) else { return };
+        let given = async {
+            let aliases = self.client.aliases(room_id).await?;
+            // First, so that none is forgotten.
+            self.store.set_aliased(room.id, true).await?;
+            if !aliases.iter().any(|alias| self.read_shared_alias(alias).is_some()) {
+                self.client.set_alias(&alias, room_id).await?;
+            }
+            Ok::<_, GhostError>(())
+        };
+        if let Err(error) = given.await {
+            tracing::warn!(room = room_id, %alias, %error, "a room has no alias until somebody looks for it");
+        }
+    }
+
+    async fn delete_aliases(&self, room_id: &str) -> Result<(), ClientError> {
         let aliases = match self.client.aliases(room_id).await {
             Err(error) if error.is_final() => return Ok(()),
             aliases => aliases?,
         };
         for alias in aliases.into_iter().filter(|alias| self.read_shared_alias(alias).is_some()) {
-            if self.is_awaited(room) {
-                break;
-            }
             match self.client.delete_alias(&alias).await {
                 // Somebody was faster.
                 Err(error) if error.is_final() => tracing::debug!(%alias, %error, "an alias was not deleted"),

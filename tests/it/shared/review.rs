@@ -127,3 +127,36 @@ async fn a_removal_that_comes_late_does_not_hit_who_has_come_again() {
     talk.world.wait_outbox_empty().await;
     assert!(homeserver.members(&talk.room, "join").contains(&talk.carol.id().to_owned()));
 }
+
+/// Before, nobody found a room again whose alias was taken while somebody came in by its id.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_room_that_somebody_enters_while_its_alias_goes_has_it_again() {
+    let talk = Talk::begin(world().start().await).await;
+    let homeserver = &talk.world.homeserver;
+    homeserver.faults().fail("DELETE", "/directory/room/", Fault::Late(Duration::from_secs(1)), 1);
+    talk.alice.send_text(&talk.networks[0], "part #tea");
+    homeserver.wait_member(&talk.room, talk.alice.id(), "leave").await;
+    talk.carol.send_text(&talk.networks[1], "part #tea");
+    homeserver.wait_requests("DELETE", "/directory/room/", 1).await;
+    homeserver.wait_alias(ALIAS, None).await;
+    homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    talk.alice.join(&talk.room).await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_room_with_members_whose_alias_went_in_a_crash_has_it_again_after_the_start() {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.world.stop_bridge().await;
+    let url = format!(
+        "{}/_matrix/client/v3/directory/room/%23irc_fake_%23tea:test.local",
+        talk.world.homeserver.url()
+    );
+    let request = crate::support::homeserver::client().delete(url);
+    let answer = request.bearer_auth(talk.world.homeserver.as_token()).send().await.unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+    talk.world.homeserver.wait_alias(ALIAS, None).await;
+    talk.world.start_bridge().await;
+    talk.world.homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
+}

@@ -168,6 +168,14 @@ impl Store {
         self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, room)? > 0) })).await
     }
 
+    /// The shared room of a buffer's channel.
+    pub async fn shared_room_of_channel(&self, buffer: i64) -> Result<Option<RoomRow>, StoreError> {
+        const SQL: &str = room_query!(
+            "WHERE link.role = 'shared' AND link.channel = (SELECT channel FROM buffer WHERE id = $1)"
+        );
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).fetch_optional(p).await)?)
+    }
+
     /// Shared rooms that an alias leads to and nobody has a channel in.
     pub async fn deserted_rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         const SQL: &str = room_query!(

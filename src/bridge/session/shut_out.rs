@@ -102,21 +102,25 @@ impl Actor {
         key: Option<&Key>,
     ) -> Option<Outcome> {
         let (place, key) = place.zip(key)?;
-        let buffer = self.buffers.get_mut(place);
+        let buffer = self.buffers.get(place);
         let is_out = buffer.shared.as_deref().is_some_and(|shared| !shared.is_taken());
         if !is_out || buffer.refused != Some(ERR_BADCHANNELKEY) {
             return None;
         }
-        buffer.refused = None;
+        let (id, folded) = (buffer.row.id, buffer.row.folded.clone());
+        // It may have been made anew since they were there.
+        let room = match self.bridge.store.shared_room_of_channel(id).await {
+            Ok(room) => room?,
+            Err(error) => return Some(Err(Refusal::from(error))),
+        };
+        self.buffers.get_mut(place).refused = None;
         let secret: secrecy::SecretString = key.as_str().to_owned().into();
-        let (id, room, creator, folded) =
-            (buffer.row.id, buffer.row.room, buffer.row.creator.clone(), buffer.row.folded.clone());
         let kept = Some(secret.expose_secret().to_owned().into());
         if let Err(error) = self.bridge.store.set_channel_key(self.row.id, id, &folded, kept).await {
             return Some(Err(Refusal::from(error)));
         }
         self.buffers.get_mut(place).row.key = Some(secret);
-        self.incoming.outbox.push(content::invite_row(room, &creator, &self.row.user_id));
+        self.incoming.outbox.push(content::invite_row(room.id, &room.creator, &self.row.user_id));
         Some(Ok(RichText::plain(format!(
             "The key of {channel} is kept, and you are invited to its shared room again."
         ))))

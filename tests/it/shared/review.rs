@@ -160,3 +160,46 @@ async fn a_shared_room_with_members_whose_alias_went_in_a_crash_has_it_again_aft
     talk.world.start_bridge().await;
     talk.world.homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
 }
+
+/// Before, the invitation was to the room of before.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_a_channels_key_is_invited_to_the_room_that_it_has_by_then() {
+    let talk = Talk::begin(world().start().await).await;
+    let homeserver = &talk.world.homeserver;
+    talk.world.ircd.set_key("#tea", "earlgrey");
+    talk.world.ircd.cut("carol");
+    homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    homeserver.wait_event(&talk.networks[1], |event| event.body().contains("It needs a key")).await;
+    homeserver.purge(&talk.room);
+    talk.alice.send_text(&talk.networks[0], "join #tea");
+    let room = homeserver.wait_invite(talk.alice.id()).await;
+    talk.alice.join(&room).await;
+    talk.carol.send_text(&talk.networks[1], "join #tea earlgrey");
+    assert_eq!(homeserver.wait_invite(talk.carol.id()).await, room);
+    talk.carol.join(&room).await;
+    talk.world.ircd.wait_joined("#tea", "carol").await;
+    talk.carol.send_text(&room, "with the key");
+    talk.bob.wait_text("with the key").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_channels_key_enters_its_shared_room_without_being_asked_for_it() {
+    let world = world().start().await;
+    world.ircd.person("bob").join("#tea");
+    world.ircd.set_key("#tea", "earlgrey");
+    let (alice, _, network) = world.greeted_user("alice").await;
+    alice.send_text(&network, "join #tea earlgrey");
+    let own = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&own).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    alice.send_text(&network, "part #tea");
+    world.ircd.wait_parted("#tea", "alice").await;
+    let mark = world.ircd.mark();
+    let room = alice.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    let after = world.ircd.wait_line_after(mark, |nick, line| nick == "alice" && line.contains("JOIN")).await;
+    assert!(after.line().ends_with("JOIN #tea earlgrey"), "{}", after.line());
+    assert!(world.homeserver.members(&room, "join").contains(&alice.id().to_owned()));
+    let told = world.homeserver.timeline_bodies(&network);
+    assert!(!told.iter().any(|body| body.contains("It needs a key")), "{told:?}");
+}

@@ -76,7 +76,8 @@ impl Actor {
             Event::Quit { who, reason, channels, own: false, .. } => {
                 self.on_quit(&who.nick, &reason, channels);
             }
-            Event::NickChanged { to, own: true, .. } => {
+            Event::NickChanged { from, to, own: true, .. } => {
+                self.take_own_ghosts_out(&from.nick, &to);
                 self.say(RichText::plain(format!("You are now {to}.")));
             }
             Event::NickChanged { from, to, channels, .. } => {

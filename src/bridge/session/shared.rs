@@ -89,6 +89,10 @@ impl Shared {
         self.seat.is_some() && !self.leaves
     }
 
+    pub(super) fn seat(&self) -> Option<&Seat> {
+        self.seat.as_ref()
+    }
+
     /// Whether the user has come into the room and was not in the channel since.
     pub(super) fn is_new(&self) -> bool {
         self.entry == Entry::New
@@ -98,6 +102,10 @@ impl Shared {
 impl Actor {
     pub(super) fn shared(&self, place: usize) -> Option<&Shared> {
         self.buffers.get(place).shared.as_deref()
+    }
+
+    pub(super) fn seat(&self, place: usize) -> Option<&Seat> {
+        self.shared(place)?.seat()
     }
 
     /// Whether others see a buffer's room.

@@ -15,6 +15,11 @@ const MOST_STRANGERS: usize = 1_000;
 impl Actor {
     /// Somebody has spoken in a channel, so that their ghost is in its room.
     pub(super) fn note_speaker(&mut self, place: usize, nick: &str) {
+        let is_own = self.link.as_ref().is_some_and(|link| link.session.is_own(nick));
+        if let Some(seat) = self.seat(place).filter(|_| is_own) {
+            // From another client of theirs, which no other session shows; any of them may see them go.
+            seat.bring_own_ghost(self.buffers.mapping().fold(nick));
+        }
         if !self.shows(place) || self.note_spoken(place, nick) {
             return;
         }
@@ -31,6 +36,17 @@ impl Actor {
         if let Some(first) = first.filter(|first| !state.has(first)) {
             let channel = buffer.row.name.clone();
             self.depart(&channel, &first, "", None);
+        }
+    }
+
+    /// The user has another nick: nobody goes by the ghost any more under which they spoke in shared rooms from elsewhere.
+    pub(super) fn take_own_ghosts_out(&mut self, from: &str, to: &str) {
+        if self.buffers.mapping().same(from, to) {
+            return;
+        }
+        let shared = self.buffers.iter().filter(|buffer| buffer.shared.is_some());
+        for channel in shared.map(|buffer| buffer.row.name.clone()).collect::<Vec<_>>() {
+            self.depart(&channel, from, "", None);
         }
     }
 
@@ -68,7 +84,9 @@ impl Actor {
         };
         let buffer = self.buffers.get_mut(place);
         let was_there = buffer.present.remove(nick).is_some();
-        if was_there {
+        let seat = buffer.shared.as_ref().and_then(|shared| shared.seat());
+        let is_members = seat.is_some_and(|seat| seat.takes_own_ghost(&mapping.fold(nick)));
+        if was_there || is_members {
             let (reason, kicker) = (strip_irc(reason), kicker.map(str::to_owned));
             self.incoming.departures.push((buffer.row.room, mapping.fold(nick), reason, kicker));
         }

@@ -7,7 +7,7 @@
 //! In memory: after a restart the first who is in the channel shows it. A seat is given up by being dropped, also where
 //! a session ends by a mistake. Invariants 5 (each session tells only of itself), 9 (so many lines are remembered).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ use crate::names::CaseMapping;
 const MOST_SAID: usize = 500;
 /// So many lines in a row tell where two connections stand.
 const SURE: usize = 3;
+/// Ghosts of those who are in the room themselves. One beyond that leaves when who is in the channel is next compared.
+const MOST_OWN_GHOSTS: usize = 1_000;
 /// For so long somebody is known by the nick that they had before: lines under it may still be on their way.
 const FORMER: Duration = Duration::from_secs(30);
 
@@ -80,6 +82,8 @@ struct Watch {
     count: u64,
     shown: VecDeque<Said>,
     topic: Option<String>,
+    /// Folded nicks of those in the room whose ghosts are there, too: they have said something from elsewhere.
+    own_ghosts: HashSet<String>,
 }
 
 impl Watch {
@@ -243,6 +247,20 @@ impl Seat {
     /// The lines that were shown last.
     pub(in crate::bridge) fn shown(&self) -> Vec<Said> {
         self.with(|watch| watch.shown.iter().cloned().collect())
+    }
+
+    /// The ghost of somebody in the room comes there.
+    pub(in crate::bridge) fn bring_own_ghost(&self, nick: String) {
+        self.with(|watch| {
+            if watch.own_ghosts.len() < MOST_OWN_GHOSTS {
+                watch.own_ghosts.insert(nick);
+            }
+        });
+    }
+
+    /// Whether such a ghost was there, which goes now.
+    pub(in crate::bridge) fn takes_own_ghost(&self, nick: &str) -> bool {
+        self.with(|watch| watch.own_ghosts.remove(nick))
     }
 
     /// The topic is shown; `false` where it was before.

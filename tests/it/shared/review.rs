@@ -106,6 +106,29 @@ async fn who_is_in_a_shared_room_and_forgotten_is_removed_when_what_happened_lat
     assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.alice.id().to_owned()));
 }
 
+/// Before, it stayed for as long as the room.
+#[rstest]
+#[case::when_they_leave("leave")]
+#[case::when_their_connection_breaks("cut")]
+#[case::when_they_take_another_nick("nick")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ghost_of_somebody_who_has_spoken_from_elsewhere_goes(#[case] how: &str) {
+    let talk = Talk::begin(world().start().await).await;
+    let ghost = "@irc_fake_carol:test.local";
+    // Alice's connection shows the channel, and carol says it from another client.
+    for nick in ["alice", "carol"] {
+        talk.world.ircd.send_raw(nick, b":carol!carol@host PRIVMSG #tea :from my tablet\r\n");
+    }
+    talk.world.homeserver.wait_message(&talk.room, "from my tablet").await;
+    talk.world.homeserver.wait_member(&talk.room, ghost, "join").await;
+    match how {
+        "leave" => talk.carol.leave(&talk.room),
+        "cut" => talk.world.ircd.cut("carol"),
+        _ => drop(talk.carol.send_text(&talk.networks[1], "nick caroline")),
+    }
+    talk.world.homeserver.wait_member(&talk.room, ghost, "leave").await;
+}
+
 /// Before, what was asked while they were out took them out of the room that they had come back to.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_that_comes_late_does_not_hit_who_has_come_again() {

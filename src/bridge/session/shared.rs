@@ -16,6 +16,7 @@ use super::super::Bridge;
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
 use super::super::shared::{Said, Seat};
+use super::reactions::HeardReactions;
 use super::shown::Line;
 use super::{Actor, attendance, wording};
 use crate::format::{RichText, read_irc};
@@ -65,6 +66,7 @@ pub(super) struct Shared {
     /// The topic is another than when this session showed it last.
     topic_changed: bool,
     heard: VecDeque<(Line, Option<char>)>,
+    pub(super) reactions: HeardReactions,
     /// Lines that are shown, and not stored yet.
     shown: Vec<Said>,
 }
@@ -81,6 +83,7 @@ impl Shared {
             outside_since: Some(bridge.clock.now()),
             topic_changed: false,
             heard: VecDeque::new(),
+            reactions: HeardReactions::default(),
             shown: Vec::new(),
         }
     }
@@ -121,6 +124,13 @@ impl Actor {
     /// Whether what is shown was kept when it was heard.
     pub(super) fn takes_over(&self, place: usize) -> bool {
         self.shared(place).is_some_and(|shared| shared.role == Role::TakesOver)
+    }
+
+    /// The number under which a line was kept when it was heard, where it is shown only now.
+    pub(super) async fn kept_before(&mut self, place: usize, line: &Line) -> Result<Option<i64>, StoreError> {
+        let Some(msgid) = line.msgid.as_ref().filter(|_| self.takes_over(place)) else { return Ok(None) };
+        let kept = self.bridge.store.line_of_msgid(self.buffers.get(place).row.id, msgid).await?;
+        Ok(kept.map(|line| line.id))
     }
 
     /// Whose nick this is, of those who are in a buffer's shared room.
@@ -491,6 +501,7 @@ impl Actor {
             }
             (shared.role, shared.named) = (Role::Waits, false);
             shared.heard.clear();
+            shared.reactions.clear();
             buffer.present.clear();
             if shared.leaves {
                 shared.seat = None;
@@ -529,6 +540,7 @@ impl Actor {
         for (line, status) in heard.into_iter().skip(known) {
             self.show(place, line, status).await?;
         }
+        self.show_heard_reactions(place).await?;
         let buffer = self.buffers.get_mut(place);
         if let Some(shared) = buffer.shared.as_deref_mut() {
             shared.role = Role::Shows;

@@ -21,6 +21,8 @@ pub struct Incoming {
     pub outbox: Vec<NewOutbox>,
     /// Lines that are kept and not shown, each with the number of requests that come before it.
     pub history: Vec<(usize, HistoryLine)>,
+    /// Requests that show lines which were kept before: the transaction id, and the number of the line.
+    pub kept_before: Vec<(String, i64)>,
     /// Ghosts that have left: room, folded nick, reason, kicker.
     pub departures: Vec<(i64, String, String, Option<String>)>,
     /// Who spoke in a room as not before on that day: room, folded nick.
@@ -140,6 +142,7 @@ impl Store {
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
         let Incoming {
+            kept_before,
             departures,
             spoke,
             topics,
@@ -180,6 +183,7 @@ impl Store {
                 let speakers: BTreeSet<(i64, String)> =
                     sealed.iter().map(|(row, _)| (row.room, row.sender.clone())).collect();
                 insert_shown(tx, &mut folder, sealed, &places, &kept).await?;
+                show_kept(tx, kept_before).await?;
                 for (room, speaker) in speakers {
                     members::stay(tx, room, &speaker).await?;
                 }
@@ -227,6 +231,15 @@ impl Store {
         self.tally().events_set_aside.add(unreadable);
         Ok(committed)
     }
+}
+
+/// Has requests that were just stored show lines that were kept before.
+async fn show_kept(tx: &mut Tx, lines: Vec<(String, i64)>) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE outbox SET history = $2 WHERE txn_id = $1";
+    for (txn_id, line) in lines {
+        later!(tx, SQL, txn_id, line)?;
+    }
+    Ok(())
 }
 
 /// Stores the requests of a commit but for those that the room shows already, and those that are folded. Each has the

@@ -205,6 +205,50 @@ async fn who_gives_a_channels_key_is_invited_to_the_room_that_it_has_by_then() {
     talk.bob.wait_text("with the key").await;
 }
 
+/// Before, they were lost with the connection that did not hear them any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn reactions_that_only_the_next_connection_has_heard_are_shown_when_it_takes_over() {
+    let talk = Talk::begin(with_ids().start().await).await;
+    let (homeserver, ircd) = (&talk.world.homeserver, &talk.world.ircd);
+    talk.bob.say("#tea", "one");
+    let one = homeserver.wait_message(&talk.room, "one").await.event_id;
+    let first = ircd.wait_msgid("one").await;
+    let reacts = |msgid: &str, what: &str| {
+        talk.dan.raw_line(&format!("@+draft/reply={msgid};+draft/{what} TAGMSG #tea"));
+    };
+    reacts(&first, "react=early");
+    let is = |key: &'static str| move |event: &Event| event.content["m.relates_to"]["key"] == key;
+    let early = homeserver.wait_event(&talk.room, is("early")).await.event_id;
+    talk.world.wait_outbox_empty().await;
+    talk.heard("alice").await;
+    // Nothing reaches alice any more, who shows the channel.
+    ircd.mute("alice");
+    talk.bob.say("#tea", "two");
+    let second = ircd.wait_msgid("two").await;
+    reacts(&first, "unreact=early");
+    reacts(&first, "react=late");
+    reacts(&second, "react=new");
+    reacts(&second, "react=wrong");
+    reacts(&second, "unreact=wrong");
+    talk.heard("carol").await;
+    talk.alice.send_text(&talk.networks[0], "disconnect");
+    let two = homeserver.wait_message(&talk.room, "two").await.event_id;
+    for (key, event) in [("late", &one), ("new", &two)] {
+        let reaction = homeserver.wait_event(&talk.room, is(key)).await;
+        assert_eq!(reaction.content["m.relates_to"]["event_id"], event.as_str(), "{key}");
+        assert_eq!(reaction.sender, DAN);
+    }
+    homeserver.wait_event(&talk.room, |event| event.redacts.as_deref() == Some(&early)).await;
+    talk.heard("carol").await;
+    talk.world.wait_outbox_empty().await;
+    let count = |key: &'static str| homeserver.events(&talk.room).iter().filter(|one| is(key)(one)).count();
+    assert_eq!(["late", "new", "wrong"].map(count), [1, 1, 0]);
+    // What was shown late is known by its event as all else.
+    talk.bob.raw_line(&format!("@+draft/reply={second} PRIVMSG #tea :about two"));
+    let answer = homeserver.wait_message(&talk.room, "about two").await;
+    assert_eq!(answer.content["m.relates_to"]["m.in_reply_to"]["event_id"], two);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_a_channels_key_enters_its_shared_room_without_being_asked_for_it() {
     let world = world().start().await;

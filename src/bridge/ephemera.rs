@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::Bridge;
 use crate::matrix::ephemeral::{Ephemeral, EphemeralKind};
+use crate::store::SHARED;
 
 /// What may wait to be passed on, in all.
 pub(super) const MOST_WAITING: usize = 128;
@@ -69,6 +70,10 @@ impl Bridge {
                     continue;
                 }
             };
+            if room.lane == SHARED {
+                self.pass_in_shared_room(room.id, kind);
+                continue;
+            }
             let session = room.lane.strip_prefix("session/").and_then(|id| self.session(id.parse().ok()?));
             let (Some(session), Some(owner)) = (session, room.owner) else { continue };
             let passing = match kind {
@@ -80,6 +85,27 @@ impl Bridge {
             };
             if let Some(passing) = passing {
                 session.pass(room.id, passing);
+            }
+        }
+    }
+
+    /// Each is told of their own: by their own connection they type on IRC, and have read.
+    fn pass_in_shared_room(&self, room: i64, kind: EphemeralKind) {
+        match kind {
+            EphemeralKind::Typing(users) => {
+                for (session, types) in self.watches.typists(room, &users) {
+                    if let Some(session) = self.session(session) {
+                        session.pass(room, Passing::Typing(types));
+                    }
+                }
+            }
+            EphemeralKind::Read(read) => {
+                for (user_id, event_id) in read {
+                    let session = self.watches.session_of(room, &user_id).and_then(|id| self.session(id));
+                    if let Some(session) = session {
+                        session.pass(room, Passing::Read(event_id));
+                    }
+                }
             }
         }
     }

@@ -130,7 +130,10 @@ impl Actor {
         let Some(place) = self.place_of(target, nick) else { return Ok(()) };
         let buffer = self.buffers.get(place);
         let is_query = buffer.row.kind == BufferKind::Query;
-        if !is_query && !buffer.present.contains(nick) {
+        if !is_query && !buffer.present.contains(nick)
+            || !self.shows(place)
+            || self.person_in_room(place, nick).is_some()
+        {
             return Ok(());
         }
         let key = (buffer.row.id, self.buffers.mapping().fold(nick));

@@ -84,6 +84,8 @@ struct Watch {
     topic: Option<String>,
     /// Folded nicks of those in the room whose ghosts are there, too: they have said something from elsewhere.
     own_ghosts: HashSet<String>,
+    /// The sessions whose people were told to type.
+    typists: HashSet<i64>,
 }
 
 impl Watch {
@@ -105,6 +107,25 @@ impl Watches {
     /// The session that shows a room's channel.
     pub(in crate::bridge) fn observer(&self, room: i64) -> Option<i64> {
         self.lock().get(&room)?.observer()
+    }
+
+    /// The session of somebody whose channel is shown in a room.
+    pub(in crate::bridge) fn session_of(&self, room: i64, user_id: &str) -> Option<i64> {
+        let watches = self.lock();
+        let mut sitting = watches.get(&room)?.sitting.iter();
+        sitting.find(|(_, one)| &*one.user_id == user_id).map(|(session, _)| *session)
+    }
+
+    /// These type in a room now, and nobody else: the sessions to tell that, and to tell that theirs do no longer.
+    pub(in crate::bridge) fn typists(&self, room: i64, users: &[String]) -> Vec<(i64, bool)> {
+        let mut watches = self.lock();
+        let Some(watch) = watches.get_mut(&room) else { return Vec::new() };
+        let users: HashSet<&str> = users.iter().map(String::as_str).collect();
+        let typing = watch.sitting.iter().filter(|(_, one)| users.contains(&*one.user_id));
+        let typing: HashSet<i64> = typing.map(|(session, _)| *session).collect();
+        let before = std::mem::replace(&mut watch.typists, typing);
+        let done = before.difference(&watch.typists).map(|session| (*session, false));
+        watch.typists.iter().map(|session| (*session, true)).chain(done).collect()
     }
 }
 

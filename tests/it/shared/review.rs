@@ -270,3 +270,31 @@ async fn who_has_a_channels_key_enters_its_shared_room_without_being_asked_for_i
     let told = world.homeserver.timeline_bodies(&network);
     assert!(!told.iter().any(|body| body.contains("It needs a key")), "{told:?}");
 }
+
+/// Before, nobody in a shared room typed, or had read anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_types_and_reads_in_a_shared_room_does_so_on_irc_by_their_own_connection() {
+    let mut options = Options::with_history();
+    options.capabilities.push("draft/read-marker".to_owned());
+    let talk = Talk::begin(world().ircd(options).start().await).await;
+    let (homeserver, ircd) = (&talk.world.homeserver, &talk.world.ircd);
+    talk.bob.say("#tea", "what do you think?");
+    let question = homeserver.wait_message(&talk.room, "what do you think?").await.event_id;
+    homeserver.wait_member(&talk.room, BOB, "join").await;
+    talk.world.wait_outbox_empty().await;
+    talk.heard("carol").await;
+    // Carol's connection does not show the channel.
+    talk.carol.typing(&talk.room, true);
+    ircd.wait_line(|nick, line| nick == "carol" && line.contains("+typing=active TAGMSG #tea")).await;
+    talk.carol.typing(&talk.room, false);
+    ircd.wait_line(|nick, line| nick == "carol" && line.contains("+typing=done TAGMSG #tea")).await;
+    assert!(!ircd.lines_from("alice").iter().any(|line| line.contains("+typing")), "carol alone typed");
+    talk.carol.read(&talk.room, &question);
+    ircd.wait_line(|nick, line| nick == "carol" && line.contains("MARKREAD #tea timestamp=")).await;
+    assert!(!ircd.lines_from("alice").iter().any(|line| line.contains("MARKREAD #tea timestamp=")));
+    // And the other way.
+    talk.bob.raw_line("@+typing=active TAGMSG #tea");
+    homeserver.wait_typing(&talk.room, BOB, true).await;
+    talk.bob.raw_line("@+typing=done TAGMSG #tea");
+    homeserver.wait_typing(&talk.room, BOB, false).await;
+}

@@ -143,7 +143,8 @@ async fn who_types_in_the_room_types_on_irc() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_types_on_irc_types_in_the_room_if_they_are_there() {
-    let (world, _alice, bob, room) = alice_and_bob("").await;
+    // Who is silent stays out of it.
+    let (world, _alice, bob, room) = configured("", "settings:\n  members: active\n").await;
     bob.raw_line("@+typing=active TAGMSG #rust");
     said(&world, &bob, &room, "I am here").await;
     assert!(!world.homeserver.has_typed(&room, BOB), "nobody enters a room to type there");

@@ -314,6 +314,8 @@ pub struct Limits {
     pub inbox_body: usize,
     /// Networks that one person may have open.
     pub sessions_per_user: u32,
+    /// Networks that one person has closed and not had deleted.
+    pub closed_sessions: u32,
     /// Channels that one person may be in on one network.
     pub channels_per_session: u32,
     /// How many requests to the homeserver may wait for one room before its lines go to the history only.

@@ -53,6 +53,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+pub use belongings::GoneSession;
 pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer};
 pub use errands::Errand;
 pub use error::{OpenError, StoreError};

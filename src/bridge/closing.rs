@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::delivery::temporary;
 use super::{Bridge, Outcome, Progress, Refusal, Request, SessionHandle, removals};
 use crate::format::RichText;
-use crate::store::{RoomRow, StoreError};
+use crate::store::{GoneSession, RoomRow, StoreError};
 
 /// How long a session may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ impl Bridge {
         let name = self.network_name(&row.address());
         let rooms = if left == 1 { "its room".to_owned() } else { format!("its {left} rooms") };
         let text = format!(
-            "Closed: you are no longer on {name}, nor in {rooms}. What was said is kept; to delete it, type "
+            "Closed: you are no longer on {name}, nor in {rooms}. What was said and set there is kept; to delete it, type "
         );
         Ok(RichText::plain(text)
             .code(format!("forget {}", row.address()))
@@ -138,6 +138,17 @@ impl Bridge {
             counted(count("buffer"), "conversation", "conversations"),
             counted(count("history") + lines, "line", "lines"),
         )))
+    }
+
+    /// Deletes a session of a user's that is closed, with all that was said and set there. Nothing where it was opened
+    /// again meanwhile.
+    pub async fn forget_closed(&self, user: i64, session: i64) -> Result<Option<GoneSession>, StoreError> {
+        let gone = {
+            let _no_session_starts = self.starting.lock().await;
+            self.store.delete_closed_session(user, session).await?
+        };
+        self.reread_usernames().await?;
+        Ok(gone)
     }
 
     /// Takes the owner and ourselves out of a room. Who is not in it needs not be taken out.

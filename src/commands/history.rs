@@ -8,7 +8,7 @@ mod filters;
 use super::{Context, usage, usage_of, which};
 use crate::bridge::{MOST_LISTED, Outcome, Place, Refusal};
 use crate::format::{RichText, date, history_line, hour};
-use crate::store::{Hit, Hits, KeptLine, Retention, Search, SearchScope, SessionRow};
+use crate::store::{Hit, Hits, KeptLine, OwnBuffer, Retention, Search, SearchScope, SessionRow};
 
 pub use filters::since;
 use filters::{Filters, Where};
@@ -244,12 +244,23 @@ pub(super) async fn forget(context: Context<'_>) -> Outcome {
         _ => (context.rest, false),
     };
     let context = Context { rest: words, ..context };
-    let (buffers, name) = forgettable(&context).await?;
+    let Forgettable { buffers, name, of, closed } = forgettable(&context).await?;
     if !confirmed {
         let command =
             if words.is_empty() { "forget confirm".to_owned() } else { format!("forget {words} confirm") };
-        let text = RichText::plain(format!("This deletes all that is kept of {name}, for good."));
-        return Ok(context.ask(text, format!("forgetting {name}"), command));
+        let mut text = format!("This deletes all that is kept of {name}, for good");
+        match (&of, closed.as_slice()) {
+            (_, []) => {}
+            (Of::Network, _) => text.push_str(", and what you have set there, since you have closed it"),
+            (_, closed) => {
+                let addresses: Vec<String> = closed.iter().map(SessionRow::address).collect();
+                let addresses = addresses.join(", ");
+                text.push_str(&format!(
+                    ", and what you have set on networks that you have closed: {addresses}"
+                ));
+            }
+        }
+        return Ok(context.ask(RichText::plain(text + "."), format!("forgetting {name}"), command));
     }
     let (mut gone, mut conversations, all) = (0, 0, buffers.len());
     for (done, buffer) in buffers.into_iter().enumerate() {
@@ -259,43 +270,82 @@ pub(super) async fn forget(context: Context<'_>) -> Outcome {
         let lines = context
             .bridge
             .store
-            .forget_history(context.call.user.id, buffer, context.bridge.unix_ms())
+            .forget_history(context.call.user.id, buffer.id, context.bridge.unix_ms())
             .await?;
         gone += lines;
-        conversations += usize::from(lines > 0);
+        // Those of a closed network are counted when they go as a whole.
+        let goes_whole = closed.iter().any(|row| row.id == buffer.session);
+        conversations += u64::from(lines > 0 && !goes_whole);
+    }
+    let mut sessions = 0;
+    for row in closed {
+        // One that was opened again meanwhile stays.
+        if let Some(whole) = context.bridge.forget_closed(context.call.user.id, row.id).await? {
+            sessions += 1;
+            gone += whole.lines;
+            conversations += whole.buffers;
+        }
     }
     context.bridge.scrub_history();
-    let of_several = match (all, conversations) {
-        (..=1, _) => String::new(),
+    let of_several = match (&of, conversations) {
+        (Of::Conversation, _) | (_, 0) => String::new(),
         (_, 1) => ", in 1 conversation".to_owned(),
         (_, more) => format!(", in {more} conversations"),
     };
+    let settings = match (&of, sessions) {
+        (_, 0) => "",
+        (Of::Network, _) => ", and what you had set there",
+        (_, 1) => ", and what you had set on the network that you have closed",
+        _ => ", and what you had set on the networks that you have closed",
+    };
     Ok(RichText::plain(format!(
-        "Forgotten: {} of {name}{of_several}. What stands in the rooms is the homeserver's and stays there.",
+        "Forgotten: {} of {name}{of_several}{settings}. What stands in the rooms is the homeserver's and stays there.",
         lines(gone)
     )))
 }
 
-/// The conversations that are to be forgotten, and how they are called.
-async fn forgettable(context: &Context<'_>) -> Result<(Vec<i64>, String), Refusal> {
+/// What is to be forgotten.
+struct Forgettable {
+    buffers: Vec<OwnBuffer>,
+    /// How it is called.
+    name: String,
+    of: Of,
+    /// Networks that go as a whole, since they are closed.
+    closed: Vec<SessionRow>,
+}
+
+/// What somebody wants forgotten.
+enum Of {
+    Conversation,
+    Network,
+    Everything,
+}
+
+async fn forgettable(context: &Context<'_>) -> Result<Forgettable, Refusal> {
     let (words, user, store) = (context.rest, context.call.user.id, &context.bridge.store);
     let is_one_word = !words.is_empty() && !words.contains(char::is_whitespace);
     if !is_one_word || context.buffers_named(words).await?.is_empty() {
-        let mut own = store.own_buffers(user).await?;
+        let mut buffers = store.own_buffers(user).await?;
+        let mut closed = store.closed_sessions(user).await?;
         if words == "*" || words.eq_ignore_ascii_case("everything") {
-            return Ok((own.into_iter().map(|buffer| buffer.id).collect(), "everything".to_owned()));
+            return Ok(Forgettable { buffers, name: "everything".to_owned(), of: Of::Everything, closed });
         }
         // A network that was closed has its conversations still, and so has one that is gone.
         let sessions = store.sessions_of(user).await?;
         let rows: Vec<&SessionRow> = sessions.iter().collect();
         if let Some((row, "")) = which::one_of(&rows, words, |word| context.slug_of(word))? {
-            own.retain(|buffer| buffer.session == row.id);
+            buffers.retain(|buffer| buffer.session == row.id);
+            closed.retain(|one| one.id == row.id);
             let name = context.bridge.network_name(&row.address());
-            return Ok((own.into_iter().map(|buffer| buffer.id).collect(), name));
+            return Ok(Forgettable { buffers, name, of: Of::Network, closed });
         }
     }
     let (buffer, rest) = context.conversation().await?;
-    if rest.trim().is_empty() { Ok((vec![buffer.id], buffer.name)) } else { Err(usage_of(context)) }
+    if !rest.trim().is_empty() {
+        return Err(usage_of(context));
+    }
+    let name = buffer.name.clone();
+    Ok(Forgettable { buffers: vec![buffer], name, of: Of::Conversation, closed: Vec::new() })
 }
 
 #[cfg(test)]

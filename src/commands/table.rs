@@ -166,7 +166,7 @@ commands! {
         eg ["disconnect libera", "disconnect See you tomorrow"]
         => networks::disconnect;
     "close" in "Networks": "close [NETWORK]", "leaves a network and its rooms until you open it again",
-        "It asks first. What was said there is kept, and forget deletes it.",
+        "It asks first. What was said and set there is kept, and forget deletes it.",
         eg ["close libera"], at [Control, Network]
         => networks::close;
     "space" in "Networks": "space [NETWORK] [on | off]", "puts the rooms of a network into a space",
@@ -390,7 +390,8 @@ commands! {
         => history::history;
     "forget" in "History": "forget #CHANNEL | NICK | NETWORK | everything",
         "deletes what is kept of a conversation, of a network, or of all",
-        "It asks first, and tells what was deleted. What stands in the rooms is the homeserver's and stays there.",
+        "It asks first, and tells what was deleted. Of a network that you have closed, what you have set there goes, too. \
+         What stands in the rooms is the homeserver's and stays there.",
         eg ["forget #tea", "forget everything"]
         => history::forget;
     "nick" in "You": "nick [NETWORK] [NICK]", "takes another nick on a network, or shows yours",

@@ -54,6 +54,7 @@ impl Limit {
         let number = match self.name() {
             "inbox_body" => limits.inbox_body as u64,
             "sessions_per_user" => limits.sessions_per_user.into(),
+            "closed_sessions" => limits.closed_sessions.into(),
             "channels_per_session" => limits.channels_per_session.into(),
             "outbox" => limits.outbox.into(),
             "membership_calls" => limits.membership_calls.into(),
@@ -97,6 +98,7 @@ impl Limit {
         Some(match self.name() {
             "inbox_body" => Limits { inbox_body: usize::try_from(number).ok()?, ..limits },
             "sessions_per_user" => Limits { sessions_per_user: small, ..limits },
+            "closed_sessions" => Limits { closed_sessions: small, ..limits },
             "channels_per_session" => Limits { channels_per_session: small, ..limits },
             "outbox" => Limits { outbox: small, ..limits },
             "membership_calls" => Limits { membership_calls: small, ..limits },
@@ -139,6 +141,7 @@ mod tests {
         let nothing = Limits {
             inbox_body: 0,
             sessions_per_user: 0,
+            closed_sessions: 0,
             channels_per_session: 0,
             outbox: 0,
             membership_calls: 0,

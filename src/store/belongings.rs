@@ -139,6 +139,60 @@ impl Store {
     }
 }
 
+/// What went with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GoneSession {
+    /// Its channels and conversations.
+    pub buffers: u64,
+    /// What was said there.
+    pub lines: u64,
+}
+
+impl Store {
+    /// Deletes all that is stored about a closed session of a user's, all or nothing. Nothing happens to one that is open, or
+    /// another's. Words may be left in the index of the history until [`Store::scrub_words`] is through.
+    pub async fn delete_closed_session(
+        &self,
+        user: i64,
+        session: i64,
+    ) -> Result<Option<GoneSession>, StoreError> {
+        const CLOSED: &str = r#"SELECT session.id FROM session JOIN setting ON setting.scope = 'session'
+            AND setting.scope_id = CAST(session.id AS TEXT) AND setting.key = 'closed'
+            WHERE session.id = $1 AND session."user" = $2"#;
+        const LINES: &str = "DELETE FROM history WHERE buffer IN (SELECT id FROM buffer WHERE session = $1)";
+        const EVENTS: &str = "DELETE FROM inbox WHERE lane = 'session/' || CAST(CAST($1 AS BIGINT) AS TEXT)";
+        const SETTINGS: &str = "DELETE FROM setting
+            WHERE (scope = 'session' AND scope_id = CAST(CAST($1 AS BIGINT) AS TEXT))
+                OR (scope = 'buffer'
+                    AND scope_id IN (SELECT CAST(id AS TEXT) FROM buffer WHERE session = $1))";
+        // What hangs on them goes with them.
+        const BUFFERS: &str = "DELETE FROM buffer WHERE session = $1";
+        const SESSION: &str = "DELETE FROM session WHERE id = $1";
+        self.write(move |tx| {
+            Box::pin(async move {
+                let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(CLOSED)
+                    .bind(session)
+                    .bind(user)
+                    .fetch_optional(c)
+                    .await)?;
+                if found.is_none() {
+                    return Ok(None);
+                }
+                let lines = execute!(tx, LINES, session)?;
+                if lines > 0 && matches!(tx, Tx::Sqlite(_)) {
+                    execute!(tx, TO_SCRUB, SCRUB, b"begin".to_vec())?;
+                }
+                execute!(tx, EVENTS, session)?;
+                execute!(tx, SETTINGS, session)?;
+                let buffers = execute!(tx, BUFFERS, session)?;
+                execute!(tx, SESSION, session)?;
+                Ok(Some(GoneSession { buffers, lines }))
+            })
+        })
+        .await
+    }
+}
+
 async fn count(tx: &mut Tx, user: &User) -> Result<Vec<(&'static str, u64)>, StoreError> {
     let mut counts = Vec::new();
     for (table, rows) in tables() {

@@ -150,6 +150,15 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(sql).bind(user).fetch_all(p).await)?)
     }
 
+    /// The sessions of a user that are closed, in the order in which they were opened.
+    pub async fn closed_sessions(&self, user: i64) -> Result<Vec<SessionRow>, StoreError> {
+        let sql = session_query!(
+            r#"WHERE session."user" = $1 AND EXISTS (SELECT 1 FROM setting WHERE setting.scope = 'session'
+                AND setting.key = 'closed' AND setting.scope_id = CAST(session.id AS TEXT)) ORDER BY session.id"#
+        );
+        Ok(on!(self.readers(), |p| sqlx::query_as(sql).bind(user).fetch_all(p).await)?)
+    }
+
     /// The sessions that are not closed, in the order in which they were opened.
     pub async fn open_sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
         let sql = session_query!(

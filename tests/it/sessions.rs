@@ -144,13 +144,56 @@ async fn each_session_is_disconnected_closed_forgotten_and_opened_again_by_itsel
     twice.ask("forget fake", "all that is kept of FakeNet, for good").await;
     twice.ask("cancel", "forgetting FakeNet").await;
     twice.ask("forget fake as work", &format!("all that is kept of {WORK}, for good")).await;
-    twice.ask("yes", &format!("of {WORK}. What stands")).await;
+    twice.ask("yes", &format!("of {WORK}, in 1 conversation, and what you had set there. What stands")).await;
     let kept = twice.world.database().texts("SELECT text FROM history WHERE text = 'kept at work'").await;
     assert!(kept.is_empty(), "{kept:?}");
     twice.ask("open fake as work", &format!("Connecting to {WORK}.")).await;
     twice.world.ircd.wait_registered("alice_work").await;
     let rows = twice.world.database().texts("SELECT name FROM session WHERE name <> ''").await;
-    assert_eq!(rows, ["work"], "the same session as before");
+    assert_eq!(rows, ["work"]);
+}
+
+/// Before, each name was one more session that was kept for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_closed_sessions_so_many_are_kept_and_forgetting_one_makes_room_for_another() {
+    let twice = Twice::begin(World::builder().config("limits: { closed_sessions: 1 }\n")).await;
+    twice.ask("set fake as work comings show", "comings show for fake/work.").await;
+    twice.ask("close fake as work confirm", &format!("you are no longer on {WORK}")).await;
+    let told = "You have closed one network and kept what was said and set there, which is the most that this bridge \
+                allows: fake/work. Open one of them again, or delete what you need no more, such as with forget fake/work.";
+    twice.ask("open fake as third", told).await;
+    // What is open or kept takes no more.
+    twice.ask("open fake", "FakeNet is open already").await;
+    twice.ask("open fake as work", &format!("Connecting to {WORK}.")).await;
+    twice.ask("set fake as work comings", "comings show (set here)").await;
+    twice.ask("close fake as work confirm", &format!("you are no longer on {WORK}")).await;
+    let asked = format!(
+        "all that is kept of {WORK}, for good, and what you have set there, since you have closed it."
+    );
+    twice.ask("forget fake as work", &asked).await;
+    twice.ask("yes", &format!("Forgotten: 0 lines of {WORK}, and what you had set there.")).await;
+    for (sql, left) in
+        [("SELECT name FROM session", &[""][..]), ("SELECT scope_id FROM setting WHERE key = 'comings'", &[])]
+    {
+        assert_eq!(twice.world.database().texts(sql).await, left, "{sql}");
+    }
+    twice.ask("open fake as third", "Connecting to FakeNet (third).").await;
+    twice.world.ircd.wait_registered("alice_third").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgetting_everything_takes_closed_networks_along_and_keeps_what_is_set_on_open_ones() {
+    let twice = Twice::begin(World::builder()).await;
+    twice.ask("set fake comings show", "comings show for fake.").await;
+    twice.in_channel("join fake as work #tea", "alice_work").await;
+    twice.ask("close fake as work confirm", &format!("you are no longer on {WORK}")).await;
+    let asked = "all that is kept of everything, for good, and what you have set on networks that you have closed: \
+                 fake/work.";
+    twice.ask("forget everything", asked).await;
+    let gone = "of everything, in 1 conversation, and what you had set on the network that you have closed.";
+    twice.ask("yes", gone).await;
+    assert_eq!(twice.world.database().texts("SELECT name FROM session").await, [""]);
+    twice.ask("set fake comings", "comings show (set here)").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

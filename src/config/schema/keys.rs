@@ -377,6 +377,13 @@ pub const KEYS: &[Key] = &[
         "How many networks one person may have open.",
     ),
     key(
+        "limits.closed_sessions",
+        Kind::Integer(1, 10_000),
+        Default::Is("50"),
+        "How many networks that one person has closed are kept, with what was said and set there. Who has more deletes one \
+         with `forget` before they open another.",
+    ),
+    key(
         "limits.channels_per_session",
         Kind::Integer(1, 10_000),
         Default::Is("500"),

@@ -64,7 +64,7 @@ async fn who_closes_a_network_is_out_of_it_until_they_open_it_again_and_keeps_wh
 
     ask(&world, &alice, &control, "close fake confirm").await;
     let gone = ask(&world, &alice, &control, "forget fake confirm").await;
-    assert!(gone.contains(" of FakeNet, in 2 conversations."), "{gone}");
+    assert!(gone.contains(" of FakeNet, in 2 conversations, and what you had set there."), "{gone}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

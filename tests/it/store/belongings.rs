@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use towline::store::{
-    BufferKind, Incoming, Link, NewBuffer, NewRoom, Outgoing, RoomKind, SHARED, Store, User, transfer,
+    BufferKind, GoneSession, Incoming, Link, NewBuffer, NewRoom, Outgoing, RoomKind, SHARED, Store, User,
+    transfer,
 };
 
 use super::{NOW, Raw, Set, line, open, reseal, rows};
@@ -140,6 +141,41 @@ async fn a_shared_room_stays_when_one_of_those_in_it_is_deleted() {
     set.store.delete_user(&set.user, Vec::new(), NOW).await.unwrap();
     assert!(set.store.room(room).await.unwrap().is_some());
     assert_eq!(raw.count(links).await, 1);
+}
+
+#[tokio::test]
+async fn a_closed_session_is_deleted_whole_and_nothing_of_another() {
+    let set = Set::new().await;
+    reseal::fill(&set, "tea").await;
+    let buffer = set.store.own_buffers(set.user.id).await.unwrap()[0].id;
+    let outgoing = Outgoing { history: vec![line(buffer, "alice's line")], ..Outgoing::default() };
+    set.commit(Incoming { outgoing, ..Incoming::default() }).await;
+    let mut raw = Raw::new(&set.database).await;
+    assert_eq!(set.session.id, 1);
+    raw.execute("UPDATE inbox SET lane = 'session/1'").await;
+    let (bob, _) = with_bob(&set).await;
+    let before = set.store.belongings(&bob).await.unwrap();
+    // Neither an open one nor another's.
+    assert_eq!(set.store.delete_closed_session(set.user.id, 1).await.unwrap(), None);
+    assert!(set.store.close_session(1, Vec::new()).await.unwrap());
+    assert_eq!(set.store.delete_closed_session(bob.id, 1).await.unwrap(), None);
+    assert_eq!(set.store.closed_sessions(set.user.id).await.unwrap().len(), 1);
+    let gone = set.store.delete_closed_session(set.user.id, 1).await.unwrap();
+    assert_eq!(gone, Some(GoneSession { buffers: 1, lines: 1 }));
+    assert_eq!(set.store.belongings(&bob).await.unwrap(), before);
+    assert!(set.store.sessions_of(set.user.id).await.unwrap().is_empty());
+    for (table, left) in [
+        ("inbox", 0),
+        ("irc_line", 0),
+        ("prompt", 0),
+        ("published", 0),
+        ("setting", 0),
+        ("buffer", 1),
+        ("history", 1),
+    ] {
+        assert_eq!(count(&mut raw, table).await, left, "{table}");
+    }
+    while set.store.scrub_words().await.unwrap() {}
 }
 
 #[tokio::test]

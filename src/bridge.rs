@@ -191,6 +191,7 @@ pub struct Shared {
     ranks: Lanes<i64>,
     ranked_rooms: ranks::RankedRooms,
     desks: Lanes<String>,
+    turns: desk::Turns,
     receipts: Lanes<i64>,
     /// The spaces of sessions.
     spaces: Lanes<i64>,
@@ -278,6 +279,7 @@ impl Bridge {
             ranks: Lanes::default(),
             ranked_rooms: ranks::RankedRooms::default(),
             desks: Lanes::default(),
+            turns: desk::Turns::default(),
             receipts: Lanes::default(),
             spaces: Lanes::default(),
             ringing: Lanes::default(),

@@ -9,12 +9,15 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::delivery::temporary;
+use super::desk::lane_of;
 use super::{Bridge, Outcome, Progress, Refusal, Request, SessionHandle, removals};
 use crate::format::RichText;
 use crate::store::{GoneSession, RoomRow, StoreError};
 
 /// How long a session may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a command of somebody's may take before they are not erased now.
+const MOST_PATIENCE: Duration = Duration::from_mins(1);
 /// Why who closes a network is taken out of its rooms.
 const REASON: &str = "You have closed this network.";
 /// Why somebody is about whom nothing is kept any more.
@@ -76,8 +79,8 @@ impl Bridge {
         Ok(left.len())
     }
 
-    /// Deletes all that is kept about a user: out of their networks and of all rooms first, then what was said, piece by
-    /// piece, since others write meanwhile, and the rest in one commit. A crash in between leaves a user about whom that can be asked again.
+    /// Deletes all that is kept about a user: out of their networks first, then, when no command of theirs is under way, out of
+    /// all rooms; then what was said, piece by piece, since others write meanwhile, and the rest in one commit. A crash in between leaves a user about whom that can be asked again.
     pub async fn erase_user(&self, by: &str, user_id: &str, progress: Option<&Progress>) -> Outcome {
         let Some(user) = self.store.known_user(user_id).await? else {
             let text =
@@ -85,6 +88,7 @@ impl Bridge {
             return Err(Refusal::Asked(text.code("users").text(".")));
         };
         let mut lines = 0;
+        let turn = self.turns.with(&lane_of(user_id));
         let gone = loop {
             let mut endings = Vec::new();
             for session in self.sessions(Some(user_id)) {
@@ -98,6 +102,13 @@ impl Bridge {
                     tracing::warn!(%user_id, "a session takes its time to end");
                 }
             }
+            // A command that is under way would store anew what is deleted. Two who erase each other wait for each other.
+            let Ok(mut deletions) = tokio::time::timeout(MOST_PATIENCE, turn.begin()).await else {
+                return Err(Refusal::asked(format!(
+                    "{user_id} is out of all networks, but has a command under way that does not end, so that nothing is \
+                     deleted yet. Type it again in a while."
+                )));
+            };
             for room in self.store.control_rooms(user.id).await? {
                 let Some(room_id) = &room.room_id else { continue };
                 if room.creator == self.client.bot() {
@@ -119,6 +130,7 @@ impl Bridge {
             let rows = removals(&self.store, self.client.bot(), &user).await?;
             let shared: Vec<i64> = rows.iter().map(|row| row.room).collect();
             let gone = self.store.delete_user(&user, rows, self.clock.unix_ms()).await?;
+            *deletions += 1;
             shared.into_iter().for_each(|room| self.wake_delivery(room));
             self.forget_own_networks(user.id);
             break gone;

@@ -8,6 +8,7 @@
 
 mod errand;
 mod prefix;
+mod turn;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use super::ghosts::GhostError;
 
 pub use self::errand::Progress;
 pub(super) use self::prefix::{Address, Mark};
+pub(super) use self::turn::Turns;
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 20;
@@ -116,8 +118,9 @@ impl Bridge {
     /// Works through a lane until it is empty or the bridge stops.
     #[tracing::instrument(name = "desk", skip_all, fields(lane = %lane))]
     pub(super) async fn attend(self, lane: String) {
-        let mut after = 0;
-        loop {
+        let turn = self.turns.with(&lane);
+        let (mut after, mut deletions) = (0, *turn.begin().await);
+        'read: loop {
             let read = || async { Ok(self.store.waiting_events(&lane, after, AT_ONCE).await?) };
             let events = match self.insist(read).await {
                 Some(Ok(events)) => events,
@@ -131,6 +134,12 @@ impl Bridge {
                 return;
             }
             for event in events {
+                let deleted = turn.begin().await;
+                if std::mem::replace(&mut deletions, *deleted) != *deleted {
+                    // What was read is not there any more.
+                    after = 0;
+                    continue 'read;
+                }
                 after = event.seq;
                 let deal = || async {
                     if lane == STRAY { self.place_stray(&event).await } else { self.attend_to(&event).await }

@@ -1,7 +1,7 @@
 //! Settings of things that go by a name and not by a number: a network by its slug, a permission by its mask.
 
 use super::{Scope, Setting, Value, row_name};
-use crate::store::pool::{execute, on};
+use crate::store::pool::{Tx, execute, on, on_tx};
 use crate::store::{Store, StoreError};
 
 impl Store {
@@ -79,6 +79,9 @@ impl Store {
         let scope_id = scope_id.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
+                if !has_owner(tx, scope, &scope_id).await? {
+                    return Err(StoreError::Superseded);
+                }
                 for (key, stored) in values {
                     match stored {
                         Some(stored) => execute!(tx, SET, scope.as_str(), scope_id.clone(), key, stored)?,
@@ -90,4 +93,20 @@ impl Store {
         })
         .await
     }
+}
+
+/// Whether they are there, or were deleted meanwhile, of whom something is to be set.
+async fn has_owner(tx: &mut Tx, scope: Scope, scope_id: &str) -> Result<bool, StoreError> {
+    const USER: &str = r#"SELECT id FROM "user" WHERE id = $1"#;
+    const SESSION: &str = "SELECT id FROM session WHERE id = $1";
+    const BUFFER: &str = "SELECT id FROM buffer WHERE id = $1";
+    let sql = match scope {
+        Scope::Global | Scope::Network => return Ok(true),
+        Scope::User => USER,
+        Scope::Session => SESSION,
+        Scope::Buffer => BUFFER,
+    };
+    let id: i64 = scope_id.parse().unwrap_or_default();
+    let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(sql).bind(id).fetch_optional(c).await)?;
+    Ok(found.is_some())
 }

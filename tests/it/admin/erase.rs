@@ -1,7 +1,10 @@
 //! An administrator has all deleted that is kept about somebody, while everything runs.
 
+use std::time::Duration;
+
 use super::{admin, says};
 use crate::support::bridge::World;
+use crate::support::homeserver::Fault;
 
 const ALICE: &str = "@alice:test.local";
 
@@ -62,4 +65,27 @@ async fn nobody_is_erased_who_is_not_known_or_who_asks_for_it() {
     world.homeserver.wait_event(&chat, says("That is you, and I could not answer.")).await;
     admin.send_text(&chat, "erase @carol:test.local please");
     world.homeserver.wait_event(&chat, says("Type it like this: erase USER")).await;
+}
+
+/// Before, what their command stored when all was deleted stayed for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_under_way_when_its_user_is_erased_leaves_nothing_behind() {
+    let world = World::start().await;
+    let (admin, chat) = admin(&world).await;
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let members = format!("{room}/joined_members");
+    let asked = world.homeserver.requests("GET", &members);
+    world.homeserver.faults().fail("GET", &members, Fault::Late(Duration::from_secs(3)), 1);
+    alice.send_text(&control, "sync fake #rust\nset lines 7");
+    // What is typed behind it is not done for somebody new.
+    alice.send_text(&control, "set lines 8");
+    world.homeserver.wait_requests("GET", &members, asked + 1).await;
+    world.homeserver.wait_delivered().await;
+    admin.send_text(&chat, &format!("erase {ALICE} confirm"));
+    let told = "Deleted: all that was kept about @alice:test.local, of 1 network, 1 conversation and ";
+    world.homeserver.wait_event(&chat, says(told)).await;
+    let kept = "SELECT scope_id FROM setting WHERE key = 'lines'";
+    assert_eq!(world.database().texts(kept).await, [""; 0]);
+    let users = "SELECT user_id FROM \"user\" WHERE user_id LIKE '@alice%'";
+    assert_eq!(world.database().texts(users).await, [""; 0]);
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use towline::store::{
-    BufferKind, GoneSession, Incoming, Link, NewBuffer, NewRoom, Outgoing, RoomKind, SHARED, Store, User,
+    BufferKind, GoneSession, Incoming, Link, NewBuffer, NewRoom, Outgoing, RoomKind, SHARED, Store,
+    StoreError, User,
+    settings::{self, Scope},
     transfer,
 };
 
@@ -116,6 +118,12 @@ async fn what_is_of_others_stays_and_is_not_shown() {
     let mut raw = Raw::new(&set.database).await;
     assert_eq!(raw.texts("SELECT name FROM channel").await, ["#tea"], "bob is there still");
     assert_eq!(count(&mut raw, "inbox").await + count(&mut raw, "outbox").await, 0);
+    // Whoever was about to set something for her, her session or her channel comes too late.
+    for scope in [Scope::User, Scope::Session, Scope::Buffer] {
+        let late = set.store.set_setting(&settings::LINES, scope, 1, Some("7")).await;
+        assert!(matches!(late, Err(StoreError::Superseded)), "{scope:?}: {late:?}");
+    }
+    assert_eq!(count(&mut raw, "setting").await, 0);
 }
 
 #[tokio::test]

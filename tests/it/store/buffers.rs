@@ -59,15 +59,16 @@ async fn what_was_set_for_the_buffers_of_a_session_is_read_at_once() {
         ids.push(set.store.open_buffer(set.buffer(BufferKind::Channel, name)).await.unwrap().id);
     }
     for (setting, buffer, value) in [
-        (&settings::CHARSET, ids[0], "KOI8-R"),
+        (&settings::CHARSET, ids[1], "KOI8-R"),
         (&settings::CHARSET, ids[2], "windows-1251 read"),
-        (&settings::NAME_CHARSET, ids[1], "UTF-8"),
+        (&settings::NAME_CHARSET, ids[0], "UTF-8"),
     ] {
         set.store.set_setting(setting, Scope::Buffer, buffer, Some(value)).await.unwrap();
     }
-    set.store.set_setting(&settings::CHARSET, Scope::Session, ids[1], Some("big5")).await.unwrap();
+    assert_eq!(set.session.id, ids[0], "a number of both");
+    set.store.set_setting(&settings::CHARSET, Scope::Session, ids[0], Some("big5")).await.unwrap();
     let read = set.store.buffer_settings(&settings::CHARSET, set.session.id).await.unwrap();
-    assert_eq!(read, [(ids[0], "KOI8-R".to_owned()), (ids[2], "windows-1251 read".to_owned())]);
+    assert_eq!(read, [(ids[1], "KOI8-R".to_owned()), (ids[2], "windows-1251 read".to_owned())]);
     assert_eq!(set.store.buffer_settings(&settings::CHARSET, 999).await.unwrap(), []);
 }
 

@@ -115,6 +115,20 @@ impl Pace {
         last.saturating_duration_since(now)
     }
 
+    /// Takes the next places where nobody waits for them; else says when to ask again.
+    fn take_spare(&self, calls: u32, now: Instant) -> Result<(), Duration> {
+        let mut places = self.lock();
+        let earliest = now.checked_sub(BURST).unwrap_or(now);
+        let first = places.free_at.map_or(earliest, |free_at| free_at.max(earliest));
+        // Where that is more than a second's worth, it takes a second in which nobody asked for any.
+        let free_at = first + (places.each * calls).min(BURST);
+        if free_at > now {
+            return Err(free_at - now);
+        }
+        places.free_at = Some(first + places.each * calls);
+        Ok(())
+    }
+
     /// Counts what was not waited for.
     pub(super) fn count(&self, calls: u32, now: Instant) {
         self.take(calls, now);
@@ -153,6 +167,20 @@ impl Bridge {
     pub(super) async fn membership_turn(&self, calls: u32) -> bool {
         let wait = self.pace.take(calls, self.clock.now());
         wait.is_zero() || self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some()
+    }
+
+    /// As [`Self::membership_turn`], behind everybody else: only when nobody waits for it, or after so much time.
+    pub(super) async fn spare_membership_turn(&self, calls: u32, patience: Duration) -> bool {
+        let begun = self.clock.now();
+        while let Err(wait) = self.pace.take_spare(calls, self.clock.now()) {
+            if self.clock.now().saturating_duration_since(begun) >= patience {
+                return self.membership_turn(calls).await;
+            }
+            if self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Makes the members of a channel's room those of the channel: first by who is there, then by who should be.
@@ -256,6 +284,21 @@ mod tests {
         assert_eq!(pace.take(1, now).as_millis(), 1_050);
         pace.count(100_000, now);
         assert_eq!(pace.take(1, now).as_millis(), 5_050);
+    }
+
+    #[test]
+    fn what_can_wait_takes_only_places_that_nobody_waits_for() {
+        let (pace, now) = (Pace::new(20), now());
+        assert_eq!(pace.take_spare(20, now), Ok(()), "a second's worth at once");
+        assert_eq!(pace.take_spare(2, now), Err(Duration::from_millis(100)));
+        // What could not be had is not taken.
+        assert_eq!(pace.take(1, now).as_millis(), 50);
+        let later = now + Duration::from_millis(50);
+        assert_eq!(pace.take_spare(1, later), Err(Duration::from_millis(50)));
+        assert_eq!(pace.take_spare(1, later + Duration::from_millis(50)), Ok(()));
+        let (slow, later) = (Pace::new(1), later + Duration::from_mins(1));
+        assert_eq!(slow.take_spare(2, later), Ok(()));
+        assert_eq!(slow.take_spare(2, later), Err(Duration::from_secs(2)));
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::pool::{later, on, on_tx};
+use super::pool::{execute, on, on_tx};
 use super::{Store, StoreError};
 
 /// A ghost that is in a room, and the rank that its name shows there.
@@ -14,13 +14,11 @@ pub struct RankedGhost {
     pub user_id: String,
     /// The nick as it is compared.
     pub folded: String,
-    /// Its name, without a rank.
-    pub display_name: Option<String>,
     /// The prefix before its name, if there is one.
     pub rank: Option<String>,
 }
 
-const RANKED: &str = "SELECT member.ghost, ghost.user_id, ghost.folded, ghost.display_name, member.rank
+const RANKED: &str = "SELECT member.ghost, ghost.user_id, ghost.folded, member.rank
     FROM member JOIN ghost ON ghost.id = member.ghost WHERE member.room = $1 AND member.wanted";
 
 impl Store {
@@ -46,16 +44,19 @@ impl Store {
             .await)?)
     }
 
-    /// Stores which rank a ghost's name shows in a room.
-    pub async fn rank_shown(&self, room: i64, ghost: i64, rank: Option<String>) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE member SET rank = $3 WHERE room = $1 AND ghost = $2";
-        self.write(move |tx| {
-            Box::pin(async move {
-                later!(tx, SQL, room, ghost, rank)?;
-                Ok(())
-            })
-        })
-        .await
+    /// Stores which rank a ghost's name shows in a room before that name; `false` where it has another one by now.
+    pub async fn rank_shown(
+        &self,
+        room: i64,
+        ghost: i64,
+        rank: Option<String>,
+        name: &str,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE member SET rank = $3 WHERE room = $1 AND ghost = $2
+            AND EXISTS (SELECT 1 FROM ghost WHERE ghost.id = $2 AND ghost.display_name = $4)";
+        let name = name.to_owned();
+        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, room, ghost, rank, name)? > 0) }))
+            .await
     }
 
     /// A ghost has the same name everywhere, as homeservers make it when it gets another. Returns the rooms in which it

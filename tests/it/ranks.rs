@@ -1,9 +1,11 @@
 //! Operators' ranks before their ghosts' names, where that is wanted.
 
+use std::time::Duration;
+
 use rstest::rstest;
 
 use crate::support::bridge::World;
-use crate::support::homeserver::{Event, TestUser};
+use crate::support::homeserver::{Event, Fault, TestUser};
 use crate::support::ircd::Person;
 
 const BOB: &str = "@irc_fake_bob:test.local";
@@ -149,6 +151,23 @@ async fn a_ghost_that_gets_another_name_shows_its_rank_before_that() {
     scene.bob.say("#rust", "it is me, Robert");
     scene.named(BOB, "@bob (robert)").await;
     assert_eq!(scene.world.homeserver.displayname(BOB).as_deref(), Some("bob (robert)"));
+}
+
+/// Before, the old name with the rank took the new one's place, until the rank was another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ghost_that_gets_another_name_while_its_rank_is_shown_keeps_that_name() {
+    let scene = Scene::begin().await;
+    let path = format!("{}/state/m.room.member/{BOB}", scene.room);
+    let asked = scene.world.homeserver.requests("GET", &path);
+    let late = Fault::Late(Duration::from_secs(3));
+    scene.world.homeserver.faults().fail("GET", &path, late, 1);
+    scene.set("name").await;
+    scene.world.homeserver.wait_requests("GET", &path, asked + 1).await;
+    scene.world.ircd.set_account("bob", "robert");
+    scene.bob.say("#rust", "it is me, Robert");
+    scene.named(BOB, "bob (robert)").await;
+    scene.named(BOB, "@bob (robert)").await;
+    assert_eq!(scene.name(BOB), "@bob (robert)");
 }
 
 /// Before, the name that was kept over a netsplit was whoever's who took the nick.

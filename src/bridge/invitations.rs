@@ -9,7 +9,7 @@ use super::desk::lane_of;
 use super::ghosts::GhostError;
 use super::session::Request;
 use super::upgrades::Followed;
-use super::{Bridge, Refusal};
+use super::{Bridge, Refusal, SessionHandle};
 use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::ClientError;
@@ -195,10 +195,7 @@ impl Bridge {
                     format!("{} is here when they enter {name} on IRC.", ghost.nick)
                 }
                 _ => match self.query(&session, &ghost.nick, None).await {
-                    Ok(_) => format!(
-                        "The conversation with {} has a room of its own; see your invitations.",
-                        ghost.nick
-                    ),
+                    Ok(_) => self.told_where(&session, &ghost.nick),
                     Err(refusal) => refusal.to_string(),
                 },
             },
@@ -209,5 +206,21 @@ impl Bridge {
             (None, _) => "There is nobody of that name.".to_owned(),
         };
         Ok(self.persist(|| self.client.leave(ghost, &event.room_id, Some(&reason))).await?)
+    }
+
+    /// Where a conversation is, and how to have one as another of a person's sessions on the network, where there are such.
+    fn told_where(&self, session: &SessionHandle, nick: &str) -> String {
+        let row = &session.row;
+        let mine = self.sessions(Some(&row.user_id));
+        let other = mine.iter().find(|other| other.row.network == row.network && other.row.id != row.id);
+        let Some(other) = other else {
+            return format!("The conversation with {nick} has a room of its own; see your invitations.");
+        };
+        format!(
+            "The conversation with {nick} on {} has a room of its own; see your invitations. For one with your other name \
+             there, type: query {} {nick}",
+            self.network_name(&row.address()),
+            other.row.address()
+        )
     }
 }

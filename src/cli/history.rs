@@ -13,7 +13,7 @@ use std::io::Write;
 
 use super::{CliError, ConfigArgument, run};
 use crate::config::{Config, Environment};
-use crate::names::{session_address, split_address};
+use crate::names::split_address;
 use crate::store::{OwnBuffer, SessionRow, Store};
 
 /// What `towline history` takes.
@@ -85,19 +85,24 @@ impl Scene {
         // A network that is not configured any more still has its history.
         let (network_name, session_name) = split_address(network);
         let slug = config.network(network_name).map_or(network_name, |network| network.slug.as_str());
-        let address = session_address(slug, session_name);
-        let sessions = store.sessions().await?;
-        let found =
-            sessions.into_iter().find(|session| session.user_id == *user && session.address() == address);
-        match found {
-            Some(session) => Ok(Self { store, session }),
-            None => {
-                store.close().await;
-                Err(CliError::Usage(format!(
-                    "{user} has no session on {network}: it begins with `open {network}`"
-                )))
-            }
+        let is_theirs =
+            |session: &SessionRow| session.user_id == *user && session.network.eq_ignore_ascii_case(slug);
+        let mut theirs: Vec<SessionRow> = store.sessions().await?.into_iter().filter(is_theirs).collect();
+        // A network alone is the session without a name, else the only one, as in commands.
+        let meant = theirs
+            .iter()
+            .position(|session| session.name.eq_ignore_ascii_case(session_name))
+            .or_else(|| (session_name.is_empty() && theirs.len() == 1).then_some(0));
+        if let Some(place) = meant {
+            return Ok(Self { store, session: theirs.swap_remove(place) });
         }
+        store.close().await;
+        let addresses: Vec<String> = theirs.iter().map(SessionRow::address).collect();
+        Err(CliError::Usage(if addresses.is_empty() {
+            format!("{user} has no session on {network}: it begins with `open {network}`")
+        } else {
+            format!("{user} has no session {network} there, but {}: say which one", addresses.join(", "))
+        }))
     }
 
     /// The session's buffers, or the one of this name.

@@ -241,3 +241,32 @@ async fn the_session_that_a_user_has_stands_in_a_shared_room_and_the_other_keeps
         assert_eq!(lines.iter().filter(|one| *one == line).count(), 1, "{line}: {lines:?}");
     }
 }
+
+/// A ghost is of the network and not of a session: who is invited to a chat is spoken to by the session without a name, and
+/// the answer says how another is; in a session's own room it is that one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ghost_that_is_invited_is_spoken_to_by_the_session_without_a_name_or_by_that_of_the_room() {
+    const BOB: &str = "@irc_fake_bob:test.local";
+    let twice = Twice::begin(World::builder()).await;
+    let bob = twice.world.ircd.person("bob");
+    let chat = twice.alice.start_dm(BOB);
+    let query = twice.world.homeserver.wait_invite(twice.alice.id()).await;
+    twice.alice.join(&query).await;
+    twice.world.homeserver.wait_member(&chat, BOB, "leave").await;
+    let reason = twice.world.homeserver.state(&chat, "m.room.member", BOB)["reason"].clone();
+    let told = "The conversation with bob on FakeNet has a room of its own; see your invitations. For one with your other \
+                name there, type: query fake/work bob";
+    assert_eq!(reason, told);
+    twice.alice.send_text(&query, "from home");
+    assert_eq!(bob.wait_text("from home").await.nick(), "alice");
+
+    let carol = twice.world.ircd.person("carol");
+    carol.join("#tea");
+    let work = twice.in_channel("join fake as work #tea", "alice_work").await;
+    // The bridge knows by then which room that is.
+    carol.say("#tea", "hello work");
+    twice.world.homeserver.wait_message(&work, "hello work").await;
+    twice.alice.invite(&work, BOB);
+    let invited = bob.wait_heard(|heard| heard.command == "INVITE" && heard.text() == "#tea").await;
+    assert_eq!(invited.nick(), "alice_work");
+}

@@ -320,3 +320,47 @@ async fn times_that_go_back_over_midnight_and_names_that_become_one_are_written(
     let (code, _, error) = scene.of_alice("export", &["--format", format, "--output", text(&logs)]).await;
     assert_eq!((code, error.contains("is not overwritten")), (11, true), "{error}");
 }
+
+/// Before, a network's only session was not found where it had a name, nor a name in capitals.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_several_sessions_on_a_network_is_exported_searched_and_imported_by_its_own_name() {
+    let mut scene = scene().await;
+    scene.alice.send_text(&scene.control, "open fake as work");
+    scene.world.ircd.wait_registered("alice_work").await;
+    scene.alice.send_text(&scene.control, "join fake as work #tea");
+    scene.world.ircd.wait_joined("#tea", "alice_work").await;
+    let carol = scene.world.ircd.person("carol");
+    carol.join("#tea");
+    carol.say("#tea", "said at work");
+    let room = scene.world.homeserver.wait_room_named("#tea (FakeNet, work)").await;
+    scene.world.homeserver.wait_message(&room, "said at work").await;
+    let of = async |command: &str, network: &str, more: &[&str]| {
+        let whose = [command, "--user", scene.alice.id(), "--network", network];
+        scene.run(&[&whose, more].concat()).await
+    };
+    let json = ["--format", "json"];
+    let (_, work, _) = of("export", "fake/work", &json).await;
+    assert!(work.contains("said at work") && !work.contains("#rust"), "{work}");
+    let (_, again, _) = of("export", "FakeNet/Work", &json).await;
+    assert_eq!(again, work);
+    let (_, home, _) = of("export", "fake", &json).await;
+    assert!(home.contains("#rust") && !home.contains("said at work"), "{home}");
+    let (_, found, _) = of("search", "fake/work", &["--", "said"]).await;
+    assert!(found.ends_with(" #tea carol: said at work\n"), "{found}");
+    assert_eq!(of("search", "fake", &["--", "said"]).await.1, "");
+    let (code, _, error) = of("export", "fake/home", &json).await;
+    let told = "has no session fake/home there, but fake, fake/work: say which one";
+    assert_eq!((code, error.contains(told)), (2, true), "{error}");
+
+    scene.world.stop_bridge().await;
+    let log = scene.folder("2015-03-29.log");
+    std::fs::write(&log, "[01:59:59] <carol> long ago\n").unwrap();
+    let arguments = ["--format", "znc", "--buffer", "#tea", text(&log)];
+    let whose = ["import", "--user", scene.alice.id(), "--network", "fake/work"];
+    assert_eq!(scene.ok(&[&whose[..], &arguments].concat()).await, "#tea: 1 lines read in\n");
+    let whose = ["export", "--user", scene.alice.id(), "--network"];
+    let work = scene.ok(&[&whose[..], &["fake/work", "--format", "json"]].concat()).await;
+    assert!(work.contains("long ago") && work.contains("said at work"), "{work}");
+    let home = scene.ok(&[&whose[..], &["fake", "--format", "json"]].concat()).await;
+    assert!(!home.contains("long ago"), "{home}");
+}

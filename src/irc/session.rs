@@ -132,6 +132,7 @@ pub struct Session {
     /// Channels that we have entered, and whose members are still to be asked for.
     unnamed: VecDeque<Box<str>>,
     fences: Fences,
+    copies: echo::Copies,
     /// How many messages had a label.
     labels: u64,
     replies: replies::Replies,
@@ -181,6 +182,7 @@ impl Session {
             learnt: pacing::Learnt::default(),
             unnamed: VecDeque::new(),
             fences: Fences::default(),
+            copies: echo::Copies::default(),
             labels: 0,
             replies: replies::Replies::default(),
             ignores: IgnoreList::default(),
@@ -289,6 +291,7 @@ impl Session {
                     // It shows us our own messages before it sends them on: that confirms nothing.
                     self.caps.leave_out("echo-message");
                 }
+                self.answers_cap(message, context.label, now);
                 self.on_cap(message, now, events);
             }
             "AUTHENTICATE" => self.on_authenticate(message, events),

@@ -271,6 +271,8 @@ async fn what_the_server_answers_to_a_raw_line_stands_under_it() {
     assert!(said.starts_with("FakeNet answers:\nbob ") && said.contains("A fake server"), "{said}");
     let said = ask(&world, &alice, &control, "quote NONSENSE").await;
     assert_eq!(said, "FakeNet answers:\nNONSENSE: Unknown command");
+    let said = ask(&world, &alice, &control, "raw CAP LIST").await;
+    assert!(said.starts_with("FakeNet answers:\nLIST ") && said.contains("server-time"), "{said}");
     let lines = world.homeserver.timeline_lines(&network);
     assert!(!lines.iter().any(|line| line.contains("NONSENSE")), "{lines:?}");
     // A line is a line.

@@ -120,6 +120,30 @@ async fn a_real_name_is_another_at_once_where_the_server_can(#[case] capabilitie
     world.ircd.wait_line_after(mark, |_, line| line == "USER alice 0 * :Alice Liddell").await;
 }
 
+/// Before, it came twice where the server shows us what we say.
+#[rstest]
+#[case::echoes(&["echo-message"])]
+#[case::labels(&LABELS)]
+#[case::neither(&[])]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_to_oneself_is_shown_once(#[case] capabilities: &[&str]) {
+    let (world, alice, [_, network]) = with_capabilities(capabilities).await;
+    alice.send_text(&network, "notice alice mind this");
+    world.homeserver.wait_event(&network, says("alice: mind this")).await;
+    alice.send_text(&network, "raw NOTICE alice :mind that");
+    world.homeserver.wait_event(&network, says("alice: mind that")).await;
+    // What is said behind it comes behind it.
+    ask(&world, &alice, &network, "raw NOTICE alice :and this", "alice: and this").await;
+    alice.send_text(&network, "raw NOTICE alice :the end");
+    world.homeserver.wait_event(&network, says("alice: the end")).await;
+    world.wait_outbox_empty().await;
+    let lines = world.homeserver.timeline_lines(&network);
+    for line in ["mind this", "mind that", "and this"] {
+        let line = format!("alice: {line}");
+        assert_eq!(lines.iter().filter(|one| **one == line).count(), 1, "{line}: {lines:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_away_is_so_on_the_next_connection_until_they_are_back() {
     let (mut world, alice, [_, network]) = with_capabilities(&[]).await;

@@ -1,17 +1,25 @@
 //! Echoes: our own messages as the server shows them to us.
 //!
+//! What we say to ourselves comes twice, once as to others and once as the echo: one of the two is told ([`Copies`]).
+//!
 //! Without labels an echo can only be told from what another client of the same nick said (behind a bouncer) by
 //! comparing it with what is on its way. Servers change a text: they take colours out and cut what is too long.
 //!
 //! Spec: `IRCv3` "echo-message"; modern IRC docs "IRC Formatting".
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use crate::irc::wire::{Line, Message};
 
 use super::Session;
 use super::event::{Event, MessageId};
 use super::multiline::Joins;
+
+/// The two copies of what we say to ourselves come as close together as this, …
+const TOGETHER: Duration = Duration::from_secs(5);
+/// … or as this, where their ids tell that they are one message.
+const TOGETHER_BY_ID: Duration = Duration::from_mins(1);
 
 /// What is compared: the command, and the text without formatting.
 #[derive(PartialEq, Eq)]
@@ -55,7 +63,56 @@ impl Echo {
     }
 }
 
+/// One copy of what we said to ourselves, until the other has come.
+#[derive(Debug)]
+struct Copy {
+    echo: Echo,
+    msgid: Option<String>,
+    at: Instant,
+    /// It was told; else it has settled a message of ours.
+    is_told: bool,
+}
+
+/// Of what was said to ourselves last, the copy that has come.
+#[derive(Debug, Default)]
+pub(super) struct Copies(Option<Copy>);
+
+impl Copies {
+    /// The other copy of a message: whether it was told.
+    fn take(&mut self, echo: &Echo, msgid: Option<&str>, now: Instant) -> Option<bool> {
+        let other = self.0.take_if(|other| {
+            let together = match (other.msgid.as_deref(), msgid) {
+                (Some(one), Some(other)) if one == other => TOGETHER_BY_ID,
+                (Some(_), Some(_)) => return false,
+                _ => TOGETHER,
+            };
+            other.echo.same(echo) && now.saturating_duration_since(other.at) < together
+        })?;
+        Some(other.is_told)
+    }
+}
+
 impl Session {
+    /// Takes note of a copy of what we say, which settles a message of ours or not. Whether it is the second one of what we
+    /// said to ourselves, and the first was told.
+    pub(super) fn is_told_copy(
+        &mut self,
+        message: &Message,
+        echo: Echo,
+        settles: bool,
+        now: Instant,
+    ) -> bool {
+        if !self.caps.enabled("echo-message") || !self.is_own(message.param(0)) || self.is_past(message) {
+            return false;
+        }
+        if let Some(is_told) = self.copies.take(&echo, message.msgid(), now) {
+            return is_told && !settles;
+        }
+        let msgid = message.msgid().map(str::to_owned);
+        self.copies = Copies(Some(Copy { echo, msgid, at: now, is_told: !settles }));
+        false
+    }
+
     pub(super) fn echoed(id: MessageId, message: &Message) -> Event {
         Event::Echoed { message: id, msgid: message.msgid().map(str::to_owned), time: message.server_time() }
     }

@@ -11,7 +11,7 @@
 use std::time::{Duration, Instant};
 
 use crate::irc::queue::{Class, QueueFull};
-use crate::irc::wire::Line;
+use crate::irc::wire::{Line, Message};
 
 use super::Session;
 use super::event::Event;
@@ -25,10 +25,13 @@ pub(super) const MOST_REPLIES: usize = 2_000;
 /// Silence after which an answer counts as complete.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 
+/// The code of a line that has none: above all numerics.
+pub(super) const NO_NUMERIC: u16 = 1_000;
+
 /// One line of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InquiryReply {
-    /// The numeric; 0 for `FAIL`.
+    /// The numeric; 0 for `FAIL`, `NO_NUMERIC` for what is no numeric and no error.
     pub code: u16,
     /// Its parameters without our nick, which comes first on the wire.
     pub params: Vec<String>,
@@ -166,6 +169,21 @@ impl Session {
     ) -> Result<(), InquiryReply> {
         let number = self.asked_about(label);
         self.add_reply(number, reply, now)
+    }
+
+    /// Takes a `CAP` line as the answer to a `CAP` that somebody waits for, besides what it means for us. It is answered by
+    /// its own word, and by no numeric.
+    pub(super) fn answers_cap(&mut self, message: &Message, label: Option<Label>, now: Instant) {
+        let is_answer =
+            ["LS", "LIST", "ACK", "NAK"].iter().any(|word| message.param(1).eq_ignore_ascii_case(word));
+        if !is_answer || !self.asks_with("CAP", label) {
+            return;
+        }
+        let params = message.params.get(1..).unwrap_or_default().to_vec();
+        let words: Vec<&str> = params.iter().map(String::as_str).filter(|word| *word != "*").collect();
+        let text = words.join(" ");
+        // Somebody waits, as was just seen.
+        let _ = self.answers_inquiry(label, InquiryReply { code: NO_NUMERIC, params, text }, now);
     }
 
     /// Takes a `FAIL` without a label about this command as part of the answer to it, if one is waited for.

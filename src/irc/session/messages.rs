@@ -44,8 +44,13 @@ impl Session {
         if origin == Origin::Live && own {
             let echo = Echo::new(notice, raw);
             let mapping = self.isupport.casemapping();
-            if let Some(id) = self.fences.take_echoed(message.param(0), &echo, mapping, now) {
+            let settled = self.fences.take_echoed(message.param(0), &echo, mapping, now);
+            let is_told = self.is_told_copy(message, echo, settled.is_some(), now);
+            if let Some(id) = settled {
                 return events.push(Self::echoed(id, message));
+            }
+            if is_told {
+                return;
             }
         }
         if origin == Origin::Live && self.is_past(message) {

@@ -87,6 +87,61 @@ fn a_message_to_oneself_is_echoed_and_comes() {
     assert!(is_said_elsewhere(&bench.server(":alice!al@h PRIVMSG alice :note")));
 }
 
+/// Before, what was not one of the session's own messages, such as a line sent by hand, came twice.
+#[rstest]
+#[case::a_notice("NOTICE alice :note")]
+#[case::a_message("PRIVMSG alice :note")]
+fn what_is_said_to_oneself_by_hand_comes_once(#[case] line: &str) {
+    let own = format!(":alice!al@h {line}");
+    let mut bench = with_echo();
+    for _ in 0..2 {
+        assert!(is_said_elsewhere(&bench.server(&own)));
+        assert_eq!(bench.server(&own), []);
+    }
+    // With labels the echo has that of the command.
+    let mut bench = with_labels();
+    let number = bench.session.inquire(Line::raw(line).unwrap()).unwrap();
+    bench.sent();
+    assert!(is_said_elsewhere(&bench.server(&own)));
+    let events = bench.server(&format!("@label=q{number} {own}"));
+    assert!(matches!(&events[..], [Event::Answered { .. }]), "{events:?}");
+    // A message of the session's own is settled by one and comes as the other, whichever is first.
+    let mut bench = with_labels();
+    for place in 0..4 {
+        let sent = send(&mut bench, &[(place, "alice", "note")]);
+        let label = sent[0].split(' ').next().unwrap().to_owned();
+        let echo = format!("{label} :alice!al@h PRIVMSG alice :note");
+        let copy = ":alice!al@h PRIVMSG alice :note".to_owned();
+        let lines = if place % 2 == 0 { [copy, echo] } else { [echo, copy] };
+        let events: Vec<Event> = lines.iter().flat_map(|line| bench.server(line)).collect();
+        let told = events.iter().filter(|event| matches!(event, Event::Message { own: true, .. })).count();
+        assert_eq!((told, events.len()), (1, 2), "{events:?}");
+    }
+}
+
+#[test]
+fn what_is_said_to_oneself_again_is_another_message() {
+    let mut bench = with_echo();
+    for id in ["one", "two", "three"] {
+        let line = format!("@msgid={id} :alice!al@h NOTICE alice :note");
+        assert!(is_said_elsewhere(&bench.server(&line)), "{id}");
+        if id == "two" {
+            assert_eq!(bench.server(&line), []);
+        }
+    }
+    // Without ids, by the time.
+    let mut bench = with_echo();
+    for _ in 0..2 {
+        assert!(is_said_elsewhere(&bench.server(":alice!al@h NOTICE alice :note")));
+        bench.now += Duration::from_secs(6);
+    }
+    // To others it comes once.
+    let mut bench = with_echo();
+    for _ in 0..2 {
+        assert!(is_said_elsewhere(&bench.server(":alice!al@h NOTICE bob :note")));
+    }
+}
+
 #[test]
 fn an_echo_that_comes_after_the_pong_is_still_ours_for_a_minute() {
     let mut bench = with_echo();

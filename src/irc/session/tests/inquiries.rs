@@ -45,6 +45,37 @@ fn a_label_says_what_is_answered(#[case] lines: &[&str], #[case] texts: &[&str])
     assert_eq!(events.len(), 1, "{events:?}");
 }
 
+/// Before, the answer was for the session alone, and who had asked was told that there was none.
+#[rstest]
+#[case::in_force("CAP LIST", &["CAP alice LIST * :batch echo-message", "CAP alice LIST :server-time"], &["LIST batch echo-message", "LIST server-time"])]
+#[case::refused("CAP REQ :draft/x", &["CAP alice NAK :draft/x"], &["NAK draft/x"])]
+#[case::what_the_server_tells_by_itself("CAP LIST", &["CAP alice NEW :draft/x"], &[])]
+fn what_is_said_to_a_cap_by_hand_is_its_answer(
+    #[case] command: &str,
+    #[case] lines: &[&str],
+    #[case] texts: &[&str],
+    #[values(true, false)] has_labels: bool,
+) {
+    let mut bench = if has_labels { Bench::ready_with_caps(LABELS, "") } else { Bench::ready() };
+    let (number, sent) = ask(&mut bench, command);
+    let mut events = Vec::new();
+    if has_labels {
+        events.extend(bench.server(&format!("@label=q{number} BATCH +b labeled-response")));
+        for line in lines {
+            events.extend(bench.server(&format!("@batch=b :s {line}")));
+        }
+        events.extend(bench.server("BATCH -b"));
+    } else {
+        let token = sent[1].strip_prefix("PING ").unwrap();
+        for line in lines {
+            events.extend(bench.server(&format!(":s {line}")));
+        }
+        events.extend(bench.server(&format!(":s PONG s {token}")));
+    }
+    assert_eq!(answered(&events), [(number, texts.to_vec())]);
+    assert_eq!(events.len(), 1, "{events:?}");
+}
+
 #[test]
 fn without_labels_a_fence_ends_each_answer_in_its_turn() {
     let mut bench = Bench::ready();

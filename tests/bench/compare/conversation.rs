@@ -16,7 +16,7 @@ use super::{LIMIT, Plan, attempt};
 use crate::report::Spread;
 
 const CHANNEL: &str = "#bench";
-const NICKS: usize = 10;
+pub(super) const NICKS: usize = 10;
 
 struct Scene<'a, B> {
     town: &'a Town<B>,

@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use super::conversation::NICKS;
 use super::people::Person;
 use super::{Floor, Plan};
 use crate::it::support::homeserver::{self, Homeserver, NewRoom};
@@ -48,9 +49,21 @@ pub(crate) async fn measure(plan: &Plan, ircd: SocketAddr) -> Floor {
     };
     let latency = singles("single", plan.singles, Duration::from_millis(5)).await;
     let stream = singles("stream", plan.stream / 2, Duration::from_millis(50)).await;
+    // In turn, as the bridges get them: the IRC server holds back what one person says too fast.
+    let mut speakers = Vec::with_capacity(NICKS);
+    for number in 0..NICKS {
+        let speaker = Person::connect(ircd, &format!("floornick{number}")).await;
+        speaker.join(&[CHANNEL.to_owned()]).await;
+        speakers.push(speaker);
+    }
     let from = homeserver.event_count(&room);
     let started = Instant::now();
-    speaker.say_all(CHANNEL, (0..plan.burst).map(|number| format!("line {number}"))).await;
+    let mut mark = speaker.mark();
+    for number in 0..plan.burst {
+        let text = format!(":line {number}");
+        speakers[number % NICKS].say(CHANNEL, &text[1..]).await;
+        (_, mark) = speaker.wait(mark, |line| line.ends_with(&text)).await;
+    }
     homeserver.wait_message_after(&room, from, &format!("line {}", plan.burst - 1)).await;
     let rate = plan.burst as f64 / started.elapsed().as_secs_f64();
     Floor { latency, stream, rate }

@@ -2,12 +2,61 @@
 //!
 //! Lines of one nick may be one event: then the event is edited to say the others. What was said by the user is taken back
 //! on IRC if the server gave it an id and lets messages be taken back; else nothing can be done there.
+//!
+//! In a shared room the session that shows the channel takes back what was shown. The others forget what they have heard
+//! of it, and remember that it was taken back, in case they take over (invariant 9: [`MOST_HEARD`]).
+
+use std::collections::VecDeque;
 
 use super::super::content::{self, EventReference, MessageType};
 use super::Actor;
 use crate::format::{RichText, read_irc, strip_irc};
 use crate::irc::session::{MessageTarget, Target};
 use crate::store::{BufferKind, StoreError, Told};
+
+/// So many messages that were taken back are remembered that another session takes back in the room.
+const MOST_HEARD: usize = 500;
+
+/// A message that was taken back while another session shows a shared room's channel.
+#[derive(Debug)]
+struct Heard {
+    msgid: String,
+    by: String,
+    reason: String,
+}
+
+/// What this session knows of messages that were taken back in a shared room's channel.
+#[derive(Debug, Default)]
+pub(super) struct HeardRedactions {
+    /// In case this session takes over.
+    heard: VecDeque<Heard>,
+    /// Those that it has seen to, and not told the others yet.
+    done: Vec<String>,
+}
+
+impl HeardRedactions {
+    fn add(&mut self, heard: Heard) {
+        if self.heard.len() == MOST_HEARD {
+            self.heard.pop_front();
+        }
+        self.heard.push_back(heard);
+    }
+
+    fn waits(&self, msgid: Option<&str>) -> bool {
+        self.heard.iter().any(|heard| Some(heard.msgid.as_str()) == msgid)
+    }
+
+    /// Those that this session has seen to: the others need not.
+    pub(super) fn take_done(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.done)
+    }
+
+    /// Nothing of it is needed any more.
+    pub(super) fn clear(&mut self) {
+        self.heard.clear();
+        self.done.clear();
+    }
+}
 
 impl Actor {
     /// The buffer of what is said about messages.
@@ -28,6 +77,8 @@ impl Actor {
         reason: &str,
     ) -> Result<(), StoreError> {
         let Some(place) = self.place_of(target, by) else { return Ok(()) };
+        // Also where nothing is kept: what was taken back is not shown later.
+        self.note_redaction(place, msgid, by, reason);
         let Some(line) = self.known_line(place, msgid).await? else { return Ok(()) };
         if line.kind == "redacted" {
             return Ok(());
@@ -41,14 +92,58 @@ impl Actor {
                     && let Some(EventReference::Event(event_id)) = self.event_of(place, &line).await?
                 {
                     // By another client of theirs: what they took back in the room is taken back here already.
+                    if let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() {
+                        shared.redactions.done.extend(line.msgid.clone());
+                    }
                     return self.take_members_event(place, &line, event_id, by, reason).await;
                 }
             }
             return Ok(());
         }
-        let Some(event) = self.event_of(place, &line).await? else { return Ok(()) };
+        self.take_from_room(place, &line, by, reason).await
+    }
+
+    /// What becomes of a message in a shared room that was taken back on IRC.
+    fn note_redaction(&mut self, place: usize, msgid: &str, by: &str, reason: &str) {
+        let shows = self.shows(place);
+        let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() else { return };
+        if shows {
+            shared.redactions.done.push(msgid.to_owned());
+        } else {
+            shared.unhear(msgid);
+            let (msgid, by, reason) = (msgid.to_owned(), by.to_owned(), reason.to_owned());
+            shared.redactions.add(Heard { msgid, by, reason });
+        }
+    }
+
+    /// What the session that showed a shared room's channel before did not take back any more.
+    pub(super) async fn show_heard_redactions(&mut self, place: usize) -> Result<(), StoreError> {
+        loop {
+            let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() else { return Ok(()) };
+            let Some(Heard { msgid, by, reason }) = shared.redactions.heard.pop_front() else {
+                return Ok(());
+            };
+            if shared.seat().is_some_and(|seat| seat.has_taken_back(&msgid)) {
+                continue;
+            }
+            shared.redactions.done.push(msgid.clone());
+            if let Some(line) = self.known_line(place, &msgid).await? {
+                self.take_from_room(place, &line, &by, &reason).await?;
+            }
+        }
+    }
+
+    /// Takes back in the room what was taken back on IRC.
+    async fn take_from_room(
+        &mut self,
+        place: usize,
+        line: &Told,
+        by: &str,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let Some(event) = self.event_of(place, line).await? else { return Ok(()) };
         if let EventReference::Event(event_id) = &event
-            && self.is_members(place, &line, event_id).await?
+            && self.is_members(place, line, event_id).await?
         {
             if line.own {
                 self.unpublish(place, event_id);
@@ -58,7 +153,7 @@ impl Actor {
                 // Their own session has seen to it.
                 return Ok(());
             }
-            return self.take_members_event(place, &line, event_id.clone(), by, reason).await;
+            return self.take_members_event(place, line, event_id.clone(), by, reason).await;
         }
         let mut others = Vec::new();
         if let EventReference::Event(event_id) = &event {
@@ -116,7 +211,11 @@ impl Actor {
         reason: &str,
     ) -> Result<(), StoreError> {
         let lines = self.lines_of_event(place, &event_id).await?;
-        if lines.iter().any(|other| other.id != line.id && other.kind == "redacted") {
+        let waits = |other: &Told| {
+            self.shared(place).is_some_and(|shared| shared.redactions.waits(other.msgid.as_deref()))
+        };
+        let is_gone = |other: &Told| other.id != line.id && other.kind == "redacted" && !waits(other);
+        if lines.iter().any(is_gone) {
             // It went with that one.
             return Ok(());
         }

@@ -17,6 +17,7 @@ use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
 use super::super::shared::{Said, Seat};
 use super::reactions::HeardReactions;
+use super::redactions::HeardRedactions;
 use super::shown::Line;
 use super::{Actor, attendance, wording};
 use crate::format::{RichText, read_irc};
@@ -67,6 +68,7 @@ pub(super) struct Shared {
     topic_changed: bool,
     heard: VecDeque<(Line, Option<char>)>,
     pub(super) reactions: HeardReactions,
+    pub(super) redactions: HeardRedactions,
     /// Lines that are shown, and not stored yet.
     shown: Vec<Said>,
 }
@@ -84,6 +86,7 @@ impl Shared {
             topic_changed: false,
             heard: VecDeque::new(),
             reactions: HeardReactions::default(),
+            redactions: HeardRedactions::default(),
             shown: Vec::new(),
         }
     }
@@ -94,6 +97,11 @@ impl Shared {
 
     pub(super) fn seat(&self) -> Option<&Seat> {
         self.seat.as_ref()
+    }
+
+    /// A line was taken back: it is not shown later.
+    pub(super) fn unhear(&mut self, msgid: &str) {
+        self.heard.retain(|(line, _)| line.msgid.as_deref() != Some(msgid));
     }
 
     /// Whether the user has come into the room and was not in the channel since.
@@ -487,6 +495,7 @@ impl Actor {
             if !shared.shown.is_empty() {
                 seat.show(std::mem::take(&mut shared.shown));
             }
+            seat.take_back(shared.redactions.take_done());
             let session = link.map(|link| &link.session).filter(|session| session.registered_at().is_some());
             let is_inside =
                 !shared.leaves && session.is_some_and(|session| session.channel(&buffer.row.name).is_some());
@@ -502,6 +511,7 @@ impl Actor {
             (shared.role, shared.named) = (Role::Waits, false);
             shared.heard.clear();
             shared.reactions.clear();
+            shared.redactions.clear();
             buffer.present.clear();
             if shared.leaves {
                 shared.seat = None;
@@ -541,6 +551,7 @@ impl Actor {
             self.show(place, line, status).await?;
         }
         self.show_heard_reactions(place).await?;
+        self.show_heard_redactions(place).await?;
         let buffer = self.buffers.get_mut(place);
         if let Some(shared) = buffer.shared.as_deref_mut() {
             shared.role = Role::Shows;
@@ -556,6 +567,7 @@ impl Actor {
     pub(super) fn lose_seats(&mut self) {
         for shared in self.buffers.iter_mut().filter_map(|buffer| buffer.shared.as_deref_mut()) {
             shared.shown.clear();
+            shared.redactions.clear();
             shared.role = Role::Waits;
             if let Some(seat) = &shared.seat {
                 seat.keep(false);

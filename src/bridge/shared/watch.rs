@@ -81,6 +81,8 @@ struct Watch {
     /// How many have sat down and come in.
     count: u64,
     shown: VecDeque<Said>,
+    /// The ids of messages that were taken back on IRC and in the room, or are not there.
+    taken_back: VecDeque<String>,
     topic: Option<String>,
     /// Folded nicks of those in the room whose ghosts are there, too: they have said something from elsewhere.
     own_ghosts: HashSet<String>,
@@ -268,6 +270,23 @@ impl Seat {
     /// The lines that were shown last.
     pub(in crate::bridge) fn shown(&self) -> Vec<Said> {
         self.with(|watch| watch.shown.iter().cloned().collect())
+    }
+
+    /// What was taken back on IRC with these ids is not in the room any more.
+    pub(in crate::bridge) fn take_back(&self, msgids: Vec<String>) {
+        if msgids.is_empty() {
+            return;
+        }
+        self.with(|watch| {
+            watch.taken_back.extend(msgids);
+            let beyond = watch.taken_back.len().saturating_sub(MOST_SAID);
+            watch.taken_back.drain(..beyond);
+        });
+    }
+
+    /// Whether somebody has seen to that.
+    pub(in crate::bridge) fn has_taken_back(&self, msgid: &str) -> bool {
+        self.with(|watch| watch.taken_back.iter().any(|one| one == msgid))
     }
 
     /// The ghost of somebody in the room comes there.

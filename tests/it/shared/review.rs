@@ -5,6 +5,12 @@ use serde_json::Value;
 use super::*;
 use crate::support::ircd::Options;
 
+fn with_redactions() -> Builder {
+    let mut options = Options::with_history();
+    options.capabilities.push("draft/message-redaction".to_owned());
+    world().ircd(options)
+}
+
 fn with_ids() -> Builder {
     world().ircd(Options::with_history())
 }
@@ -247,6 +253,65 @@ async fn reactions_that_only_the_next_connection_has_heard_are_shown_when_it_tak
     talk.bob.raw_line(&format!("@+draft/reply={second} PRIVMSG #tea :about two"));
     let answer = homeserver.wait_message(&talk.room, "about two").await;
     assert_eq!(answer.content["m.relates_to"]["m.in_reply_to"]["event_id"], two);
+}
+
+/// Before, what only the next connection had heard was published by it although its sender had taken it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_back_while_a_connection_hung_is_not_published_by_the_one_that_takes_over() {
+    let talk = Talk::begin(with_redactions().start().await).await;
+    let ircd = &talk.world.ircd;
+    // Nothing reaches alice any more, who shows the channel.
+    ircd.mute("alice");
+    talk.bob.say("#tea", "a secret");
+    talk.bob.say("#tea", "no secret");
+    talk.bob.raw_line(&format!("REDACT #tea {}", ircd.wait_msgid("a secret").await));
+    talk.heard("carol").await;
+    talk.alice.send_text(&talk.networks[0], "disconnect");
+    talk.world.homeserver.wait_message(&talk.room, "no secret").await;
+    talk.bob.say("#tea", "afterwards");
+    talk.world.homeserver.wait_message(&talk.room, "afterwards").await;
+    talk.world.wait_outbox_empty().await;
+    let lines = talk.world.homeserver.timeline_lines(&talk.room);
+    assert!(!lines.iter().any(|line| line == "a secret"), "{lines:?}");
+}
+
+/// Before, what was taken back stayed in the room for ever, where the connection that showed it did not hear of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_shown_and_taken_back_while_a_connection_hung_is_taken_back_by_the_one_that_takes_over() {
+    let talk = Talk::begin(with_redactions().start().await).await;
+    let (homeserver, ircd) = (&talk.world.homeserver, &talk.world.ircd);
+    talk.bob.say("#tea", "taken back in time");
+    let early = homeserver.wait_message(&talk.room, "taken back in time").await.event_id;
+    talk.bob.say("#tea", "taken back late");
+    let late = homeserver.wait_message(&talk.room, "taken back late").await.event_id;
+    let own = talk.carol.send_text(&talk.room, "first secret\nsecond secret");
+    talk.bob.wait_text("second secret").await;
+    talk.world.wait_outbox_empty().await;
+    let takes_back = async |text: &str| {
+        talk.bob.raw_line(&format!("REDACT #tea {}", ircd.wait_msgid(text).await));
+    };
+    takes_back("taken back in time").await;
+    let redacts = |event: &Event, of: &str| event.redacts.as_deref() == Some(of);
+    homeserver.wait_event(&talk.room, |event| redacts(event, &early)).await;
+    for nick in ["alice", "carol"] {
+        talk.heard(nick).await;
+    }
+    ircd.mute("alice");
+    for text in ["taken back late", "first secret", "second secret"] {
+        takes_back(text).await;
+    }
+    talk.heard("carol").await;
+    talk.alice.send_text(&talk.networks[0], "disconnect");
+    let redaction = homeserver.wait_event(&talk.room, |event| redacts(event, &late)).await;
+    assert_eq!(redaction.sender, BOB);
+    let redaction = homeserver.wait_event(&talk.room, |event| redacts(event, &own)).await;
+    assert_eq!(redaction.content["reason"], "Taken back by bob");
+    talk.bob.say("#tea", "afterwards");
+    homeserver.wait_message(&talk.room, "afterwards").await;
+    talk.world.wait_outbox_empty().await;
+    let events = homeserver.events(&talk.room);
+    let count = |of: &str| events.iter().filter(|event| redacts(event, of)).count();
+    assert_eq!([&early, &late, &own].map(|of| count(of)), [1, 1, 1], "each is taken back once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

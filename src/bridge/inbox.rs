@@ -69,7 +69,9 @@ impl Appservice for Bridge {
     async fn transaction(&self, transaction: Transaction) -> Result<(), Unavailable> {
         self.client.note_call();
         let mut events = Vec::new();
-        for event in transaction.events.iter().filter_map(|event| self.read_event(event.get())) {
+        let mut newest_own = None;
+        for event in &transaction.events {
+            let Some(event) = self.read_event(event.get(), &mut newest_own) else { continue };
             match self.is_of_a_puppet(&event).await {
                 Ok(true) => {}
                 Ok(false) => events.push(event),
@@ -81,6 +83,7 @@ impl Appservice for Bridge {
             }
         }
         if events.is_empty() {
+            self.note_handed_over(newest_own);
             self.take_ephemera(&transaction.ephemeral);
             self.tally.transactions.count();
             return Ok(());
@@ -88,6 +91,8 @@ impl Appservice for Bridge {
         match self.store.accept(events, self.clock.unix_ms()).await {
             Ok(lanes) => {
                 failpoint!("inbox_committed");
+                // Not before: what came with it would be taken for what never came.
+                self.note_handed_over(newest_own);
                 self.tally.transactions.count();
                 lanes.iter().for_each(|lane| self.wake_lane(lane));
                 // Behind the events: who has said something no longer types, and IRC is not told that they gave up.
@@ -141,10 +146,15 @@ impl Appservice for Bridge {
 }
 
 impl Bridge {
-    /// An event as it is stored; `None` for one that concerns nobody.
-    pub(super) fn read_event(&self, json: &str) -> Option<NewEvent> {
+    /// Something of our own that was made at this time was handed over.
+    fn note_handed_over(&self, at: Option<i64>) {
+        at.into_iter().for_each(|at| self.wanted_aliases.note_handed_over(at));
+    }
+
+    /// An event as it is stored; `None` for one that concerns nobody. Of our own, when the homeserver made the newest.
+    pub(super) fn read_event(&self, json: &str, newest_own: &mut Option<i64>) -> Option<NewEvent> {
         match serde_json::from_str::<Header<'_>>(json) {
-            Ok(header) => self.sort_event(header, json),
+            Ok(header) => self.sort_event(header, json, newest_own),
             Err(error) => {
                 // Nobody could be told, and to refuse it would stop all that follows.
                 tracing::warn!(%error, "an event from the homeserver is no event");
@@ -154,13 +164,15 @@ impl Bridge {
     }
 
     /// Which lane an event belongs to; `None` for what the bridge itself has sent.
-    fn sort_event(&self, header: Header<'_>, json: &str) -> Option<NewEvent> {
+    fn sort_event(&self, header: Header<'_>, json: &str, newest_own: &mut Option<i64>) -> Option<NewEvent> {
         if header.unsigned.is_some_and(|unsigned| unsigned.soft_failed) {
             return None;
         }
         if self.is_ours(&header.sender) {
-            if let Some(at) = header.origin_server_ts.as_ref().and_then(Value::as_i64) {
-                self.wanted_aliases.note_handed_over(at);
+            // A message may bear the time at which it was said on IRC, by another clock.
+            if header.kind != "m.room.message" {
+                let at = header.origin_server_ts.as_ref().and_then(Value::as_i64);
+                *newest_own = at.max(*newest_own);
             }
             if let Some(Value::String(key)) = header.content.and_then(|content| content.key) {
                 self.attempts.echoed(&key, &header.room_id, &header.sender, &header.event_id);

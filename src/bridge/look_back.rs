@@ -104,7 +104,7 @@ impl Bridge {
             let page = self.page(room, from).await?;
             for seen in view.take(page.events) {
                 if !self.store.is_known(&seen.event_id).await?
-                    && let Some(event) = self.read_event(&seen.event.to_string())
+                    && let Some(event) = self.read_event(&seen.event.to_string(), &mut None)
                     && !self.is_of_a_puppet(&event).await?
                 {
                     missed.push((event, seen.said_at.max(room.created_at).min(now)));

@@ -77,7 +77,7 @@ async fn who_is_deleted_is_removed_from_the_shared_rooms_that_they_were_in() {
     assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.alice.id().to_owned()));
 }
 
-async fn look_for(world: &World, localpart: &str) {
+pub(super) async fn look_for(world: &World, localpart: &str) {
     let url = format!("{}/_matrix/app/v1/rooms/%23{localpart}:test.local", world.appservice_url());
     let request = crate::support::homeserver::client().get(url);
     let answer = request.bearer_auth(world.homeserver.hs_token()).send().await.unwrap();

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::support::database::TestDatabase;
 use crate::support::ircd::Options;
 
 fn with_redactions() -> Builder {
@@ -106,10 +107,66 @@ async fn who_is_in_a_shared_room_and_forgotten_is_removed_when_what_happened_lat
     talk.world.start_bridge().await;
     talk.world.ircd.wait_joined("#tea", "alice").await;
     talk.heard("alice").await;
-    talk.bob.say("#tea", "who is there?");
-    talk.world.homeserver.wait_message(&talk.room, "who is there?").await;
+    // An event of the bridge's own that has the homeserver's time.
+    talk.bob.topic("#tea", "who is there?");
+    talk.world.homeserver.wait_event(&talk.room, |event| event.content["topic"] == "who is there?").await;
     talk.world.homeserver.wait_member(&talk.room, dave.id(), "leave").await;
     assert!(talk.world.homeserver.members(&talk.room, "join").contains(&talk.alice.id().to_owned()));
+}
+
+/// Before, they were removed as somebody of whom nothing was handed over.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_is_not_removed_by_what_is_handed_over_with_that_and_not_stored() {
+    let mut talk = Talk::begin(world().start().await).await;
+    // Nobody comes, so its alias goes at the next start, behind the look through all members.
+    mending::look_for(&talk.world, "irc_fake_%23pot").await;
+    talk.world.stop_bridge().await;
+    talk.world.homeserver.hold_transactions(true);
+    let dave = talk.world.homeserver.user("dave");
+    let now = crate::support::clock::now();
+    dave.join_at(&talk.room, now - 2 * 60 * 1000);
+    talk.world.start_bridge().await;
+    talk.world.homeserver.wait_alias("#irc_fake_#pot:test.local", None).await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    let (refuse, admit) = match talk.world.database() {
+        TestDatabase::Sqlite(_) => (
+            "CREATE TRIGGER refused BEFORE INSERT ON inbox BEGIN SELECT RAISE(ABORT, 'refused'); END",
+            "DROP TRIGGER refused",
+        ),
+        TestDatabase::Postgres { .. } => (
+            "ALTER TABLE inbox ADD CONSTRAINT refused CHECK (seq < 0) NOT VALID",
+            "ALTER TABLE inbox DROP CONSTRAINT refused",
+        ),
+    };
+    talk.world.database().execute(refuse).await;
+    let bot = talk.world.homeserver.bot();
+    let own = |id: &str, kind: &str| {
+        json!({ "event_id": id, "room_id": talk.room, "sender": bot, "type": kind, "content": {},
+            "origin_server_ts": now })
+    };
+    let other = json!({ "event_id": "$other", "room_id": talk.room, "sender": dave.id(), "type": "m.room.message",
+        "content": { "msgtype": "m.text", "body": "hello" }, "origin_server_ts": now });
+    // What a message says of its time is no word of the homeserver's.
+    let answer = hand_over(&talk.world, "first", json!([own("$said", "m.room.message")])).await;
+    assert!(answer.is_success(), "{answer}");
+    let answer = hand_over(&talk.world, "second", json!([other, own("$named", "m.room.name")])).await;
+    assert!(answer.is_server_error(), "{answer}");
+    talk.heard("alice").await;
+    talk.world.database().execute(admit).await;
+    talk.world.homeserver.hold_transactions(false);
+    talk.world.ircd.wait_joined("#tea", "dave").await;
+    talk.world.homeserver.wait_delivered().await;
+    let is_dave = |one: &Event| one.state_key.as_deref() == Some(dave.id());
+    let mut events = talk.world.homeserver.events(&talk.room).into_iter().filter(is_dave);
+    assert!(events.all(|event| event.content["membership"] == "join"), "nobody removes him");
+}
+
+/// What the bridge answers to a transaction.
+async fn hand_over(world: &World, id: &str, events: Value) -> reqwest::StatusCode {
+    let url = format!("{}/_matrix/app/v1/transactions/{id}", world.appservice_url());
+    let request = crate::support::homeserver::client().put(url);
+    let request = request.bearer_auth(world.homeserver.hs_token()).header("Content-Type", "application/json");
+    request.body(json!({ "events": events }).to_string()).send().await.unwrap().status()
 }
 
 /// Before, it stayed for as long as the room.

@@ -15,6 +15,7 @@ use super::Actor;
 use crate::irc::session::{MessageTarget, Target};
 use crate::irc::wire::Source;
 use crate::matrix::event::Reaction;
+use crate::names::CaseMapping;
 use crate::store::{BufferKind, NewReaction, StoreError};
 
 /// So many reactions are remembered that another session shows …
@@ -26,6 +27,7 @@ const HEARD: Duration = Duration::from_mins(10);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Heard {
     at: Instant,
+    /// As it was received.
     nick: String,
     msgid: String,
     key: String,
@@ -45,12 +47,13 @@ impl HeardReactions {
     }
 
     /// What of it holds now: of each reaction the last that was heard of it, in that order.
-    fn take(&mut self, now: Instant) -> Vec<Heard> {
+    fn take(&mut self, now: Instant, mapping: CaseMapping) -> Vec<Heard> {
         let mut seen = HashSet::new();
         let recent = |heard: &Heard| now.saturating_duration_since(heard.at) < HEARD;
         let heard = std::mem::take(&mut self.0).into_iter().rev().filter(recent);
-        let mut last: Vec<Heard> =
-            heard.filter(|one| seen.insert((one.msgid.clone(), one.nick.clone(), one.key.clone()))).collect();
+        let mut last: Vec<Heard> = heard
+            .filter(|one| seen.insert((one.msgid.clone(), mapping.fold(&one.nick), one.key.clone())))
+            .collect();
         last.reverse();
         last
     }
@@ -77,7 +80,7 @@ impl Actor {
             return Ok(());
         }
         if !self.shows(place) {
-            let (at, nick) = (self.now(), self.buffers.mapping().fold(&from.nick));
+            let (at, nick) = (self.now(), from.nick.clone());
             if let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() {
                 shared.reactions.add(Heard { at, nick, msgid, key, removed });
             }
@@ -89,9 +92,9 @@ impl Actor {
     /// What the session that showed a shared room's channel before did not hear of reactions any more. What it did is known
     /// by what it has stored.
     pub(super) async fn show_heard_reactions(&mut self, place: usize) -> Result<(), StoreError> {
-        let now = self.now();
+        let (now, mapping) = (self.now(), self.buffers.mapping());
         let shared = self.buffers.get_mut(place).shared.as_deref_mut();
-        let heard = shared.map(|shared| shared.reactions.take(now)).unwrap_or_default();
+        let heard = shared.map(|shared| shared.reactions.take(now, mapping)).unwrap_or_default();
         for Heard { nick, msgid, key, removed, .. } in heard {
             self.show_reaction(place, &nick, false, (msgid, key), removed).await?;
         }
@@ -210,9 +213,10 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
     fn of_each_reaction_that_was_heard_lately_the_last_word_counts() {
         let now = Instant::now();
+        let mapping = CaseMapping::Rfc1459;
         let heard = |minute: u64, msgid: &str, removed: bool| Heard {
             at: now + Duration::from_mins(minute),
-            nick: "bob".to_owned(),
+            nick: if removed { "bob{m}" } else { "Bob[m]" }.to_owned(),
             msgid: msgid.to_owned(),
             key: "+1".to_owned(),
             removed,
@@ -223,11 +227,11 @@ mod tests {
         for one in [old].iter().chain(&later) {
             ring.add(one.clone());
         }
-        assert_eq!(ring.take(now + HEARD), [later[1].clone(), later[2].clone()]);
-        assert!(ring.take(now).is_empty());
+        assert_eq!(ring.take(now + HEARD, mapping), [later[1].clone(), later[2].clone()]);
+        assert!(ring.take(now, mapping).is_empty());
         for number in 0..=MOST_HEARD {
             ring.add(heard(0, &number.to_string(), false));
         }
-        assert_eq!(ring.take(now).len(), MOST_HEARD, "invariant 9");
+        assert_eq!(ring.take(now, mapping).len(), MOST_HEARD, "invariant 9");
     }
 }

@@ -371,6 +371,31 @@ async fn what_was_shown_and_taken_back_while_a_connection_hung_is_taken_back_by_
     assert_eq!([&early, &late, &own].map(|of| count(of)), [1, 1, 1], "each is taken back once");
 }
 
+/// Before, the nick's letters were folded, and the ghost was another's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reaction_that_is_shown_late_is_by_the_ghost_of_the_nick_as_it_is_written() {
+    let config = "templates: { shared_alias: \"irc_{network}_{channel}\" }\nsettings:\n  members: active\n";
+    let world = World::builder().config(config).ircd(Options::with_history()).start().await;
+    let talk = Talk::begin(world).await;
+    let (homeserver, ircd) = (&talk.world.homeserver, &talk.world.ircd);
+    let matrix = ircd.person("Dan[m]");
+    matrix.join("#tea");
+    talk.bob.say("#tea", "one");
+    homeserver.wait_message(&talk.room, "one").await;
+    talk.world.wait_outbox_empty().await;
+    let msgid = ircd.wait_msgid("one").await;
+    for nick in ["alice", "carol"] {
+        talk.heard(nick).await;
+    }
+    ircd.mute("alice");
+    matrix.raw_line(&format!("@+draft/reply={msgid};+draft/react=new TAGMSG #tea"));
+    talk.heard("carol").await;
+    talk.alice.send_text(&talk.networks[0], "disconnect");
+    let is_new = |event: &Event| event.content["m.relates_to"]["key"] == "new";
+    let reaction = homeserver.wait_event(&talk.room, is_new).await;
+    assert_eq!(homeserver.displayname(&reaction.sender).as_deref(), Some("Dan[m]"), "{}", reaction.sender);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_a_channels_key_enters_its_shared_room_without_being_asked_for_it() {
     let world = world().start().await;

@@ -30,7 +30,7 @@ use crate::store::{
     Holder, InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, SHARED, Store, StoreError, User,
 };
 
-use self::upkeep::Awaited;
+use self::upkeep::{Awaited, Naming};
 pub(super) use self::watch::{Said, Seat, Watches};
 
 /// `#` as ids have it.
@@ -50,8 +50,7 @@ pub async fn removals(store: &Store, bot: &str, user: &User) -> Result<Vec<NewOu
 pub(super) struct Wanted {
     made: std::sync::Mutex<AskedFor>,
     awaited: std::sync::Mutex<Awaited>,
-    /// Held while an alias is given to a room or taken from it.
-    naming: tokio::sync::Mutex<()>,
+    naming: Naming,
     /// When what the homeserver has handed over of our own was made, at the latest, as it says.
     handed_over: watch_channel::Sender<i64>,
 }
@@ -128,7 +127,7 @@ impl Bridge {
             }
         };
         let Some(room_id) = self.made(room.id).await? else { return Ok(false) };
-        let _one_at_a_time = self.wanted_aliases.naming.lock().await;
+        let _one_at_a_time = self.wanted_aliases.naming.lock(room.id).await;
         // Before the alias is there, so that none is forgotten.
         self.wanted_aliases.await_somebody(room.id, now);
         self.store.set_aliased(room.id, true).await?;
@@ -271,7 +270,9 @@ impl Bridge {
         }
         session.ask(Request::Share { channel, room: room.id }).await?;
         self.wanted_aliases.end(room.id);
-        self.keep_alias(room.id).await;
+        // Who comes in waits for no alias.
+        let (bridge, room) = (self.clone(), room.id);
+        self.tasks.spawn(async move { bridge.keep_alias(room).await });
         Ok(session.row.id)
     }
 

@@ -7,6 +7,8 @@
 //!
 //! Invariant 2: a room is made anew only where the homeserver says for good that it is gone, and somebody needs it.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::content::{self, unique};
@@ -40,12 +42,11 @@ impl Bridge {
         let mut unsure = Vec::new();
         match self.store.shared_rooms().await {
             Ok(rooms) => {
-                for room in rooms {
+                for room in &rooms {
                     if self.stop.is_cancelled() {
                         return;
                     }
-                    self.find_alias(&room).await;
-                    match self.remove_lurkers(&room).await {
+                    match self.remove_lurkers(room).await {
                         Ok(left) => unsure.extend(left.into_iter().map(|one| (room.clone(), one))),
                         Err(error) => {
                             tracing::warn!(room = room.id, %error, "somebody may be in a shared room and not in its channel");
@@ -54,6 +55,8 @@ impl Bridge {
                     // The others are looked at after the next start.
                     unsure.truncate(MOST_UNSURE);
                 }
+                // Who reads what they may not comes first.
+                self.tasks.spawn(self.clone().find_aliases(rooms));
             }
             Err(error) => tracing::warn!(%error, "shared rooms are not looked through"),
         }
@@ -186,7 +189,7 @@ impl Bridge {
     /// in reads nothing that was said before.
     async fn take_aliases(&self, room: &RoomRow) {
         let Some(room_id) = &room.room_id else { return };
-        let _one_at_a_time = self.wanted_aliases.naming.lock().await;
+        let _one_at_a_time = self.wanted_aliases.naming.lock(room.id).await;
         if self.wanted_aliases.is_awaited(room.id, self.clock.now()) {
             return;
         }
@@ -213,40 +216,55 @@ impl Bridge {
             }
         };
         if !is_found && let Ok(Some(room)) = self.store.room(room).await {
-            let _one_at_a_time = self.wanted_aliases.naming.lock().await;
+            let _one_at_a_time = self.wanted_aliases.naming.lock(room.id).await;
             self.give_alias(&room).await;
         }
     }
 
     /// At the start: a crash may have come between an alias that was taken away and somebody who came in.
-    async fn find_alias(&self, room: &RoomRow) {
-        let is_held = self.store.holders(room.id).await.is_ok_and(|held| !held.is_empty());
-        if is_held && self.store.is_aliased(room.id).await.unwrap_or(false) {
-            let _one_at_a_time = self.wanted_aliases.naming.lock().await;
-            self.give_alias(room).await;
+    async fn find_aliases(self, rooms: Vec<RoomRow>) {
+        for room in rooms {
+            let find = async || {
+                let is_held = !self.store.holders(room.id).await?.is_empty();
+                if !is_held || !self.store.is_aliased(room.id).await? {
+                    return Ok(());
+                }
+                let _one_at_a_time = self.wanted_aliases.naming.lock(room.id).await;
+                self.try_to_give_alias(&room).await
+            };
+            match self.insist(find).await {
+                None => return,
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(room = room.id, %error, "a room has no alias until somebody looks for it");
+                }
+            }
         }
     }
 
     /// Gives a shared room its alias where it has none, as after a crash in between. Whoever looks for it gives it one,
     /// too, so that nothing is tried again.
     async fn give_alias(&self, room: &RoomRow) {
-        let Some(room_id) = &room.room_id else { return };
+        if let Err(error) = self.try_to_give_alias(room).await {
+            tracing::warn!(room = room.id, %error, "a room has no alias until somebody looks for it");
+        }
+    }
+
+    async fn try_to_give_alias(&self, room: &RoomRow) -> Result<(), GhostError> {
+        let Some(room_id) = &room.room_id else { return Ok(()) };
         let (network, name) = (room.network.as_deref(), room.buffer_name.as_deref());
         let name = name.unwrap_or_default().to_ascii_lowercase();
         let alias = self.shared_alias(network.unwrap_or_default(), &name);
-        let Some(alias) = alias.filter(|alias| self.read_shared_alias(alias).is_some()) else { return };
-        let given = async {
-            let aliases = self.client.aliases(room_id).await?;
-            // First, so that none is forgotten.
-            self.store.set_aliased(room.id, true).await?;
-            if !aliases.iter().any(|alias| self.read_shared_alias(alias).is_some()) {
-                self.client.set_alias(&alias, room_id).await?;
-            }
-            Ok::<_, GhostError>(())
+        let Some(alias) = alias.filter(|alias| self.read_shared_alias(alias).is_some()) else {
+            return Ok(());
         };
-        if let Err(error) = given.await {
-            tracing::warn!(room = room_id, %alias, %error, "a room has no alias until somebody looks for it");
+        let aliases = self.client.aliases(room_id).await?;
+        // First, so that none is forgotten.
+        self.store.set_aliased(room.id, true).await?;
+        if !aliases.iter().any(|alias| self.read_shared_alias(alias).is_some()) {
+            self.client.set_alias(&alias, room_id).await?;
         }
+        Ok(())
     }
 
     async fn delete_aliases(&self, room_id: &str) -> Result<(), ClientError> {
@@ -344,9 +362,24 @@ fn is_behind(at: i64, handed_over: i64) -> bool {
     handed_over > at.saturating_add(ORDERLY)
 }
 
+/// Held while an alias is given to a room or taken from it: one for each room, for as long as somebody has it or waits.
+#[derive(Debug, Default)]
+pub(super) struct Naming(Mutex<HashMap<i64, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Naming {
+    pub(super) async fn lock(&self, room: i64) -> tokio::sync::OwnedMutexGuard<()> {
+        let one = {
+            let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            rooms.retain(|_, one| Arc::strong_count(one) > 1);
+            Arc::clone(rooms.entry(room).or_default())
+        };
+        one.lock_owned().await
+    }
+}
+
 /// Aliases that somebody has looked for and not used yet, by the numbers of their rooms.
 #[derive(Debug, Default)]
-pub(super) struct Awaited(std::collections::HashMap<i64, Instant>);
+pub(super) struct Awaited(HashMap<i64, Instant>);
 
 impl Awaited {
     pub(super) fn add(&mut self, room: i64, now: Instant) {

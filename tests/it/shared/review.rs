@@ -231,18 +231,50 @@ async fn a_shared_room_that_somebody_enters_while_its_alias_goes_has_it_again() 
     homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
 }
 
+/// Before, whatever else they wanted of the bridge waited, too, and so did all who looked for another room.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_enters_a_shared_room_waits_for_no_alias() {
+    let talk = Talk::begin(world().start().await).await;
+    let homeserver = &talk.world.homeserver;
+    talk.world.database().execute("UPDATE room SET aliased = FALSE").await;
+    let path = format!("/rooms/{}/aliases", talk.room);
+    homeserver.faults().fail("GET", &path, Fault::Hang, 1);
+    let (dave, chat, _) = talk.world.connected_user("dave").await;
+    assert_eq!(dave.join(ALIAS).await, talk.room);
+    homeserver.wait_requests("GET", &path, 1).await;
+    dave.send_text(&chat, "version");
+    homeserver.wait_event(&chat, begins("This is Towline")).await;
+    // Another room is found meanwhile.
+    let pot = dave.join("#irc_fake_#pot:test.local").await;
+    homeserver.wait_alias("#irc_fake_#pot:test.local", Some(&pot)).await;
+    talk.world.ircd.wait_joined("#pot", "dave").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_room_with_members_whose_alias_went_in_a_crash_has_it_again_after_the_start() {
     let mut talk = Talk::begin(world().start().await).await;
     talk.world.stop_bridge().await;
-    let url = format!(
-        "{}/_matrix/client/v3/directory/room/%23irc_fake_%23tea:test.local",
-        talk.world.homeserver.url()
-    );
-    let request = crate::support::homeserver::client().delete(url);
-    let answer = request.bearer_auth(talk.world.homeserver.as_token()).send().await.unwrap();
+    delete_alias(&talk.world).await;
+    talk.world.start_bridge().await;
+    talk.world.homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
+}
+
+async fn delete_alias(world: &World) {
+    let path = "_matrix/client/v3/directory/room/%23irc_fake_%23tea:test.local";
+    let request = crate::support::homeserver::client().delete(format!("{}/{path}", world.homeserver.url()));
+    let answer = request.bearer_auth(world.homeserver.as_token()).send().await.unwrap();
     assert!(answer.status().is_success(), "{answer:?}");
-    talk.world.homeserver.wait_alias(ALIAS, None).await;
+    world.homeserver.wait_alias(ALIAS, None).await;
+}
+
+/// Before, one call that failed at the start left the room without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_room_has_its_alias_again_after_the_start_although_the_homeserver_fails_at_first() {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.world.stop_bridge().await;
+    delete_alias(&talk.world).await;
+    let failure = Fault::Status(502, json!({ "errcode": "M_UNKNOWN", "error": "not now" }));
+    talk.world.homeserver.faults().fail("GET", &format!("/rooms/{}/aliases", talk.room), failure, 1);
     talk.world.start_bridge().await;
     talk.world.homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
 }

@@ -219,15 +219,31 @@ async fn a_removal_that_comes_late_does_not_hit_who_has_come_again() {
 async fn a_shared_room_that_somebody_enters_while_its_alias_goes_has_it_again() {
     let talk = Talk::begin(world().start().await).await;
     let homeserver = &talk.world.homeserver;
-    homeserver.faults().fail("DELETE", "/directory/room/", Fault::Late(Duration::from_secs(1)), 1);
+    homeserver.faults().fail("DELETE", "/directory/room/", Fault::Late(Duration::from_secs(2)), 1);
     talk.alice.send_text(&talk.networks[0], "part #tea");
     homeserver.wait_member(&talk.room, talk.alice.id(), "leave").await;
+    let given = homeserver.requests("PUT", "/directory/room/");
     talk.carol.send_text(&talk.networks[1], "part #tea");
     homeserver.wait_requests("DELETE", "/directory/room/", 1).await;
-    homeserver.wait_alias(ALIAS, None).await;
-    homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    // It is there still, and goes when she is in.
     talk.alice.join(&talk.room).await;
     talk.world.ircd.wait_joined("#tea", "alice").await;
+    homeserver.wait_requests("PUT", "/directory/room/", given + 1).await;
+    homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_room_that_somebody_enters_whose_alias_is_gone_has_it_again() {
+    let talk = Talk::begin(world().start().await).await;
+    let homeserver = &talk.world.homeserver;
+    for (user, network) in [(&talk.alice, &talk.networks[0]), (&talk.carol, &talk.networks[1])] {
+        user.send_text(network, "part #tea");
+        homeserver.wait_member(&talk.room, user.id(), "leave").await;
+    }
+    let aliased = "SELECT room_id FROM room WHERE aliased";
+    talk.world.database().wait("the alias to be gone", aliased, <[String]>::is_empty).await;
+    homeserver.wait_alias(ALIAS, None).await;
+    talk.alice.join(&talk.room).await;
     homeserver.wait_alias(ALIAS, Some(&talk.room)).await;
 }
 
@@ -467,9 +483,15 @@ async fn who_types_and_reads_in_a_shared_room_does_so_on_irc_by_their_own_connec
     ircd.wait_line(|nick, line| nick == "carol" && line.contains("+typing=active TAGMSG #tea")).await;
     talk.carol.typing(&talk.room, false);
     ircd.wait_line(|nick, line| nick == "carol" && line.contains("+typing=done TAGMSG #tea")).await;
+    let goes_by_alice = async |text: &str| {
+        talk.alice.send_text(&talk.room, text);
+        talk.bob.wait_text(text).await;
+    };
+    goes_by_alice("I type nothing").await;
     assert!(!ircd.lines_from("alice").iter().any(|line| line.contains("+typing")), "carol alone typed");
     talk.carol.read(&talk.room, &question);
     ircd.wait_line(|nick, line| nick == "carol" && line.contains("MARKREAD #tea timestamp=")).await;
+    goes_by_alice("I have read nothing").await;
     assert!(!ircd.lines_from("alice").iter().any(|line| line.contains("MARKREAD #tea timestamp=")));
     // And the other way.
     talk.bob.raw_line("@+typing=active TAGMSG #tea");

@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_PATIENCE: Duration = Duration::from_mins(1);
 /// Why who closes a network is taken out of its rooms.
 const REASON: &str = "You have closed this network.";
-/// Why somebody is about whom nothing is kept any more.
-const ERASED: &str = "An administrator has deleted all that this bridge kept about you.";
+/// Why somebody is about whom nothing is to be kept.
+const ERASED: &str = "An administrator deletes all that this bridge keeps about you.";
 
 impl Bridge {
     /// Closes a session, and says of how many rooms.
@@ -79,8 +79,9 @@ impl Bridge {
         Ok(left.len())
     }
 
-    /// Deletes all that is kept about a user: out of their networks first, then, when no command of theirs is under way, out of
-    /// all rooms; then what was said, piece by piece, since others write meanwhile, and the rest in one commit. A crash in between leaves a user about whom that can be asked again.
+    /// Deletes all that is kept about a user, when no command of theirs is under way: out of their networks first, then out of
+    /// all rooms; then what was said, piece by piece, since others write meanwhile, and the rest in one commit. A crash in
+    /// between leaves a user about whom that can be asked again.
     pub async fn erase_user(&self, by: &str, user_id: &str, progress: Option<&Progress>) -> Outcome {
         let Some(user) = self.store.known_user(user_id).await? else {
             let text =
@@ -89,6 +90,18 @@ impl Bridge {
         };
         let mut lines = 0;
         let turn = self.turns.with(&lane_of(user_id));
+        let Some(_erasing) = self.turns.erase(by, user_id) else {
+            return Err(Refusal::asked(format!(
+                "{user_id} is deleting what is kept about somebody, so that nothing is done yet. Type it again in a while."
+            )));
+        };
+        // A command that is under way would store anew what is deleted. Nothing has been closed where it doesn't end.
+        let Ok(mut deletions) = tokio::time::timeout(MOST_PATIENCE, turn.begin()).await else {
+            return Err(Refusal::asked(format!(
+                "{user_id} has a command under way that does not end, so that nothing is done yet. Type it again in a \
+                 while."
+            )));
+        };
         let gone = loop {
             let mut endings = Vec::new();
             for session in self.sessions(Some(user_id)) {
@@ -102,21 +115,20 @@ impl Bridge {
                     tracing::warn!(%user_id, "a session takes its time to end");
                 }
             }
-            // A command that is under way would store anew what is deleted. Two who erase each other wait for each other.
-            let Ok(mut deletions) = tokio::time::timeout(MOST_PATIENCE, turn.begin()).await else {
-                return Err(Refusal::asked(format!(
-                    "{user_id} is out of all networks, but has a command under way that does not end, so that nothing is \
-                     deleted yet. Type it again in a while."
-                )));
-            };
             for room in self.store.control_rooms(user.id).await? {
                 let Some(room_id) = &room.room_id else { continue };
                 if room.creator == self.client.bot() {
                     self.abandon(&room.creator, room_id, user_id, ERASED).await;
-                } else if let Err(error) =
-                    self.persist(|| self.client.leave(self.client.bot(), room_id, Some(ERASED))).await
-                {
-                    tracing::debug!(room = room_id, %error, "a room was not left");
+                    continue;
+                }
+                // Whether one of their own making can be left is not in our homeserver's hands.
+                let left = self.persist(|| self.client.leave(self.client.bot(), room_id, Some(ERASED)));
+                match tokio::time::timeout(PATIENCE, left).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!(room = room_id, %error, "a room was not left"),
+                    Err(_) => {
+                        tracing::warn!(room = room_id, "a room can't be left now, and is not known any more")
+                    }
                 }
             }
             for buffer in self.store.buffers_of_user(&user).await? {

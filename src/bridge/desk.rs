@@ -134,17 +134,24 @@ impl Bridge {
                 return;
             }
             for event in events {
-                let deleted = turn.begin().await;
-                if std::mem::replace(&mut deletions, *deleted) != *deleted {
+                // A turn for each attempt: what can't be done for now holds nobody up.
+                let deal = || async {
+                    let deleted = turn.begin().await;
+                    if *deleted != deletions {
+                        return Ok(Some(*deleted));
+                    }
+                    let is_stray = lane == STRAY;
+                    let dealt =
+                        if is_stray { self.place_stray(&event).await } else { self.attend_to(&event).await };
+                    dealt.map(|()| None)
+                };
+                let Some(done) = self.insist(deal).await else { return };
+                if let Ok(Some(deleted)) = done {
                     // What was read is not there any more.
-                    after = 0;
+                    (after, deletions) = (0, deleted);
                     continue 'read;
                 }
                 after = event.seq;
-                let deal = || async {
-                    if lane == STRAY { self.place_stray(&event).await } else { self.attend_to(&event).await }
-                };
-                let Some(done) = self.insist(deal).await else { return };
                 if let Err(error) = done {
                     // A poison event is set aside; it must not be what every start fails on.
                     tracing::warn!(event = %event.event_id, %error, "an event to the bot could not be dealt with");

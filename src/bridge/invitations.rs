@@ -14,7 +14,7 @@ use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::event::{Event, Member};
-use crate::store::{InboxEvent, Link, NewRoom, RoomKind, RoomRow, StoreError};
+use crate::store::{InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, StoreError};
 
 impl Bridge {
     pub(super) async fn on_invite(
@@ -40,8 +40,11 @@ impl Bridge {
             }
         }
         if member.user_id != self.client.bot() {
-            self.on_ghost_invite(event, &member.user_id, permission).await?;
-            return Ok(self.store.finish_event(stored.seq, None).await?);
+            let rows = self.on_ghost_invite(event, &member.user_id, permission).await?;
+            let room = rows.last().map(|row| row.room);
+            self.answer_event(stored.seq, rows).await?;
+            room.into_iter().for_each(|room| self.wake_delivery(room));
+            return Ok(());
         }
         if permission == Permission::None {
             tracing::info!(user = %event.sender, "an invitation from somebody without permission was refused");
@@ -132,7 +135,7 @@ impl Bridge {
         &self,
         user: i64,
         user_id: &str,
-    ) -> Result<(RoomRow, Vec<crate::store::NewOutbox>), StoreError> {
+    ) -> Result<(RoomRow, Vec<NewOutbox>), StoreError> {
         self.way_to_but(user, user_id, 0).await
     }
 
@@ -142,7 +145,7 @@ impl Bridge {
         user: i64,
         user_id: &str,
         not: i64,
-    ) -> Result<(RoomRow, Vec<crate::store::NewOutbox>), StoreError> {
+    ) -> Result<(RoomRow, Vec<NewOutbox>), StoreError> {
         if let Some(room) = self.store.control_room_in_use(user).await?.filter(|room| room.id != not) {
             return Ok((room, Vec::new()));
         }
@@ -152,17 +155,18 @@ impl Bridge {
         Ok((room, invite.into_iter().collect()))
     }
 
-    /// Somebody wants to talk to a ghost: the query's own room is the place for that.
+    /// Somebody wants to talk to a ghost: the query's own room is the place for that. Returns what they are told besides why
+    /// the ghost leaves, which all in the room can read.
     async fn on_ghost_invite(
         &self,
         event: &Event,
         ghost: &str,
         permission: Permission,
-    ) -> Result<(), GhostError> {
+    ) -> Result<Vec<NewOutbox>, GhostError> {
         if permission == Permission::None && self.store.ghost_by_user_id(ghost).await?.is_none() {
             // An answer would need an account, and anybody could have as many made as they like.
             tracing::info!(user = %event.sender, %ghost, "an invitation from somebody without permission stays unanswered");
-            return Ok(());
+            return Ok(Vec::new());
         }
         let found = self.ghost_named_by(ghost, Some(&event.sender)).await?;
         if let Some(ghost) = &found {
@@ -181,6 +185,7 @@ impl Bridge {
             room.kind().is_ok_and(|kind| kind == RoomKind::Private)
                 && room.owner.as_deref() == Some(&event.sender)
         });
+        let mut told = None;
         let reason = match (&found, session) {
             _ if permission == Permission::None => "You have no permission to use this bridge.".to_owned(),
             (Some(ghost), Some(session)) => match &channel {
@@ -192,10 +197,20 @@ impl Bridge {
                     let row = content::message_row(channel.id, self.client.bot(), told, None);
                     self.enqueue(vec![row]).await?;
                     self.wake_delivery(channel.id);
-                    format!("{} is here when they enter {name} on IRC.", ghost.nick)
+                    let reason = format!("{} is here when they enter {name} on IRC.", ghost.nick);
+                    // Made again by itself: an invitation on IRC can't be taken back. The room is one of our own making.
+                    let leave = || self.client.leave(&ghost.user_id, &event.room_id, Some(&reason));
+                    self.persist(leave).await?;
+                    return Ok(Vec::new());
                 }
                 _ => match self.query(&session, &ghost.nick, None).await {
-                    Ok(_) => self.told_where(&session, &ghost.nick),
+                    Ok(_) => {
+                        told = self.told_of_others(&session, &ghost.nick);
+                        format!(
+                            "The conversation with {} has a room of its own; see your invitations.",
+                            ghost.nick
+                        )
+                    }
                     Err(refusal) => refusal.to_string(),
                 },
             },
@@ -205,22 +220,24 @@ impl Bridge {
             }
             (None, _) => "There is nobody of that name.".to_owned(),
         };
-        Ok(self.persist(|| self.client.leave(ghost, &event.room_id, Some(&reason))).await?)
+        self.client.leave(ghost, &event.room_id, Some(&reason)).await?;
+        let Some(told) = told else { return Ok(Vec::new()) };
+        let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
+        let (own, mut rows) = self.way_to(user.id, &event.sender).await?;
+        let told = content::message(MessageType::Notice, &told, None);
+        rows.push(content::message_row(own.id, self.client.bot(), told, None));
+        Ok(rows)
     }
 
-    /// Where a conversation is, and how to have one as another of a person's sessions on the network, where there are such.
-    fn told_where(&self, session: &SessionHandle, nick: &str) -> String {
+    /// How to have a conversation as another of a person's sessions on the network, where there are such.
+    fn told_of_others(&self, session: &SessionHandle, nick: &str) -> Option<RichText> {
         let row = &session.row;
         let mine = self.sessions(Some(&row.user_id));
-        let other = mine.iter().find(|other| other.row.network == row.network && other.row.id != row.id);
-        let Some(other) = other else {
-            return format!("The conversation with {nick} has a room of its own; see your invitations.");
-        };
-        format!(
-            "The conversation with {nick} on {} has a room of its own; see your invitations. For one with your other name \
-             there, type: query {} {nick}",
-            self.network_name(&row.address()),
-            other.row.address()
-        )
+        let other = mine.iter().find(|other| other.row.network == row.network && other.row.id != row.id)?;
+        let text = format!(
+            "The conversation with {nick} on {} has a room of its own. For one with your other name there, type ",
+            self.network_name(&row.address())
+        );
+        Some(RichText::plain(text).code(format!("query {} {nick}", other.row.address())).text("."))
     }
 }

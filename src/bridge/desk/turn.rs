@@ -1,8 +1,8 @@
 //! Whose turn it is with a person: the desk's, which deals with one of their events, or that of whoever deletes all that is
 //! kept about them. So a command that is under way ends before, and what was typed before is not done after, when it would
-//! store anew what was deleted.
+//! store anew what was deleted. Likewise a ghost gets its name in one room, with a rank, or in all, one after the other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::MutexGuard;
@@ -11,9 +11,9 @@ use tokio::sync::MutexGuard;
 type Deletions = tokio::sync::Mutex<u64>;
 type Known = Arc<Mutex<HashMap<String, Arc<Deletions>>>>;
 
-/// The people with whom somebody has to do, by their lanes.
+/// The people with whom somebody has to do, by their lanes, and those who have somebody else erased just now.
 #[derive(Debug, Default)]
-pub(in crate::bridge) struct Turns(Known);
+pub(in crate::bridge) struct Turns(Known, Arc<Mutex<HashSet<String>>>);
 
 impl Turns {
     /// Somebody has to do with a person from now on.
@@ -21,6 +21,30 @@ impl Turns {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let deletions = Arc::clone(known.entry(lane.to_owned()).or_default());
         Turn { known: Arc::clone(&self.0), lane: lane.to_owned(), deletions }
+    }
+
+    /// Somebody is about to wait for the turn with somebody else. `None` where that one does so themselves: two who erase
+    /// each other would wait for ever.
+    pub(in crate::bridge) fn erase(&self, by: &str, whom: &str) -> Option<Erasing> {
+        let mut busy = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if busy.contains(whom) {
+            return None;
+        }
+        busy.insert(by.to_owned());
+        Some(Erasing { busy: Arc::clone(&self.1), by: by.to_owned() })
+    }
+}
+
+/// Somebody has somebody else erased, until it goes.
+#[derive(Debug)]
+pub(in crate::bridge) struct Erasing {
+    busy: Arc<Mutex<HashSet<String>>>,
+    by: String,
+}
+
+impl Drop for Erasing {
+    fn drop(&mut self) {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.by);
     }
 }
 
@@ -69,5 +93,18 @@ mod tests {
         assert_eq!(*desk.begin().await, 1, "whoever is there learns of it");
         drop((desk, stranger));
         assert!(turns.0.lock().unwrap().is_empty());
+    }
+    #[test]
+    fn whoever_erases_somebody_is_not_erased_meanwhile() {
+        let turns = Turns::default();
+        let first = turns.erase("@alice", "@bob");
+        assert!(first.is_some());
+        assert!(turns.erase("@bob", "@alice").is_none());
+        let second = turns.erase("@bob", "@carol");
+        assert!(second.is_some());
+        assert!(turns.erase("@carol", "@alice").is_none(), "nor in a circle");
+        drop((first, second));
+        assert!(turns.erase("@bob", "@alice").is_some());
+        assert!(turns.1.lock().unwrap().is_empty());
     }
 }

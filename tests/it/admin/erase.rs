@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{admin, says};
 use crate::support::bridge::World;
-use crate::support::homeserver::Fault;
+use crate::support::homeserver::{Event, Fault, NewRoom};
 
 const ALICE: &str = "@alice:test.local";
 
@@ -88,4 +90,49 @@ async fn a_command_that_is_under_way_when_its_user_is_erased_leaves_nothing_behi
     assert_eq!(world.database().texts(kept).await, [""; 0]);
     let users = "SELECT user_id FROM \"user\" WHERE user_id LIKE '@alice%'";
     assert_eq!(world.database().texts(users).await, [""; 0]);
+    // What she says as somebody new is answered behind all that waited.
+    let anew = alice.start_dm(&world.homeserver.bot());
+    world.homeserver.wait_event(&anew, says("help")).await;
+    alice.send_text(&anew, "status");
+    world.homeserver.wait_event(&anew, says("You are on no network")).await;
+    assert_eq!(world.database().texts(kept).await, [""; 0]);
+}
+
+/// Before, the bot tried to join for ever, and whoever waited for its turn gave up when they had closed her networks.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_invited_the_bot_to_a_room_that_cannot_be_joined_is_erased_all_the_same() {
+    let world = World::start().await;
+    let (admin, chat) = admin(&world).await;
+    let (mallory, _, _) = world.connected_user("mallory").await;
+    let failure = Fault::Status(502, json!({ "errcode": "M_UNKNOWN", "error": "not now" }));
+    let room = mallory.create_room(&NewRoom::default());
+    let join = format!("/rooms/{room}/join");
+    world.homeserver.faults().fail("POST", &join, failure, 10_000);
+    mallory.invite(&room, &world.homeserver.bot());
+    world.homeserver.wait_requests("POST", &join, 2).await;
+    admin.send_text(&chat, "erase @mallory:test.local confirm");
+    let told = "Deleted: all that was kept about @mallory:test.local, of 1 network, ";
+    world.homeserver.wait_event(&chat, says(told)).await;
+    let users = "SELECT user_id FROM \"user\" WHERE user_id LIKE '@mallory%'";
+    assert_eq!(world.database().texts(users).await, [""; 0]);
+}
+
+/// Before, they waited for each other until both gave up, when both had lost their networks.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_administrators_who_erase_each_other_one_is_erased() {
+    let world = World::start().await;
+    let (admin, chat) = admin(&world).await;
+    admin.send_text(&chat, "permit @root:test.local admin");
+    world.homeserver.wait_event(&chat, says("@root:test.local: admin, from now on.")).await;
+    let (root, other) = world.user_with_control_room("root").await;
+    admin.send_text(&chat, "erase @root:test.local confirm");
+    root.send_text(&other, "erase @admin:test.local confirm");
+    let done =
+        |event: &Event| event.kind == "m.room.message" && event.body().starts_with("Deleted: all that was");
+    tokio::select! {
+        _ = world.homeserver.wait_event(&chat, done) => {}
+        _ = world.homeserver.wait_event(&other, done) => {}
+    }
+    let users = world.database().texts("SELECT user_id FROM \"user\"").await;
+    assert_eq!(users.len(), 1, "{users:?}");
 }

@@ -120,6 +120,9 @@ impl Bridge {
 
     /// Gives a ghost that the homeserver knows its name.
     pub(super) async fn name_ghost(&self, ghost: &Ghost) -> Result<(), GhostError> {
+        let turn = self.turns.with(&ghost.user_id);
+        // A rank that is being shown, or taken, stands before the old name.
+        let no_rank_is_shown = turn.begin().await;
         let name = self.ghost_name(ghost);
         match self.client.set_display_name(&ghost.user_id, &name).await {
             Ok(()) => {}
@@ -133,6 +136,7 @@ impl Bridge {
         for room in self.store.ranks_lost(ghost.id).await? {
             self.note_ranks(room);
         }
+        drop(no_rank_is_shown);
         if self.ghost_name(ghost) != name {
             self.rename_soon(&ghost.user_id);
         }

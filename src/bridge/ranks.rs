@@ -73,7 +73,7 @@ impl Restless {
 /// What came of showing a rank.
 enum Tried {
     Shown,
-    /// Somebody is on their way in or out, or has got another name.
+    /// Somebody is on their way in or out, or has another name.
     TooEarly,
     /// They are not there, or the bridge stops.
     Impossible,
@@ -236,7 +236,9 @@ impl Bridge {
         }
         let _budget = self.membership_budget.acquire().await;
         let user_id = &ghost.user_id;
-        // It may have got another one while this waited for its turn.
+        // It gets no other name meanwhile, but may have got one while this waited.
+        let turn = self.turns.with(user_id);
+        let _no_other_name = turn.begin().await;
         let known = self.store.ghost_by_user_id(user_id).await?;
         let Some(name) = known.and_then(|ghost| ghost.display_name) else { return Ok(Tried::Impossible) };
         // With the picture that it has.
@@ -259,7 +261,6 @@ impl Bridge {
         if let Some(names) = self.ranked_rooms.lock().get_mut(&room) {
             names.note(ghost.ghost, self.clock.now());
         }
-        // With another name since, it stands before the old one.
         let is_shown = self.store.rank_shown(room, ghost.ghost, rank, &name).await?;
         Ok(if is_shown { Tried::Shown } else { Tried::TooEarly })
     }

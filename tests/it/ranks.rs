@@ -170,6 +170,31 @@ async fn a_ghost_that_gets_another_name_while_its_rank_is_shown_keeps_that_name(
     assert_eq!(scene.name(BOB), "@bob (robert)");
 }
 
+/// Before, the old name took the new one's place, and nothing was left that would mend it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ghost_that_gets_another_name_while_its_rank_is_taken_keeps_that_name() {
+    let scene = Scene::begin().await;
+    scene.set("name").await;
+    scene.named(BOB, "@bob").await;
+    let path = format!("{}/state/m.room.member/{BOB}", scene.room);
+    let asked = scene.world.homeserver.requests("GET", &path);
+    let late = Fault::Late(Duration::from_secs(3));
+    scene.world.homeserver.faults().fail("GET", &path, late, 1);
+    let before: Vec<String> =
+        scene.world.homeserver.events(&scene.room).into_iter().map(|event| event.event_id).collect();
+    scene.set("none").await;
+    scene.world.homeserver.wait_requests("GET", &path, asked + 1).await;
+    scene.world.ircd.set_account("bob", "robert");
+    scene.bob.say("#rust", "it is me, Robert");
+    let taken = |event: &Event| {
+        event.kind == "m.room.member"
+            && event.content["displayname"] == "bob"
+            && !before.contains(&event.event_id)
+    };
+    scene.world.homeserver.wait_event(&scene.room, taken).await;
+    scene.named(BOB, "bob (robert)").await;
+}
+
 /// Before, the name that was kept over a netsplit was whoever's who took the nick.
 #[rstest]
 #[case::who_joins(false)]

@@ -127,7 +127,7 @@ impl Bridge {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::debug!(room = room_id, %error, "a room was not left"),
                     Err(_) => {
-                        tracing::warn!(room = room_id, "a room can't be left now, and is not known any more")
+                        tracing::warn!(room = room_id, "a room can't be left now, and is not known any more");
                     }
                 }
             }

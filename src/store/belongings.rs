@@ -160,7 +160,9 @@ impl Store {
             AND setting.scope_id = CAST(session.id AS TEXT) AND setting.key = 'closed'
             WHERE session.id = $1 AND session."user" = $2"#;
         const LINES: &str = "DELETE FROM history WHERE buffer IN (SELECT id FROM buffer WHERE session = $1)";
-        const EVENTS: &str = "DELETE FROM inbox WHERE lane = 'session/' || CAST(CAST($1 AS BIGINT) AS TEXT)";
+        // Of those that are done nothing is left but that they were seen, which goes by itself. There is no index of them.
+        const EVENTS: &str = "DELETE FROM inbox
+            WHERE state = 'new' AND lane = 'session/' || CAST(CAST($1 AS BIGINT) AS TEXT)";
         const SETTINGS: &str = "DELETE FROM setting
             WHERE (scope = 'session' AND scope_id = CAST(CAST($1 AS BIGINT) AS TEXT))
                 OR (scope = 'buffer'

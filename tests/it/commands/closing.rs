@@ -67,6 +67,24 @@ async fn who_closes_a_network_is_out_of_it_until_they_open_it_again_and_keeps_wh
     assert!(gone.contains(" of FakeNet, in 2 conversations, and what you had set there."), "{gone}");
 }
 
+/// Before, what had been set there went along, and the question had not said so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_is_closed_after_forget_has_asked_keeps_what_was_set_there() {
+    let world = World::start().await;
+    let (alice, control, _) = world.user_in_channel("alice", "#rust").await;
+    let asked = ask(&world, &alice, &control, "forget fake").await;
+    assert!(asked.starts_with("This deletes all that is kept of FakeNet, for good. "), "{asked}");
+    let closed = ask(&world, &alice, &control, "close fake confirm").await;
+    assert!(closed.starts_with("Closed: you are no longer on FakeNet"), "{closed}");
+    let gone = ask(&world, &alice, &control, "yes").await;
+    assert!(gone.starts_with("Forgotten: "), "{gone}");
+    assert!(!gone.contains("had set"), "{gone}");
+    let asked = ask(&world, &alice, &control, "forget fake").await;
+    assert!(asked.contains(", and what you have set there, since you have closed it."), "{asked}");
+    let gone = ask(&world, &alice, &control, "yes").await;
+    assert!(gone.contains(", and what you had set there."), "{gone}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn how_far_a_long_command_has_come_is_one_message_that_becomes_its_answer() {
     let world = World::start().await;

@@ -186,6 +186,34 @@ async fn a_closed_session_is_deleted_whole_and_nothing_of_another() {
     while set.store.scrub_words().await.unwrap() {}
 }
 
+/// Before, each conversation that was forgotten had the database look through everybody's lines.
+#[tokio::test]
+async fn what_goes_with_a_conversation_or_a_session_is_found_by_an_index() {
+    let set = Set::new().await;
+    let mut raw = Raw::new(&set.database).await;
+    let without = match &raw {
+        Raw::Sqlite(_) => {
+            "SELECT m.name || '.' || f.\"from\" FROM sqlite_master m, pragma_foreign_key_list(m.name) f
+             WHERE m.type = 'table' AND f.\"table\" IN ('buffer', 'session') AND f.on_delete = 'CASCADE'
+                AND NOT EXISTS (SELECT 1 FROM pragma_table_info(m.name) t WHERE t.name = f.\"from\" AND t.pk = 1)
+                AND NOT EXISTS (SELECT 1 FROM pragma_index_list(m.name) i, pragma_index_info(i.name) c
+                    WHERE c.seqno = 0 AND c.name = f.\"from\" AND i.partial = 0)
+             ORDER BY 1"
+        }
+        Raw::Postgres(_) => {
+            "SELECT c.conrelid::regclass::text || '.' || a.attname FROM pg_constraint c
+             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+             WHERE c.contype = 'f' AND c.confdeltype = 'c'
+                AND c.confrelid IN ('buffer'::regclass, 'session'::regclass)
+                AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.conrelid
+                    AND i.indkey[0] = c.conkey[1] AND i.indpred IS NULL)
+             ORDER BY 1"
+        }
+    };
+    // There is one link for each room, and those to buffers have an index that knows them.
+    assert_eq!(raw.texts(without).await, ["link.buffer", "link.session"]);
+}
+
 #[tokio::test]
 async fn an_export_opens_what_waits_and_names_secrets_without_showing_them() {
     let set = Set::new().await;

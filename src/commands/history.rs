@@ -239,15 +239,20 @@ fn fitting(lines: &[KeptLine]) -> Vec<(&KeptLine, RichText)> {
 /// `forget #CHANNEL | NICK | NETWORK | everything [confirm]`.
 pub(super) async fn forget(context: Context<'_>) -> Outcome {
     let (words, confirmed) = match context.rest.rsplit_once(char::is_whitespace) {
-        Some((words, last)) if last.eq_ignore_ascii_case("confirm") => (words.trim_end(), true),
-        None if context.rest.eq_ignore_ascii_case("confirm") => ("", true),
-        _ => (context.rest, false),
+        Some((words, last)) => match Confirmed::read(last) {
+            Some(confirmed) => (words.trim_end(), Some(confirmed)),
+            None => (context.rest, None),
+        },
+        None => match Confirmed::read(context.rest) {
+            Some(confirmed) => ("", Some(confirmed)),
+            None => (context.rest, None),
+        },
     };
     let context = Context { rest: words, ..context };
-    let Forgettable { buffers, name, of, closed } = forgettable(&context).await?;
-    if !confirmed {
-        let command =
-            if words.is_empty() { "forget confirm".to_owned() } else { format!("forget {words} confirm") };
+    let Forgettable { buffers, name, of, mut closed } = forgettable(&context).await?;
+    let Some(confirmed) = confirmed else {
+        let confirmed = Confirmed::Announced(closed.iter().map(|row| row.id).collect());
+        let command = format!("forget {words} {}", confirmed.word());
         let mut text = format!("This deletes all that is kept of {name}, for good");
         match (&of, closed.as_slice()) {
             (_, []) => {}
@@ -261,6 +266,10 @@ pub(super) async fn forget(context: Context<'_>) -> Outcome {
             }
         }
         return Ok(context.ask(RichText::plain(text + "."), format!("forgetting {name}"), command));
+    };
+    if let Confirmed::Announced(announced) = confirmed {
+        // One that was closed since the question is kept: nobody was told that it would go.
+        closed.retain(|row| announced.contains(&row.id));
     }
     let (mut gone, mut conversations, all) = (0, 0, buffers.len());
     for (done, buffer) in buffers.into_iter().enumerate() {
@@ -302,6 +311,38 @@ pub(super) async fn forget(context: Context<'_>) -> Outcome {
         "Forgotten: {} of {name}{of_several}{settings}. What stands in the rooms is the homeserver's and stays there.",
         lines(gone)
     )))
+}
+
+/// What somebody has agreed to.
+#[derive(Debug, PartialEq, Eq)]
+enum Confirmed {
+    /// Whatever the words say.
+    Typed,
+    /// What the question said: of closed sessions, these go as a whole.
+    Announced(Vec<i64>),
+}
+
+impl Confirmed {
+    const WORD: &str = "confirm";
+
+    fn read(word: &str) -> Option<Self> {
+        if word.eq_ignore_ascii_case(Self::WORD) {
+            return Some(Self::Typed);
+        }
+        let sessions = word.strip_prefix(Self::WORD)?.strip_prefix(':')?.split_terminator(',');
+        Some(Self::Announced(sessions.map(str::parse).collect::<Result<_, _>>().ok()?))
+    }
+
+    /// As it stands in a command.
+    fn word(&self) -> String {
+        match self {
+            Self::Typed => Self::WORD.to_owned(),
+            Self::Announced(sessions) => {
+                let sessions: Vec<String> = sessions.iter().map(i64::to_string).collect();
+                format!("{}:{}", Self::WORD, sessions.join(","))
+            }
+        }
+    }
 }
 
 /// What is to be forgotten.
@@ -351,6 +392,22 @@ async fn forgettable(context: &Context<'_>) -> Result<Forgettable, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_question_announced_is_what_its_answer_confirms() {
+        for confirmed in [
+            Confirmed::Typed,
+            Confirmed::Announced(vec![]),
+            Confirmed::Announced(vec![7]),
+            Confirmed::Announced(vec![1, 23]),
+        ] {
+            assert_eq!(Confirmed::read(&confirmed.word()), Some(confirmed));
+        }
+        assert_eq!(Confirmed::read("Confirm"), Some(Confirmed::Typed));
+        for other in ["", "confirmed", "confirm:x", "confirm:1,,2", "#confirm"] {
+            assert_eq!(Confirmed::read(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_permalink_leads_to_the_event_whatever_its_id_holds() {

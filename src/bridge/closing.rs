@@ -79,7 +79,7 @@ impl Bridge {
         Ok(left.len())
     }
 
-    /// Deletes all that is kept about a user, when no command of theirs is under way: out of their networks first, then out of
+    /// Deletes all that is kept about a user: out of their networks first, then, when no command of theirs is under way, out of
     /// all rooms; then what was said, piece by piece, since others write meanwhile, and the rest in one commit. A crash in
     /// between leaves a user about whom that can be asked again.
     pub async fn erase_user(&self, by: &str, user_id: &str, progress: Option<&Progress>) -> Outcome {
@@ -95,13 +95,6 @@ impl Bridge {
                 "{user_id} is deleting what is kept about somebody, so that nothing is done yet. Type it again in a while."
             )));
         };
-        // A command that is under way would store anew what is deleted. Nothing has been closed where it doesn't end.
-        let Ok(mut deletions) = tokio::time::timeout(MOST_PATIENCE, turn.begin()).await else {
-            return Err(Refusal::asked(format!(
-                "{user_id} has a command under way that does not end, so that nothing is done yet. Type it again in a \
-                 while."
-            )));
-        };
         let gone = loop {
             let mut endings = Vec::new();
             for session in self.sessions(Some(user_id)) {
@@ -115,6 +108,14 @@ impl Bridge {
                     tracing::warn!(%user_id, "a session takes its time to end");
                 }
             }
+            // A command that is under way would store anew what is deleted. Not before: whoever enters a shared room while
+            // their networks are closed is dealt with, and taken out again.
+            let Ok(mut deletions) = tokio::time::timeout(MOST_PATIENCE, turn.begin()).await else {
+                return Err(Refusal::asked(format!(
+                    "{user_id} is out of all networks, but has a command under way that does not end, so that nothing is \
+                     deleted yet. Type it again in a while."
+                )));
+            };
             for room in self.store.control_rooms(user.id).await? {
                 let Some(room_id) = &room.room_id else { continue };
                 if room.creator == self.client.bot() {

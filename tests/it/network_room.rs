@@ -278,6 +278,20 @@ async fn invariant_10_a_password_that_a_service_repeats_is_not_shown(#[case] typ
     world.homeserver.wait_message(&network, "bob: is hunter22 yours?").await;
 }
 
+/// Before, it was taken for a password: "… is now registered to alice."
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_one_has_registered_is_named_in_the_services_answer() {
+    let world = World::start().await;
+    let chanserv = world.ircd.person("ChanServ");
+    let (world, alice, [_, network]) = connected(world).await;
+    alice.send_text(&network, "join #rust");
+    world.homeserver.wait_invite(alice.id()).await;
+    alice.send_text(&network, "cs register #rust");
+    chanserv.wait_text("register #rust").await;
+    chanserv.notice("alice", "\u{2}#rust\u{2} is now registered to \u{2}alice\u{2}.");
+    world.homeserver.wait_event(&network, says("#rust is now registered to alice.")).await;
+}
+
 #[rstest]
 #[case::by_nick("who bob", "bob (away) | ~bob@people.fake | bob")]
 #[case::nobody("who nobody", "FakeNet knows nobody there.")]

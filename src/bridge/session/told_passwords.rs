@@ -53,8 +53,10 @@ impl Actor {
         let now = self.now();
         let own = self.link.as_ref().map(|link| [Some(link.session.nick()), link.session.account()]);
         for word in possible_passwords(text) {
-            // Who one is, is no secret, and often part of an answer.
-            if !own.iter().flatten().flatten().any(|name| name.eq_ignore_ascii_case(word)) {
+            // Who one is and where is no secret, and often part of an answer.
+            let is_own = own.iter().flatten().flatten().any(|name| name.eq_ignore_ascii_case(word));
+            let is_channel = word.starts_with(['#', '&']) && self.buffers.find(word).is_some();
+            if !is_own && !is_channel {
                 self.questions.told.learn(word, now);
             }
         }

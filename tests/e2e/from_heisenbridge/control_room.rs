@@ -52,7 +52,7 @@ async fn each_command_of_the_chat_with_the_bot_works_on_real_servers() {
     ask(alice, control, &format!("history {CHANNEL}"), "remember this").await;
     ask(alice, control, "forget demo", "To do it").await;
     ask(alice, control, "yes", "Forgotten: 3 lines of Demo").await;
-    ask(alice, control, &format!("history {CHANNEL}"), &format!("Nothing is kept of {CHANNEL}")).await;
+    ask(alice, control, &format!("history {CHANNEL}"), &format!("no conversation {CHANNEL} of yours")).await;
     twice(&scene, &steps).await;
     steps.end();
 }

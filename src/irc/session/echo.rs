@@ -7,10 +7,11 @@
 //!
 //! Spec: `IRCv3` "echo-message"; modern IRC docs "IRC Formatting".
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::irc::wire::{Line, Message};
+use crate::irc::wire::{Line, Message, Verb};
 
 use super::Session;
 use super::event::{Event, MessageId};
@@ -63,6 +64,19 @@ impl Echo {
     }
 }
 
+/// Copies that wait for the other at most; of more at once the oldest pass for single ones.
+const MOST_COPIES: usize = 16;
+
+/// What one of our own messages is that comes back unlabelled.
+pub(super) enum Own {
+    /// The echo of this one.
+    Echo(MessageId),
+    /// What was told before.
+    Known,
+    /// Something to tell: said elsewhere, by hand or to ourselves.
+    News,
+}
+
 /// One copy of what we said to ourselves, until the other has come.
 #[derive(Debug)]
 struct Copy {
@@ -73,44 +87,74 @@ struct Copy {
     is_told: bool,
 }
 
-/// Of what was said to ourselves last, the copy that has come.
+/// Of what was said to ourselves last, the copies whose others have not come.
 #[derive(Debug, Default)]
-pub(super) struct Copies(Option<Copy>);
+pub(super) struct Copies(VecDeque<Copy>);
 
 impl Copies {
-    /// The other copy of a message: whether it was told.
-    fn take(&mut self, echo: &Echo, msgid: Option<&str>, now: Instant) -> Option<bool> {
-        let other = self.0.take_if(|other| {
-            let together = match (other.msgid.as_deref(), msgid) {
-                (Some(one), Some(other)) if one == other => TOGETHER_BY_ID,
-                (Some(_), Some(_)) => return false,
-                _ => TOGETHER,
-            };
-            other.echo.same(echo) && now.saturating_duration_since(other.at) < together
-        })?;
-        Some(other.is_told)
+    fn add(&mut self, copy: Copy) {
+        if self.0.len() == MOST_COPIES {
+            self.0.pop_front();
+        }
+        self.0.push_back(copy);
+    }
+
+    /// The other copy of the message with this id: whether it was told.
+    fn take_by_id(&mut self, msgid: Option<&str>, now: Instant) -> Option<bool> {
+        let msgid = msgid?;
+        let is_other = |copy: &Copy| {
+            copy.msgid.as_deref() == Some(msgid) && now.saturating_duration_since(copy.at) < TOGETHER_BY_ID
+        };
+        let place = self.0.iter().position(is_other)?;
+        self.0.remove(place).map(|copy| copy.is_told)
+    }
+
+    /// Takes the first copy with the same text that was told or not, where no ids tell the two apart.
+    fn take_by_text(&mut self, echo: &Echo, msgid: Option<&str>, is_told: bool, now: Instant) -> bool {
+        let is_other = |copy: &Copy| {
+            copy.is_told == is_told
+                && (copy.msgid.is_none() || msgid.is_none())
+                && copy.echo.same(echo)
+                && now.saturating_duration_since(copy.at) < TOGETHER
+        };
+        let place = self.0.iter().position(is_other);
+        place.and_then(|place| self.0.remove(place)).is_some()
     }
 }
 
 impl Session {
-    /// Takes note of a copy of what we say, which settles a message of ours or not. Whether it is the second one of what we
-    /// said to ourselves, and the first was told.
-    pub(super) fn is_told_copy(
-        &mut self,
-        message: &Message,
-        echo: Echo,
-        settles: bool,
-        now: Instant,
-    ) -> bool {
-        if !self.caps.enabled("echo-message") || !self.is_own(message.param(0)) || self.is_past(message) {
-            return false;
+    /// What a message of ours is that comes now without a label.
+    ///
+    /// What is said to ourselves comes twice, and nothing tells the echo from the other copy: the first of the two
+    /// settles what waits, the other is told, and where nothing waits only the first is told. Ids pair the copies where
+    /// there are any, else as many are told as have settled something, in whichever order they come.
+    pub(super) fn place_own(&mut self, message: &Message, now: Instant) -> Own {
+        let echo = Echo::new(message.verb == Verb::Word("NOTICE".into()), message.param(1));
+        let msgid = message.msgid();
+        let is_copied =
+            self.caps.enabled("echo-message") && self.is_own(message.param(0)) && !self.is_past(message);
+        if is_copied && let Some(is_told) = self.copies.take_by_id(msgid, now) {
+            return if is_told { Own::Known } else { Own::News };
         }
-        if let Some(is_told) = self.copies.take(&echo, message.msgid(), now) {
-            return is_told && !settles;
+        let mapping = self.isupport.casemapping();
+        let settled = self.fences.take_echoed(message.param(0), &echo, mapping, now);
+        if is_copied {
+            // With labels the echo has one, and this is the other copy.
+            let is_labelled = settled.is_none() && self.uses_labels();
+            match settled {
+                Some(_) if self.copies.take_by_text(&echo, msgid, true, now) => {}
+                None if !is_labelled && self.copies.take_by_text(&echo, msgid, false, now) => {}
+                None if !is_labelled && self.copies.take_by_text(&echo, msgid, true, now) => {
+                    return Own::Known;
+                }
+                _ if is_labelled && msgid.is_none() => {}
+                _ => {
+                    let msgid = msgid.map(str::to_owned);
+                    self.copies.add(Copy { echo, msgid, at: now, is_told: settled.is_none() });
+                }
+            }
         }
-        let msgid = message.msgid().map(str::to_owned);
-        self.copies = Copies(Some(Copy { echo, msgid, at: now, is_told: !settles }));
-        false
+        settled.map_or(Own::News, Own::Echo)
     }
 
     pub(super) fn echoed(id: MessageId, message: &Message) -> Event {

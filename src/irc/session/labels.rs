@@ -14,7 +14,6 @@ use std::time::Instant;
 use crate::irc::wire::{Message, Verb};
 
 use super::Session;
-use super::echo::Echo;
 use super::event::Event;
 use super::fences::Refusal;
 use super::inquiries::InquiryReply;
@@ -119,8 +118,6 @@ impl Session {
                 message.verb != Verb::Word("BATCH".into())
             }
             (Label::Message(number), None) if self.is_own_message(message) => {
-                let echo = Echo::new(message.verb == Verb::Word("NOTICE".into()), message.param(1));
-                self.is_told_copy(message, echo, true, now);
                 // One that was told before is no news, and above all nothing that was said elsewhere.
                 if let Some(id) =
                     self.fences.take_labelled(number).or_else(|| self.fences.take_late_labelled(number, now))

@@ -11,7 +11,7 @@ use crate::irc::wire::{Message, Source, Verb};
 
 use super::Session;
 use super::batches::Context;
-use super::echo::Echo;
+use super::echo::Own;
 use super::event::{Event, IncomingKind, MessageTarget, Origin, ReplyKind, ServerMessageKind, StandardReply};
 use super::fences::Refusal;
 use super::inquiries::InquiryReply;
@@ -42,15 +42,10 @@ impl Session {
         }
         // Whatever time the server's clock gives it.
         if origin == Origin::Live && own {
-            let echo = Echo::new(notice, raw);
-            let mapping = self.isupport.casemapping();
-            let settled = self.fences.take_echoed(message.param(0), &echo, mapping, now);
-            let is_told = self.is_told_copy(message, echo, settled.is_some(), now);
-            if let Some(id) = settled {
-                return events.push(Self::echoed(id, message));
-            }
-            if is_told {
-                return;
+            match self.place_own(message, now) {
+                Own::Echo(id) => return events.push(Self::echoed(id, message)),
+                Own::Known => return,
+                Own::News => {}
             }
         }
         if origin == Origin::Live && self.is_past(message) {

@@ -119,6 +119,71 @@ fn what_is_said_to_oneself_by_hand_comes_once(#[case] line: &str) {
     }
 }
 
+/// Before, of two equal ones that were on their way together one was told and the other lost.
+#[rstest]
+#[case::each_with_its_echo(&["", "", "", ""], 2)]
+#[case::each_with_its_echo_and_ids(&["@msgid=a ", "@msgid=a ", "@msgid=b ", "@msgid=b "], 2)]
+#[case::the_echoes_last_and_ids(&["@msgid=a ", "@msgid=b ", "@msgid=a ", "@msgid=b "], 2)]
+#[case::ids_of_one_copy_each(&["@msgid=a ", "", "@msgid=b ", ""], 2)]
+#[case::three(&["", "", "", "", "", ""], 3)]
+fn equal_messages_to_oneself_are_each_settled_and_told(#[case] tags: &[&str], #[case] messages: u64) {
+    let mut bench = with_echo();
+    for id in 0..messages {
+        bench.say(id, "alice", "note");
+    }
+    bench.sent();
+    let line = ":alice!al@h PRIVMSG alice :note";
+    let events: Vec<Event> = tags.iter().flat_map(|tags| bench.server(&format!("{tags}{line}"))).collect();
+    let told = events.iter().filter(|event| matches!(event, Event::Message { own: true, .. })).count();
+    let settled: Vec<u64> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Echoed { message: MessageId(id), .. } => Some(*id),
+            _ => None,
+        })
+        .collect();
+    let all: Vec<u64> = (0..messages).collect();
+    assert_eq!((settled, told), (all, tags.len() - usize::try_from(messages).unwrap()), "{events:?}");
+    // What is said by hand after that comes once again.
+    assert!(is_said_elsewhere(&bench.server(line)));
+    assert_eq!(bench.server(line), []);
+}
+
+/// Before, an equal one that waited took the echo of what was said by hand, with its id.
+#[test]
+fn what_is_said_to_oneself_by_hand_settles_no_equal_message() {
+    let mut bench = with_echo();
+    let by_hand = "@msgid=a :alice!al@h PRIVMSG alice :note";
+    assert!(is_said_elsewhere(&bench.server(by_hand)));
+    send(&mut bench, &[(1, "alice", "note")]);
+    assert_eq!(bench.server(by_hand), []);
+    let events = bench.server("@msgid=b :alice!al@h PRIVMSG alice :note");
+    assert!(matches!(&events[..], [Event::Echoed { message: MessageId(1), .. }]), "{events:?}");
+}
+
+/// With labels the echo has one: all others are messages.
+#[test]
+fn with_labels_nothing_that_is_said_to_oneself_is_taken_for_an_echo() {
+    let mut bench = with_labels();
+    let line = ":alice!al@h PRIVMSG alice :note";
+    for _ in 0..2 {
+        assert!(is_said_elsewhere(&bench.server(line)));
+    }
+    // What another client said comes as two copies of one id.
+    assert!(is_said_elsewhere(&bench.server(&format!("@msgid=a {line}"))));
+    assert_eq!(bench.server(&format!("@msgid=a {line}")), []);
+}
+
+#[test]
+fn invariant_9_copies_of_what_is_said_to_oneself_are_bounded() {
+    let mut bench = with_echo();
+    for id in 0..1000 {
+        bench.server(&format!("@msgid={id} :alice!al@h NOTICE alice :note {id}"));
+    }
+    assert_eq!(bench.server("@msgid=999 :alice!al@h NOTICE alice :note 999"), []);
+    assert!(is_said_elsewhere(&bench.server("@msgid=0 :alice!al@h NOTICE alice :note 0")));
+}
+
 #[test]
 fn what_is_said_to_oneself_again_is_another_message() {
     let mut bench = with_echo();

@@ -159,9 +159,10 @@ impl Bridge {
                 uncommitted.make_room_for(&next).await?;
                 let request = &next.request;
                 let known = sent.remove(&(request.sender.clone(), request.txn_id.clone()));
+                let under_way = self.attempts.begin(request, &room_id);
                 let outcome = match known {
                     Some(event_id) => Outcome::Done(Some(event_id)),
-                    None => self.request(&row, &room_id, request).await,
+                    None => self.request(&row, &room_id, request, &under_way).await,
                 };
                 match outcome {
                     Outcome::Done(event_id) => {

@@ -130,6 +130,7 @@ impl Bridge {
         let Some(answer) = Answer::read(&reaction.key) else {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
+        self.note_echo(&reaction.to).await?;
         // Nobody waits for an id to be written.
         self.store.catch_up_with_writes().await?;
         let question = self.store.question(&event.sender, &reaction.to).await?;

@@ -249,6 +249,23 @@ impl Store {
         .await
     }
 
+    /// Commits which event a waiting request became, with all rows that it stands for: nobody has to make it again.
+    pub async fn request_became(&self, seq: i64, room: i64, event_id: &str) -> Result<(), StoreError> {
+        const HISTORY: &str = "UPDATE history SET event_id = $1 WHERE id IN (SELECT history FROM outbox
+            WHERE room = $2 AND state = 'queued' AND (seq = $3 OR batch = $3))";
+        const DONE: &str = "UPDATE outbox SET state = 'done', event_id = $1, payload = NULL
+            WHERE room = $2 AND state = 'queued' AND (seq = $3 OR batch = $3)";
+        let event_id = event_id.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, HISTORY, &event_id, room, seq)?;
+                later!(tx, DONE, &event_id, room, seq)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// The Matrix id of a request's room, who makes it, and the event that it became, as far as each is known.
     pub async fn place_of_request(
         &self,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::bridge::World;
-use crate::support::homeserver::{Event, NewRoom};
+use crate::support::homeserver::{Event, Fault, NewRoom};
 
 const BOB: &str = "@irc_fake_bob:test.local";
 
@@ -177,6 +177,22 @@ async fn an_invitation_on_irc_is_a_question_and_a_reaction_enters_the_channel() 
     world.homeserver.wait_event(&network, says("Joining #closed")).await;
     let room = world.homeserver.wait_invite(alice.id()).await;
     assert_eq!(world.homeserver.state(&room, "m.room.name", "")["name"], "#closed (FakeNet)");
+}
+
+/// Before, it was looked for in the store alone, which knows the event only from the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_answered_though_the_homeserver_has_not_said_that_it_was_asked() {
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#closed");
+    let (alice, _, network) = world.connected_user("alice").await;
+    world.wait_outbox_empty().await;
+    let sends = format!("/rooms/{network}/send/m.room.message");
+    world.homeserver.faults().fail("PUT", &sends, Fault::Unanswered, 1);
+    bob.invite("alice", "#closed");
+    let question = world.homeserver.wait_event(&network, says("bob invites you to #closed")).await;
+    alice.react(&network, &question.event_id, "✅");
+    world.ircd.wait_joined("#closed", "alice").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use crate::support::bridge::World;
-use crate::support::homeserver::TestUser;
+use crate::support::homeserver::{Fault, TestUser};
 use crate::support::ircd::{Options, Person};
 
 /// Alice and Bob in `#rust`.
@@ -77,6 +77,19 @@ async fn an_answer_to_the_last_words_of_somebody_begins_with_their_nick() {
     let own = scene.say("I am tired").await;
     scene.reply(&own, "and hungry").await;
     assert_eq!(scene.heard(), ["bob: me", "bob: still me", "I am tired", "and hungry"]);
+}
+
+/// Before, it was said to nobody: the store knows a line's event only from the homeserver's answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_words_whose_sending_the_homeserver_has_not_answered_is_to_the_one_who_said_them() {
+    let scene = Scene::begin(plain()).await;
+    scene.bob_says("hello").await;
+    let sends = format!("/rooms/{}/send/m.room.message", scene.room);
+    scene.world.homeserver.faults().fail("PUT", &sends, Fault::Unanswered, 1);
+    scene.bob.say("#rust", "who is there?");
+    let question = scene.world.homeserver.wait_message(&scene.room, "who is there?").await.event_id;
+    scene.reply(&question, "me").await;
+    assert_eq!(scene.heard(), ["bob: me"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

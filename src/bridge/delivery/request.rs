@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::Bridge;
 use super::super::content::{self, MessageType};
+use super::attempts::UnderWay;
 use super::{load, temporary};
 use crate::matrix::ClientError;
 use crate::matrix::event::CONTENT_KEY;
@@ -70,8 +71,13 @@ struct InviteArguments {
 
 impl Bridge {
     /// Makes a request until its outcome is known.
-    pub(super) async fn request(&self, room: &RoomRow, room_id: &str, request: &Outbox) -> Outcome {
-        let under_way = self.attempts.begin(request, room_id);
+    pub(super) async fn request(
+        &self,
+        room: &RoomRow,
+        room_id: &str,
+        request: &Outbox,
+        under_way: &UnderWay<'_>,
+    ) -> Outcome {
         if let Some(event_id) = under_way.echo() {
             return Outcome::Done(Some(event_id));
         }

@@ -220,6 +220,7 @@ impl Actor {
         if !YES.contains(&reaction.key.trim_end_matches(LOOKS)) {
             return Ok(Asked::Nothing);
         }
+        self.bridge.note_echo(&reaction.to).await?;
         let buffer = self.buffers.get(place).row.id;
         let prompts = self.bridge.store.prompts(buffer, &reaction.to).await?;
         if let Some(last) = prompts.last().filter(|last| last.state == PromptState::Closed) {

@@ -14,6 +14,7 @@ impl Actor {
         place: usize,
         event_id: &str,
     ) -> Result<Vec<Told>, StoreError> {
+        self.bridge.note_echo(event_id).await?;
         let buffer = self.buffers.get(place).row.id;
         let lines = self.bridge.store.lines_of_event(buffer, event_id).await?;
         if !lines.is_empty() || !self.is_shared(place) {

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     AnswerLost,
     /// The same, but only when the application service has taken every event.
     AnswerLostBehindEcho,
+    /// Done and never answered.
+    Unanswered,
 }
 
 #[derive(Debug)]

@@ -102,7 +102,10 @@ async fn answer(
         None => {}
         Some(Fault::Status(status, body)) => return Ok(response(status, &body)),
         Some(Fault::RateLimited { retry_after_ms }) => return Ok(rate_limited(retry_after_ms)),
-        Some(Fault::Hang) => {
+        Some(fault @ (Fault::Hang | Fault::Unanswered)) => {
+            if matches!(fault, Fault::Unanswered) {
+                drop(api::handle(shared, &call).await);
+            }
             let never: Infallible = std::future::pending().await;
             match never {}
         }

@@ -51,7 +51,7 @@ async fn deliver(shared: &Shared, url: &str, transaction: &Transaction) -> bool 
             tokio::time::sleep(time).await;
             put(shared, url, transaction).await
         }
-        Some(Fault::AnswerLost | Fault::AnswerLostBehindEcho) => {
+        Some(Fault::AnswerLost | Fault::AnswerLostBehindEcho | Fault::Unanswered) => {
             put(shared, url, transaction).await;
             false
         }

@@ -5,12 +5,11 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says where and stops")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
-use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use towline::format::{Limit, Names, Options, lines_of, read_irc, read_matrix, split_line};
+use towline::format::{Limit, Options, lines_of, read_irc, read_matrix, split_line};
 use towline::irc::flood::FloodLimits;
 use towline::irc::session::{Session, SessionConfig};
 use towline::irc::wire::Message;
@@ -18,6 +17,11 @@ use towline::names::Nick;
 use towline::store::{
     BufferKind, Direction, HistoryLine, Incoming, NewBuffer, SecretKey, Store, StoreOptions,
 };
+
+#[path = "../tests/bench/somebody.rs"]
+mod somebody;
+
+use somebody::Somebody;
 
 /// As a server with all of IRCv3 sends it.
 const TAGGED: &str = "@time=2026-11-22T10:00:00.000Z;msgid=9Wm4kZ3p;account=bob :bob!~bob@user/bob PRIVMSG #rust \
@@ -50,23 +54,6 @@ fn splitting(criterion: &mut Criterion) {
                     .sum()
             });
         });
-    }
-}
-
-/// Everybody has the same nick.
-struct Somebody;
-
-impl Names for Somebody {
-    fn nick(&self, _user_id: &str) -> Option<Cow<'_, str>> {
-        Some("alice".into())
-    }
-
-    fn channel(&self, _room: &str) -> Option<Cow<'_, str>> {
-        Some("#towline".into())
-    }
-
-    fn display_name(&self, nick: &str) -> String {
-        nick.to_owned()
     }
 }
 

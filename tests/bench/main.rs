@@ -46,6 +46,7 @@ mod history;
 mod members;
 mod process;
 mod report;
+mod somebody;
 mod translation;
 mod vitals;
 

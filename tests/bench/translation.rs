@@ -3,35 +3,18 @@
 //! In this process and without any server, so that nothing else is measured. The best of several runs counts: what else
 //! the machine does can only make it slower.
 
-use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use super::report::{at_most, row};
-use towline::format::{Limit, Names, Options, Word, lines_of, read_irc, read_matrix, split_line};
+use super::somebody::Somebody;
+use towline::format::{Limit, Options, Word, lines_of, read_irc, read_matrix, split_line};
 
 /// As large as an event may be.
 const LARGEST: usize = 64 * 1024;
 /// How often an ordinary message is translated in a run, and how many runs there are.
 const TIMES: u32 = 5_000;
 const RUNS: usize = 7;
-
-/// Everybody has the same nick.
-struct Somebody;
-
-impl Names for Somebody {
-    fn nick(&self, _user_id: &str) -> Option<Cow<'_, str>> {
-        Some("alice".into())
-    }
-
-    fn channel(&self, _room: &str) -> Option<Cow<'_, str>> {
-        Some("#towline".into())
-    }
-
-    fn display_name(&self, nick: &str) -> String {
-        nick.to_owned()
-    }
-}
 
 /// How long one message of each kind took.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::bridge::World;
+use crate::support::bridge::{World, ask};
 use crate::support::homeserver::{Event, TestUser};
 
 const AWAY: &str = "AWAY :Not active on Matrix";
@@ -30,14 +30,7 @@ async fn scene() -> Scene {
 impl Scene {
     /// Types something and waits for what is said to it.
     async fn ask(&self, room: &str, typed: &str, answer: &str) -> String {
-        let typed = self.alice.send_text(room, typed);
-        let mut seen = false;
-        let is_answer = std::cell::RefCell::new(|one: &Event| {
-            seen |= one.event_id == typed;
-            seen && one.event_id != typed && one.kind == "m.room.message" && one.body().contains(answer)
-        });
-        let answer = self.world.homeserver.wait_event(room, |one| (is_answer.borrow_mut())(one)).await;
-        answer.body().to_owned()
+        ask(&self.world, &self.alice, room, typed, answer).await.body().to_owned()
     }
 
     /// What `away` answers.

@@ -5,19 +5,9 @@ mod door;
 mod people;
 mod timed;
 
-use crate::support::bridge::World;
-use crate::support::homeserver::{Event, TestUser};
+use crate::support::bridge::{World, ask};
+use crate::support::homeserver::TestUser;
 use crate::support::ircd::{self, Person};
-
-/// Types a command and waits for the answer that holds these words.
-async fn ask(world: &World, user: &TestUser, room: &str, typed: &str, words: &str) -> Event {
-    let before: Vec<String> = world.homeserver.events(room).into_iter().map(|one| one.event_id).collect();
-    user.send_text(room, typed);
-    let bot = world.homeserver.bot();
-    let is_answer =
-        |one: &Event| one.sender == bot && one.body().contains(words) && !before.contains(&one.event_id);
-    world.homeserver.wait_event(room, is_answer).await
-}
 
 /// A text without what only makes its columns even.
 fn squeezed(text: &str) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 
-use crate::support::bridge::World;
+use crate::support::bridge::{self, World};
 use crate::support::homeserver::{Event, TestUser};
 use crate::support::ircd;
 
@@ -29,13 +29,7 @@ const LABELS: [&str; 3] = ["batch", "echo-message", "labeled-response"];
 
 /// Types something in a room and waits for what is said to it.
 async fn ask(world: &World, user: &TestUser, room: &str, typed: &str, answer: &str) -> String {
-    let typed = user.send_text(room, typed);
-    let mut seen = false;
-    let is_answer = std::cell::RefCell::new(|one: &Event| {
-        seen |= one.event_id == typed;
-        seen && one.event_id != typed && says(answer)(one)
-    });
-    world.homeserver.wait_event(room, |one| (is_answer.borrow_mut())(one)).await.body().to_owned()
+    bridge::ask(world, user, room, typed, answer).await.body().to_owned()
 }
 
 /// An answer with each space once, however wide a table's columns are.

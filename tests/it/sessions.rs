@@ -1,6 +1,6 @@
 //! Several sessions of one user on one network: each has its own nick, rooms, settings and history.
 
-use crate::support::bridge::{Builder, World};
+use crate::support::bridge::{Builder, World, ask};
 use crate::support::homeserver::{Event, TestUser};
 use crate::support::ircd::Person;
 
@@ -8,16 +8,6 @@ const WORK: &str = "FakeNet (work)";
 
 fn says(part: &str) -> impl Fn(&Event) -> bool {
     move |event| event.kind == "m.room.message" && event.body().contains(part)
-}
-
-/// Types a command and waits for the answer that holds these words.
-async fn ask(world: &World, user: &TestUser, room: &str, typed: &str, words: &str) -> Event {
-    let before: Vec<String> = world.homeserver.events(room).into_iter().map(|one| one.event_id).collect();
-    user.send_text(room, typed);
-    let bot = world.homeserver.bot();
-    let is_answer =
-        |one: &Event| one.sender == bot && one.body().contains(words) && !before.contains(&one.event_id);
-    world.homeserver.wait_event(room, is_answer).await
 }
 
 /// Alice on the network twice, with her control room and the rooms of both sessions.

@@ -94,6 +94,7 @@ mod tests {
         drop((desk, stranger));
         assert!(turns.0.lock().unwrap().is_empty());
     }
+
     #[test]
     fn whoever_erases_somebody_is_not_erased_meanwhile() {
         let turns = Turns::default();

@@ -3,16 +3,8 @@
 use serde_json::json;
 
 use super::{admin, says};
-use crate::support::bridge::World;
-use crate::support::homeserver::{Event, Fault, TestUser};
-
-async fn ask(world: &World, admin: &TestUser, control: &str, typed: &str, answer: &str) {
-    let before: Vec<String> =
-        world.homeserver.events(control).into_iter().map(|event| event.event_id).collect();
-    admin.send_text(control, typed);
-    let is_new = |event: &Event| says(answer)(event) && !before.contains(&event.event_id);
-    world.homeserver.wait_event(control, is_new).await;
-}
+use crate::support::bridge::{World, ask};
+use crate::support::homeserver::Fault;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bot_has_the_name_and_the_picture_that_an_administrator_sets_at_once_and_after_a_restart() {

@@ -1,5 +1,6 @@
 //! The bridge in this process, between the in-memory homeserver and the fake ircd, with a user who has begun.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use towline::config::Config;
 
 use super::clock::TestClock;
 use super::database::TestDatabase;
-use super::homeserver::{self, Homeserver, TestUser};
+use super::homeserver::{self, Event, Homeserver, TestUser};
 use super::ircd::{self, Ircd};
 use super::ports::free_port;
 use super::proxy::Proxy;
@@ -207,6 +208,19 @@ impl Builder {
             running: None,
         }
     }
+}
+
+/// Types a command in a room and waits for the bot's answer that holds these words.
+pub(crate) async fn ask(world: &World, user: &TestUser, room: &str, typed: &str, words: &str) -> Event {
+    let bot = world.homeserver.bot();
+    let typed = user.send_text(room, typed);
+    // Each event is looked at once, in the room's order.
+    let is_behind = Cell::new(false);
+    let is_answer = |one: &Event| {
+        let was_behind = is_behind.replace(is_behind.get() || one.event_id == typed);
+        was_behind && one.sender == bot && one.kind == "m.room.message" && one.body().contains(words)
+    };
+    world.homeserver.wait_event(room, is_answer).await
 }
 
 impl World {

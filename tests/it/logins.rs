@@ -70,7 +70,7 @@ async fn a_server_that_does_not_know_the_password_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_was_made_here_logs_in_on_its_own_network_only() {
+async fn complaint_747_a_certificate_that_was_made_here_logs_in_on_its_own_network_only() {
     let options = with_account("sasl=EXTERNAL,PLAIN");
     let world = World::builder().ircd(options).server(BY_TLS).network("other", "OtherNet").start().await;
     let (alice, control, network) = world.connected_user("alice").await;
@@ -132,7 +132,7 @@ async fn invariant_10_a_certificate_is_taken_from_a_message_that_is_removed_and_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_there_is_no_sasl_nickserv_is_told_and_only_then_channels_are_entered() {
+async fn complaint_1483_where_there_is_no_sasl_nickserv_is_told_and_only_then_channels_are_entered() {
     let mut options = ircd::Options { services: true, ..with_account("") };
     options.accounts[0].1 = "s3cret".to_owned();
     options.capabilities.push("echo-message".to_owned());
@@ -164,6 +164,26 @@ async fn where_there_is_no_sasl_nickserv_is_told_and_only_then_channels_are_ente
     // Unless the user wants it so.
     alice.send_text(&control, "login optional\nconnect");
     world.ircd.wait_joined("#rust", "alice").await;
+}
+
+/// Services give another nick to who does not log in in time; that is nobody's wish.
+#[tokio::test(flavor = "multi_thread")]
+async fn complaint_1350_after_a_forced_rename_the_next_login_is_by_the_account_and_with_ones_own_nick() {
+    let world = World::builder().ircd(with_account("sasl=PLAIN")).server(BY_TLS).start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    alice.send_text(&control, "sasl alice s3cret horse\ndisconnect\nconnect");
+    world.homeserver.wait_event(&network, says("Logged in as alice.")).await;
+    world.ircd.send_raw("alice", b":alice!alice@host NICK Guest77\r\n");
+    alice.send_text(&network, "nick");
+    world.homeserver.wait_event(&network, says("You are Guest77")).await;
+    let mark = world.ircd.mark();
+    world.ircd.cut("alice");
+    world.ircd.wait_line_after(mark, |_, line| line == "CAP END").await;
+    let lines = lines_after(&world, mark);
+    assert!(lines.contains(&"NICK alice".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"AUTHENTICATE PLAIN".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("Guest77")), "{lines:?}");
+    world.ircd.wait_registered("alice").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,7 +80,7 @@ async fn get(url: &str) -> (u16, Vec<u8>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_is_a_line_with_a_link_that_leads_to_it_until_it_is_taken_back() {
+async fn complaint_1828_a_picture_is_a_line_with_a_link_that_leads_to_it_until_it_is_taken_back() {
     let scene = Scene::new().await;
     let (event, line) = scene.picture(b"meow", None).await;
     let url = link(&line);
@@ -153,7 +153,7 @@ async fn a_caption_that_is_edited_is_corrected_and_the_file_not_said_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_works_after_a_restart_and_a_taken_back_one_does_not() {
+async fn complaint_1825_a_link_works_after_a_restart_and_a_taken_back_one_does_not() {
     let mut scene = Scene::new().await;
     let (_, kept) = scene.picture(b"kept", None).await;
     let url = scene.upload("image/png", b"gone").await;

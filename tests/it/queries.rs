@@ -296,7 +296,7 @@ async fn invariant_10_the_payloads_of_what_was_said_to_services_are_gone_or_seal
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_left_a_query_is_invited_again_by_its_next_message() {
+async fn complaint_494_who_left_a_query_is_invited_again_by_its_next_message() {
     let world = World::start().await;
     let bob = world.ircd.person("bob");
     let (alice, _, _) = world.connected_user("alice").await;

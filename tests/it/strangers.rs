@@ -210,7 +210,7 @@ async fn whoever_the_user_writes_to_is_no_stranger() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn invariant_9_a_flood_of_strangers_opens_so_many_rooms_and_is_told_once() {
+async fn invariant_9_complaint_927_a_flood_of_strangers_opens_so_many_rooms_and_is_told_once() {
     let world = World::start().await;
     let (alice, _, network) = world.connected_user("alice").await;
     for number in 0..34 {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, later, on, on_tx};
+use super::pool::{Tx, execute, first_in, later, on, on_tx};
 use super::{Store, StoreError};
 
 /// Where an event of a room that we don't know waits.
@@ -261,9 +261,8 @@ impl Lanes {
         let lane = match (&event.lane, self.of_rooms.get(&event.room_id)) {
             (Some(lane), _) | (None, Some(lane)) => lane.clone(),
             (None, None) => {
-                let lane: Option<String> =
-                    on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(&event.room_id).fetch_optional(c).await)?;
-                let lane = lane.unwrap_or_else(|| STRAY.to_owned());
+                let found: Option<(String,)> = first_in!(tx, SQL, &event.room_id)?;
+                let lane = found.map_or_else(|| STRAY.to_owned(), |(lane,)| lane);
                 self.of_rooms.insert(event.room_id.clone(), lane.clone());
                 lane
             }
@@ -282,12 +281,8 @@ async fn lane_in_shared_room(tx: &mut Tx, event: &NewEvent) -> Result<String, St
         JOIN link ON link.room = room.id AND link.role = 'shared' JOIN buffer ON buffer.id = link.buffer
         JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
         WHERE room.room_id = $1 AND "user".user_id = $2"#;
-    let session: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL)
-        .bind(&event.room_id)
-        .bind(&event.person)
-        .fetch_optional(c)
-        .await)?;
-    Ok(session.map_or_else(|| format!("user/{}", event.person), |session| format!("session/{session}")))
+    let session: Option<(i64,)> = first_in!(tx, SQL, &event.room_id, &event.person)?;
+    Ok(session.map_or_else(|| format!("user/{}", event.person), |(session,)| format!("session/{session}")))
 }
 
 /// Stores an event unless it is known, and notes its lane.

@@ -88,7 +88,23 @@ macro_rules! later {
     };
 }
 
-/// The same, for values that are bound one after the other.
+/// Reads the first row that a statement gives inside a write: on SQLite in one trip with what waits before it.
+macro_rules! first_in {
+    ($tx:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+        match $tx {
+            $crate::store::pool::Tx::Postgres(connection) => sqlx::query_as($sql)
+                $(.bind($value))*
+                .fetch_optional(&mut **connection)
+                .await,
+            $crate::store::pool::Tx::Sqlite(script) => match script.add($sql)$(.bind($value))*.end() {
+                Ok(script) => script.run().await.and_then(|rows| rows.first().map(sqlx::FromRow::from_row).transpose()),
+                Err(error) => Err(error),
+            },
+        }
+    };
+}
+
+/// The same as `later!`, for values that are bound one after the other.
 macro_rules! later_bound {
     ($tx:expr, $sql:expr, |$query:ident| $bound:expr) => {
         match $tx {
@@ -107,7 +123,7 @@ macro_rules! later_bound {
     };
 }
 
-pub(super) use {execute, later, later_bound, on, on_tx};
+pub(super) use {execute, first_in, later, later_bound, on, on_tx};
 
 /// Opens the readers' pool and the writer's, which holds one connection.
 pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> {

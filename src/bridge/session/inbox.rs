@@ -25,13 +25,15 @@ impl Actor {
         }
         loop {
             let events = self.bridge.store.waiting_events(&self.lane, self.outbound.cursor, AT_ONCE).await?;
-            if events.is_empty() {
-                self.outbound.has_read_all = true;
-                return Ok(());
-            }
+            // Whatever comes from now on wakes the session again: what leaves need not wait for another look.
+            let is_all = events.len() < AT_ONCE as usize;
             for event in events {
                 self.outbound.cursor = event.seq;
                 self.on_inbox(event).await?;
+            }
+            if is_all {
+                self.outbound.has_read_all = true;
+                return self.transmit().await;
             }
             self.transmit().await?;
         }

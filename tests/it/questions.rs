@@ -98,6 +98,8 @@ impl Scene {
         self.world.ircd.welcome().await;
         self.alice.send_text(&self.control, "connect");
         self.world.ircd.wait_joined("#rust", "alice").await;
+        // The server knows it before the session does, and until then what is said waits.
+        self.world.pass("alice", Duration::ZERO).await;
     }
 
     /// Waits until everything that came before is through, and gives what alice has said until then.

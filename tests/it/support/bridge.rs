@@ -318,7 +318,7 @@ impl World {
         self.ircd.refuse();
         self.ircd.cut("alice");
         let network = self.homeserver.room_named("FakeNet");
-        let is_told = |event: &homeserver::Event| event.body().contains("Not connected");
+        let is_told = |event: &Event| event.body().contains("Not connected");
         self.homeserver.wait_event(&network, is_told).await;
     }
 
@@ -455,7 +455,7 @@ impl World {
         user.join(&network).await;
         self.ircd.wait_registered(name).await;
         // The server has them before the session knows that: what they type until then is answered as without a connection.
-        let is_told = |event: &homeserver::Event| event.body().starts_with("Connected to");
+        let is_told = |event: &Event| event.body().starts_with("Connected to");
         self.homeserver.wait_event(&network, is_told).await;
         (user, control, network)
     }
@@ -463,7 +463,7 @@ impl World {
     /// A user who is connected, as the session has told by now.
     pub(crate) async fn greeted_user(&self, name: &str) -> (TestUser, String, String) {
         let (user, control, network) = self.connected_user(name).await;
-        let starts = |text: String| move |event: &homeserver::Event| event.body().starts_with(&text);
+        let starts = |text: String| move |event: &Event| event.body().starts_with(&text);
         // Its answer comes from a session that has told how it is.
         user.send_text(&network, "nick");
         self.homeserver.wait_event(&network, starts(format!("You are {name}."))).await;

@@ -172,6 +172,7 @@ pub struct Shared {
     wanted_aliases: shared::Wanted,
     /// Who shows the channels of shared rooms.
     watches: shared::Watches,
+    plumber: shared::Plumber,
     /// A room was made.
     rooms_made: Notify,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
@@ -265,6 +266,7 @@ impl Bridge {
             asked_for: Mutex::default(),
             wanted_aliases: shared::Wanted::default(),
             watches: shared::Watches::default(),
+            plumber: shared::Plumber::default(),
             rooms_made: Notify::new(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
@@ -358,6 +360,7 @@ impl Bridge {
         self.tasks.spawn(self.clone().tidy_daily());
         self.tasks.spawn(self.clone().keep_looking_back());
         self.tasks.spawn(self.clone().keep_shared_rooms());
+        self.take_up_mappings(None);
         self.tasks.spawn(self.clone().watch_for_suspension());
         Ok(())
     }

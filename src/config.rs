@@ -212,6 +212,8 @@ pub struct Network {
     pub preset: bool,
     /// How long its history is kept, where that is not as long as `limits` say.
     pub history: Option<History>,
+    /// Channels that rooms show which were there before: their names, and those rooms' ids.
+    pub channels: BTreeMap<String, String>,
 }
 
 /// Networks that users add for themselves.

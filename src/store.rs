@@ -23,6 +23,7 @@ mod members;
 mod networks;
 mod outbox;
 mod pieces;
+mod plumbing;
 mod pool;
 mod prompts;
 mod published;
@@ -54,7 +55,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 pub use belongings::GoneSession;
-pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer};
+pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer, Whose};
 pub use errands::Errand;
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
@@ -70,6 +71,7 @@ pub use networks::{AddedNetwork, Adding, NewNetwork};
 pub use outbox::{
     AT_ONCE, Committed, Folded, Folding, Incoming, Look, NewOutbox, Outbox, OutboxKind, Refused, Untold,
 };
+pub use plumbing::{NewPlumbing, Outsider, PlumbedBy, Plumbing};
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use published::{NewPublished, Published, PublishedKind};
 pub use questions::{NewQuestion, Question};

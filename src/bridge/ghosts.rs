@@ -345,7 +345,11 @@ impl Bridge {
             }
         }
         if room.kind()? == RoomKind::Shared {
-            return Ok(self.client.join(&ghost.user_id, room_id).await?);
+            match self.client.join(&ghost.user_id, room_id).await {
+                // Other people's room may be for those who are invited.
+                Err(error) if error.is_final() && room.is_plumbed() => {}
+                joined => return Ok(joined?),
+            }
         }
         let host = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
         Ok(rooms::invite_and_join(&self.client, host, room_id, &ghost.user_id).await?)
@@ -389,7 +393,10 @@ impl Bridge {
     /// Whether no departure is left.
     async fn try_see_off(&self, room: i64) -> Result<bool, GhostError> {
         const AT_ONCE: i64 = 50;
-        let Some(room_id) = self.store.room(room).await?.and_then(|room| room.room_id) else {
+        let row = self.store.room(room).await?;
+        // In other people's room the bot removes nobody.
+        let by_itself = row.as_ref().is_some_and(RoomRow::is_plumbed);
+        let Some(room_id) = row.and_then(|row| row.room_id) else {
             return Ok(!self.store.has_departures(room).await?);
         };
         loop {
@@ -413,7 +420,7 @@ impl Bridge {
                 }
                 let _budget = self.membership_budget.acquire().await;
                 self.ghosts.forget(room, &departure.user_id);
-                match self.take_out(&room_id, &departure).await {
+                match self.take_out(&room_id, &departure, by_itself).await {
                     Err(error) if !error.is_final() => return Err(error.into()),
                     // Not there any more is what was wanted.
                     Ok(()) | Err(_) => {
@@ -429,7 +436,12 @@ impl Bridge {
         }
     }
 
-    async fn take_out(&self, room_id: &str, departure: &Departure) -> Result<(), ClientError> {
+    async fn take_out(
+        &self,
+        room_id: &str,
+        departure: &Departure,
+        by_itself: bool,
+    ) -> Result<(), ClientError> {
         let reason = departure.reason.as_deref().filter(|reason| !reason.is_empty());
         let kicked = departure.kicker.as_ref().map(|kicker| match reason {
             Some(reason) => format!("Kicked by {kicker}: {reason}"),
@@ -438,7 +450,7 @@ impl Bridge {
         let reason = kicked.as_deref().or(reason);
         let ghost = &departure.user_id;
         if let Some(name) = &departure.display_name {
-            let sender = if kicked.is_some() { self.client.bot() } else { ghost.as_str() };
+            let sender = if kicked.is_some() && !by_itself { self.client.bot() } else { ghost.as_str() };
             match self.client.leave_by_name(sender, room_id, ghost, name, reason).await {
                 // The calls that are made for it may be allowed where this is not.
                 Err(error) if error.is_final() => {}
@@ -446,8 +458,8 @@ impl Bridge {
             }
         }
         match &kicked {
-            Some(reason) => self.client.kick(self.client.bot(), room_id, ghost, reason).await,
-            None => self.client.leave(ghost, room_id, reason).await,
+            Some(reason) if !by_itself => self.client.kick(self.client.bot(), room_id, ghost, reason).await,
+            _ => self.client.leave(ghost, room_id, reason).await,
         }
     }
 }

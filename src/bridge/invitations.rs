@@ -46,6 +46,11 @@ impl Bridge {
             room.into_iter().for_each(|room| self.wake_delivery(room));
             return Ok(());
         }
+        if self.is_mapped(&event.room_id) {
+            // Whoever invites it there: the administrator wants it to come.
+            self.take_up_mappings(Some(&event.room_id));
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        }
         if permission == Permission::None {
             tracing::info!(user = %event.sender, "an invitation from somebody without permission was refused");
             let reason = format!(

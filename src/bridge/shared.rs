@@ -5,8 +5,12 @@
 //! an hour and no more. Who joins and has permission is taken into the channel by their own session, in the order of
 //! their own lane; everybody else is removed, and told why. One of the sessions shows the channel there (`watch`).
 //!
-//! Off unless `templates.shared_alias` is set. Invariants 2 (the intent comes first), 9.
+//! Rooms of other people that show a channel are in `plumbing`, and what those need in `needs`.
+//!
+//! Off unless `templates.shared_alias` is set, or a room is plumbed. Invariants 2 (the intent comes first), 9.
 
+mod needs;
+mod plumbing;
 mod upkeep;
 mod watch;
 
@@ -30,6 +34,7 @@ use crate::store::{
     Holder, InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, SHARED, Store, StoreError, User,
 };
 
+pub(super) use self::plumbing::Plumber;
 use self::upkeep::{Awaited, Naming};
 pub(super) use self::watch::{Said, Seat, Watches};
 
@@ -105,6 +110,8 @@ impl Bridge {
         // How the network compares names no query can find out; most do so.
         let folded = CaseMapping::Rfc1459.fold(channel.as_str());
         let room = match self.store.shared_room(network, &folded).await? {
+            // A room of other people is found by what they call it.
+            Some(room) if room.is_plumbed() => return Ok(false),
             Some(room) => self.renewed(room).await?,
             None if !self.wanted_aliases.admit(now) => {
                 tracing::warn!(%alias, "a shared room is not made: too many were asked for within the hour");
@@ -157,9 +164,6 @@ impl Bridge {
 
     /// The shared room in which something happened.
     pub(super) async fn shared_room_of(&self, event: &Event) -> Result<Option<RoomRow>, GhostError> {
-        if self.config.templates.shared_alias.is_none() {
-            return Ok(None);
-        }
         let room = self.store.room_by_matrix_id(&event.room_id).await?;
         Ok(room.filter(|room| room.kind().is_ok_and(|kind| kind == RoomKind::Shared)))
     }
@@ -171,6 +175,12 @@ impl Bridge {
         event: &Event,
         room: &RoomRow,
     ) -> Result<(), GhostError> {
+        if room.is_plumbed() {
+            let is_known = self.store.session_in_shared_room(room.id, &event.sender).await?.is_some();
+            if !is_known || matches!(event.content, Content::Member(_)) {
+                return Box::pin(self.attend_to_plumbed(stored, event, room)).await;
+            }
+        }
         match &event.content {
             Content::Member(member) if member.membership == "join" && !self.is_ours(&member.user_id) => {
                 return self.on_shared_join(stored, &event.room_id, &member.user_id, room).await;

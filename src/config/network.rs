@@ -10,7 +10,7 @@ use super::problem::{child, item};
 use super::resolve::Resolver;
 use super::{Bind, Connections, Flood, History, Network, OwnNetworks, Proxy, Server, Template, presets, raw};
 use crate::addresses::{Range, Reach};
-use crate::names::Slug;
+use crate::names::{CaseMapping, Channel, Slug};
 
 /// The short name that `towline check` uses to see whether another bridge holds Towline's namespaces.
 pub const PROBE: &str = "towline-probe";
@@ -32,6 +32,7 @@ pub(super) fn resolve(
         }
     }
     names_differ(resolver, &networks);
+    rooms_differ(resolver, &networks);
     networks
 }
 
@@ -85,6 +86,48 @@ fn names_differ(resolver: &mut Resolver<'_>, networks: &BTreeMap<Slug, Network>)
             resolver.report.add(&path, format!("the network `{theirs}` has the same name"));
         }
     }
+}
+
+/// A room shows one channel.
+fn rooms_differ(resolver: &mut Resolver<'_>, networks: &BTreeMap<Slug, Network>) {
+    let mut shown: BTreeMap<&str, &str> = BTreeMap::new();
+    for (slug, network) in networks {
+        for (channel, room) in &network.channels {
+            if let Some(other) = shown.insert(room, channel) {
+                let path = child(&child(&child("networks", slug.as_str()), "channels"), channel);
+                resolver.report.add(
+                    &path,
+                    format!("{other} is shown in this room already, and a room shows one channel"),
+                );
+            }
+        }
+    }
+}
+
+/// Channels, and the rooms that show them.
+fn channels(
+    resolver: &mut Resolver<'_>,
+    raw: BTreeMap<String, String>,
+    path: &str,
+) -> BTreeMap<String, String> {
+    let mut channels: BTreeMap<String, String> = BTreeMap::new();
+    let mut folded: BTreeMap<String, String> = BTreeMap::new();
+    for (name, room) in raw {
+        let here = child(path, &name);
+        let is_room = room.len() > 1 && room.len() <= 255 && room.starts_with('!');
+        if Channel::new(&name).is_err() {
+            resolver.report.add(&here, "it must be the name of a channel, such as \"#tea\", in quotes");
+        } else if !is_room || room.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            resolver
+                .report
+                .add(&here, "it must be the id of a room, such as \"!AbCdEf:example.org\"; an alias is none");
+        } else if let Some(other) = folded.insert(CaseMapping::Rfc1459.fold(&name), name.clone()) {
+            resolver.report.add(&here, format!("it is the same channel as {other}"));
+        } else {
+            channels.insert(name, room);
+        }
+    }
+    channels
 }
 
 pub(super) fn one(
@@ -151,6 +194,7 @@ pub(super) fn one(
         connections: connections(resolver, &raw.connections, &child(path, "connections")),
         plaintext_credentials,
         history: raw.history.map(History::of_days),
+        channels: channels(resolver, raw.channels.unwrap_or_default(), &child(path, "channels")),
         slug,
     }
 }

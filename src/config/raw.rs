@@ -80,6 +80,7 @@ pub(super) struct Network {
     pub(super) plaintext_credentials: Option<bool>,
     /// Days; 0 for `keep`.
     pub(super) history: Option<u32>,
+    pub(super) channels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]

@@ -61,6 +61,7 @@ pub(super) fn tables() -> Vec<(&'static str, Rows)> {
         ("space_child", of("session", &sessions)),
         ("space", of("session", &sessions)),
         ("setting", Rows::OfUser(settings)),
+        ("outsider", Rows::OfUser(format!("user_id = CAST($2 AS TEXT) OR room IN {rooms}"))),
         // Its links go with it.
         ("room", of("id", &rooms)),
         // A shared room stays, for others.

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::{self, NewRoom};
-use super::{Link, RoomKind, Store, StoreError, inbox};
+use super::{Link, RoomKind, Store, StoreError, inbox, plumbing};
 use crate::names::{CaseMapping, session_address};
 
 /// Channel or query.
@@ -86,8 +86,31 @@ pub struct Buffer {
     pub room_id: Option<String>,
     /// The Matrix user who speaks for the bridge there: the bot, or a query's ghost.
     pub creator: String,
-    /// Its room is its channel's, and others' too.
-    pub shared: bool,
+    /// Whose its room is.
+    pub whose: Whose,
+}
+
+/// Whose the room of a buffer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The session's user's alone.
+    Own,
+    /// The channel's, and others are in it.
+    Shared,
+    /// Other people's who had it before: it shows the channel.
+    Plumbed,
+}
+
+impl Buffer {
+    /// Whether others are in its room.
+    pub fn is_shared(&self) -> bool {
+        self.whose != Whose::Own
+    }
+
+    /// Whether its room was there before, and is its people's.
+    pub fn is_plumbed(&self) -> bool {
+        self.whose == Whose::Plumbed
+    }
 }
 
 /// A conversation that goes on under another nick.
@@ -144,6 +167,7 @@ struct Row {
     room_id: Option<String>,
     creator: String,
     role: String,
+    plumbed: Option<String>,
 }
 
 macro_rules! buffer_query {
@@ -151,7 +175,8 @@ macro_rules! buffer_query {
         concat!(
             "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.wanted, buffer.key, buffer.topic,
                 buffer.gap_from, buffer.read_at, room.refill, buffer.detached_after,
-                room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator, link.role
+                room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator, link.role,
+                room.plumbed
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role IN ('private', 'shared')
             JOIN room ON room.id = link.room ",
             $tail
@@ -270,8 +295,9 @@ impl Store {
         room: i64,
         lane: String,
     ) -> Result<Option<Buffer>, StoreError> {
-        const CHANNEL: &str =
-            "SELECT channel FROM link WHERE room = $1 AND role = 'shared' AND buffer IS NULL";
+        const CHANNEL: &str = "SELECT link.channel FROM link JOIN room ON room.id = link.room
+            WHERE link.room = $1 AND link.role = 'shared' AND link.buffer IS NULL
+                AND COALESCE(room.plumbed, '') <> 'ending'";
         const OWN: &str =
             "SELECT 1 FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             WHERE buffer.session = $1 AND buffer.kind = 'channel' AND buffer.folded = $2 AND buffer.wanted";
@@ -306,6 +332,7 @@ impl Store {
                     execute!(tx, FORMER, id, new.session, channel)?;
                     execute!(tx, UNLINK, id)?;
                     execute!(tx, LINK, room, id)?;
+                    plumbing::come_in(tx, room, new.owner).await?;
                     inbox::move_said(tx, room, &lane, &new.lane).await?;
                     let row: Row = on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?;
                     Ok(Some(row))
@@ -423,10 +450,15 @@ impl Store {
             room_id,
             creator,
             role,
+            plumbed,
             ..
         } = row;
         let refill = refill == 1;
-        let shared = role == "shared";
+        let whose = match (role.as_str(), plumbed) {
+            ("shared", None) => Whose::Shared,
+            ("shared", Some(_)) => Whose::Plumbed,
+            _ => Whose::Own,
+        };
         Ok(Buffer {
             id,
             kind,
@@ -442,7 +474,7 @@ impl Store {
             room,
             room_id,
             creator,
-            shared,
+            whose,
         })
     }
 }

@@ -4,6 +4,7 @@
 
 use sqlx::FromRow;
 
+use super::plumbing::{self, PlumbedBy};
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::{NewOutbox, Store, StoreError, buffers, inbox, outbox};
 use crate::names::session_address;
@@ -140,6 +141,7 @@ pub struct RoomRow {
     pub founder: Option<String>,
     /// Its owner was told that it is encrypted.
     pub explained: bool,
+    plumbed: Option<String>,
 }
 
 impl RoomRow {
@@ -151,6 +153,21 @@ impl RoomRow {
     /// The address of the session that it shows something of, else the network's slug.
     pub fn address(&self) -> Option<String> {
         Some(session_address(self.network.as_deref()?, self.session_name.as_deref().unwrap_or_default()))
+    }
+
+    /// Whether it is a room of other people that shows a channel: nothing in it is the bridge's but its own ghosts.
+    pub fn is_plumbed(&self) -> bool {
+        self.plumbed.is_some()
+    }
+
+    /// Whether the bridge takes itself out of it.
+    pub fn is_ending(&self) -> bool {
+        self.plumbed.as_deref() == Some(plumbing::ENDING)
+    }
+
+    /// Who tied it to its channel.
+    pub fn plumbed_by(&self) -> Option<PlumbedBy> {
+        PlumbedBy::read(self.plumbed.as_deref()?)
     }
 
     /// What the room is for.
@@ -170,7 +187,7 @@ macro_rules! room_query {
                 network.name AS network_name, COALESCE(own.name, parent.name) AS session_name,
                 COALESCE(link.session, buffer.session) AS session,
                 buffer.id AS buffer, COALESCE(buffer.name, channel.name) AS buffer_name, room.created_at,
-                room.refill, room.founder, room.explained"#,
+                room.refill, room.founder, room.explained, room.plumbed"#,
             $columns,
             r#" FROM room
             JOIN link ON link.room = room.id AND (link.role <> 'shared' OR link.buffer IS NULL)

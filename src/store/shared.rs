@@ -5,7 +5,7 @@
 use sqlx::FromRow;
 
 use super::pool::{execute, later, on, on_tx};
-use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, outbox, rooms::room_query};
+use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, outbox, plumbing, rooms::room_query};
 
 /// Somebody who has a channel in a shared room.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -56,6 +56,7 @@ impl Store {
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
+                plumbing::go_out(tx, buffer).await?;
                 if execute!(tx, UNLINK, buffer)? > 0 {
                     later!(tx, UNWANT, buffer)?;
                     outbox::insert(tx, &store, sealed, now).await?;
@@ -122,10 +123,12 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room).fetch_all(p).await)?)
     }
 
-    /// All shared rooms that are made.
+    /// All shared rooms that the bridge has made.
     pub async fn shared_rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
-        const SQL: &str =
-            room_query!("WHERE link.role = 'shared' AND room.room_id IS NOT NULL ORDER BY room.id");
+        const SQL: &str = room_query!(
+            "WHERE link.role = 'shared' AND room.room_id IS NOT NULL AND room.plumbed IS NULL
+                ORDER BY room.id"
+        );
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }
 

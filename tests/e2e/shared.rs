@@ -78,3 +78,56 @@ async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_onc
     irene.say(CHANNEL, "welcome back");
     town.alice.wait_message(&room, "welcome back").await;
 }
+
+#[tokio::test]
+async fn an_existing_room_shows_a_channel_and_is_left_to_its_people_on_synapse() {
+    let town = Town::start().await;
+    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
+    irene.join(CHANNEL).await;
+    let network = town.open_network().await;
+    let is_on = |event: &serde_json::Value| {
+        event["content"]["body"].as_str().is_some_and(|body| body.starts_with("Connected to"))
+    };
+    town.alice.wait_event(&network, is_on).await;
+    let carol = MatrixUser::register(&town.synapse.url, "carol", PASSWORD).await;
+    let request = json!({ "preset": "private_chat", "name": "Tea house", "topic": "ours", "invite": [town.alice.id()] });
+    let room = carol.create_room(&request).await;
+    town.alice.join(&room).await;
+
+    // The bot comes when it is invited, and with it who is on the network.
+    town.towline.plumb(Some((CHANNEL, &room)));
+    let mark = irene.mark();
+    town.towline.reload().await;
+    town.towline.wait_logged("invite @towline:").await;
+    carol.invite(&room, &bot()).await;
+    town.wait_alice_in(&irene, CHANNEL, mark).await;
+    irene.say(CHANNEL, "anybody home?");
+    let shown = carol.wait_message(&room, "anybody home?").await;
+    assert_eq!(shown["sender"], ghost("irene").as_str());
+    town.alice.say(&room, "alice is").await;
+    irene.wait_said("alice", CHANNEL, "alice is").await;
+    carol.say(&room, "carol is, too").await;
+    let is_told = |event: &serde_json::Value| {
+        let body = event["content"]["body"].as_str().unwrap_or_default();
+        body.starts_with(carol.id()) && body.contains("does not go to")
+    };
+    carol.wait_event(&room, is_told).await;
+    town.alice.say(&room, "she can't hear you").await;
+    irene.wait_said("alice", CHANNEL, "she can't hear you").await;
+    assert!(irene.messages(CHANNEL).iter().all(|(_, text)| text != "carol is, too"));
+
+    // Without its line the room is its people's alone, as it was.
+    town.towline.plumb(None);
+    town.towline.reload().await;
+    for user in [ghost("irene"), bot()] {
+        carol.wait_member(&room, &user, "leave").await;
+    }
+    irene.wait_line(|line| line.starts_with(":alice!") && line.contains(" PART ")).await;
+    for (kind, key, value) in [("m.room.name", "name", "Tea house"), ("m.room.topic", "topic", "ours")] {
+        let state =
+            carol.request(Method::GET, &format!("rooms/{room}/state/{kind}"), &json!({})).await.unwrap();
+        assert_eq!(state[key], value);
+    }
+    carol.say(&room, "still here").await;
+    town.alice.wait_message(&room, "still here").await;
+}

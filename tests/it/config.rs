@@ -458,6 +458,34 @@ fn a_network_may_have_its_history_kept_longer_or_shorter(#[case] more: &str, #[c
     assert_eq!(own.unwrap_or(config.limits.history), history);
 }
 
+#[rstest]
+#[case::no_channel(
+    "oftc: { channels: { tea: \"!a:b.c\" } }",
+    "networks.oftc.channels.tea: it must be the name of a channel"
+)]
+#[case::an_alias("oftc: { channels: { \"#tea\": \"#a:b.c\" } }", "it must be the id of a room")]
+#[case::no_id("oftc: { channels: { \"#tea\": \"!\" } }", "it must be the id of a room")]
+#[case::a_channel_twice(
+    "oftc: { channels: { \"#Tea[]\": \"!a:b.c\", \"#tea{}\": \"!d:e.f\" } }",
+    "it is the same channel as #Tea[]"
+)]
+#[case::a_room_twice(
+    "oftc: { channels: { \"#tea\": \"!a:b.c\" } }, rizon: { channels: { \"#pot\": \"!a:b.c\" } }",
+    "#tea is shown in this room already"
+)]
+fn what_can_be_no_plumbed_room_is_refused(#[case] networks: &str, #[case] problem: &str) {
+    let problems = problems(&plus(&format!("networks: {{ {networks} }}\n")));
+    assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
+}
+
+#[test]
+fn existing_rooms_show_channels_of_a_preset_too() {
+    let channels = "networks: { oftc: { channels: { \"#tea.pot\": \"!room-version-12\" } } }\n";
+    let config = parse(&plus(channels)).unwrap();
+    let shown: Vec<_> = config.network("oftc").unwrap().channels.iter().collect();
+    assert_eq!(shown, [(&"#tea.pot".to_owned(), &"!room-version-12".to_owned())]);
+}
+
 #[test]
 fn without_presets_there_is_what_the_file_says() {
     let config =

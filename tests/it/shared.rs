@@ -2,6 +2,7 @@
 
 mod complaints;
 mod mending;
+mod plumbing;
 mod refusals;
 mod review;
 

@@ -151,6 +151,20 @@ impl Towline {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Has a room show a channel of the first network, or no room, from the next time on that it reads its file.
+    pub(crate) fn plumb(&self, shown: Option<(&str, &str)>) {
+        const BEFORE: &str = "    allow_private: true\n    connections: { interval: 0 }\n";
+        let file = self.directory.join("config.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let others = text.lines().filter(|line| !line.starts_with("    channels: "));
+        let text: String = others.flat_map(|line| [line, "\n"]).collect();
+        let channels = shown.map_or_else(String::new, |(channel, room)| {
+            format!("    channels: {{ \"{channel}\": \"{room}\" }}\n")
+        });
+        assert!(text.contains(BEFORE), "the network stands in the file");
+        std::fs::write(&file, text.replacen(BEFORE, &format!("{BEFORE}{channels}"), 1)).unwrap();
+    }
+
     /// Trusts these roots in place of the host's from its next start on.
     pub(crate) fn trust(&mut self, roots: &Path) {
         self.roots = Some(roots.into());

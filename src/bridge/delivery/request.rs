@@ -127,6 +127,10 @@ impl Bridge {
         request: &Outbox,
     ) -> Result<Option<String>, ClientError> {
         let Outbox { sender, txn_id, payload, .. } = request;
+        if room.is_plumbed() && matches!(request.kind, OutboxKind::State) {
+            // Its name, its topic, its powers and who is in it are its people's.
+            return Ok(None);
+        }
         if let Some(heir) = heir_of(request) {
             return self.hand_over(room, room_id, sender, &heir).await.map(|()| None);
         }

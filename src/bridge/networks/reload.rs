@@ -92,6 +92,7 @@ impl Bridge {
         };
         // Those of networks that are gone, or back, and those that users may not have any more, or may again.
         let mut result = self.renew_sessions().await.map(drop);
+        self.take_up_mappings(None);
         for session in self.sessions(None) {
             if other_ways.contains(&session.row.network) {
                 session.go_other_way();

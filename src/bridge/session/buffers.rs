@@ -73,7 +73,7 @@ impl Buffers {
         let mut buffers = Self { charsets, pool, ..Self::default() };
         let seen_at = store.seen_at(session).await?;
         for buffer in store.buffers(session).await? {
-            if buffer.shared {
+            if buffer.is_shared() {
                 // Others are there; what was missed is not fetched, and the members are those of who shows the channel.
                 let shared = Shared::take(bridge, &buffer, row);
                 let place = buffers.add(buffer);

@@ -112,6 +112,9 @@ impl Actor {
             Content::Tombstone(_) if self.is_shared(place) => {}
             // To go there takes questions to the homeserver, which the session does not wait for.
             Content::Tombstone(_) => return self.pass_to_desk(place, &stored).await,
+            Content::Encryption if self.is_plumbed(place) => {
+                self.bridge.on_plumbed_encryption(self.buffers.get(place).row.room);
+            }
             Content::Encryption => self.explain_encryption(place).await?,
             Content::Encrypted if is_owner && self.is_behind(self.buffers.get(place).row.id) => {
                 self.hold(place, &stored, &event.event_id.as_str().into());
@@ -219,8 +222,15 @@ impl Actor {
     /// Why nothing can be said in a channel that the user has left.
     pub(super) fn has_left(&self, place: usize) -> Option<String> {
         let row = &self.buffers.get(place).row;
+        let is_plumbed = self.is_plumbed(place);
         (row.kind == BufferKind::Channel && !row.wanted).then(|| {
             let name = &row.name;
+            if is_plumbed {
+                return format!(
+                    "was not sent: you are not in {name} any more. What you write here next brings you back there, if they \
+                     let you in."
+                );
+            }
             format!("was not sent: you have left {name}. To return, type join {name} in the network's room.")
         })
     }

@@ -43,6 +43,16 @@ impl Actor {
         Ok(())
     }
 
+    /// Invites the user to a room that they may have left. For a new room this comes after its own invitation, and
+    /// changes nothing.
+    pub(super) fn invite_owner(&mut self, place: usize) {
+        let row = &self.buffers.get(place).row;
+        // Who has a channel in a shared room is in it.
+        if row.room_id.is_some() && !self.is_shared(place) {
+            self.incoming.outbox.push(content::invite_row(row.room, &row.creator, &self.row.user_id));
+        }
+    }
+
     /// The owner has left the room: out of the channel as well.
     async fn leave_buffer(&mut self, place: usize, left_at: i64) -> Result<(), StoreError> {
         let buffer = self.buffers.get_mut(place);

@@ -53,6 +53,11 @@ pub enum Request {
         /// The number of its room.
         room: i64,
     },
+    /// Leave a channel whose room is not to show it any more.
+    Unshare {
+        /// The number of the room.
+        room: i64,
+    },
     /// Leave a channel, and stay out of it.
     Part {
         /// The channel.
@@ -211,6 +216,7 @@ impl Actor {
             }
             Request::Join { channel, key, gone } => self.join(&channel, key, gone).await.into(),
             Request::Share { channel, room } => Box::pin(self.share(&channel, room)).await.into(),
+            Request::Unshare { room } => self.unshare(room).await.into(),
             Request::Part { channel, reason } => self.part(&channel, &reason).await.into(),
             Request::Channels => Reply::Now(Ok(self.channels())),
             Request::Channel(channel, request) => self.in_channel(channel, request).await,
@@ -330,16 +336,6 @@ impl Actor {
         }
     }
 
-    /// Invites the user to a room that they may have left. For a new room this comes after its own invitation, and
-    /// changes nothing.
-    pub(super) fn invite_owner(&mut self, place: usize) {
-        let row = &self.buffers.get(place).row;
-        // Who has a channel in a shared room is in it.
-        if row.room_id.is_some() && !self.is_shared(place) {
-            self.incoming.outbox.push(content::invite_row(row.room, &row.creator, &self.row.user_id));
-        }
-    }
-
     async fn part(&mut self, channel: &Channel, reason: &str) -> Outcome {
         let Some(place) = self.buffers.find(channel.as_str()) else {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
@@ -347,7 +343,9 @@ impl Actor {
         // First, since it ends the wish to be there, too.
         self.leave_shared(place, Some("You left the channel.")).await?;
         let leading = self.leave(place, reason).await?;
-        let mut text = if self.is_shared(place) {
+        let mut text = if self.is_plumbed(place) {
+            format!("Leaving {channel}. To return there, write in its room.")
+        } else if self.is_shared(place) {
             format!("Leaving {channel}, and its shared room. To return there, join it by its alias.")
         } else {
             format!("Leaving {channel}. Its room stays; leave it when you like.")

@@ -124,6 +124,11 @@ impl Actor {
         self.shared(place).is_some()
     }
 
+    /// Whether a buffer's room is other people's, who are in it whether they are in the channel or not.
+    pub(super) fn is_plumbed(&self, place: usize) -> bool {
+        self.is_shared(place) && self.buffers.get(place).row.is_plumbed()
+    }
+
     /// Whether this session shows what happens in a buffer's channel.
     pub(super) fn shows(&self, place: usize) -> bool {
         self.shared(place).is_none_or(|shared| shared.role != Role::Waits)
@@ -195,9 +200,9 @@ impl Actor {
                 "you are in {channel} on {name} already, in a room of your own. To leave that, type "
             );
             let text = RichText::plain(text).code(format!("part {channel}"));
-            return Err(Refusal::Asked(
-                text.text(" in the network's room; then join the shared room again."),
-            ));
+            return Err(Refusal::Asked(text.text(
+                " in the network's room; then join the shared room again, or write in it if you are there.",
+            )));
         }
         if !is_wanted && !self.has_room_for_channel(known) {
             let most = self.bridge.limits().channels_per_session;
@@ -271,7 +276,9 @@ impl Actor {
         shared.leaves = true;
         let (row, user) = (&buffer.row, &self.row.user_id);
         let (room, buffer) = (row.room, row.id);
-        let kick = reason.map(|reason| content::removal_row(room, &row.creator, user, reason));
+        let kick = reason
+            .filter(|_| !row.is_plumbed())
+            .map(|reason| content::removal_row(room, &row.creator, user, reason));
         if let Some(nick) = self.link.as_ref().map(|link| link.session.nick().to_owned()) {
             // Their own ghost has said what they said elsewhere.
             let channel = self.buffers.get(place).row.name.clone();
@@ -287,15 +294,22 @@ impl Actor {
         Ok(())
     }
 
-    /// Whether the user joins a shared room that they had left.
+    /// Whether the user joins a shared room that they had left, or says something in one that is theirs whether they are in
+    /// its channel or not.
     pub(super) async fn comes_back_to_shared(
         &mut self,
         place: Option<usize>,
         event: &matrix::event::Event,
     ) -> Result<bool, StoreError> {
-        let Content::Member(member) = &event.content else { return Ok(false) };
-        if member.membership != "join"
-            || member.user_id != self.row.user_id
+        let is_back = match &event.content {
+            Content::Member(member) => member.membership == "join" && member.user_id == self.row.user_id,
+            // Whom the channel has just refused is told: else each message would knock again before it is answered.
+            Content::Message(_) if event.sender == self.row.user_id => {
+                place.is_some_and(|place| self.is_plumbed(place) && self.buffers.get(place).refused.is_none())
+            }
+            _ => false,
+        };
+        if !is_back
             || !self.buffers.has_shared()
             || place.is_some_and(|place| self.shared(place).is_none_or(Shared::is_taken))
         {
@@ -307,7 +321,8 @@ impl Actor {
 
     /// When somebody has been outside a channel for too long whose room others show.
     pub(super) fn shared_deadline(&self) -> Option<Instant> {
-        let shared = self.buffers.iter().filter_map(|buffer| buffer.shared.as_deref());
+        let own = self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed());
+        let shared = own.filter_map(|buffer| buffer.shared.as_deref());
         shared
             .filter(|shared| shared.is_taken())
             .filter_map(|shared| shared.outside_since)
@@ -319,7 +334,11 @@ impl Actor {
     pub(super) async fn tick_shared(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         for place in 0..self.buffers.len() {
-            let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() else { continue };
+            let buffer = self.buffers.get_mut(place);
+            // A plumbed room's people read there, whoever is in the channel.
+            let Some(shared) = buffer.shared.as_deref_mut().filter(|_| !buffer.row.is_plumbed()) else {
+                continue;
+            };
             let is_over = |since: Instant| now.saturating_duration_since(since) >= LONGEST_OUTSIDE;
             if !shared.is_taken() || !shared.outside_since.is_some_and(is_over) {
                 continue;
@@ -335,14 +354,29 @@ impl Actor {
         Ok(())
     }
 
-    /// The user does not want to be connected: they leave all shared rooms.
+    /// The user does not want to be connected: they leave all shared rooms that the bridge has made.
     pub(super) async fn leave_all_shared(&mut self, reason: &str) -> Result<(), StoreError> {
         for place in 0..self.buffers.len() {
-            if self.shared(place).is_some_and(Shared::is_taken) {
+            if self.shared(place).is_some_and(Shared::is_taken) && !self.is_plumbed(place) {
                 self.end_shared(place, reason).await?;
             }
         }
         Ok(())
+    }
+
+    /// A room is not to show its channel any more.
+    pub(super) async fn unshare(&mut self, room: i64) -> Outcome {
+        let shows = |place: &usize| {
+            self.buffers.get(*place).row.room == room && self.shared(*place).is_some_and(Shared::is_taken)
+        };
+        if let Some(place) = (0..self.buffers.len()).find(shows) {
+            let name = self.buffers.get(place).row.name.clone();
+            self.say(RichText::plain(format!(
+                "The room that showed {name} to you and others no longer does, so that you are not in {name} any more."
+            )));
+            self.end_shared(place, "").await?;
+        }
+        Ok(RichText::new())
     }
 
     /// The user is out of a shared room's channel for good.
@@ -354,7 +388,11 @@ impl Actor {
     /// Who comes into a shared room, and goes: only the user's own going means anything.
     pub(super) async fn on_shared_member(&mut self, place: usize, member: &Member) -> Result<(), StoreError> {
         let is_out = matches!(member.membership.as_str(), "leave" | "ban");
-        if is_out && member.user_id == self.row.user_id {
+        if is_out && member.user_id == self.bridge.client.bot() && self.is_plumbed(place) {
+            if let Some(room) = self.bridge.store.room(self.buffers.get(place).row.room).await? {
+                self.bridge.on_bot_member(&room, member);
+            }
+        } else if is_out && member.user_id == self.row.user_id {
             self.leave_shared(place, None).await?;
             if self.buffers.get(place).row.wanted {
                 self.leave(place, "").await?;

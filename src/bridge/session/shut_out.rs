@@ -84,9 +84,13 @@ impl Actor {
     ) -> Result<(), StoreError> {
         let why = why.trim_end_matches('.');
         if self.shared(place).is_some_and(Shared::is_taken) {
-            let text =
-                RichText::plain(format!("{why}. So you are no longer in its shared room. ")).then(remedy);
-            self.alert(&text.text(" To try again, join that room again."));
+            let (then, again) = if self.is_plumbed(place) {
+                ("What you write in its room does not go there now", " To try again, write there again.")
+            } else {
+                ("So you are no longer in its shared room", " To try again, join that room again.")
+            };
+            let text = RichText::plain(format!("{why}. {then}. ")).then(remedy);
+            self.alert(&text.text(again));
         }
         // Others read it there.
         let reason: String = why.chars().take(LONGEST).collect();
@@ -120,6 +124,11 @@ impl Actor {
             return Some(Err(Refusal::from(error)));
         }
         self.buffers.get_mut(place).row.key = Some(secret);
+        if self.is_plumbed(place) {
+            return Some(Ok(RichText::plain(format!(
+                "The key of {channel} is kept: write in its room again."
+            ))));
+        }
         self.incoming.outbox.push(content::invite_row(room.id, &room.creator, &self.row.user_id));
         Some(Ok(RichText::plain(format!(
             "The key of {channel} is kept, and you are invited to its shared room again."

@@ -285,7 +285,7 @@ impl Bridge {
     /// Makes a shared room anew that the homeserver no longer has, and invites those who were there. Gives the room that
     /// the channel has from now on.
     pub(super) async fn renewed(&self, room: RoomRow) -> Result<RoomRow, GhostError> {
-        let Some(room_id) = &room.room_id else { return Ok(room) };
+        let Some(room_id) = room.room_id.as_ref().filter(|_| !room.is_plumbed()) else { return Ok(room) };
         if !self.is_gone(self.client.bot(), room_id).await {
             return Ok(room);
         }
@@ -340,7 +340,7 @@ impl Bridge {
     ) -> Result<Option<Outcome>, StoreError> {
         for room in gone {
             let Some(room) = self.store.room(*room).await? else { continue };
-            if room.kind()? != RoomKind::Shared {
+            if room.kind()? != RoomKind::Shared || room.is_plumbed() {
                 continue;
             }
             return match self.renewed(room).await {

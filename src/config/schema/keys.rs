@@ -275,6 +275,19 @@ pub const KEYS: &[Key] = &[
         Default::Note("`limits.history`"),
         "How long the history of this network is kept.",
     ),
+    key(
+        "networks.*.channels",
+        Kind::Named,
+        Default::Note("none"),
+        "Channels that existing Matrix rooms show, each with the id of its room: what is said in the one is said in the \
+         other. The bot must be able to enter the room: invite it. See `docs/operations.md`.",
+    ),
+    key(
+        "networks.*.channels.*",
+        Kind::Text,
+        Default::Required,
+        "A room's id, such as `!AbCdEf:example.org`.",
+    ),
     section(
         "own_networks",
         "Networks that people add for themselves with `network add irc.example.org`. Nobody else sees them, and their short \

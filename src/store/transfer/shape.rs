@@ -4,7 +4,7 @@ use super::TransferError;
 use crate::store::pool::{Tx, on_tx};
 
 /// All tables, each behind those that it refers to.
-pub(super) const ORDER: [&str; 25] = [
+pub(super) const ORDER: [&str; 26] = [
     "instance",
     "user",
     "network",
@@ -30,6 +30,7 @@ pub(super) const ORDER: [&str; 25] = [
     "space_child",
     "sts_policy",
     "timed_ban",
+    "outsider",
 ];
 
 /// What a column holds.

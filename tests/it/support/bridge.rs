@@ -289,6 +289,16 @@ impl World {
         self.extra.push_str(yaml);
     }
 
+    /// Has a room show a channel of the first network, from the next start on; without one no room does.
+    pub(crate) fn plumb(&mut self, channels: &str) {
+        let lines = self.networks.lines().filter(|line| !line.starts_with("    channels: "));
+        let lines = lines.flat_map(|line| match line {
+            "  fake:" => vec![line.to_owned(), format!("    channels: {{ {channels} }}")],
+            _ => vec![line.to_owned()],
+        });
+        self.networks = lines.map(|line| line + "\n").collect();
+    }
+
     /// Where the bridge that was started last listens.
     pub(crate) fn appservice_url(&self) -> String {
         self.url.lock().unwrap().clone()

@@ -1,0 +1,224 @@
+//! Rooms that were there before and show a channel: by the bridge's own record, so that a change of the configuration is
+//! seen after a restart, and a bridge that was stopped while it left a room goes on with that.
+//!
+//! Such a room is a channel's shared room like one that the bridge has made; what differs is what is done in it. Its row
+//! comes before the bridge enters it, and goes when it is out of it again.
+
+use super::pool::{Tx, execute, later, on, on_tx};
+use super::rooms::room_query;
+use super::{RoomRow, SHARED, Store, StoreError, buffers};
+
+/// The bridge takes itself out of the room.
+pub(super) const ENDING: &str = "ending";
+
+/// Who tied a room to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlumbedBy {
+    /// The configuration says so.
+    Configuration,
+    /// Somebody with power there has asked for it.
+    Command,
+}
+
+impl PlumbedBy {
+    const ALL: [(Self, &'static str); 2] =
+        [(Self::Configuration, "configuration"), (Self::Command, "command")];
+
+    pub(super) fn read(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == word).map(|(by, _)| *by)
+    }
+
+    fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(by, _)| *by == self).map_or(ENDING, |(_, word)| word)
+    }
+}
+
+/// Somebody in a plumbed room who is not in its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outsider {
+    /// They were, and have left it or were thrown out of it.
+    HasLeft,
+    /// They know that what they say does not go to IRC.
+    Told,
+}
+
+/// A room that is to show a channel.
+#[derive(Debug, Clone)]
+pub struct NewPlumbing {
+    /// The network's slug.
+    pub network: String,
+    /// The channel's name.
+    pub name: String,
+    /// The name as it is compared.
+    pub folded: String,
+    /// The room's Matrix id.
+    pub room_id: String,
+    /// Who says so.
+    pub by: PlumbedBy,
+    /// A random text, as every room has one.
+    pub marker: String,
+    /// The bot.
+    pub creator: String,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// What became of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plumbing {
+    /// It shows the channel.
+    Done(RoomRow),
+    /// It is this room of the bridge's already, or shows another channel.
+    RoomTaken(RoomRow),
+    /// The channel has this shared room.
+    ChannelTaken(RoomRow),
+}
+
+impl Store {
+    /// Has a room show a channel. Where it does already, it is from now on by whoever says so now.
+    pub async fn plumb(&self, new: NewPlumbing) -> Result<Plumbing, StoreError> {
+        const BY_ROOM_ID: &str = room_query!("WHERE room.room_id = $1");
+        const BY_CHANNEL: &str = room_query!("WHERE link.role = 'shared' AND link.channel = $1");
+        const BY_ID: &str = room_query!("WHERE room.id = $1");
+        const ANEW: &str = "UPDATE room SET plumbed = $2 WHERE id = $1";
+        const MAKE: &str = "INSERT INTO room (room_id, kind, marker, creator, lane, created_at, plumbed)
+            VALUES ($1, 'shared', $2, $3, $4, $5, $6) RETURNING id";
+        const LINK: &str = "INSERT INTO link (room, role, network, channel) VALUES ($1, 'shared', $2, $3)";
+        self.write(move |tx| {
+            Box::pin(async move {
+                let channel = buffers::channel(tx, &new.network, &new.folded, &new.name).await?;
+                let room: Option<RoomRow> =
+                    on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID).bind(&new.room_id).fetch_optional(c).await)?;
+                let shown: Option<RoomRow> =
+                    on_tx!(tx, |c| sqlx::query_as(BY_CHANNEL).bind(channel).fetch_optional(c).await)?;
+                let id = match (room, shown) {
+                    (Some(room), Some(shown))
+                        if room.id == shown.id && room.is_plumbed() && !room.is_ending() =>
+                    {
+                        execute!(tx, ANEW, room.id, new.by.as_str())?;
+                        room.id
+                    }
+                    (Some(room), _) => return Ok(Plumbing::RoomTaken(room)),
+                    (None, Some(shown)) => return Ok(Plumbing::ChannelTaken(shown)),
+                    (None, None) => {
+                        let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
+                            .bind(&new.room_id)
+                            .bind(&new.marker)
+                            .bind(&new.creator)
+                            .bind(SHARED)
+                            .bind(new.created_at)
+                            .bind(new.by.as_str())
+                            .fetch_one(c)
+                            .await)?;
+                        execute!(tx, LINK, id, &new.network, channel)?;
+                        id
+                    }
+                };
+                Ok(Plumbing::Done(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_one(c).await)?))
+            })
+        })
+        .await
+    }
+
+    /// All plumbed rooms, those that the bridge leaves among them.
+    pub async fn plumbed_rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        const SQL: &str = room_query!("WHERE room.plumbed IS NOT NULL ORDER BY room.id");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
+    }
+
+    /// From now on nobody's channel is shown in a room any more, nor wanted by those whose was; and all ghosts are to leave
+    /// it. May be repeated: one that speaks meanwhile comes in once more.
+    pub async fn end_plumbing(&self, room: i64, reason: &str) -> Result<(), StoreError> {
+        const END: &str = "UPDATE room SET plumbed = 'ending' WHERE id = $1";
+        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE
+            WHERE id IN (SELECT buffer FROM link WHERE room = $1 AND role = 'shared' AND buffer IS NOT NULL)";
+        const UNLINK: &str = "DELETE FROM link WHERE room = $1 AND role = 'shared' AND buffer IS NOT NULL";
+        const DEPART: &str = "UPDATE member SET wanted = FALSE, reason = $2, kicker = NULL WHERE room = $1";
+        let reason = reason.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                for sql in [END, UNWANT, UNLINK] {
+                    later!(tx, sql, room)?;
+                }
+                later!(tx, DEPART, room, &reason)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// A room is being left: no channel of anybody's is shown there from now on who is not there yet.
+    pub async fn begin_ending(&self, room: i64) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE room SET plumbed = 'ending' WHERE id = $1";
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, SQL, room)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// The bridge is out of a room: it is nobody's here, and may be tied to a channel again. What waited for it is set
+    /// aside by its lane.
+    pub async fn forget_plumbed(&self, room: i64) -> Result<(), StoreError> {
+        const UNLINK: &str = "DELETE FROM link WHERE room = $1";
+        const FREE: &str = "UPDATE room SET room_id = NULL, plumbed = NULL WHERE id = $1";
+        const OUTSIDERS: &str = "DELETE FROM outsider WHERE room = $1";
+        self.write(move |tx| {
+            Box::pin(async move {
+                for sql in [UNLINK, FREE, OUTSIDERS] {
+                    later!(tx, sql, room)?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// What is known of somebody in a plumbed room who is not in its channel: whether they were told that nothing of theirs
+    /// goes to IRC, or else have left the channel. Nothing where neither is so.
+    pub async fn outsider(&self, room: i64, user_id: &str) -> Result<Option<Outsider>, StoreError> {
+        const SQL: &str = "SELECT told FROM outsider WHERE room = $1 AND user_id = $2";
+        let is_told: Option<bool> = on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(room)
+            .bind(user_id)
+            .fetch_optional(p)
+            .await)?;
+        Ok(is_told.map(|is_told| if is_told { Outsider::Told } else { Outsider::HasLeft }))
+    }
+
+    /// Stores that they were told. It is forgotten when their channel is shown there.
+    pub async fn outsider_told(&self, room: i64, user_id: &str) -> Result<(), StoreError> {
+        const SQL: &str = "INSERT INTO outsider (room, user_id, told) VALUES ($1, $2, TRUE)
+            ON CONFLICT (room, user_id) DO UPDATE SET told = TRUE";
+        let user_id = user_id.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, SQL, room, &user_id)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+/// Somebody's channel is shown in a room.
+pub(super) async fn come_in(tx: &mut Tx, room: i64, user: i64) -> Result<(), StoreError> {
+    const SQL: &str = r#"DELETE FROM outsider
+        WHERE room = $1 AND user_id = (SELECT user_id FROM "user" WHERE id = $2)"#;
+    later!(tx, SQL, room, user)?;
+    Ok(())
+}
+
+/// Somebody's channel is about to be shown in its room no more: where that is theirs and others', they stay there.
+pub(super) async fn go_out(tx: &mut Tx, buffer: i64) -> Result<(), StoreError> {
+    const SQL: &str = r#"INSERT INTO outsider (room, user_id, told)
+        SELECT room.id, "user".user_id, FALSE FROM link JOIN room ON room.id = link.room
+            JOIN buffer ON buffer.id = link.buffer JOIN session ON session.id = buffer.session
+            JOIN "user" ON "user".id = session."user"
+        WHERE link.buffer = $1 AND link.role = 'shared' AND room.plumbed IN ('configuration', 'command')
+        ON CONFLICT (room, user_id) DO NOTHING"#;
+    later!(tx, SQL, buffer)?;
+    Ok(())
+}

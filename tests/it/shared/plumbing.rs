@@ -1,0 +1,404 @@
+//! Plumbed rooms: rooms that were there before and show a channel because the configuration says so. They stay as their
+//! people have them.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::reload::reload;
+use crate::support::homeserver::NewRoom;
+
+const PUBLIC: NewRoom<'_> = NewRoom {
+    preset: Some("public_chat"),
+    name: Some("Tea house"),
+    invite: &[],
+    is_direct: false,
+    encrypted: false,
+    room_version: None,
+    restricted_to: None,
+    predecessor: None,
+};
+const PRIVATE: NewRoom<'_> = NewRoom { preset: Some("private_chat"), ..PUBLIC };
+
+fn mapping(channel: &str, room: &str) -> String {
+    format!("\"{channel}\": \"{room}\"")
+}
+
+/// Carol's room, in which alice is, who is on the network, and #tea, in which bob is.
+struct House {
+    world: World,
+    alice: TestUser,
+    carol: TestUser,
+    bob: Person,
+    control: String,
+    network: String,
+    room: String,
+}
+
+impl House {
+    async fn build(builder: Builder, room: &NewRoom<'_>) -> Self {
+        let world = builder.start().await;
+        let bob = world.ircd.person("bob");
+        bob.join("#tea");
+        let (alice, control, network) = world.greeted_user("alice").await;
+        let carol = world.homeserver.user("carol");
+        let room = carol.create_room(room);
+        carol.invite(&room, alice.id());
+        alice.join(&room).await;
+        Self { world, alice, carol, bob, control, network, room }
+    }
+
+    /// From the next start on the room shows the channel.
+    async fn restart_with(&mut self, channels: &str) {
+        self.world.stop_bridge().await;
+        self.world.plumb(channels);
+        self.world.start_bridge().await;
+    }
+
+    /// The room shows the channel, and alice is there.
+    async fn open(room: &NewRoom<'_>) -> Self {
+        let mut house = Self::build(World::builder(), room).await;
+        house.restart_with(&mapping("#tea", &house.room.clone())).await;
+        house.world.ircd.wait_joined("#tea", "alice").await;
+        house.bob.say("#tea", "welcome");
+        house.world.homeserver.wait_message(&house.room, "welcome").await;
+        house
+    }
+
+    async fn is_heard(&self, user: &TestUser, text: &str, nick: &str) {
+        user.send_text(&self.room, text);
+        assert_eq!(self.bob.wait_text(text).await.nick(), nick);
+    }
+
+    /// What the bridge has made of the room, besides who is in it.
+    fn changes(&self) -> Vec<(String, Value)> {
+        let events = self.world.homeserver.events(&self.room).into_iter();
+        let is_ours =
+            |event: &Event| event.sender == self.world.homeserver.bot() || event.sender.starts_with("@irc_");
+        let others = events.filter(|event| is_ours(event) && event.state_key.is_some());
+        let others = others.filter(|event| {
+            event.kind != "m.room.member" || event.state_key.as_deref() != Some(event.sender.as_str())
+        });
+        others.map(|event| (event.kind.clone(), event.content)).collect()
+    }
+
+    fn is_in(&self, user: &str) -> bool {
+        self.world.homeserver.members(&self.room, "join").iter().any(|member| member == user)
+    }
+}
+
+#[rstest]
+#[case::with_creators("12")]
+#[case::before_creators("11")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_existing_room_shows_a_channel_both_ways_and_stays_as_its_people_have_it(#[case] version: &str) {
+    let house = House::open(&NewRoom { room_version: Some(version), ..PUBLIC }).await;
+    house.is_heard(&house.alice, "good morning", "alice").await;
+    house.bob.topic("#tea", "green tea");
+    house.bob.say("#tea", "alice: good morning");
+    let shown = house.world.homeserver.wait_message(&house.room, "alice: good morning").await;
+    assert_eq!(shown.sender, BOB);
+    assert_eq!(shown.content["m.mentions"]["user_ids"], json!([house.alice.id()]));
+    house.world.wait_outbox_empty().await;
+    assert_eq!(house.changes(), [], "nothing of the room is changed");
+    let said = house.world.homeserver.timeline_by_line(&house.room);
+    for (line, by) in [("good morning", house.alice.id()), ("alice: good morning", BOB), ("welcome", BOB)] {
+        let once: Vec<_> = said.iter().filter(|(_, one)| one == line).collect();
+        assert_eq!(once.len(), 1, "{line}: {said:?}");
+        assert_eq!(once[0].0, by);
+    }
+    assert_eq!(house.world.homeserver.rooms_named("#tea (FakeNet)"), Vec::<String>::new());
+    assert!(!house.is_in("@irc_fake_alice:test.local"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bot_comes_when_it_is_invited_and_says_what_it_needs_until_it_has_it() {
+    let mut house = House::build(World::builder(), &PRIVATE).await;
+    let levels = |bot: i64| {
+        let bot = json!({ house.world.homeserver.bot(): bot });
+        json!({ "invite": 50, "users": bot, "users_default": 0, "events_default": 0, "state_default": 50 })
+    };
+    let (without, with) = (levels(0), levels(50));
+    let options = NewRoom { room_version: Some("12"), ..PRIVATE };
+    house.room = house.carol.create_room(&options);
+    house.carol.send_state(&house.room, "m.room.power_levels", "", without).unwrap();
+    house.carol.invite(&house.room, house.alice.id());
+    house.alice.join(&house.room).await;
+    house.restart_with(&mapping("#tea", &house.room.clone())).await;
+    let bot = house.world.homeserver.bot();
+    house.carol.invite(&house.room, &bot);
+    let said = house.world.homeserver.wait_event(&house.room, begins("This room is to show #tea")).await;
+    assert_eq!((said.sender.as_str(), said.content["msgtype"].as_str()), (bot.as_str(), Some("m.notice")));
+    let remedy = format!(
+        "inviting needs power 50, and mine is 0. Somebody who may change powers here can give it to me: /op {bot} 50"
+    );
+    assert!(said.body().ends_with(&remedy), "{}", said.body());
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.carol.send_state(&house.room, "m.room.power_levels", "", with).unwrap();
+    house.bob.say("#tea", "may I?");
+    assert_eq!(house.world.homeserver.wait_message(&house.room, "may I?").await.sender, BOB);
+    house.is_heard(&house.alice, "you may", "alice").await;
+    assert!(
+        house
+            .changes()
+            .iter()
+            .all(|(kind, content)| { kind == "m.room.member" && content["membership"] == "invite" })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_session_is_told_once_that_nothing_of_theirs_goes_to_irc() {
+    let house = House::open(&PUBLIC).await;
+    let homeserver = &house.world.homeserver;
+    let first = house.carol.send_text(&house.room, "does anybody hear me?");
+    let told = homeserver.wait_event(&house.room, begins("@carol:test.local: what you write here")).await;
+    assert_eq!(
+        told.body(),
+        "@carol:test.local: what you write here does not go to #tea on FakeNet: you are not connected to that network. To \
+         be there under a nick of your own, open a chat with me, type open fake there, then write here again. I say this \
+         once."
+    );
+    assert_eq!(told.content["m.relates_to"]["m.in_reply_to"]["event_id"], first.as_str());
+    assert_eq!(told.content["m.mentions"]["user_ids"], json!([house.carol.id()]));
+    house.carol.send_text(&house.room, "and now?");
+    homeserver.wait_delivered().await;
+    // With a network of her own she is heard, and not before.
+    let (_, control) = house.world.user_with_control_room("carol").await;
+    house.carol.send_text(&control, "open fake");
+    house.world.ircd.wait_registered("carol").await;
+    house.is_heard(&house.carol, "now I do", "carol").await;
+    let heard: Vec<String> = house.bob.messages("#tea").into_iter().map(|(_, text)| text).collect();
+    assert_eq!(heard, ["now I do"]);
+    let bodies = homeserver.timeline_bodies(&house.room);
+    assert_eq!(bodies.iter().filter(|body| body.contains("what you write here")).count(), 1, "{bodies:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_use_the_bridge_stays_in_the_room_and_is_told_why_nothing_goes() {
+    let mut house = House::open(&PUBLIC).await;
+    house.world.forbid("@carol:test.local");
+    house.restart_with(&mapping("#tea", &house.room.clone())).await;
+    house.carol.send_text(&house.room, "hello?");
+    let told = house.world.homeserver.wait_event(&house.room, begins("@carol:test.local: what you")).await;
+    assert!(told.body().contains("no permission to use this bridge"), "{}", told.body());
+    // Nor is anybody removed who comes in.
+    house.carol.leave(&house.room);
+    house.carol.join(&house.room).await;
+    house.carol.send_text(&house.room, "again");
+    house.world.homeserver.wait_delivered().await;
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.is_heard(&house.alice, "she can't", "alice").await;
+    assert!(house.is_in(house.carol.id()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_room_of_their_own_for_the_channel_keeps_it_and_is_told_how_to_change_that() {
+    let mut house = House::build(World::builder(), &PUBLIC).await;
+    house.alice.send_text(&house.control, "join #tea");
+    let own = house.world.homeserver.wait_invite(house.alice.id()).await;
+    house.alice.join(&own).await;
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.restart_with(&mapping("#tea", &house.room.clone())).await;
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.world.homeserver.wait_member(&house.room, &house.world.homeserver.bot(), "join").await;
+    house.alice.send_text(&house.room, "do you read me?");
+    let told = house.world.homeserver.wait_event(&house.room, begins("@alice:test.local: what you")).await;
+    assert!(told.body().contains("in a room of your own. To leave that, type part #tea"), "{}", told.body());
+    house.alice.send_text(&house.network, "part #tea");
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    house.is_heard(&house.alice, "now I am here", "alice").await;
+    house.bob.say("#tea", "so you are");
+    house.world.homeserver.wait_message(&house.room, "so you are").await;
+    let heard: Vec<String> = house.bob.messages("#tea").into_iter().map(|(_, text)| text).collect();
+    assert_eq!(heard, ["now I am here"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_the_channel_stays_in_the_room_and_comes_back_by_writing_there() {
+    let house = House::open(&PUBLIC).await;
+    let homeserver = &house.world.homeserver;
+    house.alice.send_text(&house.network, "part #tea");
+    let answer = homeserver.wait_event(&house.network, begins("Leaving #tea")).await;
+    assert_eq!(answer.body(), "Leaving #tea. To return there, write in its room.");
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    house.is_heard(&house.alice, "back again", "alice").await;
+    house.bob.kick("#tea", "alice", "enough");
+    let told = homeserver.wait_event(&house.network, |event| event.body().contains("kicked you out")).await;
+    assert!(told.body().contains("To try again, write there again."), "{}", told.body());
+    house.is_heard(&house.alice, "sorry", "alice").await;
+    // Who disconnects stays there, too, and is back with the connection.
+    house.alice.send_text(&house.network, "disconnect");
+    house.world.ircd.wait_gone("alice").await;
+    house.alice.send_text(&house.network, "connect");
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.bob.say("#tea", "there you are");
+    homeserver.wait_message(&house.room, "there you are").await;
+    house.world.wait_outbox_empty().await;
+    assert!(house.is_in(house.alice.id()));
+    assert_eq!(house.changes(), []);
+    // Who leaves the room leaves the channel.
+    house.alice.leave(&house.room);
+    house.world.ircd.wait_parted("#tea", "alice").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_left_the_channel_is_not_brought_back_by_a_start() {
+    let mut house = House::open(&PUBLIC).await;
+    house.alice.send_text(&house.network, "part #tea");
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    let other = house.carol.create_room(&PUBLIC);
+    house.alice.join(&other).await;
+    let mark = house.world.ircd.lines_from("alice").len();
+    house.restart_with(&format!("{}, {}", mapping("#tea", &house.room), mapping("#zoo", &other))).await;
+    // Rooms are taken up in the order of their channels.
+    house.world.ircd.wait_joined("#zoo", "alice").await;
+    let lines = house.world.ircd.lines_from("alice");
+    assert!(lines[mark..].iter().all(|line| !line.contains("#tea")), "{lines:?}");
+    house.is_heard(&house.alice, "by myself", "alice").await;
+    // A room that is to show another channel shows that, without another invitation.
+    house.restart_with(&mapping("#den", &house.room.clone())).await;
+    house.world.ircd.wait_joined("#den", "alice").await;
+    house.bob.join("#den");
+    house.bob.say("#den", "another channel");
+    house.world.homeserver.wait_message(&house.room, "another channel").await;
+    let bot = house.world.homeserver.bot();
+    let events = house.world.homeserver.events(&house.room);
+    let moves = events.iter().filter(|event| event.state_key.as_deref() == Some(&bot)).count();
+    assert_eq!(moves, 1, "the bot came once, and stayed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_channel_refuses_stays_in_the_room_and_is_told_what_becomes_of_their_message() {
+    let house = House::open(&PUBLIC).await;
+    house.alice.send_text(&house.network, "part #tea");
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    house.world.ircd.ban_joins("#tea", 474);
+    house.alice.send_text(&house.room, "let me in");
+    let told = house.world.homeserver.wait_event(&house.network, begins("Not in #tea")).await;
+    assert!(told.body().contains("What you write in its room does not go there now."), "{}", told.body());
+    let left = "SELECT user_id FROM outsider";
+    house.world.database().wait("she is out", left, |left| left == ["@alice:test.local"]).await;
+    // It waits or was not sent, as it was read before or after the refusal; it says which.
+    house.world.homeserver.wait_event(&house.room, begins("Your message w")).await;
+    assert!(house.is_in(house.alice.id()));
+    house.world.ircd.allow_joins("#tea");
+    house.is_heard(&house.alice, "let me in, please", "alice").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_the_configuration_names_no_more_is_left_to_its_people() {
+    let mut house = House::open(&PUBLIC).await;
+    house.restart_with("").await;
+    let bot = house.world.homeserver.bot();
+    for user in [BOB, bot.as_str()] {
+        house.world.homeserver.wait_member(&house.room, user, "leave").await;
+    }
+    assert_eq!(house.changes(), []);
+    assert!(house.is_in(house.alice.id()) && house.is_in(house.carol.id()));
+    house.world.ircd.wait_registered("alice").await;
+    house.alice.send_text(&house.control, "join #tea");
+    let own = house.world.homeserver.wait_invite(house.alice.id()).await;
+    house.bob.say("#tea", "over here");
+    house.world.homeserver.wait_message(&own, "over here").await;
+    // And it may be named again.
+    house.alice.send_text(&house.network, "part #tea");
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    house.restart_with(&mapping("#Tea", &house.room.clone())).await;
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.bob.say("#tea", "here again");
+    house.world.homeserver.wait_message(&house.room, "here again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_the_bot_out_of_a_room_takes_everybody_of_irc_out() {
+    let house = House::open(&PUBLIC).await;
+    let bot = house.world.homeserver.bot();
+    // By somebody who is not in the channel, and by somebody who is.
+    house.carol.kick(&house.room, &bot, "no IRC here").unwrap();
+    house.world.homeserver.wait_member(&house.room, BOB, "leave").await;
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    house
+        .world
+        .database()
+        .wait(
+            "the room is let go of",
+            "SELECT room_id FROM room WHERE plumbed IS NOT NULL",
+            <[String]>::is_empty,
+        )
+        .await;
+    house.carol.invite(&house.room, &bot);
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.bob.say("#tea", "thanks");
+    house.world.homeserver.wait_message(&house.room, "thanks").await;
+    assert!(house.is_in(BOB));
+    assert_eq!(house.changes(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_room_shows_nothing_and_one_that_becomes_so_is_left() {
+    let house = House::open(&PUBLIC).await;
+    let (homeserver, bot) = (&house.world.homeserver, house.world.homeserver.bot());
+    let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
+    house.carol.send_state(&house.room, "m.room.encryption", "", content).unwrap();
+    homeserver.wait_member(&house.room, &bot, "leave").await;
+    assert!(!house.is_in(BOB));
+    let reason = homeserver.state(&house.room, "m.room.member", &bot)["reason"].clone();
+    assert!(reason.as_str().unwrap().starts_with("This room is encrypted"), "{reason}");
+    house.carol.invite(&house.room, &bot);
+    homeserver.wait_member(&house.room, &bot, "join").await;
+    homeserver.wait_member(&house.room, &bot, "leave").await;
+    assert!(!house.world.ircd.names("#tea").contains(&"alice".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_anybody_who_has_a_session_there_nothing_is_shown() {
+    let house = House::open(&PUBLIC).await;
+    house.alice.leave(&house.room);
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    house.bob.say("#tea", "nobody hears this");
+    house.alice.join(&house.room).await;
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.bob.say("#tea", "somebody hears this");
+    house.world.homeserver.wait_message(&house.room, "somebody hears this").await;
+    assert!(!house.world.homeserver.timeline_lines(&house.room).contains(&"nobody hears this".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plumbed_channel_has_no_alias_and_a_deserted_shared_room_gives_way() {
+    let mut house = House::build(world(), &PUBLIC).await;
+    let found = house.alice.join(ALIAS).await;
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.bob.say("#tea", "by alias");
+    house.world.homeserver.wait_message(&found, "by alias").await;
+    house.alice.leave(&found);
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    house.world.homeserver.wait_alias(ALIAS, None).await;
+    house.restart_with(&mapping("#tea", &house.room.clone())).await;
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.bob.say("#tea", "by its id");
+    house.world.homeserver.wait_message(&house.room, "by its id").await;
+    for user in [BOB.to_owned(), house.world.homeserver.bot()] {
+        house.world.homeserver.wait_member(&found, &user, "leave").await;
+    }
+    assert!(house.carol.try_join(ALIAS).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_taken_up_and_let_go_of_while_the_bridge_runs() {
+    let world = World::builder().without_bridge().await;
+    let process = world.start_process_with(&[]);
+    let bob = world.ircd.person("bob");
+    bob.join("#tea");
+    let (alice, _, _) = world.greeted_user("alice").await;
+    let room = alice.create_room(&PUBLIC);
+    let connections = world.ircd.connections();
+    let line = format!("    channels: {{ {} }}\n", mapping("#tea", &room));
+    reload(&world, &process, |text| text.replace("  fake:\n", &format!("  fake:\n{line}"))).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    bob.say("#tea", "hello");
+    world.homeserver.wait_message(&room, "hello").await;
+    reload(&world, &process, |text| text.replace(&line, "")).await;
+    world.ircd.wait_parted("#tea", "alice").await;
+    world.homeserver.wait_member(&room, &world.homeserver.bot(), "leave").await;
+    assert_eq!(world.ircd.connections(), connections, "nobody was disconnected");
+    assert_eq!(process.stop().await, Some(0));
+}

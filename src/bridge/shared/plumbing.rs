@@ -243,10 +243,11 @@ impl Bridge {
         room: &RoomRow,
     ) -> Result<(), GhostError> {
         match &event.content {
-            _ if room.is_ending() => {}
+            // Also while it leaves: an invitation is taken up when it is out.
             Content::Member(member) if member.user_id == self.client.bot() => {
                 self.on_bot_member(room, member);
             }
+            _ if room.is_ending() => {}
             Content::Member(member) if member.membership == "join" && !self.is_ours(&member.user_id) => {
                 match self.take_in(room, &member.user_id).await {
                     Err(Refusal::Store(error)) => return Err(error.into()),

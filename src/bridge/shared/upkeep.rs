@@ -251,7 +251,8 @@ impl Bridge {
     }
 
     async fn try_to_give_alias(&self, room: &RoomRow) -> Result<(), GhostError> {
-        let Some(room_id) = &room.room_id else { return Ok(()) };
+        // Other people's room is found by what they call it.
+        let Some(room_id) = room.room_id.as_ref().filter(|_| !room.is_plumbed()) else { return Ok(()) };
         let (network, name) = (room.network.as_deref(), room.buffer_name.as_deref());
         let name = name.unwrap_or_default().to_ascii_lowercase();
         let alias = self.shared_alias(network.unwrap_or_default(), &name);

@@ -175,13 +175,10 @@ impl Bridge {
         event: &Event,
         room: &RoomRow,
     ) -> Result<(), GhostError> {
-        if room.is_plumbed() {
-            let is_known = self.store.session_in_shared_room(room.id, &event.sender).await?.is_some();
-            if !is_known || matches!(event.content, Content::Member(_)) {
+        match &event.content {
+            Content::Member(_) if room.is_plumbed() => {
                 return Box::pin(self.attend_to_plumbed(stored, event, room)).await;
             }
-        }
-        match &event.content {
             Content::Member(member) if member.membership == "join" && !self.is_ours(&member.user_id) => {
                 return self.on_shared_join(stored, &event.room_id, &member.user_id, room).await;
             }
@@ -194,10 +191,13 @@ impl Bridge {
                     self.wake_lane(&lane);
                     return Ok(());
                 }
+                if room.is_plumbed() {
+                    return Box::pin(self.attend_to_plumbed(stored, event, room)).await;
+                }
                 // Nobody would hear it: they are in the room and not in the channel, as where a crash came between.
                 let channel = room.buffer_name.as_deref().unwrap_or_default();
                 let reason = format!("You are not in {channel} any more. To enter it, join this room again.");
-                self.remove(&event.room_id, &event.sender, &reason).await?;
+                self.remove(room, &event.room_id, &event.sender, &reason).await?;
             }
         }
         Ok(self.store.finish_event(stored.seq, None).await?)
@@ -217,7 +217,7 @@ impl Bridge {
                 "{user_id} has no permission to use this bridge. Its administrator can give it, under permissions in \
                  the configuration."
             );
-            self.remove(room_id, user_id, &reason).await?;
+            self.remove(room, room_id, user_id, &reason).await?;
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
         let user = self.store.ensure_user(user_id, self.clock.unix_ms()).await?;
@@ -235,7 +235,7 @@ impl Bridge {
         let channel = room.buffer_name.as_deref().unwrap_or_default();
         // Others read it there.
         let reason = format!("Not in {channel}: the chat with the bot says why.");
-        self.remove(room_id, user_id, &reason).await?;
+        self.remove(room, room_id, user_id, &reason).await?;
         let text = RichText::new().bold(format!("You can't be in the shared room of {channel}")).text(": ");
         let alert = content::message(MessageType::Text, &text.then(refusal), Some(user_id));
         let (own, mut rows) = self.way_to(user.id, user_id).await?;
@@ -286,8 +286,17 @@ impl Bridge {
         Ok(session.row.id)
     }
 
-    /// Takes somebody out of a room, unless they have left by themselves.
-    async fn remove(&self, room_id: &str, user_id: &str, reason: &str) -> Result<(), GhostError> {
+    /// Takes somebody out of a room, unless they have left by themselves; nobody out of one that is other people's.
+    async fn remove(
+        &self,
+        room: &RoomRow,
+        room_id: &str,
+        user_id: &str,
+        reason: &str,
+    ) -> Result<(), GhostError> {
+        if room.is_plumbed() {
+            return Ok(());
+        }
         match self.client.kick(self.client.bot(), room_id, user_id, reason).await {
             Err(error) if !error.is_final() => Err(error.into()),
             Err(error) => {

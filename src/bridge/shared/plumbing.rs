@@ -203,8 +203,12 @@ impl Bridge {
     }
 
     /// Has somebody's own session enter the channel for a room that they are in, if they have one that is to be connected
-    /// and may use the bridge. Returns which.
+    /// and may use the bridge. Returns which. Who is in the channel by one stays there by that one, connected or not.
     async fn take_in(&self, room: &RoomRow, user_id: &str) -> Result<Option<i64>, Refusal> {
+        let standing = self.store.session_in_shared_room(room.id, user_id).await?;
+        if standing.is_some() {
+            return Ok(standing);
+        }
         let Some(channel) = room.buffer_name.as_deref().and_then(|name| Channel::new(name).ok()) else {
             return Ok(None);
         };
@@ -216,16 +220,14 @@ impl Bridge {
         Ok(Some(session))
     }
 
-    /// The session by which somebody speaks in a room's channel: the one that does already, else the one without a name,
-    /// else their oldest.
+    /// The session by which somebody is to speak in a room's channel: the one without a name, else their oldest.
     async fn speaker(&self, room: &RoomRow, user_id: &str) -> Result<Option<SessionHandle>, Refusal> {
         if self.permission_of(user_id) == Permission::None {
             return Ok(None);
         }
-        let standing = self.store.session_in_shared_room(room.id, user_id).await?;
         let mut sessions = self.sessions(Some(user_id));
         sessions.retain(|session| Some(session.row.network.as_str()) == room.network.as_deref());
-        sessions.sort_by_key(|session| (Some(session.row.id) != standing, !session.row.name.is_empty()));
+        sessions.sort_by_key(|session| !session.row.name.is_empty());
         for session in sessions {
             let is_wanted = self.store.session(session.row.id).await?.is_some_and(|row| row.connect);
             if is_wanted && !session.is_declined() {

@@ -402,3 +402,28 @@ async fn a_room_is_taken_up_and_let_go_of_while_the_bridge_runs() {
     assert_eq!(world.ircd.connections(), connections, "nobody was disconnected");
     assert_eq!(process.stop().await, Some(0));
 }
+
+/// Before, a reload or a restart brought their next identity into the channel, and the room showed it by that one.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_connection_is_closed_is_not_brought_into_the_channel_by_another_identity_of_theirs() {
+    let mut house = House::open(&PUBLIC).await;
+    house.alice.send_text(&house.control, "open fake as work");
+    let work = house.world.homeserver.wait_invite(house.alice.id()).await;
+    house.alice.join(&work).await;
+    house.world.ircd.wait_registered("alice_work").await;
+    house.alice.send_text(&house.network, "disconnect");
+    house.world.ircd.wait_gone("alice").await;
+    let members = format!("/rooms/{}/joined_members", house.room);
+    let before = house.world.homeserver.requests("GET", &members);
+    house.restart_with(&mapping("#tea", &house.room.clone())).await;
+    house.world.homeserver.wait_requests("GET", &members, before + 1).await;
+    // Nor does a new name, which is an event of somebody who joins.
+    house.alice.set_displayname("Alice at home");
+    house.world.homeserver.wait_delivered().await;
+    house.world.ircd.wait_registered("alice_work").await;
+    house.alice.send_text(&house.network, "connect");
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.is_heard(&house.alice, "by my own nick", "alice").await;
+    let lines = house.world.ircd.lines_from("alice_work");
+    assert!(lines.iter().all(|line| !line.starts_with("JOIN")), "{lines:?}");
+}

@@ -391,7 +391,7 @@ impl Bridge {
     }
 
     /// Whether no departure is left.
-    async fn try_see_off(&self, room: i64) -> Result<bool, GhostError> {
+    pub(super) async fn try_see_off(&self, room: i64) -> Result<bool, GhostError> {
         const AT_ONCE: i64 = 50;
         let row = self.store.room(room).await?;
         // In other people's room the bot removes nobody.

@@ -56,6 +56,7 @@ mod pace;
 mod people;
 mod pictures;
 mod pills;
+mod plumbed;
 mod profile;
 mod prompts;
 mod reactions;

@@ -10,6 +10,7 @@
 //! Off unless `templates.shared_alias` is set, or a room is plumbed. Invariants 2 (the intent comes first), 9.
 
 mod needs;
+mod one_at_a_time;
 mod plumbing;
 mod upkeep;
 mod watch;
@@ -34,8 +35,9 @@ use crate::store::{
     Holder, InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, SHARED, Store, StoreError, User,
 };
 
+use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::Plumber;
-use self::upkeep::{Awaited, Naming};
+use self::upkeep::Awaited;
 pub(super) use self::watch::{Said, Seat, Watches};
 
 /// `#` as ids have it.
@@ -55,7 +57,8 @@ pub async fn removals(store: &Store, bot: &str, user: &User) -> Result<Vec<NewOu
 pub(super) struct Wanted {
     made: std::sync::Mutex<AskedFor>,
     awaited: std::sync::Mutex<Awaited>,
-    naming: Naming,
+    /// Held while an alias is given to a room or taken from it.
+    naming: OneAtATime<i64>,
     /// When what the homeserver has handed over of our own was made, at the latest, as it says.
     handed_over: watch_channel::Sender<i64>,
 }

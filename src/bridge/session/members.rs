@@ -23,7 +23,7 @@ impl Actor {
         member: &Member,
     ) -> Result<(), StoreError> {
         if self.is_shared(place) {
-            return self.on_shared_member(place, member).await;
+            return self.on_shared_member(place, &event.room_id, member).await;
         }
         let is_out = matches!(member.membership.as_str(), "leave" | "ban");
         if member.user_id == self.row.user_id {

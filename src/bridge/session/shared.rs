@@ -22,12 +22,8 @@ use super::shown::Line;
 use super::{Actor, attendance, wording};
 use crate::format::{RichText, read_irc};
 use crate::irc::session::{MessageTarget, Origin, Session, State};
-use crate::matrix;
-use crate::matrix::event::{Content, Member};
 use crate::names::Channel;
-use crate::store::{
-    Buffer, BufferKind, Direction, HistoryLine, NewBuffer, RoomKind, SessionRow, StoreError, Told,
-};
+use crate::store::{Buffer, BufferKind, Direction, HistoryLine, NewBuffer, SessionRow, StoreError, Told};
 
 /// How long somebody stays in a shared room while they are not in its channel.
 const LONGEST_OUTSIDE: Duration = Duration::from_mins(15);
@@ -122,11 +118,6 @@ impl Actor {
     /// Whether others see a buffer's room.
     pub(super) fn is_shared(&self, place: usize) -> bool {
         self.shared(place).is_some()
-    }
-
-    /// Whether a buffer's room is other people's, who are in it whether they are in the channel or not.
-    pub(super) fn is_plumbed(&self, place: usize) -> bool {
-        self.is_shared(place) && self.buffers.get(place).row.is_plumbed()
     }
 
     /// Whether this session shows what happens in a buffer's channel.
@@ -294,31 +285,6 @@ impl Actor {
         Ok(())
     }
 
-    /// Whether the user joins a shared room that they had left, or says something in one that is theirs whether they are in
-    /// its channel or not.
-    pub(super) async fn comes_back_to_shared(
-        &mut self,
-        place: Option<usize>,
-        event: &matrix::event::Event,
-    ) -> Result<bool, StoreError> {
-        let is_back = match &event.content {
-            Content::Member(member) => member.membership == "join" && member.user_id == self.row.user_id,
-            // Whom the channel has just refused is told: else each message would knock again before it is answered.
-            Content::Message(_) if event.sender == self.row.user_id => {
-                place.is_some_and(|place| self.is_plumbed(place) && self.buffers.get(place).refused.is_none())
-            }
-            _ => false,
-        };
-        if !is_back
-            || !self.buffers.has_shared()
-            || place.is_some_and(|place| self.shared(place).is_none_or(Shared::is_taken))
-        {
-            return Ok(false);
-        }
-        let room = self.bridge.store.room_by_matrix_id(&event.room_id).await?;
-        Ok(room.is_some_and(|room| room.kind().is_ok_and(|kind| kind == RoomKind::Shared)))
-    }
-
     /// When somebody has been outside a channel for too long whose room others show.
     pub(super) fn shared_deadline(&self) -> Option<Instant> {
         let own = self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed());
@@ -364,41 +330,10 @@ impl Actor {
         Ok(())
     }
 
-    /// A room is not to show its channel any more.
-    pub(super) async fn unshare(&mut self, room: i64) -> Outcome {
-        let shows = |place: &usize| {
-            self.buffers.get(*place).row.room == room && self.shared(*place).is_some_and(Shared::is_taken)
-        };
-        if let Some(place) = (0..self.buffers.len()).find(shows) {
-            let name = self.buffers.get(place).row.name.clone();
-            self.say(RichText::plain(format!(
-                "The room that showed {name} to you and others no longer does, so that you are not in {name} any more."
-            )));
-            self.end_shared(place, "").await?;
-        }
-        Ok(RichText::new())
-    }
-
     /// The user is out of a shared room's channel for good.
     pub(super) async fn end_shared(&mut self, place: usize, reason: &str) -> Result<(), StoreError> {
         self.leave_shared(place, Some(reason)).await?;
         self.leave(place, "").await.map(drop)
-    }
-
-    /// Who comes into a shared room, and goes: only the user's own going means anything.
-    pub(super) async fn on_shared_member(&mut self, place: usize, member: &Member) -> Result<(), StoreError> {
-        let is_out = matches!(member.membership.as_str(), "leave" | "ban");
-        if is_out && member.user_id == self.bridge.client.bot() && self.is_plumbed(place) {
-            if let Some(room) = self.bridge.store.room(self.buffers.get(place).row.room).await? {
-                self.bridge.on_bot_member(&room, member);
-            }
-        } else if is_out && member.user_id == self.row.user_id {
-            self.leave_shared(place, None).await?;
-            if self.buffers.get(place).row.wanted {
-                self.leave(place, "").await?;
-            }
-        }
-        Ok(())
     }
 
     /// The place of a channel whose room is shared.

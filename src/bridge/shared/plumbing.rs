@@ -3,29 +3,44 @@
 //! Such a room is a shared room (`bridge/shared.rs`) with one difference: nothing in it is the bridge's but its own ghosts.
 //! Its name, topic and powers stay as they are, and nobody is removed from it: delivery refuses to make such requests there
 //! (`delivery/request.rs`), whoever asks for them. Who has a session on the network is in the channel by it; what the others
-//! say is not sent, of which they are told once.
+//! say is not sent, of which they are told once (`people`).
 //!
 //! The row of a room comes before the bot enters it, and goes when the bridge is out of it again; both can be taken up
-//! where a crash left them. One task at a time takes rooms up and lets go of them.
+//! where a crash left them, and where a request failed. One task at a time sees to a room, and none holds another's:
+//! a server that does not answer costs its own rooms, and nothing is held while a failure is waited out. That a room shows
+//! nothing more waits for nobody.
+
+mod people;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::super::content::{self, MessageType, unique};
+use super::super::delivery::temporary;
 use super::super::ghosts::GhostError;
 use super::super::inbox::AskedFor;
-use super::super::session::{Request, SessionHandle};
+use super::super::session::Request;
 use super::super::{Bridge, Refusal};
 use super::needs;
-use crate::config::Permission;
+use super::one_at_a_time::OneAtATime;
 use crate::format::RichText;
-use crate::matrix::event::{Content, Event, Member};
-use crate::names::{CaseMapping, Channel};
-use crate::store::{InboxEvent, NewPlumbing, Outsider, PlumbedBy, Plumbing, RoomRow};
+use crate::matrix::event::Member;
+use crate::names::CaseMapping;
+use crate::store::{NewPlumbing, Outsider, PlumbedBy, Plumbing, RoomRow, StoreError};
 
-/// How long to wait for ghosts that still say something in a room that the bridge leaves.
+/// How long is waited at first where a room waits for another, or for what its ghosts still say; then ever longer.
 const MOMENT: Duration = Duration::from_secs(1);
+/// So often a failure is followed by another try soon after …
+const OFTEN: u32 = 10;
+/// … and then after so long.
+const SELDOM: Duration = Duration::from_mins(10);
+/// So many rooms are taken up at once.
+const AT_ONCE: usize = 8;
 /// What ghosts leave with.
 const NO_MORE: &str = "This room no longer shows the channel.";
 const ENCRYPTED: &str = "This room is encrypted, and I have no keys: what is said on IRC would stand here for all to read, \
@@ -39,15 +54,68 @@ struct Mapping {
     room_id: String,
 }
 
+/// Why a room is seen to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Cause {
+    /// It is to be what the configuration says: at the start, at a reload, and when the bot is invited.
+    Configuration,
+    /// The bot was taken out of it.
+    TakenOut,
+    /// It is encrypted from now on.
+    Encrypted,
+}
+
 /// What is kept of plumbed rooms besides the store's record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::bridge) struct Plumber {
-    /// Held while rooms are taken up and let go of.
-    turn: tokio::sync::Mutex<()>,
+    /// Held while a room is taken up or let go of, by its id.
+    rooms: OneAtATime<String>,
+    /// One for each room that is taken up just now.
+    places: Semaphore,
+    /// Who sees to a room since when, for each cause: whoever did before need not go on.
+    latest: Mutex<HashMap<(String, Cause), u64>>,
+    count: AtomicU64,
     /// How many were told of late that what they say does not go to IRC.
     told: Mutex<AskedFor>,
     /// What rooms were told last of what they lack, by their numbers.
     lacking: Mutex<HashMap<i64, Vec<String>>>,
+}
+
+impl Default for Plumber {
+    fn default() -> Self {
+        Self {
+            rooms: OneAtATime::default(),
+            places: Semaphore::new(AT_ONCE),
+            latest: Mutex::default(),
+            count: AtomicU64::new(0),
+            told: Mutex::default(),
+            lacking: Mutex::default(),
+        }
+    }
+}
+
+impl Plumber {
+    fn latest(&self) -> MutexGuard<'_, HashMap<(String, Cause), u64>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, room_id: &str, cause: Cause) -> u64 {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        self.latest().insert((room_id.to_owned(), cause), number);
+        number
+    }
+
+    fn is_latest(&self, room_id: &str, cause: Cause, number: u64) -> bool {
+        self.latest().get(&(room_id.to_owned(), cause)) == Some(&number)
+    }
+
+    fn end(&self, room_id: &str, cause: Cause, number: u64) {
+        self.latest().retain(|(room, why), one| room != room_id || *why != cause || *one != number);
+    }
+
+    fn lacking(&self) -> MutexGuard<'_, HashMap<i64, Vec<String>>> {
+        self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Bridge {
@@ -62,70 +130,158 @@ impl Bridge {
         public.iter().flat_map(of_network).collect()
     }
 
+    fn mapping_of(&self, room_id: &str) -> Option<Mapping> {
+        self.mappings().into_iter().find(|mapping| mapping.room_id == room_id)
+    }
+
     /// Whether the configuration ties this room to a channel.
     pub(in crate::bridge) fn is_mapped(&self, room_id: &str) -> bool {
-        self.mappings().iter().any(|mapping| mapping.room_id == room_id)
+        self.mapping_of(room_id).is_some()
+    }
+
+    /// Whether the configuration tied a room to its channel, and does no longer.
+    fn is_over(&self, room: &RoomRow) -> bool {
+        let folded = |name: &str| CaseMapping::Rfc1459.fold(name);
+        let (network, channel) = (room.network.as_deref(), room.buffer_name.as_deref().map(folded));
+        let is_it = |mapping: &Mapping| {
+            Some(mapping.network.as_str()) == network && Some(folded(&mapping.channel)) == channel
+        };
+        let mapping = room.room_id.as_deref().and_then(|room_id| self.mapping_of(room_id));
+        room.plumbed_by() == Some(PlumbedBy::Configuration) && !mapping.as_ref().is_some_and(is_it)
     }
 
     /// Has rooms be what the configuration says of them: all, or this one.
-    pub(in crate::bridge) fn take_up_mappings(&self, room_id: Option<&str>) {
-        let (bridge, room_id) = (self.clone(), room_id.map(str::to_owned));
+    pub(in crate::bridge) fn take_up_mappings(&self, only: Option<&str>) {
+        let (bridge, only) = (self.clone(), only.map(str::to_owned));
         self.tasks.spawn(async move {
-            let _turn = bridge.plumber.turn.lock().await;
-            if let Err(error) = Box::pin(bridge.keep_mappings(room_id.as_deref())).await {
-                tracing::warn!(%error, "rooms may not be what the configuration says of them until the next start");
+            let rooms = match only {
+                Some(room_id) => vec![room_id],
+                None => bridge.rooms_to_see_to().await,
+            };
+            for room_id in rooms {
+                let one = bridge.clone();
+                bridge.tasks.spawn(async move { Box::pin(one.see_to(&room_id, Cause::Configuration)).await });
             }
         });
     }
 
-    async fn keep_mappings(&self, only: Option<&str>) -> Result<(), GhostError> {
-        let mappings = self.mappings();
-        for room in self.store.plumbed_rooms().await? {
-            let folded = |name: &str| CaseMapping::Rfc1459.fold(name);
-            let (network, channel) = (room.network.as_deref(), room.buffer_name.as_deref().map(folded));
-            let is_it = |mapping: &Mapping| {
-                Some(&mapping.room_id) == room.room_id.as_ref()
-                    && Some(mapping.network.as_str()) == network
-                    && Some(folded(&mapping.channel)) == channel
-            };
-            let is_over = room.plumbed_by() == Some(PlumbedBy::Configuration) && !mappings.iter().any(is_it);
-            if room.is_ending() || is_over {
-                self.let_go(&room, NO_MORE).await?;
-            }
-        }
-        for mapping in mappings.iter().filter(|mapping| only.is_none_or(|only| mapping.room_id == only)) {
-            if self.stop.is_cancelled() {
-                return Ok(());
-            }
-            let taken_up = self.take_up(mapping).await;
-            if let Err(error) = taken_up {
-                let Mapping { network, channel, room_id } = mapping;
-                tracing::warn!(%network, %channel, room = %room_id, %error, "a room does not show its channel yet");
-            }
-        }
-        Ok(())
+    /// Those that are plumbed, then those that are to be.
+    async fn rooms_to_see_to(&self) -> Vec<String> {
+        let plumbed = self.store.plumbed_rooms().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "rooms may show channels that the configuration names no more, until the next start");
+            Vec::new()
+        });
+        let mut rooms: Vec<String> = plumbed.into_iter().filter_map(|room| room.room_id).collect();
+        let mapped = self.mappings().into_iter().map(|mapping| mapping.room_id);
+        let new: Vec<String> = mapped.filter(|room_id| !rooms.contains(room_id)).collect();
+        rooms.extend(new);
+        rooms
     }
 
-    async fn take_up(&self, mapping: &Mapping) -> Result<(), GhostError> {
-        let Mapping { network, channel, room_id } = mapping;
-        let Some(room) = self.intend_plumbing(mapping).await? else { return Ok(()) };
+    /// Sees to a room until it is as it should be, which others do in vain meanwhile.
+    async fn see_to(&self, room_id: &str, cause: Cause) {
+        let number = self.plumber.begin(room_id, cause);
+        let mut attempt: u32 = 0;
+        loop {
+            let tried = {
+                // To let go of a room waits for no place.
+                let is_limited = cause == Cause::Configuration;
+                let _place = if is_limited { self.plumber.places.acquire().await.ok() } else { None };
+                let _turn = self.plumber.rooms.lock(room_id.to_owned()).await;
+                if !self.plumber.is_latest(room_id, cause, number) || self.stop.is_cancelled() {
+                    return;
+                }
+                Box::pin(self.try_to_see_to(room_id, cause)).await
+            };
+            let goes_on = match tried {
+                Ok(true) | Err(GhostError::Store(StoreError::Closed)) => false,
+                Ok(false) => self.sleeps(MOMENT * 2_u32.pow(attempt.min(5))).await,
+                Err(GhostError::Client(error)) if error.is_final() => {
+                    tracing::warn!(room = room_id, %error, "a room is not what the configuration says");
+                    false
+                }
+                Err(error) => {
+                    let error = temporary(error);
+                    if attempt == 0 {
+                        tracing::warn!(room = room_id, %error, "a room is not what the configuration says yet");
+                    }
+                    if attempt < OFTEN {
+                        self.pause_after(&error, attempt).await
+                    } else {
+                        self.sleeps(SELDOM).await
+                    }
+                }
+            };
+            if !goes_on {
+                return self.plumber.end(room_id, cause, number);
+            }
+            attempt = attempt.saturating_add(1);
+        }
+    }
+
+    /// `false` when the bridge stops meanwhile.
+    async fn sleeps(&self, time: Duration) -> bool {
+        self.stop.run_until_cancelled(tokio::time::sleep(time)).await.is_some()
+    }
+
+    /// Each step can be repeated. `false` where something is waited for.
+    async fn try_to_see_to(&self, room_id: &str, cause: Cause) -> Result<bool, GhostError> {
+        let mapping = self.mapping_of(room_id);
+        let room = self.store.room_by_matrix_id(room_id).await?.filter(RoomRow::is_plumbed);
+        if let Some(room) = room {
+            let is_done = match cause {
+                Cause::Encrypted => self.let_go(&room, Some(ENCRYPTED)).await?,
+                // It may have been invited and have come since: then nobody is to go.
+                Cause::TakenOut if !room.is_ending() && self.is_bot_in(room_id).await? => true,
+                Cause::TakenOut => self.let_go(&room, None).await?,
+                Cause::Configuration if room.is_ending() || self.is_over(&room) => {
+                    // One that is to show another channel is not left for that: nobody might invite the bot again.
+                    self.let_go(&room, Some(NO_MORE).filter(|_| mapping.is_none())).await?
+                }
+                Cause::Configuration => true,
+            };
+            if !is_done {
+                return Ok(false);
+            }
+        }
+        match mapping.filter(|_| cause == Cause::Configuration) {
+            Some(mapping) => self.take_up(&mapping).await,
+            None => Ok(true),
+        }
+    }
+
+    async fn is_bot_in(&self, room_id: &str) -> Result<bool, GhostError> {
         let bot = self.client.bot();
-        match self.persist(|| self.client.join(bot, room_id)).await {
+        match self.client.state(bot, room_id, "m.room.member", bot).await {
+            Err(error) if !error.is_final() => Err(error.into()),
+            // Who is not there may not ask.
+            member => Ok(member.ok().flatten().is_some_and(|member| member["membership"] == "join")),
+        }
+    }
+
+    async fn take_up(&self, mapping: &Mapping) -> Result<bool, GhostError> {
+        let Mapping { network, channel, room_id } = mapping;
+        let room = match self.intend_plumbing(mapping).await? {
+            ControlFlow::Continue(room) => room,
+            ControlFlow::Break(is_done) => return Ok(is_done),
+        };
+        let bot = self.client.bot();
+        match self.client.join(bot, room_id).await {
             Err(error) if error.is_final() => {
                 tracing::warn!(
                     %network, %channel, room = %room_id, %error,
                     "the bot is not let into the room that the configuration names: invite {bot} there, and it comes"
                 );
-                return Ok(());
+                return Ok(true);
             }
             entered => entered?,
         }
-        if self.persist(|| self.client.state(bot, room_id, "m.room.encryption", "")).await?.is_some() {
+        if self.client.state(bot, room_id, "m.room.encryption", "").await?.is_some() {
             tracing::warn!(%network, %channel, room = %room_id, "an encrypted room can't show a channel: name another");
-            return self.let_go(&room, ENCRYPTED).await;
+            return self.let_go(&room, Some(ENCRYPTED)).await;
         }
         self.tell_needs(&room, room_id).await?;
-        for user_id in self.persist(|| self.client.joined_members(bot, room_id)).await? {
+        for user_id in self.client.joined_members(bot, room_id).await? {
             // Nor do a start and a reload bring anybody back who has left the channel.
             let has_left = self.store.outsider(room.id, &user_id).await? == Some(Outsider::HasLeft);
             if self.is_ours(&user_id) || has_left {
@@ -137,14 +293,14 @@ impl Bridge {
                     tracing::info!(%user_id, %channel, reason = text.to_plain(), "somebody is not taken into a channel");
                 }
                 Err(Refusal::Store(error)) => return Err(error.into()),
-                Err(Refusal::Stopping) => return Ok(()),
+                Err(Refusal::Stopping) => return Ok(true),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Stores that the room shows the channel; says why, where it can't.
-    async fn intend_plumbing(&self, mapping: &Mapping) -> Result<Option<RoomRow>, GhostError> {
+    /// Stores that the room shows the channel. Where it can't, says why, or that it can later.
+    async fn intend_plumbing(&self, mapping: &Mapping) -> Result<ControlFlow<bool, RoomRow>, GhostError> {
         let Mapping { network, channel, room_id } = mapping;
         let now = self.clock.unix_ms();
         self.store.ensure_network(network, &self.network_name(network), now).await?;
@@ -160,34 +316,44 @@ impl Bridge {
         };
         let mut became = self.store.plumb(new()).await?;
         if let Plumbing::ChannelTaken(other) = &became {
+            if other.is_ending() || self.is_over(other) {
+                // It is let go of by whoever sees to it.
+                return Ok(ControlFlow::Break(false));
+            }
             let is_deserted = !other.is_plumbed() && self.store.holders(other.id).await?.is_empty();
-            if is_deserted {
+            if is_deserted && other.room_id.is_some() {
                 // It was found by alias, and everybody has left.
-                self.let_go(other, NO_MORE).await?;
+                self.store.begin_ending(other.id).await?;
+                self.take_up_mappings(other.room_id.as_deref());
+                return Ok(ControlFlow::Break(false));
+            }
+            if is_deserted {
+                // Nor was it ever made.
+                self.let_go(other, None).await?;
                 became = self.store.plumb(new()).await?;
             }
         }
         let why = match became {
-            Plumbing::Done(room) => return Ok(Some(room)),
+            Plumbing::Done(room) => return Ok(ControlFlow::Continue(room)),
             Plumbing::RoomTaken(_) => "the bridge uses that room for something else",
             Plumbing::ChannelTaken(_) => {
                 "the channel has another shared room, and people are in it: have them leave it, and reload the configuration"
             }
         };
         tracing::warn!(%network, %channel, room = %room_id, "a room can't show a channel: {why}");
-        Ok(None)
+        Ok(ControlFlow::Break(true))
     }
 
     /// Says in a room what it lacks for the people of IRC to come in and be heard, unless it knows.
     async fn tell_needs(&self, room: &RoomRow, room_id: &str) -> Result<(), GhostError> {
         let bot = self.client.bot();
-        let levels = self.persist(|| self.client.state(bot, room_id, "m.room.power_levels", "")).await?;
-        let rule = self.persist(|| self.client.state(bot, room_id, "m.room.join_rules", "")).await?;
+        let levels = self.client.state(bot, room_id, "m.room.power_levels", "").await?;
+        let rule = self.client.state(bot, room_id, "m.room.join_rules", "").await?;
         let rule = rule.as_ref().and_then(|rule| rule["join_rule"].as_str()).unwrap_or("invite");
         let channel = room.buffer_name.as_deref().unwrap_or_default();
         let lacking = needs::lacking(&levels.unwrap_or_default(), rule, bot);
         let told = {
-            let mut told = self.plumber.lacking.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut told = self.plumber.lacking();
             told.insert(room.id, lacking.clone()).unwrap_or_default()
         };
         if lacking.is_empty() || lacking == told {
@@ -202,175 +368,68 @@ impl Bridge {
         Ok(())
     }
 
-    /// Has somebody's own session enter the channel for a room that they are in, if they have one that is to be connected
-    /// and may use the bridge. Returns which. Who is in the channel by one stays there by that one, connected or not.
-    async fn take_in(&self, room: &RoomRow, user_id: &str) -> Result<Option<i64>, Refusal> {
-        let standing = self.store.session_in_shared_room(room.id, user_id).await?;
-        if standing.is_some() {
-            return Ok(standing);
-        }
-        let Some(channel) = room.buffer_name.as_deref().and_then(|name| Channel::new(name).ok()) else {
-            return Ok(None);
-        };
-        let Some(session) = self.speaker(room, user_id).await? else { return Ok(None) };
-        session.ask(Request::Share { channel, room: room.id }).await?;
-        let session = session.row.id;
-        // What they have said meanwhile waits there.
-        self.wake_lane(&format!("session/{session}"));
-        Ok(Some(session))
-    }
-
-    /// The session by which somebody is to speak in a room's channel: the one without a name, else their oldest.
-    async fn speaker(&self, room: &RoomRow, user_id: &str) -> Result<Option<SessionHandle>, Refusal> {
-        if self.permission_of(user_id) == Permission::None {
-            return Ok(None);
-        }
-        let mut sessions = self.sessions(Some(user_id));
-        sessions.retain(|session| Some(session.row.network.as_str()) == room.network.as_deref());
-        sessions.sort_by_key(|session| !session.row.name.is_empty());
-        for session in sessions {
-            let is_wanted = self.store.session(session.row.id).await?.is_some_and(|row| row.connect);
-            if is_wanted && !session.is_declined() {
-                return Ok(Some(session));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Something is done in a plumbed room by, or to, somebody who is not in its channel.
-    pub(super) async fn attend_to_plumbed(
-        &self,
-        stored: &InboxEvent,
-        event: &Event,
-        room: &RoomRow,
-    ) -> Result<(), GhostError> {
-        match &event.content {
-            // Also while it leaves: an invitation is taken up when it is out.
-            Content::Member(member) if member.user_id == self.client.bot() => {
-                self.on_bot_member(room, member);
-            }
-            _ if room.is_ending() => {}
-            Content::Member(member) if member.membership == "join" && !self.is_ours(&member.user_id) => {
-                match self.take_in(room, &member.user_id).await {
-                    Err(Refusal::Store(error)) => return Err(error.into()),
-                    // It goes on after the next start.
-                    Err(Refusal::Stopping) => return Ok(()),
-                    // They are told when they say something.
-                    Ok(_) | Err(Refusal::Asked(_)) => {}
-                }
-            }
-            // Other bots talk by notices, and are not told anything.
-            Content::Message(message) if !message.is_wordless && message.kind != "m.notice" => {
-                return self.on_outsider(stored, event, room).await;
-            }
-            Content::Encryption => self.let_go_soon(room.id, ENCRYPTED),
-            _ => {}
-        }
-        Ok(self.store.finish_event(stored.seq, None).await?)
-    }
-
-    /// Somebody says something who is not in the channel: they are taken into it, or told why not.
-    async fn on_outsider(
-        &self,
-        stored: &InboxEvent,
-        event: &Event,
-        room: &RoomRow,
-    ) -> Result<(), GhostError> {
-        let user_id = &event.sender;
-        let is_told = self.store.outsider(room.id, user_id).await? == Some(Outsider::Told);
-        let why = match self.take_in(room, user_id).await {
-            Ok(None) => self.why_not(room, user_id),
-            Err(Refusal::Asked(text)) => text,
-            Err(Refusal::Store(error)) => return Err(error.into()),
-            // What they said went to their session's lane in the commit that took them in, or does when that is done. And
-            // it goes on after the next start.
-            Ok(Some(_)) | Err(Refusal::Stopping) => return Ok(()),
-        };
-        let is_one_more =
-            || self.plumber.told.lock().unwrap_or_else(PoisonError::into_inner).admit(self.clock.now());
-        if is_told || !is_one_more() {
-            return Ok(self.store.finish_event(stored.seq, None).await?);
-        }
-        let channel = room.buffer_name.as_deref().unwrap_or_default();
-        let network = self.network_name(room.network.as_deref().unwrap_or_default());
-        let text = format!("{user_id}: what you write here does not go to {channel} on {network}: ");
-        let notice = content::message(MessageType::Notice, &RichText::plain(text).then(why), Some(user_id));
-        let notice = content::in_reply_to(notice, &event.event_id);
-        self.answer_event(stored.seq, vec![content::message_row(room.id, self.client.bot(), notice, None)])
-            .await?;
-        self.store.outsider_told(room.id, user_id).await?;
-        self.wake_delivery(room.id);
-        Ok(())
-    }
-
-    /// Why somebody has no session to speak by, and what to do.
-    fn why_not(&self, room: &RoomRow, user_id: &str) -> RichText {
-        if self.permission_of(user_id) == Permission::None {
-            return RichText::plain(
-                "you have no permission to use this bridge. Its administrator can give it. I say this once.",
-            );
-        }
-        let network = room.network.as_deref().unwrap_or_default();
-        RichText::plain("you are not connected to that network. To be there under a nick of your own, open a chat with me, type ")
-            .code(format!("open {network}"))
-            .text(" there, then write here again. I say this once.")
-    }
-
     /// The bot is invited to a plumbed room, or taken out of it.
-    pub(in crate::bridge) fn on_bot_member(&self, room: &RoomRow, member: &Member) {
+    pub(in crate::bridge) fn on_bot_member(&self, room: i64, room_id: &str, member: &Member) {
         match member.membership.as_str() {
-            "invite" => self.take_up_mappings(room.room_id.as_deref()),
-            "leave" | "ban" => self.let_go_soon(room.id, NO_MORE),
+            "invite" => self.take_up_mappings(Some(room_id)),
+            "leave" | "ban" => self.let_go_soon(room, Cause::TakenOut),
             _ => {}
         }
     }
 
     /// A plumbed room is encrypted from now on.
     pub(in crate::bridge) fn on_plumbed_encryption(&self, room: i64) {
-        self.let_go_soon(room, ENCRYPTED);
+        self.let_go_soon(room, Cause::Encrypted);
     }
 
     /// Leaves a room to its people, in the background.
-    fn let_go_soon(&self, room: i64, reason: &'static str) {
+    fn let_go_soon(&self, room: i64, cause: Cause) {
         let bridge = self.clone();
         self.tasks.spawn(async move {
-            let _turn = bridge.plumber.turn.lock().await;
-            let let_go = async {
-                match bridge.store.room(room).await? {
-                    Some(room) if room.is_plumbed() => bridge.let_go(&room, reason).await,
-                    _ => Ok(()),
+            let room_id = async {
+                let Some(row) = bridge.store.room(room).await?.filter(RoomRow::is_plumbed) else {
+                    return Ok(None);
+                };
+                if cause == Cause::Encrypted {
+                    // Whatever the homeserver does meanwhile.
+                    bridge.stop_showing(room).await?;
                 }
+                Ok::<_, StoreError>(row.room_id)
             };
-            if let Err(error) = Box::pin(let_go).await {
-                tracing::warn!(room, %error, "ghosts may stay in a room that shows no channel until the next start");
+            match room_id.await {
+                Ok(Some(room_id)) => Box::pin(bridge.see_to(&room_id, cause)).await,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(room, %error, "ghosts may stay in a room that shows no channel until the next start");
+                }
             }
         });
     }
 
-    /// Leaves a room to its people: nobody's channel is shown there any more, and ghosts and bot go.
-    async fn let_go(&self, room: &RoomRow, reason: &str) -> Result<(), GhostError> {
-        self.store.begin_ending(room.id).await?;
-        for holder in self.store.holders(room.id).await? {
+    /// No channel is shown in a room from now on. Nothing is asked of the homeserver for that.
+    async fn stop_showing(&self, room: i64) -> Result<(), StoreError> {
+        self.store.begin_ending(room).await?;
+        for holder in self.store.holders(room).await? {
             let Some(session) = self.session(holder.session) else { continue };
-            if let Err(error) = session.ask(Request::Unshare { room: room.id }).await {
+            if let Err(error) = session.ask(Request::Unshare { room }).await {
                 tracing::debug!(session = holder.session, %error, "a session has a channel still that no room shows");
             }
         }
-        loop {
-            self.store.end_plumbing(room.id, NO_MORE).await?;
-            self.clone().see_off(room.id).await;
-            if self.store.ghosts_in(room.id).await?.is_empty() {
-                break;
-            }
+        Ok(())
+    }
+
+    /// Leaves a room to its people: nobody's channel is shown there any more, and ghosts go; the bot, too, where it is to
+    /// leave for this reason. `false` where somebody is there still.
+    async fn let_go(&self, room: &RoomRow, reason: Option<&str>) -> Result<bool, GhostError> {
+        self.stop_showing(room.id).await?;
+        self.store.end_plumbing(room.id, NO_MORE).await?;
+        self.try_see_off(room.id).await?;
+        if !self.store.ghosts_in(room.id).await?.is_empty() {
             // What they have said is still on its way.
-            if self.stop.run_until_cancelled(tokio::time::sleep(MOMENT)).await.is_none() {
-                return Ok(());
-            }
+            return Ok(false);
         }
-        // One that is to show another channel is not left for that: nobody might invite the bot again.
-        let goes_on = |room_id: &&String| reason == NO_MORE && self.is_mapped(room_id);
-        if let Some(room_id) = room.room_id.as_ref().filter(|room_id| !goes_on(room_id)) {
-            match self.persist(|| self.client.leave(self.client.bot(), room_id, Some(reason))).await {
+        if let Some((room_id, reason)) = room.room_id.as_ref().zip(reason) {
+            match self.client.leave(self.client.bot(), room_id, Some(reason)).await {
                 // Not there is what was wanted.
                 Err(error) if error.is_final() => {
                     tracing::debug!(room = room_id, %error, "a room was not left");
@@ -380,9 +439,9 @@ impl Bridge {
         }
         self.store.forget_plumbed(room.id).await?;
         self.ghosts.forget_room(room.id);
-        self.plumber.lacking.lock().unwrap_or_else(PoisonError::into_inner).remove(&room.id);
+        self.plumber.lacking().remove(&room.id);
         // What waits there is set aside.
         self.wake_delivery(room.id);
-        Ok(())
+        Ok(true)
     }
 }

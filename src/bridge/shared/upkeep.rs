@@ -8,7 +8,6 @@
 //! Invariant 2: a room is made anew only where the homeserver says for good that it is gone, and somebody needs it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::content::{self, unique};
@@ -361,21 +360,6 @@ impl Bridge {
 /// Whether what happened at one time was handed over, where what happened at another was.
 fn is_behind(at: i64, handed_over: i64) -> bool {
     handed_over > at.saturating_add(ORDERLY)
-}
-
-/// Held while an alias is given to a room or taken from it: one for each room, for as long as somebody has it or waits.
-#[derive(Debug, Default)]
-pub(super) struct Naming(Mutex<HashMap<i64, Arc<tokio::sync::Mutex<()>>>>);
-
-impl Naming {
-    pub(super) async fn lock(&self, room: i64) -> tokio::sync::OwnedMutexGuard<()> {
-        let one = {
-            let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            rooms.retain(|_, one| Arc::strong_count(one) > 1);
-            Arc::clone(rooms.entry(room).or_default())
-        };
-        one.lock_owned().await
-    }
 }
 
 /// Aliases that somebody has looked for and not used yet, by the numbers of their rooms.

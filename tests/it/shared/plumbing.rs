@@ -23,6 +23,10 @@ fn mapping(channel: &str, room: &str) -> String {
     format!("\"{channel}\": \"{room}\"")
 }
 
+fn no_answer() -> Fault {
+    Fault::Status(502, json!({ "errcode": "M_UNKNOWN", "error": "no server answers" }))
+}
+
 /// Carol's room, in which alice is, who is on the network, and #tea, in which bob is.
 struct House {
     world: World,
@@ -248,8 +252,10 @@ async fn who_has_left_the_channel_is_not_brought_back_by_a_start() {
     let other = house.carol.create_room(&PUBLIC);
     house.alice.join(&other).await;
     let mark = house.world.ircd.lines_from("alice").len();
+    let members = format!("/rooms/{}/joined_members", house.room);
+    let looks = house.world.homeserver.requests("GET", &members);
     house.restart_with(&format!("{}, {}", mapping("#tea", &house.room), mapping("#zoo", &other))).await;
-    // Rooms are taken up in the order of their channels.
+    house.world.homeserver.wait_requests("GET", &members, looks + 1).await;
     house.world.ircd.wait_joined("#zoo", "alice").await;
     let lines = house.world.ircd.lines_from("alice");
     assert!(lines[mark..].iter().all(|line| !line.contains("#tea")), "{lines:?}");
@@ -426,4 +432,79 @@ async fn whose_connection_is_closed_is_not_brought_into_the_channel_by_another_i
     house.is_heard(&house.alice, "by my own nick", "alice").await;
     let lines = house.world.ircd.lines_from("alice_work");
     assert!(lines.iter().all(|line| !line.starts_with("JOIN")), "{lines:?}");
+}
+
+/// Before, all rooms waited for the one, and another that had become encrypted went on to show what was said on IRC.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_whose_server_does_not_answer_holds_up_no_other() {
+    let mut house = House::open(&PUBLIC).await;
+    let dead = house.carol.create_room(&PUBLIC);
+    let homeserver = &house.world.homeserver;
+    let (bot, join) = (homeserver.bot(), format!("/rooms/{dead}/join"));
+    homeserver.faults().fail("POST", &join, no_answer(), 10_000);
+    // It comes first by the name of its channel.
+    let other = house.alice.create_room(&PUBLIC);
+    let channels =
+        [("#a", &dead), ("#tea", &house.room), ("#zoo", &other)].map(|(name, room)| mapping(name, room));
+    house.restart_with(&channels.join(", ")).await;
+    let homeserver = &house.world.homeserver;
+    homeserver.wait_requests("POST", &join, 1).await;
+    house.world.ircd.wait_joined("#zoo", "alice").await;
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
+    house.carol.send_state(&house.room, "m.room.encryption", "", content).unwrap();
+    homeserver.wait_member(&house.room, &bot, "leave").await;
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    // And it is taken up when its server answers, sooner if the homeserver is heard from.
+    homeserver.faults().clear();
+    house.bob.join("#zoo");
+    house.bob.say("#zoo", "meanwhile");
+    homeserver.wait_message(&other, "meanwhile").await;
+    homeserver.wait_member(&dead, &bot, "join").await;
+}
+
+/// No request is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_becomes_encrypted_shows_nothing_more_although_it_can_not_be_left_yet() {
+    let house = House::open(&PUBLIC).await;
+    let homeserver = &house.world.homeserver;
+    for (method, path) in [("POST", "leave"), ("PUT", "state/m.room.member")] {
+        homeserver.faults().fail(method, &format!("/rooms/{}/{path}", house.room), no_answer(), 10_000);
+    }
+    let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
+    house.carol.send_state(&house.room, "m.room.encryption", "", content).unwrap();
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    house.bob.say("#tea", "not for this room");
+    assert!(house.is_in(BOB), "they can't be taken out yet");
+    homeserver.faults().clear();
+    homeserver.wait_member(&house.room, &homeserver.bot(), "leave").await;
+    assert!(!homeserver.timeline_lines(&house.room).contains(&"not for this room".to_owned()));
+}
+
+/// Before, the bot was in the room in the end, and the room showed nothing until a restart.
+#[rstest]
+#[case::by_somebody_who_is_not_in_the_channel(false)]
+#[case::by_somebody_who_is(true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_is_taken_out_and_invited_again_before_that_is_seen_to_goes_on(#[case] by_alice: bool) {
+    let house = House::open(&PUBLIC).await;
+    let (homeserver, bot) = (&house.world.homeserver, house.world.homeserver.bot());
+    let mut levels = homeserver.state(&house.room, "m.room.power_levels", "");
+    levels["users"][house.alice.id()] = json!(50);
+    house.carol.send_state(&house.room, "m.room.power_levels", "", levels).unwrap();
+    let look = format!("/rooms/{}/state/m.room.member/{bot}", house.room);
+    homeserver.faults().fail("GET", &look, no_answer(), 10_000);
+    house.carol.kick(&house.room, &bot, "by mistake").unwrap();
+    homeserver.wait_requests("GET", &look, 1).await;
+    let host = if by_alice { &house.alice } else { &house.carol };
+    host.invite(&house.room, &bot);
+    homeserver.wait_member(&house.room, &bot, "join").await;
+    let looks = homeserver.requests("GET", &look);
+    homeserver.faults().clear();
+    homeserver.wait_requests("GET", &look, looks + 1).await;
+    house.bob.say("#tea", "still here");
+    homeserver.wait_message(&house.room, "still here").await;
+    house.is_heard(&house.alice, "so am I", "alice").await;
+    assert!(house.is_in(&bot));
+    assert_eq!(house.changes(), []);
 }

@@ -1,0 +1,129 @@
+//! Those who are in a plumbed room: who of them is in its channel, by which session, and what the others are told.
+
+use std::sync::PoisonError;
+
+use super::super::super::content::{self, MessageType};
+use super::super::super::ghosts::GhostError;
+use super::super::super::session::{Request, SessionHandle};
+use super::super::super::{Bridge, Refusal};
+use crate::config::Permission;
+use crate::format::RichText;
+use crate::matrix::event::{Content, Event};
+use crate::names::Channel;
+use crate::store::{InboxEvent, Outsider, RoomRow};
+
+impl Bridge {
+    /// Has somebody's own session enter the channel for a room that they are in, if they have one that is to be connected
+    /// and may use the bridge. Returns which. Who is in the channel by one stays there by that one, connected or not.
+    pub(super) async fn take_in(&self, room: &RoomRow, user_id: &str) -> Result<Option<i64>, Refusal> {
+        let standing = self.store.session_in_shared_room(room.id, user_id).await?;
+        if standing.is_some() {
+            return Ok(standing);
+        }
+        let Some(channel) = room.buffer_name.as_deref().and_then(|name| Channel::new(name).ok()) else {
+            return Ok(None);
+        };
+        let Some(session) = self.speaker(room, user_id).await? else { return Ok(None) };
+        session.ask(Request::Share { channel, room: room.id }).await?;
+        let session = session.row.id;
+        // What they have said meanwhile waits there.
+        self.wake_lane(&format!("session/{session}"));
+        Ok(Some(session))
+    }
+
+    /// The session by which somebody is to speak in a room's channel: the one without a name, else their oldest.
+    async fn speaker(&self, room: &RoomRow, user_id: &str) -> Result<Option<SessionHandle>, Refusal> {
+        if self.permission_of(user_id) == Permission::None {
+            return Ok(None);
+        }
+        let mut sessions = self.sessions(Some(user_id));
+        sessions.retain(|session| Some(session.row.network.as_str()) == room.network.as_deref());
+        sessions.sort_by_key(|session| !session.row.name.is_empty());
+        for session in sessions {
+            let is_wanted = self.store.session(session.row.id).await?.is_some_and(|row| row.connect);
+            if is_wanted && !session.is_declined() {
+                return Ok(Some(session));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Something is done in a plumbed room by, or to, somebody who is not in its channel.
+    pub(in crate::bridge::shared) async fn attend_to_plumbed(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        room: &RoomRow,
+    ) -> Result<(), GhostError> {
+        match &event.content {
+            // Also while it leaves: an invitation is taken up when it is out.
+            Content::Member(member) if member.user_id == self.client.bot() => {
+                self.on_bot_member(room.id, &event.room_id, member);
+            }
+            _ if room.is_ending() => {}
+            Content::Member(member) if member.membership == "join" && !self.is_ours(&member.user_id) => {
+                match self.take_in(room, &member.user_id).await {
+                    Err(Refusal::Store(error)) => return Err(error.into()),
+                    // It goes on after the next start.
+                    Err(Refusal::Stopping) => return Ok(()),
+                    // They are told when they say something.
+                    Ok(_) | Err(Refusal::Asked(_)) => {}
+                }
+            }
+            // Other bots talk by notices, and are not told anything.
+            Content::Message(message) if !message.is_wordless && message.kind != "m.notice" => {
+                return self.on_outsider(stored, event, room).await;
+            }
+            Content::Encryption => self.on_plumbed_encryption(room.id),
+            _ => {}
+        }
+        Ok(self.store.finish_event(stored.seq, None).await?)
+    }
+
+    /// Somebody says something who is not in the channel: they are taken into it, or told why not.
+    async fn on_outsider(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        room: &RoomRow,
+    ) -> Result<(), GhostError> {
+        let user_id = &event.sender;
+        let is_told = self.store.outsider(room.id, user_id).await? == Some(Outsider::Told);
+        let why = match self.take_in(room, user_id).await {
+            Ok(None) => self.why_not(room, user_id),
+            Err(Refusal::Asked(text)) => text,
+            Err(Refusal::Store(error)) => return Err(error.into()),
+            // What they said went to their session's lane in the commit that took them in, or does when that is done. And
+            // it goes on after the next start.
+            Ok(Some(_)) | Err(Refusal::Stopping) => return Ok(()),
+        };
+        let is_one_more =
+            || self.plumber.told.lock().unwrap_or_else(PoisonError::into_inner).admit(self.clock.now());
+        if is_told || !is_one_more() {
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        }
+        let channel = room.buffer_name.as_deref().unwrap_or_default();
+        let network = self.network_name(room.network.as_deref().unwrap_or_default());
+        let text = format!("{user_id}: what you write here does not go to {channel} on {network}: ");
+        let notice = content::message(MessageType::Notice, &RichText::plain(text).then(why), Some(user_id));
+        let notice = content::in_reply_to(notice, &event.event_id);
+        self.answer_event(stored.seq, vec![content::message_row(room.id, self.client.bot(), notice, None)])
+            .await?;
+        self.store.outsider_told(room.id, user_id).await?;
+        self.wake_delivery(room.id);
+        Ok(())
+    }
+
+    /// Why somebody has no session to speak by, and what to do.
+    fn why_not(&self, room: &RoomRow, user_id: &str) -> RichText {
+        if self.permission_of(user_id) == Permission::None {
+            return RichText::plain(
+                "you have no permission to use this bridge. Its administrator can give it. I say this once.",
+            );
+        }
+        let network = room.network.as_deref().unwrap_or_default();
+        RichText::plain("you are not connected to that network. To be there under a nick of your own, open a chat with me, type ")
+            .code(format!("open {network}"))
+            .text(" there, then write here again. I say this once.")
+    }
+}

@@ -219,7 +219,12 @@ impl Actor {
             // It went with that one.
             return Ok(());
         }
-        let reason = reason_of(self.buffers.mapping().same(&line.sender, by), by, reason);
+        let said_it = self.buffers.mapping().same(&line.sender, by);
+        if self.is_plumbed(place) && !said_it {
+            // What is said in other people's room is for them to judge, whatever power the bot has been given there.
+            return Ok(());
+        }
+        let reason = reason_of(said_it, by, reason);
         let row = &self.buffers.get(place).row;
         let event = EventReference::Event(event_id);
         self.incoming.outbox.push(content::take_back_row(row.room, &row.creator, &event, &reason));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::reload::reload;
 use crate::support::homeserver::NewRoom;
+use crate::support::ircd::Options;
 
 const PUBLIC: NewRoom<'_> = NewRoom {
     preset: Some("public_chat"),
@@ -507,4 +508,29 @@ async fn a_bot_that_is_taken_out_and_invited_again_before_that_is_seen_to_goes_o
     house.is_heard(&house.alice, "so am I", "alice").await;
     assert!(house.is_in(&bot));
     assert_eq!(house.changes(), []);
+}
+
+/// Before, the bot redacted it with the power that it was given to invite.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_operator_of_the_channel_takes_back_stays_in_other_peoples_room() {
+    let mut options = Options::with_history();
+    options.capabilities.push("draft/message-redaction".to_owned());
+    let mut house = House::build(World::builder().ircd(options), &PUBLIC).await;
+    let mut levels = house.world.homeserver.state(&house.room, "m.room.power_levels", "");
+    levels["users"][house.world.homeserver.bot()] = json!(50);
+    house.carol.send_state(&house.room, "m.room.power_levels", "", levels).unwrap();
+    house.restart_with(&mapping("#tea", &house.room.clone())).await;
+    let (homeserver, ircd) = (&house.world.homeserver, &house.world.ircd);
+    ircd.wait_joined("#tea", "alice").await;
+    house.is_heard(&house.alice, "from Matrix", "alice").await;
+    house.bob.say("#tea", "from IRC");
+    let own = homeserver.wait_message(&house.room, "from IRC").await.event_id;
+    for text in ["from Matrix", "from IRC"] {
+        house.bob.raw_line(&format!("REDACT #tea {}", ircd.wait_msgid(text).await));
+    }
+    homeserver.wait_event(&house.room, |event| event.redacts.as_deref() == Some(&own)).await;
+    house.world.wait_outbox_empty().await;
+    let events = homeserver.events(&house.room);
+    let redacted: Vec<_> = events.iter().filter_map(|event| event.redacts.as_ref()).collect();
+    assert_eq!(redacted, [&own]);
 }

@@ -188,7 +188,20 @@ impl Store {
         Ok(is_told.map(|is_told| if is_told { Outsider::Told } else { Outsider::HasLeft }))
     }
 
-    /// Stores that they were told. It is forgotten when their channel is shown there.
+    /// Somebody has left a plumbed room: nothing is known of them there any more.
+    pub async fn forget_outsider(&self, room: i64, user_id: &str) -> Result<(), StoreError> {
+        const SQL: &str = "DELETE FROM outsider WHERE room = $1 AND user_id = $2";
+        let user_id = user_id.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, SQL, room, &user_id)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Stores that they were told. It is forgotten when their channel is shown there, and when they leave.
     pub async fn outsider_told(&self, room: i64, user_id: &str) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO outsider (room, user_id, told) VALUES ($1, $2, TRUE)
             ON CONFLICT (room, user_id) DO UPDATE SET told = TRUE";

@@ -68,6 +68,11 @@ impl Actor {
             if self.buffers.get(place).row.wanted {
                 self.leave(place, "").await?;
             }
+            if self.is_plumbed(place) {
+                // Their link left a mark there of who is in the room and not in the channel.
+                let room = self.buffers.get(place).row.room;
+                self.bridge.store.forget_outsider(room, &self.row.user_id).await?;
+            }
         }
         Ok(())
     }

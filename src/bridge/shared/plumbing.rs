@@ -178,7 +178,7 @@ impl Bridge {
         rooms
     }
 
-    /// Sees to a room until it is as it should be, which others do in vain meanwhile.
+    /// Sees to a room until it is as it should be, or somebody else does so for the same cause.
     async fn see_to(&self, room_id: &str, cause: Cause) {
         let number = self.plumber.begin(room_id, cause);
         let mut attempt: u32 = 0;

@@ -534,3 +534,22 @@ async fn what_an_operator_of_the_channel_takes_back_stays_in_other_peoples_room(
     let redacted: Vec<_> = events.iter().filter_map(|event| event.redacts.as_ref()).collect();
     assert_eq!(redacted, [&own]);
 }
+
+/// Before, a row stayed for each stranger who had ever said something there.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_other_peoples_room_is_forgotten_there() {
+    const KNOWN: &str = "SELECT user_id FROM outsider ORDER BY user_id";
+    let house = House::open(&PUBLIC).await;
+    let (database, room) = (house.world.database(), &house.room);
+    house.carol.send_text(room, "hello?");
+    database.wait("she was told", KNOWN, |known| known == ["@carol:test.local"]).await;
+    house.alice.send_text(&house.network, "part #tea");
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    database.wait("she is out", KNOWN, |known| known == ["@alice:test.local", "@carol:test.local"]).await;
+    house.carol.leave(room);
+    database.wait("carol is gone", KNOWN, |known| known == ["@alice:test.local"]).await;
+    house.is_heard(&house.alice, "back", "alice").await;
+    house.alice.leave(room);
+    house.world.ircd.wait_parted("#tea", "alice").await;
+    database.wait("nobody is known", KNOWN, <[String]>::is_empty).await;
+}

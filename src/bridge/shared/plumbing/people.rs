@@ -61,7 +61,8 @@ impl Bridge {
                 self.on_bot_member(room.id, &event.room_id, member);
             }
             _ if room.is_ending() => {}
-            Content::Member(member) if member.membership == "join" && !self.is_ours(&member.user_id) => {
+            Content::Member(member) if self.is_ours(&member.user_id) => {}
+            Content::Member(member) if member.membership == "join" => {
                 match self.take_in(room, &member.user_id).await {
                     Err(Refusal::Store(error)) => return Err(error.into()),
                     // It goes on after the next start.
@@ -69,6 +70,9 @@ impl Bridge {
                     // They are told when they say something.
                     Ok(_) | Err(Refusal::Asked(_)) => {}
                 }
+            }
+            Content::Member(member) if matches!(member.membership.as_str(), "leave" | "ban") => {
+                self.store.forget_outsider(room.id, &member.user_id).await?;
             }
             // Other bots talk by notices, and are not told anything.
             Content::Message(message) if !message.is_wordless && message.kind != "m.notice" => {

@@ -84,9 +84,10 @@ pub(super) fn condition(those: &str) -> String {
 }
 
 impl Store {
-    /// A user who is known.
+    /// A user who is known; with the number 0 somebody who is so only from what they said in a plumbed room.
     pub async fn known_user(&self, user_id: &str) -> Result<Option<User>, StoreError> {
-        const SQL: &str = r#"SELECT id, user_id FROM "user" WHERE user_id = $1"#;
+        const SQL: &str = r#"SELECT id, user_id FROM "user" WHERE user_id = $1
+            UNION SELECT CAST(0 AS BIGINT), user_id FROM outsider WHERE user_id = $1 ORDER BY 1 DESC LIMIT 1"#;
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user_id).fetch_optional(p).await)?)
     }
 

@@ -88,6 +88,7 @@ impl Appservice for Bridge {
             self.tally.transactions.count();
             return Ok(());
         }
+        let encrypted: Vec<String> = events.iter().filter_map(|event| newly_encrypted(&event.json)).collect();
         match self.store.accept(events, self.clock.unix_ms()).await {
             Ok(lanes) => {
                 failpoint!("inbox_committed");
@@ -95,6 +96,7 @@ impl Appservice for Bridge {
                 self.note_handed_over(newest_own);
                 self.tally.transactions.count();
                 lanes.iter().for_each(|lane| self.wake_lane(lane));
+                encrypted.into_iter().for_each(|room_id| self.on_encryption_somewhere(room_id));
                 // Behind the events: who has said something no longer types, and IRC is not told that they gave up.
                 self.take_ephemera(&transaction.ephemeral);
                 Ok(())
@@ -205,15 +207,46 @@ impl Bridge {
     }
 }
 
+/// The room that an event says is encrypted from now on.
+fn newly_encrypted(json: &str) -> Option<String> {
+    const KIND: &str = "m.room.encryption";
+    // Most events don't hold the word, and are not read again for it.
+    let header: Header<'_> = json.contains(KIND).then(|| serde_json::from_str(json).ok()).flatten()?;
+    (header.kind == KIND && header.state_key.as_deref() == Some("")).then_some(header.room_id)
+}
+
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
     use super::*;
     use crate::matrix::event::CONTENT_KEY;
 
     #[test]
     fn the_content_key_is_read_where_the_bridge_writes_it() {
-        let content = serde_json::json!({ CONTENT_KEY: "txn", "membership": 7 }).to_string();
+        let content = json!({ CONTENT_KEY: "txn", "membership": 7 }).to_string();
         let content: Content = serde_json::from_str(&content).unwrap();
         assert_eq!(content.key, Some("txn".into()));
+    }
+
+    #[rstest]
+    #[case::it_is("m.room.encryption", Some(""), json!({}), true)]
+    #[case::a_message_of_that_type("m.room.encryption", None, json!({}), false)]
+    #[case::another_state_of_that_type("m.room.encryption", Some("x"), json!({}), false)]
+    #[case::a_message_about_it("m.room.message", None, json!({ "body": "\"m.room.encryption\"" }), false)]
+    fn a_room_that_becomes_encrypted_is_told_from_words_about_it(
+        #[case] kind: &str,
+        #[case] state_key: Option<&str>,
+        #[case] content: Value,
+        #[case] is_told: bool,
+    ) {
+        let mut event = json!({
+            "event_id": "$1", "room_id": "!tea", "sender": "@carol:example.org", "type": kind, "content": content,
+        });
+        if let Some(state_key) = state_key {
+            event["state_key"] = state_key.into();
+        }
+        assert_eq!(newly_encrypted(&event.to_string()), is_told.then(|| "!tea".to_owned()));
     }
 }

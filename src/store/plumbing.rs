@@ -147,12 +147,13 @@ impl Store {
         .await
     }
 
-    /// A room is being left: no channel of anybody's is shown there from now on who is not there yet.
-    pub async fn begin_ending(&self, room: i64) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE room SET plumbed = 'ending' WHERE id = $1";
+    /// A room is being left: no channel of anybody's is shown there from now on who is not there yet. Where it is encrypted,
+    /// that is known from the same commit on.
+    pub async fn begin_ending(&self, room: i64, is_encrypted: bool) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE room SET plumbed = 'ending', explained = (explained OR $2) WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
-                later!(tx, SQL, room)?;
+                later!(tx, SQL, room, is_encrypted)?;
                 Ok(())
             })
         })

@@ -139,7 +139,7 @@ pub struct RoomRow {
     refill: i64,
     /// Who made it, where it was handed over to the creator of now.
     pub founder: Option<String>,
-    /// Its owner was told that it is encrypted.
+    /// Its owner was told that it is encrypted; of a plumbed room, that it is.
     pub explained: bool,
     plumbed: Option<String>,
 }

@@ -127,8 +127,10 @@ impl Bridge {
         request: &Outbox,
     ) -> Result<Option<String>, ClientError> {
         let Outbox { sender, txn_id, payload, .. } = request;
-        if room.is_plumbed() && matches!(request.kind, OutboxKind::State) {
-            // Its name, its topic, its powers and who is in it are its people's.
+        // The name, the topic, the powers of other people's room and who is in it are theirs.
+        if room.is_plumbed()
+            && (request.kind == OutboxKind::State || !self.may_be_shown(room, room_id).await?)
+        {
             return Ok(None);
         }
         if let Some(heir) = heir_of(request) {

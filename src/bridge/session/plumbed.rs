@@ -45,8 +45,14 @@ impl Actor {
         };
         if let Some(place) = (0..self.buffers.len()).find(shows) {
             let name = self.buffers.get(place).row.name.clone();
+            let is_encrypted = self.bridge.store.room(room).await?.is_some_and(|room| room.explained);
+            let why = if is_encrypted {
+                "is encrypted now, where I can show nothing. What waited to be shown there is not"
+            } else {
+                "no longer does"
+            };
             self.say(RichText::plain(format!(
-                "The room that showed {name} to you and others no longer does, so that you are not in {name} any more."
+                "The room that showed {name} to you and others {why}. You are not in {name} any more."
             )));
             self.end_shared(place, "").await?;
         }

@@ -10,9 +10,10 @@
 //! a server that does not answer costs its own rooms, and nothing is held while a failure is waited out. That a room shows
 //! nothing more waits for nobody.
 
+mod ending;
 mod people;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,6 @@ use super::super::content::{self, MessageType, unique};
 use super::super::delivery::temporary;
 use super::super::ghosts::GhostError;
 use super::super::inbox::AskedFor;
-use super::super::session::Request;
 use super::super::{Bridge, Refusal};
 use super::needs;
 use super::one_at_a_time::OneAtATime;
@@ -79,6 +79,8 @@ pub(in crate::bridge) struct Plumber {
     told: Mutex<AskedFor>,
     /// What rooms were told last of what they lack, by their numbers.
     lacking: Mutex<HashMap<i64, Vec<String>>>,
+    /// Rooms that were not encrypted when that was looked for since the start; of what comes after, events tell.
+    readable: Mutex<HashSet<i64>>,
 }
 
 impl Default for Plumber {
@@ -90,6 +92,7 @@ impl Default for Plumber {
             count: AtomicU64::new(0),
             told: Mutex::default(),
             lacking: Mutex::default(),
+            readable: Mutex::default(),
         }
     }
 }
@@ -115,6 +118,10 @@ impl Plumber {
 
     fn lacking(&self) -> MutexGuard<'_, HashMap<i64, Vec<String>>> {
         self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn readable(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.readable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -276,10 +283,11 @@ impl Bridge {
             }
             entered => entered?,
         }
-        if self.client.state(bot, room_id, "m.room.encryption", "").await?.is_some() {
+        if self.is_encrypted(room_id).await? {
             tracing::warn!(%network, %channel, room = %room_id, "an encrypted room can't show a channel: name another");
             return self.let_go(&room, Some(ENCRYPTED)).await;
         }
+        self.plumber.readable().insert(room.id);
         self.tell_needs(&room, room_id).await?;
         for user_id in self.client.joined_members(bot, room_id).await? {
             // Nor do a start and a reload bring anybody back who has left the channel.
@@ -323,7 +331,7 @@ impl Bridge {
             let is_deserted = !other.is_plumbed() && self.store.holders(other.id).await?.is_empty();
             if is_deserted && other.room_id.is_some() {
                 // It was found by alias, and everybody has left.
-                self.store.begin_ending(other.id).await?;
+                self.store.begin_ending(other.id, false).await?;
                 self.take_up_mappings(other.room_id.as_deref());
                 return Ok(ControlFlow::Break(false));
             }
@@ -375,73 +383,5 @@ impl Bridge {
             "leave" | "ban" => self.let_go_soon(room, Cause::TakenOut),
             _ => {}
         }
-    }
-
-    /// A plumbed room is encrypted from now on.
-    pub(in crate::bridge) fn on_plumbed_encryption(&self, room: i64) {
-        self.let_go_soon(room, Cause::Encrypted);
-    }
-
-    /// Leaves a room to its people, in the background.
-    fn let_go_soon(&self, room: i64, cause: Cause) {
-        let bridge = self.clone();
-        self.tasks.spawn(async move {
-            let room_id = async {
-                let Some(row) = bridge.store.room(room).await?.filter(RoomRow::is_plumbed) else {
-                    return Ok(None);
-                };
-                if cause == Cause::Encrypted {
-                    // Whatever the homeserver does meanwhile.
-                    bridge.stop_showing(room).await?;
-                }
-                Ok::<_, StoreError>(row.room_id)
-            };
-            match room_id.await {
-                Ok(Some(room_id)) => Box::pin(bridge.see_to(&room_id, cause)).await,
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(room, %error, "ghosts may stay in a room that shows no channel until the next start");
-                }
-            }
-        });
-    }
-
-    /// No channel is shown in a room from now on. Nothing is asked of the homeserver for that.
-    async fn stop_showing(&self, room: i64) -> Result<(), StoreError> {
-        self.store.begin_ending(room).await?;
-        for holder in self.store.holders(room).await? {
-            let Some(session) = self.session(holder.session) else { continue };
-            if let Err(error) = session.ask(Request::Unshare { room }).await {
-                tracing::debug!(session = holder.session, %error, "a session has a channel still that no room shows");
-            }
-        }
-        Ok(())
-    }
-
-    /// Leaves a room to its people: nobody's channel is shown there any more, and ghosts go; the bot, too, where it is to
-    /// leave for this reason. `false` where somebody is there still.
-    async fn let_go(&self, room: &RoomRow, reason: Option<&str>) -> Result<bool, GhostError> {
-        self.stop_showing(room.id).await?;
-        self.store.end_plumbing(room.id, NO_MORE).await?;
-        self.try_see_off(room.id).await?;
-        if !self.store.ghosts_in(room.id).await?.is_empty() {
-            // What they have said is still on its way.
-            return Ok(false);
-        }
-        if let Some((room_id, reason)) = room.room_id.as_ref().zip(reason) {
-            match self.client.leave(self.client.bot(), room_id, Some(reason)).await {
-                // Not there is what was wanted.
-                Err(error) if error.is_final() => {
-                    tracing::debug!(room = room_id, %error, "a room was not left");
-                }
-                left => left?,
-            }
-        }
-        self.store.forget_plumbed(room.id).await?;
-        self.ghosts.forget_room(room.id);
-        self.plumber.lacking().remove(&room.id);
-        // What waits there is set aside.
-        self.wake_delivery(room.id);
-        Ok(true)
     }
 }

@@ -1,6 +1,8 @@
 //! Plumbed rooms: rooms that were there before and show a channel because the configuration says so. They stay as their
 //! people have them.
 
+mod ending;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -18,6 +20,8 @@ const PUBLIC: NewRoom<'_> = NewRoom {
     restricted_to: None,
     predecessor: None,
 };
+/// Who is in a plumbed room and not in its channel, as far as that is stored.
+const KNOWN: &str = "SELECT user_id FROM outsider ORDER BY user_id";
 const PRIVATE: NewRoom<'_> = NewRoom { preset: Some("private_chat"), ..PUBLIC };
 
 fn mapping(channel: &str, room: &str) -> String {
@@ -72,6 +76,21 @@ impl House {
     async fn is_heard(&self, user: &TestUser, text: &str, nick: &str) {
         user.send_text(&self.room, text);
         assert_eq!(self.bob.wait_text(text).await.nick(), nick);
+    }
+
+    /// The room is encrypted from now on.
+    fn encrypt(&self) {
+        let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
+        self.carol.send_state(&self.room, "m.room.encryption", "", content).unwrap();
+    }
+
+    /// What bob says waits: the homeserver takes no more messages for the room.
+    async fn hold(&self, text: &str) {
+        let (homeserver, send) = (&self.world.homeserver, format!("/rooms/{}/send", self.room));
+        let before = homeserver.requests("PUT", &send);
+        homeserver.faults().fail("PUT", &send, no_answer(), 10_000);
+        self.bob.say("#tea", text);
+        homeserver.wait_requests("PUT", &send, before + 1).await;
     }
 
     /// What the bridge has made of the room, besides who is in it.
@@ -292,71 +311,6 @@ async fn whom_a_channel_refuses_stays_in_the_room_and_is_told_what_becomes_of_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_the_configuration_names_no_more_is_left_to_its_people() {
-    let mut house = House::open(&PUBLIC).await;
-    house.restart_with("").await;
-    let bot = house.world.homeserver.bot();
-    for user in [BOB, bot.as_str()] {
-        house.world.homeserver.wait_member(&house.room, user, "leave").await;
-    }
-    assert_eq!(house.changes(), []);
-    assert!(house.is_in(house.alice.id()) && house.is_in(house.carol.id()));
-    house.world.ircd.wait_registered("alice").await;
-    house.alice.send_text(&house.control, "join #tea");
-    let own = house.world.homeserver.wait_invite(house.alice.id()).await;
-    house.bob.say("#tea", "over here");
-    house.world.homeserver.wait_message(&own, "over here").await;
-    // And it may be named again.
-    house.alice.send_text(&house.network, "part #tea");
-    house.world.ircd.wait_parted("#tea", "alice").await;
-    house.restart_with(&mapping("#Tea", &house.room.clone())).await;
-    house.world.ircd.wait_joined("#tea", "alice").await;
-    house.bob.say("#tea", "here again");
-    house.world.homeserver.wait_message(&house.room, "here again").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_takes_the_bot_out_of_a_room_takes_everybody_of_irc_out() {
-    let house = House::open(&PUBLIC).await;
-    let bot = house.world.homeserver.bot();
-    // By somebody who is not in the channel, and by somebody who is.
-    house.carol.kick(&house.room, &bot, "no IRC here").unwrap();
-    house.world.homeserver.wait_member(&house.room, BOB, "leave").await;
-    house.world.ircd.wait_parted("#tea", "alice").await;
-    house
-        .world
-        .database()
-        .wait(
-            "the room is let go of",
-            "SELECT room_id FROM room WHERE plumbed IS NOT NULL",
-            <[String]>::is_empty,
-        )
-        .await;
-    house.carol.invite(&house.room, &bot);
-    house.world.ircd.wait_joined("#tea", "alice").await;
-    house.bob.say("#tea", "thanks");
-    house.world.homeserver.wait_message(&house.room, "thanks").await;
-    assert!(house.is_in(BOB));
-    assert_eq!(house.changes(), []);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_encrypted_room_shows_nothing_and_one_that_becomes_so_is_left() {
-    let house = House::open(&PUBLIC).await;
-    let (homeserver, bot) = (&house.world.homeserver, house.world.homeserver.bot());
-    let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
-    house.carol.send_state(&house.room, "m.room.encryption", "", content).unwrap();
-    homeserver.wait_member(&house.room, &bot, "leave").await;
-    assert!(!house.is_in(BOB));
-    let reason = homeserver.state(&house.room, "m.room.member", &bot)["reason"].clone();
-    assert!(reason.as_str().unwrap().starts_with("This room is encrypted"), "{reason}");
-    house.carol.invite(&house.room, &bot);
-    homeserver.wait_member(&house.room, &bot, "join").await;
-    homeserver.wait_member(&house.room, &bot, "leave").await;
-    assert!(!house.world.ircd.names("#tea").contains(&"alice".to_owned()));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn without_anybody_who_has_a_session_there_nothing_is_shown() {
     let house = House::open(&PUBLIC).await;
     house.alice.leave(&house.room);
@@ -452,8 +406,7 @@ async fn a_room_whose_server_does_not_answer_holds_up_no_other() {
     homeserver.wait_requests("POST", &join, 1).await;
     house.world.ircd.wait_joined("#zoo", "alice").await;
     house.world.ircd.wait_joined("#tea", "alice").await;
-    let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
-    house.carol.send_state(&house.room, "m.room.encryption", "", content).unwrap();
+    house.encrypt();
     homeserver.wait_member(&house.room, &bot, "leave").await;
     house.world.ircd.wait_parted("#tea", "alice").await;
     // And it is taken up when its server answers, sooner if the homeserver is heard from.
@@ -462,52 +415,6 @@ async fn a_room_whose_server_does_not_answer_holds_up_no_other() {
     house.bob.say("#zoo", "meanwhile");
     homeserver.wait_message(&other, "meanwhile").await;
     homeserver.wait_member(&dead, &bot, "join").await;
-}
-
-/// No request is waited for.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_becomes_encrypted_shows_nothing_more_although_it_can_not_be_left_yet() {
-    let house = House::open(&PUBLIC).await;
-    let homeserver = &house.world.homeserver;
-    for (method, path) in [("POST", "leave"), ("PUT", "state/m.room.member")] {
-        homeserver.faults().fail(method, &format!("/rooms/{}/{path}", house.room), no_answer(), 10_000);
-    }
-    let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
-    house.carol.send_state(&house.room, "m.room.encryption", "", content).unwrap();
-    house.world.ircd.wait_parted("#tea", "alice").await;
-    house.bob.say("#tea", "not for this room");
-    assert!(house.is_in(BOB), "they can't be taken out yet");
-    homeserver.faults().clear();
-    homeserver.wait_member(&house.room, &homeserver.bot(), "leave").await;
-    assert!(!homeserver.timeline_lines(&house.room).contains(&"not for this room".to_owned()));
-}
-
-/// Before, the bot was in the room in the end, and the room showed nothing until a restart.
-#[rstest]
-#[case::by_somebody_who_is_not_in_the_channel(false)]
-#[case::by_somebody_who_is(true)]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bot_that_is_taken_out_and_invited_again_before_that_is_seen_to_goes_on(#[case] by_alice: bool) {
-    let house = House::open(&PUBLIC).await;
-    let (homeserver, bot) = (&house.world.homeserver, house.world.homeserver.bot());
-    let mut levels = homeserver.state(&house.room, "m.room.power_levels", "");
-    levels["users"][house.alice.id()] = json!(50);
-    house.carol.send_state(&house.room, "m.room.power_levels", "", levels).unwrap();
-    let look = format!("/rooms/{}/state/m.room.member/{bot}", house.room);
-    homeserver.faults().fail("GET", &look, no_answer(), 10_000);
-    house.carol.kick(&house.room, &bot, "by mistake").unwrap();
-    homeserver.wait_requests("GET", &look, 1).await;
-    let host = if by_alice { &house.alice } else { &house.carol };
-    host.invite(&house.room, &bot);
-    homeserver.wait_member(&house.room, &bot, "join").await;
-    let looks = homeserver.requests("GET", &look);
-    homeserver.faults().clear();
-    homeserver.wait_requests("GET", &look, looks + 1).await;
-    house.bob.say("#tea", "still here");
-    homeserver.wait_message(&house.room, "still here").await;
-    house.is_heard(&house.alice, "so am I", "alice").await;
-    assert!(house.is_in(&bot));
-    assert_eq!(house.changes(), []);
 }
 
 /// Before, the bot redacted it with the power that it was given to invite.
@@ -538,7 +445,6 @@ async fn what_an_operator_of_the_channel_takes_back_stays_in_other_peoples_room(
 /// Before, a row stayed for each stranger who had ever said something there.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_other_peoples_room_is_forgotten_there() {
-    const KNOWN: &str = "SELECT user_id FROM outsider ORDER BY user_id";
     let house = House::open(&PUBLIC).await;
     let (database, room) = (house.world.database(), &house.room);
     house.carol.send_text(room, "hello?");
@@ -552,4 +458,19 @@ async fn whoever_leaves_other_peoples_room_is_forgotten_there() {
     house.alice.leave(room);
     house.world.ircd.wait_parted("#tea", "alice").await;
     database.wait("nobody is known", KNOWN, <[String]>::is_empty).await;
+}
+
+/// Before, `erase` said that nothing was kept about her.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_of_whom_no_more_is_kept_than_that_they_are_in_other_peoples_room_can_be_erased() {
+    let house = House::open(&PUBLIC).await;
+    house.carol.send_text(&house.room, "hello?");
+    house.world.database().wait("she was told", KNOWN, |known| known == ["@carol:test.local"]).await;
+    let (admin, chat) = house.world.user_with_control_room("admin").await;
+    admin.send_text(&chat, "erase @carol:test.local confirm");
+    let deleted = begins("Deleted: all that was kept about @carol:test.local");
+    house.world.homeserver.wait_event(&chat, deleted).await;
+    assert_eq!(house.world.database().texts(KNOWN).await, Vec::<String>::new());
+    assert!(house.is_in(house.carol.id()), "the room is not the bridge's");
+    house.is_heard(&house.alice, "she is still here", "alice").await;
 }

@@ -83,7 +83,7 @@ pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
 pub use said::Became;
 pub use seal::SecretKey;
 pub use sessions::{SessionRow, User};
-pub use shared::{Delivered, Holder};
+pub use shared::{Delivered, Holder, Renewed};
 pub use spaces::{Space, SpaceRoom};
 pub use speed::commit_time;
 pub use tally::Tally;

@@ -105,7 +105,7 @@ impl Bridge {
         };
         let Some(mut row) = row else {
             // It was gone on the homeserver, and another one was made.
-            return self.store.set_room_aside(room).await;
+            return self.forward(room).await;
         };
         if self.is_strangers(&row).await? {
             // It is made when its user wants it.
@@ -114,7 +114,7 @@ impl Bridge {
         // What waits for a room may change meanwhile.
         let mut first = row.room_id.is_some().then_some(waiting);
         let Some(room_id) = self.wait_for_room(&mut row).await? else {
-            return self.store.set_room_aside(room).await;
+            return self.forward(room).await;
         };
         let mut uncommitted = Uncommitted::default();
         let mut after = 0;
@@ -127,7 +127,7 @@ impl Bridge {
                 }
             };
             if after > 0 && row.room_id.is_some() && self.has_moved(room, &room_id).await? {
-                // It was followed to its successor: the rest goes there.
+                // It was followed to its successor, or made anew: the rest goes there.
                 uncommitted.commit().await?;
                 self.wake_delivery(room);
                 return Ok(());
@@ -183,9 +183,7 @@ impl Bridge {
                         self.store.separate_requests(room, request.seq).await?;
                         next.split().into_iter().rev().for_each(|single| planned.push_front(single));
                     }
-                    Outcome::Refused(error)
-                        if error.is("M_FORBIDDEN") && self.is_closed(&row, &room_id).await? =>
-                    {
+                    Outcome::Refused(error) if self.is_elsewhere(&row, &room_id, &error).await? => {
                         return uncommitted.commit().await;
                     }
                     Outcome::Refused(error) => {
@@ -200,10 +198,10 @@ impl Bridge {
         uncommitted.commit().await
     }
 
-    /// Whether a room has another Matrix id by now.
+    /// Whether a room has another Matrix id by now, or nothing is shown in it any more.
     pub(super) async fn has_moved(&self, room: i64, room_id: &str) -> Result<bool, StoreError> {
-        let now = self.store.room(room).await?.and_then(|room| room.room_id);
-        Ok(now.is_some_and(|now| now != room_id))
+        let now = self.store.room(room).await?;
+        Ok(now.is_none_or(|now| now.room_id.is_some_and(|now| now != room_id)))
     }
 
     /// Whether a room is a stranger's with whom its user does not talk yet.

@@ -9,6 +9,7 @@
 //!
 //! Off unless `templates.shared_alias` is set, or a room is plumbed. Invariants 2 (the intent comes first), 9.
 
+mod forward;
 mod needs;
 mod one_at_a_time;
 mod plumbing;

@@ -5,6 +5,7 @@
 //! event's content, so that the event can be found again when the answer was lost.
 
 mod fold;
+mod forward;
 mod incoming;
 mod look;
 mod refused;
@@ -15,6 +16,7 @@ use std::sync::LazyLock;
 use sqlx::FromRow;
 
 pub use self::fold::{Folded, Folding};
+pub(super) use self::forward::forward;
 pub use self::incoming::{Committed, Incoming};
 pub(super) use self::look::Seen;
 pub use self::look::{AT_ONCE, Look};
@@ -160,7 +162,7 @@ impl Store {
                     Err(error) => {
                         tracing::error!(room, %txn_id, %error, "a request is set aside");
                         let refused = Refused { note: error.to_string(), ..Refused::default() };
-                        self.set_aside(seq, refused, 0).await?;
+                        self.set_aside((room, seq), refused, 0).await?;
                     }
                 }
             }

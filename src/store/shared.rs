@@ -20,6 +20,17 @@ pub struct Holder {
     pub channel: String,
 }
 
+/// A shared room that was made anew.
+#[derive(Debug)]
+pub struct Renewed {
+    /// The room that the channel has from now on.
+    pub room: RoomRow,
+    /// Who has the channel there.
+    pub holders: Vec<Holder>,
+    /// How many requests waited for the one before.
+    pub forwarded: u64,
+}
+
 /// What is known of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivered {
@@ -190,22 +201,23 @@ impl Store {
     }
 
     /// Intends another room in the place of one that the homeserver no longer has, and gives it with those who had a
-    /// channel there: they have it in the new one, and what waits goes there. Nothing is given where that is done already.
+    /// channel there: they have it in the new one, and what waits goes there, also what is stored for the one before
+    /// from now on ([`Store::forward_requests`]). Nothing is given where that is done already.
     pub async fn renew_shared_room(
         &self,
         gone: i64,
         marker: String,
         rows: impl Fn(&[Holder], i64) -> Vec<NewOutbox> + Send + 'static,
         now: i64,
-    ) -> Result<Option<(RoomRow, Vec<Holder>)>, StoreError> {
+    ) -> Result<Option<Renewed>, StoreError> {
         const HELD: &str = holders!("link.room = $1 ORDER BY buffer.session");
         const IS_SHOWN: &str = "SELECT creator FROM room WHERE id = $1
             AND EXISTS (SELECT 1 FROM link WHERE room = $1 AND role = 'shared')";
         const MAKE: &str = "INSERT INTO room (kind, marker, creator, lane, created_at)
             VALUES ('shared', $1, $2, $3, $4) RETURNING id";
         const LINK: &str = "UPDATE link SET room = $2 WHERE room = $1 AND role = 'shared'";
-        const MOVE: &str = "UPDATE outbox SET room = $2 WHERE room = $1 AND state = 'queued'";
-        const FOLD: &str = "UPDATE fold SET room = $2 WHERE room = $1";
+        // Also of one before it, whose lines come this way.
+        const FORWARD: &str = "UPDATE room SET successor = $2 WHERE id = $1 OR successor = $1";
         const BY_ID: &str = room_query!("WHERE room.id = $1");
         let store = self.clone();
         self.write(move |tx| {
@@ -221,14 +233,14 @@ impl Store {
                     .fetch_one(c)
                     .await)?;
                 execute!(tx, LINK, gone, new)?;
-                execute!(tx, FOLD, gone, new)?;
-                execute!(tx, MOVE, gone, new)?;
+                execute!(tx, FORWARD, gone, new)?;
+                let forwarded = outbox::forward(tx, &store, (gone, new), now).await?;
                 let held: Vec<Holder> = on_tx!(tx, |c| sqlx::query_as(HELD).bind(new).fetch_all(c).await)?;
                 let sealed = store.seal_outbox(rows(&held, new));
                 outbox::insert(tx, &store, sealed, now).await?;
                 let row: Option<RoomRow> =
                     on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(new).fetch_optional(c).await)?;
-                Ok(row.map(|row| (row, held)))
+                Ok(row.map(|room| Renewed { room, holders: held, forwarded }))
             })
         })
         .await

@@ -4,6 +4,7 @@ mod complaints;
 mod mending;
 mod plumbing;
 mod refusals;
+mod renewal;
 mod review;
 
 use std::time::Duration;

@@ -281,7 +281,7 @@ async fn the_outbox_keeps_order_and_forgets_payloads_when_they_are_done() {
     assert_eq!((rows[0].kind, rows[0].sender.as_str()), (OutboxKind::Message, "@g:x"));
     assert_eq!(store.waiting_requests(set.room.id, rows[0].seq, 1).await.unwrap()[0].payload, "two");
     store.requests_done(vec![(rows[0].seq, Some("$e".into()))]).await.committed().await.unwrap();
-    store.set_aside(rows[1].seq, refused("no"), NOW).await.unwrap();
+    store.set_aside((rows[1].room, rows[1].seq), refused("no"), NOW).await.unwrap();
     assert_eq!(store.request_counts().await.unwrap(), (1, 1));
     assert_eq!(set.waiting().await, ["three"]);
     let lines = store.last_lines(buffer.id, 10).await.unwrap();
@@ -401,7 +401,7 @@ async fn what_is_settled_is_forgotten_after_its_time_and_what_waits_is_not() {
     store.enqueue(rows, NOW).await.unwrap();
     let rows = store.waiting_requests(set.room.id, 0, 10).await.unwrap();
     store.requests_done(vec![(rows[0].seq, None)]).await.committed().await.unwrap();
-    store.set_aside(rows[1].seq, refused("no"), NOW).await.unwrap();
+    store.set_aside((rows[1].room, rows[1].seq), refused("no"), NOW).await.unwrap();
     assert!(!store.prune(NOW + 5).await.unwrap());
     let mut raw = Raw::new(&set.database).await;
     assert_eq!(raw.texts("SELECT event_id FROM inbox ORDER BY seq").await, ["$waits", "$new"]);

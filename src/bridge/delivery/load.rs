@@ -113,6 +113,12 @@ impl Load {
         }
     }
 
+    /// What waited for a room, so many requests, waits for another one from now on.
+    pub(in crate::bridge) fn moved(&self, from: i64, to: i64, requests: u64) {
+        self.rooms().remove(&from);
+        self.added(&[(to, i64::try_from(requests).unwrap_or(i64::MAX))].into(), &BTreeMap::new());
+    }
+
     /// To be called before the store is asked what waits for a room.
     pub(super) fn look(&self, room: i64) -> Look {
         Look(self.rooms().get(&room).map_or(0, |room| room.changes))

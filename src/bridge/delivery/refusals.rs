@@ -55,8 +55,9 @@ impl Bridge {
         }
         let note = note.unwrap_or_else(|| reason.to_string());
         let refused = Refused { note, untold: untold.clone(), follow_up };
-        self.store.set_aside(request.seq, refused, self.clock.unix_ms()).await?;
-        if let Some(code) = untold {
+        let place = (room.id, request.seq);
+        let is_aside = self.store.set_aside(place, refused, self.clock.unix_ms()).await?;
+        if let Some(code) = untold.filter(|_| is_aside) {
             self.wake_teller((room.id, code));
         }
         Ok(())

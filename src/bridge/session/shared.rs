@@ -207,13 +207,18 @@ impl Actor {
         {
             return Err(Refusal::asked(format!("{channel} is no channel on {name}.")));
         }
-        if let Some(gone) = known.map(|place| self.buffers.get(place).row.room).filter(|gone| *gone != room) {
+        let shown =
+            known.filter(|place| self.is_shared(*place)).map(|place| self.buffers.get(place).row.room);
+        let gone = shown.filter(|gone| *gone != room);
+        if let Some(gone) = gone {
             // What was read for a room that is made anew goes to the new one.
-            let is_shared = known.is_some_and(|place| self.is_shared(place));
-            let read = self.incoming.outbox.iter_mut().filter(|row| is_shared && row.room == gone);
-            read.for_each(|row| row.room = room);
+            self.incoming.outbox.iter_mut().filter(|row| row.room == gone).for_each(|row| row.room = room);
         }
         self.commit_incoming().await?;
+        if let Some(gone) = gone {
+            // Before what is read from now on.
+            self.bridge.forward(gone).await?;
+        }
         let folded = known.map_or_else(
             || self.buffers.mapping().fold(channel.as_str()),
             |place| self.buffers.get(place).row.folded.clone(),

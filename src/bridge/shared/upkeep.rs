@@ -18,7 +18,7 @@ use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::client::Occupant;
 use crate::names::{CaseMapping, Channel};
-use crate::store::{Delivered, Holder, RoomKind, RoomRow, StoreError};
+use crate::store::{Delivered, Holder, Renewed, RoomKind, RoomRow, StoreError};
 
 /// How often is looked whether aliases lead to rooms that nobody is in.
 const HOURLY: Duration = Duration::from_hours(1);
@@ -301,7 +301,8 @@ impl Bridge {
             held.iter().map(|holder| content::invite_row(room, &bot, &holder.user_id)).collect()
         };
         let now = self.clock.unix_ms();
-        let Some((new, holders)) = self.store.renew_shared_room(room.id, unique(), invitations, now).await?
+        let Some(Renewed { room: new, holders, forwarded }) =
+            self.store.renew_shared_room(room.id, unique(), invitations, now).await?
         else {
             // Somebody was faster: theirs is the channel's room.
             let (network, name) = (room.network.as_deref(), room.buffer_name.as_deref());
@@ -314,6 +315,7 @@ impl Bridge {
             new = new.id,
             "a shared room that the homeserver no longer has is made anew"
         );
+        self.load.moved(room.id, new.id, forwarded);
         self.wake_delivery(new.id);
         for holder in holders {
             let (Some(session), Ok(channel)) = (self.session(holder.session), Channel::new(&holder.channel))

@@ -1,7 +1,7 @@
 //! Requests that the homeserver refuses for good. They are set aside, and that their user is still to be told stands in
 //! the same row: what is told about them may come later, together, and after a restart.
 
-use super::super::pool::{later, on};
+use super::super::pool::{execute, later, on};
 use super::super::{Store, StoreError};
 use super::{NewOutbox, insert};
 
@@ -28,17 +28,26 @@ pub struct Untold {
 }
 
 impl Store {
-    /// Sets a request aside that the homeserver refuses for good.
-    pub async fn set_aside(&self, seq: i64, refused: Refused, now: i64) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE outbox SET state = 'refused', note = $2, untold = $3, payload = NULL
-            WHERE seq = $1";
+    /// Sets a request aside that the homeserver refuses for good: of this room, at this place. One that waits for
+    /// another room by now, since this one was made anew, goes on waiting there; says whether it was set aside.
+    pub async fn set_aside(
+        &self,
+        (room, seq): (i64, i64),
+        refused: Refused,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE outbox SET state = 'refused', note = $3, untold = $4, payload = NULL
+            WHERE room = $1 AND seq = $2";
         let Refused { note, untold, follow_up } = refused;
         let sealed = self.seal_outbox(follow_up);
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
-                later!(tx, SQL, seq, note, untold)?;
-                insert(tx, &store, sealed, now).await
+                if execute!(tx, SQL, room, seq, note, untold)? == 0 {
+                    return Ok(false);
+                }
+                insert(tx, &store, sealed, now).await?;
+                Ok(true)
             })
         })
         .await

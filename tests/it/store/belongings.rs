@@ -126,21 +126,26 @@ async fn what_is_of_others_stays_and_is_not_shown() {
     assert_eq!(count(&mut raw, "setting").await, 0);
 }
 
-#[tokio::test]
-async fn a_shared_room_stays_when_one_of_those_in_it_is_deleted() {
-    let set = Set::new().await;
-    let (network, name) = ("fake".to_owned(), "#sea".to_owned());
+/// The shared room of a channel.
+pub(super) async fn shared_room(set: &Set, channel: &str) -> i64 {
+    let (network, name) = ("fake".to_owned(), channel.to_owned());
     let room = NewRoom {
         kind: RoomKind::Shared,
-        marker: "shared".into(),
+        marker: format!("shared {channel}"),
         creator: "@bot:x".into(),
         owner: None,
         lane: SHARED.into(),
         link: Link::Shared { network, folded: name.clone(), name },
-        room_id: Some("!sea:x".into()),
+        room_id: Some(format!("!{}:x", &channel[1..])),
         created_at: NOW,
     };
-    let room = set.store.intend_room(room).await.unwrap().id;
+    set.store.intend_room(room).await.unwrap().id
+}
+
+#[tokio::test]
+async fn a_shared_room_stays_when_one_of_those_in_it_is_deleted() {
+    let set = Set::new().await;
+    let room = shared_room(&set, "#sea").await;
     let new = NewBuffer { marker: "of alice".into(), ..set.buffer(BufferKind::Channel, "#sea") };
     set.store.share_buffer(new, room, "user/@alice:x".into()).await.unwrap().unwrap();
     let mut raw = Raw::new(&set.database).await;

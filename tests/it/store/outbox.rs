@@ -84,16 +84,16 @@ async fn what_is_told_of_refusals_is_stored_with_that_they_are_told() {
         untold: code.map(str::to_owned),
         follow_up: Vec::new(),
     };
-    store.set_aside(seqs[0], refused("one", Some("M_A")), NOW).await.unwrap();
-    store.set_aside(seqs[1], refused("two", Some("M_A")), NOW).await.unwrap();
+    store.set_aside((room, seqs[0]), refused("one", Some("M_A")), NOW).await.unwrap();
+    store.set_aside((room, seqs[1]), refused("two", Some("M_A")), NOW).await.unwrap();
     let follow_up = vec![message(room, "@g:x", "a warning")];
-    store.set_aside(seqs[2], Refused { follow_up, ..refused("three", None) }, NOW).await.unwrap();
+    store.set_aside((room, seqs[2]), Refused { follow_up, ..refused("three", None) }, NOW).await.unwrap();
     assert_eq!(set.waiting().await, ["3", "a warning"]);
     assert_eq!(store.untold_kinds(10).await.unwrap(), [(room, "M_A".to_owned())]);
     let untold = store.untold(room, "M_A").await.unwrap().unwrap();
     assert_eq!((untold.first.as_str(), untold.count, untold.last), ("one", 2, seqs[1]));
     // What is refused meanwhile is still to be told.
-    store.set_aside(seqs[3], refused("four", Some("M_A")), NOW).await.unwrap();
+    store.set_aside((room, seqs[3]), refused("four", Some("M_A")), NOW).await.unwrap();
     let telling = vec![message(room, "@g:x", "two were refused")];
     store.tell_untold(room, "M_A", untold.last, telling, NOW).await.unwrap();
     assert_eq!(set.waiting().await, ["a warning", "two were refused"]);

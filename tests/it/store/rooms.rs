@@ -2,6 +2,7 @@
 
 use towline::store::{Member, NewGhost};
 
+use super::belongings::shared_room;
 use super::*;
 
 #[tokio::test]
@@ -165,4 +166,40 @@ async fn who_is_expected_has_a_ghost_and_does_not_leave_and_stock_taking_sets_th
     assert_eq!(nicks, ["bob", "dave"]);
     assert_eq!(store.membership(room, carol.id).await.unwrap(), None);
     assert_eq!(store.membership(room, dave.id).await.unwrap(), Some(true));
+}
+
+/// Before, it was set aside: nobody saw it.
+#[tokio::test]
+async fn what_is_stored_for_a_room_after_it_was_made_anew_is_for_the_one_in_its_place() {
+    let set = Set::new().await;
+    let first = shared_room(&set, "#sea").await;
+    let new = NewBuffer { marker: "of alice".into(), ..set.buffer(BufferKind::Channel, "#sea") };
+    set.store.share_buffer(new, first, "user/@alice:x".into()).await.unwrap().unwrap();
+    let say = async |room: i64, text: &str| {
+        set.store.enqueue(vec![message(room, "@g:x", text)], NOW).await.unwrap();
+    };
+    let renew = async |gone: i64, marker: &str| {
+        let renewed = set.store.renew_shared_room(gone, marker.into(), |_, _| Vec::new(), NOW).await;
+        renewed.unwrap().unwrap()
+    };
+    let waiting = async |room: i64| set.store.waiting_requests(room, 0, 9).await.unwrap();
+    say(first, "1").await;
+    assert_eq!(set.store.forward_requests(first, NOW).await.unwrap(), None, "it is there");
+    let second = renew(first, "second").await;
+    assert_eq!((second.forwarded, second.holders.len()), (1, 1));
+    let second = second.room.id;
+    // That it was on its way to the one before when that refused it is no reason.
+    let on_its_way = waiting(second).await[0].seq;
+    assert!(!set.store.set_aside((first, on_its_way), refused("gone"), NOW).await.unwrap());
+    say(first, "2").await;
+    assert_eq!(set.store.forward_requests(first, NOW).await.unwrap(), Some((second, 1)));
+    let third = renew(second, "third").await.room.id;
+    say(first, "3").await;
+    say(second, "4").await;
+    for gone in [first, second] {
+        assert_eq!(set.store.forward_requests(gone, NOW).await.unwrap(), Some((third, 1)));
+    }
+    let said: Vec<String> = waiting(third).await.into_iter().map(|row| row.payload).collect();
+    assert_eq!(said, ["1", "2", "3", "4"]);
+    assert!(set.store.set_aside((third, on_its_way), refused("gone"), NOW).await.unwrap());
 }

@@ -5,7 +5,7 @@ use super::Raw;
 use crate::support::database::TestDatabase;
 
 /// Since which migration, in which table, and the statement. `BYTES(00ff)` becomes what the engine takes.
-const ROWS: [(i64, &str, &str); 34] = [
+const ROWS: [(i64, &str, &str); 35] = [
     (1, "user", r#"INSERT INTO "user" (user_id, created_at) VALUES ('@alice:x', 1)"#),
     (
         1,
@@ -105,6 +105,7 @@ const ROWS: [(i64, &str, &str); 34] = [
     (29, "", "UPDATE room SET aliased = TRUE"),
     (35, "", "UPDATE room SET plumbed = 'configuration'"),
     (35, "outsider", "INSERT INTO outsider (room, user_id, told) VALUES (1, '@alice:x', TRUE)"),
+    (37, "", "UPDATE room SET successor = 2"),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),
     (23, "", r#"UPDATE network SET definition = '{"servers":[]}'"#),
 ];

@@ -13,6 +13,7 @@ mod forward;
 mod needs;
 mod one_at_a_time;
 mod plumbing;
+mod removals;
 mod upkeep;
 mod watch;
 
@@ -38,6 +39,7 @@ use crate::store::{
 
 use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::Plumber;
+use self::removals::Undecided;
 use self::upkeep::Awaited;
 pub(super) use self::watch::{Said, Seat, Watches};
 
@@ -60,6 +62,7 @@ pub(super) struct Wanted {
     awaited: std::sync::Mutex<Awaited>,
     /// Held while an alias is given to a room or taken from it.
     naming: OneAtATime<i64>,
+    undecided: Undecided,
     /// When what the homeserver has handed over of our own was made, at the latest, as it says.
     handed_over: watch_channel::Sender<i64>,
 }

@@ -4,6 +4,7 @@ mod complaints;
 mod mending;
 mod plumbing;
 mod refusals;
+mod removals;
 mod renewal;
 mod review;
 

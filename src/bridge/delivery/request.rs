@@ -153,8 +153,9 @@ impl Bridge {
             OutboxKind::State => {
                 let StateArguments { kind, state_key, content, unless_back } = read(payload)?;
                 if unless_back {
-                    let again = self.has_come_again(room.id, room_id, &state_key, request.created_at);
-                    if again.await.map_err(temporary)? {
+                    let reason = content["reason"].as_str().unwrap_or_default();
+                    let is_due = self.is_removal_due(room, room_id, &state_key, reason, request.created_at);
+                    if !is_due.await.map_err(temporary)? {
                         return Ok(None);
                     }
                 }

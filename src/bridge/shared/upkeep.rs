@@ -136,38 +136,8 @@ impl Bridge {
         }
         let channel = room.buffer_name.as_deref().unwrap_or_default();
         let reason = format!("You are not in {channel} any more. To enter it, join this room again.");
-        let kick = || async {
-            // Who has left since, and come again, is there by another event, and is taken into the channel.
-            if !self.client.occupants(room_id).await?.contains(one) {
-                return Ok(());
-            }
-            self.client.kick(self.client.bot(), room_id, &one.user_id, &reason).await
-        };
-        match self.persist(kick).await {
-            Err(error) if error.is_final() => {
-                tracing::debug!(room = room_id, user = one.user_id, %error, "somebody was not removed from a room");
-            }
-            done => done?,
-        }
+        self.take_out_of_shared(room_id, one, &reason).await?;
         Ok(true)
-    }
-
-    /// Whether somebody who was to be taken out of a shared room, since this time, is in its channel again or about to be:
-    /// the request may have waited long, and means none but the stay that was over by then.
-    pub(in crate::bridge) async fn has_come_again(
-        &self,
-        room: i64,
-        room_id: &str,
-        user_id: &str,
-        since: i64,
-    ) -> Result<bool, GhostError> {
-        let there = self.client.occupants(room_id).await?;
-        let Some(one) = there.into_iter().find(|one| one.user_id == user_id) else { return Ok(false) };
-        Ok(match self.store.delivered(&one.event_id).await? {
-            Delivered::Done => self.store.session_in_shared_room(room, user_id).await?.is_some(),
-            Delivered::Waiting => true,
-            Delivered::Unknown => one.at > since,
-        })
     }
 
     /// Somebody has left a shared room, and may have been the last.

@@ -1,0 +1,122 @@
+//! Taking somebody out of a shared room by a request that may have waited long: it means the stay that was over when it
+//! was made, and none after it.
+//!
+//! Whose coming is still being decided may come to be in the channel, or not: the room's other requests don't wait for
+//! that, so that such a removal is looked at again beside them. A crash forgets it, and the next start looks through
+//! the rooms (`upkeep`).
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::super::Bridge;
+use super::super::ghosts::GhostError;
+use crate::matrix::client::Occupant;
+use crate::store::{Delivered, RoomRow};
+
+/// When it is first looked whether somebody's coming is decided; from then on after twice as long each time …
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+/// … and at last after this.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Rooms, and the events by which somebody came there who is taken out unless these come to something: each once.
+#[derive(Debug, Default)]
+pub(super) struct Undecided(Mutex<HashSet<(i64, String)>>);
+
+impl Undecided {
+    fn with<T>(&self, look: impl FnOnce(&mut HashSet<(i64, String)>) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Bridge {
+    /// Whether somebody is to be taken out of a shared room now, as a request says that was made at this time. Where that
+    /// is not known yet it is done, for this reason, when it is.
+    pub(in crate::bridge) async fn is_removal_due(
+        &self,
+        room: &RoomRow,
+        room_id: &str,
+        user_id: &str,
+        reason: &str,
+        since: i64,
+    ) -> Result<bool, GhostError> {
+        let there = self.client.occupants(room_id).await?;
+        let Some(one) = there.into_iter().find(|one| one.user_id == user_id) else { return Ok(true) };
+        Ok(match self.store.delivered(&one.event_id).await? {
+            Delivered::Done => self.store.session_in_shared_room(room.id, user_id).await?.is_none(),
+            Delivered::Waiting => {
+                self.remove_when_decided(room, room_id, one, reason);
+                false
+            }
+            Delivered::Unknown => one.at <= since,
+        })
+    }
+
+    fn remove_when_decided(&self, room: &RoomRow, room_id: &str, one: Occupant, reason: &str) {
+        let key = (room.id, one.event_id.clone());
+        if !self.wanted_aliases.undecided.with(|known| known.insert(key.clone())) {
+            return;
+        }
+        let (bridge, room, room_id, reason) = (self.clone(), room.id, room_id.to_owned(), reason.to_owned());
+        self.tasks.spawn(async move {
+            let mut pause = FIRST_LOOK;
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = bridge.stop.cancelled() => break,
+                }
+                pause = (2 * pause).min(LONGEST);
+                match bridge.insist(|| bridge.remove_if_decided(room, &room_id, &one, &reason)).await {
+                    Some(Ok(false)) => {}
+                    Some(Err(error)) => {
+                        let user = &one.user_id;
+                        break tracing::warn!(room = room_id, user, %error, "somebody may be in a shared room and not in its channel");
+                    }
+                    Some(Ok(true)) | None => break,
+                }
+            }
+            bridge.wanted_aliases.undecided.with(|known| known.remove(&key));
+        });
+    }
+
+    /// Takes somebody out who came by this event, unless they are in the channel; `false` where that is not decided.
+    async fn remove_if_decided(
+        &self,
+        room: i64,
+        room_id: &str,
+        one: &Occupant,
+        reason: &str,
+    ) -> Result<bool, GhostError> {
+        if self.store.delivered(&one.event_id).await? == Delivered::Waiting {
+            return Ok(false);
+        }
+        // Looked at afterwards: who was taken into the channel was so before their coming was done with.
+        if self.store.session_in_shared_room(room, &one.user_id).await?.is_none() {
+            self.take_out_of_shared(room_id, one, reason).await?;
+        }
+        Ok(true)
+    }
+
+    /// Takes somebody out of a room who is there by this event.
+    pub(super) async fn take_out_of_shared(
+        &self,
+        room_id: &str,
+        one: &Occupant,
+        reason: &str,
+    ) -> Result<(), GhostError> {
+        let kick = || async {
+            // Who has left since, and come again, is there by another event, and is taken into the channel.
+            if !self.client.occupants(room_id).await?.contains(one) {
+                return Ok(());
+            }
+            self.client.kick(self.client.bot(), room_id, &one.user_id, reason).await
+        };
+        match self.persist(kick).await {
+            Err(error) if error.is_final() => {
+                tracing::debug!(room = room_id, user = one.user_id, %error, "somebody was not removed from a room");
+                Ok(())
+            }
+            done => Ok(done?),
+        }
+    }
+}

@@ -102,7 +102,7 @@ pub use session::{
     ProfileRequest, Ranked, Request, SayRequest, Service, ServiceAddress, SessionHandle, SessionState,
     StandingRequest, Status, Welcome, WishChange, enters_or_leaves,
 };
-pub use shared::removals;
+pub use shared::removal;
 
 use ghosts::Ghosts;
 use lanes::Lanes;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::delivery::temporary;
 use super::desk::lane_of;
-use super::{Bridge, Outcome, Progress, Refusal, Request, SessionHandle, removals};
+use super::{Bridge, Outcome, Progress, Refusal, Request, SessionHandle, removal};
 use crate::format::RichText;
 use crate::store::{GoneSession, RoomRow, StoreError};
 
@@ -140,9 +140,8 @@ impl Bridge {
             if !self.sessions(Some(user_id)).is_empty() {
                 continue;
             }
-            let rows = removals(&self.store, self.client.bot(), &user).await?;
-            let shared: Vec<i64> = rows.iter().map(|row| row.room).collect();
-            let gone = self.store.delete_user(&user, rows, self.clock.unix_ms()).await?;
+            let removal = removal(self.client.bot(), &user);
+            let (gone, shared) = self.store.delete_user(&user, removal, self.clock.unix_ms()).await?;
             *deletions += 1;
             shared.into_iter().for_each(|room| self.wake_delivery(room));
             self.forget_own_networks(user.id);

@@ -33,13 +33,12 @@ use crate::format::RichText;
 use crate::matrix::event::{Content, Event};
 use crate::matrix::ghost_id;
 use crate::names::{CaseMapping, Channel};
-use crate::store::{
-    Holder, InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, SHARED, Store, StoreError, User,
-};
+use crate::store::{Holder, InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User};
 
 use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::Plumber;
 use self::removals::Undecided;
+pub use self::removals::removal;
 use self::upkeep::Awaited;
 pub(super) use self::watch::{Said, Seat, Watches};
 
@@ -47,13 +46,6 @@ pub(super) use self::watch::{Said, Seat, Watches};
 const HASH: &str = "=23";
 /// How long the homeserver waits for a room to be made: somebody waits for it there.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What takes somebody out of the shared rooms that they are in, for the commit that deletes them.
-pub async fn removals(store: &Store, bot: &str, user: &User) -> Result<Vec<NewOutbox>, StoreError> {
-    let held = store.held_by(user.id).await?;
-    let reason = "You do not use this bridge any more.";
-    Ok(held.iter().map(|held| content::removal_row(held.room, bot, &user.user_id, reason)).collect())
-}
 
 /// Rooms that were made of late because somebody looked for an alias.
 #[derive(Debug, Default)]

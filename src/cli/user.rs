@@ -140,8 +140,8 @@ async fn delete_from(
         }
     }
     // Others go on in the rooms that they share: the next start takes this one out.
-    let rows = bridge::removals(store, bot, &user).await?;
-    let gone = store.delete_user(&user, rows, SystemClock.unix_ms()).await?;
+    let removal = bridge::removal(bot, &user);
+    let (gone, _) = store.delete_user(&user, removal, SystemClock.unix_ms()).await?;
     while store.scrub_words().await? {}
     list(output, &format!("Deleted about {id}:"), &gone)?;
     writeln!(

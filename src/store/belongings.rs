@@ -78,6 +78,9 @@ pub(super) fn tables() -> Vec<(&'static str, Rows)> {
     ]
 }
 
+/// Tables, each with a number of rows.
+type Counts = Vec<(&'static str, u64)>;
+
 /// A condition for rows of a user, which always has both parameters.
 pub(super) fn condition(those: &str) -> String {
     format!("({those}) AND CAST($2 AS TEXT) IS NOT NULL")
@@ -92,7 +95,7 @@ impl Store {
     }
 
     /// How many rows of each table are a user's.
-    pub async fn belongings(&self, user: &User) -> Result<Vec<(&'static str, u64)>, StoreError> {
+    pub async fn belongings(&self, user: &User) -> Result<Counts, StoreError> {
         let user = user.clone();
         self.write(move |tx| Box::pin(async move { count(tx, &user).await })).await
     }
@@ -105,20 +108,29 @@ impl Store {
     }
 
     /// Deletes all that is stored about a user, all or nothing, and says how many rows of each table that was. Words of
-    /// theirs may be left in the index of the history until [`Store::scrub_words`] is through. The requests that follow
-    /// from it are stored with it.
+    /// theirs may be left in the index of the history until [`Store::scrub_words`] is through. What takes them out of the
+    /// shared rooms that they are in is stored with it, and these are given: also of those that they have only just
+    /// entered, so that nobody has dealt with it, and nobody will.
     pub async fn delete_user(
         &self,
         user: &User,
-        rows: Vec<NewOutbox>,
+        removal: impl Fn(i64) -> NewOutbox + Send + 'static,
         now: i64,
-    ) -> Result<Vec<(&'static str, u64)>, StoreError> {
+    ) -> Result<(Counts, Vec<i64>), StoreError> {
+        const SHARED: &str = r#"SELECT link.room FROM link JOIN buffer ON buffer.id = link.buffer
+            JOIN session ON session.id = buffer.session WHERE link.role = 'shared' AND session."user" = $1
+            UNION SELECT room.id FROM inbox JOIN room ON room.room_id = inbox.room_id
+            WHERE inbox.lane = 'user/' || CAST($2 AS TEXT) AND inbox.state = 'new' AND room.kind = 'shared' ORDER BY 1"#;
         let user = user.clone();
-        let sealed = self.seal_outbox(rows);
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
                 let counts = count(tx, &user).await?;
+                let shared: Vec<i64> = on_tx!(tx, |c| sqlx::query_scalar(SHARED)
+                    .bind(user.id)
+                    .bind(&user.user_id)
+                    .fetch_all(c)
+                    .await)?;
                 for (table, rows) in tables() {
                     let Rows::OfUser(those) = rows else { continue };
                     // The names and conditions are those of the table above.
@@ -133,8 +145,9 @@ impl Store {
                 if matches!(tx, Tx::Sqlite(_)) {
                     execute!(tx, TO_SCRUB, SCRUB, b"begin".to_vec())?;
                 }
+                let sealed = store.seal_outbox(shared.iter().map(|room| removal(*room)).collect());
                 outbox::insert(tx, &store, sealed, now).await?;
-                Ok(counts)
+                Ok((counts, shared))
             })
         })
         .await
@@ -197,7 +210,7 @@ impl Store {
     }
 }
 
-async fn count(tx: &mut Tx, user: &User) -> Result<Vec<(&'static str, u64)>, StoreError> {
+async fn count(tx: &mut Tx, user: &User) -> Result<Counts, StoreError> {
     let mut counts = Vec::new();
     for (table, rows) in tables() {
         let Rows::OfUser(those) = rows else { continue };

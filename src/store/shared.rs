@@ -122,12 +122,6 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?)
     }
 
-    /// Where channels of a user are shown in shared rooms.
-    pub async fn held_by(&self, user: i64) -> Result<Vec<Holder>, StoreError> {
-        const SQL: &str = holders!(r#""user".id = $1 ORDER BY link.room"#);
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_all(p).await)?)
-    }
-
     /// All who have a channel in a shared room.
     pub async fn holders(&self, room: i64) -> Result<Vec<Holder>, StoreError> {
         const SQL: &str = holders!("link.room = $1 ORDER BY buffer.session");

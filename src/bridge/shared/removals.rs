@@ -10,14 +10,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::super::Bridge;
+use super::super::content;
 use super::super::ghosts::GhostError;
 use crate::matrix::client::Occupant;
-use crate::store::{Delivered, RoomRow};
+use crate::store::{Delivered, NewOutbox, RoomRow, User};
 
 /// When it is first looked whether somebody's coming is decided; from then on after twice as long each time …
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 /// … and at last after this.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// What takes somebody out of a shared room that they are in, for the commit that deletes them.
+pub fn removal(bot: &str, user: &User) -> impl Fn(i64) -> NewOutbox + Send + 'static {
+    let (bot, user_id) = (bot.to_owned(), user.user_id.clone());
+    move |room| content::removal_row(room, &bot, &user_id, "You do not use this bridge any more.")
+}
 
 /// Rooms, and the events by which somebody came there who is taken out unless these come to something: each once.
 #[derive(Debug, Default)]

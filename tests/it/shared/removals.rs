@@ -37,3 +37,31 @@ async fn who_comes_again_before_they_are_removed_is_removed_where_that_comes_to_
     let reason = homeserver.state(&talk.room, "m.room.member", talk.carol.id())["reason"].clone();
     assert!(reason.as_str().unwrap().contains("kicked"), "{reason}");
 }
+
+/// Before, their coming was deleted with the rest, and they stayed until the next start.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_enters_a_shared_room_while_all_about_them_is_deleted_is_removed_from_it() {
+    let world = world().start().await;
+    let homeserver = &world.homeserver;
+    let alice = homeserver.user("alice");
+    alice.join("#irc_fake_#pot:test.local").await;
+    world.ircd.wait_joined("#pot", "alice").await;
+    let network = alice.join(&homeserver.wait_invite(alice.id()).await).await;
+    let (admin, office, _) = world.connected_user("admin").await;
+    // Her chat with the bot is one that the bot has made.
+    admin.send_text(&office, "announce Good morning.");
+    let chat = alice.join(&homeserver.wait_invite(alice.id()).await).await;
+    homeserver.wait_event(&chat, |event| event.body().ends_with("Good morning.")).await;
+    let path = format!("/rooms/{chat}/kick");
+    homeserver.faults().fail("POST", &path, failure(), 10_000);
+    admin.send_text(&office, "erase @alice:test.local confirm");
+    homeserver.wait_requests("POST", &path, 1).await;
+    assert!(!homeserver.members(&network, "join").contains(&alice.id().to_owned()));
+    let room = alice.join(ALIAS).await;
+    homeserver.wait_delivered().await;
+    homeserver.faults().clear();
+    homeserver.wait_member(&room, alice.id(), "leave").await;
+    let reason = homeserver.state(&room, "m.room.member", alice.id())["reason"].clone();
+    assert_eq!(reason, "You do not use this bridge any more.");
+    homeserver.wait_event(&office, begins("Deleted: all that was kept about @alice")).await;
+}

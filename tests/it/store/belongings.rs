@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use towline::store::{
-    BufferKind, GoneSession, Incoming, Link, NewBuffer, NewRoom, Outgoing, RoomKind, SHARED, Store,
-    StoreError, User,
+    BufferKind, GoneSession, Incoming, Link, NewBuffer, NewOutbox, NewRoom, Outgoing, RoomKind, SHARED,
+    Store, StoreError, User,
     settings::{self, Scope},
     transfer,
 };
 
-use super::{NOW, Raw, Set, line, open, reseal, rows};
+use super::{NOW, Raw, Set, event, line, message, open, reseal, rows};
 use crate::support::database::TestDatabase;
 
 /// Tables in which nothing is about anybody.
@@ -39,6 +39,11 @@ async fn exported(store: &Store, user: &User) -> Value {
 }
 
 /// A migration that makes a table says in `src/store/belongings.rs` whose its rows are.
+/// What takes her out of a room.
+fn removal(room: i64) -> NewOutbox {
+    message(room, "@bot:x", &format!("removal from {room}"))
+}
+
 #[tokio::test]
 async fn nothing_is_left_of_a_user_who_is_deleted_in_any_table() {
     let database = TestDatabase::new().await;
@@ -66,7 +71,7 @@ async fn nothing_is_left_of_a_user_who_is_deleted_in_any_table() {
         assert_eq!(exported[*table].as_array().unwrap().len() as u64, *rows, "{table}");
     }
 
-    let gone = store.delete_user(&user, Vec::new(), NOW).await.unwrap();
+    let (gone, _) = store.delete_user(&user, removal, NOW).await.unwrap();
     assert_eq!(gone, found);
     while store.scrub_words().await.unwrap() {}
     for table in all.iter().filter(|table| !OF_NOBODY.contains(&table.as_str())) {
@@ -111,7 +116,8 @@ async fn what_is_of_others_stays_and_is_not_shown() {
         of_bob.contains("bob's line") && !of_bob.contains("@alice:x") && !of_bob.contains("the json of $tea")
     );
     assert!(!exported(&set.store, &set.user).await.to_string().contains("bob"));
-    set.store.delete_user(&set.user, Vec::new(), NOW).await.unwrap();
+    let (_, shared) = set.store.delete_user(&set.user, removal, NOW).await.unwrap();
+    assert!(shared.is_empty(), "nothing is told to rooms of her own: {shared:?}");
     assert_eq!(set.store.belongings(&bob).await.unwrap(), before);
     assert_eq!(exported(&set.store, &bob).await.to_string(), of_bob);
     assert_eq!(set.store.own_buffers(bob.id).await.unwrap()[0].id, buffer);
@@ -151,9 +157,27 @@ async fn a_shared_room_stays_when_one_of_those_in_it_is_deleted() {
     let mut raw = Raw::new(&set.database).await;
     let links = "SELECT COUNT(*) FROM link WHERE role = 'shared'";
     assert_eq!(raw.count(links).await, 2);
-    set.store.delete_user(&set.user, Vec::new(), NOW).await.unwrap();
+    let (_, shared) = set.store.delete_user(&set.user, removal, NOW).await.unwrap();
+    assert_eq!(shared, [room]);
     assert!(set.store.room(room).await.unwrap().is_some());
     assert_eq!(raw.count(links).await, 1);
+    assert_eq!(set.store.waiting_requests(room, 0, 9).await.unwrap().len(), 1, "she is taken out of it");
+}
+
+/// Before, their coming was deleted with the rest, and they stayed.
+#[tokio::test]
+async fn who_is_deleted_is_taken_out_of_a_shared_room_that_they_have_only_just_entered() {
+    let set = Set::new().await;
+    let (sea, lake) = (shared_room(&set, "#sea").await, shared_room(&set, "#lake").await);
+    set.store.accept(vec![event("$coming", "!sea:x")], NOW).await.unwrap();
+    // What was dealt with long ago takes nobody out of anything.
+    set.store.accept(vec![event("$long ago", "!lake:x")], NOW).await.unwrap();
+    let waiting = set.store.waiting_events("user/@alice:x", 0, 9).await.unwrap();
+    set.store.finish_event(waiting[1].seq, None).await.unwrap();
+    let (_, shared) = set.store.delete_user(&set.user, removal, NOW).await.unwrap();
+    assert_eq!(shared, [sea]);
+    assert_eq!(set.store.waiting_requests(sea, 0, 9).await.unwrap().len(), 1);
+    assert!(set.store.waiting_requests(lake, 0, 9).await.unwrap().is_empty());
 }
 
 #[tokio::test]

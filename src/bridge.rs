@@ -55,6 +55,7 @@ mod ranks;
 mod renewal;
 mod rooms;
 mod session;
+mod session_limits;
 mod shared;
 mod shelf;
 mod spaces;

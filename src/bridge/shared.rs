@@ -32,7 +32,7 @@ use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::event::{Content, Event};
 use crate::matrix::ghost_id;
-use crate::names::{CaseMapping, Channel};
+use crate::names::{CaseMapping, Channel, session_address};
 use crate::store::{Holder, InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User};
 
 use self::one_at_a_time::OneAtATime;
@@ -253,22 +253,18 @@ impl Bridge {
         let gone = || Refusal::asked(format!("{network} is none of this bridge's networks any more."));
         let known = self.networks.get(network).ok_or_else(gone)?;
         self.admits(&known).map_err(|reason| Refusal::asked(format!("{reason}.")))?;
-        let most = self.limits().sessions_per_user as usize;
         // One of a user's sessions stands in the room: the one that does already, else the one without a name, else the
         // oldest that they have there.
         let standing = self.store.session_in_shared_room(room.id, &user.user_id).await?;
-        let (is_too_many, name) = {
+        let name = {
             let mine = self.sessions(Some(&user.user_id));
             let there = mine.iter().filter(|session| session.row.network == network);
-            let one = there
-                .min_by_key(|session| (Some(session.row.id) != standing, !session.row.name.is_empty()))
-                .map(|session| session.row.name.clone());
-            (mine.len() >= most && one.is_none(), one.unwrap_or_default())
+            let one =
+                there.min_by_key(|session| (Some(session.row.id) != standing, !session.row.name.is_empty()));
+            one.map(|session| session.row.name.clone()).unwrap_or_default()
         };
-        if is_too_many {
-            return Err(Refusal::asked(format!(
-                "you have {most} networks open, the most that this bridge allows."
-            )));
+        if let Some(why) = self.too_many_open(user, &session_address(network, &name)).await? {
+            return Err(Refusal::Asked(RichText::plain("you ").then(why)));
         }
         let Some((session, is_new)) = self.open_session(user, network, &name).await? else {
             return Err(gone());

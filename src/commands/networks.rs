@@ -7,7 +7,6 @@ use super::{Context, first_steps, usage, usage_of};
 use crate::bridge::{InQueue, Known, Leaving, Outcome, Place, Refusal, Request, SessionState, Status};
 use crate::format::{RichText, Table};
 use crate::names::{SessionName, session_address};
-use crate::store::SessionRow;
 
 /// `networks`.
 pub(super) async fn networks(context: Context<'_>) -> Outcome {
@@ -59,14 +58,9 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
     let network = &known.network;
     let address = session_address(network.slug.as_str(), &name);
     bridge.admits(&known).map_err(|reason| Refusal::asked(format!("It can't be done: {reason}.")))?;
-    let most = bridge.limits().sessions_per_user as usize;
-    let mine = bridge.sessions(Some(&context.call.user.user_id));
-    if mine.len() >= most && !mine.iter().any(|session| session.row.address() == address) {
-        return Err(Refusal::asked(format!(
-            "You have {most} networks open, the most that this bridge allows."
-        )));
+    if let Some(why) = bridge.too_many_open(&context.call.user, &address).await? {
+        return Err(Refusal::Asked(RichText::plain("You ").then(why)));
     }
-    check_closed(&context, &address).await?;
     let opened = bridge.open_session(&context.call.user, network.slug.as_str(), &name).await?;
     let (session, new) = opened.ok_or_else(|| no_network(&context, typed))?;
     let shown = bridge.network_name(&address);
@@ -82,36 +76,6 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
         }
         _ => session.ask(Request::Connect).await,
     }
-}
-
-/// Closed networks that an answer names.
-const CLOSED_NAMED: usize = 10;
-
-/// Refuses a session of which nothing is kept yet, where so much is kept of closed ones already.
-async fn check_closed(context: &Context<'_>, address: &str) -> Result<(), Refusal> {
-    let bridge = context.bridge;
-    let closed = bridge.store.closed_sessions(context.call.user.id).await?;
-    let mut addresses: Vec<String> = closed.iter().map(SessionRow::address).collect();
-    let open = bridge.sessions(Some(&context.call.user.user_id));
-    let is_kept = addresses.iter().any(|one| one == address)
-        || open.iter().any(|session| session.row.address() == address);
-    if is_kept || closed.len() < bridge.limits().closed_sessions as usize {
-        return Ok(());
-    }
-    let more = match addresses.len().saturating_sub(CLOSED_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    addresses.truncate(CLOSED_NAMED);
-    let networks =
-        if closed.len() == 1 { "one network".to_owned() } else { format!("{} networks", closed.len()) };
-    let first = addresses.first().cloned().unwrap_or_default();
-    let text = format!(
-        "You have closed {networks} and kept what was said and set there, which is the most that this bridge allows: \
-         {}{more}. Open one of them again, or delete what you need no more, such as with ",
-        addresses.join(", ")
-    );
-    Err(Refusal::Asked(RichText::plain(text).code(format!("forget {first}")).text(".")))
 }
 
 /// The answer to a name that no network of the person has.
@@ -265,6 +229,10 @@ fn describe_leaving(Leaving { backlog, last_at }: &Leaving, now: i64) -> String 
 pub(super) async fn close(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     let address = session.row.address();
+    // Before the question and after it: another may have been closed in between.
+    if let Some(why) = context.bridge.too_many_closed(context.call.user.id, &address).await? {
+        return Err(Refusal::Asked(RichText::plain("You ").then(why)));
+    }
     if rest.eq_ignore_ascii_case("confirm") {
         return context.bridge.close_session(&session, context.call.progress.as_ref()).await;
     }

@@ -171,6 +171,22 @@ async fn of_closed_sessions_so_many_are_kept_and_forgetting_one_makes_room_for_a
     twice.world.ircd.wait_registered("alice_third").await;
 }
 
+/// Before, who had many open could close them all.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_networks_are_closed_than_are_kept() {
+    let twice = Twice::begin(World::builder().config("limits: { closed_sessions: 1 }\n")).await;
+    twice.ask("close fake as work", "This disconnects you from").await;
+    twice.ask("close fake as work confirm", &format!("you are no longer on {WORK}")).await;
+    let told = "You have closed one network and kept what was said and set there, which is the most that this bridge \
+                allows: fake/work. Before you close another, delete one that you need no more, such as with forget \
+                fake/work. To be offline there until then, type disconnect fake.";
+    for typed in ["close fake", "close fake confirm"] {
+        twice.ask(typed, told).await;
+    }
+    twice.ask("forget fake as work confirm", "Forgotten").await;
+    twice.ask("close fake confirm", "you are no longer on FakeNet").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn forgetting_everything_takes_closed_networks_along_and_keeps_what_is_set_on_open_ones() {
     let twice = Twice::begin(World::builder()).await;

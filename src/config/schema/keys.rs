@@ -393,8 +393,8 @@ pub const KEYS: &[Key] = &[
         "limits.closed_sessions",
         Kind::Integer(1, 10_000),
         Default::Is("50"),
-        "How many networks that one person has closed are kept, with what was said and set there. Who has more deletes one \
-         with `forget` before they open another.",
+        "How many networks that one person has closed are kept, with what was said and set there. Who has so \
+         many deletes one with `forget` before they open or close another.",
     ),
     key(
         "limits.channels_per_session",

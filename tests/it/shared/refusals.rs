@@ -99,3 +99,21 @@ async fn who_gives_a_channels_key_is_invited_to_its_shared_room() {
     world.start_bridge().await;
     world.ircd.wait_joined("#tea", "alice").await;
 }
+
+/// Before, only `open` looked.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_closed_as_many_networks_as_are_kept_is_not_taken_into_a_shared_room_of_another() {
+    let builder = world().network("other", "OtherNet").config("limits: { closed_sessions: 1 }\n");
+    let world = builder.start().await;
+    let (alice, control, _) = world.greeted_user("alice").await;
+    alice.send_text(&control, "close fake confirm");
+    world.homeserver.wait_event(&control, begins("Closed: you are no longer on FakeNet")).await;
+    let room = alice.join("#irc_other_#tea:test.local").await;
+    assert_eq!(removed(&world, &alice, &room).await, "Not in #tea: the chat with the bot says why.");
+    let told = begins("You can't be in the shared room of #tea: you have closed one network");
+    let told = world.homeserver.wait_event(&control, told).await;
+    assert!(told.body().contains("such as with forget fake."), "{}", told.body());
+    // The network that is kept takes no more.
+    alice.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+}

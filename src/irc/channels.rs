@@ -18,6 +18,8 @@ pub use interner::NickPool;
 pub use marked::MarkedNicks;
 pub use view::{ChannelState, MemberLookup};
 
+use std::collections::BTreeSet;
+
 use crate::names::{CaseMap, CaseMapping};
 
 use super::isupport::{Isupport, ModeKind};
@@ -30,6 +32,9 @@ pub(super) const MOST_CHANNELS: usize = 4096;
 /// All lists of a session together. With a hundred channels of the largest networks it is a tenth of this.
 pub(super) const MOST_MEMBERSHIPS: usize = 1_000_000;
 
+/// More letters than any server has modes.
+const MOST_FLAGS: usize = 64;
+
 #[derive(Debug, Default)]
 struct Data {
     name: String,
@@ -37,6 +42,8 @@ struct Data {
     /// Who set it, and when, in seconds since 1970.
     topic_set: Option<(String, i64)>,
     key: Option<String>,
+    /// The letters of its modes, but for lists and ranks; nothing while they are not surely known.
+    flags: Option<BTreeSet<char>>,
     members: Members,
     /// The names that 353 has told since the last 366.
     collecting: Option<Members>,
@@ -323,18 +330,30 @@ impl Channels {
                     }
                 }
                 (ModeKind::Member | ModeKind::List, _) => {}
-                (_, argument) if change.letter == 'k' => {
-                    data.key = argument.clone().filter(|_| change.set);
+                (_, argument) => {
+                    if let Some(flags) = &mut data.flags {
+                        if !change.set {
+                            flags.remove(&change.letter);
+                        } else if flags.len() < MOST_FLAGS {
+                            flags.insert(change.letter);
+                        }
+                    }
+                    if change.letter == 'k' {
+                        data.key = argument.clone().filter(|_| change.set);
+                    }
                 }
-                _ => {}
             }
+        }
+        if changes.ambiguous {
+            data.flags = None;
         }
     }
 
-    /// Forgets a channel's key, before 324 tells all of its modes.
+    /// Forgets a channel's key and other modes, before 324 tells all of them.
     pub fn clear_modes(&mut self, channel: &str) {
         if let Some(data) = self.map.get_mut(channel) {
             data.key = None;
+            data.flags = Some(BTreeSet::new());
         }
     }
 }

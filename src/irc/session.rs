@@ -492,6 +492,12 @@ impl Session {
         message.source.clone().unwrap_or_else(|| Source { nick: self.server.clone(), user: None, host: None })
     }
 
+    /// Our user and host as others see them, once a line has shown them.
+    #[must_use]
+    pub fn user_and_host(&self) -> Option<(&str, &str)> {
+        Some((self.identity.0.as_deref()?, self.identity.1.as_deref()?))
+    }
+
     /// Takes our own user and host from any line that shows them.
     fn learn_identity(&mut self, source: &Source) {
         if source.user.is_some() && source.host.is_some() && self.is_own(&source.nick) {

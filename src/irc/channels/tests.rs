@@ -94,6 +94,23 @@ fn modes_change_prefixes_and_the_key() {
 }
 
 #[test]
+fn modes_are_known_once_all_were_told_and_until_one_is_in_doubt() {
+    let (mut channels, isupport) = of(&["CHANMODES=beI,k,l,imnpst"]);
+    channels.enter("#rust");
+    let has = |channels: &Channels, letter| channels.get("#rust").unwrap().has_mode(letter);
+    channels.apply_modes("#rust", &modes("+i", &isupport));
+    assert_eq!(has(&channels, 'i'), None, "others may be set, too");
+    channels.clear_modes("#rust");
+    channels.apply_modes("#rust", &modes("+ntk secret", &isupport));
+    channels.apply_modes("#rust", &modes("+im-t+b *!*@spam", &isupport));
+    let known = "iklmnt".chars().map(|letter| has(&channels, letter).unwrap());
+    assert_eq!(known.collect::<Vec<_>>(), [true, true, false, true, true, false]);
+    assert_eq!(has(&channels, 'b'), Some(false), "a list");
+    channels.apply_modes("#rust", &modes("+Xi something", &isupport));
+    assert_eq!(has(&channels, 'i'), None);
+}
+
+#[test]
 fn prefix_bits_move_with_their_letters() {
     let (mut channels, mut isupport) = of(&["PREFIX=(ov)@+"]);
     channels.enter("#rust");

@@ -60,6 +60,12 @@ impl<'a> ChannelState<'a> {
         self.data.key.as_deref()
     }
 
+    /// Whether a mode is set that is no list and no rank; nothing while the modes are not surely known.
+    #[must_use]
+    pub fn has_mode(&self, letter: char) -> Option<bool> {
+        self.data.flags.as_ref().map(|flags| flags.contains(&letter))
+    }
+
     /// Nicks with their prefixes, highest first ("@+"), in no order that means anything.
     pub fn members(&self) -> impl Iterator<Item = (Arc<str>, String)> + use<'a> {
         let channels = self.channels;
@@ -81,6 +87,19 @@ impl<'a> ChannelState<'a> {
         ranked.truncate(most);
         let nicks = self.channels.pool.lock(self.channels.map.mapping());
         ranked.into_iter().map(|(_, number, prefix)| (nicks.name(number), prefix)).collect()
+    }
+
+    /// Members with any prefix, each with all of them, the highest first, no more than so many.
+    #[must_use]
+    pub fn prefixed(&self, most: usize) -> Vec<(Arc<str>, String)> {
+        let with_any = self.data.members.iter().filter(|member| member.prefixes != 0);
+        let mut found: Vec<(u32, u32, u8)> =
+            with_any.map(|one| (one.prefixes.trailing_zeros(), one.nick, one.prefixes)).collect();
+        found.sort_unstable();
+        found.truncate(most);
+        let nicks = self.channels.pool.lock(self.channels.map.mapping());
+        let named = found.into_iter();
+        named.map(|(_, number, bits)| (nicks.name(number), self.channels.symbols(bits))).collect()
     }
 
     /// How many are in the channel, ourselves included.

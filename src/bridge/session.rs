@@ -50,6 +50,7 @@ mod network_room;
 mod news;
 mod nick;
 mod on_join;
+mod opening;
 mod outbound;
 mod outgoing;
 mod pace;

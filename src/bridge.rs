@@ -15,7 +15,7 @@
 //! | `bot`, `limits` | how the bot is seen, how much is taken on | what was set beside the configuration |
 //! | `rooms`, `ghosts` | make rooms and bring ghosts in | caches only |
 //! | `spaces` | one lane per session: its network's space | nothing |
-//! | `shared` | shared rooms: who comes in, and who shows the channel | who is in them |
+//! | `shared` | shared rooms: who comes in, who shows the channel, who has which power | who is in them |
 //! | `usher` | brings in who is in a channel and silent | a queue of rooms |
 //! | `metrics` | counts | what it has counted |
 //! | `ranks` | one lane per room: operators' ranks before their names | which rooms show them |
@@ -98,10 +98,10 @@ pub use networks::{Changes, Known, Networks, NewServer, Removal, Source};
 pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
-    AutoCommands, BanTime, CertificateRequest, Change, ChannelRequest, CharsetChange, Highlights, Leaving,
-    ListKind, ListRequest, LoginMethod, LoginRequest, LookRequest, Manners, MembersRequest, Origin,
-    ProfileRequest, Ranked, Request, SayRequest, Service, ServiceAddress, SessionHandle, SessionState,
-    StandingRequest, Status, Welcome, WishChange, enters_or_leaves,
+    Authority, AutoCommands, BanTime, CertificateRequest, Change, ChannelRequest, ChannelRules,
+    CharsetChange, Highlights, Leaving, ListKind, ListRequest, LoginMethod, LoginRequest, LookRequest,
+    Manners, MembersRequest, Origin, ProfileRequest, Ranked, Request, SayRequest, Service, ServiceAddress,
+    SessionHandle, SessionState, StandingRequest, Status, Welcome, WishChange, enters_or_leaves,
 };
 pub use shared::removal;
 
@@ -192,6 +192,9 @@ pub struct Shared {
     /// Who has names show ranks.
     ranks: Lanes<i64>,
     ranked_rooms: ranks::RankedRooms,
+    /// Who has shared rooms follow their channels' ranks and modes.
+    authorities: Lanes<i64>,
+    enacted: shared::Enacted,
     desks: Lanes<String>,
     turns: desk::Turns,
     receipts: Lanes<i64>,
@@ -281,6 +284,8 @@ impl Bridge {
             departures: Lanes::default(),
             ranks: Lanes::default(),
             ranked_rooms: ranks::RankedRooms::default(),
+            authorities: Lanes::default(),
+            enacted: shared::Enacted::default(),
             desks: Lanes::default(),
             turns: desk::Turns::default(),
             receipts: Lanes::default(),

@@ -30,6 +30,7 @@ pub mod modes;
 pub mod numerics;
 pub mod queue;
 mod random;
+pub mod rank;
 pub mod sasl;
 pub mod session;
 pub mod tls;

@@ -249,7 +249,7 @@ impl Bridge {
     pub(super) fn calls_to_enter(&self, room: &RoomRow, ghost: &Ghost) -> u32 {
         let has_lobby =
             room.kind().is_ok_and(|kind| kind == RoomKind::Private) && self.homeserver.has_restricted_rooms();
-        let is_open = room.kind().is_ok_and(|kind| kind == RoomKind::Shared);
+        let is_open = room.kind().is_ok_and(|kind| kind == RoomKind::Shared) && !self.is_for_invited(room.id);
         let to_enter = match (has_lobby, ghost.in_lobby) {
             _ if is_open => 1,
             (true, true) => 1,
@@ -344,10 +344,10 @@ impl Bridge {
                 Err(error) => return Err(error),
             }
         }
-        if room.kind()? == RoomKind::Shared {
+        if room.kind()? == RoomKind::Shared && !self.is_for_invited(room.id) {
             match self.client.join(&ghost.user_id, room_id).await {
-                // Other people's room may be for those who are invited.
-                Err(error) if error.is_final() && room.is_plumbed() => {}
+                // Other people's room may be for those who are invited, and a channel closed, which nobody has told yet.
+                Err(error) if error.is("M_FORBIDDEN") || error.is_final() && room.is_plumbed() => {}
                 joined => return Ok(joined?),
             }
         }
@@ -427,6 +427,7 @@ impl Bridge {
                         // It may have spoken meanwhile; then it will be found missing, and come back.
                         self.ghosts.forget(room, &departure.user_id);
                         self.store.member_left(room, departure.ghost).await?;
+                        self.note_left(room);
                     }
                 }
             }

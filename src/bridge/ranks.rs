@@ -96,6 +96,7 @@ impl RankedRooms {
 impl Bridge {
     /// The ranks in a room, or who is there, may be others than before.
     pub(super) fn note_ranks(&self, room: i64) {
+        self.note_authority(room);
         if self.ranked_rooms.lock().contains_key(&room) {
             self.wake_ranks(room);
         }

@@ -64,6 +64,11 @@ fn power_levels(homeserver: &Homeserver, kind: RoomKind, creator: &str, owner: O
     levels_with(homeserver, &powers_of(kind), silent, creator, owner)
 }
 
+/// The powers in a shared room where nobody has a rank.
+pub(super) fn shared_power_levels(homeserver: &Homeserver, creator: &str) -> Value {
+    power_levels(homeserver, RoomKind::Shared, creator, None)
+}
+
 /// In a space nobody talks, and its owner may name and order it.
 pub(super) fn space_power_levels(homeserver: &Homeserver, creator: &str, owner: &str) -> Value {
     let powers = Powers { owner: 50, invite: 100, default: 50 };

@@ -12,6 +12,7 @@ mod approach;
 mod asides;
 mod attachments;
 mod attendance;
+mod authority;
 mod auto_away;
 mod autocmd;
 mod behind;
@@ -128,6 +129,7 @@ use crate::names::{CaseMap, Nick};
 use crate::store::{Incoming, LineState, SessionRow, StoreError};
 
 pub use self::attendance::{MembersRequest, Ranked};
+pub use self::authority::{Authority, ChannelRules};
 pub use self::autocmd::AutoCommands;
 pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;

@@ -9,6 +9,7 @@
 //!
 //! Off unless `templates.shared_alias` is set, or a room is plumbed. Invariants 2 (the intent comes first), 9.
 
+mod authority;
 mod forward;
 mod needs;
 mod one_at_a_time;
@@ -26,22 +27,27 @@ use super::content::{self, MessageType, unique};
 use super::desk::lane_of;
 use super::ghosts::GhostError;
 use super::inbox::AskedFor;
-use super::session::{Request, SessionState};
+use super::session::{ChannelRequest, Request, SessionState};
 use super::{Bridge, Refusal};
 use crate::config::Permission;
 use crate::format::RichText;
-use crate::matrix::event::{Content, Event};
+use crate::matrix::event::{Content, Event, Member};
 use crate::matrix::ghost_id;
 use crate::names::{CaseMapping, Channel, session_address};
 use crate::store::{Holder, InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User};
 
+pub(super) use self::authority::Enacted;
 use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::Plumber;
 use self::removals::Undecided;
 pub use self::removals::removal;
 use self::upkeep::Awaited;
-pub(super) use self::watch::{Said, Seat, Watches};
+pub(super) use self::watch::{Said, Seat, Sitter, Watches};
 
+/// Why a ban does not stay in a shared room.
+pub(super) const LIFTED: &str = "Bans are the channel's own";
+/// Why a ghost's invitation does not stay there.
+pub(super) const INVITED_ON_IRC: &str = "Who is invited is invited on IRC";
 /// `#` as ids have it.
 const HASH: &str = "=23";
 /// How long the homeserver waits for a room to be made: somebody waits for it there.
@@ -133,6 +139,7 @@ impl Bridge {
             }
         };
         let Some(room_id) = self.made(room.id).await? else { return Ok(false) };
+        self.open_deserted(&room, &room_id).await?;
         let _one_at_a_time = self.wanted_aliases.naming.lock(room.id).await;
         // Before the alias is there, so that none is forgotten.
         self.wanted_aliases.await_somebody(room.id, now);
@@ -181,6 +188,15 @@ impl Bridge {
             Content::Member(member) if member.membership == "join" && !self.is_ours(&member.user_id) => {
                 return self.on_shared_join(stored, &event.room_id, &member.user_id, room).await;
             }
+            Content::Member(member) if member.membership == "ban" => {
+                return self.lift_ban(stored, event, member, room).await;
+            }
+            Content::Member(member) if member.membership == "invite" && self.is_ours(&member.user_id) => {
+                return self.pass_invitation(stored, event, member, room).await;
+            }
+            Content::Member(member) if member.membership == "leave" && member.user_id == event.sender => {
+                self.end_stay(room, &member.user_id);
+            }
             Content::Member(_) => {}
             // They are by now, and what was behind their coming went there with it.
             _ => {
@@ -193,6 +209,8 @@ impl Bridge {
                 if room.is_plumbed() {
                     return Box::pin(self.attend_to_plumbed(stored, event, room)).await;
                 }
+                // Whatever it is, it changes nothing there.
+                self.reenact(room.id);
                 // Nobody would hear it: they are in the room and not in the channel, as where a crash came between.
                 let channel = room.buffer_name.as_deref().unwrap_or_default();
                 let reason = format!("You are not in {channel} any more. To enter it, join this room again.");
@@ -200,6 +218,79 @@ impl Bridge {
             }
         }
         Ok(self.store.finish_event(stored.seq, None).await?)
+    }
+
+    /// Somebody was banned from a shared room who has no channel there, so that nothing is to be done on IRC: a ban that
+    /// stayed would be one that nobody sees there, and that nobody there takes back.
+    async fn lift_ban(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        member: &Member,
+        room: &RoomRow,
+    ) -> Result<(), GhostError> {
+        if let Some(ghost) = self.store.ghost_by_user_id(&member.user_id).await? {
+            self.ghosts.forget(room.id, &member.user_id);
+            self.store.member_lost(room.id, ghost.id).await?;
+        }
+        let bot = self.client.bot();
+        let mut rows = vec![content::removal_row(room.id, bot, &member.user_id, LIFTED)];
+        let sender = self.store.session_in_shared_room(room.id, &event.sender).await?;
+        let told_in = match sender {
+            Some(session) => self.store.network_room(session).await?,
+            None => None,
+        };
+        if let Some(told_in) = told_in {
+            let channel = room.buffer_name.as_deref().unwrap_or_default();
+            let text = RichText::new().bold(format!("{} is not banned", member.user_id)).text(format!(
+                " in the shared room of {channel}: bans are the channel's own. To see those, type "
+            ));
+            let text = text.code(format!("bans {channel}")).text("; to ban somebody, type ");
+            let text = text.code(format!("ban {channel} NICK")).text(".");
+            let alert = content::message(MessageType::Text, &text, Some(&event.sender));
+            rows.push(content::message_row(told_in, bot, alert, None));
+        }
+        self.answer_event(stored.seq, rows).await?;
+        self.wake_delivery(room.id);
+        if let Some(told_in) = told_in {
+            self.wake_delivery(told_in);
+        }
+        Ok(())
+    }
+
+    /// A ghost was invited: who did so invites on IRC, by their own session. Of anybody else the invitation is withdrawn, too.
+    async fn pass_invitation(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        member: &Member,
+        room: &RoomRow,
+    ) -> Result<(), GhostError> {
+        if let Some(session) = self.store.session_in_shared_room(room.id, &event.sender).await? {
+            let lane = format!("session/{session}");
+            self.store.move_event(stored.seq, &lane).await?;
+            self.wake_lane(&lane);
+            return Ok(());
+        }
+        let withdrawn = content::removal_row(room.id, self.client.bot(), &member.user_id, INVITED_ON_IRC);
+        self.answer_event(stored.seq, vec![withdrawn]).await?;
+        self.wake_delivery(room.id);
+        Ok(())
+    }
+
+    /// Somebody does not come back to a shared room to which they were invited: they may be in its channel still.
+    fn end_stay(&self, room: &RoomRow, user_id: &str) {
+        let Some(channel) = room.buffer_name.as_deref().and_then(|name| Channel::new(name).ok()) else {
+            return;
+        };
+        let mut sessions = self.sessions(Some(user_id));
+        sessions.retain(|session| Some(session.row.network.as_str()) == room.network.as_deref());
+        // Their session is waited for by nobody.
+        self.tasks.spawn(async move {
+            for session in sessions {
+                drop(session.ask(Request::Channel(channel.clone(), ChannelRequest::EndStay)).await);
+            }
+        });
     }
 
     /// Each step can be repeated: the event is done at the end.

@@ -7,6 +7,8 @@ mod attachment;
 mod message;
 mod wordless;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -46,6 +48,26 @@ pub enum Content {
     Encryption,
     /// The room was closed, and another is named in its place.
     Tombstone(String),
+    /// The room has another topic.
+    Topic(String),
+    /// People have other powers in the room.
+    PowerLevels {
+        /// Those that it had, as far as the homeserver tells.
+        before: Option<Levels>,
+        /// Those that it has.
+        after: Levels,
+        /// Whether more is other than who has which power, and what speaking and the topic take.
+        is_more: bool,
+    },
+    /// Others may join than before: `public`, `invite` and the like.
+    JoinRule(String),
+    /// Some other state of the room is not empty.
+    State {
+        /// Its type.
+        kind: String,
+        /// Its key.
+        key: String,
+    },
     /// Somebody reacted to an event.
     Reaction(Reaction),
     /// Somebody took an event back: its id.
@@ -69,6 +91,53 @@ pub struct Member {
     pub encrypted: bool,
     /// The room that it comes after, as far as the invitation tells.
     pub predecessor: Option<String>,
+}
+
+/// `m.room.power_levels`, as far as it says who may speak, set the topic, and do more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Levels {
+    /// The powers of those that are named.
+    pub users: BTreeMap<String, i64>,
+    /// The power of all others.
+    pub default: i64,
+    /// What speaking takes.
+    pub speaking: i64,
+    /// What setting the topic takes.
+    pub topic: i64,
+}
+
+impl Levels {
+    fn read(content: &Value) -> Self {
+        const MODERATOR: i64 = 50;
+        let number = |value: &Value, default: i64| value.as_i64().unwrap_or(default);
+        let state = number(&content["state_default"], MODERATOR);
+        let users = content["users"].as_object().into_iter().flatten();
+        Self {
+            users: users.filter_map(|(user_id, level)| Some((user_id.clone(), level.as_i64()?))).collect(),
+            default: number(&content["users_default"], 0),
+            speaking: number(&content["events_default"], 0),
+            topic: number(&content["events"]["m.room.topic"], state),
+        }
+    }
+
+    /// What [`Self::read`] does not read, and what those have whom nobody names.
+    fn rest(content: &Value) -> Value {
+        let mut rest = content.clone();
+        if let Some(rest) = rest.as_object_mut() {
+            rest.remove("users");
+            rest.remove("events_default");
+        }
+        if let Some(events) = rest.get_mut("events").and_then(Value::as_object_mut) {
+            events.remove("m.room.topic");
+        }
+        rest
+    }
+
+    /// Somebody's power.
+    #[must_use]
+    pub fn level(&self, user_id: &str) -> i64 {
+        self.users.get(user_id).copied().unwrap_or(self.default)
+    }
 }
 
 /// An `m.reaction`.
@@ -136,6 +205,14 @@ impl Event {
             ("m.room.tombstone", Some(key)) if key.is_empty() => {
                 room_id_in(&content["replacement_room"]).map_or(Content::Other, Content::Tombstone)
             }
+            ("m.room.topic", Some(key)) if key.is_empty() => Content::Topic(text("topic")),
+            ("m.room.join_rules", Some(key)) if key.is_empty() => Content::JoinRule(text("join_rule")),
+            ("m.room.power_levels", Some(key)) if key.is_empty() => {
+                let before = Some(&unsigned["prev_content"]).filter(|before| before.is_object());
+                let is_more = before.is_none_or(|before| Levels::rest(before) != Levels::rest(&content));
+                let before = before.map(Levels::read);
+                Content::PowerLevels { before, after: Levels::read(&content), is_more }
+            }
             ("m.room.encrypted", None) => Content::Encrypted,
             // The verification of a device is between clients.
             ("m.room.message", None) if text("msgtype").starts_with("m.key.verification.") => Content::Other,
@@ -154,9 +231,14 @@ impl Event {
                 redacted.map_or(Content::Other, Content::Redaction)
             }
             (kind, None) => wordless::read(kind, &content).map_or(Content::Other, Content::Message),
-            (kind, Some(_)) => {
-                let before = &unsigned["prev_content"];
-                wordless::read_state(kind, &content, before).map_or(Content::Other, Content::Message)
+            (kind, Some(key)) => {
+                let said = wordless::read_state(kind, &content, &unsigned["prev_content"]);
+                let is_empty = content.as_object().is_none_or(serde_json::Map::is_empty);
+                match said {
+                    Some(said) => Content::Message(said),
+                    None if is_empty => Content::Other,
+                    None => Content::State { kind: kind.to_owned(), key },
+                }
             }
         };
         Ok(Self { event_id, room_id, sender, sent_at, content })
@@ -241,6 +323,57 @@ mod tests {
             _ => None,
         };
         assert_eq!(found, wanted);
+    }
+
+    #[rstest]
+    #[case::a_topic("m.room.topic", Some(""), json!({ "topic": "Tea" }), "Topic(\"Tea\")")]
+    #[case::a_topic_with_a_key("m.room.topic", Some("x"), json!({ "topic": "Tea" }),
+        "State { kind: \"m.room.topic\", key: \"x\" }")]
+    #[case::a_message_of_that_type("m.room.topic", None, json!({ "topic": "Tea" }), "Other")]
+    #[case::some_other_state("com.example", Some("x"), json!({ "a": 1 }), "State { kind: \"com.example\", key: \"x\" }")]
+    #[case::one_that_is_empty("com.example", Some("x"), json!({}), "Other")]
+    #[case::a_join_rule("m.room.join_rules", Some(""), json!({ "join_rule": "invite" }), "JoinRule(\"invite\")")]
+    fn what_a_room_is_like_is_read_from_its_state(
+        #[case] kind: &str,
+        #[case] key: Option<&str>,
+        #[case] content: Value,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(format!("{:?}", read(kind, key, &content)), expected);
+    }
+
+    #[test]
+    fn a_power_is_a_number_and_else_that_of_all() {
+        let content = json!({ "users": { "@a:x": 50, "@b:x": "100", "@c:x": 7.5 }, "users_default": 5,
+            "events": { "m.room.topic": 25 } });
+        let Content::PowerLevels { before: None, after, is_more: true } =
+            read("m.room.power_levels", Some(""), &content)
+        else {
+            panic!("it is read otherwise");
+        };
+        let levels = ["@a:x", "@b:x", "@c:x", "@d:x"].map(|user_id| after.level(user_id));
+        assert_eq!((levels, after.speaking, after.topic), ([50, 5, 5, 5], 0, 25));
+    }
+
+    #[rstest]
+    #[case::a_user(json!({ "users": { "@b:x": 50 } }), false)]
+    #[case::what_speaking_takes(json!({ "events_default": 50 }), false)]
+    #[case::what_the_topic_takes(json!({ "events": { "m.room.topic": 50 } }), false)]
+    #[case::another_event(json!({ "events": { "com.example": 0 } }), true)]
+    #[case::everybody(json!({ "users_default": 50 }), true)]
+    #[case::who_may_kick(json!({ "kick": 0 }), true)]
+    #[case::nothing_that_can_be_read(json!({ "events": [] }), true)]
+    fn a_change_of_powers_is_told_from_one_of_ranks_and_modes(#[case] change: Value, #[case] is_more: bool) {
+        let before = json!({ "users": { "@a:x": 50 }, "events": {}, "kick": 50 });
+        let mut content = before.clone();
+        content.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let event = json!({ "event_id": "$1", "room_id": "!1", "sender": "@a:x", "type": "m.room.power_levels",
+            "state_key": "", "content": content, "unsigned": { "prev_content": before } });
+        let Content::PowerLevels { is_more: found, .. } = Event::read(&event.to_string()).unwrap().content
+        else {
+            panic!("it is read otherwise");
+        };
+        assert_eq!(found, is_more);
     }
 
     #[rstest]

@@ -44,6 +44,18 @@ impl Store {
             .await)?)
     }
 
+    /// The ghosts that are in a room and are to stay, by their nicks as they are compared.
+    pub async fn ghosts_named_in(
+        &self,
+        room: i64,
+        network: &str,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        const SQL: &str =
+            "SELECT ghost.folded, ghost.user_id FROM member JOIN ghost ON ghost.id = member.ghost
+            WHERE member.room = $1 AND member.wanted AND ghost.network = $2";
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room).bind(network).fetch_all(p).await)?)
+    }
+
     /// Stores which rank a ghost's name shows in a room before that name; `false` where it has another one by now.
     pub async fn rank_shown(
         &self,

@@ -13,6 +13,9 @@ use crate::matrix::ClientError;
 use crate::matrix::event::CONTENT_KEY;
 use crate::store::{Folded, Outbox, OutboxKind, RoomKind, RoomRow};
 
+/// How often a ghost is let speak where others change the same powers meanwhile.
+const MOST_TRIES: u32 = 3;
+
 /// What a request came to.
 pub(super) enum Outcome {
     Done(Option<String>),
@@ -83,12 +86,20 @@ impl Bridge {
         }
         let mut attempt = 0;
         let mut brought_back = false;
+        let mut let_speak = 0;
         loop {
             failpoint!("put_sending");
             let error = match self.attempt(room, room_id, request).await {
                 Ok(event_id) => return Outcome::Done(event_id),
                 Err(error) => error,
             };
+            // A room in which not everybody speaks hears whom IRC lets speak.
+            if error.is("M_FORBIDDEN") && let_speak < MOST_TRIES {
+                let_speak += 1;
+                if self.let_speak(room, room_id, &request.sender).await.unwrap_or(false) {
+                    continue;
+                }
+            }
             // A ghost that somebody removed comes back once; that it is refused again is the room's last word.
             if error.is("M_FORBIDDEN") && !brought_back && request.sender != room.creator {
                 brought_back = true;

@@ -17,6 +17,7 @@ use super::super::outcome::{Outcome, Refusal};
 use super::super::ranks::MOST_RANKED;
 use super::super::usher::Ask;
 use super::Actor;
+use super::authority::Authority;
 use super::manners::Choice;
 use crate::format::RichText;
 use crate::irc::channels::ChannelState;
@@ -100,6 +101,13 @@ pub enum MembersRequest {
         /// Where it goes.
         answer: oneshot::Sender<Ranked>,
     },
+    /// What a shared room's powers and rules follow from; nothing where this session can't tell.
+    Authority {
+        /// The room's number.
+        room: i64,
+        /// Where it goes.
+        answer: oneshot::Sender<Option<Authority>>,
+    },
     /// Make the members of a room, who are now as the table says, those of its channel.
     Sync {
         /// The room's number.
@@ -173,7 +181,7 @@ impl Actor {
         mark(Some(self.bridge.clock.unix_ms()))
     }
 
-    fn channel_at(&self, place: usize) -> Option<ChannelState<'_>> {
+    pub(super) fn channel_at(&self, place: usize) -> Option<ChannelState<'_>> {
         let row = &self.buffers.get(place).row;
         let link = self.link.as_ref().filter(|_| row.kind == BufferKind::Channel)?;
         link.session.channel(&row.name)
@@ -325,6 +333,11 @@ impl Actor {
                 Ok(RichText::new())
             }
             MembersRequest::Sync { room } => self.sync_members(room).await,
+            MembersRequest::Authority { room, answer } => {
+                // Who asked waits for it.
+                let _ = answer.send(self.authority_in(room));
+                Ok(RichText::new())
+            }
             MembersRequest::Ranks { room, shown, answer } => {
                 // Who asked waits for it.
                 let _ = answer.send(self.ranks_in(room, shown));

@@ -107,9 +107,22 @@ impl Actor {
                 if member.membership == "leave"
                     && member.user_id == self.row.user_id
                     && event.sender == self.bridge.client.bot() => {}
-            Content::Member(member) => self.on_member(place, &event, member).await?,
+            Content::Member(member) => {
+                let is_done = Box::pin(self.on_member(place, stored.seq, &event, member)).await?;
+                if !is_done {
+                    return Ok(());
+                }
+            }
             // Only the homeserver's administrator could have replaced it, and it is not followed.
             Content::Tombstone(_) if self.is_shared(place) => {}
+            Content::Topic(_) | Content::PowerLevels { .. } | Content::JoinRule(_)
+                if is_owner && self.follows_channel(place) =>
+            {
+                Box::pin(self.on_shared_state(place, &event.content)).await?;
+            }
+            Content::State { kind, key } if is_owner && self.follows_channel(place) => {
+                self.clear_state(place, kind, key);
+            }
             // To go there takes questions to the homeserver, which the session does not wait for.
             Content::Tombstone(_) => return self.pass_to_desk(place, &stored).await,
             Content::Encryption if self.is_plumbed(place) => {

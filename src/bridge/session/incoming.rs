@@ -8,6 +8,7 @@ use super::super::content::{self, MessageType};
 use super::choices::RejoinOnKick;
 use super::news::Piece;
 use super::record::Happening;
+use super::shared::WayBack;
 use super::shown::Line;
 use super::{Actor, wording};
 use crate::format::{RichText, read_irc, strip_irc};
@@ -72,7 +73,7 @@ impl Actor {
                 }
             }
             Event::Quit { who, channels, own: false, split: Some(servers), .. }
-                if self.netsplits.leave(&who.nick, &servers, &channels, self.bridge.clock.now()) => {}
+                if self.is_split_off(&who.nick, &servers, &channels) => {}
             Event::Quit { who, reason, channels, own: false, .. } => {
                 self.on_quit(&who.nick, &reason, channels);
             }
@@ -117,6 +118,15 @@ impl Actor {
         }
         self.record(happening);
         Ok(())
+    }
+
+    /// Somebody has quit because servers lost each other, which is told with others.
+    fn is_split_off(&mut self, nick: &str, servers: &str, channels: &[String]) -> bool {
+        let is_so = self.netsplits.leave(nick, servers, channels, self.bridge.clock.now());
+        if is_so {
+            channels.iter().for_each(|channel| self.note_gone(channel, nick));
+        }
+        is_so
     }
 
     /// What is only shown.
@@ -298,7 +308,8 @@ impl Actor {
         self.netsplits.forget_channel(channel);
         if !self.buffers.get(place).parting {
             // Somebody or something else than their user brought it about.
-            self.leave_shared(place, Some(&with_reason("You left the channel", reason))).await?;
+            let reason = with_reason("You left the channel", reason);
+            self.leave_shared(place, Some(&reason), WayBack::Shut).await?;
         }
         let buffer = self.buffers.get_mut(place);
         let parting = std::mem::take(&mut buffer.parting);

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::super::content;
 use super::super::questions::{Answer, Matter};
 use super::Actor;
 use super::choices::RejoinOnInvite;
@@ -60,7 +61,14 @@ impl Actor {
         }
         let is_news = self.invitations.is_news(channel, by, self.buffers.mapping(), self.bridge.clock.now());
         let command = format!("join {channel}");
-        if is_news && self.accepts(channel) && self.accept(channel).await? {
+        let shared = if is_news { self.closed_room_of_before(channel).await? } else { None };
+        if let Some(room) = shared {
+            self.incoming.outbox.push(content::invite_row(room.id, &room.creator, &self.row.user_id));
+            let text = format!(
+                "{by} invites you to {channel}, and you are invited to its shared room: to enter, accept that."
+            );
+            self.say(RichText::plain(text));
+        } else if is_news && self.accepts(channel) && self.accept(channel).await? {
             self.say(RichText::plain(format!("{by} invites you to {channel}, and you enter it.")));
         } else if is_news {
             let yes = Answer::Yes.button();

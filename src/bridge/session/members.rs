@@ -10,20 +10,22 @@ use crate::format::{RichText, neutral};
 use crate::irc::wire::Line;
 use crate::matrix::event::{Event, Member};
 use crate::names::{Channel, Nick};
-use crate::store::{BufferKind, StoreError};
+use crate::store::{BufferKind, Ghost, StoreError};
 
 /// The prefixes of those who may throw somebody out of a channel.
 const KICKERS: [char; 5] = ['~', '&', '@', '%', '!'];
 
 impl Actor {
+    /// Says whether the event is done with.
     pub(super) async fn on_member(
         &mut self,
         place: usize,
+        seq: i64,
         event: &Event,
         member: &Member,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if self.is_shared(place) {
-            return self.on_shared_member(place, &event.room_id, member).await;
+            return self.on_shared_member(place, seq, event, member).await;
         }
         let is_out = matches!(member.membership.as_str(), "leave" | "ban");
         if member.user_id == self.row.user_id {
@@ -40,7 +42,7 @@ impl Actor {
         } else if is_out && event.sender == self.row.user_id && self.bridge.is_ours(&member.user_id) {
             self.throw_out(place, member).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Invites the user to a room that they may have left. For a new room this comes after its own invitation, and
@@ -93,14 +95,25 @@ impl Actor {
         Ok(())
     }
 
-    /// The owner has thrown a ghost out of a channel's room.
-    async fn throw_out(&mut self, place: usize, member: &Member) -> Result<(), StoreError> {
-        let row = &self.buffers.get(place).row;
-        let (room, is_channel, name) = (row.room, row.kind == BufferKind::Channel, row.name.clone());
-        let Some(ghost) = self.bridge.store.ghost_by_user_id(&member.user_id).await? else { return Ok(()) };
+    /// A ghost was thrown out of a room: nobody counts it as being there.
+    pub(super) async fn lose_ghost(
+        &mut self,
+        place: usize,
+        member: &Member,
+    ) -> Result<Option<Ghost>, StoreError> {
+        let room = self.buffers.get(place).row.room;
+        let Some(ghost) = self.bridge.store.ghost_by_user_id(&member.user_id).await? else { return Ok(None) };
         self.bridge.ghosts.forget(room, &member.user_id);
         self.bridge.store.member_lost(room, ghost.id).await?;
         self.buffers.get_mut(place).present.remove(&ghost.nick);
+        Ok(Some(ghost))
+    }
+
+    /// The owner has thrown a ghost out of a channel's room.
+    async fn throw_out(&mut self, place: usize, member: &Member) -> Result<(), StoreError> {
+        let Some(ghost) = self.lose_ghost(place, member).await? else { return Ok(()) };
+        let row = &self.buffers.get(place).row;
+        let (is_channel, name) = (row.kind == BufferKind::Channel, row.name.clone());
         let is_banned = member.membership == "ban";
         let (Ok(channel), Ok(nick), true) = (Channel::new(&name), Nick::new(&ghost.nick), is_channel) else {
             return Ok(());

@@ -3,11 +3,14 @@
 //! The server decides; what it says is put into words, and where it says nothing the session's own view tells whether
 //! it was done. Which modes, ranks and lists there are comes from `ISUPPORT` (invariant 4).
 
+mod banned;
 mod bans;
+mod by_matrix;
 mod door;
 mod lists;
 mod modes;
 mod people;
+mod put_out;
 mod refusals;
 mod timed;
 mod topic;
@@ -89,6 +92,14 @@ pub enum ChannelRequest {
     SetKey(Option<Key>),
     /// Ask those in it to be let in.
     Knock(String),
+    /// Be out of it and of its shared room, because of this.
+    ShutOut(String),
+    /// Be out of it, if they were to be in it only until they came back to its shared room.
+    EndStay,
+    /// Have its topic be that of its shared room again.
+    ShowTopic,
+    /// Read in the network's room what became of something that was done there, and be notified.
+    Tell(RichText),
 }
 
 impl Actor {
@@ -100,6 +111,16 @@ impl Actor {
             ChannelRequest::Attach => return self.attach_channel(&channel).await.into(),
             ChannelRequest::Key => return self.shown_key(&channel).into(),
             ChannelRequest::SetKey(key) => return self.change_key(&channel, key).await.into(),
+            ChannelRequest::ShutOut(why) => return Box::pin(self.be_shut_out(&channel, &why)).await.into(),
+            ChannelRequest::EndStay => return self.stay_no_longer(&channel).await.into(),
+            ChannelRequest::ShowTopic => {
+                self.show_topic_again(&channel);
+                return Ok(RichText::new()).into();
+            }
+            ChannelRequest::Tell(text) => {
+                self.alert(&text);
+                return Ok(RichText::new()).into();
+            }
             ChannelRequest::Names => return self.names(&channel).into(),
             ChannelRequest::Topic => self.topic(channel),
             ChannelRequest::SetTopic(topic) => self.change_topic(channel, &topic),
@@ -135,7 +156,7 @@ impl Actor {
         Err(Refusal::Asked(text.code(format!("join {channel}")).text(".")))
     }
 
-    fn isupport(&self) -> Option<&Isupport> {
+    pub(super) fn isupport(&self) -> Option<&Isupport> {
         self.link.as_ref().map(|link| link.session.isupport())
     }
 

@@ -142,6 +142,10 @@ impl Actor {
     pub(super) fn on_modes(&mut self, channel: &str, by: &str, changes: &str) {
         self.note_lists(channel, changes);
         self.note_ranks_in(channel);
+        if let Some(place) = self.shared_place(channel) {
+            self.know_modes(place);
+            self.note_bans(place, by, changes);
+        }
         let piece = Piece::Modes { by: by.to_owned(), changes: changes.to_owned() };
         if self.buffers.find(channel).is_none() {
             return self.tell_channel(channel, &line(&[piece]));

@@ -1,8 +1,8 @@
-//! A channel whose room is other people's (`bridge/shared/plumbing.rs`), and who comes into shared rooms and goes.
+//! A channel whose room is other people's (`bridge/shared/plumbing.rs`), and who comes back into shared rooms.
 
 use super::super::outcome::Outcome;
 use super::Actor;
-use super::shared::Shared;
+use super::shared::{Shared, WayBack};
 use crate::format::RichText;
 use crate::matrix::event::{Content, Event, Member};
 use crate::store::{RoomKind, StoreError};
@@ -21,7 +21,9 @@ impl Actor {
         event: &Event,
     ) -> Result<bool, StoreError> {
         let is_back = match &event.content {
-            Content::Member(member) => member.membership == "join" && member.user_id == self.row.user_id,
+            Content::Member(member) => {
+                matches!(member.membership.as_str(), "join" | "ban") && member.user_id == self.row.user_id
+            }
             // Whom the channel has just refused is told: else each message would knock again before it is answered.
             Content::Message(_) if event.sender == self.row.user_id => {
                 place.is_some_and(|place| self.is_plumbed(place) && self.buffers.get(place).refused.is_none())
@@ -29,7 +31,7 @@ impl Actor {
             _ => false,
         };
         if !is_back
-            || !self.buffers.has_shared()
+            || place.is_some() && !self.buffers.has_shared()
             || place.is_some_and(|place| self.shared(place).is_none_or(Shared::is_taken))
         {
             return Ok(false);
@@ -54,31 +56,29 @@ impl Actor {
             self.say(RichText::plain(format!(
                 "The room that showed {name} to you and others {why}. You are not in {name} any more."
             )));
-            self.end_shared(place, "").await?;
+            self.end_shared(place, "", WayBack::Shut).await?;
         }
         Ok(RichText::new())
     }
 
-    /// Who comes into a shared room, and goes: only the user's own going means anything, and the bot's in other people's.
-    pub(super) async fn on_shared_member(
+    /// Who comes into a plumbed room, and goes: only the user's own going means anything, and the bot's.
+    pub(super) async fn on_plumbed_member(
         &mut self,
         place: usize,
         room_id: &str,
         member: &Member,
     ) -> Result<(), StoreError> {
         let is_out = matches!(member.membership.as_str(), "leave" | "ban");
-        if member.user_id == self.bridge.client.bot() && self.is_plumbed(place) {
-            self.bridge.on_bot_member(self.buffers.get(place).row.room, room_id, member);
+        let room = self.buffers.get(place).row.room;
+        if member.user_id == self.bridge.client.bot() {
+            self.bridge.on_bot_member(room, room_id, member);
         } else if is_out && member.user_id == self.row.user_id {
-            self.leave_shared(place, None).await?;
+            self.leave_shared(place, None, WayBack::Shut).await?;
             if self.buffers.get(place).row.wanted {
                 self.leave(place, "").await?;
             }
-            if self.is_plumbed(place) {
-                // Their link left a mark there of who is in the room and not in the channel.
-                let room = self.buffers.get(place).row.room;
-                self.bridge.store.forget_outsider(room, &self.row.user_id).await?;
-            }
+            // Their link left a mark there of who is in the room and not in the channel.
+            self.bridge.store.forget_outsider(room, &self.row.user_id).await?;
         }
         Ok(())
     }

@@ -341,12 +341,12 @@ impl Actor {
             return Err(Refusal::asked(format!("You are not in {channel}.")));
         };
         // First, since it ends the wish to be there, too.
-        self.leave_shared(place, Some("You left the channel.")).await?;
+        self.leave_shared(place, Some("You left the channel."), super::shared::WayBack::Shut).await?;
         let leading = self.leave(place, reason).await?;
         let mut text = if self.is_plumbed(place) {
             format!("Leaving {channel}. To return there, write in its room.")
         } else if self.is_shared(place) {
-            format!("Leaving {channel}, and its shared room. To return there, join it by its alias.")
+            self.left_shared_words(place, channel)
         } else {
             format!("Leaving {channel}. Its room stays; leave it when you like.")
         };

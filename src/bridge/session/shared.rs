@@ -50,6 +50,15 @@ enum Entry {
     Been,
 }
 
+/// How somebody who is out of a shared room gets in again while its channel is closed, and the room with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WayBack {
+    /// The channel may let them in: they are invited to the room at once.
+    Open,
+    /// It does not: as soon as they have its key, or an invitation on IRC.
+    Shut,
+}
+
 /// A channel whose room is shared.
 pub(super) struct Shared {
     /// Nothing where the user has left.
@@ -62,6 +71,10 @@ pub(super) struct Shared {
     named: bool,
     /// Since when the session is not in the channel.
     outside_since: Option<Instant>,
+    /// Until when the user is in the channel and not in the room, to which they are invited back.
+    stays_until: Option<Instant>,
+    /// When the channel's modes were asked for that are not known.
+    pub(super) modes_asked: Option<Instant>,
     /// The topic is another than when this session showed it last.
     topic_changed: bool,
     heard: VecDeque<(Line, Option<char>)>,
@@ -81,12 +94,19 @@ impl Shared {
             leaves: false,
             named: false,
             outside_since: Some(bridge.clock.now()),
+            stays_until: None,
+            modes_asked: None,
             topic_changed: false,
             heard: VecDeque::new(),
             reactions: HeardReactions::default(),
             redactions: HeardRedactions::default(),
             shown: Vec::new(),
         }
+    }
+
+    /// Whether all who are in the channel are known.
+    pub(super) fn is_named(&self) -> bool {
+        self.named
     }
 
     pub(super) fn is_taken(&self) -> bool {
@@ -266,6 +286,7 @@ impl Actor {
         &mut self,
         place: usize,
         reason: Option<&str>,
+        way_back: WayBack,
     ) -> Result<(), StoreError> {
         let buffer = self.buffers.get_mut(place);
         let Some(shared) = buffer.shared.as_deref_mut().filter(|shared| shared.is_taken()) else {
@@ -277,6 +298,9 @@ impl Actor {
         let kick = reason
             .filter(|_| !row.is_plumbed())
             .map(|reason| content::removal_row(room, &row.creator, user, reason));
+        let is_invited = way_back == WayBack::Open && self.bridge.is_for_invited(room);
+        let invited = is_invited.then(|| content::invite_row(room, &row.creator, user));
+        let rows = kick.into_iter().chain(invited).collect();
         if let Some(nick) = self.link.as_ref().map(|link| link.session.nick().to_owned()) {
             // Their own ghost has said what they said elsewhere.
             let channel = self.buffers.get(place).row.name.clone();
@@ -286,24 +310,23 @@ impl Actor {
         self.commit_incoming().await?;
         // One commit: nobody is left there whom nothing takes out any more.
         let now = self.bridge.clock.unix_ms();
-        self.bridge.store.unshare_buffer(buffer, kick.into_iter().collect(), now).await?;
+        self.bridge.store.unshare_buffer(buffer, rows, now).await?;
         self.bridge.wake_delivery(room);
         self.bridge.has_left_shared(room);
         Ok(())
     }
 
-    /// When somebody has been outside a channel for too long whose room others show.
+    /// When somebody has been outside a channel for too long whose room others show, or in it without being in the room.
     pub(super) fn shared_deadline(&self) -> Option<Instant> {
-        let own = self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed());
-        let shared = own.filter_map(|buffer| buffer.shared.as_deref());
-        shared
-            .filter(|shared| shared.is_taken())
-            .filter_map(|shared| shared.outside_since)
-            .min()?
-            .checked_add(LONGEST_OUTSIDE)
+        let own = || self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed());
+        let shared = || own().filter_map(|buffer| buffer.shared.as_deref());
+        let outside = shared().filter(|shared| shared.is_taken());
+        let outside = outside.filter_map(|shared| shared.outside_since?.checked_add(LONGEST_OUTSIDE)).min();
+        outside.into_iter().chain(shared().filter_map(|shared| shared.stays_until)).min()
     }
 
-    /// Who is in a shared room and not in its channel reads what the channel may not let them read: not for long.
+    /// Who is in a shared room and not in its channel reads what the channel may not let them read: not for long. Nor is
+    /// anybody in the channel for long who reads it nowhere.
     pub(super) async fn tick_shared(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         for place in 0..self.buffers.len() {
@@ -312,13 +335,19 @@ impl Actor {
             let Some(shared) = buffer.shared.as_deref_mut().filter(|_| !buffer.row.is_plumbed()) else {
                 continue;
             };
+            if shared.stays_until.take_if(|until| *until <= now).is_some() {
+                if self.channel_at(place).is_some() {
+                    self.leave(place, "").await?;
+                }
+                continue;
+            }
             let is_over = |since: Instant| now.saturating_duration_since(since) >= LONGEST_OUTSIDE;
             if !shared.is_taken() || !shared.outside_since.is_some_and(is_over) {
                 continue;
             }
             if shared.seat.as_ref().is_some_and(Seat::is_watched) {
                 let why = "You have not been in the channel for a quarter of an hour";
-                self.shut_out(place, why, RichText::new()).await?;
+                self.shut_out(place, why, RichText::new(), WayBack::Open).await?;
             } else {
                 // Nobody is there who would show anything.
                 shared.outside_since = Some(now);
@@ -327,19 +356,38 @@ impl Actor {
         Ok(())
     }
 
+    /// The user is out of a shared room, and may be invited back: they are in its channel for a while.
+    pub(super) fn stay_for_now(&mut self, place: usize) {
+        let until = self.now().checked_add(LONGEST_OUTSIDE);
+        if let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() {
+            shared.stays_until = until;
+        }
+    }
+
+    /// They don't come back. Says whether they were to stay until then.
+    pub(super) fn end_stay(&mut self, place: usize) -> bool {
+        let shared = self.buffers.get_mut(place).shared.as_deref_mut();
+        shared.is_some_and(|shared| shared.stays_until.take().is_some())
+    }
+
     /// The user does not want to be connected: they leave all shared rooms that the bridge has made.
     pub(super) async fn leave_all_shared(&mut self, reason: &str) -> Result<(), StoreError> {
         for place in 0..self.buffers.len() {
             if self.shared(place).is_some_and(Shared::is_taken) && !self.is_plumbed(place) {
-                self.end_shared(place, reason).await?;
+                self.end_shared(place, reason, WayBack::Open).await?;
             }
         }
         Ok(())
     }
 
     /// The user is out of a shared room's channel for good.
-    pub(super) async fn end_shared(&mut self, place: usize, reason: &str) -> Result<(), StoreError> {
-        self.leave_shared(place, Some(reason)).await?;
+    pub(super) async fn end_shared(
+        &mut self,
+        place: usize,
+        reason: &str,
+        way_back: WayBack,
+    ) -> Result<(), StoreError> {
+        self.leave_shared(place, Some(reason), way_back).await?;
         self.leave(place, "").await.map(drop)
     }
 

@@ -2,6 +2,10 @@
 //!
 //! They are told why and what they can do, in their network's room; the room itself, where others read it, says no more than
 //! the server did. Who is kept out by a key can give it: then they are invited back.
+//!
+//! The room of a closed channel lets nobody in by themselves: whom the channel may let in again is invited at once, and
+//! everybody else who was there when they give its key or are invited on IRC. They are not invited twice for one coming,
+//! since some clients accept by themselves.
 
 use std::time::Duration;
 
@@ -10,16 +14,19 @@ use secrecy::ExposeSecret as _;
 use super::super::content;
 use super::super::outcome::{Outcome, Refusal};
 use super::incoming::with_reason;
-use super::shared::Shared;
+use super::shared::{Shared, WayBack};
 use super::{Actor, wording};
 use crate::format::{RichText, strip_irc};
-use crate::irc::numerics::ERR_BADCHANNELKEY;
+use crate::irc::numerics::{ERR_BADCHANNELKEY, ERR_BANNEDFROMCHAN};
 use crate::irc::session::Event;
 use crate::names::{Channel, Key};
-use crate::store::StoreError;
+use crate::store::{RoomRow, StoreError};
 
 /// Whom a channel does not let in for no longer than that stays in its room meanwhile.
 const MOMENT: Duration = Duration::from_mins(2);
+/// How somebody gets into a closed channel's room again.
+const CLOSED: &str = "Its room is for invited people, as the channel is: you are invited to it when you type \
+    join with the channel's key behind its name, or are invited to the channel on IRC.";
 /// Characters of a server's reason that the room is told.
 const LONGEST: usize = 200;
 
@@ -43,14 +50,14 @@ impl Actor {
 
     /// Then they are no longer in the room either.
     pub(super) async fn on_shut_out_of_shared(&mut self, event: Event) -> Result<(), StoreError> {
-        let (channel, why, remedy) = match event {
+        let (channel, why, remedy, way_back) = match event {
             Event::Kicked { channel, by, reason, .. } => {
                 if let Some(link) = &mut self.link {
                     link.session.stay_out(&channel);
                 }
                 self.netsplits.forget_channel(&channel);
                 let why = with_reason(&format!("{} kicked you out of {channel}", by.nick), &reason);
-                (channel, why, RichText::new())
+                (channel, why, RichText::new(), WayBack::Shut)
             }
             Event::JoinFailed { channel, code, reason, forward, .. } => {
                 let why = with_reason(&format!("Not in {channel}"), &reason);
@@ -63,15 +70,21 @@ impl Actor {
                         .text(" here: you are invited back then."),
                     None => RichText::plain(wording::join_remedy(code, &strip_irc(&reason))),
                 };
+                let mut way_back = WayBack::Shut;
                 if let Some(place) = self.shared_place(&channel) {
                     self.buffers.get_mut(place).refused = Some(code);
+                    // Who is banned, or has no key, is not let in as long as that is so.
+                    let is_lasting = matches!(code, ERR_BANNEDFROMCHAN | ERR_BADCHANNELKEY);
+                    if !is_lasting && self.shared(place).is_none_or(|shared| !shared.is_new()) {
+                        way_back = WayBack::Open;
+                    }
                 }
-                (channel, why, remedy)
+                (channel, why, remedy, way_back)
             }
             _ => return Ok(()),
         };
         match self.shared_place(&channel) {
-            Some(place) => self.shut_out(place, &why, remedy).await,
+            Some(place) => self.shut_out(place, &why, remedy, way_back).await,
             None => Ok(()),
         }
     }
@@ -81,24 +94,51 @@ impl Actor {
         place: usize,
         why: &str,
         remedy: RichText,
+        way_back: WayBack,
     ) -> Result<(), StoreError> {
         let why = why.trim_end_matches('.');
+        let again = match (self.bridge.is_for_invited(self.buffers.get(place).row.room), way_back) {
+            (false, _) => "To try again, join that room again.",
+            (true, WayBack::Open) => "You are invited back: to try again, accept that.",
+            (true, WayBack::Shut) => CLOSED,
+        };
         if self.shared(place).is_some_and(Shared::is_taken) {
             let (then, again) = if self.is_plumbed(place) {
-                ("What you write in its room does not go there now", " To try again, write there again.")
+                ("What you write in its room does not go there now", "To try again, write there again.")
             } else {
-                ("So you are no longer in its shared room", " To try again, join that room again.")
+                ("So you are no longer in its shared room", again)
             };
             let text = RichText::plain(format!("{why}. {then}. ")).then(remedy);
-            self.alert(&text.text(again));
+            self.alert(&text.text(format!(" {again}")));
         }
         // Others read it there.
         let reason: String = why.chars().take(LONGEST).collect();
-        self.end_shared(place, &format!("{reason}.")).await
+        self.end_shared(place, &format!("{reason}."), way_back).await
     }
 
-    /// The key of a channel that did not let the user in without one, and in whose shared room they were: they are invited
-    /// back. `None` where it is for something else.
+    /// What is said to who leaves a channel whose room is shared.
+    pub(super) fn left_shared_words(&self, place: usize, channel: &Channel) -> String {
+        let is_closed = self.bridge.is_for_invited(self.buffers.get(place).row.room);
+        let again = if is_closed { CLOSED } else { "To return there, join it by its alias." };
+        format!("Leaving {channel}, and its shared room. {again}")
+    }
+
+    /// The shared room of a closed channel in which the user was before.
+    pub(super) async fn closed_room_of_before(
+        &mut self,
+        channel: &str,
+    ) -> Result<Option<RoomRow>, StoreError> {
+        let Some(place) = self.shared_place(channel) else { return Ok(None) };
+        if self.shared(place).is_some_and(Shared::is_taken) {
+            return Ok(None);
+        }
+        // It may have been made anew since they were there.
+        let room = self.bridge.store.shared_room_of_channel(self.buffers.get(place).row.id).await?;
+        Ok(room.filter(|room| self.bridge.is_for_invited(room.id)))
+    }
+
+    /// The key of a channel that is closed, or did not let the user in without one, and in whose shared room they were: they
+    /// are invited back. `None` where it is for something else.
     pub(super) async fn key_for_shared(
         &mut self,
         place: Option<usize>,
@@ -107,14 +147,14 @@ impl Actor {
     ) -> Option<Outcome> {
         let (place, key) = place.zip(key)?;
         let buffer = self.buffers.get(place);
-        let is_out = buffer.shared.as_deref().is_some_and(|shared| !shared.is_taken());
-        if !is_out || buffer.refused != Some(ERR_BADCHANNELKEY) {
+        if buffer.shared.as_deref().is_none_or(Shared::is_taken) {
             return None;
         }
+        let was_refused = buffer.refused == Some(ERR_BADCHANNELKEY);
         let (id, folded) = (buffer.row.id, buffer.row.folded.clone());
         // It may have been made anew since they were there.
         let room = match self.bridge.store.shared_room_of_channel(id).await {
-            Ok(room) => room?,
+            Ok(room) => room.filter(|room| was_refused || self.bridge.is_for_invited(room.id))?,
             Err(error) => return Some(Err(Refusal::from(error))),
         };
         self.buffers.get_mut(place).refused = None;

@@ -74,10 +74,12 @@ impl Actor {
         }
         self.usher_in(place);
         self.note_ranks(place);
+        self.know_modes(place);
     }
 
     /// Somebody is no longer in a channel: their ghost leaves the room, if it ever came. Returns whether it had.
     pub(super) fn depart(&mut self, channel: &str, nick: &str, reason: &str, kicker: Option<&str>) -> bool {
+        self.note_gone(channel, nick);
         let mapping = self.buffers.mapping();
         let Some(place) = self.buffers.find(channel) else {
             return false;

@@ -42,6 +42,10 @@ impl Bridge {
         match self.store.shared_rooms().await {
             Ok(rooms) => {
                 for room in &rooms {
+                    // Whoever had a rank before may not be connected for long.
+                    self.wake_authority(room.id);
+                }
+                for room in &rooms {
                     if self.stop.is_cancelled() {
                         return;
                     }

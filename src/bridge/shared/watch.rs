@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::super::Bridge;
 use crate::irc::ignores::IgnoreList;
+use crate::irc::lists::Identity;
+use crate::irc::rank::Rank;
 use crate::names::CaseMapping;
 
 /// So many of the lines that were shown last are remembered.
@@ -71,6 +73,10 @@ struct Sitting {
     former: Option<(Box<str>, Instant)>,
     /// In which order they came into the channel.
     since: Option<u64>,
+    /// What they are there, by their own connection.
+    rank: Option<Rank>,
+    /// Where they come from, by their own connection: their user name and host.
+    address: Option<(Box<str>, Box<str>)>,
     /// Whom they do not want to hear.
     ignores: IgnoreList,
 }
@@ -129,6 +135,18 @@ impl Watches {
         let done = before.difference(&watch.typists).map(|session| (*session, false));
         watch.typists.iter().map(|session| (*session, true)).chain(done).collect()
     }
+
+    /// Whether anybody sits in a room.
+    pub(in crate::bridge) fn has(&self, room: i64) -> bool {
+        self.lock().contains_key(&room)
+    }
+}
+
+/// Somebody who sits in a shared room, as a ban sees them.
+#[derive(Debug, Clone)]
+pub(in crate::bridge) struct Sitter {
+    pub(in crate::bridge) session: i64,
+    pub(in crate::bridge) identity: Identity,
 }
 
 /// A session's place in a shared room; given up by being dropped.
@@ -153,6 +171,8 @@ impl Seat {
             nick: None,
             former: None,
             since: None,
+            rank: None,
+            address: None,
             ignores: IgnoreList::default(),
         };
         watch.sitting.insert(session, new);
@@ -202,6 +222,63 @@ impl Seat {
             watch.observer().filter(|next| Some(*next) != before && *next != self.session)
         });
         self.wake(next);
+    }
+
+    /// Tells which rank the session's user has in the channel, by their own connection.
+    pub(in crate::bridge) fn rank(&self, rank: Option<Rank>) {
+        let is_other = self.with(|watch| {
+            let own = watch.sitting.get_mut(&self.session).filter(|own| own.number == self.number);
+            own.is_some_and(|own| std::mem::replace(&mut own.rank, rank) != rank)
+        });
+        if is_other {
+            self.bridge.note_authority(self.room);
+        }
+    }
+
+    /// Those who have a rank by their own connections: who they are, their nicks and their ranks.
+    pub(in crate::bridge) fn ranked(&self) -> Vec<(String, String, Rank)> {
+        self.with(|watch| {
+            let ranked = watch.sitting.values();
+            ranked
+                .filter_map(|one| Some((one.user_id.to_string(), one.nick.as_deref()?.to_owned(), one.rank?)))
+                .collect()
+        })
+    }
+
+    /// Tells where the session's user comes from, as others see it.
+    pub(in crate::bridge) fn locate(&self, address: Option<(&str, &str)>) {
+        self.with(|watch| {
+            let own = watch.sitting.get_mut(&self.session).filter(|own| own.number == self.number);
+            if let Some(own) = own {
+                let known = own.address.as_ref().map(|(user, host)| (&**user, &**host));
+                if known != address {
+                    own.address = address.map(|(user, host)| (user.into(), host.into()));
+                }
+            }
+        });
+    }
+
+    /// All who sit here and are in the channel; nothing while of one of them is not known where they come from.
+    pub(in crate::bridge) fn sitters(&self) -> Option<Vec<Sitter>> {
+        self.with(|watch| {
+            let there = watch.sitting.iter().filter(|(_, one)| one.since.is_some());
+            let sitter = |(session, one): (&i64, &Sitting)| {
+                let (user, host) = one.address.as_ref()?;
+                let nick = one.nick.as_deref()?.to_owned();
+                let identity =
+                    Identity { nick, user: user.to_string(), host: host.to_string(), account: None };
+                Some(Sitter { session: *session, identity })
+            };
+            there.map(sitter).collect()
+        })
+    }
+
+    /// Somebody's nick on IRC, of those who sit here.
+    pub(in crate::bridge) fn nick_of(&self, user_id: &str) -> Option<String> {
+        self.with(|watch| {
+            let found = watch.sitting.values().find(|one| *one.user_id == *user_id);
+            found?.nick.as_deref().map(str::to_owned)
+        })
     }
 
     fn wake(&self, session: Option<i64>) {
@@ -325,6 +402,7 @@ impl Drop for Seat {
             next
         };
         self.wake(next);
+        self.bridge.wake_authority(self.room);
     }
 }
 

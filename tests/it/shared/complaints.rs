@@ -284,7 +284,7 @@ async fn complaint_1399_and_1780_every_nick_has_an_id_that_any_homeserver_takes(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn complaint_101_and_789_who_is_banned_from_the_network_is_not_tried_again_and_says_nothing_in_the_room()
-{
+ {
     let talk = Talk::begin(world().start().await).await;
     talk.world.ircd.error("carol", "Closing Link: carol (K-Lined: enough)");
     talk.world.homeserver.wait_event(&talk.networks[1], |event| event.body().contains("K-Lined")).await;

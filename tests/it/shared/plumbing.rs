@@ -474,3 +474,34 @@ async fn somebody_of_whom_no_more_is_kept_than_that_they_are_in_other_peoples_ro
     assert!(house.is_in(house.carol.id()), "the room is not the bridge's");
     house.is_heard(&house.alice, "she is still here", "alice").await;
 }
+
+/// They are its people's, whatever the channel's are.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_powers_and_rules_of_an_existing_room_don_t_follow_its_channel_nor_the_other_way_round() {
+    let mut house = House::build(world(), &PUBLIC).await;
+    house.restart_with(&mapping("#tea", &house.room.clone())).await;
+    house.world.ircd.wait_joined("#tea", "alice").await;
+    house.bob.say("#tea", "welcome");
+    house.world.homeserver.wait_message(&house.room, "welcome").await;
+    let homeserver = &house.world.homeserver;
+    let mut levels = homeserver.state(&house.room, "m.room.power_levels", "");
+    levels["users"][house.alice.id()] = 50.into();
+    house.carol.send_state(&house.room, "m.room.power_levels", "", levels).unwrap();
+    let state =
+        || ["m.room.power_levels", "m.room.join_rules"].map(|kind| homeserver.state(&house.room, kind, ""));
+    let (before, changes) = (state(), house.changes());
+    house.bob.mode("#tea", "+moi alice");
+    house.bob.mode("#tea", "+b alice!*@*");
+    // In a room that the bridge has made, later, they do.
+    let other = house.alice.join("#irc_fake_#cake:test.local").await;
+    let is_operator = |levels: &Value| levels["users"][house.alice.id()] == 50;
+    homeserver.wait_state(&other, "m.room.power_levels", "", is_operator).await;
+    assert_eq!((state(), house.changes()), (before, changes));
+    // What she does to the room she does not do on IRC.
+    house.alice.kick(&house.room, "@irc_fake_bob:test.local", "").unwrap();
+    house.alice.send_state(&house.room, "m.room.topic", "", json!({ "topic": "hers" })).unwrap();
+    house.is_heard(&house.alice, "is bob gone?", "alice").await;
+    let lines = house.world.ircd.lines_from("alice");
+    let done = |line: &&String| ["KICK", "TOPIC", "PART"].iter().any(|verb| line.starts_with(verb));
+    assert_eq!(lines.iter().find(done), None);
+}

@@ -461,6 +461,22 @@ impl Homeserver {
         self.wait(Some(room), wanted, look).await;
     }
 
+    /// Waits until a state of a room is such.
+    pub(crate) async fn wait_state(
+        &self,
+        room: &str,
+        kind: &str,
+        key: &str,
+        is_such: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let wanted = || format!("another {kind} in {room}: {}", self.state(room, kind, key));
+        let look = |core: &Core| {
+            let event = core.rooms.get(room)?.state(kind, key)?;
+            is_such(&event.content).then(|| event.content.clone())
+        };
+        self.wait(Some(room), wanted, look).await
+    }
+
     /// Waits until a room has this name; returns it.
     pub(crate) async fn wait_room_named(&self, name: &str) -> String {
         let look = |core: &Core| {

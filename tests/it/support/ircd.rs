@@ -348,6 +348,11 @@ impl Ircd {
         self.shared.change(|network| network.give(channel, nick, mode));
     }
 
+    /// Somebody has this mode in a channel no more, which nobody was told.
+    pub(crate) fn take(&self, channel: &str, nick: &str, mode: char) {
+        self.shared.change(|network| network.take(channel, nick, mode));
+    }
+
     /// Nobody joins this channel: they get this numeric (471, 473, 474, 475, …).
     pub(crate) fn ban_joins(&self, channel: &str, numeric: u16) {
         self.shared.change(|network| network.channel_entry(channel).refuse_joins = Some(numeric));

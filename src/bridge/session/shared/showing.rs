@@ -2,6 +2,7 @@
 
 use super::super::super::content;
 use super::super::super::shared::Said;
+use super::super::authority::own_rank;
 use super::super::shown::Line;
 use super::super::{Actor, attendance};
 use super::{Entry, MOST_HEARD, Role};
@@ -142,6 +143,8 @@ impl Actor {
             let is_inside =
                 !shared.leaves && session.is_some_and(|session| session.channel(&buffer.row.name).is_some());
             seat.keep(is_inside);
+            seat.locate(session.and_then(Session::user_and_host));
+            seat.rank(session.filter(|_| is_inside).and_then(|session| own_rank(session, &buffer.row.name)));
             shared.outside_since = if is_inside { None } else { shared.outside_since.or(Some(now)) };
             if is_inside {
                 shared.entry = Entry::Been;
@@ -150,7 +153,7 @@ impl Actor {
                 }
                 continue;
             }
-            (shared.role, shared.named) = (Role::Waits, false);
+            (shared.role, shared.named, shared.modes_asked) = (Role::Waits, false, None);
             shared.heard.clear();
             shared.reactions.clear();
             shared.redactions.clear();

@@ -39,15 +39,14 @@ impl Channel {
     }
 
     /// Why a client may not join, if so.
-    fn refuses(
-        &self,
-        id: ClientId,
-        nick: &str,
-        host: &str,
-        key: Option<&str>,
-    ) -> Option<(u16, &'static str)> {
-        let of_host = format!("*!*@{host}");
-        let is_meant = |entry: &Entry| entry.mask.split('!').next() == Some(nick) || entry.mask == of_host;
+    fn refuses(&self, id: ClientId, source: &str, key: Option<&str>) -> Option<(u16, &'static str)> {
+        let (nick, address) = source.split_once('!').unwrap_or((source, ""));
+        let of_host = format!("*!*@{}", address.split_once('@').map_or("", |(_, host)| host));
+        let is_meant = |entry: &Entry| {
+            entry.mask.split('!').next() == Some(nick)
+                || entry.mask == of_host
+                || entry.mask.strip_prefix("*!") == Some(address)
+        };
         let banned = self.lists.get(&'b').is_some_and(|bans| bans.iter().any(is_meant));
         let full = self.limit.is_some_and(|limit| self.members.len() >= limit);
         match self.refuse_joins {
@@ -110,6 +109,12 @@ impl Network {
         members.get_mut(&id).expect("a member").insert(mode);
     }
 
+    pub(super) fn take(&mut self, channel: &str, nick: &str, mode: char) {
+        let id = self.find(nick).expect("somebody of that nick");
+        let members = &mut self.channel_entry(channel).members;
+        members.get_mut(&id).expect("a member").remove(&mode);
+    }
+
     /// `(modes, prefixes)` of ISUPPORT's PREFIX, highest first.
     pub(super) fn prefixes(&self) -> Vec<(char, char)> {
         let token = self.isupport("PREFIX").unwrap_or("(ov)@+").trim_start_matches('(');
@@ -131,7 +136,7 @@ impl Network {
         if !self.is_channel(name) {
             return self.numeric(id, 403, &format!("{name} :No such channel"));
         }
-        let (nick, host) = (self.clients[&id].nick().to_owned(), self.clients[&id].host.clone());
+        let source = self.clients[&id].source();
         // A channel that is safe from netsplits has a longer name (RFC 2811, 3).
         let long;
         let name = match name.strip_prefix('!') {
@@ -149,7 +154,7 @@ impl Network {
             self.numeric(id, 470, &format!("{name} {other} :Forwarding to another channel"));
             return self.join(id, &other, None);
         }
-        if let Some((numeric, why)) = channel.refuses(id, &nick, &host, key) {
+        if let Some((numeric, why)) = channel.refuses(id, &source, key) {
             return self.numeric(id, numeric, &format!("{name} :{why}"));
         }
         channel.invited.remove(&id);

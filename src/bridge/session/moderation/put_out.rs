@@ -1,0 +1,192 @@
+//! Whom somebody has put out of a shared room by Matrix's own means: each session sees to its own user, and has the one
+//! who did so do it on IRC, by their own connection.
+
+use super::super::super::Bridge;
+use super::super::super::content;
+use super::super::super::outcome::{Outcome, Refusal};
+use super::super::super::shared::{INVITED_ON_IRC, LIFTED};
+use super::super::shared::WayBack;
+use super::super::{Actor, Request, SessionHandle};
+use super::ChannelRequest;
+use super::by_matrix::ban_of;
+use crate::format::{RichText, neutral};
+use crate::irc::session::Session;
+use crate::matrix::event::{Event, Member};
+use crate::names::{Channel, Nick};
+use crate::store::StoreError;
+
+impl Actor {
+    /// Who comes into a shared room, and goes: the user, and whom they put out. Others put the user out by their own
+    /// connections. Says whether the event is done with; else it is when that has come to its end.
+    pub(in super::super) async fn on_shared_member(
+        &mut self,
+        place: usize,
+        seq: i64,
+        event: &Event,
+        member: &Member,
+    ) -> Result<bool, StoreError> {
+        if self.is_plumbed(place) {
+            self.on_plumbed_member(place, &event.room_id, member).await?;
+            return Ok(true);
+        }
+        let by_user = event.sender == self.row.user_id;
+        let is_ghost = self.bridge.is_ours(&member.user_id);
+        let by_user_of_ghost = by_user && is_ghost && self.follows_channel(place);
+        match member.membership.as_str() {
+            "leave" | "ban" if by_user_of_ghost => self.put_ghost_out(place, member).await?,
+            "invite" if by_user_of_ghost => self.invite_ghost(place, member).await?,
+            "leave" | "ban" if member.user_id == self.row.user_id => {
+                let reason = (member.membership == "ban").then_some(LIFTED);
+                let stayed = self.end_stay(place);
+                self.leave_shared(place, reason, WayBack::Shut).await?;
+                failpoint!("put_out", !by_user);
+                let is_wanted = self.buffers.get(place).row.wanted;
+                if by_user && (is_wanted || stayed) {
+                    self.leave(place, "").await?;
+                } else if is_wanted {
+                    return self.put_out_by(place, seq, event, member).await;
+                }
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// The user does not come back to a shared room, and is in its channel no longer.
+    pub(super) async fn stay_no_longer(&mut self, channel: &Channel) -> Outcome {
+        if let Some(place) = self.shared_place(channel.as_str())
+            && self.end_stay(place)
+        {
+            self.leave(place, "").await?;
+        }
+        Ok(RichText::new())
+    }
+
+    /// The user has invited a ghost, who is nobody that could accept it: the nick is invited on IRC.
+    async fn invite_ghost(&mut self, place: usize, member: &Member) -> Result<(), StoreError> {
+        let row = &self.buffers.get(place).row;
+        let withdrawn = content::removal_row(row.room, &row.creator, &member.user_id, INVITED_ON_IRC);
+        self.incoming.outbox.push(withdrawn);
+        let ghost = self.bridge.store.ghost_by_user_id(&member.user_id).await?;
+        let ghost = ghost.filter(|ghost| ghost.network == self.row.network);
+        let Some(nick) = ghost.and_then(|ghost| Nick::new(&ghost.nick).ok()) else { return Ok(()) };
+        if self.channel_at(place).is_none_or(|channel| !channel.has(nick.as_str())) {
+            self.do_on_irc(place, &format!("{nick} is"), ChannelRequest::Invite(vec![nick.clone()])).await;
+        }
+        Ok(())
+    }
+
+    /// Somebody has put the user out of a shared room: they do so on IRC, if they may. Else the user is invited back, and in
+    /// the channel until they accept, for a while. A ban is told of, or stands on IRC, before its event is done with.
+    async fn put_out_by(
+        &mut self,
+        place: usize,
+        seq: i64,
+        event: &Event,
+        member: &Member,
+    ) -> Result<bool, StoreError> {
+        let row = &self.buffers.get(place).row;
+        let (room, is_ban) = (row.room, member.membership == "ban");
+        let Ok(channel) = Channel::new(&row.name) else { return self.leave(place, "").await.map(|_| true) };
+        let kicker = self.bridge.store.session_in_shared_room(room, &event.sender).await?;
+        let kicker = kicker.and_then(|kicker| self.bridge.session(kicker));
+        let nick = self.own_nick_in(&channel);
+        let put_out =
+            PutOut { bridge: self.bridge.clone(), room, channel, user_id: self.row.user_id.clone(), kicker };
+        let (Some(nick), true) = (nick, put_out.kicker.is_some()) else {
+            self.leave(place, "").await?;
+            put_out.invite_back().await?;
+            let why = format!("{} is not in the channel now, by their own connection.", put_out.user_id);
+            self.bridge.tasks.spawn(async move { put_out.tell_refused(RichText::plain(why)).await });
+            return Ok(true);
+        };
+        // Whatever comes between, they don't enter it again by themselves.
+        self.set_wanted(place, false).await?;
+        self.stay_for_now(place);
+        let session = self.link.as_ref().map(|link| &link.session);
+        // Others who use this bridge may come from the same host, and nobody else has their user name.
+        let mask = session.and_then(Session::user_and_host);
+        let mask = mask.map_or_else(|| format!("{nick}!*@*"), |(user, host)| format!("*!{user}@{host}"));
+        let reason = neutral(&member.reason).replace(['\n', '\r'], " ");
+        let kick = ChannelRequest::Kick { nicks: vec![nick], reason };
+        let ban = is_ban.then(|| ban_of(&mask, None));
+        // The two sessions don't wait for each other.
+        self.bridge.tasks.spawn(async move {
+            let bridge = put_out.bridge.clone();
+            let is_over = put_out.run(kick, ban).await;
+            if is_ban && is_over {
+                failpoint!("put_out_done");
+                if let Err(error) = bridge.store.finish_event(seq, None).await {
+                    tracing::warn!(%error, "a ban is looked at again after the next start");
+                }
+            }
+        });
+        Ok(!is_ban)
+    }
+
+    /// The user's nick, where they are in a channel.
+    fn own_nick_in(&self, channel: &Channel) -> Option<Nick> {
+        let nick = Nick::new(self.link.as_ref()?.session.nick()).ok()?;
+        self.is_in(channel, &nick).then_some(nick)
+    }
+}
+
+/// Somebody who was put out of a shared room, and by whose connection that is to be done on IRC.
+struct PutOut {
+    bridge: Bridge,
+    room: i64,
+    channel: Channel,
+    user_id: String,
+    kicker: Option<SessionHandle>,
+}
+
+impl PutOut {
+    /// Banned first, so that nobody comes in between. Says whether it came to its end: a ban that the bridge's stop came upon
+    /// did not.
+    async fn run(self, kick: ChannelRequest, ban: Option<ChannelRequest>) -> bool {
+        let banned = match ban {
+            Some(ban) => Some(self.by_kicker(ban).await),
+            None => None,
+        };
+        let (what, refusal) = match (self.by_kicker(kick).await, banned) {
+            (Ok(_), None | Some(Ok(_))) => return true,
+            (Err(Refusal::Stopping), Some(_)) | (_, Some(Err(Refusal::Stopping))) => return false,
+            (Ok(_), Some(Err(refusal))) => ("is out of", refusal),
+            (Err(refusal), Some(Ok(_))) => ("is banned from", refusal),
+            (Err(refusal), _) => {
+                if let Err(error) = self.invite_back().await {
+                    tracing::warn!(room = self.room, user = self.user_id, %error, "somebody is not invited back");
+                }
+                self.tell_refused(refusal.into_text()).await;
+                return true;
+            }
+        };
+        let left = if what == "is out of" { "not banned" } else { "not kicked" };
+        let what = format!("{} {what} {} and {left}", self.user_id, self.channel);
+        self.tell(RichText::new().bold(what).text(": ").then(refusal.into_text())).await;
+        true
+    }
+
+    async fn by_kicker(&self, request: ChannelRequest) -> Outcome {
+        match &self.kicker {
+            Some(kicker) => kicker.ask(Request::Channel(self.channel.clone(), request)).await,
+            None => Err(Refusal::asked("Who did so is not in the channel.")),
+        }
+    }
+
+    async fn invite_back(&self) -> Result<(), StoreError> {
+        let invited = content::invite_row(self.room, self.bridge.client.bot(), &self.user_id);
+        self.bridge.enqueue(vec![invited]).await?;
+        self.bridge.wake_delivery(self.room);
+        Ok(())
+    }
+
+    async fn tell_refused(&self, why: RichText) {
+        let what = format!("{} is invited back to the shared room of {}", self.user_id, self.channel);
+        self.tell(RichText::new().bold(what).text(": what you did was not done on IRC. ").then(why)).await;
+    }
+
+    async fn tell(&self, text: RichText) {
+        drop(self.by_kicker(ChannelRequest::Tell(text)).await);
+    }
+}

@@ -131,3 +131,114 @@ async fn an_existing_room_shows_a_channel_and_is_left_to_its_people_on_synapse()
     carol.say(&room, "still here").await;
     town.alice.wait_message(&room, "still here").await;
 }
+
+/// What Synapse hands over of a room's state.
+async fn state(user: &MatrixUser, room: &str, kind: &str) -> serde_json::Value {
+    user.request(Method::GET, &format!("rooms/{room}/state/{kind}"), &json!({})).await.unwrap()
+}
+
+#[tokio::test]
+async fn operators_moderate_a_shared_room_from_both_sides_on_synapse() {
+    let directory = TempDir::with_prefix("towline-shared-").unwrap();
+    let inspircd = Inspircd::start(&directory.path().join("inspircd")).await;
+    let entry = NetworkEntry::plain("demo", NETWORK, &inspircd);
+    let extras = Extras { rooms: Rooms { shared: true, ..Rooms::default() }, ..Extras::default() };
+    let town = Town::around(directory, inspircd, entry, &extras).await;
+    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
+    let walter = IrcPerson::connect(town.inspircd.address(), "walter").await;
+    irene.join(CHANNEL).await;
+    walter.join(CHANNEL).await;
+    let carol = MatrixUser::register(&town.synapse.url, "carol", PASSWORD).await;
+    let (alice, room) = (&town.alice, join_shared(&town.alice).await);
+    alice.say(&room, "alice is here").await;
+    irene.wait_said("alice", CHANNEL, "alice is here").await;
+    assert_eq!(join_shared(&carol).await, room);
+    carol.say(&room, "carol is here").await;
+    irene.wait_said("carol", CHANNEL, "carol is here").await;
+    walter.say(CHANNEL, "walter is here");
+    alice.wait_message(&room, "walter is here").await;
+
+    // An operator on IRC is one in the room, and acts there as themselves.
+    irene.raw(&format!("MODE {CHANNEL} +o alice"));
+    let has_power = |event: &serde_json::Value| {
+        event["type"] == "m.room.power_levels" && event["content"]["users"][alice.id()] == 50
+    };
+    alice.wait_event(&room, has_power).await;
+    put_state(alice, &room, "m.room.topic", &json!({ "topic": "Ropes" })).await;
+    irene.wait_line(|line| line.starts_with(":alice!") && line.ends_with("Ropes")).await;
+    irene.raw(&format!("TOPIC {CHANNEL} :Knots"));
+    alice.wait_event(&room, |event| event["content"]["topic"] == "Knots").await;
+    let mut levels = state(alice, &room, "m.room.power_levels").await;
+    levels["users"][carol.id()] = 10.into();
+    put_state(alice, &room, "m.room.power_levels", &levels).await;
+    irene
+        .wait_line(|line| line.starts_with(":alice!") && line.contains(" +v ") && line.contains("carol"))
+        .await;
+    put_out(alice, "kick", &room, &ghost("walter")).await;
+    let is_kick =
+        |line: &str| line.starts_with(":alice!") && line.contains(" KICK ") && line.contains("walter");
+    irene.wait_line(is_kick).await;
+    put_out(alice, "kick", &room, carol.id()).await;
+    let is_kick =
+        |line: &str| line.starts_with(":alice!") && line.contains(" KICK ") && line.contains("carol");
+    irene.wait_line(is_kick).await;
+
+    // A channel that is closed has a closed room, and opens with it: for invited people, and with a key.
+    for (close, open) in [("+i", "-i"), ("+k rope", "-k rope")] {
+        irene.raw(&format!("MODE {CHANNEL} {close}"));
+        alice.wait_state(&room, "m.room.join_rules", |rules| rules["join_rule"] == "invite").await;
+        let closed = carol.request(Method::POST, &format!("join/{room}"), &json!({})).await;
+        assert_eq!(closed.unwrap_err()["errcode"], "M_FORBIDDEN");
+        irene.raw(&format!("MODE {CHANNEL} {open}"));
+        alice.wait_state(&room, "m.room.join_rules", |rules| rules["join_rule"] == "public").await;
+    }
+    for (rule, mode) in [("invite", "+i"), ("public", "-i")] {
+        put_state(alice, &room, "m.room.join_rules", &json!({ "join_rule": rule })).await;
+        irene
+            .wait_line(|line| line.starts_with(":alice!") && line.contains(" MODE ") && line.contains(mode))
+            .await;
+    }
+
+    // A ban in the room is the channel's, and none stays in the room.
+    assert_eq!(join_shared(&carol).await, room);
+    carol.say(&room, "carol is back").await;
+    irene.wait_said("carol", CHANNEL, "carol is back").await;
+    put_out(alice, "ban", &room, carol.id()).await;
+    let is_ban = |line: &str| line.starts_with(":alice!") && line.contains(" MODE ") && line.contains("+b ");
+    let ban = irene.wait_line(is_ban).await;
+    let mask = ban.split(' ').next_back().unwrap().trim_start_matches(':').to_owned();
+    irene
+        .wait_line(|line| line.starts_with(":alice!") && line.contains(" KICK ") && line.contains("carol"))
+        .await;
+    alice.wait_member(&room, carol.id(), "leave").await;
+    // The other way round: who is banned on IRC is out of the room.
+    irene.raw(&format!("MODE {CHANNEL} -b {mask}"));
+    assert_eq!(join_shared(&carol).await, room);
+    carol.say(&room, "carol is back again").await;
+    irene.wait_said("carol", CHANNEL, "carol is back again").await;
+    irene.raw(&format!("MODE {CHANNEL} +b carol!*@*"));
+    carol.wait_out(&room).await;
+
+    // No operator any more: nothing can be done there.
+    irene.raw(&format!("MODE {CHANNEL} +m-o alice"));
+    let has_none = |levels: &serde_json::Value| {
+        levels["users"][alice.id()].is_null()
+            && levels["users"][ghost("irene")] == 50
+            && levels["users"][carol.id()].is_null()
+            && levels["events_default"] == 10
+    };
+    alice.wait_state(&room, "m.room.power_levels", has_none).await;
+    // By an operator on IRC out of both.
+    irene.raw(&format!("KICK {CHANNEL} alice :and you"));
+    alice.wait_out(&room).await;
+}
+
+async fn put_state(user: &MatrixUser, room: &str, kind: &str, content: &serde_json::Value) {
+    user.request(Method::PUT, &format!("rooms/{room}/state/{kind}"), content).await.unwrap();
+}
+
+/// Removes or bans somebody.
+async fn put_out(user: &MatrixUser, how: &str, room: &str, other: &str) {
+    let body = json!({ "user_id": other, "reason": "enough" });
+    user.request(Method::POST, &format!("rooms/{room}/{how}"), &body).await.unwrap();
+}

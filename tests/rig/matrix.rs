@@ -209,6 +209,15 @@ impl MatrixUser {
         self.wait(&format!("a message with {text:?} in {room}"), look).await
     }
 
+    /// Waits until a state of a joined room, of which there is one, is such.
+    pub(crate) async fn wait_state(&self, room: &str, kind: &str, is_such: impl Fn(&Value) -> bool) {
+        let look = |rooms: &Rooms| {
+            let mut own = rooms.joined.get(room)?.iter().rev().filter(|event| event["type"] == kind);
+            is_such(&own.next()?["content"]).then_some(())
+        };
+        self.wait(&format!("another {kind} in {room}"), look).await;
+    }
+
     /// Waits until a member has this membership.
     pub(crate) async fn wait_member(&self, room: &str, user: &str, membership: &str) {
         let look = |rooms: &Rooms| {

@@ -256,8 +256,10 @@ impl Actor {
         let (Some(link), Some(channel)) = (&self.link, self.channel_at(place)) else {
             return Ok(Vec::new());
         };
-        // The user's own nick is theirs.
-        let mut nicks = self.buffers.get(place).present.lacking(channel, most + 1);
+        // The user's own nick is theirs, and so are those of others who are there with their own connections: no ghost of
+        // theirs comes, however often it is looked who should.
+        let own = self.seat(place).map_or(1, |seat| seat.count().max(1));
+        let mut nicks = self.buffers.get(place).present.lacking(channel, most + own);
         nicks.retain(|nick| !link.session.is_own(nick) && self.person_in_room(place, nick).is_none());
         nicks.truncate(most);
         if nicks.is_empty() {

@@ -287,6 +287,11 @@ impl Seat {
         }
     }
 
+    /// How many sit here.
+    pub(in crate::bridge) fn count(&self) -> usize {
+        self.with(|watch| watch.sitting.len())
+    }
+
     /// Whether anybody shows the channel.
     pub(in crate::bridge) fn is_watched(&self) -> bool {
         self.with(|watch| watch.observer()).is_some()

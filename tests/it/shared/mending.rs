@@ -395,3 +395,17 @@ async fn who_enters_a_shared_room_while_their_network_is_being_closed_is_removed
     world.homeserver.wait_member(&room, alice.id(), "leave").await;
     world.homeserver.wait_member(&own, alice.id(), "leave").await;
 }
+
+/// Before, each who is there with their own connection took the place of somebody who should come: the rest of those who came
+/// at once came when they spoke.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_come_at_once_come_into_a_shared_room_however_many_are_there_with_their_own_connections() {
+    let talk = Talk::begin(world().config("settings: { members: all }\n").start().await).await;
+    let crowd: Vec<Person> =
+        (0..20).map(|number| talk.world.ircd.person(&format!("crowd{number}"))).collect();
+    talk.world.ircd.at_once("alice", || crowd.iter().for_each(|person| person.join("#tea")));
+    for number in 0..crowd.len() {
+        let ghost = format!("@irc_fake_crowd{number}:test.local");
+        talk.world.homeserver.wait_member(&talk.room, &ghost, "join").await;
+    }
+}

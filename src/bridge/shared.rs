@@ -368,7 +368,11 @@ impl Bridge {
         self.wanted_aliases.end(room.id);
         // Who comes in waits for no alias.
         let (bridge, room) = (self.clone(), room.id);
-        self.tasks.spawn(async move { bridge.keep_alias(room).await });
+        self.tasks.spawn(async move {
+            bridge.keep_alias(room).await;
+            // Whom the channel has refused already had gone while they were awaited, when the alias stays.
+            bridge.has_left_shared(room);
+        });
         Ok(session.row.id)
     }
 

@@ -226,6 +226,10 @@ impl Bridge {
     async fn try_to_give_alias(&self, room: &RoomRow) -> Result<(), GhostError> {
         // Other people's room is found by what they call it.
         let Some(room_id) = room.room_id.as_ref().filter(|_| !room.is_plumbed()) else { return Ok(()) };
+        // Who came in may have left again before it is their turn, and the alias has gone with them.
+        if self.store.holders(room.id).await?.is_empty() {
+            return Ok(());
+        }
         let (network, name) = (room.network.as_deref(), room.buffer_name.as_deref());
         let name = name.unwrap_or_default().to_ascii_lowercase();
         let alias = self.shared_alias(network.unwrap_or_default(), &name);

@@ -15,6 +15,7 @@ use crate::irc::wire::{Line, Message, Verb};
 
 use super::Session;
 use super::event::{Event, MessageId};
+use super::labels::Label;
 use super::multiline::Joins;
 
 /// The two copies of what we say to ourselves come as close together as this, …
@@ -67,7 +68,7 @@ impl Echo {
 /// Copies that wait for the other at most; of more at once the oldest pass for single ones.
 const MOST_COPIES: usize = 16;
 
-/// What one of our own messages is that comes back unlabelled.
+/// What one of our own messages is that comes back.
 pub(super) enum Own {
     /// The echo of this one.
     Echo(MessageId),
@@ -123,16 +124,20 @@ impl Copies {
 }
 
 impl Session {
-    /// What a message of ours is that comes now without a label.
+    /// What a message of ours is that comes now, unless by its label it is the echo of one that waits.
     ///
     /// What is said to ourselves comes twice, and nothing tells the echo from the other copy: the first of the two
     /// settles what waits, the other is told, and where nothing waits only the first is told. Ids pair the copies where
     /// there are any, else as many are told as have settled something, in whichever order they come.
-    pub(super) fn place_own(&mut self, message: &Message, now: Instant) -> Own {
+    pub(super) fn place_own(&mut self, message: &Message, label: Option<Label>, now: Instant) -> Own {
         let echo = Echo::new(message.verb == Verb::Word("NOTICE".into()), message.param(1));
         let msgid = message.msgid();
         let is_copied =
             self.caps.enabled("echo-message") && self.is_own(message.param(0)) && !self.is_past(message);
+        if is_copied && label.is_some() {
+            // Of a command by hand: the other copy has no label, and is told.
+            return Own::Known;
+        }
         if is_copied && let Some(is_told) = self.copies.take_by_id(msgid, now) {
             return if is_told { Own::Known } else { Own::News };
         }

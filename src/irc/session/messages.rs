@@ -42,7 +42,7 @@ impl Session {
         }
         // Whatever time the server's clock gives it.
         if origin == Origin::Live && own {
-            match self.place_own(message, now) {
+            match self.place_own(message, context.label, now) {
                 Own::Echo(id) => return events.push(Self::echoed(id, message)),
                 Own::Known => return,
                 Own::News => {}

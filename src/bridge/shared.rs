@@ -11,6 +11,7 @@
 
 mod authority;
 mod forward;
+mod holes;
 mod needs;
 mod one_at_a_time;
 mod plumbing;
@@ -37,6 +38,7 @@ use crate::names::{CaseMapping, Channel, session_address};
 use crate::store::{Holder, InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User};
 
 pub(super) use self::authority::Enacted;
+pub(super) use self::holes::Hole;
 use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::Plumber;
 use self::removals::Undecided;

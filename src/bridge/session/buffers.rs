@@ -74,7 +74,7 @@ impl Buffers {
         let seen_at = store.seen_at(session).await?;
         for buffer in store.buffers(session).await? {
             if buffer.is_shared() {
-                // Others are there; what was missed is not fetched, and the members are those of who shows the channel.
+                // What was missed is not fetched, but told in the room, and the members are those of who shows the channel.
                 let shared = Shared::take(bridge, &buffer, row);
                 let place = buffers.add(buffer);
                 buffers.share(place, shared);

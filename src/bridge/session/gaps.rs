@@ -26,6 +26,18 @@ pub(super) struct Heard {
     stored: Option<i64>,
 }
 
+impl Heard {
+    /// When the server was heard from last.
+    pub(super) fn until(&self) -> Option<i64> {
+        self.at
+    }
+
+    /// Until when all that was heard is stored.
+    pub(super) fn stored(&self) -> Option<i64> {
+        self.stored
+    }
+}
+
 impl Actor {
     /// Something was read.
     pub(super) fn hear(&mut self) {

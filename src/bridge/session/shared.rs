@@ -269,6 +269,7 @@ impl Actor {
             (shared.named, shared.topic_changed) = (true, true);
         } else {
             shared.entry = Entry::New;
+            shared.seat.iter().for_each(Seat::forget_hole_if_alone);
         }
         let place = self.buffers.add(row);
         self.buffers.share(place, shared);

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::Bridge;
+use super::holes::{Hole, Holes};
 use crate::irc::ignores::IgnoreList;
 use crate::irc::lists::Identity;
 use crate::irc::rank::Rank;
@@ -71,8 +72,12 @@ struct Sitting {
     user_id: Box<str>,
     nick: Option<Box<str>>,
     former: Option<(Box<str>, Instant)>,
-    /// In which order they came into the channel.
+    /// In which order they came into the channel, …
     since: Option<u64>,
+    /// … and when, in milliseconds since 1970.
+    came_at: Option<i64>,
+    /// When their connection was last heard, as above.
+    heard_until: Option<i64>,
     /// What they are there, by their own connection.
     rank: Option<Rank>,
     /// Where they come from, by their own connection: their user name and host.
@@ -101,15 +106,31 @@ impl Watch {
         let there = self.sitting.iter().filter_map(|(session, one)| Some((one.since?, *session)));
         there.min().map(|(_, session)| session)
     }
+
+    /// What nobody has heard since this session did, which shows the channel no more.
+    fn hole_behind(&self, session: i64, heard_until: Option<i64>) -> Option<Hole> {
+        match self.observer() {
+            Some(next) if next == session => None,
+            next => Hole::between(heard_until, next.and_then(|next| self.sitting.get(&next)?.came_at)),
+        }
+    }
 }
 
 /// All shared rooms that somebody is in.
 #[derive(Debug, Default)]
-pub(in crate::bridge) struct Watches(Mutex<HashMap<i64, Watch>>);
+pub(in crate::bridge) struct Watches {
+    rooms: Mutex<HashMap<i64, Watch>>,
+    holes: Holes,
+}
 
 impl Watches {
     fn lock(&self) -> MutexGuard<'_, HashMap<i64, Watch>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing was seen in a room in this time.
+    pub(super) fn note_hole(&self, room: i64, hole: Hole) {
+        self.holes.open(room, hole);
     }
 
     /// The session that shows a room's channel.
@@ -171,6 +192,8 @@ impl Seat {
             nick: None,
             former: None,
             since: None,
+            came_at: None,
+            heard_until: None,
             rank: None,
             address: None,
             ignores: IgnoreList::default(),
@@ -209,8 +232,8 @@ impl Seat {
         });
     }
 
-    /// Tells whether the session is in the channel.
-    pub(in crate::bridge) fn keep(&self, is_inside: bool) {
+    /// Tells whether the session is in the channel, and how long it has heard what is said there.
+    pub(in crate::bridge) fn keep(&self, is_inside: bool, heard_until: Option<i64>, now: i64) {
         let next = self.with(|watch| {
             let before = watch.observer();
             watch.count += 1;
@@ -218,6 +241,13 @@ impl Seat {
             let own = watch.sitting.get_mut(&self.session);
             if let Some(own) = own.filter(|own| own.number == self.number) {
                 own.since = own.since.or(Some(came)).filter(|_| is_inside);
+                own.came_at = own.came_at.or(Some(now)).filter(|_| is_inside);
+                own.heard_until = heard_until.or(own.heard_until);
+            }
+            if before == Some(self.session)
+                && let Some(hole) = watch.hole_behind(self.session, heard_until)
+            {
+                self.bridge.watches.note_hole(self.room, hole);
             }
             watch.observer().filter(|next| Some(*next) != before && *next != self.session)
         });
@@ -287,7 +317,19 @@ impl Seat {
         }
     }
 
-    /// How many sit here.
+    /// What is to be told of by who shows the channel from now on.
+    pub(in crate::bridge) fn take_hole(&self) -> Option<Hole> {
+        self.bridge.watches.holes.take(self.room)
+    }
+
+    /// Where nobody else has the room, nobody has missed anything.
+    pub(in crate::bridge) fn forget_hole_if_alone(&self) {
+        if self.count() == 1 {
+            self.take_hole();
+        }
+    }
+
+    /// How many have the room.
     pub(in crate::bridge) fn count(&self) -> usize {
         self.with(|watch| watch.sitting.len())
     }
@@ -397,8 +439,13 @@ impl Drop for Seat {
             let mut watches = self.bridge.watches.lock();
             let Some(watch) = watches.get_mut(&self.room) else { return };
             let before = watch.observer();
-            if watch.sitting.get(&self.session).is_some_and(|own| own.number == self.number) {
-                watch.sitting.remove(&self.session);
+            let is_own = watch.sitting.get(&self.session).is_some_and(|own| own.number == self.number);
+            let own = is_own.then(|| watch.sitting.remove(&self.session)).flatten();
+            if before == Some(self.session)
+                && let Some(own) = own
+                && let Some(hole) = watch.hole_behind(self.session, own.heard_until)
+            {
+                self.bridge.watches.note_hole(self.room, hole);
             }
             let next = watch.observer().filter(|next| Some(*next) != before);
             if watch.sitting.is_empty() {

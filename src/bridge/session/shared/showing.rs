@@ -1,7 +1,7 @@
 //! Which of those who are in a shared room's channel shows it, and what the others keep in case they take over.
 
 use super::super::super::content;
-use super::super::super::shared::Said;
+use super::super::super::shared::{Hole, Said};
 use super::super::authority::own_rank;
 use super::super::shown::Line;
 use super::super::{Actor, attendance};
@@ -41,7 +41,7 @@ impl Actor {
             return None;
         }
         if line.origin != Origin::Live {
-            // Others were there meanwhile; what nobody heard is not asked for.
+            // Others were there meanwhile, or the room is told that nobody was.
             return None;
         }
         let said = || Said { msgid: line.msgid.clone(), nick, text: line.text.clone() };
@@ -142,7 +142,11 @@ impl Actor {
             let session = link.map(|link| &link.session).filter(|session| session.registered_at().is_some());
             let is_inside =
                 !shared.leaves && session.is_some_and(|session| session.channel(&buffer.row.name).is_some());
-            seat.keep(is_inside);
+            let unix_ms = self.bridge.clock.unix_ms();
+            // Who leaves is heard until then.
+            let heard_until =
+                if shared.leaves && session.is_some() { Some(unix_ms) } else { self.heard.until() };
+            seat.keep(is_inside, heard_until, unix_ms);
             seat.locate(session.and_then(Session::user_and_host));
             seat.rank(session.filter(|_| is_inside).and_then(|session| own_rank(session, &buffer.row.name)));
             shared.outside_since = if is_inside { None } else { shared.outside_since.or(Some(now)) };
@@ -159,6 +163,7 @@ impl Actor {
             shared.redactions.clear();
             buffer.present.clear();
             if shared.leaves {
+                seat.forget_hole_if_alone();
                 shared.seat = None;
             }
         }
@@ -182,6 +187,9 @@ impl Actor {
         let topic = buffer.row.topic.clone().filter(|_| std::mem::take(&mut shared.topic_changed));
         let topic = topic.filter(|topic| seat.show_topic(topic));
         let (room, named) = (buffer.row.room, shared.named);
+        if let Some(Hole { from, to }) = seat.take_hole() {
+            self.tell_gap(place, from, to);
+        }
         if let Some(topic) = topic {
             let bot = self.bridge.client.bot();
             let row = content::state_row(room, bot, "m.room.topic", &content::topic(&topic));
@@ -215,7 +223,7 @@ impl Actor {
             shared.redactions.clear();
             shared.role = Role::Waits;
             if let Some(seat) = &shared.seat {
-                seat.keep(false);
+                seat.keep(false, self.heard.stored(), self.bridge.clock.unix_ms());
             }
         }
     }

@@ -171,8 +171,14 @@ async fn complaint_1483_where_there_is_no_sasl_nickserv_is_told_and_only_then_ch
 async fn complaint_1350_after_a_forced_rename_the_next_login_is_by_the_account_and_with_ones_own_nick() {
     let world = World::builder().ircd(with_account("sasl=PLAIN")).server(BY_TLS).start().await;
     let (alice, control, network) = world.connected_user("alice").await;
+    let (connections, mark) = (world.ircd.connections(), world.ircd.mark());
     alice.send_text(&control, "sasl alice s3cret horse\ndisconnect\nconnect");
+    world.ircd.wait_line_after(mark, |nick, line| nick == "alice" && line.starts_with("QUIT")).await;
+    world.ircd.wait_connections(connections + 1).await;
     world.homeserver.wait_event(&network, says("Logged in as alice.")).await;
+    // Which is before the greeting.
+    world.ircd.wait_registered("alice").await;
+    world.pass("alice", std::time::Duration::ZERO).await;
     world.ircd.send_raw("alice", b":alice!alice@host NICK Guest77\r\n");
     alice.send_text(&network, "nick");
     world.homeserver.wait_event(&network, says("You are Guest77")).await;

@@ -107,7 +107,7 @@ async fn powers_outlive_a_restart_only_as_far_as_the_ranks_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_moderated_channels_room_those_speak_who_have_voice_and_whoever_was_heard_on_irc() {
+async fn complaint_553_in_a_moderated_channels_room_those_speak_who_have_voice_until_it_is_open_again() {
     let talk = Talk::begin(world().start().await).await;
     talk.bob.mode("#tea", "+m");
     talk.moderated().await;

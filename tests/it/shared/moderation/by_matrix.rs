@@ -136,7 +136,7 @@ async fn a_ban_by_somebody_without_a_right_on_irc_is_lifted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn powers_that_an_operator_gives_in_the_room_are_ranks_on_irc() {
+async fn complaint_1349_powers_that_an_operator_gives_in_the_room_are_ranks_on_irc() {
     let talk = Talk::with_operator().await;
     let (alice, carol) = (talk.alice.id(), talk.carol.id());
     talk.set_level(carol, Some(10));

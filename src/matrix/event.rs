@@ -307,7 +307,9 @@ mod tests {
         let member = json!({ "membership": "invite" });
         assert!(matches!(read("m.room.member", None, &member), Content::Other));
         assert!(matches!(read("m.room.member", Some("@b:x"), &member), Content::Member(_)));
-        assert!(matches!(read("m.room.message", Some(""), &json!({ "body": "x" })), Content::Other));
+        let message = json!({ "msgtype": "m.text", "body": "x" });
+        assert!(matches!(read("m.room.message", None, &message), Content::Message(_)));
+        assert!(matches!(read("m.room.message", Some(""), &message), Content::State { .. }));
         assert!(matches!(read("m.room.encrypted", Some(""), &json!({})), Content::Other));
     }
 

@@ -10,6 +10,7 @@
 //! - a start: from the start of the process until the IRC server has registered its user;
 //! - a large channel: see `members`; with `--members`, nothing else;
 //! - growth to thousands of sessions: see `growth`; with `--growth`, and only there;
+//! - storms in a shared room: see `storm`; with `--storm`, and only there;
 //! - history: see `history`; with `--history`, nothing else;
 //! - translation, either way: see `translation`; with `--translation`, nothing else;
 //! - beside them one `fdatasync` in the database's folder, since durability costs one or two on the way of a line.
@@ -47,6 +48,7 @@ mod members;
 mod process;
 mod report;
 mod somebody;
+mod storm;
 mod translation;
 mod vitals;
 
@@ -79,6 +81,8 @@ struct Plan {
     people: usize,
     /// Numbers of sessions.
     growth: &'static [usize],
+    /// People who join at once, and people of a channel of which half are split off.
+    storm: (usize, usize),
 }
 
 const FULL: Plan = Plan {
@@ -90,6 +94,7 @@ const FULL: Plan = Plan {
     searches: 100,
     people: 5_000,
     growth: &[100, 500, 1_000, 2_500, 5_000],
+    storm: (500, 2_000),
 };
 const QUICK: Plan = Plan {
     singles: 100,
@@ -100,6 +105,7 @@ const QUICK: Plan = Plan {
     searches: 50,
     people: 500,
     growth: &[100, 500],
+    storm: (100, 500),
 };
 
 /// The two servers and a user in a channel.
@@ -146,6 +152,11 @@ async fn measure_alone(has: impl Fn(&str) -> bool) {
     }
     if has("--members") {
         let figures = members::measure(plan.people, directory.path()).await;
+        return if has("--json") { println!("{}", figures.json()) } else { print!("{}", figures.table()) };
+    }
+    if has("--storm") {
+        let (joins, people) = plan.storm;
+        let figures = storm::measure(joins, people, directory.path()).await;
         return if has("--json") { println!("{}", figures.json()) } else { print!("{}", figures.table()) };
     }
     if has("--growth") {

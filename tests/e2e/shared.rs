@@ -79,6 +79,70 @@ async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_onc
     town.alice.wait_message(&room, "welcome back").await;
 }
 
+/// A town with a shared room of the channel, where alice and carol are, in this order: so alice's connection shows it.
+async fn two_in_a_shared_room(more: &str) -> (Town, MatrixUser, IrcPerson, String) {
+    let directory = TempDir::with_prefix("towline-shared-").unwrap();
+    let inspircd = Inspircd::start_with(&directory.path().join("inspircd"), more).await;
+    let entry = NetworkEntry::plain("demo", NETWORK, &inspircd);
+    let extras = Extras { rooms: Rooms { shared: true, ..Rooms::default() }, ..Extras::default() };
+    let town = Town::around(directory, inspircd, entry, &extras).await;
+    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
+    irene.join(CHANNEL).await;
+    let carol = MatrixUser::register(&town.synapse.url, "carol", PASSWORD).await;
+    let room = join_shared(&town.alice).await;
+    for (user, nick) in [(&town.alice, "alice"), (&carol, "carol")] {
+        assert_eq!(join_shared(user).await, room);
+        user.say(&room, &format!("{nick} is here")).await;
+        irene.wait_said(nick, CHANNEL, &format!("{nick} is here")).await;
+    }
+    irene.say(CHANNEL, "both are here");
+    carol.wait_message(&room, "both are here").await;
+    (town, carol, irene, room)
+}
+
+#[tokio::test]
+async fn whose_connection_shows_a_shared_channel_is_killed_in_mid_conversation_and_nothing_is_missed_on_synapse()
+ {
+    const OPERATOR: &str = "<class name=\"all\" commands=\"*\" privs=\"*\"><type name=\"netadmin\" classes=\"all\">\
+                            <oper name=\"irene\" password=\"sesame\" host=\"*@*\" type=\"netadmin\">\n";
+    let (town, carol, irene, room) = two_in_a_shared_room(OPERATOR).await;
+    irene.raw("OPER irene sesame");
+    irene.wait_line(|line| line.contains(" 381 ")).await;
+    let said: Vec<String> = (0..40).map(|number| format!("line {number:02}")).collect();
+    for (number, line) in said.iter().enumerate() {
+        irene.say(CHANNEL, line);
+        if number == 19 {
+            irene.raw("KILL alice :in mid-conversation");
+        }
+    }
+    irene.wait_line(|line| line.starts_with(":alice!") && line.contains(" QUIT ")).await;
+    for user in [&town.alice, &carol] {
+        user.wait_message(&room, "line 39").await;
+        let lines = user.lines(&room).into_iter().filter(|(_, line)| line.starts_with("line "));
+        let (senders, lines): (Vec<_>, Vec<_>) = lines.unzip();
+        assert_eq!(lines, said, "{}", user.id());
+        assert!(senders.iter().all(|sender| *sender == ghost("irene")));
+    }
+}
+
+#[tokio::test]
+async fn whom_a_channel_refuses_is_taken_out_of_its_shared_room_with_the_reason_on_synapse() {
+    let (town, _, irene, room) = two_in_a_shared_room("").await;
+    irene.raw(&format!("MODE {CHANNEL} +b dave!*@*"));
+    irene.wait_line(|line| line.contains(" MODE ") && line.contains("+b dave!*@*")).await;
+    let dave = MatrixUser::register(&town.synapse.url, "dave", PASSWORD).await;
+    assert_eq!(join_shared(&dave).await, room);
+    dave.wait_out(&room).await;
+    let refused = town.alice.wait_event(&room, |event| {
+        event["type"] == "m.room.member"
+            && event["state_key"] == dave.id()
+            && event["content"]["membership"] == "leave"
+    });
+    let reason = refused.await["content"]["reason"].clone();
+    assert!(reason.as_str().unwrap_or_default().contains(&format!("Not in {CHANNEL}")), "{reason}");
+    assert!(!irene.names(CHANNEL).await.contains(&"dave".to_owned()));
+}
+
 #[tokio::test]
 async fn an_existing_room_shows_a_channel_and_is_left_to_its_people_on_synapse() {
     let town = Town::start().await;

@@ -1,8 +1,9 @@
 //! Storms in a shared room: many people of Matrix who join one alias at the same moment, and a netsplit of a channel whose
 //! people are all in its room.
 //!
-//! The room is usable where lines go on: while it storms somebody on IRC says one every twentieth of a second, and what each
-//! took until it was in the room is measured, beside the same at rest. The pace of connections is off; all else is as shipped,
+//! The room is usable where lines go on: while it storms somebody on IRC says two in a second, and what each took until it
+//! was in the room is measured, beside the same at rest. With all of them there a line is heard by as many connections, each
+//! of which keeps it in its own history: what that costs is measured, too. The pace of connections is off; all else is as shipped,
 //! but for the netsplit, where all of the channel are members, brought in at five hundred requests per second before.
 
 use std::path::Path;
@@ -23,16 +24,16 @@ const CHANNEL: &str = "#tea";
 const ALIAS: &str = "#irc_fake_#tea:test.local";
 const SERVERS: &str = "irc.a.net hub.b.net";
 /// How often a line is said.
-const PERIOD: Duration = Duration::from_millis(50);
+const PERIOD: Duration = Duration::from_millis(500);
 /// How many are said at rest.
-const CALM: usize = 40;
+const CALM: u32 = 20;
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_mins(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 pub(crate) struct Figures {
-    /// People of Matrix, and what their coming was.
-    joins: (usize, Storm),
+    /// People of Matrix, what their coming was, and the CPU time of a line when all are there, in seconds.
+    joins: (usize, Storm, f64),
     /// People of IRC whose server goes, and comes again.
     splits: (usize, Storm, Storm),
     /// Events about membership that the split and the return were, of the ghosts in the room.
@@ -62,6 +63,10 @@ pub(crate) async fn measure(joins: usize, people: usize, directory: &Path) -> Fi
     progress(&format!("{joins} people join at once"));
     let mut scene = Scene::begin(directory, "", 0).await;
     let joined = scene.join_at_once(joins).await;
+    let cpu = scene.towline.vitals().cpu();
+    scene.calm().await;
+    scene.towline.wait_idle().await;
+    let each = (scene.towline.vitals().cpu() - cpu) / f64::from(CALM);
     scene.towline.stop().await;
     progress(&format!("a netsplit in a channel of {people}"));
     let limits = "settings: { members: all }\nlimits: { membership_calls: 500 }\n";
@@ -82,7 +87,7 @@ pub(crate) async fn measure(joins: usize, people: usize, directory: &Path) -> Fi
     let back = back.await;
     let moved = scene.memberships() - before;
     scene.towline.stop().await;
-    Figures { joins: (joins, joined), splits: (people, split, back), moved }
+    Figures { joins: (joins, joined, each), splits: (people, split, back), moved }
 }
 
 impl Scene {
@@ -142,7 +147,7 @@ impl Scene {
 
     async fn calm(&self) -> Spread {
         let (silence, speaking) = self.speak("calm");
-        tokio::time::sleep(PERIOD * CALM as u32).await;
+        tokio::time::sleep(PERIOD * CALM).await;
         silence.send(()).unwrap();
         Spread::of(speaking.await.unwrap())
     }
@@ -228,10 +233,11 @@ impl Storm {
 
 impl Figures {
     pub(crate) fn table(&self) -> String {
-        let (joins, joined) = &self.joins;
+        let (joins, joined, each) = &self.joins;
         let (people, split, back) = &self.splits;
         [
             joined.rows(&format!("{joins} join an alias at once"), "all in after"),
+            row("CPU for a line when all are in", &format!("{:.1} ms", each * 1000.0), ""),
             split.rows(&format!("half of {people} split off"), "a line after"),
             back.rows("they come again", "a line after"),
             row("changes of membership for both", &self.moved.to_string(), ""),
@@ -240,9 +246,9 @@ impl Figures {
     }
 
     pub(crate) fn json(&self) -> Value {
-        let ((joins, joined), (people, split, back)) = (&self.joins, &self.splits);
+        let ((joins, joined, each), (people, split, back)) = (&self.joins, &self.splits);
         json!({
-            "joins": joins, "join": joined.json(), "people": people, "split": split.json(), "back": back.json(),
+            "joins": joins, "join": joined.json(), "cpu_per_line_s": each, "people": people, "split": split.json(), "back": back.json(),
             "memberships": self.moved,
         })
     }

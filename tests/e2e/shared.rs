@@ -19,13 +19,18 @@ async fn join_shared(user: &MatrixUser) -> String {
     answer["room_id"].as_str().unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_once_on_synapse() {
+/// A town with shared rooms, and more in the configuration of its IRC server.
+async fn with_shared_rooms(more: &str) -> Town {
     let directory = TempDir::with_prefix("towline-shared-").unwrap();
-    let inspircd = Inspircd::start(&directory.path().join("inspircd")).await;
+    let inspircd = Inspircd::start_with(&directory.path().join("inspircd"), more).await;
     let entry = NetworkEntry::plain("demo", NETWORK, &inspircd);
     let extras = Extras { rooms: Rooms { shared: true, ..Rooms::default() }, ..Extras::default() };
-    let town = Town::around(directory, inspircd, entry, &extras).await;
+    Town::around(directory, inspircd, entry, &extras).await
+}
+
+#[tokio::test]
+async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_once_on_synapse() {
+    let town = with_shared_rooms("").await;
     let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
     let witness = IrcPerson::connect(town.inspircd.address(), "witness").await;
     irene.join(CHANNEL).await;
@@ -81,11 +86,7 @@ async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_onc
 
 /// A town with a shared room of the channel, where alice and carol are, in this order: so alice's connection shows it.
 async fn two_in_a_shared_room(more: &str) -> (Town, MatrixUser, IrcPerson, String) {
-    let directory = TempDir::with_prefix("towline-shared-").unwrap();
-    let inspircd = Inspircd::start_with(&directory.path().join("inspircd"), more).await;
-    let entry = NetworkEntry::plain("demo", NETWORK, &inspircd);
-    let extras = Extras { rooms: Rooms { shared: true, ..Rooms::default() }, ..Extras::default() };
-    let town = Town::around(directory, inspircd, entry, &extras).await;
+    let town = with_shared_rooms(more).await;
     let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
     irene.join(CHANNEL).await;
     let carol = MatrixUser::register(&town.synapse.url, "carol", PASSWORD).await;
@@ -203,11 +204,7 @@ async fn state(user: &MatrixUser, room: &str, kind: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn operators_moderate_a_shared_room_from_both_sides_on_synapse() {
-    let directory = TempDir::with_prefix("towline-shared-").unwrap();
-    let inspircd = Inspircd::start(&directory.path().join("inspircd")).await;
-    let entry = NetworkEntry::plain("demo", NETWORK, &inspircd);
-    let extras = Extras { rooms: Rooms { shared: true, ..Rooms::default() }, ..Extras::default() };
-    let town = Town::around(directory, inspircd, entry, &extras).await;
+    let town = with_shared_rooms("").await;
     let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
     let walter = IrcPerson::connect(town.inspircd.address(), "walter").await;
     irene.join(CHANNEL).await;

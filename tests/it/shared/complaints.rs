@@ -75,9 +75,13 @@ async fn complaint_1174_however_many_join_at_once_what_is_said_comes_at_once() {
     for ghost in [BOB, DAN] {
         talk.world.homeserver.wait_member(&talk.room, ghost, "join").await;
     }
+    let registered = talk.world.homeserver.requests("POST", "/register");
     talk.world.homeserver.faults().fail("POST", "/register", Fault::Hang, 10_000);
     talk.world.homeserver.faults().fail("POST", "/join", Fault::Hang, 10_000);
-    let crowd = talk.world.ircd.crowd("#tea", 500);
+    let crowd: Vec<Person> =
+        (0..200).map(|number| talk.world.ircd.person(&format!("crowd{number}"))).collect();
+    crowd.iter().for_each(|person| person.join("#tea"));
+    talk.world.homeserver.wait_requests("POST", "/register", registered + 1).await;
     let said = numbered("line", 20);
     for line in &said {
         talk.bob.say("#tea", line);
@@ -106,6 +110,9 @@ async fn complaint_1090_however_many_quit_at_once_no_ghost_moves_and_what_is_sai
     for nick in ["alice", "carol"] {
         talk.heard(nick).await;
     }
+    talk.world.pass("alice", Duration::from_secs(15)).await;
+    let split = |event: &Event| event.body().contains("have lost each other");
+    talk.world.homeserver.wait_event(&talk.room, split).await;
     talk.world.wait_outbox_empty().await;
     assert_eq!(memberships(&talk.world, &talk.room), before);
 }

@@ -318,6 +318,10 @@ pub struct Limits {
     pub sessions_per_user: u32,
     /// Networks that one person has closed and not had deleted.
     pub closed_sessions: u32,
+    /// Connections to one network that are kept up for people in shared rooms; 0 for as many as there are.
+    pub shared_connections: u32,
+    /// Days after which such a connection is given up that nobody used; 0 for never.
+    pub shared_idle: u32,
     /// Channels that one person may be in on one network.
     pub channels_per_session: u32,
     /// How many requests to the homeserver may wait for one room before its lines go to the history only.

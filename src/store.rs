@@ -8,6 +8,7 @@
 //! What it is not: it knows no IRC and no Matrix beyond their identifiers. Payloads and secrets are sealed
 //! (`seal`) before they reach a table.
 
+mod activity;
 mod belongings;
 mod buffers;
 mod errands;
@@ -54,6 +55,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+pub use activity::Lurker;
 pub use belongings::GoneSession;
 pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer, Whose};
 pub use errands::Errand;

@@ -71,6 +71,7 @@ mod requests;
 mod ringing;
 mod say;
 mod series;
+mod set_aside;
 mod settlement;
 mod shared;
 mod shown;
@@ -409,7 +410,10 @@ impl Actor {
                     self.note_here().await?;
                 }
             }
-            Passing::Read(event_id) => self.mark_read(place, event_id).await?,
+            Passing::Read(event_id) => {
+                self.bridge.note_active(self.row.id).await?;
+                self.mark_read(place, event_id).await?;
+            }
             Passing::Presence(_) => {}
         }
         Ok(())

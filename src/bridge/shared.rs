@@ -10,6 +10,7 @@
 //! Off unless `templates.shared_alias` is set, or a room is plumbed. Invariants 2 (the intent comes first), 9.
 
 mod authority;
+mod connections;
 mod forward;
 mod holes;
 mod needs;
@@ -38,6 +39,7 @@ use crate::names::{CaseMapping, Channel, session_address};
 use crate::store::{Holder, InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User};
 
 pub(super) use self::authority::Enacted;
+use self::connections::Activity;
 pub(super) use self::holes::Hole;
 use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::Plumber;
@@ -63,6 +65,7 @@ pub(super) struct Wanted {
     /// Held while an alias is given to a room or taken from it.
     naming: OneAtATime<i64>,
     undecided: Undecided,
+    activity: Activity,
     /// When what the homeserver has handed over of our own was made, at the latest, as it says.
     handed_over: watch_channel::Sender<i64>,
 }
@@ -359,6 +362,10 @@ impl Bridge {
         if let Some(why) = self.too_many_open(user, &session_address(network, &name)).await? {
             return Err(Refusal::Asked(RichText::plain("you ").then(why)));
         }
+        let mine = self.sessions(Some(&user.user_id));
+        let own = mine.iter().find(|one| one.row.network == network && one.row.name == name);
+        // People of plumbed rooms are not counted.
+        let _place = if room.is_plumbed() { None } else { self.make_place(network, own).await? };
         let Some((session, is_new)) = self.open_session(user, network, &name).await? else {
             return Err(gone());
         };
@@ -367,6 +374,7 @@ impl Bridge {
             session.ask(Request::Connect).await?;
         }
         session.ask(Request::Share { channel, room: room.id }).await?;
+        self.note_active(session.row.id).await?;
         self.wanted_aliases.end(room.id);
         // Who comes in waits for no alias.
         let (bridge, room) = (self.clone(), room.id);

@@ -256,7 +256,7 @@ pub(super) async fn connect(context: Context<'_>) -> Outcome {
     if !rest.is_empty() {
         return usage(&context, "connect");
     }
-    session.ask(Request::Connect).await
+    context.bridge.connect_session(&session).await
 }
 
 /// `reconnect [NETWORK]`.

@@ -183,6 +183,8 @@ pub(super) struct Limits {
     pub(super) inbox_body: Option<usize>,
     pub(super) sessions_per_user: Option<u32>,
     pub(super) closed_sessions: Option<u32>,
+    pub(super) shared_connections: Option<u32>,
+    pub(super) shared_idle: Option<u32>,
     pub(super) channels_per_session: Option<u32>,
     pub(super) outbox: Option<u32>,
     pub(super) membership_calls: Option<u32>,

@@ -490,6 +490,8 @@ fn limits(raw: &raw::Limits) -> Limits {
         inbox_body: raw.inbox_body.unwrap_or_default(),
         sessions_per_user: raw.sessions_per_user.unwrap_or_default(),
         closed_sessions: raw.closed_sessions.unwrap_or_default(),
+        shared_connections: raw.shared_connections.unwrap_or_default(),
+        shared_idle: raw.shared_idle.unwrap_or_default(),
         channels_per_session: raw.channels_per_session.unwrap_or_default(),
         outbox: raw.outbox.unwrap_or_default(),
         membership_calls: raw.membership_calls.unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! Shared rooms: found by alias, one for all who are in the channel, each with their own connection.
 
 mod complaints;
+mod connections;
 mod holes;
 mod mending;
 mod moderation;

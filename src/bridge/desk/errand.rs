@@ -106,6 +106,7 @@ impl Bridge {
             hourglass: unique(),
         };
         let user = call.user.clone();
+        self.note_commanding(&user.user_id).await;
         self.begin_errand(seq, user.id, &errand, taken_back).await?;
         self.wake_delivery(room.id);
         let progress = Progress::new(room.id, speaker, self.clock.unix_ms());

@@ -501,6 +501,9 @@ impl Actor {
 
     /// The user wants the session to be connected.
     pub(super) async fn connect(&mut self) -> Result<(), StoreError> {
+        if self.is_aside() {
+            self.are_outside_from_now_on();
+        }
         self.row.connect = true;
         self.bridge.store.set_connect(self.row.id, true).await?;
         self.last_reason = None;
@@ -520,15 +523,27 @@ impl Actor {
 
     /// The user does not want the session to be connected.
     pub(super) async fn disconnect(&mut self, reason: &str) -> Result<(), StoreError> {
+        self.want_no_connection().await?;
+        self.leave_all_shared("They have disconnected from the network.").await?;
+        self.end_connection(reason).await?;
+        self.say(RichText::plain("Disconnected."));
+        Ok(())
+    }
+
+    /// The session is not to be connected from now on.
+    pub(super) async fn want_no_connection(&mut self) -> Result<(), StoreError> {
         self.row.connect = false;
         self.bridge.store.set_connect(self.row.id, false).await?;
         (self.retry_at, self.dialing, self.stuck, self.last_reason) = (None, None, false, None);
         self.wish = Wish::new(self.now());
         self.told.clear();
-        self.leave_all_shared("They have disconnected from the network.").await?;
+        Ok(())
+    }
+
+    /// Ends the connection that there is.
+    pub(super) async fn end_connection(&mut self, reason: &str) -> Result<(), StoreError> {
         self.say_goodbye(reason).await?;
         self.close_link().await?;
-        self.say(RichText::plain("Disconnected."));
         Ok(())
     }
 

@@ -33,6 +33,8 @@ pub enum Request {
         /// What the others read.
         reason: String,
     },
+    /// Disconnect until the user does something, and keep the shared rooms.
+    SetAside,
     /// Disconnect and connect anew, and stay where one is.
     Reconnect,
     /// Be invited to the network room once more.
@@ -185,7 +187,10 @@ impl SessionHandle {
 
 impl Actor {
     pub(super) async fn on_request(&mut self, (request, answer): Envelope) -> Result<(), StoreError> {
-        let ends = matches!(request, Request::Disconnect { .. } | Request::Reconnect | Request::Stop { .. });
+        let ends = matches!(
+            request,
+            Request::Disconnect { .. } | Request::SetAside | Request::Reconnect | Request::Stop { .. }
+        );
         let reply = self.carry_out(request).await;
         let failure = match &reply {
             Reply::Now(Err(Refusal::Store(error))) => Err(error.clone()),
@@ -208,6 +213,7 @@ impl Actor {
         match request {
             Request::Connect => self.connect_now().await.into(),
             Request::Disconnect { reason } => self.disconnect_now(&reason).await.into(),
+            Request::SetAside => Box::pin(self.set_aside()).await.into(),
             Request::Reconnect => self.reconnect().await.into(),
             Request::Invite => {
                 let bot = self.bridge.client.bot();

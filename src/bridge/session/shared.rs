@@ -319,6 +319,9 @@ impl Actor {
 
     /// When somebody has been outside a channel for too long whose room others show, or in it without being in the room.
     pub(super) fn shared_deadline(&self) -> Option<Instant> {
+        if self.is_aside() {
+            return None;
+        }
         let own = || self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed());
         let shared = || own().filter_map(|buffer| buffer.shared.as_deref());
         let outside = shared().filter(|shared| shared.is_taken());
@@ -329,6 +332,10 @@ impl Actor {
     /// Who is in a shared room and not in its channel reads what the channel may not let them read: not for long. Nor is
     /// anybody in the channel for long who reads it nowhere.
     pub(super) async fn tick_shared(&mut self) -> Result<(), StoreError> {
+        if self.is_aside() {
+            // Their administrator wants that they keep the room.
+            return Ok(());
+        }
         let now = self.now();
         for place in 0..self.buffers.len() {
             let buffer = self.buffers.get_mut(place);
@@ -369,6 +376,15 @@ impl Actor {
     pub(super) fn end_stay(&mut self, place: usize) -> bool {
         let shared = self.buffers.get_mut(place).shared.as_deref_mut();
         shared.is_some_and(|shared| shared.stays_until.take().is_some())
+    }
+
+    /// The user is to be in their channels again, and has their time to enter them.
+    pub(super) fn are_outside_from_now_on(&mut self) {
+        let now = self.now();
+        let shared = self.buffers.iter_mut().filter_map(|buffer| buffer.shared.as_deref_mut());
+        shared
+            .filter(|shared| shared.outside_since.is_some())
+            .for_each(|shared| shared.outside_since = Some(now));
     }
 
     /// The user does not want to be connected: they leave all shared rooms that the bridge has made.

@@ -65,6 +65,9 @@ impl Bridge {
         }
         self.tasks.spawn(self.clone().remove_when_told(unsure));
         loop {
+            if let Err(error) = self.set_idlers_aside().await {
+                tracing::warn!(%error, "somebody idle may keep their connection for an hour more");
+            }
             match self.store.deserted_rooms().await {
                 Ok(rooms) => {
                     for room in rooms {

@@ -397,6 +397,21 @@ pub const KEYS: &[Key] = &[
          many deletes one with `forget` before they open or close another.",
     ),
     key(
+        "limits.shared_connections",
+        Kind::Integer(0, 1_000_000),
+        Default::Is("0"),
+        "How many connections to one network are kept up for people in its shared rooms; 0 for as many as there are. Where \
+         there is no more, who did nothing for longest, two hours at least, is disconnected for the next, told, and \
+         connected again when they write. Nobody is who has rooms of their own on the network.",
+    ),
+    key(
+        "limits.shared_idle",
+        Kind::Integer(0, 3_650),
+        Default::Is("0"),
+        "After how many days of doing nothing somebody who is on a network for its shared rooms alone is disconnected \
+         until they write again, and told; 0 for never.",
+    ),
+    key(
         "limits.channels_per_session",
         Kind::Integer(1, 10_000),
         Default::Is("500"),

@@ -82,6 +82,11 @@ settings! {
         key: "closed", meaning: "whether the session is closed, and not started until it is opened again",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
     };
+    /// When a session's user last did something.
+    ACTIVE = {
+        key: "active", meaning: "when the session's user last did something there",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
     /// Which command is being carried out.
     ERRAND = {
         key: "errand", meaning: "the command that is being carried out",

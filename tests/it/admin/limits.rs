@@ -24,6 +24,8 @@ async fn all_limits_are_shown_with_where_they_come_from_and_what_a_change_takes(
         "inbox_body | 32MiB | the configuration | in the configuration, with a restart",
         "sessions_per_user | 20 | nothing, it is built in | here, at once",
         "closed_sessions | 50 | nothing, it is built in | here, at once",
+        "shared_connections | 0 | nothing, it is built in | here, at once",
+        "shared_idle | 0 | nothing, it is built in | here, at once",
         "channels_per_session | 500 | nothing, it is built in | here, at once",
         "outbox | 10000 | nothing, it is built in | here, at once",
         "membership_calls | 20 | nothing, it is built in | here, at once",

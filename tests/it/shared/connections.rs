@@ -1,0 +1,109 @@
+//! How many connections are kept up for people in shared rooms, and for how long.
+
+use super::*;
+
+/// What somebody writes is not too old for it where the bridge's clock was put forward.
+const LONG: Duration = Duration::from_hours(30 * 24);
+const SET_ASIDE: &str = "QUIT :Not active for a while; back as soon as they write";
+
+/// Alice in the shared room of #tea, with her control room.
+async fn alice_in(world: &World) -> (Person, TestUser, String, String) {
+    let bob = world.ircd.person("bob");
+    bob.join("#tea");
+    let (alice, control, _) = world.greeted_user("alice").await;
+    let room = alice.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    settled(world).await;
+    (bob, alice, control, room)
+}
+
+/// Waits until all is dealt with that was handed over: what follows a coming is noted by the clock of then.
+async fn settled(world: &World) {
+    world.homeserver.wait_delivered().await;
+    let waiting = "SELECT event_id FROM inbox WHERE state = 'new'";
+    world.database.wait("nothing waits", waiting, <[String]>::is_empty).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_active_longest_ago_is_set_aside_for_somebody_else_and_comes_back_when_they_write() {
+    let limit = "limits: { shared_connections: 1 }\n";
+    // By the server's clock, which is not put forward, what is said would have been said long ago.
+    let options = crate::support::ircd::Options::default().without(&["server-time"]);
+    let world = world().config(limit).ircd(options).stale_after(LONG).start().await;
+    let homeserver = &world.homeserver;
+    let (bob, alice, control, room) = alice_in(&world).await;
+    let (carol, carols) = world.user_with_control_room("carol").await;
+    // Who was active a moment ago stays.
+    assert_eq!(carol.join(ALIAS).await, room);
+    homeserver.wait_member(&room, carol.id(), "leave").await;
+    let told = homeserver.wait_event(&carols, begins("You can't be in the shared room of #tea")).await;
+    assert!(
+        told.body().contains("FakeNet has as many people in shared rooms as this bridge keeps connected (1)"),
+        "{}",
+        told.body()
+    );
+    world.pass("alice", Duration::from_hours(3)).await;
+    carol.join(ALIAS).await;
+    world.ircd.wait_line(|nick, line| nick == "alice" && line == SET_ASIDE).await;
+    world.ircd.wait_joined("#tea", "carol").await;
+    settled(&world).await;
+    let told = homeserver.wait_event(&control, begins("You are not connected to FakeNet for now")).await;
+    assert_eq!(told.content["m.mentions"]["user_ids"], json!([alice.id()]));
+    assert!(
+        told.body().ends_with("to come back, write in one of them, or type connect fake."),
+        "{}",
+        told.body()
+    );
+    // She is there still, and what is said is shown by the other's connection.
+    bob.say("#tea", "where is alice?");
+    homeserver.wait_message(&room, "where is alice?").await;
+    alice.send_text(&control, "connect fake");
+    homeserver.wait_event(&control, begins("FakeNet has as many people in shared rooms")).await;
+    world.pass("carol", Duration::from_hours(3)).await;
+    assert!(homeserver.members(&room, "join").contains(&alice.id().to_owned()), "however long that is");
+    alice.send_text(&room, "here I am");
+    world.ircd.wait_line(|nick, line| nick == "carol" && line == SET_ASIDE).await;
+    assert_eq!(bob.wait_text("here I am").await.nick(), "alice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_rooms_of_their_own_is_not_set_aside_for_others() {
+    let limit = "limits: { shared_connections: 1 }\n";
+    let world = world().config(limit).stale_after(LONG).start().await;
+    let (_bob, alice, control, room) = alice_in(&world).await;
+    alice.send_text(&control, "join #own");
+    world.ircd.wait_joined("#own", "alice").await;
+    world.pass("alice", Duration::from_hours(3)).await;
+    let (carol, carols) = world.user_with_control_room("carol").await;
+    assert_eq!(carol.join(ALIAS).await, room);
+    world.homeserver.wait_member(&room, carol.id(), "leave").await;
+    world.homeserver.wait_event(&carols, begins("You can't be in the shared room of #tea")).await;
+    let there = world.ircd.nicks();
+    assert!(there.contains(&"alice".to_owned()) && !there.contains(&"carol".to_owned()), "{there:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_idle_is_set_aside_only_where_the_administrator_wants_that() {
+    let mut world = world().stale_after(LONG).start().await;
+    let (bob, alice, control, room) = alice_in(&world).await;
+    world.pass("alice", Duration::from_hours(3 * 24)).await;
+    // At each start is looked.
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    world.stop_bridge().await;
+    world.add_config("limits: { shared_idle: 2 }\n");
+    world.start_bridge().await;
+    let told =
+        world.homeserver.wait_event(&control, begins("You are not connected to FakeNet for now")).await;
+    assert!(told.body().contains("you did nothing there for 2 days."), "{}", told.body());
+    world.ircd.wait_gone("alice").await;
+    assert!(world.homeserver.members(&room, "join").contains(&alice.id().to_owned()));
+    alice.send_text(&room, "back from my holidays");
+    assert_eq!(bob.wait_text("back from my holidays").await.nick(), "alice");
+    world.homeserver.wait_delivered().await;
+    // Who is active again is left alone at the next start.
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#tea", "alice").await;
+}

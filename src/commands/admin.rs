@@ -141,13 +141,16 @@ pub(super) async fn session(context: Context<'_>) -> Outcome {
     };
     let (what, reason) = first_word(rest);
     let request = match what.to_ascii_lowercase().as_str() {
-        "connect" if reason.is_empty() => Request::Connect,
-        "disconnect" => Request::Disconnect { reason: reason.to_owned() },
+        "connect" if reason.is_empty() => None,
+        "disconnect" => Some(Request::Disconnect { reason: reason.to_owned() }),
         _ => return usage(&context, "session"),
     };
     let found = meant.map(|id| sessions.iter().find(|session| session.row.id == id));
     match found {
-        Ok(Some(session)) => session.ask(request).await,
+        Ok(Some(session)) => match request {
+            Some(request) => session.ask(request).await,
+            None => context.bridge.connect_session(session).await,
+        },
         Ok(None) => Err(Refusal::Stopping),
         Err(network) => {
             let text =

@@ -74,7 +74,7 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
         SessionState::Connected | SessionState::Connecting => {
             Ok(RichText::plain(format!("{shown} is open already; you are invited to its room again.")))
         }
-        _ => session.ask(Request::Connect).await,
+        _ => bridge.connect_session(&session).await,
     }
 }
 
@@ -265,7 +265,7 @@ pub(super) async fn reconnect(context: Context<'_>) -> Outcome {
     if !rest.is_empty() {
         return usage(&context, "reconnect");
     }
-    session.ask(Request::Reconnect).await
+    context.bridge.reconnect_session(&session).await
 }
 
 /// `disconnect [NETWORK] [REASON]`.

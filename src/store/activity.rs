@@ -2,8 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::pool::on;
-use super::{Store, StoreError};
+use super::pool::{later, on};
+use super::{NewOutbox, Store, StoreError, outbox};
 
 /// A session that is to be connected and has a channel in a shared room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ struct Row {
 }
 
 impl Store {
-    /// The sessions that are to be connected and have a channel in a shared room that the bridge has made; first those whose users did nothing for
-    /// longest, and last those of whom that is not known.
+    /// The sessions that are to be connected and have a channel in a shared room that the bridge has made; first those whose
+    /// users did nothing for longest, and last those of whom that is not known.
     pub async fn lurkers(&self) -> Result<Vec<Lurker>, StoreError> {
         const SQL: &str =
             "SELECT session.id AS session, EXISTS (SELECT 1 FROM buffer JOIN link ON link.buffer = buffer.id
@@ -48,6 +48,25 @@ impl Store {
         let mut lurkers: Vec<Lurker> = rows.into_iter().map(read).collect();
         lurkers.sort_by_key(|lurker| lurker.active_at.unwrap_or(i64::MAX));
         Ok(lurkers)
+    }
+
+    /// A session is not to be connected from now on; with the requests that tell its user.
+    pub async fn give_connection_up(
+        &self,
+        session: i64,
+        rows: Vec<NewOutbox>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE session SET connect = FALSE WHERE id = $1";
+        let sealed = self.seal_outbox(rows);
+        let store = self.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, SQL, session)?;
+                outbox::insert(tx, &store, sealed, now).await.map(drop)
+            })
+        })
+        .await
     }
 
     /// Whether a session has a channel in a shared room that the bridge has made.

@@ -68,7 +68,7 @@ impl Actor {
         let is_owner = event.sender == self.row.user_id;
         if is_owner {
             self.note_here().await?;
-            self.note_active(place, &event.content).await?;
+            self.note_active(&event.content).await?;
         }
         match &event.content {
             Content::Message(message)

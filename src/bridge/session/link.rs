@@ -523,21 +523,20 @@ impl Actor {
 
     /// The user does not want the session to be connected.
     pub(super) async fn disconnect(&mut self, reason: &str) -> Result<(), StoreError> {
-        self.want_no_connection().await?;
+        self.bridge.store.set_connect(self.row.id, false).await?;
+        self.forget_wish();
         self.leave_all_shared("They have disconnected from the network.").await?;
         self.end_connection(reason).await?;
         self.say(RichText::plain("Disconnected."));
         Ok(())
     }
 
-    /// The session is not to be connected from now on.
-    pub(super) async fn want_no_connection(&mut self) -> Result<(), StoreError> {
+    /// The session is not to be connected from now on, as is stored.
+    pub(super) fn forget_wish(&mut self) {
         self.row.connect = false;
-        self.bridge.store.set_connect(self.row.id, false).await?;
         (self.retry_at, self.dialing, self.stuck, self.last_reason) = (None, None, false, None);
         self.wish = Wish::new(self.now());
         self.told.clear();
-        Ok(())
     }
 
     /// Ends the connection that there is.

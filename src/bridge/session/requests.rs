@@ -34,7 +34,12 @@ pub enum Request {
         reason: String,
     },
     /// Disconnect until the user does something, and keep the shared rooms.
-    SetAside,
+    SetAside {
+        /// Unless they did something after this, in milliseconds since 1970.
+        idle_since: i64,
+        /// What they are told, as a sentence that goes on.
+        why: String,
+    },
     /// Disconnect and connect anew, and stay where one is.
     Reconnect,
     /// Be invited to the network room once more.
@@ -189,7 +194,7 @@ impl Actor {
     pub(super) async fn on_request(&mut self, (request, answer): Envelope) -> Result<(), StoreError> {
         let ends = matches!(
             request,
-            Request::Disconnect { .. } | Request::SetAside | Request::Reconnect | Request::Stop { .. }
+            Request::Disconnect { .. } | Request::SetAside { .. } | Request::Reconnect | Request::Stop { .. }
         );
         let reply = self.carry_out(request).await;
         let failure = match &reply {
@@ -213,7 +218,7 @@ impl Actor {
         match request {
             Request::Connect => self.connect_now().await.into(),
             Request::Disconnect { reason } => self.disconnect_now(&reason).await.into(),
-            Request::SetAside => Box::pin(self.set_aside()).await.into(),
+            Request::SetAside { idle_since, why } => Box::pin(self.set_aside(idle_since, &why)).await.into(),
             Request::Reconnect => self.reconnect().await.into(),
             Request::Invite => {
                 let bot = self.bridge.client.bot();

@@ -319,9 +319,6 @@ impl Actor {
 
     /// When somebody has been outside a channel for too long whose room others show, or in it without being in the room.
     pub(super) fn shared_deadline(&self) -> Option<Instant> {
-        if self.is_aside() {
-            return None;
-        }
         let own = || self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed());
         let shared = || own().filter_map(|buffer| buffer.shared.as_deref());
         let outside = shared().filter(|shared| shared.is_taken());
@@ -332,12 +329,11 @@ impl Actor {
     /// Who is in a shared room and not in its channel reads what the channel may not let them read: not for long. Nor is
     /// anybody in the channel for long who reads it nowhere.
     pub(super) async fn tick_shared(&mut self) -> Result<(), StoreError> {
-        if self.is_aside() {
-            // Their administrator wants that they keep the room.
-            return Ok(());
-        }
         let now = self.now();
+        // They have not left, and keep what anybody may come in and read; no more than that.
+        let is_aside = self.is_aside();
         for place in 0..self.buffers.len() {
+            let keeps_it = is_aside && !self.bridge.is_for_invited(self.buffers.get(place).row.room);
             let buffer = self.buffers.get_mut(place);
             // A plumbed room's people read there, whoever is in the channel.
             let Some(shared) = buffer.shared.as_deref_mut().filter(|_| !buffer.row.is_plumbed()) else {
@@ -353,11 +349,11 @@ impl Actor {
             if !shared.is_taken() || !shared.outside_since.is_some_and(is_over) {
                 continue;
             }
-            if shared.seat.as_ref().is_some_and(Seat::is_watched) {
+            if !keeps_it && shared.seat.as_ref().is_some_and(Seat::is_watched) {
                 let why = "You have not been in the channel for a quarter of an hour";
                 self.shut_out(place, why, RichText::new(), WayBack::Open).await?;
             } else {
-                // Nobody is there who would show anything.
+                // Nobody is there who would show anything, or what anybody may read.
                 shared.outside_since = Some(now);
             }
         }

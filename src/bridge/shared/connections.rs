@@ -2,18 +2,20 @@
 //! happens unless an administrator asks for it, by `limits.shared_connections` and `limits.shared_idle`.
 //!
 //! Where there are as many on a network as there may be, who was active longest ago gives theirs up for one more: they are
-//! disconnected and told, and keep their rooms. What they write there connects them again. Nobody gives it up who has
-//! rooms of their own on that network, or did something within the last hour.
+//! disconnected and told, and keep their rooms, but for those of closed channels (`session/shared.rs`). What they write
+//! there connects them again. Nobody gives it up who has rooms of their own on that network, did something within the last
+//! hour, or has said what has not left yet.
 //!
 //! What somebody does is noted at most hourly (invariant 9), so that they may have done something an hour after it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::MutexGuard;
+use tokio::sync::OwnedMutexGuard;
 
 use super::super::session::{Request, SessionHandle, SessionState};
 use super::super::{Bridge, Outcome, Refusal};
+use super::one_at_a_time::OneAtATime;
 use crate::format::RichText;
 use crate::store::settings::{self, Scope};
 use crate::store::{Lurker, StoreError};
@@ -29,8 +31,8 @@ pub(super) struct Activity {
     noted: Mutex<HashMap<i64, i64>>,
     /// The sessions that are about to be connected again.
     returning: Mutex<HashSet<i64>>,
-    /// Held while somebody's place is looked for and taken.
-    places: tokio::sync::Mutex<()>,
+    /// Held while somebody's place on a network is looked for and taken.
+    places: OneAtATime<String>,
 }
 
 impl Activity {
@@ -76,28 +78,40 @@ impl Bridge {
     }
 
     /// Sees to it that there may be one more connection to a network for somebody in its shared rooms, which they have for
-    /// sure while they hold what is given. Who is connected already takes no more.
+    /// sure while they hold what is given. Who is connected already is never refused.
     pub(in crate::bridge) async fn make_place(
         &self,
         network: &str,
         newcomer: Option<&SessionHandle>,
-    ) -> Result<Option<MutexGuard<'_, ()>>, Refusal> {
+    ) -> Result<Option<OwnedMutexGuard<()>>, Refusal> {
         let most = self.limits().shared_connections as usize;
-        if most == 0 || newcomer.is_some_and(|session| session.status().state != SessionState::Idle) {
+        if most == 0 {
             return Ok(None);
         }
-        let held = self.wanted_aliases.activity.places.lock().await;
-        let there = self.lurkers(Some(network)).await?;
-        if there.len() < most {
-            return Ok(Some(held));
+        let held = self.wanted_aliases.activity.places.lock(network.to_owned()).await;
+        let mut there = self.lurkers(Some(network)).await?;
+        let own = newcomer.map(|session| session.row.id);
+        let is_connected = newcomer.is_some_and(|session| {
+            !matches!(session.status().state, SessionState::Idle | SessionState::Stuck)
+        });
+        if is_connected && there.iter().any(|(session, _)| Some(session.row.id) == own) {
+            return Ok(None);
         }
+        there.retain(|(session, _)| Some(session.row.id) != own);
+        let mut taken = there.len();
         // Noted an hour before they last did something, at most.
         let quiet_since = self.clock.unix_ms() - 2 * HOUR;
         for (session, _) in there.iter().filter(|(_, lurker)| is_idle(lurker, quiet_since)) {
-            let why = "others need the connection, and you did nothing there of late.";
-            if self.set_aside_session(session, why).await? {
-                return Ok(Some(held));
+            if taken < most {
+                break;
             }
+            let why = "others need the connection, and you did nothing there of late.";
+            if self.set_aside_session(session, quiet_since, why).await? {
+                taken -= 1;
+            }
+        }
+        if taken < most || is_connected {
+            return Ok(Some(held));
         }
         let name = self.network_name(network);
         Err(Refusal::asked(format!(
@@ -138,7 +152,7 @@ impl Bridge {
             if !is_idle(&lurker, since) {
                 continue;
             }
-            match self.set_aside_session(&session, &why).await {
+            match self.set_aside_session(&session, since, &why).await {
                 Ok(_) => {}
                 Err(Refusal::Store(error)) => return Err(error),
                 Err(_) => return Ok(()),
@@ -147,34 +161,44 @@ impl Bridge {
         Ok(())
     }
 
-    /// Gives the connection of a session up, and tells its user; `false` where it can't be done.
-    async fn set_aside_session(&self, session: &SessionHandle, why: &str) -> Result<bool, Refusal> {
+    /// Gives the connection of a session up whose user did nothing since this time, and tells them; `false` where it can't
+    /// be done.
+    async fn set_aside_session(
+        &self,
+        session: &SessionHandle,
+        idle_since: i64,
+        why: &str,
+    ) -> Result<bool, Refusal> {
         let row = &session.row;
-        if let Err(refusal) = session.ask(Request::SetAside).await {
+        let request = Request::SetAside { idle_since, why: why.to_owned() };
+        if let Err(refusal) = session.ask(request).await {
             let Refusal::Asked(reason) = refusal else { return Err(refusal) };
             let reason = reason.to_plain();
-            tracing::warn!(session = row.id, %reason, "somebody idle keeps their connection");
+            tracing::debug!(session = row.id, %reason, "somebody idle keeps their connection");
             return Ok(false);
         }
         tracing::info!(session = row.id, %why, "the connection of somebody in shared rooms is given up");
-        let name = self.network_name(&row.address());
-        let text = RichText::new()
-            .bold(format!("You are not connected to {name} for now"))
-            .text(format!(": {why} You keep your rooms; to come back, write in one of them, or type "));
-        let text = text.code(format!("connect {}", row.address())).text(".");
-        self.tell(row.user, &row.user_id, &text).await?;
         Ok(true)
     }
 
     /// Has a session connect, if its user may have a connection.
     pub async fn connect_session(&self, session: &SessionHandle) -> Outcome {
+        self.connect_by(session, Request::Connect).await
+    }
+
+    /// Has a session connect anew, if its user may have a connection.
+    pub async fn reconnect_session(&self, session: &SessionHandle) -> Outcome {
+        self.connect_by(session, Request::Reconnect).await
+    }
+
+    async fn connect_by(&self, session: &SessionHandle, request: Request) -> Outcome {
         let row = &session.row;
         let _place = if self.store.is_lurker(row.id).await? {
             self.make_place(&row.network, Some(session)).await?
         } else {
             None
         };
-        session.ask(Request::Connect).await
+        session.ask(request).await
     }
 
     /// Somebody whose connection was given up has written in a shared room.
@@ -184,6 +208,8 @@ impl Bridge {
         }
         let bridge = self.clone();
         self.tasks.spawn(async move {
+            // One that has just begun is known when it has started.
+            drop(bridge.starting.lock().await);
             if let Some(handle) = bridge.session(session) {
                 bridge.try_to_bring_back(&handle).await;
             }

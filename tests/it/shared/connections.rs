@@ -1,5 +1,7 @@
 //! How many connections are kept up for people in shared rooms, and for how long.
 
+use serde_json::Value;
+
 use super::*;
 
 /// What somebody writes is not too old for it where the bridge's clock was put forward.
@@ -13,8 +15,22 @@ async fn alice_in(world: &World) -> (Person, TestUser, String, String) {
     let (alice, control, _) = world.greeted_user("alice").await;
     let room = alice.join(ALIAS).await;
     world.ircd.wait_joined("#tea", "alice").await;
+    // The channel's modes, and then the fence.
+    world.ircd.wait_line(|nick, line| nick == "alice" && line.starts_with("PING :towline")).await;
     settled(world).await;
     (bob, alice, control, room)
+}
+
+/// Alice was set aside for carol. Gives alice, her control room, carol and the room.
+async fn alice_aside(world: &World) -> (Person, TestUser, String, TestUser, String) {
+    let (bob, alice, control, room) = alice_in(world).await;
+    world.pass("alice", Duration::from_hours(3)).await;
+    let carol = world.homeserver.user("carol");
+    carol.join(ALIAS).await;
+    world.ircd.wait_line(|nick, line| nick == "alice" && line == SET_ASIDE).await;
+    world.ircd.wait_joined("#tea", "carol").await;
+    settled(world).await;
+    (bob, alice, control, carol, room)
 }
 
 /// Waits until all is dealt with that was handed over: what follows a coming is noted by the clock of then.
@@ -57,13 +73,118 @@ async fn who_was_active_longest_ago_is_set_aside_for_somebody_else_and_comes_bac
     // She is there still, and what is said is shown by the other's connection.
     bob.say("#tea", "where is alice?");
     homeserver.wait_message(&room, "where is alice?").await;
-    alice.send_text(&control, "connect fake");
-    homeserver.wait_event(&control, begins("FakeNet has as many people in shared rooms")).await;
     world.pass("carol", Duration::from_hours(3)).await;
     assert!(homeserver.members(&room, "join").contains(&alice.id().to_owned()), "however long that is");
     alice.send_text(&room, "here I am");
     world.ircd.wait_line(|nick, line| nick == "carol" && line == SET_ASIDE).await;
     assert_eq!(bob.wait_text("here I am").await.nick(), "alice");
+}
+
+/// Before, `reconnect`, `open` and an administrator's `session` did.
+#[rstest]
+#[case::connect("alice", "connect fake")]
+#[case::reconnect("alice", "reconnect fake")]
+#[case::open("alice", "open fake")]
+#[case::an_administrators("admin", "session @alice:test.local fake connect")]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_connects_who_was_set_aside_beyond_the_limit(#[case] by: &str, #[case] typed: &str) {
+    let limit = "limits: { shared_connections: 1 }\n";
+    let world = world().config(limit).stale_after(LONG).start().await;
+    let (admin, admins) = world.user_with_control_room("admin").await;
+    let (_bob, alice, control, _carol, _room) = alice_aside(&world).await;
+    let (who, room) = if by == "alice" { (&alice, &control) } else { (&admin, &admins) };
+    who.send_text(room, typed);
+    let refused =
+        world.homeserver.wait_event(room, begins("FakeNet has as many people in shared rooms")).await;
+    assert!(refused.body().contains("keeps connected (1)"), "{}", refused.body());
+    let there = world.ircd.nicks();
+    assert!(!there.contains(&"alice".to_owned()), "{there:?}");
+}
+
+/// Before, they were set aside with it, and nobody brought it to IRC.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_words_wait_is_not_set_aside() {
+    let limit = "limits: { shared_connections: 1 }\n";
+    let world = world().config(limit).stale_after(LONG).start().await;
+    let (bob, alice, _control, room) = alice_in(&world).await;
+    let (carol, carols) = world.user_with_control_room("carol").await;
+    world.lose_connection().await;
+    alice.send_text(&room, "wait for me");
+    world.homeserver.wait_event(&room, |event| event.body().contains("waits: there is no connection")).await;
+    world.clock.advance(Duration::from_hours(3));
+    assert_eq!(carol.join(ALIAS).await, room);
+    world.homeserver.wait_member(&room, carol.id(), "leave").await;
+    world.homeserver.wait_event(&carols, begins("You can't be in the shared room of #tea")).await;
+    world.ircd.welcome().await;
+    alice.send_text(&room, "it is due");
+    assert_eq!(bob.wait_text("wait for me").await.nick(), "alice");
+    assert_eq!(bob.wait_text("it is due").await.nick(), "alice");
+}
+
+#[rstest]
+#[case::who_was_active_stays(0)]
+#[case::who_was_not_goes_for_them(3)]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_connected_already_is_not_refused(#[case] hours: u64) {
+    let limit = "limits: { shared_connections: 1 }\n";
+    let world = world().config(limit).stale_after(LONG).start().await;
+    let (_bob, alice, control, room) = alice_in(&world).await;
+    let (carol, ..) = world.greeted_user("carol").await;
+    world.pass("carol", Duration::ZERO).await;
+    world.pass("alice", Duration::from_hours(hours)).await;
+    assert_eq!(carol.join(ALIAS).await, room);
+    world.ircd.wait_joined("#tea", "carol").await;
+    settled(&world).await;
+    if hours == 0 {
+        alice.send_text(&control, "channels fake");
+        world.homeserver.wait_event(&control, |event| event.body().contains("#tea")).await;
+        return;
+    }
+    world.homeserver.wait_event(&control, begins("You are not connected to FakeNet for now")).await;
+    world.ircd.wait_gone("alice").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_set_aside_reads_a_channel_that_is_closed_for_a_quarter_of_an_hour_more() {
+    // By the server's clock, which is not put forward, what is said would have been said long ago.
+    let options = crate::support::ircd::Options::default().without(&["server-time"]);
+    let mut world = world().ircd(options).stale_after(LONG).start().await;
+    let (bob, alice, control, room) = alice_in(&world).await;
+    let (carol, ..) = world.greeted_user("carol").await;
+    carol.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "carol").await;
+    settled(&world).await;
+    world.pass("alice", Duration::ZERO).await;
+    world.pass("carol", Duration::from_hours(3 * 24)).await;
+    carol.send_text(&room, "I am here");
+    bob.wait_text("I am here").await;
+    settled(&world).await;
+    world.stop_bridge().await;
+    world.add_config("limits: { shared_idle: 2 }\n");
+    world.start_bridge().await;
+    world.homeserver.wait_event(&control, begins("You are not connected to FakeNet for now")).await;
+    world.ircd.wait_joined("#tea", "carol").await;
+    bob.say("#tea", "alice reads this");
+    world.homeserver.wait_message(&room, "alice reads this").await;
+    world.pass("carol", Duration::from_mins(16)).await;
+    wake(&world, &alice, &control).await;
+    // What was due then is done.
+    wake(&world, &alice, &control).await;
+    assert!(world.homeserver.members(&room, "join").contains(&alice.id().to_owned()));
+    bob.mode("#tea", "+i");
+    let is_closed = |rule: &Value| rule["join_rule"] != "public";
+    world.homeserver.wait_state(&room, "m.room.join_rules", "", is_closed).await;
+    world.pass("carol", Duration::from_mins(16)).await;
+    wake(&world, &alice, &control).await;
+    world.homeserver.wait_member(&room, alice.id(), "invite").await;
+}
+
+/// Wakes alice's session, which no server does: it answers, and then does what is due.
+async fn wake(world: &World, alice: &TestUser, control: &str) {
+    let before = world.homeserver.event_count(control);
+    alice.send_text(control, "channels fake");
+    let answer = "You are not connected to FakeNet. When you are, you will be in 1 channels.";
+    world.homeserver.wait_message_after(control, before, answer).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -313,11 +313,18 @@ impl World {
     /// Lets time go by for a session: puts the clock forward, and waits until the session has done what is due. The
     /// server wakes it; a command would come from long before.
     pub(crate) async fn pass(&self, nick: &str, time: Duration) {
+        // What the session has just asked is answered: else the server would not have answered for as long.
+        self.rounds(nick, "now").await;
         self.clock.advance(time);
+        self.rounds(nick, "passed").await;
+    }
+
+    /// Has a session read what the server has sent, and once more what it has asked by then.
+    async fn rounds(&self, nick: &str, word: &str) {
         for round in 0..2 {
             let mark = self.ircd.mark();
-            self.ircd.send_raw(nick, format!("PING :passed-{round}\r\n").as_bytes());
-            let answer = format!("PONG :passed-{round}");
+            self.ircd.send_raw(nick, format!("PING :{word}-{round}\r\n").as_bytes());
+            let answer = format!("PONG :{word}-{round}");
             self.ircd.wait_line_after(mark, |_, line| line == answer).await;
         }
     }

@@ -316,7 +316,7 @@ impl Bridge {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
         let user = self.store.ensure_user(user_id, self.clock.unix_ms()).await?;
-        let refusal = match self.take_into_channel(&user, room).await {
+        let refusal = match self.take_into_channel(&user, room, stored.seq).await {
             Ok(session) => {
                 // What they have said meanwhile waits there.
                 self.wake_lane(&format!("session/{session}"));
@@ -340,8 +340,9 @@ impl Bridge {
         Ok(())
     }
 
-    /// Opens the session if need be, and has it enter the channel.
-    async fn take_into_channel(&self, user: &User, room: &RoomRow) -> Result<i64, Refusal> {
+    /// Opens the session if need be, and has it enter the channel. The event by which they came is done with as soon as
+    /// they have a link: looked at later again, it would take them in once more who may be out by then.
+    async fn take_into_channel(&self, user: &User, room: &RoomRow, came_by: i64) -> Result<i64, Refusal> {
         let network = room.network.as_deref().unwrap_or_default();
         let Some(channel) = room.buffer_name.as_deref().and_then(|name| Channel::new(name).ok()) else {
             return Err(Refusal::asked("its channel is none any more."));
@@ -373,7 +374,7 @@ impl Bridge {
         if !is_new && !matches!(state, SessionState::Connected | SessionState::Connecting) {
             session.ask(Request::Connect).await?;
         }
-        session.ask(Request::Share { channel, room: room.id }).await?;
+        session.ask(Request::Share { channel, room: room.id, came_by: Some(came_by) }).await?;
         self.note_active(session.row.id).await?;
         self.wanted_aliases.end(room.id);
         // Who comes in waits for no alias.

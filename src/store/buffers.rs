@@ -287,13 +287,13 @@ impl Store {
     }
 
     /// Has a channel's buffer shown in the channel's shared room from now on. What its person has said there meanwhile,
-    /// in this lane, goes to the session's. Nothing is done, and nothing given, where the channel is wanted and has a
+    /// in this lane, goes to the session's, but for the event by which they came, which is done with. Nothing is done, and nothing given, where the channel is wanted and has a
     /// room of its own.
     pub async fn share_buffer(
         &self,
         new: NewBuffer,
         room: i64,
-        lane: String,
+        (lane, came_by): (String, Option<i64>),
     ) -> Result<Option<Buffer>, StoreError> {
         const CHANNEL: &str = "SELECT link.channel FROM link JOIN room ON room.id = link.room
             WHERE link.room = $1 AND link.role = 'shared' AND link.buffer IS NULL
@@ -333,6 +333,9 @@ impl Store {
                     execute!(tx, UNLINK, id)?;
                     execute!(tx, LINK, room, id)?;
                     plumbing::come_in(tx, room, new.owner).await?;
+                    if let Some(came_by) = came_by {
+                        inbox::finish(tx, came_by, None).await?;
+                    }
                     inbox::move_said(tx, room, &lane, &new.lane).await?;
                     let row: Row = on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?;
                     Ok(Some(row))

@@ -59,6 +59,8 @@ pub enum Request {
         channel: Channel,
         /// The number of its room.
         room: i64,
+        /// The place in the inbox of the event by which the user came there, if it is one.
+        came_by: Option<i64>,
     },
     /// Leave a channel whose room is not to show it any more.
     Unshare {
@@ -226,7 +228,9 @@ impl Actor {
                 Reply::Now(Ok(RichText::new()))
             }
             Request::Join { channel, key, gone } => self.join(&channel, key, gone).await.into(),
-            Request::Share { channel, room } => Box::pin(self.share(&channel, room)).await.into(),
+            Request::Share { channel, room, came_by } => {
+                Box::pin(self.share(&channel, room, came_by)).await.into()
+            }
             Request::Unshare { room } => self.unshare(room).await.into(),
             Request::Part { channel, reason } => self.part(&channel, &reason).await.into(),
             Request::Channels => Reply::Now(Ok(self.channels())),

@@ -203,8 +203,9 @@ impl Actor {
         seats.for_each(|seat| seat.ignore(&self.manners.ignores));
     }
 
-    /// Shows a channel in its shared room from now on, and enters it.
-    pub(super) async fn share(&mut self, channel: &Channel, room: i64) -> Outcome {
+    /// Shows a channel in its shared room from now on, and enters it. The event by which the user came there is done with
+    /// in the same commit.
+    pub(super) async fn share(&mut self, channel: &Channel, room: i64, came_by: Option<i64>) -> Outcome {
         let known = self.buffers.find(channel.as_str());
         let name = &self.network.name;
         let is_wanted = known.is_some_and(|place| self.buffers.get(place).row.wanted);
@@ -260,7 +261,7 @@ impl Actor {
             created_at: self.bridge.clock.unix_ms(),
         };
         let lane = Bridge::lane_before_sharing(&self.row.user_id);
-        let Some(row) = self.bridge.store.share_buffer(new, room, lane).await? else {
+        let Some(row) = self.bridge.store.share_buffer(new, room, (lane, came_by)).await? else {
             return Err(Refusal::asked(format!("you have another room of {channel}.")));
         };
         let mut shared = Shared::take(&self.bridge, &row, &self.row);

@@ -295,7 +295,7 @@ impl Bridge {
             if self.is_ours(&user_id) || has_left {
                 continue;
             }
-            match self.take_in(&room, &user_id).await {
+            match self.take_in(&room, &user_id, None).await {
                 Ok(_) => {}
                 Err(Refusal::Asked(text)) => {
                     tracing::info!(%user_id, %channel, reason = text.to_plain(), "somebody is not taken into a channel");

@@ -306,7 +306,7 @@ impl Bridge {
             let bridge = self.clone();
             // Whoever asked for the room waits for nobody else's session.
             self.tasks.spawn(async move {
-                if let Err(error) = session.ask(Request::Share { channel, room: new.id }).await {
+                if let Err(error) = session.ask(Request::Share { channel, room: new.id, came_by: None }).await {
                     tracing::warn!(session = session.row.id, %error, "a session shows a room that is gone until it starts");
                 }
                 bridge.wake_delivery(new.id);

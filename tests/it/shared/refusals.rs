@@ -38,6 +38,30 @@ async fn whom_a_channel_refuses_is_removed_with_the_reason_and_told_what_they_ca
     world.homeserver.wait_alias(ALIAS, None).await;
 }
 
+/// Before, their coming went to their session's lane under another number while it was dealt with, and back where they were
+/// out again by then: they were taken in once more, and told twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_coming_of_somebody_who_is_refused_is_dealt_with_once() {
+    let world = world().start().await;
+    world.ircd.person("bob").join("#tea");
+    let (alice, _, network) = world.greeted_user("alice").await;
+    world.ircd.ban_joins("#tea", 474);
+    let room = alice.join(ALIAS).await;
+    removed(&world, &alice, &room).await;
+    world.homeserver.wait_event(&network, begins("Not in #tea")).await;
+    let events = world.homeserver.events(&room);
+    let came = events
+        .iter()
+        .find(|one| one.state_key.as_deref() == Some(alice.id()) && one.content["membership"] == "join");
+    let stays = format!("{} user/{} done", came.unwrap().event_id, alice.id());
+    let inbox = "SELECT event_id || ' ' || lane || ' ' || state FROM inbox";
+    world.database.wait("her coming is done with, where it was", inbox, |rows| rows.contains(&stays)).await;
+    world.homeserver.wait_delivered().await;
+    world.wait_outbox_empty().await;
+    let told = world.homeserver.events(&network).into_iter().filter(begins("Not in #tea"));
+    assert_eq!(told.count(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_a_channel_sends_elsewhere_is_told_where_and_has_a_room_of_their_own_there() {
     let world = world().start().await;

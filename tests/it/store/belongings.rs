@@ -153,7 +153,7 @@ async fn a_shared_room_stays_when_one_of_those_in_it_is_deleted() {
     let set = Set::new().await;
     let room = shared_room(&set, "#sea").await;
     let new = NewBuffer { marker: "of alice".into(), ..set.buffer(BufferKind::Channel, "#sea") };
-    set.store.share_buffer(new, room, "user/@alice:x".into()).await.unwrap().unwrap();
+    set.store.share_buffer(new, room, ("user/@alice:x".into(), None)).await.unwrap().unwrap();
     let mut raw = Raw::new(&set.database).await;
     let links = "SELECT COUNT(*) FROM link WHERE role = 'shared'";
     assert_eq!(raw.count(links).await, 2);

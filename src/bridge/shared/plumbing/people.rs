@@ -14,8 +14,14 @@ use crate::store::{InboxEvent, Outsider, RoomRow};
 
 impl Bridge {
     /// Has somebody's own session enter the channel for a room that they are in, if they have one that is to be connected
-    /// and may use the bridge. Returns which. Who is in the channel by one stays there by that one, connected or not.
-    pub(super) async fn take_in(&self, room: &RoomRow, user_id: &str) -> Result<Option<i64>, Refusal> {
+    /// and may use the bridge. Returns which. Who is in the channel by one stays there by that one, connected or not. With
+    /// that the event is done with by which they came, if it is one.
+    pub(super) async fn take_in(
+        &self,
+        room: &RoomRow,
+        user_id: &str,
+        came_by: Option<i64>,
+    ) -> Result<Option<i64>, Refusal> {
         let standing = self.store.session_in_shared_room(room.id, user_id).await?;
         if standing.is_some() {
             return Ok(standing);
@@ -24,7 +30,7 @@ impl Bridge {
             return Ok(None);
         };
         let Some(session) = self.speaker(room, user_id).await? else { return Ok(None) };
-        session.ask(Request::Share { channel, room: room.id }).await?;
+        session.ask(Request::Share { channel, room: room.id, came_by }).await?;
         let session = session.row.id;
         // What they have said meanwhile waits there.
         self.wake_lane(&format!("session/{session}"));
@@ -63,7 +69,7 @@ impl Bridge {
             _ if room.is_ending() => {}
             Content::Member(member) if self.is_ours(&member.user_id) => {}
             Content::Member(member) if member.membership == "join" => {
-                match self.take_in(room, &member.user_id).await {
+                match self.take_in(room, &member.user_id, Some(stored.seq)).await {
                     Err(Refusal::Store(error)) => return Err(error.into()),
                     // It goes on after the next start.
                     Err(Refusal::Stopping) => return Ok(()),
@@ -93,7 +99,7 @@ impl Bridge {
     ) -> Result<(), GhostError> {
         let user_id = &event.sender;
         let is_told = self.store.outsider(room.id, user_id).await? == Some(Outsider::Told);
-        let why = match self.take_in(room, user_id).await {
+        let why = match self.take_in(room, user_id, None).await {
             Ok(None) => self.why_not(room, user_id),
             Err(Refusal::Asked(text)) => text,
             Err(Refusal::Store(error)) => return Err(error.into()),

@@ -1,8 +1,8 @@
 //! Taking somebody out of a shared room by a request that may have waited long: it means the stay that was over when it
 //! was made, and none after it.
 //!
-//! Whose coming is still being decided may come to be in the channel, or not: the room's other requests don't wait for
-//! that, so that such a removal is looked at again beside them. A crash forgets it, and the next start looks through
+//! Whose coming is still being decided, or may not have been handed over yet, may come to be in the channel, or not: the
+//! room's other requests don't wait for that, so that such a removal is looked at again beside them. A crash forgets it, and the next start looks through
 //! the rooms (`upkeep`).
 
 use std::collections::HashSet;
@@ -51,11 +51,15 @@ impl Bridge {
         let Some(one) = there.into_iter().find(|one| one.user_id == user_id) else { return Ok(true) };
         Ok(match self.store.delivered(&one.event_id).await? {
             Delivered::Done => self.store.session_in_shared_room(room.id, user_id).await?.is_none(),
-            Delivered::Waiting => {
+            // The homeserver's clock is not ours: what it says was later may be the stay that is meant.
+            Delivered::Unknown if one.at <= since => true,
+            Delivered::Unknown if self.was_handed_over(one.at) => {
+                self.store.session_in_shared_room(room.id, user_id).await?.is_none()
+            }
+            Delivered::Waiting | Delivered::Unknown => {
                 self.remove_when_decided(room, room_id, one, reason);
                 false
             }
-            Delivered::Unknown => one.at <= since,
         })
     }
 
@@ -94,8 +98,10 @@ impl Bridge {
         one: &Occupant,
         reason: &str,
     ) -> Result<bool, GhostError> {
-        if self.store.delivered(&one.event_id).await? == Delivered::Waiting {
-            return Ok(false);
+        match self.store.delivered(&one.event_id).await? {
+            Delivered::Waiting => return Ok(false),
+            Delivered::Unknown if !self.was_handed_over(one.at) => return Ok(false),
+            Delivered::Unknown | Delivered::Done => {}
         }
         // Looked at afterwards: who was taken into the channel was so before their coming was done with.
         if self.store.session_in_shared_room(room, &one.user_id).await?.is_none() {

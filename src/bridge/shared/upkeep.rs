@@ -123,16 +123,19 @@ impl Bridge {
         }
     }
 
+    /// Whether the homeserver has handed over what happened at this time by its clock, as far as is known.
+    pub(super) fn was_handed_over(&self, at: i64) -> bool {
+        at < self.clock.unix_ms().saturating_sub(LONG_AGO)
+            || is_behind(at, *self.wanted_aliases.handed_over.borrow())
+    }
+
     /// Takes somebody out of a shared room who is there since this event and has no channel there. `false` where the event
     /// may not have been handed over yet.
     async fn remove_lurker(&self, room: &RoomRow, room_id: &str, one: &Occupant) -> Result<bool, GhostError> {
         let is_over = match self.store.delivered(&one.event_id).await? {
             Delivered::Done => true,
             Delivered::Waiting => return Ok(true),
-            Delivered::Unknown => {
-                one.at < self.clock.unix_ms().saturating_sub(LONG_AGO)
-                    || is_behind(one.at, *self.wanted_aliases.handed_over.borrow())
-            }
+            Delivered::Unknown => self.was_handed_over(one.at),
         };
         // Looked at afterwards: who was taken into the channel was so before their coming was done with.
         if self.store.session_in_shared_room(room.id, &one.user_id).await?.is_some() {

@@ -65,3 +65,27 @@ async fn who_enters_a_shared_room_while_all_about_them_is_deleted_is_removed_fro
     assert_eq!(reason, "You do not use this bridge any more.");
     homeserver.wait_event(&office, begins("Deleted: all that was kept about @alice")).await;
 }
+
+/// Before, what they came by was taken for another coming, later than their removal, which was dropped.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_deleted_is_removed_although_the_homeservers_clock_is_ahead() {
+    const AHEAD: u64 = 60 * 60 * 1000;
+    let talk = Talk::begin(world().start().await).await;
+    let (homeserver, now) = (&talk.world.homeserver, crate::support::clock::now());
+    let (erin, chat, _) = talk.world.connected_user("erin").await;
+    let (admin, office, _) = talk.world.connected_user("admin").await;
+    let path = format!("/rooms/{chat}/leave");
+    homeserver.faults().fail("POST", &path, failure(), 10_000);
+    admin.send_text(&office, "erase @erin:test.local confirm");
+    homeserver.wait_requests("POST", &path, 1).await;
+    // She comes while all about her is deleted, so that nothing is known of it.
+    erin.join_at(&talk.room, now + AHEAD);
+    homeserver.wait_delivered().await;
+    homeserver.faults().clear();
+    homeserver.wait_event(&office, begins("Deleted: all that was kept about @erin")).await;
+    talk.world.wait_outbox_empty().await;
+    // She may have come again, as far as is known, until the homeserver has handed over what happened later.
+    assert!(homeserver.members(&talk.room, "join").contains(&erin.id().to_owned()));
+    homeserver.own_event_at(&talk.room, now + 2 * AHEAD);
+    homeserver.wait_member(&talk.room, erin.id(), "leave").await;
+}

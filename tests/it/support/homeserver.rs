@@ -267,6 +267,13 @@ impl Homeserver {
         self.shared.read().rooms.get(room).map_or(0, |room| room.events.len())
     }
 
+    /// Something of the bridge's own happens in a room at another time than now, in milliseconds since 1970.
+    pub(crate) fn own_event_at(&self, room: &str, ts: u64) {
+        let bot = self.bot();
+        let draft = room::Draft::message(&bot, "org.example.own", json!({}));
+        self.shared.change(|core| core.append(room, draft, ts)).expect("the event is allowed");
+    }
+
     /// What people read in a room: (sender, body) of each message that is not redacted.
     pub(crate) fn timeline(&self, room: &str) -> Vec<(String, String)> {
         let events = self.events(room).into_iter();

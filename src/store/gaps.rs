@@ -40,9 +40,10 @@ impl Store {
 
     /// Until when what is said in each shared room's channel was seen, by the last who was there.
     pub async fn shared_seen_at(&self) -> Result<Vec<(i64, i64)>, StoreError> {
-        const SQL: &str = "SELECT link.room, MAX(session.seen_at) FROM link
+        const SQL: &str = "SELECT link.room, MAX(COALESCE(buffer.gap_from, session.seen_at)) FROM link
             JOIN buffer ON buffer.id = link.buffer JOIN session ON session.id = buffer.session
-            WHERE link.role = 'shared' AND session.seen_at IS NOT NULL GROUP BY link.room";
+            WHERE link.role = 'shared' AND COALESCE(buffer.gap_from, session.seen_at) IS NOT NULL
+            GROUP BY link.room";
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }
 

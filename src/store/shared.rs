@@ -61,7 +61,7 @@ impl Store {
         rows: Vec<NewOutbox>,
         now: i64,
     ) -> Result<(), StoreError> {
-        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE WHERE id = $1";
+        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, gap_from = NULL WHERE id = $1";
         const UNLINK: &str = "DELETE FROM link WHERE buffer = $1 AND role = 'shared'";
         let sealed = self.seal_outbox(rows);
         let store = self.clone();
@@ -87,7 +87,7 @@ impl Store {
         now: i64,
     ) -> Result<Vec<Holder>, StoreError> {
         const HELD: &str = holders!("buffer.session = $1 ORDER BY link.room");
-        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE WHERE session = $1
+        const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, gap_from = NULL WHERE session = $1
             AND id IN (SELECT buffer FROM link WHERE role = 'shared' AND buffer IS NOT NULL)";
         const UNLINK: &str = "DELETE FROM link WHERE role = 'shared'
             AND buffer IN (SELECT id FROM buffer WHERE session = $1)";

@@ -76,7 +76,9 @@ impl Buffers {
             if buffer.is_shared() {
                 // What was missed is not fetched, but told in the room, and the members are those of who shows the channel.
                 let shared = Shared::take(bridge, &buffer, row);
+                let missing = buffer.gap_from.or(seen_at);
                 let place = buffers.add(buffer);
+                buffers.list[place].gap_from = missing;
                 buffers.share(place, shared);
                 continue;
             }

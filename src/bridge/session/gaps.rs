@@ -3,7 +3,7 @@
 //! A channel's gap begins when the session last heard from the server and ends when it is in the channel again. Where
 //! nobody kept what was said, one notice in the room says from when to when nothing was seen: a reader knows then that
 //! something may be missing, and when to look elsewhere. A gap is in the store until it is told of, so that no crash
-//! forgets one.
+//! forgets one. In a shared room it says since when this session has not heard the channel (`bridge/shared/holes.rs`).
 
 use std::time::Duration;
 
@@ -70,8 +70,7 @@ impl Actor {
         let Some(heard) = self.heard.at else { return };
         self.catching_up.away_from.get_or_insert(heard);
         for buffer in self.buffers.iter_mut() {
-            let is_own = buffer.row.kind == BufferKind::Channel && buffer.shared.is_none();
-            if is_own && session.channel(&buffer.row.name).is_some() {
+            if buffer.row.kind == BufferKind::Channel && session.channel(&buffer.row.name).is_some() {
                 buffer.gap_from.get_or_insert(heard);
             }
         }
@@ -79,6 +78,10 @@ impl Actor {
 
     /// We are in a channel again.
     pub(super) async fn end_gap(&mut self, place: usize) -> Result<(), StoreError> {
+        if self.is_shared(place) {
+            // The room is told by who shows the channel (`shared/showing.rs`), and nothing is fetched for it.
+            return Ok(());
+        }
         let Some(from) = self.buffers.get_mut(place).gap_from.take() else {
             return Ok(());
         };

@@ -272,8 +272,13 @@ impl Actor {
             shared.entry = Entry::New;
             shared.seat.iter().for_each(Seat::forget_hole_if_alone);
         }
+        // Until they are in the channel they have not heard what others there have missed.
+        let gap = shared.seat().filter(|_| shared.is_new()).and_then(Seat::hole).map(|hole| hole.from);
         let place = self.buffers.add(row);
         self.buffers.share(place, shared);
+        let buffer = self.buffers.get_mut(place);
+        buffer.gap_from = gap;
+        self.incoming.gaps.buffers.push((buffer.row.id, gap));
         self.ignore_in_shared();
         self.buffers.get_mut(place).refused = None;
         self.apply_charsets();
@@ -295,6 +300,7 @@ impl Actor {
             return Ok(());
         };
         shared.leaves = true;
+        buffer.gap_from = None;
         let (row, user) = (&buffer.row, &self.row.user_id);
         let (room, buffer) = (row.room, row.id);
         let kick = reason

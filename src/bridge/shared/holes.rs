@@ -5,7 +5,8 @@
 //! the room from when to when nothing was seen. Where the network keeps what was said it is not fetched all the same:
 //! what each of them has heard is their own history, and none of them says what the room has shown.
 //!
-//! In memory, but for a start, which finds in the store until when the last was there.
+//! In memory; a start finds in the store until when the last was there. That is when their server was last heard, or, while
+//! they are back on the network and not in the channel yet, their buffer's gap (`session/gaps.rs`).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -43,6 +44,11 @@ impl Holes {
         let mut holes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = holes.entry(room).or_insert(hole);
         *known = Hole { from: known.from.min(hole.from), to: hole.to };
+    }
+
+    /// What is to be told of a room.
+    pub(super) fn of(&self, room: i64) -> Option<Hole> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&room).copied()
     }
 
     /// What is to be told of a room, or need not be told any more.

@@ -322,6 +322,11 @@ impl Seat {
         self.bridge.watches.holes.take(self.room)
     }
 
+    /// The same, while nobody has told of it.
+    pub(in crate::bridge) fn hole(&self) -> Option<Hole> {
+        self.bridge.watches.holes.of(self.room)
+    }
+
     /// Where nobody else has the room, nobody has missed anything.
     pub(in crate::bridge) fn forget_hole_if_alone(&self) {
         if self.count() == 1 {

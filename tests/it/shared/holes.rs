@@ -126,3 +126,31 @@ async fn what_was_said_while_one_hung_and_before_another_came_may_be_missing() {
     talk.world.ircd.cut("alice");
     talk.world.homeserver.wait_event(&talk.room, begins("Nothing was seen here from ")).await;
 }
+
+/// Before, it was told from when the network had taken them again.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_was_seen_since_the_channel_was_left_though_a_stop_came_before_it_was_entered_again() {
+    const HOUR: Duration = Duration::from_hours(1);
+    let mut talk = Talk::begin(world().stale_after(24 * HOUR).start().await).await;
+    talk.carol.leave(&talk.room);
+    talk.world.ircd.wait_parted("#tea", "carol").await;
+    talk.heard("alice").await;
+    talk.world.ircd.refuse();
+    talk.world.ircd.cut("alice");
+    talk.world.homeserver.wait_event(&talk.networks[0], begins("Not connected")).await;
+    let left = crate::support::clock::now();
+    talk.world.clock.advance(HOUR);
+    // For now: who was there keeps their place.
+    talk.world.ircd.ban_joins("#tea", 437);
+    talk.world.ircd.welcome().await;
+    talk.alice.send_text(&talk.networks[0], "connect");
+    talk.world.homeserver.wait_event(&talk.networks[0], begins("Not in #tea")).await;
+    talk.heard("alice").await;
+    talk.world.stop_bridge().await;
+    talk.world.ircd.allow_joins("#tea");
+    talk.world.start_bridge().await;
+    let told = talk.world.homeserver.wait_event(&talk.room, begins("Nothing was seen here from ")).await;
+    let gap = &told.content["chat.towline.gap"];
+    let (from, to) = (gap["from"].as_u64().unwrap(), gap["to"].as_u64().unwrap());
+    assert!(from <= left && to >= left + 60 * 60 * 1000, "{left}: {gap}");
+}

@@ -154,6 +154,8 @@ impl Actor {
                 shared.entry = Entry::Been;
                 if shared.role == Role::Waits && seat.is_observer() {
                     turns.push(place);
+                } else if buffer.gap_from.is_some() && seat.hole().is_none() {
+                    self.forget_gap(place);
                 }
                 continue;
             }
@@ -168,6 +170,14 @@ impl Actor {
             }
         }
         turns
+    }
+
+    /// What is said in a channel is heard again, and what was not is told, in the commit that this comes into.
+    fn forget_gap(&mut self, place: usize) {
+        let buffer = self.buffers.get_mut(place);
+        if buffer.gap_from.take().is_some() {
+            self.incoming.gaps.buffers.push((buffer.row.id, None));
+        }
     }
 
     /// From now on this session shows the channel: first what it heard and the one before did not, then who is there.
@@ -187,7 +197,9 @@ impl Actor {
         let topic = buffer.row.topic.clone().filter(|_| std::mem::take(&mut shared.topic_changed));
         let topic = topic.filter(|topic| seat.show_topic(topic));
         let (room, named) = (buffer.row.room, shared.named);
-        if let Some(Hole { from, to }) = seat.take_hole() {
+        let hole = seat.take_hole();
+        self.forget_gap(place);
+        if let Some(Hole { from, to }) = hole {
             self.tell_gap(place, from, to);
         }
         if let Some(topic) = topic {

@@ -463,6 +463,7 @@ impl Actor {
         }
         self.keep_pace();
         self.name_seats();
+        self.take_returned_ghosts_out();
         self.transmit().await?;
         // Boxed: few sessions have a shared room.
         Box::pin(self.keep_seats()).await?;

@@ -265,7 +265,9 @@ impl Actor {
             return Err(Refusal::asked(format!("you have another room of {channel}.")));
         };
         let mut shared = Shared::take(&self.bridge, &row, &self.row);
-        if self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_some()) {
+        let is_inside =
+            self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_some());
+        if is_inside {
             // Another room of a channel that they are in: nobody has told it anything.
             (shared.named, shared.topic_changed) = (true, true);
         } else {
@@ -280,6 +282,10 @@ impl Actor {
         buffer.gap_from = gap;
         self.incoming.gaps.buffers.push((buffer.row.id, gap));
         self.ignore_in_shared();
+        self.name_seats();
+        if is_inside && let Some((seat, link)) = self.seat(place).zip(self.link.as_ref()) {
+            seat.return_to_channel(link.session.nick());
+        }
         self.buffers.get_mut(place).refused = None;
         self.apply_charsets();
         if self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_none()) {

@@ -50,6 +50,24 @@ impl Actor {
         }
     }
 
+    /// Who is in a shared room again, and was in its channel all the while, is there by themselves: a ghost of theirs goes.
+    pub(super) fn take_returned_ghosts_out(&mut self) {
+        if !self.buffers.has_shared() {
+            return;
+        }
+        for place in 0..self.buffers.len() {
+            let Some(seat) = self.seat(place).filter(|_| self.shows(place)) else { continue };
+            let returned = seat.take_returned();
+            if returned.is_empty() {
+                continue;
+            }
+            let channel = self.buffers.get(place).row.name.clone();
+            for nick in returned {
+                self.depart(&channel, &nick, "", None);
+            }
+        }
+    }
+
     /// A channel's members are known: ghosts of those who went while we were not there go, too, and of those who came
     /// meanwhile come where all are wanted.
     pub(super) fn on_names(&mut self, channel: &str) {

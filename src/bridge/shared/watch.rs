@@ -97,6 +97,8 @@ struct Watch {
     topic: Option<String>,
     /// Folded nicks of those in the room whose ghosts are there, too: they have said something from elsewhere.
     own_ghosts: HashSet<String>,
+    /// Nicks of those who were in the channel and not in the room, and are in both again.
+    returned: Vec<Box<str>>,
     /// The sessions whose people were told to type.
     typists: HashSet<i64>,
 }
@@ -425,6 +427,23 @@ impl Seat {
                 watch.own_ghosts.insert(nick);
             }
         });
+    }
+
+    /// The session's user was in the channel already when they came into the room: a ghost of theirs may have come there
+    /// meanwhile. Who shows the channel takes it out.
+    pub(in crate::bridge) fn return_to_channel(&self, nick: &str) {
+        let observer = self.with(|watch| {
+            if watch.returned.len() < MOST_OWN_GHOSTS {
+                watch.returned.push(nick.into());
+            }
+            watch.observer()
+        });
+        self.wake(observer);
+    }
+
+    /// Those who have returned.
+    pub(in crate::bridge) fn take_returned(&self) -> Vec<Box<str>> {
+        self.with(|watch| std::mem::take(&mut watch.returned))
     }
 
     /// Whether such a ghost was there, which goes now.

@@ -124,6 +124,28 @@ async fn who_is_put_out_by_somebody_without_a_right_on_irc_is_invited_back_and_a
     assert_eq!(talk.world.homeserver.wait_message(&talk.room, "still here").await.sender, DAN);
 }
 
+/// Before, it stayed there until she left the channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_into_a_room_and_was_in_its_channel_all_the_while_has_no_ghost_there() {
+    const CAROL: &str = "@irc_fake_carol:test.local";
+    let talk = Talk::with_former_operator().await;
+    talk.alice.kick(&talk.room, talk.carol.id(), "out").unwrap();
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "invite").await;
+    talk.told("alice", "is invited back to the shared room of #tea").await;
+    // Whoever comes has it looked at who is missing.
+    let erin = talk.world.ircd.person("erin");
+    erin.join("#tea");
+    talk.world.homeserver.wait_member(&talk.room, CAROL, "join").await;
+    talk.carol.join(&talk.room).await;
+    talk.world.homeserver.wait_member(&talk.room, CAROL, "leave").await;
+    // Nor does it come again.
+    talk.world.ircd.person("frank").join("#tea");
+    talk.world.homeserver.wait_member(&talk.room, "@irc_fake_frank:test.local", "join").await;
+    assert!(!talk.world.homeserver.members(&talk.room, "join").contains(&CAROL.to_owned()));
+    talk.carol.send_text(&talk.room, "here I am");
+    talk.bob.wait_text("here I am").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ban_by_somebody_without_a_right_on_irc_is_lifted() {
     let talk = Talk::with_former_operator().await;

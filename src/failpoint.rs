@@ -24,7 +24,7 @@ pub const NAMES: [&str; 11] = [
 ];
 
 /// The steps at which a failpoint stands while somebody is put out of a shared room.
-pub const PUT_OUT: [&str; 2] = ["put_out", "put_out_done"];
+pub const PUT_OUT: [&str; 3] = ["put_out", "put_out_done", "ghost_put_out"];
 
 /// The environment variable that says where the process ends.
 pub const VARIABLE: &str = "TOWLINE_FAILPOINT";

@@ -17,6 +17,7 @@ mod needs;
 mod one_at_a_time;
 mod plumbing;
 mod removals;
+mod underway;
 mod upkeep;
 mod watch;
 
@@ -45,6 +46,8 @@ use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::Plumber;
 use self::removals::Undecided;
 pub use self::removals::removal;
+pub(super) use self::underway::Begun;
+use self::underway::Underway;
 use self::upkeep::Awaited;
 pub(super) use self::watch::{Said, Seat, Sitter, Watches};
 
@@ -65,6 +68,7 @@ pub(super) struct Wanted {
     /// Held while an alias is given to a room or taken from it.
     naming: OneAtATime<i64>,
     undecided: Undecided,
+    underway: Underway,
     activity: Activity,
     /// When what the homeserver has handed over of our own was made, at the latest, as it says.
     handed_over: watch_channel::Sender<i64>,

@@ -204,6 +204,18 @@ impl Store {
         Ok(())
     }
 
+    /// What an event asks for was begun: whoever reads it again after a start finds it so.
+    pub async fn begin_event(&self, seq: i64) -> Result<(), StoreError> {
+        self.write(move |tx| Box::pin(async move { begin(tx, seq).await })).await
+    }
+
+    /// Whether it was.
+    pub async fn is_begun(&self, seq: i64) -> Result<bool, StoreError> {
+        const SQL: &str =
+            "SELECT EXISTS (SELECT 1 FROM inbox WHERE seq = $1 AND state = 'new' AND note = $2)";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(seq).bind(BEGUN).fetch_one(p).await)?)
+    }
+
     /// How many events wait and how many were set aside.
     pub async fn event_counts(&self) -> Result<(i64, i64), StoreError> {
         const SQL: &str = "SELECT COUNT(*) FROM inbox WHERE state = $1";
@@ -341,6 +353,15 @@ pub(super) async fn finish(tx: &mut Tx, seq: i64, failure: Option<&str>) -> Resu
     const SQL: &str = "UPDATE inbox SET state = $2, note = $3, payload = NULL WHERE seq = $1";
     let state = if failure.is_some() { "failed" } else { "done" };
     later!(tx, SQL, seq, state, failure)?;
+    Ok(())
+}
+
+/// What the note of an event says while what it asks for is being done.
+const BEGUN: &str = "begun";
+
+pub(super) async fn begin(tx: &mut Tx, seq: i64) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE inbox SET note = $2 WHERE seq = $1 AND state = 'new'";
+    later!(tx, SQL, seq, BEGUN)?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 use sqlx::FromRow;
 
 use super::pool::{execute, later, on, on_tx};
-use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, outbox, plumbing, rooms::room_query};
+use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, inbox, outbox, plumbing, rooms::room_query};
 
 /// Somebody who has a channel in a shared room.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -54,11 +54,13 @@ macro_rules! holders {
 }
 
 impl Store {
-    /// A buffer is shown in its channel's shared room no more, nor is the channel wanted; with the requests that follow.
+    /// A buffer is shown in its channel's shared room no more, nor is the channel wanted; with the requests that follow, and
+    /// that the event is begun which asks for it.
     pub async fn unshare_buffer(
         &self,
         buffer: i64,
         rows: Vec<NewOutbox>,
+        begun: Option<i64>,
         now: i64,
     ) -> Result<(), StoreError> {
         const UNWANT: &str = "UPDATE buffer SET wanted = FALSE, gap_from = NULL WHERE id = $1";
@@ -70,6 +72,9 @@ impl Store {
                 plumbing::go_out(tx, buffer).await?;
                 if execute!(tx, UNLINK, buffer)? > 0 {
                     later!(tx, UNWANT, buffer)?;
+                    if let Some(seq) = begun {
+                        inbox::begin(tx, seq).await?;
+                    }
                     outbox::insert(tx, &store, sealed, now).await?;
                 }
                 Ok(())

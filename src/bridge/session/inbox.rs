@@ -49,6 +49,9 @@ impl Actor {
                 return Ok(());
             }
         };
+        if Box::pin(self.was_begun(stored.seq, &event)).await? {
+            return Ok(());
+        }
         let place = self.buffer_of_room(&event.room_id).await?;
         if self.comes_back_to_shared(place, &event).await? {
             // They had left when it came, and are taken in anew.

@@ -301,6 +301,17 @@ impl Actor {
         reason: Option<&str>,
         way_back: WayBack,
     ) -> Result<(), StoreError> {
+        self.leave_shared_by(place, reason, way_back, None).await
+    }
+
+    /// The same, with that the event is begun which asks for it, where more follows than that.
+    pub(super) async fn leave_shared_by(
+        &mut self,
+        place: usize,
+        reason: Option<&str>,
+        way_back: WayBack,
+        begun: Option<i64>,
+    ) -> Result<(), StoreError> {
         let buffer = self.buffers.get_mut(place);
         let Some(shared) = buffer.shared.as_deref_mut().filter(|shared| shared.is_taken()) else {
             return Ok(());
@@ -324,7 +335,7 @@ impl Actor {
         self.commit_incoming().await?;
         // One commit: nobody is left there whom nothing takes out any more.
         let now = self.bridge.clock.unix_ms();
-        self.bridge.store.unshare_buffer(buffer, rows, now).await?;
+        self.bridge.store.unshare_buffer(buffer, rows, begun, now).await?;
         self.bridge.wake_delivery(room);
         self.bridge.has_left_shared(room);
         Ok(())

@@ -7,7 +7,7 @@ use towline::failpoint::{NAMES, PUT_OUT};
 use crate::architecture::sources;
 
 /// A failpoint: its name, its file, what the code before it does, and what the code after it does.
-const PLACES: [(&str, &str, &str, &str); 13] = [
+const PLACES: [(&str, &str, &str, &str); 14] = [
     ("line_read", "bridge/session.rs", "-> Result<(), StoreError> {", "self.read_messages(messages)"),
     ("incoming_committed", "bridge/session.rs", ".commit_incoming(", "wake_delivery("),
     ("put_sending", "bridge/delivery/request.rs", "loop {", "self.attempt("),
@@ -19,8 +19,9 @@ const PLACES: [(&str, &str, &str, &str); 13] = [
     ("line_sending", "bridge/session/outgoing.rs", ".commit_incoming()", "link.connection.queue("),
     ("line_written", "irc/connection.rs", "poll_flush(", "}"),
     ("line_confirmed", "bridge/session/settlement.rs", "LineState::Confirmed", "}"),
-    ("put_out", "bridge/session/moderation/put_out.rs", "self.leave_shared(", "self.put_out_by("),
-    ("put_out_done", "bridge/session/moderation/put_out.rs", "put_out.run(", ".finish_event("),
+    ("put_out", "bridge/session/moderation/put_out.rs", "self.leave_shared_by(", "self.put_out_by("),
+    ("put_out_done", "bridge/session/moderation/put_out.rs", "put_out.run(", "begun.done("),
+    ("ghost_put_out", "bridge/session/moderation/by_matrix.rs", "ChannelRequest::Kick", "self.do_on_irc("),
 ];
 
 /// How far from a failpoint its neighbours stand, in lines of code.

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::super::super::content;
 use super::super::super::outcome::{Outcome, Refusal};
-use super::super::super::shared::LIFTED;
+use super::super::super::shared::{Begun, LIFTED};
 use super::super::{Actor, Request};
 use super::{BanTime, ChannelRequest, ListKind};
 use crate::format::{RichText, neutral};
@@ -105,7 +105,7 @@ impl Actor {
                 }
                 if let Some(words) = words {
                     let request = ChannelRequest::Modes(words);
-                    self.do_on_irc(place, "Its powers are", request).await;
+                    self.do_on_irc(place, "Its powers are", request, None).await;
                 }
             }
             Content::JoinRule(rule) => {
@@ -124,7 +124,7 @@ impl Actor {
                     }
                 };
                 let request = ChannelRequest::Modes(vec![words.to_owned()]);
-                self.do_on_irc(place, "Who may join is", request).await;
+                self.do_on_irc(place, "Who may join is", request, None).await;
             }
             _ => {}
         }
@@ -147,7 +147,7 @@ impl Actor {
             return self.put_topic_back(place);
         }
         let request = ChannelRequest::SetTopic(neutral(topic).replace(['\n', '\r'], " "));
-        self.do_on_irc(place, "The topic is", request).await;
+        self.do_on_irc(place, "The topic is", request, None).await;
     }
 
     fn topic_content(&self, place: usize) -> serde_json::Value {
@@ -241,12 +241,14 @@ impl Actor {
     }
 
     /// The user has put a ghost out of a shared room. A ban is the channel's, which lets nobody in whom it is about, and
-    /// not the room's: so whoever takes it back on IRC has taken it back.
+    /// not the room's: so whoever takes it back on IRC has taken it back. Says whether the event is done with; else it is when
+    /// IRC has answered.
     pub(in super::super) async fn put_ghost_out(
         &mut self,
         place: usize,
+        seq: i64,
         member: &Member,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let is_ban = member.membership == "ban";
         let room = self.buffers.get(place).row.room;
         if is_ban {
@@ -259,19 +261,23 @@ impl Actor {
             Some(ghost) => self.bridge.store.membership(room, ghost.id).await?.is_some(),
             None => false,
         };
-        let Some(ghost) = self.lose_ghost(place, member).await? else { return Ok(()) };
+        if was_there || is_ban {
+            // Once the ghost is lost, nobody would see that it was put out.
+            self.bridge.store.begin_event(seq).await?;
+        }
+        let Some(ghost) = self.lose_ghost(place, member).await? else { return Ok(true) };
         if !was_there && !is_ban {
             // An invitation is withdrawn, or a ban is taken back: nobody was put out.
-            return Ok(());
+            return Ok(true);
         }
         let row = &self.buffers.get(place).row;
         let (Ok(channel), Ok(nick)) = (Channel::new(&row.name), Nick::new(&ghost.nick)) else {
-            return Ok(());
+            return Ok(true);
         };
         let reason = neutral(&member.reason).replace(['\n', '\r'], " ");
         if self.channel_at(place).is_none() {
             self.tell_put_back(place, &format!("{nick} is"), RichText::plain(NOT_THERE));
-            return Ok(());
+            return Ok(true);
         }
         let is_there = self.is_in(&channel, &nick);
         let request = if is_ban {
@@ -279,10 +285,11 @@ impl Actor {
         } else if is_there {
             ChannelRequest::Kick { nicks: vec![nick.clone()], reason }
         } else {
-            return Ok(());
+            return Ok(true);
         };
-        self.do_on_irc(place, &format!("{nick} is"), request).await;
-        Ok(())
+        failpoint!("ghost_put_out");
+        let begun = self.bridge.begin(seq);
+        Ok(!self.do_on_irc(place, &format!("{nick} is"), request, Some(begun)).await)
     }
 
     /// The user has given a shared room a state that it is not to have, while its powers let them.
@@ -294,13 +301,19 @@ impl Actor {
 
     /// Does what the user could have typed. Where IRC refuses, the room is as the channel again, and they are told why. Nothing
     /// is put back before that which IRC may be about to do, unless it takes long: who changes the room again meanwhile
-    /// does so from what it is then.
-    pub(super) async fn do_on_irc(&mut self, place: usize, what: &str, request: ChannelRequest) {
+    /// does so from what it is then. What was begun ends with that. Says whether IRC is asked.
+    pub(super) async fn do_on_irc(
+        &mut self,
+        place: usize,
+        what: &str,
+        request: ChannelRequest,
+        begun: Option<Begun>,
+    ) -> bool {
         let is_topic = matches!(request, ChannelRequest::SetTopic(_));
         let is_rule = matches!(request, ChannelRequest::Modes(_));
         let row = &self.buffers.get(place).row;
-        let (Ok(channel), room) = (Channel::new(&row.name), row.room) else { return };
-        let Some(own) = self.bridge.session(self.row.id) else { return };
+        let (Ok(channel), room) = (Channel::new(&row.name), row.room) else { return false };
+        let Some(own) = self.bridge.session(self.row.id) else { return false };
         let (answer, mut answered) = oneshot::channel::<Outcome>();
         let reply = Box::pin(self.in_channel(channel.clone(), request)).await;
         self.settle_request(reply, answer);
@@ -321,14 +334,23 @@ impl Actor {
                 }
             };
             let gone = || Err(Refusal::asked("The connection ended meanwhile."));
-            let Err(refusal) = outcome.unwrap_or_else(|_| gone()) else { return };
-            if is_topic {
-                // It may be another than before by now.
-                drop(own.ask(Request::Channel(channel.clone(), ChannelRequest::ShowTopic)).await);
+            if let Err(refusal) = outcome.unwrap_or_else(|_| gone()) {
+                if bridge.stop.is_cancelled() {
+                    // They are told after the next start.
+                    return;
+                }
+                if is_topic {
+                    // It may be another than before by now.
+                    drop(own.ask(Request::Channel(channel.clone(), ChannelRequest::ShowTopic)).await);
+                }
+                let told = ChannelRequest::Tell(what.then(refusal.into_text()));
+                drop(own.ask(Request::Channel(channel, told)).await);
             }
-            let told = ChannelRequest::Tell(what.then(refusal.into_text()));
-            drop(own.ask(Request::Channel(channel, told)).await);
+            if let Some(begun) = begun {
+                begun.done().await;
+            }
         });
+        true
     }
 
     fn tell_put_back(&mut self, place: usize, what: &str, why: RichText) {

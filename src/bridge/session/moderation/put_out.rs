@@ -2,7 +2,7 @@
 //! who did so do it on IRC, by their own connection.
 
 use super::super::super::Bridge;
-use super::super::super::content;
+use super::super::super::content::{self, MessageType};
 use super::super::super::outcome::{Outcome, Refusal};
 use super::super::super::shared::{INVITED_ON_IRC, LIFTED};
 use super::super::shared::WayBack;
@@ -11,7 +11,7 @@ use super::ChannelRequest;
 use super::by_matrix::ban_of;
 use crate::format::{RichText, neutral};
 use crate::irc::session::Session;
-use crate::matrix::event::{Event, Member};
+use crate::matrix::event::{Content, Event, Member};
 use crate::names::{Channel, Nick};
 use crate::store::StoreError;
 
@@ -33,14 +33,16 @@ impl Actor {
         let is_ghost = self.bridge.is_ours(&member.user_id);
         let by_user_of_ghost = by_user && is_ghost && self.follows_channel(place);
         match member.membership.as_str() {
-            "leave" | "ban" if by_user_of_ghost => self.put_ghost_out(place, member).await?,
+            "leave" | "ban" if by_user_of_ghost => return self.put_ghost_out(place, seq, member).await,
             "invite" if by_user_of_ghost => self.invite_ghost(place, member).await?,
             "leave" | "ban" if member.user_id == self.row.user_id => {
                 let reason = (member.membership == "ban").then_some(LIFTED);
                 let stayed = self.end_stay(place);
-                self.leave_shared(place, reason, WayBack::Shut).await?;
-                failpoint!("put_out", !by_user);
                 let is_wanted = self.buffers.get(place).row.wanted;
+                // A ban is looked at again by the desk.
+                let begun = (!by_user && is_wanted && reason.is_none()).then_some(seq);
+                self.leave_shared_by(place, reason, WayBack::Shut, begun).await?;
+                failpoint!("put_out", !by_user);
                 if by_user && (is_wanted || stayed) {
                     self.leave(place, "").await?;
                 } else if is_wanted {
@@ -71,13 +73,14 @@ impl Actor {
         let ghost = ghost.filter(|ghost| ghost.network == self.row.network);
         let Some(nick) = ghost.and_then(|ghost| Nick::new(&ghost.nick).ok()) else { return Ok(()) };
         if self.channel_at(place).is_none_or(|channel| !channel.has(nick.as_str())) {
-            self.do_on_irc(place, &format!("{nick} is"), ChannelRequest::Invite(vec![nick.clone()])).await;
+            self.do_on_irc(place, &format!("{nick} is"), ChannelRequest::Invite(vec![nick.clone()]), None)
+                .await;
         }
         Ok(())
     }
 
     /// Somebody has put the user out of a shared room: they do so on IRC, if they may. Else the user is invited back, and in
-    /// the channel until they accept, for a while. A ban is told of, or stands on IRC, before its event is done with.
+    /// the channel until they accept, for a while. What becomes of it is told, or stands on IRC, before its event is done with.
     async fn put_out_by(
         &mut self,
         place: usize,
@@ -110,18 +113,53 @@ impl Actor {
         let reason = neutral(&member.reason).replace(['\n', '\r'], " ");
         let kick = ChannelRequest::Kick { nicks: vec![nick], reason };
         let ban = is_ban.then(|| ban_of(&mask, None));
+        let begun = self.bridge.begin(seq);
         // The two sessions don't wait for each other.
         self.bridge.tasks.spawn(async move {
-            let bridge = put_out.bridge.clone();
-            let is_over = put_out.run(kick, ban).await;
-            if is_ban && is_over {
+            if put_out.run(kick, ban).await {
                 failpoint!("put_out_done");
-                if let Err(error) = bridge.store.finish_event(seq, None).await {
-                    tracing::warn!(%error, "a ban is looked at again after the next start");
-                }
+                begun.done().await;
             }
         });
-        Ok(!is_ban)
+        Ok(false)
+    }
+
+    /// Whether an event is one by which somebody was put out that is being done on IRC, or was when the bridge stopped. Of
+    /// the latter nobody knows what came of it: who did it is told, and whom it was done to is invited back.
+    pub(in super::super) async fn was_begun(&mut self, seq: i64, event: &Event) -> Result<bool, StoreError> {
+        let Content::Member(member) = &event.content else { return Ok(false) };
+        if member.user_id == event.sender || !matches!(member.membership.as_str(), "leave" | "ban") {
+            return Ok(false);
+        }
+        if self.bridge.is_underway(seq) {
+            return Ok(true);
+        }
+        let store = &self.bridge.store;
+        if !store.is_begun(seq).await? {
+            return Ok(false);
+        }
+        let Some(room) = store.room_by_matrix_id(&event.room_id).await? else { return Ok(false) };
+        let channel = room.buffer_name.as_deref().unwrap_or_default();
+        let mut then = "Whoever is still there comes back to its shared room.".to_owned();
+        let mut rows = Vec::new();
+        if member.user_id == self.row.user_id {
+            if store.session_in_shared_room(room.id, &member.user_id).await?.is_none() {
+                rows.push(content::invite_row(room.id, self.bridge.client.bot(), &member.user_id));
+            }
+            then = format!("{} is not there now, and invited back to its shared room.", member.user_id);
+        }
+        let text = RichText::new()
+            .bold(format!("It is not known whether {} was put out of {channel} on IRC", member.user_id))
+            .text(format!(": Towline was stopped before it had an answer. {then}"));
+        if let Some(by) = store.session_in_shared_room(room.id, &event.sender).await?
+            && let Some(told_in) = store.network_room(by).await?
+        {
+            let alert = content::message(MessageType::Text, &text, Some(&event.sender));
+            rows.push(content::message_row(told_in, self.bridge.client.bot(), alert, None));
+        }
+        self.incoming.outbox.extend(rows);
+        self.outbound.commit.finished.push(seq);
+        Ok(true)
     }
 
     /// The user's nick, where they are in a channel.
@@ -141,8 +179,8 @@ struct PutOut {
 }
 
 impl PutOut {
-    /// Banned first, so that nobody comes in between. Says whether it came to its end: a ban that the bridge's stop came upon
-    /// did not.
+    /// Banned first, so that nobody comes in between. Says whether it came to its end: what the bridge's stop came upon did
+    /// not.
     async fn run(self, kick: ChannelRequest, ban: Option<ChannelRequest>) -> bool {
         let banned = match ban {
             Some(ban) => Some(self.by_kicker(ban).await),
@@ -150,7 +188,11 @@ impl PutOut {
         };
         let (what, refusal) = match (self.by_kicker(kick).await, banned) {
             (Ok(_), None | Some(Ok(_))) => return true,
-            (Err(Refusal::Stopping), Some(_)) | (_, Some(Err(Refusal::Stopping))) => return false,
+            (Err(Refusal::Stopping), _) | (_, Some(Err(Refusal::Stopping)))
+                if self.bridge.stop.is_cancelled() =>
+            {
+                return false;
+            }
             (Ok(_), Some(Err(refusal))) => ("is out of", refusal),
             (Err(refusal), Some(Ok(_))) => ("is banned from", refusal),
             (Err(refusal), _) => {

@@ -432,3 +432,51 @@ async fn a_crash_while_somebody_is_banned_leaves_no_ban_in_the_room_and_the_oper
     talk.heard("carol").await;
     assert!(!talk.world.ircd.names("#tea").contains(&"carol".to_owned()));
 }
+
+/// Before, the kick was neither done nor told of: she was out of the room, whether or not the other might have put her out.
+#[cfg(feature = "failpoints")]
+#[rstest]
+#[case::before_irc_is_asked("put_out:1")]
+#[case::when_irc_has_answered("put_out_done:1")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_while_somebody_is_put_out_has_them_invited_back_and_the_operator_is_told(
+    #[case] point: &str,
+) {
+    let world = world().without_bridge().await;
+    let mut process = world.start_process_with(&[(towline::failpoint::VARIABLE, point)]);
+    let talk = Talk::operated(Talk::begin(world).await).await;
+    talk.alice.kick(&talk.room, talk.carol.id(), "out").unwrap();
+    assert!(process.wait_killed(crate::support::homeserver::LIMIT).await);
+    talk.world.ircd.wait_nobody_connected().await;
+    let _process = talk.world.start_process();
+    talk.told("alice", "It is not known whether @carol:test.local was put out of #tea on IRC").await;
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "invite").await;
+    talk.world.ircd.wait_registered("carol").await;
+    talk.heard("carol").await;
+    assert!(!talk.world.ircd.names("#tea").contains(&"carol".to_owned()));
+    talk.carol.join(&talk.room).await;
+    talk.world.ircd.wait_joined("#tea", "carol").await;
+}
+
+/// Before, nobody was told, and the ghost came back.
+#[cfg(feature = "failpoints")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_while_a_ghost_is_put_out_is_told_of_once_and_the_ghost_comes_back() {
+    let world = world().without_bridge().await;
+    let mut process = world.start_process_with(&[(towline::failpoint::VARIABLE, "ghost_put_out:1")]);
+    let mut talk = Talk::operated(Talk::begin(world).await).await;
+    talk.alice.kick(&talk.room, DAN, "out").unwrap();
+    assert!(process.wait_killed(crate::support::homeserver::LIMIT).await);
+    talk.world.ircd.wait_nobody_connected().await;
+    let words = "It is not known whether @irc_fake_dan:test.local was put out of #tea on IRC";
+    let process = talk.world.start_process();
+    talk.told("alice", words).await;
+    talk.world.homeserver.wait_member(&talk.room, DAN, "join").await;
+    drop(process);
+    talk.world.ircd.wait_nobody_connected().await;
+    talk.world.start_bridge().await;
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.heard("alice").await;
+    let told = talk.world.homeserver.timeline_bodies(&talk.networks[0]);
+    assert_eq!(told.iter().filter(|body| body.starts_with(words)).count(), 1, "{told:?}");
+}

@@ -49,10 +49,14 @@ impl Talk {
     }
 }
 
-async fn talk_with(prefixes: &str) -> Talk {
+/// On a server that says these things of itself, and of others what most say.
+async fn talk_with(tokens: &str) -> Talk {
     let mut options = Options::default();
-    options.isupport.retain(|token| !token.starts_with("PREFIX="));
-    options.isupport.push(prefixes.to_owned());
+    for token in tokens.split(' ') {
+        let name = token.split_inclusive('=').next().unwrap_or_default();
+        options.isupport.retain(|other| !other.starts_with(name));
+        options.isupport.push(token.to_owned());
+    }
     let talk = Talk::begin(world().ircd(options).start().await).await;
     talk.world.homeserver.wait_member(&talk.room, DAN, "join").await;
     talk

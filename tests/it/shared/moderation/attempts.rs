@@ -2,6 +2,29 @@
 
 use super::*;
 
+impl Talk {
+    /// On a server like most: it has operators, and voice.
+    async fn on_ordinary_server() -> Self {
+        talk_with("PREFIX=(ov)@+").await
+    }
+
+    /// A server that says which ranks there are as a hostile one may tells both that alice is an operator, and names those
+    /// who are in the channel so: none of them gets a power. Then the channel is moderated, whatever the server's modes mean.
+    async fn is_told_and_believes_nothing(&self, names: &str) {
+        self.world.ircd.moderate("#tea");
+        for nick in ["alice", "carol"] {
+            self.receives(nick, ":bob!bob@host MODE #tea +o alice");
+            self.receives(nick, &format!(":irc.test 353 {nick} = #tea :{names}"));
+            self.receives(nick, &format!(":irc.test 366 {nick} #tea :End of names"));
+            self.receives(nick, ":bob!bob@host MODE #tea +m");
+        }
+        let moderated = |levels: &Value| levels["events_default"] == 10;
+        let levels = self.world.homeserver.wait_state(&self.room, LEVELS, "", moderated).await;
+        let bot = self.world.homeserver.bot();
+        assert!(levels["users"].as_object().unwrap().keys().all(|user| *user == bot), "{levels}");
+    }
+}
+
 #[rstest]
 #[case::the_modes_of_a_person(":alice MODE alice +o")]
 #[case::another_channel(":bob!bob@host MODE #tea2 +o alice")]
@@ -31,7 +54,7 @@ use super::*;
 #[case::a_notice_of_services(":ChanServ!s@services NOTICE alice :You are now an operator of #tea")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_to_gain_power_by_a_crafted_line_is_refused(#[case] line: &str) {
-    let talk = talk_with("PREFIX=(ov)@+").await;
+    let talk = Talk::on_ordinary_server().await;
     talk.powers(&[(BOB, 50)]).await;
     for nick in ["alice", "carol"] {
         talk.receives(nick, line);
@@ -70,17 +93,7 @@ async fn an_attempt_to_gain_power_by_a_crafted_line_is_refused(#[case] line: &st
 async fn an_attempt_to_gain_power_by_a_hostile_servers_prefixes_is_refused(#[case] prefixes: &str) {
     let talk = talk_with(prefixes).await;
     // What is known of its modes is another matter.
-    talk.world.ircd.moderate("#tea");
-    for nick in ["alice", "carol"] {
-        talk.receives(nick, ":bob!bob@host MODE #tea +o alice");
-        talk.receives(nick, &format!(":irc.test 353 {nick} = #tea :@alice !carol +bob dan"));
-        talk.receives(nick, &format!(":irc.test 366 {nick} #tea :End of names"));
-        talk.receives(nick, ":bob!bob@host MODE #tea +m");
-    }
-    let moderated = |levels: &Value| levels["events_default"] == 10;
-    let levels = talk.world.homeserver.wait_state(&talk.room, LEVELS, "", moderated).await;
-    let bot = talk.world.homeserver.bot();
-    assert!(levels["users"].as_object().unwrap().keys().all(|user| *user == bot), "{levels}");
+    talk.is_told_and_believes_nothing("@alice !carol +bob dan").await;
 }
 
 #[rstest]
@@ -89,21 +102,8 @@ async fn an_attempt_to_gain_power_by_a_hostile_servers_prefixes_is_refused(#[cas
 #[case::voice_that_has_an_argument_of_its_own("beI,kv,l,imnpst")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_to_gain_power_by_a_hostile_servers_kinds_of_modes_is_refused(#[case] kinds: &str) {
-    let mut options = Options::default();
-    options.isupport.retain(|token| !token.starts_with("PREFIX=") && !token.starts_with("CHANMODES="));
-    options.isupport.extend(["PREFIX=(ov)@+".to_owned(), format!("CHANMODES={kinds}")]);
-    let talk = Talk::begin(world().ircd(options).start().await).await;
-    talk.world.ircd.moderate("#tea");
-    for nick in ["alice", "carol"] {
-        talk.receives(nick, ":bob!bob@host MODE #tea +o alice");
-        talk.receives(nick, &format!(":irc.test 353 {nick} = #tea :@alice +carol @bob dan"));
-        talk.receives(nick, &format!(":irc.test 366 {nick} #tea :End of names"));
-        talk.receives(nick, ":bob!bob@host MODE #tea +m");
-    }
-    let moderated = |levels: &Value| levels["events_default"] == 10;
-    let levels = talk.world.homeserver.wait_state(&talk.room, LEVELS, "", moderated).await;
-    let bot = talk.world.homeserver.bot();
-    assert!(levels["users"].as_object().unwrap().keys().all(|user| *user == bot), "{levels}");
+    let talk = talk_with(&format!("PREFIX=(ov)@+ CHANMODES={kinds}")).await;
+    talk.is_told_and_believes_nothing("@alice +carol @bob dan").await;
 }
 
 /// What is one nick elsewhere is two here.
@@ -115,10 +115,7 @@ async fn an_attempt_to_gain_power_by_a_nick_that_is_another_by_another_mapping_i
     #[case] own: &str,
     #[case] operator: &str,
 ) {
-    let mut options = Options::default();
-    options.isupport.retain(|token| !token.starts_with("PREFIX=") && !token.starts_with("CASEMAPPING="));
-    options.isupport.extend(["PREFIX=(ov)@+", "CASEMAPPING=ascii"].map(str::to_owned));
-    let talk = Talk::begin(world().ircd(options).start().await).await;
+    let talk = talk_with("PREFIX=(ov)@+ CASEMAPPING=ascii").await;
     talk.carol.send_text(&talk.networks[1], &format!("nick {own}"));
     talk.world.homeserver.wait_event(&talk.networks[1], begins(&format!("You are now {own}"))).await;
     talk.heard("alice").await;
@@ -141,7 +138,7 @@ async fn ghost_of(talk: &Talk, nick: &str, person: &Person) -> String {
 #[case::the_nick_of_somebodys_ghost("dan")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_to_gain_power_by_a_matrix_id_that_is_an_operators_nick_is_refused(#[case] name: &str) {
-    let talk = talk_with("PREFIX=(ov)@+").await;
+    let talk = Talk::on_ordinary_server().await;
     let other = talk.world.homeserver.user(name);
     other.join(ALIAS).await;
     // The nick is taken: they are there under another.
@@ -157,7 +154,7 @@ async fn an_attempt_to_gain_power_by_a_matrix_id_that_is_an_operators_nick_is_re
 /// An operator's nick after the operator is gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_to_gain_power_by_the_nick_of_an_operator_who_is_gone_is_refused() {
-    let talk = talk_with("PREFIX=(ov)@+").await;
+    let talk = Talk::on_ordinary_server().await;
     let erin = talk.world.ircd.person("erin");
     erin.join("#tea");
     talk.bob.mode("#tea", "+o erin");
@@ -181,7 +178,7 @@ async fn an_attempt_to_gain_power_by_the_nick_of_an_operator_who_is_gone_is_refu
 #[case::a_nick("#irc_fake_bob:test.local")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_to_gain_power_by_an_alias_that_is_not_the_channels_is_refused(#[case] alias: &str) {
-    let talk = talk_with("PREFIX=(ov)@+").await;
+    let talk = Talk::on_ordinary_server().await;
     let rooms = talk.world.homeserver.rooms().len();
     assert!(talk.carol.try_join(alias).await.is_err());
     assert_eq!(talk.world.homeserver.rooms().len(), rooms);
@@ -194,7 +191,7 @@ async fn an_attempt_to_gain_power_by_an_alias_that_is_not_the_channels_is_refuse
 #[case::the_one_that_shows_the_channel("alice")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_to_gain_power_that_one_connection_alone_has_seen_is_refused(#[case] sees: &str) {
-    let talk = talk_with("PREFIX=(ov)@+").await;
+    let talk = Talk::on_ordinary_server().await;
     talk.receives(sees, ":bob!bob@host MODE #tea +o carol");
     talk.heard(sees).await;
     talk.powers_with_dan(&[(BOB, 50)]).await;
@@ -202,7 +199,7 @@ async fn an_attempt_to_gain_power_that_one_connection_alone_has_seen_is_refused(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_to_gain_power_by_the_nick_that_somebody_had_before_is_refused() {
-    let talk = talk_with("PREFIX=(ov)@+").await;
+    let talk = Talk::on_ordinary_server().await;
     talk.carol.send_text(&talk.networks[1], "nick caroline");
     talk.world.homeserver.wait_event(&talk.networks[1], begins("You are now caroline")).await;
     talk.heard("alice").await;
@@ -222,7 +219,7 @@ async fn an_attempt_to_gain_power_by_the_nick_that_somebody_had_before_is_refuse
 #[case::nothing_that_is_seen("bob\u{200b}")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_to_gain_power_by_a_display_name_is_refused(#[case] name: &str) {
-    let talk = talk_with("PREFIX=(ov)@+").await;
+    let talk = Talk::on_ordinary_server().await;
     talk.carol.set_displayname(name);
     talk.powers_with_dan(&[(BOB, 50)]).await;
     assert!(talk.carol.kick(&talk.room, talk.alice.id(), "").is_err());
@@ -231,7 +228,7 @@ async fn an_attempt_to_gain_power_by_a_display_name_is_refused(#[case] name: &st
 /// The bot's own nick on IRC, and nicks that are a part of ids.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_to_gain_power_by_the_bots_nick_is_refused() {
-    let talk = talk_with("PREFIX=(ov)@+").await;
+    let talk = Talk::on_ordinary_server().await;
     let bot = talk.world.homeserver.bot();
     let before = talk.powers(&[(BOB, 50)]).await["users"][&bot].clone();
     let nick = bot.trim_start_matches('@').split(':').next().unwrap().to_owned();

@@ -99,9 +99,10 @@ pub use outcome::{Outcome, Refusal};
 pub use rooms::Homeserver;
 pub use session::{
     Authority, AutoCommands, BanTime, CertificateRequest, Change, ChannelRequest, ChannelRules,
-    CharsetChange, Highlights, Leaving, ListKind, ListRequest, LoginMethod, LoginRequest, LookRequest,
-    Manners, MembersRequest, Origin, ProfileRequest, Ranked, Request, SayRequest, Service, ServiceAddress,
-    SessionHandle, SessionState, StandingRequest, Status, Welcome, WishChange, enters_or_leaves,
+    CharsetChange, Entrance, Highlights, Leaving, ListKind, ListRequest, LoginMethod, LoginRequest,
+    LookRequest, Manners, MembersRequest, Origin, ProfileRequest, Ranked, Request, SayRequest, Service,
+    ServiceAddress, SessionHandle, SessionState, StandingRequest, Status, Welcome, WishChange,
+    enters_or_leaves,
 };
 pub use shared::removal;
 

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`schema`] | every key with its type, default and meaning: the one table |
 //! | `load` | text → checked values; unknown keys, wrong types |
-//! | `resolve`, [`network`], `media` | values → [`Config`]; what only makes sense together |
+//! | `resolve`, [`network`], `media`, `shared_rooms` | values → [`Config`]; what only makes sense together |
 //! | `differences` | what a restart is needed for |
 //! | [`secret`] | key, file or environment variable |
 //! | [`template`] | names and ids, and the proof that ids can't collide |
@@ -31,6 +31,7 @@ mod raw;
 mod resolve;
 pub mod schema;
 pub mod secret;
+mod shared_rooms;
 pub mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,7 @@ pub use self::bind::Bind;
 pub use self::permissions::{Permission, Permissions};
 pub use self::problem::{ConfigError, Problem};
 pub use self::secret::Environment;
+pub use self::shared_rooms::SharedRooms;
 pub use self::template::Template;
 use crate::addresses::Reach;
 use crate::names::Slug;
@@ -214,6 +216,8 @@ pub struct Network {
     pub history: Option<History>,
     /// Channels that rooms show which were there before: their names, and those rooms' ids.
     pub channels: BTreeMap<String, String>,
+    /// What its shared rooms are like.
+    pub shared: SharedRooms,
 }
 
 /// Networks that users add for themselves.

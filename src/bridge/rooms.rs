@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::content::unique;
 use super::ghosts::GhostError;
 use super::{Bridge, bridge_info};
-use crate::config::Template;
+use crate::config::{SharedRooms, Template};
 use crate::matrix::event::ROOM_MARKER;
 use crate::matrix::{Client, ClientError, CreateRoom, ghost_id};
 use crate::names::split_address;
@@ -146,6 +146,9 @@ impl Bridge {
                 self.client.create_room(&room.creator, &plan).await?
             }
         };
+        if room.kind()? == RoomKind::Shared {
+            self.note_shared_made(room);
+        }
         self.store.room_made(room.id, &room_id).await?;
         tracing::info!(kind = room.kind()?.as_str(), %room_id, "a room was made");
         Ok(room_id)
@@ -260,6 +263,8 @@ impl Bridge {
             // Two members: clients show it under the other one's name.
             RoomKind::Query => (None, None),
         };
+        let shared =
+            if kind == RoomKind::Shared { self.shared_settings(network) } else { SharedRooms::default() };
         let mut initial_state = Vec::new();
         if kind == RoomKind::Private && self.homeserver.has_restricted_rooms() {
             match self.lobby(network).await {
@@ -277,7 +282,10 @@ impl Bridge {
         if kind == RoomKind::Shared {
             // Whoever comes in is looked at then: an alias leads everybody here, and nobody to what was said before.
             for (kind, content) in [
-                ("m.room.join_rules", json!({ "join_rule": "public" })),
+                (
+                    "m.room.join_rules",
+                    json!({ "join_rule": if shared.for_invited { "invite" } else { "public" } }),
+                ),
                 ("m.room.history_visibility", json!({ "history_visibility": "joined" })),
                 ("m.room.guest_access", json!({ "guest_access": "forbidden" })),
             ] {
@@ -297,10 +305,13 @@ impl Bridge {
             initial_state.push(("m.room.avatar", String::new(), json!({ "url": avatar })));
         }
         let domain = &self.config.homeserver.domain;
-        let is_local =
-            owner.is_none_or(|owner| owner.split_once(':').is_some_and(|(_, server)| server == domain));
+        let is_here = |owner: &str| owner.split_once(':').is_some_and(|(_, server)| server == domain);
+        let is_local = owner.is_none_or(is_here) && !shared.federated;
         // Where a room begins with what was said before, its owner is invited after that.
         let invited = owner.filter(|_| !room.is_refilled());
+        let room_version = shared.room_version.clone();
+        let homeserver =
+            room_version.map_or_else(|| self.homeserver.clone(), |room_version| Homeserver { room_version });
         let mut creation_content = json!({ ROOM_MARKER: room.marker });
         if is_local {
             creation_content["m.federate"] = false.into();
@@ -312,7 +323,8 @@ impl Bridge {
             is_direct: matches!(kind, RoomKind::Control | RoomKind::Query),
             creation_content,
             initial_state,
-            power_levels: power_levels(&self.homeserver, kind, &room.creator, owner),
+            power_levels: power_levels(&homeserver, kind, &room.creator, owner),
+            room_version: shared.room_version,
         })
     }
 

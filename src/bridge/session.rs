@@ -130,7 +130,7 @@ use crate::names::{CaseMap, Nick};
 use crate::store::{Incoming, LineState, SessionRow, StoreError};
 
 pub use self::attendance::{MembersRequest, Ranked};
-pub use self::authority::{Authority, ChannelRules};
+pub use self::authority::{Authority, ChannelRules, Entrance};
 pub use self::autocmd::AutoCommands;
 pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;

@@ -85,6 +85,13 @@ impl Bridge {
         Some(format!("#{}:{domain}", ghost_id::fit(localpart, domain)))
     }
 
+    /// The alias by which somebody finds a channel's shared room, whether that is there yet or not; nothing where a channel of
+    /// this name has none.
+    pub(super) fn findable_alias(&self, network: &str, channel: &str) -> Option<String> {
+        let alias = self.shared_alias(network, &channel.to_ascii_lowercase())?;
+        self.read_shared_alias(&alias).map(|_| alias)
+    }
+
     /// The network and the channel, letters folded, of a shared room's alias; nothing where it names none of ours.
     fn read_shared_alias(&self, alias: &str) -> Option<(String, Channel)> {
         let localpart = alias.strip_prefix('#')?.split(':').next()?;
@@ -102,7 +109,7 @@ impl Bridge {
     pub(super) async fn has_alias(&self, alias: &str) -> bool {
         let Some((network, channel)) = self.read_shared_alias(alias) else { return false };
         match tokio::time::timeout(PATIENCE, self.find_shared_room(alias, &network, &channel)).await {
-            Ok(Ok(is_there)) => is_there,
+            Ok(Ok(room)) => room.is_some(),
             Ok(Err(error)) => {
                 tracing::warn!(%alias, %error, "a shared room that somebody looks for can't be had yet");
                 false
@@ -114,22 +121,23 @@ impl Bridge {
         }
     }
 
+    /// The number of a channel's shared room, which is found by this alias from then on; nothing where there is none.
     async fn find_shared_room(
         &self,
         alias: &str,
         network: &str,
         channel: &Channel,
-    ) -> Result<bool, GhostError> {
+    ) -> Result<Option<i64>, GhostError> {
         let (now, at) = (self.clock.now(), self.clock.unix_ms());
         // How the network compares names no query can find out; most do so.
         let folded = CaseMapping::Rfc1459.fold(channel.as_str());
         let room = match self.store.shared_room(network, &folded).await? {
             // A room of other people is found by what they call it.
-            Some(room) if room.is_plumbed() => return Ok(false),
+            Some(room) if room.is_plumbed() => return Ok(None),
             Some(room) => self.renewed(room).await?,
             None if !self.wanted_aliases.admit(now) => {
                 tracing::warn!(%alias, "a shared room is not made: too many were asked for within the hour");
-                return Ok(false);
+                return Ok(None);
             }
             None => {
                 self.store.ensure_network(network, &self.network_name(network), at).await?;
@@ -147,7 +155,7 @@ impl Bridge {
                 self.store.intend_room(new).await?
             }
         };
-        let Some(room_id) = self.made(room.id).await? else { return Ok(false) };
+        let Some(room_id) = self.made(room.id).await? else { return Ok(None) };
         self.open_deserted(&room, &room_id).await?;
         let _one_at_a_time = self.wanted_aliases.naming.lock(room.id).await;
         // Before the alias is there, so that none is forgotten.
@@ -158,9 +166,9 @@ impl Bridge {
             Err(error) if !error.is_final() => Err(error.into()),
             Err(error) => {
                 tracing::debug!(%alias, %error, "an alias is set already, or can't be");
-                Ok(true)
+                Ok(Some(room.id))
             }
-            Ok(()) => Ok(true),
+            Ok(()) => Ok(Some(room.id)),
         }
     }
 

@@ -345,7 +345,18 @@ async fn introduce(config: &Config, client: &Client) -> Result<Homeserver, Clien
             message: format!("the token belongs to {bot}"),
         });
     }
-    Ok(Homeserver { room_version: client.room_version().await? })
+    let (room_version, known) = client.room_versions().await?;
+    for network in config.networks.values() {
+        let wanted = network.shared.room_version.as_ref();
+        if let Some(version) = wanted.filter(|version| !known.contains(version)) {
+            let slug = network.slug.as_str();
+            tracing::error!(
+                "networks.{slug}.shared.room_version is {version}, which the homeserver can't make: there are no new \
+                 shared rooms on {slug}"
+            );
+        }
+    }
+    Ok(Homeserver { room_version })
 }
 
 /// Opens the store and takes the lock that keeps every other process out.

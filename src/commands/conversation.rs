@@ -5,8 +5,11 @@ use super::{Context, first_steps, usage};
 use crate::bridge::{Charset, CharsetChange, InvalidCharset, Outcome, Refusal, Request};
 use crate::names::Key;
 
-/// `join [NETWORK] #CHANNEL [KEY]`.
+/// `join [NETWORK] #CHANNEL [KEY]`, or `join ALIAS`.
 pub(super) async fn join(context: Context<'_>) -> Outcome {
+    if let Some(answer) = context.bridge.invite_to_shared(&context.call.user, context.rest.trim()).await {
+        return answer;
+    }
     let (session, rest) = context.session()?;
     let mut words = rest.split_whitespace();
     let (Some(name), key, None) = (words.next(), words.next(), words.next()) else {

@@ -176,7 +176,8 @@ commands! {
         => rooms::space;
     "join" / "j" in "Channels and people": "join [NETWORK] #CHANNEL [KEY]", "enters a channel and makes a room for it",
         "The # may be left out. You stay in the channel over restarts, until you type part or leave its room. A message \
-         with a key is removed from the room.",
+         with a key is removed from the room. With the alias of a channel's shared room in place of its name you are invited \
+         to that.",
         eg ["join #tea", "join #secret its-key"], secret true
         => conversation::join;
     "part" / "leave" in "Channels and people": "part [NETWORK] [#CHANNEL] [REASON]", "leaves a channel",
@@ -329,7 +330,7 @@ commands! {
         eg ["knock #closed may I come in?"] => channel::knock;
     "list" in "On a network": "list [NETWORK] [WORDS | MASK] [page N | more]", "shows the network's channels",
         "Those with the most people first, twenty on a page. Words are looked for in names and topics; a mask with * or ? \
-         fits names.",
+         fits names. Where there are shared rooms, each name leads to its channel's.",
         eg ["list", "list *tea*"]
         => look::list;
     "rejoin" in "On a network": "rejoin [NETWORK]", "tries again to enter all channels that keep you out",

@@ -8,7 +8,10 @@ use secrecy::ExposeSecret as _;
 
 use super::problem::{child, item};
 use super::resolve::Resolver;
-use super::{Bind, Connections, Flood, History, Network, OwnNetworks, Proxy, Server, Template, presets, raw};
+use super::{
+    Bind, Connections, Flood, History, Network, OwnNetworks, Proxy, Server, Template, presets, raw,
+    shared_rooms,
+};
 use crate::addresses::{Range, Reach};
 use crate::names::{CaseMapping, Channel, Slug};
 
@@ -195,6 +198,7 @@ pub(super) fn one(
         plaintext_credentials,
         history: raw.history.map(History::of_days),
         channels: channels(resolver, raw.channels.unwrap_or_default(), &child(path, "channels")),
+        shared: shared_rooms::resolve(resolver, raw.shared, &child(path, "shared")),
         slug,
     }
 }

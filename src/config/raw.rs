@@ -81,6 +81,16 @@ pub(super) struct Network {
     /// Days; 0 for `keep`.
     pub(super) history: Option<u32>,
     pub(super) channels: Option<BTreeMap<String, String>>,
+    pub(super) shared: SharedRooms,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SharedRooms {
+    pub(super) published: Option<bool>,
+    pub(super) join_rule: Option<String>,
+    pub(super) federated: Option<bool>,
+    pub(super) room_version: Option<String>,
 }
 
 #[derive(Deserialize)]

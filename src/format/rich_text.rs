@@ -147,6 +147,14 @@ impl RichText {
         self
     }
 
+    /// Adds a text that leads to an address, which is not shown where there is no style.
+    #[must_use]
+    pub fn leading_to(mut self, text: impl Into<String>, address: impl Into<String>) -> Self {
+        let (text, special) = (text.into(), Some(Special::Link(Link::Spoken(address.into()))));
+        self.spans.push(Span { text, style: Style::default(), special });
+        self
+    }
+
     /// Adds a table, on lines of its own.
     #[must_use]
     pub fn table(self, table: Table) -> Self {

@@ -74,6 +74,8 @@ pub struct CreateRoom {
     pub initial_state: Vec<(&'static str, String, Value)>,
     /// Overrides in `m.room.power_levels`.
     pub power_levels: Value,
+    /// The room's version, where it is not the homeserver's choice.
+    pub room_version: Option<String>,
 }
 
 impl Client {
@@ -271,6 +273,11 @@ impl Client {
         request.is_direct = room.is_direct;
         request.invite = room.invite.iter().map(|user| user_id(user)).collect::<Result<_, _>>()?;
         request.creation_content = Some(raw(&room.creation_content)?);
+        let version = |version: &String| {
+            ruma::RoomVersionId::try_from(version.as_str())
+                .map_err(|_| ClientError::Invalid(format!("{version} is no room version")))
+        };
+        request.room_version = room.room_version.as_ref().map(version).transpose()?;
         request.power_level_content_override = Some(raw(&room.power_levels)?);
         for (kind, state_key, content) in &room.initial_state {
             let event = serde_json::json!({ "type": kind, "state_key": state_key, "content": content });
@@ -477,10 +484,12 @@ impl Client {
         self.call(self.bot(), client::alias::delete_alias::v3::Request::new(alias)).await.map(drop)
     }
 
-    /// `GET /capabilities`: the version of the rooms that the homeserver makes.
-    pub async fn room_version(&self) -> Result<String, ClientError> {
+    /// `GET /capabilities`: the version of the rooms that the homeserver makes, and all versions that it can make.
+    pub async fn room_versions(&self) -> Result<(String, Vec<String>), ClientError> {
         let response = self.call(self.bot(), client::discovery::get_capabilities::v3::Request::new()).await?;
-        Ok(response.capabilities.room_versions.default.to_string())
+        let versions = response.capabilities.room_versions;
+        let known = versions.available.keys().map(ToString::to_string).collect();
+        Ok((versions.default.to_string(), known))
     }
 }
 

@@ -478,6 +478,21 @@ fn what_can_be_no_plumbed_room_is_refused(#[case] networks: &str, #[case] proble
     assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
 }
 
+#[rstest]
+#[case::found_and_closed(
+    "{ published: true, join_rule: invite }",
+    "networks.oftc.shared.published: whoever finds them there can't enter them with `join_rule: invite`"
+)]
+#[case::no_version(
+    "{ room_version: \"11 or 12\" }",
+    "networks.oftc.shared.room_version: it must be a room version"
+)]
+#[case::no_rule("{ join_rule: knock }", "networks.oftc.shared.join_rule: it must be one of public, invite")]
+fn what_shared_rooms_can_not_be_is_refused(#[case] shared: &str, #[case] problem: &str) {
+    let problems = problems(&plus(&format!("networks: {{ oftc: {{ shared: {shared} }} }}\n")));
+    assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
+}
+
 #[test]
 fn existing_rooms_show_channels_of_a_preset_too() {
     let channels = "networks: { oftc: { channels: { \"#tea.pot\": \"!room-version-12\" } } }\n";

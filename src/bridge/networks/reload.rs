@@ -78,15 +78,21 @@ impl Bridge {
                 self.forget_gate(slug);
                 self.nicks.lock().unwrap_or_else(PoisonError::into_inner).remove(slug);
             }
-            let mut other_ways = Vec::new();
+            let (mut other_ways, mut other_rooms) = (Vec::new(), Vec::new());
             for slug in &changes.changed {
                 let Some((before, now)) = before.known.get(slug).zip(self.networks.get(slug)) else {
                     continue;
                 };
                 self.renew_gate(&now.network);
+                if before.network.shared != now.network.shared {
+                    other_rooms.push(slug.clone());
+                }
                 if !before.network.has_the_same_way(&now.network) {
                     other_ways.push(slug.clone());
                 }
+            }
+            if !other_rooms.is_empty() {
+                self.tasks.spawn(self.clone().renew_shared_settings(other_rooms));
             }
             (changes, other_ways, left)
         };

@@ -36,12 +36,30 @@ pub struct Authority {
 /// Modes of a channel that are rules of its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChannelRules {
-    /// Not everybody comes in: `+i` or `+k`.
-    pub is_closed: bool,
+    /// Who finds it and comes in.
+    pub entrance: Entrance,
     /// Not everybody speaks: `+m`.
     pub is_moderated: bool,
     /// Not everybody sets the topic: `+t`.
     pub is_topic_locked: bool,
+}
+
+/// Who finds a channel and comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entrance {
+    /// Everybody.
+    Open,
+    /// Who knows of it: `+s` or `+p`.
+    Secret,
+    /// Not everybody: `+i` or `+k`.
+    Closed,
+}
+
+impl ChannelRules {
+    /// Whether not everybody comes in.
+    pub fn is_closed(self) -> bool {
+        self.entrance == Entrance::Closed
+    }
 }
 
 /// The rank of a session's own user in a channel.
@@ -74,8 +92,15 @@ impl Actor {
         let rules = || {
             let is_closed =
                 is_set('i', &[ModeKind::Never])? || is_set('k', &[ModeKind::Always, ModeKind::WhenSet])?;
+            // What they mean otherwise on some servers keeps nobody out either.
+            let is_secret = channel.has_mode('s')? || channel.has_mode('p')?;
+            let entrance = match (is_closed, is_secret) {
+                (true, _) => Entrance::Closed,
+                (false, true) => Entrance::Secret,
+                (false, false) => Entrance::Open,
+            };
             let is_topic_locked = channel.has_mode('t')?;
-            Some(ChannelRules { is_closed, is_moderated: is_set('m', &[ModeKind::Never])?, is_topic_locked })
+            Some(ChannelRules { entrance, is_moderated: is_set('m', &[ModeKind::Never])?, is_topic_locked })
         };
         Some(Authority { people, ghosts, rules: rules() })
     }

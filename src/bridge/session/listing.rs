@@ -43,6 +43,11 @@ pub(super) struct Listed {
     page: usize,
 }
 
+/// A page that leads any client to the room of an alias.
+fn room_address(alias: &str) -> String {
+    format!("https://matrix.to/#/{}", alias.replace('#', "%23"))
+}
+
 impl Actor {
     pub(super) fn list(&mut self, request: ListRequest) -> Reply {
         self.forget_list();
@@ -109,9 +114,19 @@ impl Actor {
         }
         listed.page = page;
         let shown = &list.channels[first..list.channels.len().min(first + PAGE)];
+        let mut alias = None;
         let table = shown.iter().fold(Table::new(["channel", "people", "topic"]), |table, channel| {
             let people = RichText::plain(channel.people.to_string());
-            table.row([RichText::new().bold(&*channel.name.0), people, read_irc(&channel.topic)])
+            let name = &*channel.name.0;
+            let named = match self.bridge.findable_alias(&self.row.network, name) {
+                Some(found) => {
+                    let named = RichText::new().leading_to(name, room_address(&found));
+                    alias.get_or_insert(found);
+                    named
+                }
+                None => RichText::new().bold(name),
+            };
+            table.row([named, people, read_irc(&channel.topic)])
         });
         let last = first + shown.len();
         let mut foot = format!("{}–{last} of {}, the largest first", first + 1, list.fitting);
@@ -123,6 +138,9 @@ impl Actor {
             foot += ", and the server broke off";
         }
         let mut text = RichText::new().table(table).text(format!("{foot}."));
+        if let Some(alias) = alias {
+            text = text.text(" Each name leads to the channel's shared room, as ").code(alias).text(" does.");
+        }
         if last < list.channels.len() {
             text = text.text(" For the next ones, type ").code("list more").text(".");
         } else if list.fitting > list.channels.len() {

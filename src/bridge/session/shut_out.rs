@@ -27,6 +27,9 @@ const MOMENT: Duration = Duration::from_mins(2);
 /// How somebody gets into a closed channel's room again.
 const CLOSED: &str = "Its room is for invited people, as the channel is: you are invited to it when you type \
     join with the channel's key behind its name, or are invited to the channel on IRC.";
+/// How somebody gets into the room of an open channel again that is for invited people.
+const BY_CHOICE: &str =
+    "To return there, type join with the room's alias behind it: you are invited to it then.";
 /// Characters of a server's reason that the room is told.
 const LONGEST: usize = 200;
 
@@ -100,7 +103,7 @@ impl Actor {
         let again = match (self.bridge.is_for_invited(self.buffers.get(place).row.room), way_back) {
             (false, _) => "To try again, join that room again.",
             (true, WayBack::Open) => "You are invited back: to try again, accept that.",
-            (true, WayBack::Shut) => CLOSED,
+            (true, WayBack::Shut) => self.way_into_closed(place),
         };
         if self.shared(place).is_some_and(Shared::is_taken) {
             let (then, again) = if self.is_plumbed(place) {
@@ -116,10 +119,17 @@ impl Actor {
         self.end_shared(place, &format!("{reason}."), way_back).await
     }
 
+    /// How the user gets again into a room that is for invited people.
+    fn way_into_closed(&self, place: usize) -> &'static str {
+        let room = self.buffers.get(place).row.room;
+        if self.bridge.is_closed_by_choice(room, &self.row.network) { BY_CHOICE } else { CLOSED }
+    }
+
     /// What is said to who leaves a channel whose room is shared.
     pub(super) fn left_shared_words(&self, place: usize, channel: &Channel) -> String {
         let is_closed = self.bridge.is_for_invited(self.buffers.get(place).row.room);
-        let again = if is_closed { CLOSED } else { "To return there, join it by its alias." };
+        let again =
+            if is_closed { self.way_into_closed(place) } else { "To return there, join it by its alias." };
         format!("Leaving {channel}, and its shared room. {again}")
     }
 

@@ -6,6 +6,7 @@
 //! | `+m` | speaking takes 10, and ghosts have the powers of their ranks, too |
 //! | `+t` | setting the topic takes 50, and else nothing |
 //! | `+i`, `+k` | for those who are invited, as ghosts are by the bot |
+//! | `+s`, `+p` | not in the homeserver's directory, where the administrator has it there (`directory`) |
 //!
 //! Operators remove and ban people there, and change powers and the join rule: that is done on IRC by their own
 //! connection (`session/moderation/by_matrix.rs`), and here put back until IRC has done it.
@@ -19,6 +20,7 @@
 //!
 //! Invariants 2 (a failed call is made again, and the room tells what it has), 4, 8 (no message waits for it).
 
+mod directory;
 mod levels;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -59,6 +61,8 @@ struct Done {
     with_creators: HashMap<i64, bool>,
     /// Whether rooms let none but invited people in: from before they are told to, and as they say where nobody tells.
     closed: HashMap<i64, bool>,
+    /// Whether rooms stand in the homeserver's directory, as far as that was asked for.
+    listed: HashMap<i64, bool>,
     /// Since when rooms refuse to follow, which the log says once.
     refusing: HashMap<i64, Instant>,
 }
@@ -177,26 +181,34 @@ impl Bridge {
                 return Ok(());
             }
         }
-        if wanted.1.is_none() {
+        let for_invited = self.shared_settings(row.network.as_deref().unwrap_or_default()).for_invited;
+        let is_closed = match wanted.1 {
+            _ if for_invited => Some(true),
+            rules => rules.map(ChannelRules::is_closed),
+        };
+        if is_closed.is_none() {
             self.learn_join_rule(room, room_id).await?;
         }
         self.enact_levels(&row, room_id, wanted.0.clone(), wanted.1).await?;
-        if let Some(rules) = wanted.1 {
-            if rules.is_closed {
+        if let Some(is_closed) = is_closed {
+            if is_closed {
                 self.enacted.close(room, true);
             }
-            self.enact_join_rule(room_id, rules.is_closed).await?;
-            self.enacted.close(room, rules.is_closed);
+            self.enact_join_rule(room_id, is_closed).await?;
+            self.enacted.close(room, is_closed);
         }
+        let rules = wanted.1;
         // Who comes next has it looked at, and a room that nobody is in is not remembered.
         let is_watched = self.watches.has(room);
-        let mut done = self.enacted.lock();
-        if is_watched {
-            done.last.insert(room, wanted);
-        } else {
-            done.last.remove(&room);
+        {
+            let mut done = self.enacted.lock();
+            if is_watched {
+                done.last.insert(room, wanted);
+            } else {
+                done.last.remove(&room);
+            }
         }
-        Ok(())
+        self.enact_listing(&row, room_id, rules).await
     }
 
     /// Before anybody tells whether a channel is closed, its room is as it was.
@@ -307,9 +319,16 @@ impl Bridge {
             return Ok(());
         }
         self.enacted.lock().last.remove(&row.id);
-        self.enact_join_rule(room_id, false).await?;
-        self.enacted.close(row.id, false);
+        let for_invited = self.shared_settings(row.network.as_deref().unwrap_or_default()).for_invited;
+        self.enact_join_rule(room_id, for_invited).await?;
+        self.enacted.close(row.id, for_invited);
         Ok(())
+    }
+
+    /// A shared room is about to be there: ghosts come into it as its rule says.
+    pub(in crate::bridge) fn note_shared_made(&self, row: &RoomRow) {
+        let network = row.network.as_deref().unwrap_or_default();
+        self.enacted.close(row.id, self.shared_settings(network).for_invited);
     }
 
     /// Whether a shared room was made to let none but invited people in.

@@ -178,7 +178,8 @@ impl Bridge {
         }
         // Somebody may have come in meanwhile, by the alias of before or as who was invited.
         match self.store.set_unaliased(room.id).await {
-            Ok(true) => {}
+            // It goes from the directory, too.
+            Ok(true) => self.wake_authority(room.id),
             Ok(false) => self.give_alias(room).await,
             Err(error) => {
                 tracing::warn!(room = room_id, %error, "a room has no alias any more, which is not stored");
@@ -237,11 +238,8 @@ impl Bridge {
             return Ok(());
         }
         let (network, name) = (room.network.as_deref(), room.buffer_name.as_deref());
-        let name = name.unwrap_or_default().to_ascii_lowercase();
-        let alias = self.shared_alias(network.unwrap_or_default(), &name);
-        let Some(alias) = alias.filter(|alias| self.read_shared_alias(alias).is_some()) else {
-            return Ok(());
-        };
+        let alias = self.findable_alias(network.unwrap_or_default(), name.unwrap_or_default());
+        let Some(alias) = alias else { return Ok(()) };
         let aliases = self.client.aliases(room_id).await?;
         // First, so that none is forgotten.
         self.store.set_aliased(room.id, true).await?;

@@ -62,6 +62,10 @@ async fn look(
     findings.add("ghosts", probe_ghost(homeserver, config).await)?;
     let hears = is_reached.then_some(room::Ears { listener });
     room::check(homeserver, config, hears, findings).await?;
+    if config.networks.values().any(|network| network.shared.room_version.is_some()) {
+        let versions = room::versions(homeserver, config).await.unwrap_or_else(unreachable);
+        findings.add("room versions", versions)?;
+    }
     findings.add("authenticated media", media(homeserver, config).await)?;
     Ok(())
 }

@@ -74,6 +74,30 @@ pub(super) async fn check(
     Ok(())
 }
 
+/// Whether the homeserver makes rooms of the versions that the configuration wants for shared ones.
+pub(super) async fn versions(homeserver: &Homeserver, config: &Config) -> Result<Outcome, String> {
+    let answer = homeserver.ask(Method::GET, &["v3", "capabilities"], None).await?;
+    if !answer.is_success() {
+        let what = format!("it is not known which it makes: {}", answer.refusal());
+        return Ok(failed(Code::Unexpected, what, "see the homeserver's log"));
+    }
+    let known = &answer.body["capabilities"]["m.room_versions"]["available"];
+    for network in config.networks.values() {
+        let Some(version) = &network.shared.room_version else { continue };
+        if known.get(version).is_none() {
+            let slug = network.slug.as_str();
+            return Ok(failed(
+                Code::Configuration,
+                format!(
+                    "the homeserver makes no rooms of version {version}, so {slug} gets no new shared rooms"
+                ),
+                format!("set `networks.{slug}.shared.room_version` to one that it makes, or leave it out"),
+            ));
+        }
+    }
+    Ok(ok("the homeserver makes those that shared rooms are to have"))
+}
+
 async fn alias(homeserver: &Homeserver, config: &Config, room: &str) -> Result<Outcome, String> {
     let localpart = match &config.templates.alias {
         Some(template) => template.render_id(&[("user", PROBE), ("network", PROBE), ("channel", "probe")]),

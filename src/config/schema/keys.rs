@@ -289,6 +289,37 @@ pub const KEYS: &[Key] = &[
         "A room's id, such as `!AbCdEf:example.org`.",
     ),
     section(
+        "networks.*.shared",
+        "What the network's shared rooms are like (`templates.shared_alias`), besides what their channels say. At a reload \
+         the first two are applied to rooms that exist, too; the others hold for those that are made from then on.",
+    ),
+    key(
+        "networks.*.shared.published",
+        Kind::Boolean,
+        Default::Is("false"),
+        "Whether they stand in the homeserver's room directory: those of channels that are neither secret nor private \
+         (`+s`, `+p`) nor closed (`+i`, `+k`), while somebody is there. The homeserver must let the bot publish rooms.",
+    ),
+    key(
+        "networks.*.shared.join_rule",
+        Kind::Choice(&["public", "invite"]),
+        Default::Is("public"),
+        "Whether everybody who knows the alias comes in, and is removed again where they may not use Towline, or only who \
+         is invited: whoever may use Towline invites themselves with `join` and the alias.",
+    ),
+    key(
+        "networks.*.shared.federated",
+        Kind::Boolean,
+        Default::Is("false"),
+        "Whether people of other homeservers can be in them. A room stays as it was made.",
+    ),
+    key(
+        "networks.*.shared.room_version",
+        Kind::Text,
+        Default::Note("the homeserver's own choice"),
+        "Their room version, such as `\"11\"`. A room stays as it was made.",
+    ),
+    section(
         "own_networks",
         "Networks that people add for themselves with `network add irc.example.org`. Nobody else sees them, and their short \
          names are `u`, a number and a name, so that none passes for another network. What all see is under `networks`, or \

@@ -1,6 +1,7 @@
-//! Who is in a room that anybody can enter, and by which names it is found.
+//! Who is in a room that anybody can enter, and by which names and where it is found.
 
 use ruma::api::client;
+use ruma::api::client::room::Visibility;
 use ruma::events::room::member::MembershipState;
 use serde::Deserialize;
 
@@ -35,5 +36,18 @@ impl Client {
         let request = client::room::aliases::v3::Request::new(room_id(room)?);
         let response = self.call(self.bot(), request).await?;
         Ok(response.aliases.into_iter().map(Into::into).collect())
+    }
+
+    /// `GET /directory/list/room/{room}`: whether a room stands in the homeserver's directory.
+    pub async fn is_listed(&self, room: &str) -> Result<bool, ClientError> {
+        let request = client::directory::get_room_visibility::v3::Request::new(room_id(room)?);
+        Ok(self.call(self.bot(), request).await?.visibility == Visibility::Public)
+    }
+
+    /// `PUT /directory/list/room/{room}`: puts a room into the homeserver's directory, or takes it out.
+    pub async fn list_room(&self, room: &str, is_listed: bool) -> Result<(), ClientError> {
+        let visibility = if is_listed { Visibility::Public } else { Visibility::Private };
+        let request = client::directory::set_room_visibility::v3::Request::new(room_id(room)?, visibility);
+        self.call(self.bot(), request).await.map(drop)
     }
 }

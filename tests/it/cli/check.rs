@@ -111,6 +111,10 @@ async fn answer(State(behaviour): State<Arc<Behaviour>>, request: Request) -> Re
     }
     match line.as_str() {
         "GET versions" => reply(200, &json!({ "versions": ["v1.1", "v1.15"] })),
+        "GET v3/capabilities" => {
+            let known = json!({ "default": "11", "available": { "10": "stable", "11": "stable" } });
+            reply(200, &json!({ "capabilities": { "m.room_versions": known } }))
+        }
         "GET v3/account/whoami" => reply(200, &json!({ "user_id": "@towline:example.org" })),
         "POST v1/appservice/towline/ping" => ping(&behaviour.registration, &body).await,
         "GET /_matrix/federation/v1/version" => {
@@ -347,6 +351,22 @@ fn check_finds_that_files_can_not_be_fetched_and_a_wrong_domain() {
     let (set, _homeserver) = with_homeserver([bot].into_iter().collect(), |_| {});
     let (code, output, _) = set.run("check", &[]);
     assert!(code == 14 && output.contains("set `homeserver.domain` to matrix.example.org"), "{output}");
+}
+
+#[test]
+fn check_finds_a_room_version_that_the_homeserver_does_not_make() {
+    let (set, _homeserver) = with_homeserver(Refusals::new(), |_| {});
+    set.edit(
+        "config.yaml",
+        "#networks:",
+        "networks: { libera: { shared: { room_version: \"10\" } } }\n#networks:",
+    );
+    let (code, output, _) = set.run("check", &[]);
+    assert!(code == 0 && output.contains("ok       room versions: "), "{output}");
+    set.edit("config.yaml", "room_version: \"10\"", "room_version: \"9\"");
+    let (code, output, _) = set.run("check", &[]);
+    assert!(code == 10 && output.contains("FAILED   room versions: "), "{output}");
+    assert!(output.contains("set `networks.libera.shared.room_version` to one that it makes"), "{output}");
 }
 
 #[test]

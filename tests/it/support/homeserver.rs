@@ -346,6 +346,12 @@ impl Homeserver {
         self.wait(None, || format!("{alias} to lead to {room:?}"), look).await;
     }
 
+    /// Waits until a room stands in the directory, or does not.
+    pub(crate) async fn wait_listed(&self, room: &str, is_listed: bool) {
+        let look = |core: &Core| (core.listed.contains(room) == is_listed).then_some(());
+        self.wait(Some(room), || format!("a room that is listed: {is_listed}"), look).await;
+    }
+
     /// A user's display name.
     pub(crate) fn displayname(&self, user: &str) -> Option<String> {
         self.shared.read().users.get(user)?.displayname.clone()

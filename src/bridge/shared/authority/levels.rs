@@ -95,12 +95,13 @@ pub(super) fn with_ranks(
 #[cfg(test)]
 mod tests {
     use super::super::super::super::rooms::{Homeserver, shared_power_levels};
+    use super::super::super::super::session::Entrance;
     use super::*;
     use rstest::rstest;
     use serde_json::json;
 
     const RULES: ChannelRules =
-        ChannelRules { is_closed: false, is_moderated: false, is_topic_locked: false };
+        ChannelRules { entrance: Entrance::Open, is_moderated: false, is_topic_locked: false };
 
     fn levels(rules: Option<ChannelRules>, current: &Value) -> Value {
         let homeserver = Homeserver { room_version: "11".to_owned() };

@@ -38,6 +38,11 @@ pub(super) async fn handle(shared: &Arc<Shared>, call: &Call) -> Result<Answer, 
         (m, ["_matrix", "client", "v3", "directory", "room", alias]) if m == get => {
             json(resolve(shared, alias).await.map(|room| room_and_servers(shared, &room)))
         }
+        // Nobody needs to be logged in for this.
+        (m, ["_matrix", "client", "v3", "directory", "list", "room", room]) if m == get => {
+            let visibility = if shared.read().listed.contains(*room) { "public" } else { "private" };
+            json(Ok(json!({ "visibility": visibility })))
+        }
         (m, ["_matrix", "client", "v3", "join", room]) if m == post => {
             let caller = shared.read().caller(call)?;
             let room = if room.starts_with('#') { resolve(shared, room).await? } else { (*room).to_owned() };
@@ -318,6 +323,17 @@ impl Core {
         let ts = call.parameter("ts").filter(|_| caller.is_appservice);
         let ts = ts.and_then(|ts| ts.parse().ok()).unwrap_or_else(now);
         match rest {
+            ["directory", "list", "room", room] => {
+                self.room_of(room, user)?;
+                match body["visibility"].as_str() {
+                    Some("private") => _ = self.listed.remove(*room),
+                    Some("public") if self.options.refuses_publishing => {
+                        return Err(Refusal::forbidden("Not allowed to publish room"));
+                    }
+                    _ => _ = self.listed.insert((*room).to_owned()),
+                }
+                Ok(json!({}))
+            }
             ["rooms", room, "send", kind, transaction] => {
                 self.send_once(caller, transaction, room, Draft::message(user, kind, body), ts)
             }
@@ -344,7 +360,6 @@ impl Core {
                 Ok(json!({}))
             }
             ["directory", "room", alias] => self.put_alias(caller, alias, &body),
-            ["directory", "list", "room", _] => Ok(json!({})),
             ["pushrules", "global", kind, rule] => {
                 self.push_rules.insert((user.into(), (*kind).into(), (*rule).into()), body);
                 Ok(json!({}))

@@ -28,6 +28,8 @@ pub(crate) struct Core {
     pub(crate) rooms: BTreeMap<String, Room>,
     /// Alias → room and who made it.
     pub(crate) aliases: BTreeMap<String, (String, String)>,
+    /// Rooms in the directory.
+    pub(crate) listed: HashSet<String>,
     pub(crate) media: HashMap<String, Media>,
     /// (user, room or nothing, type) → account data.
     pub(crate) account_data: BTreeMap<(String, String, String), Value>,
@@ -89,6 +91,7 @@ impl Core {
             tokens: HashMap::new(),
             rooms: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            listed: HashSet::new(),
             media: HashMap::new(),
             account_data: BTreeMap::new(),
             transactions: HashMap::new(),

@@ -21,6 +21,8 @@ pub(crate) struct Options {
     /// The token of a second registration, which may act as all users and hears nothing.
     pub(crate) puppet_token: Option<String>,
     pub(crate) room_version: String,
+    /// Whether no room may be put into the directory.
+    pub(crate) refuses_publishing: bool,
     /// Whether each request is remembered for [`Homeserver::requests`]; a benchmark turns it off.
     pub(crate) record_requests: bool,
 }
@@ -39,6 +41,7 @@ impl Default for Options {
             receive_ephemeral: true,
             puppet_token: None,
             room_version: "12".into(),
+            refuses_publishing: false,
             record_requests: true,
         }
     }

@@ -253,6 +253,7 @@ async fn operators_moderate_a_shared_room_from_both_sides_on_synapse() {
         irene.raw(&format!("MODE {CHANNEL} {open}"));
         alice.wait_state(&room, "m.room.join_rules", |rules| rules["join_rule"] == "public").await;
     }
+    set_key_from_matrix(&town, &irene, &carol, &room).await;
     for (rule, mode) in [("invite", "+i"), ("public", "-i")] {
         put_state(alice, &room, "m.room.join_rules", &json!({ "join_rule": rule })).await;
         irene
@@ -292,6 +293,36 @@ async fn operators_moderate_a_shared_room_from_both_sides_on_synapse() {
     // By an operator on IRC out of both.
     irene.raw(&format!("KICK {CHANNEL} alice :and you"));
     alice.wait_out(&room).await;
+}
+
+/// alice sets the channel's key where nobody else reads it, carol comes back by it, and it stands in no room.
+async fn set_key_from_matrix(town: &Town, irene: &IrcPerson, carol: &MatrixUser, room: &str) {
+    let alice = &town.alice;
+    let gone = async |user: &MatrixUser, room: &str, typed: &str| {
+        let event = user.say(room, typed).await;
+        let is_gone = |one: &serde_json::Value| {
+            one["type"] == "m.room.redaction"
+                && (one["redacts"] == event.as_str() || one["content"]["redacts"] == event.as_str())
+        };
+        user.wait_event(room, is_gone).await;
+    };
+    gone(alice, room, "!irc mode +k lapsang").await;
+    gone(alice, &town.control, &format!("mode {CHANNEL} +k rope")).await;
+    irene.wait_line(|line| line.starts_with(":alice!") && line.contains("+k") && line.contains("rope")).await;
+    alice.wait_state(room, "m.room.join_rules", |rules| rules["join_rule"] == "invite").await;
+    let network = carol.wait_invite_named(NETWORK).await;
+    carol.join(&network).await;
+    gone(carol, &network, &format!("join {CHANNEL} rope")).await;
+    assert_eq!(carol.wait_invite_named(&format!("{CHANNEL} ({NETWORK})")).await, room);
+    carol.join(room).await;
+    carol.say(room, "carol has the key").await;
+    irene.wait_said("carol", CHANNEL, "carol has the key").await;
+    put_out(alice, "kick", room, carol.id()).await;
+    irene
+        .wait_line(|line| line.starts_with(":alice!") && line.contains(" KICK ") && line.contains("carol"))
+        .await;
+    alice.say(&town.control, &format!("mode {CHANNEL} -k rope")).await;
+    alice.wait_state(room, "m.room.join_rules", |rules| rules["join_rule"] == "public").await;
 }
 
 async fn put_state(user: &MatrixUser, room: &str, kind: &str, content: &serde_json::Value) {

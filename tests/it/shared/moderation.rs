@@ -7,7 +7,7 @@ mod mending;
 use serde_json::Value;
 
 use super::*;
-use crate::support::ircd::Options;
+use crate::support::ircd::{Heard, Options};
 
 const LEVELS: &str = "m.room.power_levels";
 const RULES: &str = "m.room.join_rules";
@@ -148,6 +148,44 @@ async fn a_channel_that_is_closed_has_a_closed_room_and_opens_with_it(
     talk.rule("public").await;
     erin.join(ALIAS).await;
     talk.world.ircd.wait_joined("#tea", "erin").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_an_operator_sets_the_key_from_matrix_and_it_stands_in_no_room() {
+    let talk = Talk::begin(world().start().await).await;
+    talk.bob.mode("#tea", "+o alice");
+    talk.powers(&[(BOB, 50), (talk.alice.id(), 50)]).await;
+    let gone = async |room: &str, typed: &str| {
+        let event = talk.alice.send_text(room, typed);
+        talk.world.homeserver.wait_event(room, |one| one.redacts.as_ref() == Some(&event)).await;
+    };
+    // The others would read it there, so it is not done.
+    for typed in ["!irc mode +k lapsang", "!irc key lapsang", "/mode #tea +k lapsang"] {
+        gone(&talk.room, typed).await;
+    }
+    gone(&talk.networks[0], "mode #tea +k earlgrey").await;
+    let is_set =
+        |heard: &Heard| heard.source.starts_with("alice!") && heard.params == ["#tea", "+k", "earlgrey"];
+    talk.bob.wait_heard(is_set).await;
+    talk.rule("invite").await;
+    let lines = talk.world.ircd.lines_from("alice");
+    assert!(!lines.iter().any(|line| line.contains("lapsang")), "{lines:?}");
+    // Who has left gets in by it.
+    talk.carol.leave(&talk.room);
+    talk.world.ircd.wait_parted("#tea", "carol").await;
+    talk.carol.send_text(&talk.networks[1], "join #tea earlgrey");
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "invite").await;
+    talk.carol.join(&talk.room).await;
+    talk.world.ircd.wait_joined("#tea", "carol").await;
+    gone(&talk.networks[0], "mode #tea -k+k earlgrey assam").await;
+    talk.alice.send_text(&talk.networks[0], "mode #tea -k assam");
+    talk.rule("public").await;
+    for room in talk.networks.iter().chain([&talk.room]) {
+        let shown = talk.world.homeserver.timeline_bodies(room);
+        let has_key =
+            |body: &String| ["lapsang", "earlgrey", "+k assam"].iter().any(|key| body.contains(key));
+        assert!(!shown.iter().any(has_key), "{shown:?}");
+    }
 }
 
 /// Nobody would have opened it, whatever the channel does.

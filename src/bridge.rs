@@ -49,6 +49,7 @@ pub mod metrics;
 mod networks;
 mod outcome;
 mod pause;
+mod policy;
 mod puppets;
 mod questions;
 mod ranks;
@@ -96,6 +97,7 @@ pub use desk::{Answer, Call, Console, End, MOST_LISTED, PREFIX, Place, Progress}
 pub use limits::LimitOrigin;
 pub use networks::{Changes, Known, Networks, NewServer, Removal, Source};
 pub use outcome::{Outcome, Refusal};
+pub use policy::Exclusion;
 pub use rooms::Homeserver;
 pub use session::{
     Authority, AutoCommands, BanTime, CertificateRequest, Change, ChannelRequest, ChannelRules,
@@ -155,6 +157,7 @@ pub struct Shared {
     console: Arc<dyn Console>,
     tls: Mutex<TlsSetups>,
     admission: admission::Admission,
+    policy: policy::Policy,
     /// All networks.
     pub networks: Networks,
     appearance: bot::Appearance,
@@ -258,6 +261,7 @@ impl Bridge {
             console,
             tls: Mutex::default(),
             admission,
+            policy: policy::Policy::default(),
             networks,
             appearance: bot::Appearance::default(),
             limits,
@@ -316,6 +320,7 @@ impl Bridge {
     /// Starts every session and takes up what was left in the queues.
     pub async fn start(&self) -> Result<(), StoreError> {
         self.load_permissions().await?;
+        self.load_policies().await?;
         self.load_networks().await?;
         self.load_limits().await?;
         self.load_ranks().await?;
@@ -369,6 +374,7 @@ impl Bridge {
         self.tasks.spawn(self.clone().keep_looking_back());
         self.tasks.spawn(self.clone().keep_shared_rooms());
         self.take_up_mappings(None);
+        self.tasks.spawn(self.clone().keep_policies());
         self.tasks.spawn(self.clone().watch_for_suspension());
         Ok(())
     }

@@ -12,7 +12,7 @@
 //! | `differences` | what a restart is needed for |
 //! | [`secret`] | key, file or environment variable |
 //! | [`template`] | names and ids, and the proof that ids can't collide |
-//! | [`permissions`], [`presets`] | who may, and where to |
+//! | [`permissions`], `policies`, [`presets`] | who may, who may not, and where to |
 //! | [`bind`] | addresses to dial from |
 //! | [`limits`] | the limits one by one |
 //! | `lines`, [`problem`] | where in the file, and what to say |
@@ -25,6 +25,7 @@ mod load;
 mod media;
 pub mod network;
 pub mod permissions;
+mod policies;
 pub mod presets;
 pub mod problem;
 mod raw;
@@ -66,6 +67,10 @@ pub struct Config {
     pub secret_key_file: PathBuf,
     /// Who may use the bridge.
     pub permissions: Permissions,
+    /// Masks of those who may not, whatever their permission: of Matrix ids, and of servers' names.
+    pub excluded: Vec<String>,
+    /// Rooms whose state says who may not: their aliases or ids.
+    pub policy_lists: Vec<String>,
     /// The networks of the file and, unless turned off, the presets. While the bridge runs there may be more.
     pub networks: BTreeMap<Slug, Network>,
     /// What users may add.

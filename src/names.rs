@@ -8,6 +8,7 @@
 //! `CASEMAPPING` (modern IRC docs, "CASEMAPPING Parameter").
 
 mod address;
+mod glob;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 
 pub use self::address::{SessionName, session_address, split_address};
+pub use self::glob::Glob;
 
 /// Why a text is no name of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

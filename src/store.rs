@@ -25,6 +25,7 @@ mod networks;
 mod outbox;
 mod pieces;
 mod plumbing;
+mod policies;
 mod pool;
 mod prompts;
 mod published;
@@ -74,6 +75,7 @@ pub use outbox::{
     AT_ONCE, Committed, Folded, Folding, Incoming, Look, NewOutbox, Outbox, OutboxKind, Refused, Untold,
 };
 pub use plumbing::{NewPlumbing, Outsider, PlumbedBy, Plumbing};
+pub use policies::PolicyRule;
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use published::{NewPublished, Published, PublishedKind};
 pub use questions::{NewQuestion, Question};

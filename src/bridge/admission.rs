@@ -86,7 +86,13 @@ impl Admission {
         self.fixed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn of(&self, user_id: &str) -> Permission {
+    /// Whether the configuration makes somebody an administrator.
+    pub(super) fn is_fixed_admin(&self, user_id: &str) -> bool {
+        self.fixed().of(user_id) == Permission::Admin
+    }
+
+    /// What a user may do unless they are excluded.
+    pub(super) fn of(&self, user_id: &str) -> Permission {
         let fixed = self.fixed();
         let by_configuration = fixed.of(user_id);
         if by_configuration == Permission::Admin {
@@ -107,7 +113,11 @@ impl Bridge {
 
     /// What this user may do.
     pub fn permission_of(&self, user_id: &str) -> Permission {
-        self.admission.of(user_id)
+        match self.admission.of(user_id) {
+            Permission::None => Permission::None,
+            _ if self.exclusion_of(user_id).is_some() => Permission::None,
+            permission => permission,
+        }
     }
 
     /// The table of permissions: the configuration's lines, then those that were added.

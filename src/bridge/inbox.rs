@@ -189,12 +189,17 @@ impl Bridge {
             return None;
         }
         // An invitation concerns the person who invites: its room is not known yet.
+        let membership = header.content.and_then(|content| content.membership);
         let invites_us = header.kind == "m.room.member"
-            && header
-                .content
-                .and_then(|content| content.membership)
-                .is_some_and(|membership| membership == "invite")
+            && membership.as_ref().is_some_and(|membership| membership == "invite")
             && header.state_key.as_deref().is_some_and(|user| self.is_ours(user));
+        if !invites_us {
+            let state = header.state_key.as_deref().map(|key| (&*header.kind, key));
+            let is_out = membership.is_some_and(|membership| membership == "leave" || membership == "ban");
+            if self.is_of_policy_list(&header.room_id, state, is_out) {
+                return None;
+            }
+        }
         let lane = invites_us.then(|| super::desk::lane_of(&header.sender));
         let said_at = header.origin_server_ts.as_ref().and_then(Value::as_i64);
         let Header { event_id, room_id, sender, kind, state_key, .. } = header;

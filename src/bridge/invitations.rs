@@ -51,13 +51,13 @@ impl Bridge {
             self.take_up_mappings(Some(&event.room_id));
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
+        if self.is_policy_list(&event.room_id) {
+            self.read_policy_lists();
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        }
         if permission == Permission::None {
             tracing::info!(user = %event.sender, "an invitation from somebody without permission was refused");
-            let reason = format!(
-                "{} has no permission to use this bridge. Its administrator can give it, under permissions in the \
-                 configuration.",
-                event.sender
-            );
+            let reason = self.why_not_admitted(&event.sender);
             self.client.leave(self.client.bot(), &event.room_id, Some(&reason)).await?;
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }

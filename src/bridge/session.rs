@@ -28,6 +28,7 @@ mod detach;
 mod dropped;
 mod edits;
 mod excerpt;
+mod excluded;
 mod gaps;
 mod handle;
 mod highlights;
@@ -395,6 +396,7 @@ impl Actor {
                 link.session.handle(&message, now, &mut events);
             }
         }
+        self.pass_over_excluded(&mut events);
         events
     }
 
@@ -425,6 +427,7 @@ impl Actor {
         if let Some(link) = &mut self.link {
             link.session.tick(now, &mut events);
         }
+        self.pass_over_excluded(&mut events);
         for event in events {
             self.on_event(event).await?;
         }

@@ -320,10 +320,7 @@ impl Bridge {
     ) -> Result<(), GhostError> {
         let bot = self.client.bot();
         if self.permission_of(user_id) == Permission::None {
-            let reason = format!(
-                "{user_id} has no permission to use this bridge. Its administrator can give it, under permissions in \
-                 the configuration."
-            );
+            let reason = self.why_not_admitted(user_id);
             self.remove(room, room_id, user_id, &reason).await?;
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }

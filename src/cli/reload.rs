@@ -1,6 +1,6 @@
 //! SIGHUP: the configuration is read anew while the bridge runs, and no connection is lost by it.
 //!
-//! The networks, the settings, the permissions, the limits, the log's level, the registration's tokens and the key change
+//! The networks, the settings, the permissions, who is excluded, the limits, the log's level, the registration's tokens and the key change
 //! at once. A file that is wrong changes nothing, and the log says what is wrong. What can't change while the bridge runs is
 //! named there, too. systemd is told when it begins and when it is over.
 
@@ -63,6 +63,9 @@ async fn apply(bridge: &Bridge, config: Box<Config>) {
     let is_permitted = bridge.set_permissions(config.permissions.clone()).await;
     if let Err(error) = &is_permitted {
         tracing::error!(%error, "the permissions hold, but not yet for all open connections");
+    }
+    if let Err(error) = bridge.set_policies(&config).await {
+        tracing::error!(%error, "who is excluded does not hold for all yet: have the configuration read again");
     }
     match Box::pin(bridge.set_configured_networks(&config)).await {
         Ok(Changes { added, removed, changed }) => {

@@ -17,6 +17,8 @@ pub(super) struct File {
     pub(super) database: Database,
     pub(super) secret_key_file: Option<String>,
     pub(super) permissions: Option<BTreeMap<String, String>>,
+    pub(super) excluded: Option<Vec<String>>,
+    pub(super) policy_lists: Option<Vec<String>>,
     #[expect(dead_code, reason = "`load` puts the presets in before it fills this")]
     pub(super) presets: Option<bool>,
     pub(super) networks: Option<BTreeMap<String, Network>>,

@@ -14,7 +14,7 @@ use super::schema::{self, Default};
 use super::secret::{self, Environment};
 use super::{
     AppService, Config, Database, DoublePuppet, History, Homeserver, Limits, Log, LogFormat, Permission,
-    Permissions, Pictures, Templates, media, network, raw,
+    Permissions, Pictures, Templates, media, network, policies, raw,
 };
 use crate::config::template::{Template, TemplateError};
 
@@ -51,7 +51,11 @@ pub(super) fn resolve(
     let appservice = resolver.appservice(raw.appservice);
     resolver.ids(&appservice.bot, &templates, &homeserver.domain);
     let limits = limits(&raw.limits);
+    let bot = format!("@{}:{}", appservice.bot, homeserver.domain);
+    let excluded = raw.excluded.unwrap_or_default();
     Config {
+        excluded: policies::excluded(&mut resolver, excluded, &bot, &homeserver.domain),
+        policy_lists: policies::lists(&mut resolver, raw.policy_lists.unwrap_or_default()),
         file: file.to_owned(),
         database: resolver.database(raw.database),
         secret_key_file: resolver.key_file(raw.secret_key_file),

@@ -6,6 +6,7 @@
 
 mod media;
 mod occupants;
+mod policy;
 mod presence;
 mod profile;
 mod push_rules;

@@ -75,6 +75,8 @@ pub(super) fn tables() -> Vec<(&'static str, Rows)> {
         ("user", Rows::OfUser("id = $1".to_owned())),
         ("instance", Rows::OfNobody),
         ("sts_policy", Rows::OfNobody),
+        // What others have published about somebody.
+        ("policy_rule", Rows::OfNobody),
     ]
 }
 

@@ -493,6 +493,19 @@ fn what_shared_rooms_can_not_be_is_refused(#[case] shared: &str, #[case] problem
     assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
 }
 
+#[rstest]
+#[case::everybody("excluded: [ \"@*:*\" ]\n", "excluded[0]: it fits the bot itself")]
+#[case::our_server("excluded: [ \"@a:b\", \"*.org\" ]\n", "excluded[1]: it fits the bot itself")]
+#[case::no_mask("excluded: [ \"@alice\" ]\n", "excluded[0]: it must be a mask")]
+#[case::words("excluded: [ \"all of them\" ]\n", "excluded[0]: it must be a mask")]
+#[case::no_room("policy_lists: [ \"list\" ]\n", "policy_lists[0]: it must be a room's alias or id")]
+#[case::no_server("policy_lists: [ \"#list\" ]\n", "policy_lists[0]: it must be a room's alias or id")]
+#[case::twice("policy_lists: [ \"#a:b.c\", \"#a:b.c\" ]\n", "policy_lists[1]: it stands here twice")]
+fn who_can_not_be_excluded_is_told(#[case] more: &str, #[case] problem: &str) {
+    let problems = problems(&plus(more));
+    assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
+}
+
 #[test]
 fn existing_rooms_show_channels_of_a_preset_too() {
     let channels = "networks: { oftc: { channels: { \"#tea.pot\": \"!room-version-12\" } } }\n";

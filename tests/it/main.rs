@@ -47,6 +47,7 @@ mod pace;
 mod packages;
 mod pastes;
 mod pictures;
+mod policies;
 mod puppets;
 mod put_off;
 mod queries;

@@ -163,7 +163,10 @@ impl Bridge {
     /// What a command comes to, and whether its hourglass stands.
     async fn answer_of(&self, call: Call, errand: &Errand, is_secret: bool) -> (Answer, bool) {
         if call.permission == Permission::None {
-            let text = RichText::plain("You have no permission to use this bridge any more.");
+            let text = RichText::plain(match self.exclusion_of(&call.user.user_id) {
+                Some(why) => format!("You are {why}."),
+                None => "You have no permission to use this bridge any more.".to_owned(),
+            });
             return (Answer { text, end: End::Failed }, false);
         }
         let answering = self.console.answer(self, call);

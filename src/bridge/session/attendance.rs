@@ -18,6 +18,7 @@ use super::super::ranks::MOST_RANKED;
 use super::super::usher::Ask;
 use super::Actor;
 use super::authority::Authority;
+use super::excluded::MOST_PASSED_OVER;
 use super::manners::Choice;
 use crate::format::RichText;
 use crate::irc::channels::ChannelState;
@@ -108,6 +109,8 @@ pub enum MembersRequest {
         /// Where it goes.
         answer: oneshot::Sender<Option<Authority>>,
     },
+    /// The rules of who is excluded are others.
+    Excluded,
     /// Make the members of a room, who are now as the table says, those of its channel.
     Sync {
         /// The room's number.
@@ -208,7 +211,8 @@ impl Actor {
 
     /// Somebody is named in a channel, so that their ghost comes into its room.
     pub(super) fn note_named(&mut self, place: usize, nick: &str, ghost: &str) {
-        if self.members_of(place) == Members::None || self.buffers.get(place).present.contains(nick) {
+        let is_there = self.buffers.get(place).present.contains(nick);
+        if self.members_of(place) == Members::None || is_there || self.is_excluded(nick) {
             return;
         }
         let today = self.today();
@@ -259,8 +263,10 @@ impl Actor {
         // The user's own nick is theirs, and so are those of others who are there with their own connections: no ghost of
         // theirs comes, however often it is looked who should.
         let own = self.seat(place).map_or(1, |seat| seat.count().max(1));
-        let mut nicks = self.buffers.get(place).present.lacking(channel, most + own);
+        let passed_over = if self.bridge.excludes_ghosts() { MOST_PASSED_OVER } else { 0 };
+        let mut nicks = self.buffers.get(place).present.lacking(channel, most + own + passed_over);
         nicks.retain(|nick| !link.session.is_own(nick) && self.person_in_room(place, nick).is_none());
+        nicks.retain(|nick| !self.is_excluded(nick));
         nicks.truncate(most);
         if nicks.is_empty() {
             return Ok(Vec::new());
@@ -335,6 +341,10 @@ impl Actor {
                 Ok(RichText::new())
             }
             MembersRequest::Sync { room } => self.sync_members(room).await,
+            MembersRequest::Excluded => {
+                self.follow_exclusions();
+                Ok(RichText::new())
+            }
             MembersRequest::Authority { room, answer } => {
                 // Who asked waits for it.
                 let _ = answer.send(self.authority_in(room));

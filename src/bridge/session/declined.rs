@@ -21,6 +21,8 @@ pub(super) struct Declined {
     pub(super) bridge: Bridge,
     pub(super) lane: String,
     pub(super) reason: String,
+    /// What its user's rooms that are shared with others say of that.
+    pub(super) is_out_for: String,
     /// The number of the session.
     pub(super) session: i64,
     pub(super) wake: Arc<Notify>,
@@ -30,9 +32,10 @@ pub(super) struct Declined {
 
 /// Answers what comes into a lane, until the bridge stops or nobody has a handle on the session any more.
 pub(super) async fn decline(declined: Declined) {
-    let Declined { bridge, lane, reason, session, wake, mut asks, status: _ends_with_this } = declined;
+    let Declined { bridge, lane, reason, is_out_for, session, wake, mut asks, status: _ends_with_this } =
+        declined;
     // What others show there is not for them any more.
-    let left = bridge.leave_shared_rooms(session, "They do not use this network here any more.").await;
+    let left = bridge.leave_shared_rooms(session, &is_out_for).await;
     if let Err(error) = left {
         tracing::error!(%error, lane, "a session that does not run may have stayed in shared rooms");
     }

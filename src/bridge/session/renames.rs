@@ -30,7 +30,10 @@ impl Actor {
             self.netsplits.enter(to, channel, now);
             self.follow_in_room(channel, from, to);
             if self.depart(channel, from, &format!("is now known as {to}"), None) {
-                self.bring_after(channel, to).await?;
+                // Whoever takes an excluded nick has gone with the one of before.
+                if !self.is_excluded(to) {
+                    self.bring_after(channel, to).await?;
+                }
             } else {
                 let (from, to) = (from.to_owned(), to.to_owned());
                 self.on_coming(channel, Piece::Renamed { from, to });

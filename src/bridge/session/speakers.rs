@@ -90,6 +90,7 @@ impl Actor {
                 self.depart(channel, &nick, "", None);
             }
         }
+        self.expel_excluded(place);
         self.usher_in(place);
         self.note_ranks(place);
         self.know_modes(place);

@@ -35,12 +35,23 @@ use crate::store::{Incoming, SessionRow, StoreError};
 /// The network of a session that may run, or why it may not.
 fn network_of(bridge: &Bridge, row: &SessionRow) -> Result<Network, String> {
     if bridge.permission_of(&row.user_id) == Permission::None {
-        return Err(format!("{} has no permission to use the bridge any more", row.user_id));
+        return Err(match bridge.exclusion_of(&row.user_id) {
+            Some(why) => format!("{} is {why}", row.user_id),
+            None => format!("{} has no permission to use the bridge any more", row.user_id),
+        });
     }
     let known = bridge.networks.get(&row.network).filter(|known| known.is_for(row.user));
     let known = known.ok_or_else(|| format!("{} is none of this bridge's networks any more", row.network))?;
     bridge.admits(&known)?;
     Ok(known.network.clone())
+}
+
+/// What rooms that are shared with others say of somebody whose session does not run.
+fn out_for(bridge: &Bridge, user_id: &str) -> String {
+    match bridge.exclusion_of(user_id) {
+        Some(why) => format!("{user_id} is {why}."),
+        None => "They do not use this network here any more.".to_owned(),
+    }
 }
 
 impl Bridge {
@@ -76,9 +87,9 @@ pub(in crate::bridge) async fn start(
             let stuck =
                 Status { state: SessionState::Stuck, reason: Some(reason.clone()), ..Status::default() };
             status.send_replace(stuck);
-            let lane = format!("session/{}", row.id);
-            let (session, own) = (row.id, bridge.clone());
-            let declined = Declined { bridge: own, lane, reason, session, wake, asks, status };
+            let (session, own, lane) = (row.id, bridge.clone(), format!("session/{}", row.id));
+            let is_out_for = out_for(bridge, &row.user_id);
+            let declined = Declined { bridge: own, lane, reason, is_out_for, session, wake, asks, status };
             bridge.tasks.spawn(declined::decline(declined));
             return Ok(handle);
         }

@@ -102,6 +102,34 @@ pub const KEYS: &[Key] = &[
         "`user` may use the bridge, `admin` may also see and change what belongs to others, `none` is refused.",
     ),
     key(
+        "excluded",
+        Kind::List,
+        Default::Note("nobody"),
+        "Who may not use Towline, whatever their permission, but for those to whom `permissions` gives `admin`. Also ghosts: \
+         what their nicks say is not shown.",
+    ),
+    key(
+        "excluded[]",
+        Kind::Text,
+        Default::Required,
+        "A mask of Matrix ids, such as `@spam*:example.org`, or of servers' names, such as `*.example.org`; `*` stands for any \
+         characters, `?` for one.",
+    ),
+    key(
+        "policy_lists",
+        Kind::List,
+        Default::Note("none"),
+        "Rooms whose state says who is excluded, as moderation bots keep and share them. The bot enters them and follows what \
+         changes there.",
+    ),
+    key(
+        "policy_lists[]",
+        Kind::Text,
+        Default::Required,
+        "A room's alias, such as `#list:example.org`, or its id. One for invited people is named by its id, and the bot is \
+         invited to it.",
+    ),
+    key(
         "presets",
         Kind::Boolean,
         Default::Is("true"),

@@ -4,7 +4,7 @@ use super::TransferError;
 use crate::store::pool::{Tx, on_tx};
 
 /// All tables, each behind those that it refers to.
-pub(super) const ORDER: [&str; 26] = [
+pub(super) const ORDER: [&str; 27] = [
     "instance",
     "user",
     "network",
@@ -31,6 +31,7 @@ pub(super) const ORDER: [&str; 26] = [
     "sts_policy",
     "timed_ban",
     "outsider",
+    "policy_rule",
 ];
 
 /// What a column holds.

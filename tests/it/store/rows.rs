@@ -5,7 +5,7 @@ use super::Raw;
 use crate::support::database::TestDatabase;
 
 /// Since which migration, in which table, and the statement. `BYTES(00ff)` becomes what the engine takes.
-const ROWS: [(i64, &str, &str); 35] = [
+const ROWS: [(i64, &str, &str); 36] = [
     (1, "user", r#"INSERT INTO "user" (user_id, created_at) VALUES ('@alice:x', 1)"#),
     (
         1,
@@ -108,6 +108,12 @@ const ROWS: [(i64, &str, &str); 35] = [
     (37, "", "UPDATE room SET successor = 2"),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),
     (23, "", r#"UPDATE network SET definition = '{"servers":[]}'"#),
+    (
+        40,
+        "policy_rule",
+        "INSERT INTO policy_rule (list, kind, state_key, entity, reason)
+            VALUES ('#list:x', 'm.policy.rule.user', 'rule:@*:b', '@*:b', '')",
+    ),
 ];
 
 /// The tables in which there is a row, at this version of the schema.

@@ -339,6 +339,11 @@ impl Homeserver {
         self.shared.read().aliases.get(alias).map(|(room, _)| room.clone())
     }
 
+    /// Has an alias lead to a room.
+    pub(crate) fn give_alias(&self, alias: &str, room: &str) {
+        self.shared.change(|core| core.aliases.insert(alias.to_owned(), (room.to_owned(), String::new())));
+    }
+
     /// Waits until an alias leads to this room, or nowhere.
     pub(crate) async fn wait_alias(&self, alias: &str, room: Option<&str>) {
         let leads = |core: &Core| core.aliases.get(alias).map(|(to, _)| to.clone());

@@ -98,6 +98,10 @@ impl Bridge {
         room: &RoomRow,
     ) -> Result<(), GhostError> {
         let user_id = &event.sender;
+        // Nobody answers who is kept out; those of the room decide about them there.
+        if self.exclusion_of(user_id).is_some() {
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        }
         let is_told = self.store.outsider(room.id, user_id).await? == Some(Outsider::Told);
         let why = match self.take_in(room, user_id, None).await {
             Ok(None) => self.why_not(room, user_id),

@@ -178,6 +178,7 @@ pub struct Shared {
     /// Who shows the channels of shared rooms.
     watches: shared::Watches,
     plumber: shared::Plumber,
+    relayed_names: shared::RelayedNames,
     /// A room was made.
     rooms_made: Notify,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
@@ -276,6 +277,7 @@ impl Bridge {
             wanted_aliases: shared::Wanted::default(),
             watches: shared::Watches::default(),
             plumber: shared::Plumber::default(),
+            relayed_names: shared::RelayedNames::default(),
             rooms_made: Notify::new(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),

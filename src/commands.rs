@@ -24,6 +24,7 @@ mod passwords;
 mod people;
 mod profile;
 mod questions;
+mod relay;
 mod rooms;
 mod settings;
 mod table;

@@ -34,6 +34,7 @@ mod queues;
 mod ranks;
 mod reactions;
 mod readers;
+mod relays;
 mod reseal;
 mod rooms;
 mod said;
@@ -66,7 +67,7 @@ pub use ghosts::{Ghost, NewGhost};
 pub use history::{
     Direction, HistoryLine, Hit, Hits, Imported, KeptLine, Retention, Search, SearchScope, SentLine, Told,
 };
-pub use inbox::{InboxEvent, NewEvent, SHARED, STRAY, Stretch};
+pub use inbox::{InboxEvent, NewEvent, SHARED, STRAY, Stretch, relay_lane};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};
 pub use look_back::RoomToLookThrough;
 pub use members::{Departure, Member};
@@ -82,6 +83,7 @@ pub use questions::{NewQuestion, Question};
 pub use queues::{Queue, Queues};
 pub use ranks::RankedGhost;
 pub use reactions::{NewReaction, StoredReaction};
+pub use relays::Relay;
 pub use reseal::Resealed;
 pub use rooms::{Link, NewRoom, RoomKind, RoomRow};
 pub use said::Became;

@@ -39,6 +39,8 @@ const SOON: Duration = Duration::from_mins(1);
 
 /// What makes a message in a buffer's room a command, unless its user has chosen something else.
 pub const PREFIX: &str = "!irc";
+/// What the lanes of rooms begin with in which somebody is relayed.
+const RELAY: &str = "relay";
 /// Lines of the history that one answer lists, at most.
 pub const MOST_LISTED: i64 = 200;
 
@@ -140,9 +142,11 @@ impl Bridge {
                     if *deleted != deletions {
                         return Ok(Some(*deleted));
                     }
-                    let is_stray = lane == STRAY;
-                    let dealt =
-                        if is_stray { self.place_stray(&event).await } else { self.attend_to(&event).await };
+                    let dealt = match lane.split_once('/') {
+                        _ if lane == STRAY => self.place_stray(&event).await,
+                        Some((RELAY, _)) => Box::pin(self.attend_to_relayed(&event)).await,
+                        _ => self.attend_to(&event).await,
+                    };
                     dealt.map(|()| None)
                 };
                 let Some(done) = self.insist(deal).await else { return };

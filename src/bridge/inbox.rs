@@ -56,6 +56,8 @@ struct Content {
     /// The content key of what the bridge has sent.
     #[serde(default, rename = "chat.towline.key")]
     key: Option<Value>,
+    #[serde(default)]
+    displayname: Option<Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -188,6 +190,13 @@ impl Bridge {
             tracing::warn!("an event from the homeserver has an id that is none");
             return None;
         }
+        if let (Some(user_id), Some(content)) = (state_key, &header.content)
+            && !self.is_ours(user_id)
+        {
+            let is_there = content.membership.as_ref().is_some_and(|membership| membership == "join");
+            let name = content.displayname.as_ref().and_then(Value::as_str);
+            self.relayed_names.note(&header.room_id, user_id, is_there, name);
+        }
         // An invitation concerns the person who invites: its room is not known yet.
         let membership = header.content.and_then(|content| content.membership);
         let invites_us = header.kind == "m.room.member"
@@ -203,12 +212,13 @@ impl Bridge {
         let lane = invites_us.then(|| super::desk::lane_of(&header.sender));
         let said_at = header.origin_server_ts.as_ref().and_then(Value::as_i64);
         let Header { event_id, room_id, sender, kind, state_key, .. } = header;
+        let is_said = state_key.is_none();
         // Somebody's coming and going is about them, whoever brings it about.
         let person = match state_key {
             Some(user_id) if kind == "m.room.member" && !self.is_ours(&user_id) => user_id,
             _ => sender,
         };
-        Some(NewEvent { event_id, room_id, lane, person, json: json.to_owned(), said_at })
+        Some(NewEvent { event_id, room_id, lane, person, is_said, json: json.to_owned(), said_at })
     }
 }
 

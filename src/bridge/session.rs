@@ -66,6 +66,7 @@ mod reactions;
 mod record;
 mod redactions;
 mod refill;
+mod relay;
 mod renames;
 mod replies;
 mod requests;

@@ -16,6 +16,7 @@ mod holes;
 mod needs;
 mod one_at_a_time;
 mod plumbing;
+mod relay;
 mod removals;
 mod underway;
 mod upkeep;
@@ -44,6 +45,7 @@ use self::connections::Activity;
 pub(super) use self::holes::Hole;
 use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::Plumber;
+pub(super) use self::relay::RelayedNames;
 use self::removals::Undecided;
 pub use self::removals::removal;
 pub(super) use self::underway::Begun;
@@ -228,6 +230,9 @@ impl Bridge {
                 }
                 // Whatever it is, it changes nothing there.
                 self.reenact(room.id);
+                if self.is_relayed(stored, event, room).await? {
+                    return Ok(());
+                }
                 // Nobody would hear it: they are in the room and not in the channel, as where a crash came between.
                 let channel = room.buffer_name.as_deref().unwrap_or_default();
                 let reason = format!("You are not in {channel} any more. To enter it, join this room again.");
@@ -320,6 +325,9 @@ impl Bridge {
     ) -> Result<(), GhostError> {
         let bot = self.client.bot();
         if self.permission_of(user_id) == Permission::None {
+            if self.may_stay(room, user_id).await? {
+                return Ok(self.store.finish_event(stored.seq, None).await?);
+            }
             let reason = self.why_not_admitted(user_id);
             self.remove(room, room_id, user_id, &reason).await?;
             return Ok(self.store.finish_event(stored.seq, None).await?);
@@ -362,11 +370,14 @@ impl Bridge {
         // One of a user's sessions stands in the room: the one that does already, else the one without a name, else the
         // oldest that they have there.
         let standing = self.store.session_in_shared_room(room.id, &user.user_id).await?;
+        let relay = self.store.relay_of(room.id).await?.map(|relay| relay.session);
         let name = {
             let mine = self.sessions(Some(&user.user_id));
             let there = mine.iter().filter(|session| session.row.network == network);
-            let one =
-                there.min_by_key(|session| (Some(session.row.id) != standing, !session.row.name.is_empty()));
+            let one = there.min_by_key(|session| {
+                let id = Some(session.row.id);
+                (id != standing, id == relay, !session.row.name.is_empty())
+            });
             one.map(|session| session.row.name.clone()).unwrap_or_default()
         };
         if let Some(why) = self.too_many_open(user, &session_address(network, &name)).await? {

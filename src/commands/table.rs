@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use super::{
     Context, account, admin, autocmd, bot, channel, conversation, help, history, limits, look, members,
-    network, networks, on_join, people, profile, questions, rooms, settings, talk,
+    network, networks, on_join, people, profile, questions, relay, rooms, settings, talk,
 };
 use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
@@ -507,6 +507,14 @@ commands! {
          connection on, and they can't choose another.",
         eg ["ident @carol:example.org carol2", "ident"], for Admin
         => admin::ident;
+    "relay" in "Administration": "relay [NETWORK] [#CHANNEL [off]]",
+        "has a session of yours say in a channel what people write in its shared room who have no connection of their own",
+        "Their name stands before what they say. Best is a session of its own: open libera as relay, then relay #tea in that \
+         network's room. Who has a connection of their own speaks by that, you too. The room is told. How people are called \
+         and what is relayed is set with the settings that begin with relay-, for that session or that channel; without a \
+         channel, shows who relays where.",
+        eg ["relay #tea", "relay #tea off", "relay"], at [Control, Network], for Admin
+        => relay::relay;
     "bot" in "Administration": "bot [name NAME | name off | avatar mxc://… | avatar off]",
         "sets the name and the picture that people see of me, or shows them",
         "They hold at once, and over restarts. With off they are as they are built in. What the configuration says can't be \

@@ -27,6 +27,13 @@ impl Limit {
         Self::new(bytes, str::len)
     }
 
+    /// What is left behind this.
+    #[must_use]
+    pub fn behind(self, text: &str) -> Self {
+        let taken = (self.count)(text);
+        Self { bytes: self.bytes.saturating_sub(taken).max(SHORTEST), ..self }
+    }
+
     /// Whether a text fits.
     pub fn fits(&self, text: &str) -> bool {
         (self.count)(text) <= self.bytes

@@ -457,6 +457,18 @@ impl Client {
         Ok(response.joined.into_keys().map(Into::into).collect())
     }
 
+    /// `GET /rooms/{room}/joined_members`: the ids of all who are there, and their names where they have any.
+    pub async fn names_in(
+        &self,
+        sender: &str,
+        room: &str,
+    ) -> Result<Vec<(String, Option<String>)>, ClientError> {
+        use client::membership::joined_members::v3::Request;
+        let response = self.call(sender, Request::new(room_id(room)?)).await?;
+        let joined = response.joined.into_iter();
+        Ok(joined.map(|(user_id, member)| (user_id.into(), member.display_name)).collect())
+    }
+
     /// `GET /rooms/{room}/joined_members`, for whether the sender may ask that at all.
     pub async fn look_into(&self, sender: &str, room: &str) -> Result<(), ClientError> {
         use client::membership::joined_members::v3::Request;

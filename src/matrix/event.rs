@@ -9,7 +9,7 @@ mod wordless;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::attachment::{Attachment, Shape, Source};
@@ -33,6 +33,22 @@ pub struct Event {
     pub sent_at: i64,
     /// What it says.
     pub content: Content,
+    /// How its sender is called on IRC where somebody else's session says it for them: written here by the bridge.
+    pub called: Option<Callings>,
+}
+
+/// Where an event has what its sender is called.
+const CALLED: &str = "chat.towline.called";
+
+/// What somebody is called, in each way that there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callings {
+    /// By the name that people see of them in the room.
+    pub displayed: String,
+    /// By the first part of their id.
+    pub localpart: String,
+    /// By their id.
+    pub id: String,
 }
 
 /// What an event says.
@@ -166,9 +182,21 @@ struct Header {
     content: Value,
     #[serde(default)]
     unsigned: Value,
+    #[serde(default, rename = "chat.towline.called")]
+    called: Value,
 }
 
 impl Event {
+    /// An event's JSON with what its sender is called, whatever it said of that.
+    ///
+    /// # Errors
+    /// When it is no JSON of an event.
+    pub fn with_callings(json: &str, callings: &Callings) -> Result<String, serde_json::Error> {
+        let mut event: serde_json::Map<String, Value> = serde_json::from_str(json)?;
+        event.insert(CALLED.to_owned(), serde_json::to_value(callings)?);
+        serde_json::to_string(&event)
+    }
+
     /// Reads an event.
     ///
     /// # Errors
@@ -185,7 +213,9 @@ impl Event {
             origin_server_ts,
             content,
             unsigned,
+            called,
         } = header;
+        let called = Callings::deserialize(called).ok();
         let sent_at = origin_server_ts.as_i64().unwrap_or_default();
         let text = |name: &str| content[name].as_str().unwrap_or_default().to_owned();
         // What was taken back says nothing any more; of state something is left that counts.
@@ -241,7 +271,7 @@ impl Event {
                 }
             }
         };
-        Ok(Self { event_id, room_id, sender, sent_at, content })
+        Ok(Self { event_id, room_id, sender, sent_at, content, called })
     }
 }
 

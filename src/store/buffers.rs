@@ -88,6 +88,8 @@ pub struct Buffer {
     pub creator: String,
     /// Whose its room is.
     pub whose: Whose,
+    /// Its session says in the channel what people say in its room who have no connection of their own.
+    pub relays: bool,
 }
 
 /// Whose the room of a buffer is.
@@ -168,6 +170,7 @@ struct Row {
     creator: String,
     role: String,
     plumbed: Option<String>,
+    relays: bool,
 }
 
 macro_rules! buffer_query {
@@ -176,7 +179,7 @@ macro_rules! buffer_query {
             "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.wanted, buffer.key, buffer.topic,
                 buffer.gap_from, buffer.read_at, room.refill, buffer.detached_after,
                 room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator, link.role,
-                room.plumbed
+                room.plumbed, link.relays
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role IN ('private', 'shared')
             JOIN room ON room.id = link.room ",
             $tail
@@ -305,7 +308,8 @@ impl Store {
         const FORMER: &str = "UPDATE link SET buffer = NULL, session = $2, channel = $3
             WHERE buffer = $1 AND role = 'private'";
         const UNLINK: &str = "DELETE FROM link WHERE buffer = $1";
-        const LINK: &str = "INSERT INTO link (room, role, buffer) VALUES ($1, 'shared', $2)";
+        const RELAYS: &str = "SELECT COUNT(*) FROM link WHERE buffer = $1 AND room = $2 AND relays";
+        const LINK: &str = "INSERT INTO link (room, role, buffer, relays) VALUES ($1, 'shared', $2, $3)";
         let session = new.session;
         let row = self
             .write(move |tx| {
@@ -330,8 +334,11 @@ impl Store {
                         .fetch_one(c)
                         .await)?;
                     execute!(tx, FORMER, id, new.session, channel)?;
+                    // One that is shown there already goes on as it is.
+                    let relays: i64 =
+                        on_tx!(tx, |c| sqlx::query_scalar(RELAYS).bind(id).bind(room).fetch_one(c).await)?;
                     execute!(tx, UNLINK, id)?;
-                    execute!(tx, LINK, room, id)?;
+                    execute!(tx, LINK, room, id, relays > 0)?;
                     plumbing::come_in(tx, room, new.owner).await?;
                     if let Some(came_by) = came_by {
                         inbox::finish(tx, came_by, None).await?;
@@ -454,6 +461,7 @@ impl Store {
             creator,
             role,
             plumbed,
+            relays,
             ..
         } = row;
         let refill = refill == 1;
@@ -478,6 +486,7 @@ impl Store {
             room_id,
             creator,
             whose,
+            relays,
         })
     }
 }

@@ -15,6 +15,11 @@ pub const STRAY: &str = "stray";
 /// The lane of a shared room: what is said there waits in the lane of the session of who said it, or in their own.
 pub const SHARED: &str = "shared";
 
+/// The lane of what is said in a shared room by those who have no session there, where one says it for them.
+pub fn relay_lane(room: i64) -> String {
+    format!("relay/{room}")
+}
+
 /// An event as it arrives.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
@@ -26,6 +31,8 @@ pub struct NewEvent {
     pub lane: Option<String>,
     /// … or many are in the room: then by whom it is about.
     pub person: String,
+    /// Whether it is said, and no state of its room.
+    pub is_said: bool,
     /// Its JSON.
     pub json: String,
     /// When it was said, in milliseconds since 1970, as its homeserver tells.
@@ -231,6 +238,20 @@ impl Store {
         self.write(move |tx| Box::pin(async move { put_last(tx, seq, &lane).await })).await
     }
 
+    /// Gives an event to another lane, behind everything that is there, with this JSON from now on.
+    pub async fn rewrite_event(&self, stored: &InboxEvent, lane: &str, json: &str) -> Result<(), StoreError> {
+        const PAYLOAD: &str = "UPDATE inbox SET payload = $2 WHERE seq = $1 AND state = 'new'";
+        let payload = self.sealer().seal(json.as_bytes(), &row_name(&stored.event_id));
+        let (seq, lane) = (stored.seq, lane.to_owned());
+        self.write(move |tx| {
+            Box::pin(async move {
+                later!(tx, PAYLOAD, seq, payload)?;
+                put_last(tx, seq, &lane).await
+            })
+        })
+        .await
+    }
+
     /// Forgets what was settled before a time, a bounded number of rows at once; returns whether more may be left.
     pub async fn prune(&self, before: i64) -> Result<bool, StoreError> {
         const BATCH: i64 = 500;
@@ -287,14 +308,22 @@ impl Lanes {
     }
 }
 
-/// The lane of an event in a shared room: the session's where who it is about has the channel, else their own.
+/// The lane of an event in a shared room: the session's where who it is about has the channel; else the room's, where
+/// another session says for them what they say; else their own.
 async fn lane_in_shared_room(tx: &mut Tx, event: &NewEvent) -> Result<String, StoreError> {
     const SQL: &str = r#"SELECT buffer.session FROM room
-        JOIN link ON link.room = room.id AND link.role = 'shared' JOIN buffer ON buffer.id = link.buffer
+        JOIN link ON link.room = room.id AND link.role = 'shared' AND NOT link.relays
+        JOIN buffer ON buffer.id = link.buffer
         JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
         WHERE room.room_id = $1 AND "user".user_id = $2"#;
+    const RELAYED: &str =
+        "SELECT room.id FROM room JOIN link ON link.room = room.id AND link.relays WHERE room.room_id = $1";
     let session: Option<(i64,)> = first_in!(tx, SQL, &event.room_id, &event.person)?;
-    Ok(session.map_or_else(|| format!("user/{}", event.person), |(session,)| format!("session/{session}")))
+    if let Some((session,)) = session {
+        return Ok(format!("session/{session}"));
+    }
+    let relayed: Option<(i64,)> = if event.is_said { first_in!(tx, RELAYED, &event.room_id)? } else { None };
+    Ok(relayed.map_or_else(|| format!("user/{}", event.person), |(room,)| relay_lane(room)))
 }
 
 /// Stores an event unless it is known, and notes its lane.

@@ -113,11 +113,11 @@ impl Store {
         .await
     }
 
-    /// The session of somebody whose channel is shown in this shared room.
+    /// The session of somebody whose channel is shown in this shared room; not one that relays there for others.
     pub async fn session_in_shared_room(&self, room: i64, user_id: &str) -> Result<Option<i64>, StoreError> {
         const SQL: &str = r#"SELECT buffer.session FROM link JOIN buffer ON buffer.id = link.buffer
             JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
-            WHERE link.room = $1 AND link.role = 'shared' AND "user".user_id = $2"#;
+            WHERE link.room = $1 AND link.role = 'shared' AND NOT link.relays AND "user".user_id = $2"#;
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(user_id).fetch_optional(p).await)?)
     }
 

@@ -23,7 +23,7 @@ use crate::rig::matrix::MatrixUser;
 const PAGE: &str = include_str!("../../docs/from-heisenbridge.md");
 
 /// What a test has done so far.
-struct Steps {
+pub(super) struct Steps {
     section: &'static str,
     test: &'static str,
     begun: RefCell<Vec<&'static str>>,
@@ -31,17 +31,17 @@ struct Steps {
 
 impl Steps {
     /// For a test that is named in a section of the page.
-    fn of(section: &'static str, test: &'static str) -> Self {
+    pub(super) fn of(section: &'static str, test: &'static str) -> Self {
         Self { section, test, begun: RefCell::default() }
     }
 
     /// From here on it is about these commands of Heisenbridge, which stand in one row.
-    fn begin(&self, commands: &'static str) {
+    pub(super) fn begin(&self, commands: &'static str) {
         self.begun.borrow_mut().push(commands);
     }
 
     /// All is done: what the page says that this test shows, and nothing else.
-    fn end(self) {
+    pub(super) fn end(self) {
         let done: BTreeSet<String> = self.begun.borrow().iter().map(|&step| step.to_owned()).collect();
         let heading = format!("\n## {}\n", self.section);
         let (_, section) = PAGE.split_once(&heading).expect("the page has the section");

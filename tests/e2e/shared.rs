@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::from_heisenbridge::Steps;
 use crate::rig::inspircd::Inspircd;
 use crate::rig::irc::IrcPerson;
 use crate::rig::matrix::MatrixUser;
@@ -333,4 +334,108 @@ async fn put_state(user: &MatrixUser, room: &str, kind: &str, content: &serde_js
 async fn put_out(user: &MatrixUser, how: &str, room: &str, other: &str) {
     let body = json!({ "user_id": other, "reason": "enough" });
     user.request(Method::POST, &format!("rooms/{room}/{how}"), &body).await.unwrap();
+}
+
+#[tokio::test]
+async fn people_without_a_connection_are_relayed_with_their_names_on_real_servers() {
+    let steps = Steps::of(
+        "In a plumbed room",
+        "people_without_a_connection_are_relayed_with_their_names_on_real_servers",
+    );
+    let town = Town::start().await;
+    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
+    irene.join(CHANNEL).await;
+    let carol = MatrixUser::register(&town.synapse.url, "carol", PASSWORD).await;
+    let dave = MatrixUser::register(&town.synapse.url, "dave", PASSWORD).await;
+    let room = carol.create_room(&json!({ "preset": "public_chat", "name": "Tea house" })).await;
+    dave.join(&room).await;
+
+    steps.begin("PLUMB");
+    town.towline.plumb(Some((CHANNEL, &room)));
+    town.towline.reload().await;
+    carol.wait_member(&room, &bot(), "join").await;
+    town.alice.say(&town.control, "open demo as relay").await;
+    let network = town.alice.wait_invite_named(&format!("{NETWORK} (relay)")).await;
+    town.alice.join(&network).await;
+    let says = |words: &'static str| {
+        move |event: &serde_json::Value| {
+            event["content"]["body"].as_str().is_some_and(|body| body.contains(words))
+        }
+    };
+    town.alice.wait_event(&network, says("Connected to")).await;
+    town.alice.say(&network, &format!("relay {CHANNEL}")).await;
+    carol.wait_event(&room, says("From now on what people write here")).await;
+    carol.say(&room, "good morning").await;
+    irene.wait_said("alice_relay", CHANNEL, "<carol> good morning").await;
+    dave.say(&room, "two\nlines").await;
+    irene.wait_said("alice_relay", CHANNEL, "<dave> lines").await;
+    irene.say(CHANNEL, "carol: good morning");
+    carol.wait_message(&room, "carol: good morning").await;
+
+    let set = async |setting: &str| {
+        let words = format!("{setting} for demo/relay.");
+        town.alice.say(&network, &format!("set {setting}")).await;
+        let is_set = move |event: &serde_json::Value| {
+            event["content"]["body"].as_str().is_some_and(|body| body.starts_with(&words))
+        };
+        town.alice.wait_event(&network, is_set).await;
+    };
+    steps.begin("DISAMBIGUATION");
+    named(&dave, &room, "Carol").await;
+    dave.say(&room, "I am carol, too").await;
+    let line = format!("<Carol ({})> I am carol, too", dave.id());
+    irene.wait_said("alice_relay", CHANNEL, &line).await;
+    steps.begin("ZWSP");
+    named(&dave, &room, "Irene").await;
+    dave.say(&room, "not your name").await;
+    irene.wait_said("alice_relay", CHANNEL, "<I\u{200b}rene> not your name").await;
+    set("relay-antiping off").await;
+    dave.say(&room, "your name").await;
+    irene.wait_said("alice_relay", CHANNEL, "<Irene> your name").await;
+    steps.begin("DISPLAYNAMES");
+    set("relay-name localpart").await;
+    dave.say(&room, "dave I am").await;
+    irene.wait_said("alice_relay", CHANNEL, "<dave> dave I am").await;
+    steps.begin("PREFIXALL");
+    set("relay-prefix first").await;
+    dave.say(&room, "one\ntwo").await;
+    irene.wait_said("alice_relay", CHANNEL, "two").await;
+    steps.begin("NOTICERELAY");
+    let notice = json!({ "msgtype": "m.notice", "body": "beep" });
+    let path = |txn: &str| format!("rooms/{room}/send/m.room.message/{txn}");
+    dave.request(Method::PUT, &path("beep1"), &notice).await.unwrap();
+    set("relay-notices on").await;
+    dave.say(&room, "now").await;
+    irene.wait_said("alice_relay", CHANNEL, "<dave> now").await;
+    dave.request(Method::PUT, &path("beep2"), &notice).await.unwrap();
+    irene.wait_line(|line| line.contains(" NOTICE ") && line.ends_with("<dave> beep")).await;
+    let relayed = irene.messages(CHANNEL).into_iter().map(|(_, text)| text);
+    assert_eq!(
+        relayed.collect::<Vec<_>>(),
+        [
+            "<carol> good morning",
+            "<dave> two",
+            "<dave> lines",
+            &line,
+            "<I\u{200b}rene> not your name",
+            "<Irene> your name",
+            "<dave> dave I am",
+            "<dave> one",
+            "two",
+            "<dave> now",
+        ]
+    );
+    steps.end();
+}
+
+/// Gives somebody another name, and waits until a room has it.
+async fn named(user: &MatrixUser, room: &str, name: &str) {
+    let path = format!("profile/{}/displayname", user.id());
+    user.request(Method::PUT, &path, &json!({ "displayname": name })).await.unwrap();
+    let has_it = |event: &serde_json::Value| {
+        event["type"] == "m.room.member"
+            && event["state_key"] == user.id()
+            && event["content"]["displayname"] == name
+    };
+    user.wait_event(room, has_it).await;
 }

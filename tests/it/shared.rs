@@ -8,6 +8,7 @@ mod mending;
 mod moderation;
 mod plumbing;
 mod refusals;
+mod relay;
 mod removals;
 mod renewal;
 mod review;

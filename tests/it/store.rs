@@ -164,6 +164,7 @@ fn event(id: &str, room: &str) -> NewEvent {
         room_id: room.into(),
         lane: None,
         person: "@alice:x".into(),
+        is_said: true,
         json: format!("the json of {id}"),
         said_at: None,
     }

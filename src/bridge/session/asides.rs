@@ -136,7 +136,8 @@ impl Actor {
         }
         let received_at = self.bridge.clock.unix_ms();
         let stored = InboxEvent { seq: 0, event_id: cause.to_owned(), json: String::new(), received_at };
-        let speech = Speech { kind: Kind::Action, text, reply: None, is_wanted: false };
+        let relayed = self.outbound.relaying.of(cause).cloned().map(Box::new);
+        let speech = Speech { kind: Kind::Action, text, reply: None, is_wanted: false, relayed };
         self.say_to_irc(place, &stored, &cause.into(), &speech, 0, false);
     }
 }

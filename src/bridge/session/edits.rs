@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::Actor;
 use super::outbound::{Held, LineReference};
+use super::relay::Relayed;
 use super::speech::{Kind, Speech};
 use crate::format::{Correction, Edited};
 use crate::irc::session::MessageId;
@@ -98,6 +99,10 @@ impl Actor {
     ) -> Result<(), StoreError> {
         let original = message.replaces.as_deref().unwrap_or_default();
         let buffer = self.buffers.get(place).row.id;
+        if self.is_anothers(original, &event.sender) {
+            self.outbound.commit.finished.push(stored.seq);
+            return Ok(());
+        }
         if self.is_behind(buffer) {
             // Its turn is behind that of the message.
             return self.on_room_message(place, stored, event, message).await;
@@ -179,8 +184,10 @@ impl Actor {
         stored: &InboxEvent,
         message: &Message,
         original: &str,
+        relayed: Option<Box<Relayed>>,
     ) -> Result<(), StoreError> {
-        let speech = self.speech_of_edit(place, message, original).await?;
+        let mut speech = self.speech_of_edit(place, message, original).await?;
+        speech.iter_mut().for_each(|speech| speech.relayed.clone_from(&relayed));
         self.outbound.commit.finished.push(stored.seq);
         let about: Arc<str> = original.into();
         let Some(speech) = speech else {

@@ -63,7 +63,10 @@ impl Actor {
         let media = bridge.config.media.as_ref()?;
         let text = web::Text {
             text,
-            who: self.link.as_ref()?.session.nick().to_owned(),
+            who: match self.outbound.relaying.of(event_id) {
+                Some(who) => who.name.clone(),
+                None => self.link.as_ref()?.session.nick().to_owned(),
+            },
             place: self.buffers.get(place).row.name.clone(),
             network: self.network.name.clone(),
             at: bridge.clock.unix_ms(),
@@ -95,6 +98,7 @@ impl Actor {
             text: speech.text.clone(),
             reply: speech.reply.clone(),
             is_wanted: false,
+            relayed: speech.relayed.clone(),
         };
         self.ask_about_message(place, &cause, about, speech, &what, "send all of them");
         // In the commit that asks: a crash in between would ask twice, and two answers send twice.

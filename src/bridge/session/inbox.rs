@@ -69,6 +69,9 @@ impl Actor {
         }
         // Only the owner of a private room speaks through it.
         let is_owner = event.sender == self.row.user_id;
+        if self.is_relayed(place, &event) {
+            return Box::pin(self.on_relayed(place, &stored, &event)).await;
+        }
         if is_owner {
             self.note_here().await?;
             self.note_active(&event.content).await?;

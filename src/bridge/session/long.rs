@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Actor;
 use super::outbound::LineReference;
 use super::speech::{Kind, Payload, pieces_of};
-use crate::format::{Limit, cut, paragraphs};
+use crate::format::{Limit, Prefix, cut, paragraphs};
 use crate::irc::session::{Joins, MessageId, MultilineLimits, Piece};
 use crate::store::Unkept;
 
@@ -107,7 +107,13 @@ impl Actor {
         if withdrawn {
             return self.settle_one(place, &cause);
         }
-        let pieces = pieces_of(&payload.text, &limit);
+        let pieces = match payload.relayed.as_deref() {
+            Some(who) => {
+                let prefix = Prefix { text: who.prefix.clone(), is_on_all: self.is_prefix_on_all(buffer) };
+                prefix.put(prefix.cut(who.said(&payload.text), limit))
+            }
+            None => pieces_of(&payload.text, &limit),
+        };
         if is_stored {
             self.outbound.commit.refused.push((event_id.to_string(), part));
         }
@@ -181,7 +187,7 @@ mod tests {
         #[case] limits: Option<MultilineLimits>,
         #[case] lines: &str,
     ) {
-        let payload = Payload { kind, text: text.to_owned(), at: 0, kept: false, reply: None };
+        let payload = Payload { kind, text: text.to_owned(), at: 0, kept: false, reply: None, relayed: None };
         let found = match wire(&payload, &Limit::utf_8(16), limits) {
             Wire::One => "one".to_owned(),
             Wire::Apart => "apart".to_owned(),

@@ -96,6 +96,8 @@ pub enum ChannelRequest {
     ShutOut(String),
     /// Be out of it, if they were to be in it only until they came back to its shared room.
     EndStay,
+    /// Say there what people say in its shared room who have no connection of their own, or no longer.
+    Relay(bool),
     /// Have its topic be that of its shared room again.
     ShowTopic,
     /// Read in the network's room what became of something that was done there, and be notified.
@@ -113,6 +115,7 @@ impl Actor {
             ChannelRequest::SetKey(key) => return self.change_key(&channel, key).await.into(),
             ChannelRequest::ShutOut(why) => return Box::pin(self.be_shut_out(&channel, &why)).await.into(),
             ChannelRequest::EndStay => return self.stay_no_longer(&channel).await.into(),
+            ChannelRequest::Relay(relays) => return Box::pin(self.set_relay(&channel, relays)).await.into(),
             ChannelRequest::ShowTopic => {
                 self.show_topic_again(&channel);
                 return Ok(RichText::new()).into();

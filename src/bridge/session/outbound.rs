@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::behind::Behind;
 use super::loose::Loose;
 use super::prompts::Uncertain;
+use super::relay::Relaying;
 use super::speech::Payload;
 use crate::irc::session::MessageId;
 use crate::store::{LineState, NewLine, Outgoing};
@@ -118,6 +119,8 @@ pub(super) struct Outbound {
     pub(super) uncertain: Uncertain,
     /// Hourglasses that stand: message → buffer and the reaction's row.
     pub(super) hourglasses: HashMap<String, (i64, String)>,
+    /// Those for whom the session speaks.
+    pub(super) relaying: Relaying,
 }
 
 impl Outbound {

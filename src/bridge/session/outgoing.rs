@@ -10,6 +10,7 @@ use super::Actor;
 use super::long::{self, Wire};
 use super::outbound::LineReference;
 use super::speech::{Kind, Payload, Speech, pieces_of};
+use crate::format::Prefix;
 use crate::irc::session::{MessageId, OutgoingMessage, Target};
 use crate::matrix::event::{Event, Message};
 use crate::store::{Direction, HistoryLine, InboxEvent, LineState, StoreError, StoredLine, Unkept};
@@ -31,8 +32,11 @@ impl Actor {
         {
             let event_id: Arc<str> = event_id.into();
             self.open_progress(buffer, &event_id, &event_id, 1);
-            match serde_json::from_str(&payload) {
+            match serde_json::from_str::<Payload>(&payload) {
                 Ok(payload) => {
+                    if let Some(who) = payload.relayed.clone() {
+                        self.outbound.relaying.note(&event_id, who);
+                    }
                     let cause = Arc::clone(&event_id);
                     let line = LineReference {
                         event_id,
@@ -105,11 +109,14 @@ impl Actor {
         event: &Event,
         message: &Message,
     ) -> Result<(), StoreError> {
+        let relayed = self.relayed_by(place, event);
+        let message = &*message.without_profile(relayed.is_some());
         if let Some(original) = &message.replaces {
-            return self.speak_edit(place, stored, message, original).await;
+            return self.speak_edit(place, stored, message, original, relayed).await;
         }
         self.outbound.commit.finished.push(stored.seq);
         if let Some(mut speech) = Speech::of(message, self.in_words_of_irc(place, message)) {
+            speech.relayed = relayed;
             let event_id: Arc<str> = event.event_id.as_str().into();
             self.remember(place, &event_id, &speech.text);
             self.attach(place, &event_id, message, &mut speech);
@@ -136,9 +143,13 @@ impl Actor {
         let kind = speech.kind;
         let name = self.buffers.get(place).row.name.clone();
         let limit = link.limit(&name, kind.into());
+        let prefix = speech.relayed.as_deref().map(|who| self.prefix_of(place, who, kind));
+        let limit = if let Some(prefix) = &prefix { limit.behind(&prefix.text) } else { limit };
         let (mut text, lost) = link.as_written(&name, &speech.text);
         let mut pieces = pieces_of(&text, &limit);
-        let limits = link.session.multiline().filter(|_| kind == Kind::Privmsg && pieces.len() > 1);
+        // Somebody's name stands before each line that could else be anybody's.
+        let is_long = kind == Kind::Privmsg && prefix.is_none() && pieces.len() > 1;
+        let limits = link.session.multiline().filter(|_| is_long);
         let fits = match limits {
             Some(limits) => long::messages_of(&text, &limit, limits).len() <= 1,
             None => pieces.len() <= self.most_lines(place),
@@ -161,8 +172,12 @@ impl Actor {
         let messages = match limits {
             Some(limits) => long::messages_of(&text, &limit, limits),
             // Each may have to be cut once more, for another charset or connection.
-            None => (0..).step_by(long::PARTS).zip(pieces).collect(),
+            None => (0..).step_by(long::PARTS).zip(prefixed(pieces, prefix.as_ref())).collect(),
         };
+        let relayed = speech.relayed.clone().zip(prefix).map(|(mut who, prefix)| {
+            who.prefix = prefix.text;
+            who
+        });
         let cause: Arc<str> = stored.event_id.as_str().into();
         let buffer = self.buffers.get(place).row.id;
         self.set_progress(buffer, &cause, about, messages.len());
@@ -176,7 +191,8 @@ impl Actor {
         for (number, text) in messages {
             // Its first line answers; the others go with it.
             let reply = speech.reply.clone().filter(|_| number == 0);
-            let payload = Payload { kind, text, at: stored.received_at, kept, reply };
+            let relayed = relayed.clone();
+            let payload = Payload { kind, text, at: stored.received_at, kept, reply, relayed };
             let (event_id, cause) = (Arc::clone(about), Arc::clone(&cause));
             let part = part + number;
             let line =
@@ -192,7 +208,8 @@ impl Actor {
         // It will come back so, and be known by that.
         line.payload.text = link.as_written(name, &line.payload.text).0;
         let limit = link.limit(name, line.payload.kind.into());
-        let wire = long::wire(&line.payload, &limit, link.session.multiline());
+        let limits = link.session.multiline().filter(|_| line.payload.relayed.is_none());
+        let wire = long::wire(&line.payload, &limit, limits);
         if matches!(wire, Wire::Apart) {
             return self.say_apart(place, line, is_stored);
         }
@@ -265,6 +282,11 @@ impl Actor {
             self.outbound.commit.history.extend(self.loose_line(id));
             return;
         };
+        if line.payload.relayed.is_some() {
+            let now = self.bridge.clock.now();
+            let is_action = line.payload.kind == Kind::Action;
+            self.outbound.relaying.say(&line.payload.text, is_action, now);
+        }
         let (Some(place), Some(link)) = (self.buffers.find_id(line.buffer), &self.link) else { return };
         if self.is_service(&self.buffers.get(place).row.name) {
             return;
@@ -291,5 +313,13 @@ impl Actor {
             self.outbound.commit.unkept.push(Unkept { buffer: line.buffer, event_id, text });
         }
         self.outbound.commit.history.push(kept);
+    }
+}
+
+/// Lines with what stands before them.
+fn prefixed(lines: Vec<String>, prefix: Option<&Prefix>) -> Vec<String> {
+    match prefix {
+        Some(prefix) => prefix.put(lines),
+        None => lines,
     }
 }

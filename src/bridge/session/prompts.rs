@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::super::content;
 use super::Actor;
 use super::outbound::{Held, LineReference};
+use super::relay::Relayed;
 use super::speech::{Kind, Speech};
 use crate::matrix::event::Reaction;
 use crate::store::{InboxEvent, LineState, NewPrompt, Prompt, PromptState, StoreError};
@@ -43,6 +44,9 @@ struct Missing {
     /// The id of the message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reply: Option<String>,
+    /// Who says it, if not the session's user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    relayed: Option<Box<Relayed>>,
 }
 
 /// What a reaction is about.
@@ -122,10 +126,10 @@ impl Actor {
         self.incoming.fates.settled.extend(settled);
         let Some(first) = lines.first() else { return };
         let Some(place) = self.buffers.find_id(first.buffer) else { return };
-        let text: Vec<&str> = lines.iter().map(|line| line.payload.text.as_str()).collect();
+        let text: Vec<&str> = lines.iter().map(|line| line.payload.said()).collect();
         let kept = state == LineState::Uncertain || first.payload.kept;
-        let reply = first.payload.reply.clone();
-        let missing = Missing { kind: first.payload.kind, text: text.join("\n"), kept, reply };
+        let (reply, relayed) = (first.payload.reply.clone(), first.payload.relayed.clone());
+        let missing = Missing { kind: first.payload.kind, text: text.join("\n"), kept, reply, relayed };
         self.ask(place, &first.cause, &first.event_id, what, offer, &missing);
         for line in lines {
             self.settle_one(place, &line.cause);
@@ -142,7 +146,8 @@ impl Actor {
         what: &str,
         offer: &str,
     ) {
-        let missing = Missing { kind: speech.kind, text: speech.text, kept: false, reply: speech.reply };
+        let Speech { kind, text, reply, relayed, .. } = speech;
+        let missing = Missing { kind, text, kept: false, reply, relayed };
         self.ask(place, cause, event_id, what, offer, &missing);
     }
 
@@ -203,6 +208,30 @@ impl Actor {
         Ok(())
     }
 
+    /// Somebody for whom the session speaks reacted to something: it answers what they were asked, and is nothing else.
+    pub(super) async fn on_others_reaction(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        user_id: &str,
+        reaction: &Reaction,
+    ) -> Result<(), StoreError> {
+        let is_theirs = |prompt: &Prompt| {
+            let payload = prompt.payload.as_deref().unwrap_or_default();
+            let read = serde_json::from_str::<Missing>(payload).ok();
+            read.and_then(|missing| missing.relayed).is_some_and(|who| who.user_id == user_id)
+        };
+        match self.asked(place, reaction).await? {
+            Asked::Open(first, more) if std::iter::once(&first).chain(&more).all(is_theirs) => {
+                self.on_reaction(place, stored, reaction).await
+            }
+            _ => {
+                self.outbound.commit.finished.push(stored.seq);
+                Ok(())
+            }
+        }
+    }
+
     /// The turn of a reaction has come.
     pub(super) async fn answer_question(
         &mut self,
@@ -246,8 +275,8 @@ impl Actor {
                 let (about, part) = (first.event_id.as_str().into(), first.id.saturating_mul(ATTEMPT));
                 let prompts: Vec<Prompt> = std::iter::once(first).chain(more).collect();
                 self.outbound.commit.answered.extend(prompts.iter().map(|prompt| prompt.id));
-                if let Some(Missing { kind, text, kept, reply }) = self.missing(place, &prompts) {
-                    let speech = Speech { kind, text, reply, is_wanted: true };
+                if let Some(Missing { kind, text, kept, reply, relayed }) = self.missing(place, &prompts) {
+                    let speech = Speech { kind, text, reply, is_wanted: true, relayed };
                     self.say_to_irc(place, stored, &about, &speech, part, kept);
                 }
             }

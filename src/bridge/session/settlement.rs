@@ -285,12 +285,13 @@ impl Actor {
         }
     }
 
-    /// Answers a message of the user with what became of it. It mentions them: it must reach them. Gives the
-    /// transaction id of the answer.
+    /// Answers a message of the user, or of somebody for whom they speak, with what became of it. It mentions them: it must
+    /// reach them. Gives the transaction id of the answer.
     pub(super) fn reply(&mut self, place: usize, event_id: &str, what: &str) -> String {
         let row = &self.buffers.get(place).row;
         let text = RichText::plain(format!("Your message {what}"));
-        let content = content::message(MessageType::Text, &text, Some(&self.row.user_id));
+        let sender = self.outbound.relaying.of(event_id).map_or(&self.row.user_id, |who| &who.user_id);
+        let content = content::message(MessageType::Text, &text, Some(sender));
         let content = content::in_reply_to(content, event_id);
         let row = content::message_row(row.room, &row.creator, content, None);
         let txn_id = row.txn_id.clone();

@@ -318,6 +318,7 @@ impl Actor {
         };
         shared.leaves = true;
         buffer.gap_from = None;
+        buffer.row.relays = false;
         let (row, user) = (&buffer.row, &self.row.user_id);
         let (room, buffer) = (row.room, row.id);
         let kick = reason
@@ -343,7 +344,7 @@ impl Actor {
 
     /// When somebody has been outside a channel for too long whose room others show, or in it without being in the room.
     pub(super) fn shared_deadline(&self) -> Option<Instant> {
-        let own = || self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed());
+        let own = || self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed() && !buffer.row.relays);
         let shared = || own().filter_map(|buffer| buffer.shared.as_deref());
         let outside = shared().filter(|shared| shared.is_taken());
         let outside = outside.filter_map(|shared| shared.outside_since?.checked_add(LONGEST_OUTSIDE)).min();
@@ -359,8 +360,9 @@ impl Actor {
         for place in 0..self.buffers.len() {
             let keeps_it = is_aside && !self.bridge.is_for_invited(self.buffers.get(place).row.room);
             let buffer = self.buffers.get_mut(place);
-            // A plumbed room's people read there, whoever is in the channel.
-            let Some(shared) = buffer.shared.as_deref_mut().filter(|_| !buffer.row.is_plumbed()) else {
+            // A plumbed room's people read there, whoever is in the channel; nor is a relay there to read.
+            let is_exempt = buffer.row.is_plumbed() || buffer.row.relays;
+            let Some(shared) = buffer.shared.as_deref_mut().filter(|_| !is_exempt) else {
                 continue;
             };
             if shared.stays_until.take_if(|until| *until <= now).is_some() {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::relay::Relayed;
 use crate::format::{Limit, Typed, lines_of, split_line, typed};
 use crate::irc::session::MessageKind;
 use crate::matrix::event::Message;
@@ -15,6 +16,8 @@ pub(super) struct Speech {
     pub(super) reply: Option<String>,
     /// Its sender was asked and wants it sent.
     pub(super) is_wanted: bool,
+    /// Who says it, if not the session's user.
+    pub(super) relayed: Option<Box<Relayed>>,
 }
 
 impl Speech {
@@ -30,7 +33,7 @@ impl Speech {
             Typed::Notice(said) => (Kind::Notice, said.to_owned()),
             Typed::Command(_) => return None,
         };
-        Some(Self { kind, text, reply: None, is_wanted: false })
+        Some(Self { kind, text, reply: None, is_wanted: false, relayed: None })
     }
 }
 
@@ -47,6 +50,16 @@ pub(super) struct Payload {
     /// The id of the message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reply: Option<String>,
+    /// Who says it, if not the session's user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) relayed: Option<Box<Relayed>>,
+}
+
+impl Payload {
+    /// What it says, without who says it.
+    pub(super) fn said(&self) -> &str {
+        self.relayed.as_deref().map_or(&self.text, |who| who.said(&self.text))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -63,7 +63,11 @@ impl Actor {
         self.outbound.held.entry(id).or_default().push_back(held);
         if !told {
             let limit = wording::duration(self.bridge.limits().stale_after);
+            let is_relayed = self.outbound.relaying.of(about).is_some();
             let why = match &self.link {
+                Some(link) if link.session.state() == State::Ready && is_relayed => {
+                    "who says it for you is not in the channel now"
+                }
                 Some(link) if link.session.state() == State::Ready => "you are not in the channel now",
                 _ => "there is no connection to the network now",
             };
@@ -188,10 +192,13 @@ impl Actor {
         let what = format!("was not sent: {TOO_LATE}");
         match &event.content {
             Content::Message(message) => {
+                let relayed = self.relayed_by(place, event);
+                let message = &*message.without_profile(relayed.is_some());
                 let mut speech = match &message.replaces {
                     Some(original) => self.speech_of_edit(place, message, original).await?,
                     None => self.speech_of(place, &held.event_id, message),
                 };
+                speech.iter_mut().for_each(|speech| speech.relayed.clone_from(&relayed));
                 if let (Some(speech), None) = (&mut speech, &message.replaces) {
                     self.answer_on_irc(place, &held.about, message, speech).await?;
                 }

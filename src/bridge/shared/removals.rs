@@ -13,7 +13,7 @@ use super::super::Bridge;
 use super::super::content;
 use super::super::ghosts::GhostError;
 use crate::matrix::client::Occupant;
-use crate::store::{Delivered, NewOutbox, RoomRow, User};
+use crate::store::{Delivered, NewOutbox, RoomRow, StoreError, User};
 
 /// When it is first looked whether somebody's coming is decided; from then on after twice as long each time …
 const FIRST_LOOK: Duration = Duration::from_millis(200);
@@ -50,12 +50,10 @@ impl Bridge {
         let there = self.client.occupants(room_id).await?;
         let Some(one) = there.into_iter().find(|one| one.user_id == user_id) else { return Ok(true) };
         Ok(match self.store.delivered(&one.event_id).await? {
-            Delivered::Done => self.store.session_in_shared_room(room.id, user_id).await?.is_none(),
+            Delivered::Done => self.is_there_for_nothing(room, user_id).await?,
             // The homeserver's clock is not ours: what it says was later may be the stay that is meant.
             Delivered::Unknown if one.at <= since => true,
-            Delivered::Unknown if self.was_handed_over(one.at) => {
-                self.store.session_in_shared_room(room.id, user_id).await?.is_none()
-            }
+            Delivered::Unknown if self.was_handed_over(one.at) => self.is_there_for_nothing(room, user_id).await?,
             Delivered::Waiting | Delivered::Unknown => {
                 self.remove_when_decided(room, room_id, one, reason);
                 false
@@ -63,12 +61,19 @@ impl Bridge {
         })
     }
 
+    /// Whether somebody who has come into a shared room has no channel there, and nobody speaks for them.
+    async fn is_there_for_nothing(&self, room: &RoomRow, user_id: &str) -> Result<bool, StoreError> {
+        let is_in_channel = self.store.session_in_shared_room(room.id, user_id).await?.is_some();
+        Ok(!is_in_channel && !self.may_stay(room, user_id).await?)
+    }
+
     fn remove_when_decided(&self, room: &RoomRow, room_id: &str, one: Occupant, reason: &str) {
         let key = (room.id, one.event_id.clone());
         if !self.wanted_aliases.undecided.with(|known| known.insert(key.clone())) {
             return;
         }
-        let (bridge, room, room_id, reason) = (self.clone(), room.id, room_id.to_owned(), reason.to_owned());
+        let (bridge, room, room_id, reason) =
+            (self.clone(), room.clone(), room_id.to_owned(), reason.to_owned());
         self.tasks.spawn(async move {
             let mut pause = FIRST_LOOK;
             loop {
@@ -77,7 +82,7 @@ impl Bridge {
                     () = bridge.stop.cancelled() => break,
                 }
                 pause = (2 * pause).min(LONGEST);
-                match bridge.insist(|| bridge.remove_if_decided(room, &room_id, &one, &reason)).await {
+                match bridge.insist(|| bridge.remove_if_decided(&room, &room_id, &one, &reason)).await {
                     Some(Ok(false)) => {}
                     Some(Err(error)) => {
                         let user = &one.user_id;
@@ -93,7 +98,7 @@ impl Bridge {
     /// Takes somebody out who came by this event, unless they are in the channel; `false` where that is not decided.
     async fn remove_if_decided(
         &self,
-        room: i64,
+        room: &RoomRow,
         room_id: &str,
         one: &Occupant,
         reason: &str,
@@ -104,7 +109,7 @@ impl Bridge {
             Delivered::Unknown | Delivered::Done => {}
         }
         // Looked at afterwards: who was taken into the channel was so before their coming was done with.
-        if self.store.session_in_shared_room(room, &one.user_id).await?.is_none() {
+        if self.is_there_for_nothing(room, &one.user_id).await? {
             self.take_out_of_shared(room_id, one, reason).await?;
         }
         Ok(true)

@@ -106,6 +106,13 @@ impl Bridge {
         Ok(unsure)
     }
 
+    /// Nobody is relayed in a room any more: who can't be in its channel is not to be in it either.
+    pub(super) async fn remove_who_was_relayed(&self, room: &RoomRow) {
+        if let Some(Err(error)) = self.insist(async || self.remove_lurkers(room).await.map(drop)).await {
+            tracing::warn!(room = room.id, %error, "somebody may be in a shared room and not in its channel");
+        }
+    }
+
     /// Looks again at those whose coming nothing was known of, as soon as the homeserver has handed over what happened
     /// later: then that was handed over, too, and is forgotten, as with all that was stored about somebody.
     async fn remove_when_told(self, mut unsure: Vec<(RoomRow, Occupant)>) {
@@ -138,7 +145,8 @@ impl Bridge {
             Delivered::Unknown => self.was_handed_over(one.at),
         };
         // Looked at afterwards: who was taken into the channel was so before their coming was done with.
-        if self.store.session_in_shared_room(room.id, &one.user_id).await?.is_some() {
+        let is_in_channel = self.store.session_in_shared_room(room.id, &one.user_id).await?.is_some();
+        if is_in_channel || self.may_stay(room, &one.user_id).await? {
             return Ok(true);
         }
         if !is_over {

@@ -1,6 +1,9 @@
 //! The content of an `m.room.message`.
 //!
-//! Spec: Matrix, "Instant messaging", "Rich replies", "Event replacements", "Threading", "User and room mentions".
+//! Spec: Matrix, "Instant messaging", "Rich replies", "Event replacements", "Threading", "User and room mentions";
+//! MSC4144 "Per-message profiles".
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
@@ -31,6 +34,10 @@ pub struct Message {
     pub thread: Option<String>,
     /// It is no message, and the body says what it is.
     pub is_wordless: bool,
+    /// The name that its sender goes by in it, if it says one.
+    pub profile: Option<String>,
+    /// That name stands before what it says, for clients that don't know such names.
+    pub has_profile_fallback: bool,
 }
 
 impl Message {
@@ -58,6 +65,9 @@ impl Message {
         let place = (kind == "m.location").then(|| wordless::place(shown)).flatten();
         let (kind, body) = place.as_deref().map_or((kind, body), |place| ("m.text", place));
         let attachment = Attachment::read(shown).map(Box::new);
+        let profiles = ["m.per_message_profile", "com.beeper.per_message_profile"].iter();
+        let mut profiles = profiles.flat_map(|key| [&shown[*key], &content[*key]]);
+        let profile = profiles.find(|profile| profile.is_object());
         // Where nothing is written to a file, the body is its name.
         let is_name = attachment.as_ref().is_some_and(|file| !file.has_caption);
         let (body, html) = if is_name { ("", None) } else { (body, html) };
@@ -72,7 +82,28 @@ impl Message {
             replies_to,
             thread: related("m.thread"),
             is_wordless: false,
+            profile: profile.and_then(|profile| text(&profile["displayname"])),
+            has_profile_fallback: profile.is_some_and(|profile| profile["has_fallback"] == true),
         }
+    }
+
+    /// The message without the name that its sender goes by in it, where that is wanted and stands in its text.
+    pub fn without_profile(&self, is_wanted: bool) -> Cow<'_, Self> {
+        let name = self.profile.as_ref().filter(|_| is_wanted && self.has_profile_fallback);
+        let Some(name) = name else { return Cow::Borrowed(self) };
+        let mut message = self.clone();
+        if let Some(body) = self.body.strip_prefix(&format!("{name}: ")) {
+            body.clone_into(&mut message.body);
+        }
+        let html = self.html.as_deref().and_then(|html| {
+            let (before, behind) = html.split_once("<strong data-mx-profile-fallback")?;
+            let (_, rest) = behind.split_once("</strong>")?;
+            Some(format!("{before}{rest}"))
+        });
+        if html.is_some() {
+            message.html = html;
+        }
+        Cow::Owned(message)
     }
 }
 

@@ -369,4 +369,39 @@ settings! {
         scopes: ANYWHERE,
         kind: Kind::Choice(&[("show", "they are"), ("hide", "they are not")]),
     };
+    /// How people are called who are relayed.
+    RELAY_NAME = {
+        key: "relay-name",
+        meaning: "what people are called on IRC who have no connection of their own, where a session relays what they say; \
+                  who shares a name with somebody in the room has their id behind it",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("display-name", "by the name that people see of them in the room"),
+            ("localpart", "by the first part of their id"),
+            ("id", "by their id"),
+        ]),
+    };
+    /// Where that name stands.
+    RELAY_PREFIX = {
+        key: "relay-prefix", meaning: "before which lines of a relayed message the name stands",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("all", "before each"), ("first", "before the first, and before those that would look like somebody else's"),
+        ]),
+    };
+    /// Whether that name calls those on IRC who have it.
+    RELAY_ANTIPING = {
+        key: "relay-antiping",
+        meaning: "whether a character that nobody sees keeps the name of who is relayed from notifying people on IRC",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("auto", "where somebody in the channel has it as their nick"), ("on", "always"), ("off", "never"),
+        ]),
+    };
+    /// Whether notices are relayed.
+    RELAY_NOTICES = {
+        key: "relay-notices", meaning: "whether notices are relayed, by which bots talk",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[("off", "they are not"), ("on", "they are")]),
+    };
 }

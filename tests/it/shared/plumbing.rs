@@ -10,7 +10,7 @@ use crate::reload::reload;
 use crate::support::homeserver::NewRoom;
 use crate::support::ircd::Options;
 
-const PUBLIC: NewRoom<'_> = NewRoom {
+pub(super) const PUBLIC: NewRoom<'_> = NewRoom {
     preset: Some("public_chat"),
     name: Some("Tea house"),
     invite: &[],
@@ -24,7 +24,7 @@ const PUBLIC: NewRoom<'_> = NewRoom {
 const KNOWN: &str = "SELECT user_id FROM outsider ORDER BY user_id";
 const PRIVATE: NewRoom<'_> = NewRoom { preset: Some("private_chat"), ..PUBLIC };
 
-fn mapping(channel: &str, room: &str) -> String {
+pub(super) fn mapping(channel: &str, room: &str) -> String {
     format!("\"{channel}\": \"{room}\"")
 }
 

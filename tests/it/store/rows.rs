@@ -106,6 +106,7 @@ const ROWS: [(i64, &str, &str); 36] = [
     (35, "", "UPDATE room SET plumbed = 'configuration'"),
     (35, "outsider", "INSERT INTO outsider (room, user_id, told) VALUES (1, '@alice:x', TRUE)"),
     (37, "", "UPDATE room SET successor = 2"),
+    (38, "", "UPDATE link SET relays = TRUE"),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),
     (23, "", r#"UPDATE network SET definition = '{"servers":[]}'"#),
     (

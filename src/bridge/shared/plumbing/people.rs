@@ -10,7 +10,7 @@ use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::event::{Content, Event};
 use crate::names::Channel;
-use crate::store::{InboxEvent, Outsider, RoomRow};
+use crate::store::{InboxEvent, Outsider, RoomRow, StoreError};
 
 impl Bridge {
     /// Has somebody's own session enter the channel for a room that they are in, if they have one that is to be connected
@@ -38,13 +38,20 @@ impl Bridge {
     }
 
     /// The session by which somebody is to speak in a room's channel: the one without a name, else their oldest.
-    async fn speaker(&self, room: &RoomRow, user_id: &str) -> Result<Option<SessionHandle>, Refusal> {
+    pub(in crate::bridge::shared) async fn speaker(
+        &self,
+        room: &RoomRow,
+        user_id: &str,
+    ) -> Result<Option<SessionHandle>, StoreError> {
         if self.permission_of(user_id) == Permission::None {
             return Ok(None);
         }
         let mut sessions = self.sessions(Some(user_id));
         sessions.retain(|session| Some(session.row.network.as_str()) == room.network.as_deref());
         sessions.sort_by_key(|session| !session.row.name.is_empty());
+        // One that relays is there for others.
+        let relay = self.store.relay_of(room.id).await?.map(|relay| relay.session);
+        sessions.retain(|session| Some(session.row.id) != relay);
         for session in sessions {
             let is_wanted = self.store.session(session.row.id).await?.is_some_and(|row| row.connect);
             if is_wanted && !session.is_declined() {
@@ -104,6 +111,7 @@ impl Bridge {
         }
         let is_told = self.store.outsider(room.id, user_id).await? == Some(Outsider::Told);
         let why = match self.take_in(room, user_id, None).await {
+            Ok(None) if self.is_relayed(stored, event, room).await? => return Ok(()),
             Ok(None) => self.why_not(room, user_id),
             Err(Refusal::Asked(text)) => text,
             Err(Refusal::Store(error)) => return Err(error.into()),

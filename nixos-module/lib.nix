@@ -61,11 +61,13 @@ in
   needingRestart =
     settings:
     removeAttrs settings [
+      "excluded"
       "limits"
       "log"
       "networks"
       "own_networks"
       "permissions"
+      "policy_lists"
       "presets"
       "settings"
     ]

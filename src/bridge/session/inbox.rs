@@ -122,13 +122,13 @@ impl Actor {
             }
             // Only the homeserver's administrator could have replaced it, and it is not followed.
             Content::Tombstone(_) if self.is_shared(place) => {}
-            Content::Topic(_) | Content::PowerLevels { .. } | Content::JoinRule(_)
+            Content::Topic(_)
+            | Content::PowerLevels { .. }
+            | Content::JoinRule(_)
+            | Content::State { .. }
                 if is_owner && self.follows_channel(place) =>
             {
                 Box::pin(self.on_shared_state(place, &event.content)).await?;
-            }
-            Content::State { kind, key } if is_owner && self.follows_channel(place) => {
-                self.clear_state(place, kind, key);
             }
             // To go there takes questions to the homeserver, which the session does not wait for.
             Content::Tombstone(_) => return self.pass_to_desk(place, &stored).await,
@@ -140,14 +140,19 @@ impl Actor {
                 self.hold(place, &stored, &event.event_id.as_str().into());
                 return Ok(());
             }
-            Content::Encrypted if is_owner => {
-                self.explain_encryption(place).await?;
-                let what = "was not sent: this room is encrypted, and I can't read it. The network's room says what to do.";
-                self.refuse_event(place, &event.event_id, &event.event_id, what);
-            }
+            Content::Encrypted if is_owner => self.refuse_encrypted(place, &event.event_id).await?,
             _ => {}
         }
         self.outbound.commit.finished.push(stored.seq);
+        Ok(())
+    }
+
+    /// What the user says can't be read.
+    async fn refuse_encrypted(&mut self, place: usize, event_id: &str) -> Result<(), StoreError> {
+        self.explain_encryption(place).await?;
+        let what =
+            "was not sent: this room is encrypted, and I can't read it. The network's room says what to do.";
+        self.refuse_event(place, event_id, event_id, what);
         Ok(())
     }
 

@@ -126,6 +126,7 @@ impl Actor {
                 let request = ChannelRequest::Modes(vec![words.to_owned()]);
                 self.do_on_irc(place, "Who may join is", request, None).await;
             }
+            Content::State { kind, key } => self.clear_state(place, kind, key),
             _ => {}
         }
         Ok(())
@@ -293,7 +294,7 @@ impl Actor {
     }
 
     /// The user has given a shared room a state that it is not to have, while its powers let them.
-    pub(in super::super) fn clear_state(&mut self, place: usize, kind: &str, key: &str) {
+    fn clear_state(&mut self, place: usize, kind: &str, key: &str) {
         let row = &self.buffers.get(place).row;
         let cleared = content::keyed_state_row(row.room, &row.creator, kind, key, &serde_json::json!({}));
         self.incoming.outbox.push(cleared);

@@ -145,6 +145,7 @@ fn lines(buffer: i64, count: usize, first: &mut u64) -> Incoming {
         *first += 1;
         incoming.keep(HistoryLine {
             buffer,
+            channel: None,
             at: i64::try_from(*first).unwrap(),
             kind: "message",
             sender: "bob".to_owned(),

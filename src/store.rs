@@ -65,7 +65,8 @@ pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Ghost, NewGhost};
 pub use history::{
-    Direction, HistoryLine, Hit, Hits, Imported, KeptLine, Retention, Search, SearchScope, SentLine, Told,
+    Direction, HistoryLine, Hit, Hits, Imported, KeptLine, MembersLine, Retention, Search, SearchScope,
+    SentLine, Told,
 };
 pub use inbox::{InboxEvent, NewEvent, SHARED, STRAY, Stretch, relay_lane};
 pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};

@@ -108,6 +108,18 @@ impl Bridge {
             }
             self.prune_conversation(buffer, self.retention(&network, wanted)).await?;
         }
+        for (channel, network) in self.store.channels_with_lines().await? {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            let before = match self.retention(&network, None) {
+                Retention::Days(days) => Some(self.clock.unix_ms() - i64::from(days) * DAY),
+                Retention::Forever | Retention::Off => None,
+            };
+            while self.store.prune_channel(channel, before).await?.1 {
+                tokio::task::yield_now().await;
+            }
+        }
         Ok(())
     }
 

@@ -66,6 +66,7 @@ pub(super) fn tables() -> Vec<(&'static str, Rows)> {
         ("room", of("id", &rooms)),
         // A shared room stays, for others.
         ("link", Rows::OfUser(format!("room IN {rooms} OR buffer IN {buffers}"))),
+        ("stay", of("buffer", &buffers)),
         ("timed_ban", of("buffer", &buffers)),
         ("buffer", of("session", &sessions)),
         ("session", of("id", &sessions)),

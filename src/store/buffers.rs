@@ -1,8 +1,11 @@
 //! Buffers: the channels and queries of a session, each with the room that shows it.
 
+use std::sync::Arc;
+
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::FromRow;
 
+use super::history::stays::{self, Stayed};
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::{self, NewRoom};
 use super::{Link, RoomKind, Store, StoreError, inbox, plumbing};
@@ -66,6 +69,8 @@ pub struct Buffer {
     pub name: String,
     /// The name as it was folded when the buffer was made: by this it is found again, however names are compared now.
     pub folded: String,
+    /// The number of its channel.
+    pub channel: Option<i64>,
     /// Whether the channel should be joined.
     pub wanted: bool,
     /// The channel's key.
@@ -158,6 +163,7 @@ struct Row {
     kind: String,
     name: String,
     folded: String,
+    channel: Option<i64>,
     wanted: bool,
     key: Option<Vec<u8>>,
     topic: Option<String>,
@@ -176,7 +182,7 @@ struct Row {
 macro_rules! buffer_query {
     ($tail:literal) => {
         concat!(
-            "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.wanted, buffer.key, buffer.topic,
+            "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.channel, buffer.wanted, buffer.key, buffer.topic,
                 buffer.gap_from, buffer.read_at, room.refill, buffer.detached_after,
                 room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator, link.role,
                 room.plumbed, link.relays
@@ -223,7 +229,8 @@ impl Store {
         // What waits in the outbox will be shown; what the history has beyond it was shown in a room that is gone.
         const REFILL: &str = "UPDATE room SET refill = 1 WHERE room_id IS NULL AND refill = 0
             AND id = (SELECT room FROM link WHERE link.buffer = $1 AND link.role = 'private')
-            AND EXISTS (SELECT 1 FROM history WHERE history.buffer = $1)
+            AND (EXISTS (SELECT 1 FROM history WHERE history.buffer = $1)
+                OR EXISTS (SELECT 1 FROM stay WHERE stay.buffer = $1))
             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.room = room.id)";
         let session = new.session;
         let folded = new.folded.clone();
@@ -310,7 +317,10 @@ impl Store {
         const UNLINK: &str = "DELETE FROM link WHERE buffer = $1";
         const RELAYS: &str = "SELECT COUNT(*) FROM link WHERE buffer = $1 AND room = $2 AND relays";
         const LINK: &str = "INSERT INTO link (room, role, buffer, relays) VALUES ($1, 'shared', $2, $3)";
+        // It may have been opened under a name that is compared otherwise.
+        const OF_ROOM: &str = "UPDATE buffer SET channel = $2 WHERE id = $1";
         let session = new.session;
+        let keeper = Arc::clone(self.keeper());
         let row = self
             .write(move |tx| {
                 Box::pin(async move {
@@ -337,8 +347,11 @@ impl Store {
                     // One that is shown there already goes on as it is.
                     let relays: i64 =
                         on_tx!(tx, |c| sqlx::query_scalar(RELAYS).bind(id).bind(room).fetch_one(c).await)?;
+                    stays::end(tx, &keeper, Stayed::Buffer(id)).await?;
                     execute!(tx, UNLINK, id)?;
                     execute!(tx, LINK, room, id, relays > 0)?;
+                    later!(tx, OF_ROOM, id, channel)?;
+                    stays::begin(tx, &keeper, id, channel).await?;
                     plumbing::come_in(tx, room, new.owner).await?;
                     if let Some(came_by) = came_by {
                         inbox::finish(tx, came_by, None).await?;
@@ -391,7 +404,9 @@ impl Store {
     pub async fn rename_buffer(&self, buffer: i64, name: &str, folded: &str) -> Result<(), StoreError> {
         const FIND: &str = "SELECT buffer.session, buffer.folded, buffer.key, session.network
             FROM buffer JOIN session ON session.id = buffer.session WHERE buffer.id = $1";
-        const RENAME: &str = "UPDATE buffer SET channel = $2, folded = $3, name = $4, key = $5 WHERE id = $1";
+        // In a shared room what is said is the room's channel's.
+        const RENAME: &str = "UPDATE buffer SET folded = $3, name = $4, key = $5, channel = CASE WHEN EXISTS
+            (SELECT 1 FROM link WHERE link.buffer = $1 AND link.role = 'shared') THEN channel ELSE $2 END WHERE id = $1";
         let (name, folded) = (name.to_owned(), folded.to_owned());
         let old: Option<(i64, String, Option<Vec<u8>>, String)> =
             on!(self.readers(), |p| sqlx::query_as(FIND).bind(buffer).fetch_optional(p).await)?;
@@ -424,7 +439,10 @@ impl Store {
     /// When something was last said in each channel of a session, in milliseconds since 1970.
     pub async fn last_said(&self, session: i64) -> Result<Vec<(i64, i64)>, StoreError> {
         const SQL: &str =
-            "SELECT buffer.id, COALESCE((SELECT MAX(at) FROM history WHERE history.buffer = buffer.id), 0)
+            "SELECT buffer.id, COALESCE((SELECT MAX(at) FROM (
+                    SELECT MAX(at) AS at FROM history WHERE history.buffer = buffer.id
+                    UNION ALL SELECT MAX(id) / 16 FROM history WHERE history.channel =
+                        (SELECT stay.channel FROM stay WHERE stay.buffer = buffer.id AND stay.until IS NULL)) AS said), 0)
             FROM buffer WHERE buffer.session = $1 AND buffer.kind = 'channel'";
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?)
     }
@@ -450,6 +468,7 @@ impl Store {
             id,
             name,
             folded,
+            channel,
             wanted,
             topic,
             gap_from,
@@ -475,6 +494,7 @@ impl Store {
             kind,
             name,
             folded,
+            channel,
             wanted,
             key,
             topic,

@@ -3,7 +3,7 @@
 //! A session remembers when it last heard from its server; what was said later is missing, unless it can be fetched.
 //! A buffer whose missing lines are still to be fetched says since when, so that a crash in the middle forgets no gap.
 
-use super::history::HistoryLine;
+use super::history::{HistoryLine, was_there};
 use super::pool::{Tx, later, on, on_tx};
 use super::{Store, StoreError};
 
@@ -55,8 +55,13 @@ impl Store {
         time: i64,
         most: usize,
     ) -> Result<Vec<i64>, StoreError> {
-        const SQL: &str = "SELECT at FROM history WHERE buffer = $1 AND at <= $2 AND direction = 'in'
-            AND msgid IS NOT NULL ORDER BY at DESC LIMIT $3";
+        const SQL: &str = concat!(
+            "SELECT at FROM (SELECT * FROM (SELECT at FROM history WHERE buffer = $1 AND at <= $2 AND direction = 'in'
+                AND msgid IS NOT NULL ORDER BY at DESC LIMIT $3) AS own
+            UNION ALL SELECT * FROM (SELECT at FROM history WHERE msgid IS NOT NULL AND at <= $2 AND ",
+            was_there!(),
+            " ORDER BY id DESC LIMIT $3) AS heard) AS line ORDER BY at DESC LIMIT $3"
+        );
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
             .bind(buffer)
             .bind(time)
@@ -94,8 +99,12 @@ pub(super) async fn find_known(
     line: &HistoryLine,
     before: u32,
 ) -> Result<Option<Known>, StoreError> {
-    const BY_ID: &str = "SELECT CASE direction WHEN 'out' THEN event_id END FROM history
-        WHERE buffer = $1 AND msgid = $2";
+    const BY_ID: &str = concat!(
+        "SELECT CASE direction WHEN 'out' THEN event_id END FROM history WHERE buffer = $1 AND msgid = $2
+        UNION ALL SELECT NULL FROM history WHERE msgid = $2 AND msgid IS NOT NULL AND ",
+        was_there!(),
+        " LIMIT 1"
+    );
     const OWN: &str = "UPDATE history SET msgid = $3 WHERE id = (SELECT MIN(id) FROM history
         WHERE buffer = $1 AND sender = $2 AND at BETWEEN $4 AND $5 AND direction = 'out' AND msgid IS NULL
         AND text = $6) RETURNING event_id";

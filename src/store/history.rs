@@ -8,7 +8,8 @@
 //! | `search` | newest first, on either engine |
 //! | `read` | lines in their order |
 //! | `redact` | lines by their ids, taken back |
-//! | `others` | the same line in the histories of a channel's sessions |
+//! | `others` | what is another's in a shared room |
+//! | `stays` | who reads what of a shared room's channel |
 //! | `retention` | for how long |
 //! | `import` | lines from elsewhere |
 //! | `forget` | nothing is left, and nothing comes back |
@@ -25,6 +26,7 @@ mod reindex;
 mod retention;
 mod search;
 mod spans;
+pub(super) mod stays;
 mod words;
 
 use std::collections::HashSet;
@@ -40,6 +42,7 @@ pub(super) use self::redact::redact;
 pub use self::retention::Retention;
 use self::retention::Unkept;
 pub use self::search::{Hit, Hits, Search, SearchScope};
+pub(super) use self::stays::was_there;
 use super::pieces::{self, pieces, placeholders};
 use super::pool::{Tx, later, later_bound, on};
 use super::{Store, StoreError, gaps, lines};
@@ -67,6 +70,8 @@ impl Direction {
 pub struct HistoryLine {
     /// The number of the buffer.
     pub buffer: i64,
+    /// The number of the channel, where that is shown in a shared room: everybody there has the line.
+    pub channel: Option<i64>,
     /// Milliseconds since 1970.
     pub at: i64,
     /// `message`, `notice`, `action`, `join`, `part`, `quit`, `kick`, `nick`, `mode`, `topic`; `redacted` for what was
@@ -91,6 +96,14 @@ pub struct HistoryLine {
     pub replayed: Option<u32>,
 }
 
+impl HistoryLine {
+    /// Whose buffer's it is, where it is not only the channel's.
+    fn owner(&self) -> Option<i64> {
+        let is_channels = self.channel.is_some() && self.direction == Direction::In;
+        (!is_channels).then_some(self.buffer)
+    }
+}
+
 /// A line of ours, as it is found in the history.
 #[derive(Debug, Clone)]
 pub struct SentLine {
@@ -102,6 +115,19 @@ pub struct SentLine {
     pub event_id: String,
     /// Its text.
     pub text: String,
+}
+
+/// What somebody in a shared room has said there, as another session has heard it.
+#[derive(Debug, Clone)]
+pub struct MembersLine {
+    /// The number of the channel.
+    pub channel: i64,
+    /// The nick of the one who said it.
+    pub sender: String,
+    /// Its text.
+    pub text: String,
+    /// The server's id for it.
+    pub msgid: String,
 }
 
 /// What became of a line that was to be kept.
@@ -122,23 +148,47 @@ pub(super) struct Keeper {
     unkept: Unkept,
 }
 
+/// Two who hear a line do so within this time of each other, in milliseconds.
+const APART: i64 = 2 * 60 * 1000;
 /// What is sent again was sent before within this time, in milliseconds: older questions are closed.
 const SENT_AGAIN: i64 = 8 * 24 * 60 * 60 * 1000;
 
-static LINES: LazyLock<[String; 2]> = LazyLock::new(|| {
-    pieces::for_each(|rows| {
-        let values = placeholders(rows, 11);
-        format!(
-            "INSERT INTO history (id, buffer, at, kind, sender, account, target, text, msgid, event_id, direction)
-                VALUES {values} ON CONFLICT (buffer, msgid) WHERE msgid IS NOT NULL DO NOTHING RETURNING id"
-        )
-    })
-});
+/// Lines of which the server has said how it calls them: they may be there already.
+static NAMED: LazyLock<[String; 2]> = LazyLock::new(|| lines_sql("ON CONFLICT DO NOTHING RETURNING id"));
+static NAMELESS: LazyLock<[String; 2]> = LazyLock::new(|| lines_sql("RETURNING id"));
+
 static DOCUMENTS: LazyLock<[String; 2]> = LazyLock::new(|| {
     pieces::for_each(|rows| {
         format!("INSERT INTO history_search (rowid, words) VALUES {}", placeholders(rows, 2))
     })
 });
+
+fn lines_sql(tail: &str) -> [String; 2] {
+    pieces::for_each(|rows| {
+        let values = placeholders(rows, 12);
+        format!(
+            "INSERT INTO history
+                (id, buffer, channel, at, kind, sender, account, target, text, msgid, event_id, direction)
+                VALUES {values} {tail}"
+        )
+    })
+}
+
+/// A line that is to be stored.
+struct New<'a> {
+    number: i64,
+    /// Whose buffer's it is, where it is not only the channel's.
+    owner: Option<i64>,
+    line: &'a HistoryLine,
+}
+
+impl New<'_> {
+    fn said(&self, session: i64) -> words::Said<'_> {
+        let HistoryLine { channel, kind, sender, text, .. } = self.line;
+        let whose = words::Whose { buffer: self.owner.map(|buffer| (buffer, session)), channel: *channel };
+        words::Said { whose, kind, sender, text }
+    }
+}
 
 /// Stores lines of one session in their order, and what they are found by.
 pub(super) async fn keep(
@@ -154,7 +204,8 @@ pub(super) async fn keep(
     let mut stored = HashSet::with_capacity(lines.len());
     let mut written = 0;
     for (line, place) in lines.iter().zip(&mut kept) {
-        if keeper.unkept.holds(line.buffer) {
+        let owner = line.owner();
+        if owner.is_some_and(|buffer| keeper.unkept.holds(buffer)) {
             if line.replayed.is_none() || gaps::is_missing(tx, line).await? {
                 *place = Kept::Not;
             }
@@ -166,7 +217,7 @@ pub(super) async fn keep(
                 continue;
             }
             // It may be one of those before it.
-            let may_be = |(_, earlier): &(i64, &HistoryLine)| {
+            let may_be = |New { line: earlier, .. }: &New<'_>| {
                 earlier.replayed.is_none() || (earlier.sender == line.sender && earlier.text == line.text)
             };
             if new[written..].iter().any(may_be) {
@@ -178,13 +229,15 @@ pub(super) async fn keep(
                 continue;
             }
         }
-        let number = numberer.number(tx, line.at).await?;
-        new.push((number, line));
+        // Who was there is decided by numbers, and so by our clock alone.
+        let is_live = line.channel.is_some() && line.replayed.is_none();
+        let number = numberer.number(tx, if is_live { now } else { line.at }).await?;
+        new.push(New { number, owner, line });
         *place = Kept::As(number);
     }
     insert(tx, &new[written..], &mut stored).await?;
-    new.retain(|(number, _)| stored.contains(number));
-    index(tx, new.iter().map(|(number, line)| (*number, session, words::Said::of(line)))).await?;
+    new.retain(|new| stored.contains(&new.number));
+    index(tx, new.iter().map(|new| (new.number, new.said(session)))).await?;
     // What has the id of another line is that line.
     let is_other = |kept: &Kept| matches!(kept, Kept::As(number) if !stored.contains(number));
     kept.iter_mut().filter(|kept| is_other(kept)).for_each(|kept| *kept = Kept::Known(None));
@@ -194,10 +247,11 @@ pub(super) async fn keep(
 macro_rules! bind_lines {
     ($query:expr, $piece:expr) => {{
         let mut query = $query;
-        for (number, line) in $piece {
+        for New { number, owner, line } in $piece {
             query = query
                 .bind(number)
-                .bind(line.buffer)
+                .bind(owner)
+                .bind(line.channel)
                 .bind(line.at)
                 .bind(line.kind)
                 .bind(&line.sender)
@@ -212,23 +266,19 @@ macro_rules! bind_lines {
     }};
 }
 
-async fn insert(
-    tx: &mut Tx,
-    lines: &[(i64, &HistoryLine)],
-    stored: &mut HashSet<i64>,
-) -> Result<(), StoreError> {
+async fn insert(tx: &mut Tx, lines: &[New<'_>], stored: &mut HashSet<i64>) -> Result<(), StoreError> {
     for (place, piece) in pieces(lines) {
-        let sql = LINES[place].as_str();
+        let are_nameless = piece.iter().all(|new| new.line.msgid.is_none());
+        let sql = if are_nameless { NAMELESS[place].as_str() } else { NAMED[place].as_str() };
         let numbers: Vec<i64> = match tx {
             Tx::Postgres(connection) => {
                 bind_lines!(sqlx::query_scalar(sql), piece).fetch_all(&mut **connection).await?
             }
             Tx::Sqlite(script) => {
                 let script = bind_lines!(script.add(sql), piece).end()?;
-                if piece.iter().all(|(_, line)| line.msgid.is_none()) {
-                    // Nothing but an id can be there already.
+                if are_nameless {
                     script.settle_if_long().await?;
-                    piece.iter().map(|(number, _)| *number).collect()
+                    piece.iter().map(|new| new.number).collect()
                 } else {
                     script.run().await?.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?
                 }
@@ -239,15 +289,12 @@ async fn insert(
     Ok(())
 }
 
-/// Makes lines findable: their numbers, their sessions, and what was said.
-async fn index(
-    tx: &mut Tx,
-    lines: impl Iterator<Item = (i64, i64, words::Said<'_>)>,
-) -> Result<(), StoreError> {
+/// Makes lines findable: their numbers, and what was said.
+async fn index(tx: &mut Tx, lines: impl Iterator<Item = (i64, words::Said<'_>)>) -> Result<(), StoreError> {
     // SQLite's index gives the newest first by itself.
     let with_time = matches!(tx, Tx::Postgres(_));
-    let document = |(number, session, said): (i64, i64, words::Said<'_>)| {
-        Some((number, words::document(&said, session, with_time.then_some(number))?))
+    let document = |(number, said): (i64, words::Said<'_>)| {
+        Some((number, words::document(&said, with_time.then_some(number))?))
     };
     let mut documents: Vec<(i64, String)> = lines.filter_map(document).collect();
     // SQLite's index begins a new part of itself where numbers go down.
@@ -293,6 +340,19 @@ impl Store {
         lines.reverse();
         Ok(lines)
     }
+}
+
+/// Keeps the server's ids of lines that went out from others' buffers: whoever answers one may be heard here before the
+/// session that sent it knows.
+pub(super) async fn note_members(tx: &mut Tx, lines: Vec<MembersLine>, now: i64) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE history SET msgid = $5 WHERE id = (SELECT MIN(id) FROM history
+            WHERE channel = $1 AND id >= $2 AND sender = $3 AND text = $4 AND direction = 'out' AND msgid IS NULL)
+        AND NOT EXISTS (SELECT 1 FROM history WHERE channel = $1 AND msgid = $5)";
+    let since = number::first_at(now.saturating_sub(APART));
+    for MembersLine { channel, sender, text, msgid } in lines {
+        later!(tx, SQL, channel, since, sender, text, msgid)?;
+    }
+    Ok(())
 }
 
 /// Forgets a line of ours that is sent again, or otherwise, unless the server has said how it calls it.

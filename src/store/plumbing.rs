@@ -4,6 +4,9 @@
 //! Such a room is a channel's shared room like one that the bridge has made; what differs is what is done in it. Its row
 //! comes before the bridge enters it, and goes when it is out of it again.
 
+use std::sync::Arc;
+
+use super::history::stays::{self, Stayed};
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::room_query;
 use super::{RoomRow, SHARED, Store, StoreError, buffers};
@@ -135,8 +138,10 @@ impl Store {
         const UNLINK: &str = "DELETE FROM link WHERE room = $1 AND role = 'shared' AND buffer IS NOT NULL";
         const DEPART: &str = "UPDATE member SET wanted = FALSE, reason = $2, kicker = NULL WHERE room = $1";
         let reason = reason.to_owned();
+        let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
+                stays::end(tx, &keeper, Stayed::InRoom(room)).await?;
                 for sql in [END, UNWANT, UNLINK] {
                     later!(tx, sql, room)?;
                 }
@@ -166,8 +171,10 @@ impl Store {
         const UNLINK: &str = "DELETE FROM link WHERE room = $1";
         const FREE: &str = "UPDATE room SET room_id = NULL, plumbed = NULL WHERE id = $1";
         const OUTSIDERS: &str = "DELETE FROM outsider WHERE room = $1";
+        let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
+                stays::end(tx, &keeper, Stayed::InRoom(room)).await?;
                 for sql in [UNLINK, FREE, OUTSIDERS] {
                     later!(tx, sql, room)?;
                 }

@@ -3,7 +3,7 @@
 //! A setting has a key, a default, the scopes in which it may be set, who may set it, and whether it is a secret
 //! (then it is sealed at rest and never shown). A value is looked up from the narrowest scope to the widest.
 
-mod named;
+pub(in crate::store) mod named;
 mod table;
 
 use secrecy::{ExposeSecret, SecretString};

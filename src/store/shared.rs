@@ -2,8 +2,11 @@
 //!
 //! Whoever loses their link is taken out of the room by a request that is in the same commit.
 
+use std::sync::Arc;
+
 use sqlx::FromRow;
 
+use super::history::stays::{self, Stayed};
 use super::pool::{execute, later, on, on_tx};
 use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, inbox, outbox, plumbing, rooms::room_query};
 
@@ -67,9 +70,11 @@ impl Store {
         const UNLINK: &str = "DELETE FROM link WHERE buffer = $1 AND role = 'shared'";
         let sealed = self.seal_outbox(rows);
         let store = self.clone();
+        let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
                 plumbing::go_out(tx, buffer).await?;
+                stays::end(tx, &keeper, Stayed::Buffer(buffer)).await?;
                 if execute!(tx, UNLINK, buffer)? > 0 {
                     later!(tx, UNWANT, buffer)?;
                     if let Some(seq) = begun {
@@ -97,11 +102,13 @@ impl Store {
         const UNLINK: &str = "DELETE FROM link WHERE role = 'shared'
             AND buffer IN (SELECT id FROM buffer WHERE session = $1)";
         let store = self.clone();
+        let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
                 let held: Vec<Holder> =
                     on_tx!(tx, |c| sqlx::query_as(HELD).bind(session).fetch_all(c).await)?;
                 if !held.is_empty() {
+                    stays::end(tx, &keeper, Stayed::Session(session)).await?;
                     later!(tx, UNWANT, session)?;
                     later!(tx, UNLINK, session)?;
                     let sealed = store.seal_outbox(held.iter().map(row).collect());

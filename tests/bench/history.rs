@@ -195,6 +195,7 @@ fn line(dice: &mut Dice, open: &Open, is_busy: bool, number: usize, share: f64, 
     };
     HistoryLine {
         buffer: open.buffers[channel],
+        channel: None,
         at: now,
         kind: "message",
         sender: format!("nick{}", dice.below(300)),

@@ -3,6 +3,7 @@
 mod choices;
 mod complaints;
 mod connections;
+mod history;
 mod holes;
 mod mending;
 mod moderation;

@@ -173,6 +173,7 @@ fn event(id: &str, room: &str) -> NewEvent {
 fn line(buffer: i64, text: &str) -> HistoryLine {
     HistoryLine {
         buffer,
+        channel: None,
         at: NOW,
         kind: "message",
         sender: "bob".into(),

@@ -178,6 +178,7 @@ impl Actor {
         let place = self.buffers.find(&loose.target).filter(|_| !is_kept)?;
         Some(HistoryLine {
             buffer: self.buffers.get(place).row.id,
+            channel: self.shared_channel(place),
             at: self.bridge.clock.unix_ms(),
             kind,
             sender: self.link.as_ref()?.session.nick().to_owned(),

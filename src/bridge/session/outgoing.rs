@@ -293,6 +293,7 @@ impl Actor {
         }
         let kept = HistoryLine {
             buffer: line.buffer,
+            channel: self.shared_channel(place),
             at: self.bridge.clock.unix_ms(),
             kind: match line.payload.kind {
                 Kind::Privmsg => "message",

@@ -82,12 +82,18 @@ impl Actor {
         let at = self.bridge.clock.unix_ms();
         for name in places {
             let Some(place) = self.buffers.find(&name) else { continue };
+            if !self.shows(place) {
+                // Whoever shows the channel keeps it for all.
+                continue;
+            }
+            let channel = self.shared_channel(place);
             let row = &self.buffers.get(place).row;
             if row.kind == BufferKind::Query && self.is_service(&row.name) {
                 continue;
             }
             self.incoming.keep(HistoryLine {
                 buffer: row.id,
+                channel,
                 at,
                 kind,
                 sender: sender.clone(),

@@ -3,8 +3,8 @@
 //! Lines of one nick may be one event: then the event is edited to say the others. What was said by the user is taken back
 //! on IRC if the server gave it an id and lets messages be taken back; else nothing can be done there.
 //!
-//! In a shared room the session that shows the channel takes back what was shown. The others forget what they have heard
-//! of it, and remember that it was taken back, in case they take over (invariant 9: [`MOST_HEARD`]).
+//! In a shared room the session that shows the channel takes back what was shown, and its text from the channel's history.
+//! The others remember that it was taken back, in case they take over (invariant 9: [`MOST_HEARD`]).
 
 use std::collections::VecDeque;
 
@@ -40,10 +40,6 @@ impl HeardRedactions {
             self.heard.pop_front();
         }
         self.heard.push_back(heard);
-    }
-
-    fn waits(&self, msgid: Option<&str>) -> bool {
-        self.heard.iter().any(|heard| Some(heard.msgid.as_str()) == msgid)
     }
 
     /// Those that this session has seen to: the others need not.
@@ -83,24 +79,24 @@ impl Actor {
         if line.kind == "redacted" {
             return Ok(());
         }
-        self.incoming.redacted.push((line.id, by.to_owned()));
-        if !self.shows(place) {
-            // Each takes it back in their own history, and one of them in the room.
-            if let Some(event_id) = line.event_id.as_ref().filter(|_| line.own) {
-                self.unpublish(place, event_id);
-                if self.buffers.mapping().same(&line.sender, by)
-                    && let Some(EventReference::Event(event_id)) = self.event_of(place, &line).await?
-                {
-                    // By another client of theirs: what they took back in the room is taken back here already.
-                    if let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() {
-                        shared.redactions.done.extend(line.msgid.clone());
-                    }
-                    return self.take_members_event(place, &line, event_id, by, reason).await;
-                }
-            }
-            return Ok(());
+        if self.shows(place) {
+            self.incoming.redacted.push((line.id, by.to_owned()));
+            return self.take_from_room(place, &line, by, reason).await;
         }
-        self.take_from_room(place, &line, by, reason).await
+        if let Some(event_id) = line.event_id.as_ref().filter(|_| line.own) {
+            self.unpublish(place, event_id);
+            if self.buffers.mapping().same(&line.sender, by)
+                && let Some(EventReference::Event(event_id)) = self.event_of(place, &line).await?
+            {
+                // By another client of theirs: what they took back in the room is taken back here already.
+                self.incoming.redacted.push((line.id, by.to_owned()));
+                if let Some(shared) = self.buffers.get_mut(place).shared.as_deref_mut() {
+                    shared.redactions.done.extend(line.msgid.clone());
+                }
+                return self.take_members_event(place, &line, event_id, by, reason).await;
+            }
+        }
+        Ok(())
     }
 
     /// What becomes of a message in a shared room that was taken back on IRC.
@@ -127,7 +123,10 @@ impl Actor {
                 continue;
             }
             shared.redactions.done.push(msgid.clone());
-            if let Some(line) = self.known_line(place, &msgid).await? {
+            if let Some(line) = self.known_line(place, &msgid).await?
+                && line.kind != "redacted"
+            {
+                self.incoming.redacted.push((line.id, by.clone()));
                 self.take_from_room(place, &line, &by, &reason).await?;
             }
         }
@@ -161,7 +160,7 @@ impl Actor {
                 // The room's redaction will be the bot's, which nobody reads again.
                 self.unpublish(place, event_id);
             }
-            others = self.lines_of_event(place, event_id).await?;
+            others = self.lines_of_rooms_event(place, event_id).await?;
             others.retain(|other| other.id != line.id && other.kind != "redacted");
         }
         let row = &self.buffers.get(place).row;
@@ -210,11 +209,8 @@ impl Actor {
         by: &str,
         reason: &str,
     ) -> Result<(), StoreError> {
-        let lines = self.lines_of_event(place, &event_id).await?;
-        let waits = |other: &Told| {
-            self.shared(place).is_some_and(|shared| shared.redactions.waits(other.msgid.as_deref()))
-        };
-        let is_gone = |other: &Told| other.id != line.id && other.kind == "redacted" && !waits(other);
+        let lines = self.lines_of_rooms_event(place, &event_id).await?;
+        let is_gone = |other: &Told| other.id != line.id && other.kind == "redacted";
         if lines.iter().any(is_gone) {
             // It went with that one.
             return Ok(());

@@ -1,8 +1,8 @@
 //! A channel whose room is shared with others (`bridge/shared.rs`): what this session does there for all, and what only
 //! for its own user.
 //!
-//! One session shows the channel: what is said, its topic, its news and its people. The others keep what they hear in
-//! their own histories, and the last of it in memory, in case they take over. What a user of one of them says is in the
+//! One session shows the channel, and keeps it for all: what is said, its topic, its news and its people. The others have
+//! the last of what they hear in memory, in case they take over. What a user of one of them says is in the
 //! room already and is not shown again. What concerns one user alone is told in their network room; only what becomes of
 //! their message is told under it, since others have read that there, too.
 //!
@@ -147,16 +147,9 @@ impl Actor {
         self.shared(place).is_none_or(|shared| shared.role != Role::Waits)
     }
 
-    /// Whether what is shown was kept when it was heard.
-    pub(super) fn takes_over(&self, place: usize) -> bool {
-        self.shared(place).is_some_and(|shared| shared.role == Role::TakesOver)
-    }
-
-    /// The number under which a line was kept when it was heard, where it is shown only now.
-    pub(super) async fn kept_before(&mut self, place: usize, line: &Line) -> Result<Option<i64>, StoreError> {
-        let Some(msgid) = line.msgid.as_ref().filter(|_| self.takes_over(place)) else { return Ok(None) };
-        let kept = self.bridge.store.line_of_msgid(self.buffers.get(place).row.id, msgid).await?;
-        Ok(kept.map(|line| line.id))
+    /// The number of a buffer's channel, where that is shown in a shared room: what is said there is everybody's.
+    pub(super) fn shared_channel(&self, place: usize) -> Option<i64> {
+        self.buffers.get(place).row.channel.filter(|_| self.seat(place).is_some())
     }
 
     /// Whose nick this is, of those who are in a buffer's shared room.

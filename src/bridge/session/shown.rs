@@ -244,11 +244,11 @@ impl Actor {
         let sender = self.speaker(place, &line, is_puppets).await?;
         let is_taken = !is_query || self.takes_line(place, &line).await?;
         let is_private = is_query && self.is_service(&self.buffers.get(place).row.name);
-        let kept = self.kept_before(place, &line).await?;
         // Nothing was said later than now, whatever the server's clock says.
         let ts = line.time.map(|time| time.min(now));
-        let history = (!is_private && !self.takes_over(place)).then(|| HistoryLine {
+        let history = (!is_private).then(|| HistoryLine {
             buffer: self.buffers.get(place).row.id,
+            channel: self.shared_channel(place),
             at: line.time.unwrap_or(now),
             kind: stored_kind,
             sender: line.from.nick.clone(),
@@ -285,7 +285,6 @@ impl Actor {
         }
         self.tell_news(place);
         let row = content::message_row(room, &sender, content, history);
-        self.incoming.kept_before.extend(kept.map(|line| (row.txn_id.clone(), line)));
         let row = NewOutbox { ts, ..row };
         self.incoming.outbox.push(row);
         Ok(())

@@ -1,14 +1,14 @@
 //! The lines that a room's events stand for, and the other way round.
 //!
-//! A private room's are in its buffer's history. In a shared room another's session may have shown a line, or its user said
-//! it: then their history knows the event, and this one's the line as it was heard here.
+//! A private room's are in its buffer's history, a shared room's in its channel's: another's session may have shown a line,
+//! or its user said it.
 
 use super::super::content::EventReference;
 use super::Actor;
 use crate::store::{StoreError, StoredReaction, Told};
 
 impl Actor {
-    /// The lines that an event stands for, oldest first.
+    /// The lines that an event stands for which the user was there for, oldest first.
     pub(super) async fn lines_of_event(
         &mut self,
         place: usize,
@@ -23,7 +23,18 @@ impl Actor {
         // It may have come with what was just read.
         self.commit_incoming().await?;
         self.bridge.store.catch_up_with_writes().await?;
-        self.bridge.store.lines_of_others_event(buffer, event_id).await
+        self.bridge.store.lines_of_event(buffer, event_id).await
+    }
+
+    /// The lines that an event stands for, oldest first, which this session does something about for the room.
+    pub(super) async fn lines_of_rooms_event(
+        &mut self,
+        place: usize,
+        event_id: &str,
+    ) -> Result<Vec<Told>, StoreError> {
+        self.bridge.note_echo(event_id).await?;
+        let buffer = self.buffers.get(place).row.id;
+        self.bridge.store.lines_of_rooms_event(buffer, event_id).await
     }
 
     /// The line that has this id on IRC.

@@ -2,8 +2,7 @@
 //!
 //! A hole begins where the last of those who are there loses the connection, or leaves while others are only
 //! disconnected, where one hung before another came, and with a start of the bridge. Who shows the channel next says in
-//! the room from when to when nothing was seen. Where the network keeps what was said it is not fetched all the same:
-//! what each of them has heard is their own history, and none of them says what the room has shown.
+//! the room from when to when nothing was seen. What was said then is not fetched from networks that keep it.
 //!
 //! In memory; a start finds in the store until when the last was there. That is when their server was last heard, or, while
 //! they are back on the network and not in the channel yet, their buffer's gap (`session/gaps.rs`).

@@ -53,7 +53,9 @@ impl Bridge {
             Delivered::Done => self.is_there_for_nothing(room, user_id).await?,
             // The homeserver's clock is not ours: what it says was later may be the stay that is meant.
             Delivered::Unknown if one.at <= since => true,
-            Delivered::Unknown if self.was_handed_over(one.at) => self.is_there_for_nothing(room, user_id).await?,
+            Delivered::Unknown if self.was_handed_over(one.at) => {
+                self.is_there_for_nothing(room, user_id).await?
+            }
             Delivered::Waiting | Delivered::Unknown => {
                 self.remove_when_decided(room, room_id, one, reason);
                 false

@@ -213,6 +213,7 @@ impl Reader<'_> {
         *alike += 1;
         let LogLine { kind, sender, target, text } = line;
         let line = HistoryLine {
+            channel: None,
             buffer: self.buffer,
             at,
             kind,

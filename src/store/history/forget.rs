@@ -4,9 +4,11 @@
 //! SQLite's index keeps a deleted line's words until its parts are merged. That is done in steps, each a small write, and
 //! that it is to be done is stored with the deletion.
 
+use std::sync::Arc;
+
 use super::super::pool::{Tx, execute, on_tx};
 use super::super::{Store, StoreError};
-use super::HistoryLine;
+use super::{HistoryLine, stays};
 
 /// What the table of the instance says while deleted words may be left: how the next step merges.
 pub(in crate::store) const SCRUB: &str = "history_scrub";
@@ -29,6 +31,7 @@ impl Store {
         const PUBLISHED: &str = "DELETE FROM published WHERE buffer = $1";
         let mut gone = 0;
         loop {
+            let keeper = Arc::clone(self.keeper());
             let batch = self
                 .write(move |tx| {
                     Box::pin(async move {
@@ -36,6 +39,7 @@ impl Store {
                             return Ok(0);
                         }
                         // What would be sent again is what was said, too, and what links lead to.
+                        stays::trim(tx, &keeper, buffer, i64::MAX).await?;
                         execute!(tx, PROMPTS, buffer)?;
                         execute!(tx, PUBLISHED, buffer)?;
                         let gone = execute!(tx, LINES, buffer, BATCH)?;

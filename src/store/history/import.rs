@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::super::pool::{Tx, on_tx};
 use super::super::{Store, StoreError};
-use super::{HistoryLine, Kept, keep};
+use super::number::first_at;
+use super::stays::was_there;
+use super::{APART, HistoryLine, Kept, keep};
 use crate::names::CaseMapping;
 
 /// What became of lines that were read in.
@@ -101,10 +103,21 @@ impl Store {
 
 /// Whether the history has a line that did not come from a log and is the so-many-th of its kind in its second.
 async fn was_heard(tx: &mut Tx, line: &HistoryLine, alike: u32) -> Result<bool, StoreError> {
-    const SQL: &str = "SELECT id FROM history
-        WHERE buffer = $1 AND at BETWEEN $2 AND $3 AND kind = $4 AND sender = $5 AND text = $6
-            AND (kind IN ('message', 'notice', 'action') OR COALESCE(target, '') = $7) AND (msgid IS NULL OR msgid NOT LIKE 'log:%')
-        ORDER BY id LIMIT 1 OFFSET $8";
+    macro_rules! alike {
+        () => {
+            " AND at BETWEEN $2 AND $3 AND kind = $4 AND sender = $5 AND text = $6
+            AND (kind IN ('message', 'notice', 'action') OR COALESCE(target, '') = $7)
+            AND (msgid IS NULL OR msgid NOT LIKE 'log:%')"
+        };
+    }
+    const SQL: &str = concat!(
+        "SELECT id FROM (SELECT id FROM history WHERE buffer = $1",
+        alike!(),
+        " UNION ALL SELECT id FROM history WHERE id BETWEEN $9 AND $10 AND ",
+        was_there!(),
+        alike!(),
+        ") AS heard ORDER BY id LIMIT 1 OFFSET $8"
+    );
     let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(SQL)
         .bind(line.buffer)
         .bind(line.at)
@@ -114,6 +127,8 @@ async fn was_heard(tx: &mut Tx, line: &HistoryLine, alike: u32) -> Result<bool, 
         .bind(&line.text)
         .bind(line.target.as_deref().unwrap_or_default())
         .bind(i64::from(alike))
+        .bind(first_at(line.at.saturating_sub(APART)))
+        .bind(first_at(line.at.saturating_add(APART)))
         .fetch_optional(c)
         .await)?;
     Ok(found.is_some())

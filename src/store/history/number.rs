@@ -33,6 +33,11 @@ impl Numbers {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
 
+    /// What no line has yet that was numbered by our clock, and the next has at the least.
+    pub(super) fn here(&self) -> i64 {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).saturating_add(1)
+    }
+
     fn next(&self, now: i64) -> i64 {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = first_at(now).max(last.saturating_add(1));

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::super::pool::on;
 use super::super::{Store, StoreError};
+use super::stays::was_there;
 
 /// A line as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -30,11 +31,26 @@ pub struct KeptLine {
     pub direction: String,
 }
 
+/// Lines of a buffer, `$1`: its own, and its channel's from when it was shown in the shared room.
 macro_rules! line_query {
-    ($tail:literal) => {
+    ($condition:literal, $order:literal) => {
         concat!(
-            "SELECT id, at, kind, sender, target, text, account, msgid, event_id, direction FROM history ",
-            $tail
+            "SELECT * FROM (
+            SELECT * FROM (SELECT id, at, kind, sender, target, text, account, msgid, event_id, direction FROM history
+                WHERE buffer = $1 AND ",
+            $condition,
+            $order,
+            ") AS own
+            UNION ALL
+            SELECT * FROM (SELECT id, at, kind, sender, target, text, account, msgid, event_id, 'in' AS direction FROM history
+                WHERE ",
+            was_there!(),
+            " AND ",
+            $condition,
+            $order,
+            ") AS heard
+            ) AS line",
+            $order
         )
     };
 }
@@ -42,7 +58,7 @@ macro_rules! line_query {
 impl Store {
     /// The last lines of a buffer, oldest first.
     pub async fn latest_lines(&self, buffer: i64, limit: i64) -> Result<Vec<KeptLine>, StoreError> {
-        const SQL: &str = line_query!("WHERE buffer = $1 ORDER BY id DESC LIMIT $2");
+        const SQL: &str = line_query!("TRUE", " ORDER BY id DESC LIMIT $2");
         let mut lines: Vec<KeptLine> =
             on!(self.readers(), |p| sqlx::query_as(SQL).bind(buffer).bind(limit).fetch_all(p).await)?;
         lines.reverse();
@@ -56,7 +72,7 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<KeptLine>, StoreError> {
-        const SQL: &str = line_query!("WHERE buffer = $1 AND id > $2 ORDER BY id LIMIT $3");
+        const SQL: &str = line_query!("id > $2", " ORDER BY id LIMIT $3");
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
             .bind(buffer)
             .bind(after)

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use super::super::pool::{Tx, later, on, on_tx};
 use super::super::{Store, StoreError};
-use super::words::Said;
+use super::words::{Said, Whose};
 
 /// Lines at a time.
 const BATCH: i64 = 200;
@@ -19,19 +19,21 @@ const VERSION: &str = "1";
 #[derive(FromRow)]
 struct Row {
     id: i64,
-    buffer: i64,
+    buffer: Option<i64>,
+    channel: Option<i64>,
     kind: String,
     sender: String,
     text: String,
-    session: i64,
+    session: Option<i64>,
 }
 
 impl Store {
     /// Makes some lines findable; `false` when all are.
     pub async fn index_older_lines(&self) -> Result<bool, StoreError> {
-        const LINES: &str = "SELECT history.id, history.buffer, history.kind, history.sender, history.text,
-                buffer.session
-            FROM history JOIN buffer ON buffer.id = history.buffer
+        const LINES: &str =
+            "SELECT history.id, history.buffer, history.channel, history.kind, history.sender,
+                history.text, buffer.session
+            FROM history LEFT JOIN buffer ON buffer.id = history.buffer
             WHERE history.id < $1 ORDER BY history.id DESC LIMIT $2";
         const STAND: &str = "INSERT INTO instance (key, value) VALUES ($1, $2)
             ON CONFLICT (key) DO UPDATE SET value = excluded.value";
@@ -72,8 +74,9 @@ async fn index(tx: &mut Tx, rows: &[Row]) -> Result<(), StoreError> {
         on_tx!(tx, |c| sqlx::query_scalar(THERE).bind(oldest.id).bind(newest.id).fetch_all(c).await)?;
     let there: HashSet<i64> = there.into_iter().collect();
     let said = rows.iter().filter(|row| there.contains(&row.id)).map(
-        |Row { id, buffer, kind, sender, text, session }| {
-            (*id, *session, Said { buffer: *buffer, kind, sender, text })
+        |Row { id, buffer, channel, kind, sender, text, session }| {
+            let whose = Whose { buffer: buffer.zip(*session), channel: *channel };
+            (*id, Said { whose, kind, sender, text })
         },
     );
     super::index(tx, said).await

@@ -1,12 +1,13 @@
 //! How long the lines of a buffer are kept: what its user has set, within what the configuration allows.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::pool::{execute, on};
 use super::super::settings::{self, Scope};
 use super::super::{Store, StoreError};
 use super::number::first_at;
+use super::stays;
 
 /// How long a user wants the lines of a buffer kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,15 @@ impl Store {
     /// Sets how long the lines of a buffer are to be kept. What is too old by that stays until it is pruned.
     pub async fn set_retention(&self, buffer: i64, retention: Retention) -> Result<(), StoreError> {
         let text = retention.to_string();
-        self.set_setting(&settings::HISTORY, Scope::Buffer, buffer, Some(&text)).await?;
+        let keeper = Arc::clone(self.keeper());
+        let values = vec![(settings::HISTORY.key, Some(text.into_bytes()))];
+        self.write(move |tx| {
+            Box::pin(async move {
+                settings::named::put(tx, Scope::Buffer, &buffer.to_string(), values).await?;
+                stays::follow(tx, &keeper, buffer, retention).await
+            })
+        })
+        .await?;
         self.keeper().unkept.set(buffer, retention == Retention::Off);
         Ok(())
     }
@@ -101,7 +110,8 @@ impl Store {
     /// be left.
     pub async fn prune_history(&self, buffer: i64, before: i64) -> Result<(u64, bool), StoreError> {
         const BATCH: i64 = 500;
-        const ANY: &str = "SELECT MIN(id) FROM history WHERE buffer = $1";
+        const ANY: &str = "SELECT MIN(first) FROM (SELECT MIN(id) AS first FROM history WHERE buffer = $1
+            UNION ALL SELECT MIN(since) FROM stay WHERE buffer = $1) AS firsts";
         const SQL: &str = "DELETE FROM history WHERE id IN
             (SELECT id FROM history WHERE buffer = $1 AND id < $2 ORDER BY id LIMIT $3)";
         let before = first_at(before);
@@ -111,8 +121,14 @@ impl Store {
         if oldest.is_none_or(|oldest| oldest >= before) {
             return Ok((0, false));
         }
+        let keeper = Arc::clone(self.keeper());
         let gone = self
-            .write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, buffer, before, BATCH)?) }))
+            .write(move |tx| {
+                Box::pin(async move {
+                    stays::trim(tx, &keeper, buffer, before).await?;
+                    Ok(execute!(tx, SQL, buffer, before, BATCH)?)
+                })
+            })
             .await?;
         Ok((gone, gone == BATCH as u64))
     }

@@ -6,19 +6,19 @@
 //!
 //! SQLite's FTS5 gives the highest numbers first. PostgreSQL's GIN has no order: it is asked for spans of time (`spans`).
 //!
-//! That somebody finds only their own lines is checked twice: by the marks of their sessions, which every question holds,
-//! and again by whom the session belongs to when a line is read.
+//! That somebody finds only what they have heard is checked twice: by the marks of their sessions and of the channels that
+//! they had in shared rooms, which every question holds, and again by whose a line is, and when they were there (`stays`).
 
 use std::fmt::Write as _;
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::super::pool::{Pool, on};
 use super::super::readers::SqliteConnections;
 use super::super::{Store, StoreError};
 use super::number::first_at;
 use super::spans::Spans;
-use super::words;
+use super::words::{self, Keeping};
 use crate::names::session_address;
 
 /// What is beyond it is only said to be more.
@@ -46,7 +46,7 @@ pub enum SearchScope {
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
-    /// The number of the user, who finds only their own lines.
+    /// The number of the user, who finds only what they have heard.
     pub user: i64,
     /// Where.
     pub scope: SearchScope,
@@ -118,12 +118,9 @@ impl Search {
     }
 
     /// The question in an engine's own language: every word quoted, and nothing else in it that a person typed.
-    fn query(&self, marks: impl IntoIterator<Item = String>, syntax: &Syntax) -> String {
+    fn query(&self, syntax: &Syntax) -> String {
         let Syntax { quote, and, prefix, .. } = syntax;
-        let mut query = any_of(marks, syntax);
-        if let SearchScope::Buffers(buffers) = &self.scope {
-            let _ = write!(query, "{and}{}", any_of(marks_of(buffers), syntax));
-        }
+        let mut query = String::new();
         if let Some(sender) = &self.sender {
             let _ = write!(query, "{and}{quote}{}{quote}", words::of_nick(sender));
         }
@@ -133,20 +130,102 @@ impl Search {
         query
     }
 
-    /// In which of these sessions, which are the user's, there may be something to find.
-    fn of_these(&self, mut sessions: Vec<i64>) -> Vec<i64> {
-        let is_possible = match &self.scope {
-            SearchScope::Buffers(buffers) => !buffers.is_empty(),
-            SearchScope::All | SearchScope::Session(_) => true,
-        };
-        if self.is_empty() || !is_possible {
-            return Vec::new();
+    /// In which of these buffers, which are the user's, there may be something to find.
+    fn of_these(&self, mut own: Vec<Own>) -> Vec<Own> {
+        match &self.scope {
+            _ if self.is_empty() => own.clear(),
+            SearchScope::All => {}
+            SearchScope::Session(wanted) => own.retain(|own| own.session == *wanted),
+            SearchScope::Buffers(wanted) => own.retain(|own| wanted.contains(&own.buffer)),
         }
-        if let SearchScope::Session(wanted) = &self.scope {
-            sessions.retain(|session| session == wanted);
-        }
-        sessions
+        own
     }
+
+    /// Whether certain buffers are searched, and not all of a session's.
+    fn is_of_buffers(&self) -> bool {
+        matches!(self.scope, SearchScope::Buffers(_))
+    }
+}
+
+/// A buffer of the user's, and a channel that it had in a shared room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+struct Own {
+    buffer: i64,
+    session: i64,
+    channel: Option<i64>,
+}
+
+/// Where a user's lines are.
+struct Place<'a> {
+    search: &'a Search,
+    buffers: Vec<i64>,
+    /// Those that were shown in shared rooms, with their channels.
+    shared: Vec<(i64, i64)>,
+    sessions: Vec<i64>,
+    channels: Vec<i64>,
+}
+
+impl<'a> Place<'a> {
+    fn new(search: &'a Search, own: &[Own]) -> Self {
+        let each = |of: fn(&Own) -> Option<i64>| {
+            let mut numbers: Vec<i64> = own.iter().filter_map(of).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            numbers
+        };
+        Self {
+            search,
+            buffers: each(|own| Some(own.buffer)),
+            shared: own.iter().filter_map(|own| Some((own.buffer, own.channel?))).collect(),
+            sessions: each(|own| Some(own.session)),
+            channels: each(|own| own.channel),
+        }
+    }
+
+    fn keeping(&self) -> Vec<Keeping> {
+        let channels = self.channels.iter().copied().map(Keeping::Channel);
+        self.sessions.iter().copied().map(Keeping::Session).chain(channels).collect()
+    }
+
+    fn marks(&self) -> Vec<String> {
+        self.keeping().into_iter().map(Keeping::mark).collect()
+    }
+
+    /// The marks of all that was said in these buffers and channels.
+    fn marks_of_buffers(&self) -> Vec<String> {
+        let channels = self.channels.iter().copied().map(Keeping::Channel);
+        self.buffers.iter().copied().map(words::of_buffer).chain(channels.map(Keeping::mark)).collect()
+    }
+
+    /// The question, of lines that have one of these marks.
+    fn query(&self, marks: impl IntoIterator<Item = String>, syntax: &Syntax) -> String {
+        let mut query = any_of(marks, syntax);
+        if self.search.is_of_buffers() {
+            let _ = write!(query, "{}{}", syntax.and, any_of(self.marks_of_buffers(), syntax));
+        }
+        query + &self.search.query(syntax)
+    }
+
+    /// A condition that holds of lines which the user has heard, as far as their marks do not say so: it is in one of these
+    /// buffers, or its channel's while one of them was in the shared room.
+    fn is_heard(&self) -> String {
+        if self.channels.is_empty() {
+            return String::new();
+        }
+        format!(
+            "AND rowid >= (SELECT MIN(id) FROM (SELECT MIN(since) AS id FROM stay WHERE buffer IN ({shared})
+                UNION ALL SELECT MIN(id) FROM history WHERE buffer IN ({buffers})) AS first)
+            AND EXISTS (SELECT 1 FROM history WHERE history.id = history_search.rowid AND (history.buffer IN ({buffers})
+                OR EXISTS (SELECT 1 FROM stay WHERE stay.buffer IN ({shared}) AND stay.channel = history.channel
+                    AND history.id >= stay.since AND (stay.until IS NULL OR history.id < stay.until))))",
+            shared = list(self.shared.iter().map(|(buffer, _)| *buffer)),
+            buffers = list(self.buffers.iter().copied()),
+        )
+    }
+}
+
+fn list(numbers: impl Iterator<Item = i64>) -> String {
+    numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// How an engine writes a question.
@@ -159,10 +238,6 @@ struct Syntax {
 
 const FTS5: Syntax = Syntax { quote: "\"", and: " AND ", or: " OR ", prefix: " *" };
 const TSQUERY: Syntax = Syntax { quote: "'", and: " & ", or: " | ", prefix: ":*" };
-
-fn marks_of(buffers: &[i64]) -> impl Iterator<Item = String> {
-    buffers.iter().map(|buffer| words::of_buffer(*buffer))
-}
 
 /// One of several marks.
 fn any_of(marks: impl IntoIterator<Item = String>, syntax: &Syntax) -> String {
@@ -185,42 +260,59 @@ fn terms(text: &str) -> Vec<Term> {
 impl Store {
     /// Finds lines of a user's.
     pub async fn search(&self, search: &Search) -> Result<Hits, StoreError> {
-        const SESSIONS: &str = r#"SELECT id FROM session WHERE "user" = $1 ORDER BY id"#;
-        let sessions: Vec<i64> =
-            on!(self.readers(), |p| sqlx::query_scalar(SESSIONS).bind(search.user).fetch_all(p).await)?;
-        let mut search = search.clone();
-        if let SearchScope::Buffers(buffers) = &mut search.scope {
-            let own: Vec<i64> = self.own_buffers(search.user).await?.iter().map(|own| own.id).collect();
-            buffers.retain(|buffer| own.contains(buffer));
-        }
-        let search = &search;
-        let sessions = search.of_these(sessions);
-        if sessions.is_empty() {
+        const OWN: &str = r#"SELECT DISTINCT buffer.id AS buffer, buffer.session, stay.channel
+            FROM buffer JOIN session ON session.id = buffer.session LEFT JOIN stay ON stay.buffer = buffer.id
+            WHERE session."user" = $1"#;
+        let own: Vec<Own> =
+            on!(self.readers(), |p| sqlx::query_as(OWN).bind(search.user).fetch_all(p).await)?;
+        let place = Place::new(search, &search.of_these(own));
+        if place.sessions.is_empty() {
             return Ok(Hits::default());
         }
         let mut numbers = match self.readers() {
-            Pool::Sqlite(connections) => on_sqlite(connections, search, &sessions).await?,
-            Pool::Postgres(pool) => on_postgres(pool, search, &sessions).await?,
+            Pool::Sqlite(connections) => on_sqlite(connections, &place).await?,
+            Pool::Postgres(pool) => on_postgres(pool, &place).await?,
         };
         let uncounted = numbers.len() > counted(search);
         numbers.truncate(counted(search));
         let more = numbers.len().saturating_sub(search.limit);
         let mut lines = Vec::with_capacity(search.limit.min(numbers.len()));
         for number in numbers.into_iter().take(search.limit) {
-            lines.extend(self.hit(search.user, number).await?);
+            lines.extend(self.hit(&place, number).await?);
         }
         Ok(Hits { lines, more, uncounted })
     }
 
-    async fn hit(&self, user: i64, number: i64) -> Result<Option<Hit>, StoreError> {
+    async fn hit(&self, place: &Place<'_>, number: i64) -> Result<Option<Hit>, StoreError> {
         const SQL: &str = r#"SELECT history.at, history.kind, history.sender, history.target, history.text,
                 history.event_id, buffer.name AS buffer_name, session.network,
                 session.name AS session_name, room.room_id
-            FROM history JOIN buffer ON buffer.id = history.buffer JOIN session ON session.id = buffer.session
+            FROM history JOIN buffer ON buffer.id = $3
+            JOIN session ON session.id = buffer.session
             LEFT JOIN link ON link.buffer = buffer.id AND link.role IN ('private', 'shared')
             LEFT JOIN room ON room.id = link.room
-            WHERE history.id = $1 AND session."user" = $2"#;
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(number).bind(user).fetch_optional(p).await)?)
+            WHERE history.id = $1 AND session."user" = $2 AND (history.buffer = $3 OR EXISTS (SELECT 1 FROM stay
+                WHERE stay.buffer = $3 AND stay.channel = history.channel
+                    AND history.id >= stay.since AND (stay.until IS NULL OR history.id < stay.until)))"#;
+        const WHERE: &str = "SELECT buffer, channel FROM history WHERE id = $1";
+        let user = place.search.user;
+        let found: Option<(Option<i64>, Option<i64>)> =
+            on!(self.readers(), |p| sqlx::query_as(WHERE).bind(number).fetch_optional(p).await)?;
+        let Some((owner, channel)) = found else { return Ok(None) };
+        let own = owner.filter(|buffer| place.buffers.binary_search(buffer).is_ok());
+        let there = place.shared.iter().filter(|(_, shared)| own.is_none() && Some(*shared) == channel);
+        for buffer in own.into_iter().chain(there.map(|(buffer, _)| *buffer)) {
+            let found: Option<Hit> = on!(self.readers(), |p| sqlx::query_as(SQL)
+                .bind(number)
+                .bind(user)
+                .bind(buffer)
+                .fetch_optional(p)
+                .await)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -234,22 +326,22 @@ fn since(search: &Search) -> i64 {
     search.since.map_or(i64::MIN, first_at)
 }
 
-async fn on_sqlite(
-    connections: &SqliteConnections,
-    search: &Search,
-    sessions: &[i64],
-) -> Result<Vec<i64>, StoreError> {
-    const SQL: &str = "SELECT rowid FROM history_search WHERE history_search MATCH $1 AND rowid >= $2
-        ORDER BY rowid DESC LIMIT $3";
-    let query = search.query(sessions.iter().map(|session| words::of_session(*session)), &FTS5);
+async fn on_sqlite(connections: &SqliteConnections, place: &Place<'_>) -> Result<Vec<i64>, StoreError> {
+    let Place { search, .. } = place;
+    let sql = format!(
+        "SELECT rowid FROM history_search WHERE history_search MATCH $1 AND rowid >= $2 {} ORDER BY rowid DESC LIMIT $3",
+        place.is_heard()
+    );
+    let query = place.query(place.marks(), &FTS5);
     let limit = counted(search) as i64 + 1;
     let mut reading = connections.read().await?;
-    let query = sqlx::query_scalar(SQL).bind(query).bind(since(search)).bind(limit);
-    let found = query.fetch_all(&mut **reading).await;
+    // Of what is not constant there are numbers only.
+    let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(query).bind(since(search)).bind(limit);
+    let found = query.persistent(place.channels.is_empty()).fetch_all(&mut **reading).await;
     Ok(reading.came_to(found)?)
 }
 
-async fn on_postgres(pool: &sqlx::PgPool, search: &Search, sessions: &[i64]) -> Result<Vec<i64>, StoreError> {
+async fn on_postgres(pool: &sqlx::PgPool, place: &Place<'_>) -> Result<Vec<i64>, StoreError> {
     // The planner believes that what is common everywhere is common here, and reads everything backwards; and what it
     // gains with several processes or by compiling is less than either takes to begin.
     const PLAN: &str = "SET LOCAL enable_bitmapscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = off;
@@ -259,49 +351,54 @@ async fn on_postgres(pool: &sqlx::PgPool, search: &Search, sessions: &[i64]) -> 
         SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off; SET LOCAL statement_timeout = '20s'";
     const ENDS: &str = "SELECT (SELECT rowid FROM history_search ORDER BY rowid LIMIT 1),
         (SELECT rowid FROM history_search ORDER BY rowid DESC LIMIT 1)";
-    const SOME: &str = "SELECT rowid FROM history_search
-        WHERE array_to_tsvector(string_to_array(words, ' ')) @@ CAST($1 AS tsquery) AND rowid >= $2 LIMIT $3";
-    const NEWEST: &str = "SELECT rowid FROM history_search
-        WHERE array_to_tsvector(string_to_array(words, ' ')) @@ CAST($1 AS tsquery) AND rowid >= $2
-        ORDER BY rowid DESC LIMIT $3";
     const COUNT: &str =
-        "SELECT COUNT(*) FROM (SELECT 1 FROM history WHERE buffer = ANY($1) LIMIT $2) AS lines";
+        "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM history WHERE buffer = ANY($1) LIMIT $3) AS own)
+        + (SELECT COUNT(*) FROM (SELECT 1 FROM history WHERE channel = ANY($2) LIMIT $3) AS heard)";
+    let Place { search, buffers, channels, .. } = place;
+    let some = format!(
+        "SELECT rowid FROM history_search
+            WHERE array_to_tsvector(string_to_array(words, ' ')) @@ CAST($1 AS tsquery) AND rowid >= $2 {} LIMIT $3",
+        place.is_heard()
+    );
+    let newest_first = some.replace(" LIMIT $3", " ORDER BY rowid DESC LIMIT $3");
     let ends: (Option<i64>, Option<i64>) = sqlx::query_as(ENDS).fetch_one(pool).await?;
     let (Some(oldest), Some(newest)) = ends else { return Ok(Vec::new()) };
     let mut tx = pool.begin().await?;
     let since = since(search);
+    let ask = |sql: &str, query: String, limit: usize| {
+        // Of what is not constant there are numbers only.
+        let asked = sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).bind(query);
+        asked.bind(since).bind(limit as i64).persistent(channels.is_empty())
+    };
     let mut is_small = false;
-    if let SearchScope::Buffers(buffers) = &search.scope {
+    if search.is_of_buffers() {
         sqlx::raw_sql(PLAN_TO_COUNT).execute(&mut *tx).await?;
-        let lines: i64 = sqlx::query_scalar(COUNT).bind(buffers).bind(SMALL + 1).fetch_one(&mut *tx).await?;
+        let count = sqlx::query_scalar(COUNT).bind(buffers).bind(channels).bind(SMALL + 1);
+        let lines: i64 = count.fetch_one(&mut *tx).await?;
         is_small = lines <= SMALL;
     }
     sqlx::raw_sql(PLAN).execute(&mut *tx).await?;
-    if let SearchScope::Buffers(buffers) = &search.scope
-        && is_small
-    {
-        let query = search.query(marks_of(buffers), &TSQUERY);
-        let limit = counted(search) as i64 + 1;
-        let found =
-            sqlx::query_scalar(NEWEST).bind(query).bind(since).bind(limit).fetch_all(&mut *tx).await?;
+    if is_small {
+        let query = place.query(place.marks_of_buffers(), &TSQUERY);
+        let found = ask(&newest_first, query, counted(search) + 1).fetch_all(&mut *tx).await?;
         tx.commit().await?;
         return Ok(found);
     }
     let mut numbers = Vec::new();
     // Newest last.
     let mut rest = Spans::back(newest, oldest.max(since).min(newest));
+    let keeping = place.keeping();
     while let Some(spans) = rest.pop()
         && numbers.len() <= counted(search)
     {
-        let query = search.query(spans.marks(sessions), &TSQUERY);
+        let query = place.query(spans.marks(&keeping), &TSQUERY);
         let halves = spans.halves();
         // What can't be divided is put in order, however much it is.
         let (sql, limit) = match &halves {
-            Some(_) => (SOME, DENSE + 1),
-            None => (NEWEST, counted(search) + 1),
+            Some(_) => (&some, DENSE + 1),
+            None => (&newest_first, counted(search) + 1),
         };
-        let mut found: Vec<i64> =
-            sqlx::query_scalar(sql).bind(query).bind(since).bind(limit as i64).fetch_all(&mut *tx).await?;
+        let mut found: Vec<i64> = ask(sql, query, limit).fetch_all(&mut *tx).await?;
         match halves {
             Some((newer, older)) if found.len() > DENSE => rest.extend([older, newer]),
             _ => {
@@ -323,8 +420,11 @@ mod tests {
         Search { user: 1, scope: SearchScope::All, sender: None, since: None, words: words.into(), limit: 10 }
     }
 
-    fn marks<const COUNT: usize>(sessions: [i64; COUNT]) -> [String; COUNT] {
-        sessions.map(words::of_session)
+    /// A session has the buffer with its number less two.
+    fn of(search: &Search, sessions: &[i64], syntax: &Syntax) -> String {
+        let own = |&session: &i64| Own { buffer: session - 2, session, channel: None };
+        let place = Place::new(search, &sessions.iter().map(own).collect::<Vec<_>>());
+        place.query(place.marks(), syntax)
     }
 
     #[rstest]
@@ -343,7 +443,7 @@ mod tests {
     #[case::short_beginning("fo*", "(\"_s5\" OR \"_s6\") AND \"fo\"")]
     #[case::punctuation("' \\ \" * : & | !", "(\"_s5\" OR \"_s6\")")]
     fn what_is_typed_is_never_read_as_a_query(#[case] typed: &str, #[case] query: &str) {
-        assert_eq!(search(typed).query(marks([5, 6]), &FTS5), query);
+        assert_eq!(of(&search(typed), &[5, 6], &FTS5), query);
     }
 
     #[test]
@@ -351,22 +451,45 @@ mod tests {
         let all =
             Search { scope: SearchScope::Buffers(vec![3, 4]), sender: Some("Bob[".into()), ..search("x y*") };
         assert_eq!(
-            all.query(marks([5, 6]), &TSQUERY),
+            of(&all, &[5, 6], &TSQUERY),
             "('_s5' | '_s6') & ('_b3' | '_b4') & '_nbob_7b_' & 'x' & 'y'"
         );
         let session = Search { scope: SearchScope::Session(5), ..search("wxy*") };
-        assert_eq!(session.query(marks([5]), &TSQUERY), "('_s5') & 'wxy':*");
+        assert_eq!(of(&session, &[5], &TSQUERY), "('_s5') & 'wxy':*");
         assert!(search("…").is_empty() && !all.is_empty());
     }
 
     #[test]
+    fn what_was_heard_in_a_shared_room_is_looked_for_by_its_channel() {
+        let own = [(3, 5, None), (4, 6, Some(9)), (4, 6, Some(8))];
+        let own = own.map(|(buffer, session, channel)| Own { buffer, session, channel });
+        let asked = |search: &Search, own: &[Own]| {
+            let place = Place::new(search, own);
+            (place.query(place.marks(), &TSQUERY), !place.is_heard().is_empty())
+        };
+        assert_eq!(asked(&search("x"), &own), ("('_s5' | '_s6' | '_c8' | '_c9') & 'x'".into(), true));
+        let all = Search { scope: SearchScope::Buffers(vec![3, 4]), ..search("x") };
+        let places = "('_s6' | '_c9') & ('_b4' | '_c9') & 'x'";
+        assert_eq!(asked(&all, &own[1..2]), (places.into(), true));
+        assert_eq!(asked(&search("x"), &own[..1]), ("('_s5') & 'x'".into(), false));
+    }
+
+    #[test]
     fn without_a_session_or_in_anothers_there_is_nothing_to_ask() {
-        let of = |scope, sessions: &[i64]| Search { scope, ..search("word") }.of_these(sessions.to_vec());
+        let own = |sessions: &[i64]| {
+            let own = |&session: &i64| Own { buffer: session - 2, session, channel: None };
+            sessions.iter().map(own).collect::<Vec<_>>()
+        };
+        let of = |scope, sessions: &[i64]| {
+            let found = Search { scope, ..search("word") }.of_these(own(sessions));
+            found.iter().map(|own| own.session).collect::<Vec<_>>()
+        };
         assert_eq!(of(SearchScope::Session(5), &[5, 6]), [5]);
         assert!(of(SearchScope::Session(7), &[5, 6]).is_empty());
         assert_eq!(of(SearchScope::All, &[5, 6]), [5, 6]);
+        assert_eq!(of(SearchScope::Buffers(vec![4, 9]), &[5, 6]), [6]);
         assert!(of(SearchScope::All, &[]).is_empty() && of(SearchScope::Buffers(vec![1]), &[]).is_empty());
         assert!(of(SearchScope::Buffers(vec![]), &[5]).is_empty());
-        assert!(search("…").of_these(vec![5]).is_empty());
+        assert!(search("…").of_these(own(&[5])).is_empty());
     }
 }

@@ -1,9 +1,9 @@
-//! Spans of time, for an index that finds in no order (PostgreSQL's GIN). Each line is marked with its session's hour, two
-//! days and two months, and lines are looked for in one range of such spans after the other: the last hour, the rest of
+//! Spans of time, for an index that finds in no order (PostgreSQL's GIN). Each line is marked with its session's (or its
+//! channel's) hour, two days and two months, and lines are looked for in one range of such spans after the other: the last hour, the rest of
 //! its two days, the rest of their two months, and the two months before that one by one. So a few looks reach back for
 //! years. Where a range holds too many lines to put in order, it is divided.
 
-use super::words::{TIMES, of_span};
+use super::words::{Keeping, TIMES};
 
 /// By how many bits a span is shorter than the next longer one.
 const FINER: u32 = 5;
@@ -40,13 +40,12 @@ impl Spans {
         all
     }
 
-    /// The marks of these sessions' lines within.
-    pub(super) fn marks(self, sessions: &[i64]) -> Vec<String> {
+    /// The marks of the lines within that these keep.
+    pub(super) fn marks(self, keeping: &[Keeping]) -> Vec<String> {
         let (name, _) = TIMES[self.level];
-        let marks = |session: &i64| {
-            (self.from..self.to).map(|span| of_span(*session, name, span)).collect::<Vec<_>>()
-        };
-        sessions.iter().flat_map(marks).collect()
+        let marks =
+            |one: &Keeping| (self.from..self.to).map(|span| one.mark_of_span(name, span)).collect::<Vec<_>>();
+        keeping.iter().flat_map(marks).collect()
     }
 
     /// The newer half and the older; `None` where there is nothing to divide.
@@ -100,7 +99,7 @@ mod tests {
 
     #[test]
     fn marks_are_those_of_the_lines_within() {
-        let marks = Spans { level: 1, from: 3, to: 5 }.marks(&[7, 8]);
-        assert_eq!(marks, ["_s7d3", "_s7d4", "_s8d3", "_s8d4"]);
+        let marks = Spans { level: 1, from: 3, to: 5 }.marks(&[Keeping::Session(7), Keeping::Channel(8)]);
+        assert_eq!(marks, ["_s7d3", "_s7d4", "_c8d3", "_c8d4"]);
     }
 }

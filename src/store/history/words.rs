@@ -12,7 +12,6 @@
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use super::HistoryLine;
 use crate::names::CaseMapping;
 
 /// Words of one line that are kept. A line of IRC has fewer.
@@ -26,29 +25,64 @@ pub(super) const TIMES: [(char, u32); 3] = [('h', 26), ('d', 31), ('m', 36)];
 /// What of a line makes it findable.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said<'a> {
-    pub(super) buffer: i64,
+    pub(super) whose: Whose,
     pub(super) kind: &'a str,
     pub(super) sender: &'a str,
     pub(super) text: &'a str,
 }
 
-impl<'a> Said<'a> {
-    pub(super) fn of(line: &'a HistoryLine) -> Self {
-        Self { buffer: line.buffer, kind: line.kind, sender: &line.sender, text: &line.text }
+/// Who finds a line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whose {
+    /// Of which buffer and session it is, if not only the channel's.
+    pub(super) buffer: Option<(i64, i64)>,
+    /// The channel that all who were in its shared room have it from.
+    pub(super) channel: Option<i64>,
+}
+
+/// Those whose lines are found by a mark of their own, in order of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// A session.
+    Session(i64),
+    /// A channel that has a shared room.
+    Channel(i64),
+}
+
+impl Keeping {
+    /// The mark of their lines.
+    pub(super) fn mark(self) -> String {
+        match self {
+            Self::Session(session) => format!("_s{session}"),
+            Self::Channel(channel) => format!("_c{channel}"),
+        }
+    }
+
+    /// The mark of their lines of a span of time.
+    pub(super) fn mark_of_span(self, name: char, span: i64) -> String {
+        format!("{}{name}{span}", self.mark())
     }
 }
 
 /// What the index keeps of a line; `None` for what nobody looks for.
-pub(super) fn document(said: &Said<'_>, session: i64, number: Option<i64>) -> Option<String> {
+pub(super) fn document(said: &Said<'_>, number: Option<i64>) -> Option<String> {
     if !matches!(said.kind, "message" | "notice" | "action" | "topic" | "kick") {
         return None;
     }
-    let mut document = format!("{} {}", of_buffer(said.buffer), of_nick(said.sender));
+    let Whose { buffer, channel } = said.whose;
+    let (buffer, session) = buffer.unzip();
+    let channel = channel.map(Keeping::Channel);
+    let places = buffer.map(of_buffer).into_iter().chain(channel.map(Keeping::mark));
+    let mut document: String = places.map(|mark| mark + " ").collect();
+    document.push_str(&of_nick(said.sender));
+    let session = session.map(Keeping::Session);
     match number {
-        None => document.push_str(&format!(" {}", of_session(session))),
+        None => document.extend(session.map(|session| format!(" {}", session.mark()))),
         Some(number) => {
-            for (name, shift) in TIMES {
-                document.push_str(&format!(" {}", of_span(session, name, number >> shift)));
+            for keeping in session.into_iter().chain(channel) {
+                for (name, shift) in TIMES {
+                    document.push_str(&format!(" {}", keeping.mark_of_span(name, number >> shift)));
+                }
             }
         }
     }
@@ -57,16 +91,6 @@ pub(super) fn document(said: &Said<'_>, session: i64, number: Option<i64>) -> Op
         document.push_str(&word);
     }
     Some(document)
-}
-
-/// The mark of a session's lines.
-pub(super) fn of_session(session: i64) -> String {
-    format!("_s{session}")
-}
-
-/// The mark of a session's lines of a span of time.
-pub(super) fn of_span(session: i64, name: char, span: i64) -> String {
-    format!("_s{session}{name}{span}")
 }
 
 /// The mark of a buffer's lines.
@@ -209,16 +233,27 @@ mod tests {
         assert_eq!(without_codes(line), plain);
     }
 
-    const SAID: Said<'_> = Said { buffer: 7, kind: "message", sender: "Bob[x]", text: "hi" };
+    const SAID: Said<'_> = Said {
+        whose: Whose { buffer: Some((7, 2)), channel: None },
+        kind: "message",
+        sender: "Bob[x]",
+        text: "hi",
+    };
 
     #[test]
     fn a_line_is_kept_with_whose_it_is_and_who_said_it() {
-        let of = |said: &Said<'_>| document(said, 2, None);
+        let of = |said: &Said<'_>| document(said, None);
         assert_eq!(of(&SAID).unwrap(), "_b7 _nbob_7b_x_7d_ _s2 hi");
         assert_eq!(of_nick("bOB{x}"), "_nbob_7b_x_7d_");
         assert_eq!(of(&Said { kind: "join", ..SAID }), None);
-        let timed = document(&SAID, 2, Some(5 << 36)).unwrap();
+        let timed = document(&SAID, Some(5 << 36)).unwrap();
         assert_eq!(timed, "_b7 _nbob_7b_x_7d_ _s2h5120 _s2d160 _s2m5 hi");
+        let heard = Whose { buffer: None, channel: Some(3) };
+        assert_eq!(of(&Said { whose: heard, ..SAID }).unwrap(), "_c3 _nbob_7b_x_7d_ hi");
+        let own = Whose { channel: Some(3), ..SAID.whose };
+        assert_eq!(of(&Said { whose: own, ..SAID }).unwrap(), "_b7 _c3 _nbob_7b_x_7d_ _s2 hi");
+        let timed = document(&Said { whose: heard, ..SAID }, Some(5 << 36)).unwrap();
+        assert_eq!(timed, "_c3 _nbob_7b_x_7d_ _c3h5120 _c3d160 _c3m5 hi");
     }
 
     proptest! {

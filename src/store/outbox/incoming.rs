@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::history::{self, HistoryLine, Kept};
+use super::super::history::{self, HistoryLine, Kept, MembersLine};
 use super::super::pool::{Tx, later};
 use super::super::{
     BanChange, Fates, Gaps, Heir, NewPublished, NewQuestion, NewReaction, Outgoing, Store, StoreError,
@@ -21,8 +21,8 @@ pub struct Incoming {
     pub outbox: Vec<NewOutbox>,
     /// Lines that are kept and not shown, each with the number of requests that come before it.
     pub history: Vec<(usize, HistoryLine)>,
-    /// Requests that show lines which were kept before: the transaction id, and the number of the line.
-    pub kept_before: Vec<(String, i64)>,
+    /// What others in shared rooms were heard to say there.
+    pub by_members: Vec<MembersLine>,
     /// Ghosts that have left: room, folded nick, reason, kicker.
     pub departures: Vec<(i64, String, String, Option<String>)>,
     /// Who spoke in a room as not before on that day: room, folded nick.
@@ -103,6 +103,7 @@ impl Incoming {
     pub fn is_empty(&self) -> bool {
         self.outbox.is_empty()
             && self.history.is_empty()
+            && self.by_members.is_empty()
             && self.departures.is_empty()
             && self.spoke.is_empty()
             && self.topics.is_empty()
@@ -142,7 +143,7 @@ impl Store {
         let sealed = self.seal_outbox(incoming.outbox);
         let network = network.to_owned();
         let Incoming {
-            kept_before,
+            by_members,
             departures,
             spoke,
             topics,
@@ -180,10 +181,10 @@ impl Store {
                 }
                 sessions::check_epoch(tx, session, epoch).await?;
                 let kept = history::keep(tx, &keeper, session, &lines, now).await?;
+                history::note_members(tx, by_members, now).await?;
                 let speakers: BTreeSet<(i64, String)> =
                     sealed.iter().map(|(row, _)| (row.room, row.sender.clone())).collect();
                 insert_shown(tx, &mut folder, sealed, &places, &kept).await?;
-                show_kept(tx, kept_before).await?;
                 for (room, speaker) in speakers {
                     members::stay(tx, room, &speaker).await?;
                 }
@@ -231,15 +232,6 @@ impl Store {
         self.tally().events_set_aside.add(unreadable);
         Ok(committed)
     }
-}
-
-/// Has requests that were just stored show lines that were kept before.
-async fn show_kept(tx: &mut Tx, lines: Vec<(String, i64)>) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE outbox SET history = $2 WHERE txn_id = $1";
-    for (txn_id, line) in lines {
-        later!(tx, SQL, txn_id, line)?;
-    }
-    Ok(())
 }
 
 /// Stores the requests of a commit but for those that the room shows already, and those that are folded. Each has the

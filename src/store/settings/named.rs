@@ -62,9 +62,6 @@ impl Store {
         scope_id: &str,
         values: &[(&'static Setting, Option<&str>)],
     ) -> Result<(), StoreError> {
-        const SET: &str = "INSERT INTO setting (scope, scope_id, key, value) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (scope, scope_id, key) DO UPDATE SET value = excluded.value";
-        const REMOVE: &str = "DELETE FROM setting WHERE scope = $1 AND scope_id = $2 AND key = $3";
         let sealed = |setting: &Setting, value: &str| {
             if setting.secret {
                 self.sealer().seal(value.as_bytes(), &row_name(scope, scope_id, setting.key))
@@ -77,22 +74,30 @@ impl Store {
             .map(|(setting, value)| (setting.key, value.map(|value| sealed(setting, value))))
             .collect();
         let scope_id = scope_id.to_owned();
-        self.write(move |tx| {
-            Box::pin(async move {
-                if !has_owner(tx, scope, &scope_id).await? {
-                    return Err(StoreError::Superseded);
-                }
-                for (key, stored) in values {
-                    match stored {
-                        Some(stored) => execute!(tx, SET, scope.as_str(), scope_id.clone(), key, stored)?,
-                        None => execute!(tx, REMOVE, scope.as_str(), scope_id.clone(), key)?,
-                    };
-                }
-                Ok(())
-            })
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { put(tx, scope, &scope_id, values).await })).await
     }
+}
+
+/// Sets or removes settings, as they are stored.
+pub(in crate::store) async fn put(
+    tx: &mut Tx,
+    scope: Scope,
+    scope_id: &str,
+    values: Vec<(&'static str, Option<Vec<u8>>)>,
+) -> Result<(), StoreError> {
+    const SET: &str = "INSERT INTO setting (scope, scope_id, key, value) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (scope, scope_id, key) DO UPDATE SET value = excluded.value";
+    const REMOVE: &str = "DELETE FROM setting WHERE scope = $1 AND scope_id = $2 AND key = $3";
+    if !has_owner(tx, scope, scope_id).await? {
+        return Err(StoreError::Superseded);
+    }
+    for (key, stored) in values {
+        match stored {
+            Some(stored) => execute!(tx, SET, scope.as_str(), scope_id, key, stored)?,
+            None => execute!(tx, REMOVE, scope.as_str(), scope_id, key)?,
+        };
+    }
+    Ok(())
 }
 
 /// Whether they are there, or were deleted meanwhile, of whom something is to be set.

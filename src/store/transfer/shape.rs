@@ -4,7 +4,7 @@ use super::TransferError;
 use crate::store::pool::{Tx, on_tx};
 
 /// All tables, each behind those that it refers to.
-pub(super) const ORDER: [&str; 27] = [
+pub(super) const ORDER: [&str; 28] = [
     "instance",
     "user",
     "network",
@@ -32,6 +32,7 @@ pub(super) const ORDER: [&str; 27] = [
     "timed_ban",
     "outsider",
     "policy_rule",
+    "stay",
 ];
 
 /// What a column holds.

@@ -3,6 +3,7 @@
 mod forget;
 mod keeping;
 mod search;
+mod stays;
 
 use towline::store::{BufferKind, HistoryLine, Incoming, NewBuffer, Outgoing};
 

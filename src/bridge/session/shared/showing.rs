@@ -8,7 +8,7 @@ use super::super::{Actor, attendance};
 use super::{Entry, MOST_HEARD, Role};
 use crate::format::{RichText, read_irc};
 use crate::irc::session::{Origin, Session};
-use crate::store::{Direction, HistoryLine, StoreError};
+use crate::store::{Direction, HistoryLine, MembersLine, StoreError};
 
 impl Actor {
     /// A line of a channel: given back where it is to be shown.
@@ -24,7 +24,6 @@ impl Actor {
         }
         let nick = self.buffers.mapping().fold(&line.from.nick);
         let is_in_room = line.own || self.person_in_room(place, &line.from.nick).is_some();
-        let now = self.bridge.clock.unix_ms();
         if line.own && line.origin == Origin::Live && status.is_none() && self.is_one_person(place) {
             // From another client of theirs: what they type here comes back as an echo. No other session shows it.
             return Some(line);
@@ -49,19 +48,29 @@ impl Actor {
             shared.shown.push(said());
             return Some(line);
         }
-        self.incoming.keep(HistoryLine {
-            buffer: buffer.row.id,
-            at: line.time.unwrap_or(now),
-            kind,
-            sender: line.from.nick.clone(),
-            account: line.account.clone(),
-            target: None,
-            text: line.text.clone(),
-            msgid: line.msgid.clone(),
-            event_id: None,
-            direction: if line.own { Direction::Out } else { Direction::In },
-            replayed: None,
-        });
+        if shared.role != Role::Waits
+            && !line.own
+            && let (Some(channel), Some(msgid)) = (buffer.row.channel, &line.msgid)
+        {
+            let (sender, text, msgid) = (line.from.nick.clone(), line.text.clone(), msgid.clone());
+            self.incoming.by_members.push(MembersLine { channel, sender, text, msgid });
+        }
+        if line.own {
+            self.incoming.keep(HistoryLine {
+                buffer: buffer.row.id,
+                channel: buffer.row.channel.filter(|_| shared.seat.is_some()),
+                at: line.time.unwrap_or_else(|| self.bridge.clock.unix_ms()),
+                kind,
+                sender: line.from.nick.clone(),
+                account: line.account.clone(),
+                target: None,
+                text: line.text.clone(),
+                msgid: line.msgid.clone(),
+                event_id: None,
+                direction: Direction::Out,
+                replayed: None,
+            });
+        }
         if !is_in_room && shared.is_taken() {
             shared.heard.push_back((line, status));
             if shared.heard.len() > MOST_HEARD {

@@ -67,6 +67,7 @@ in
       "networks"
       "own_networks"
       "permissions"
+      "plumb"
       "policy_lists"
       "presets"
       "settings"

@@ -103,10 +103,10 @@ pub use session::{
     Authority, AutoCommands, BanTime, CertificateRequest, Change, ChannelRequest, ChannelRules,
     CharsetChange, Entrance, Highlights, Leaving, ListKind, ListRequest, LoginMethod, LoginRequest,
     LookRequest, Manners, MembersRequest, Origin, ProfileRequest, Ranked, Request, SayRequest, Service,
-    ServiceAddress, SessionHandle, SessionState, StandingRequest, Status, Welcome, WishChange,
+    ServiceAddress, SessionHandle, SessionState, SharedRequest, StandingRequest, Status, Welcome, WishChange,
     enters_or_leaves,
 };
-pub use shared::removal;
+pub use shared::{Asking, Plumbed, removal};
 
 use ghosts::Ghosts;
 use lanes::Lanes;

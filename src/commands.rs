@@ -22,6 +22,7 @@ mod networks;
 mod on_join;
 mod passwords;
 mod people;
+mod plumb;
 mod profile;
 mod questions;
 mod relay;

@@ -75,6 +75,8 @@ pub struct Config {
     pub networks: BTreeMap<Slug, Network>,
     /// What users may add.
     pub own_networks: OwnNetworks,
+    /// Who may have existing rooms show channels by command.
+    pub plumb: Plumb,
     /// What things are called.
     pub templates: Templates,
     /// How much Towline takes on.
@@ -234,6 +236,47 @@ pub struct OwnNetworks {
     pub plaintext: bool,
     /// At which addresses they may be.
     pub reach: Reach,
+}
+
+/// Existing rooms that show channels because somebody types `plumb`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plumb {
+    /// Who may.
+    pub by: Plumbers,
+    /// How many such rooms one person may have who is no administrator.
+    pub most: u32,
+}
+
+/// Who may have existing rooms show channels by command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Plumbers {
+    /// Nobody.
+    Nobody,
+    /// The administrators of the bridge.
+    #[default]
+    Administrators,
+    /// Whoever may use the bridge, where those agree who have a say in the room and in the channel.
+    Users,
+}
+
+impl Plumbers {
+    const WORDS: [(&'static str, Self); 3] =
+        [("nobody", Self::Nobody), ("administrators", Self::Administrators), ("users", Self::Users)];
+
+    fn from_word(word: &str) -> Self {
+        let known = Self::WORDS.iter().find(|(known, _)| *known == word);
+        known.map(|(_, plumbers)| *plumbers).unwrap_or_default()
+    }
+
+    /// Whether somebody with this permission may.
+    #[must_use]
+    pub fn admit(self, permission: Permission) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Administrators => permission == Permission::Admin,
+            Self::Users => permission >= Permission::User,
+        }
+    }
 }
 
 /// An IRC server.

@@ -29,6 +29,9 @@ pub const PUT_OUT: [&str; 3] = ["put_out", "put_out_done", "ghost_put_out"];
 /// The step at which a failpoint stands while something is given to the session that relays it.
 pub const RELAY: [&str; 1] = ["relay_placed"];
 
+/// The steps at which a failpoint stands while a room comes to show a channel because somebody has asked for it.
+pub const PLUMB: [&str; 3] = ["plumb_visit", "plumb_agree", "plumb_agreed"];
+
 /// The environment variable that says where the process ends.
 pub const VARIABLE: &str = "TOWLINE_FAILPOINT";
 
@@ -80,7 +83,7 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    use super::{NAMES, PANIC_VARIABLE, PUT_OUT, RELAY, VARIABLE};
+    use super::{NAMES, PANIC_VARIABLE, PLUMB, PUT_OUT, RELAY, VARIABLE};
 
     /// Long enough for bytes to leave a loopback socket, short enough to come before what follows is done.
     const SOON: Duration = Duration::from_millis(3);
@@ -96,7 +99,7 @@ mod armed {
         /// Reads `name:pass`.
         fn read(text: &str) -> Result<Self, String> {
             let (name, pass) = text.split_once(':').ok_or("it is name:pass, as in put_sent:17")?;
-            if ![&NAMES[..], &PUT_OUT, &RELAY].iter().any(|names| names.contains(&name)) {
+            if ![&NAMES[..], &PUT_OUT, &RELAY, &PLUMB].iter().any(|names| names.contains(&name)) {
                 return Err(format!("there is no failpoint {name:?}"));
             }
             match pass.parse() {

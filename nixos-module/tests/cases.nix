@@ -73,6 +73,7 @@ in
       log.level = "debug";
       presets = false;
       own_networks.most = 1;
+      plumb.by = "users";
       settings.presence = "hide";
       permissions."*" = "user";
     };

@@ -55,6 +55,9 @@ impl Bridge {
             self.read_policy_lists();
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
+        if self.on_invitation_to_asked(&event.room_id, &event.sender) {
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        }
         if permission == Permission::None {
             tracing::info!(user = %event.sender, "an invitation from somebody without permission was refused");
             let reason = self.why_not_admitted(&event.sender);

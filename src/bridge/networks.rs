@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Shared;
 use crate::config::network::slug_of;
-use crate::config::{Config, Network, OwnNetworks};
+use crate::config::{Config, Network, OwnNetworks, Plumb};
 use crate::names::Slug;
 use crate::store::{AddedNetwork, StoreError};
 
@@ -72,6 +72,8 @@ struct Gathered {
     hidden: BTreeSet<String>,
     /// What users may add.
     own: OwnNetworks,
+    /// Who may have existing rooms show channels.
+    plumb: Plumb,
 }
 
 impl Gathered {
@@ -80,7 +82,8 @@ impl Gathered {
             let known = Known { network: network.clone(), source: Source::Configuration };
             (network.slug.as_str().to_owned(), Arc::new(known))
         });
-        Self { known: known.collect(), hidden: BTreeSet::new(), own: config.own_networks.clone() }
+        let (own, plumb) = (config.own_networks.clone(), config.plumb);
+        Self { known: known.collect(), hidden: BTreeSet::new(), own, plumb }
     }
 
     /// Takes up what was added at run time before.
@@ -124,6 +127,11 @@ impl Networks {
     /// What users may add.
     pub fn own(&self) -> OwnNetworks {
         self.now().own.clone()
+    }
+
+    /// Who may have existing rooms show channels by command.
+    pub fn plumb(&self) -> Plumb {
+        self.now().plumb
     }
 
     /// The network with this short name, whoever sees it.

@@ -22,6 +22,7 @@ mod catch_up;
 mod charset;
 mod choices;
 mod command;
+mod consent;
 mod credentials;
 mod declined;
 mod detach;
@@ -106,6 +107,7 @@ pub(super) use self::attachments::NoLinks;
 use self::auto_away::AutoAway;
 use self::buffers::Buffers;
 use self::catch_up::CatchingUp;
+use self::consent::Consents;
 use self::gaps::Heard;
 use self::inquiries::Questions;
 use self::invitations::Invitations;
@@ -145,6 +147,7 @@ pub(super) use self::manners::{Ringing, SpaceWish};
 pub use self::moderation::{BanTime, ChannelRequest, ListKind};
 pub use self::on_join::enters_or_leaves;
 pub use self::pace::Leaving;
+pub use self::plumbed::SharedRequest;
 pub use self::profile::{Change, ProfileRequest};
 pub use self::requests::Request;
 pub use self::say::{SayRequest, Service};
@@ -225,6 +228,7 @@ struct Actor {
     auto_away: AutoAway,
     typists: Typists,
     reacting: Reacting,
+    consents: Consents,
     requests: mpsc::Receiver<requests::Envelope>,
     passing: mpsc::Receiver<(i64, Passing)>,
     asks: mpsc::Receiver<Ask>,
@@ -344,6 +348,7 @@ impl Actor {
             self.auto_away_at(),
             self.shared_deadline(),
             self.bans_end_at(),
+            self.consents.deadline(),
             Some(self.thin_at),
         ]
         .into_iter()
@@ -446,6 +451,7 @@ impl Actor {
         self.tick_news();
         self.tick_members();
         self.lift_bans();
+        self.tick_consents();
         self.tick_auto_away().await?;
         self.tick_shared().await?;
         if self.retry_at.is_some_and(|at| at <= now) {
@@ -532,6 +538,7 @@ impl Actor {
         // The next connection numbers its questions anew: who waits for an answer of this one must get none of those.
         self.abandon_inquiries();
         self.abandon_ctcp();
+        self.abandon_consents();
         self.lose_seats();
         self.link = None;
         self.dialing = None;

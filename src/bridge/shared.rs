@@ -31,7 +31,7 @@ use super::content::{self, MessageType, unique};
 use super::desk::lane_of;
 use super::ghosts::GhostError;
 use super::inbox::AskedFor;
-use super::session::{ChannelRequest, Request, SessionState};
+use super::session::{ChannelRequest, Request, SessionState, SharedRequest};
 use super::{Bridge, Refusal};
 use crate::config::Permission;
 use crate::format::RichText;
@@ -44,8 +44,10 @@ pub(super) use self::authority::Enacted;
 use self::connections::Activity;
 pub(super) use self::holes::Hole;
 use self::one_at_a_time::OneAtATime;
+pub(super) use self::plumbing::PATIENCE as PLUMBING_PATIENCE;
 pub(super) use self::plumbing::Plumber;
 pub(super) use self::relay::RelayedNames;
+pub use self::plumbing::{Asking, Plumbed};
 use self::removals::Undecided;
 pub use self::removals::removal;
 pub(super) use self::underway::Begun;
@@ -394,7 +396,8 @@ impl Bridge {
         if !is_new && !matches!(state, SessionState::Connected | SessionState::Connecting) {
             session.ask(Request::Connect).await?;
         }
-        session.ask(Request::Share { channel, room: room.id, came_by: Some(came_by) }).await?;
+        let request = SharedRequest::Share { channel, room: room.id, came_by: Some(came_by) };
+        session.ask(Request::Shared(request)).await?;
         self.note_active(session.row.id).await?;
         self.wanted_aliases.end(room.id);
         // Who comes in waits for no alias.

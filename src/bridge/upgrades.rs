@@ -43,15 +43,20 @@ pub(super) enum Followed {
 }
 
 /// What a room's events say about who may do what.
-struct Powers<'a> {
-    levels: &'a Value,
+pub(super) struct Powers<'a> {
+    pub(super) levels: &'a Value,
     /// The whole `m.room.create`, with its sender.
-    creation: &'a Value,
+    pub(super) creation: &'a Value,
+}
+
+/// A power level. Old rooms have numbers as text.
+pub(super) fn power(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 impl Powers<'_> {
     /// Whether this user may set a state of this type.
-    fn allow(&self, user_id: &str, kind: &str) -> bool {
+    pub(super) fn allow(&self, user_id: &str, kind: &str) -> bool {
         const DEFAULT: i64 = 50;
         let content = &self.creation["content"];
         if has_creators(content) {
@@ -60,10 +65,10 @@ impl Powers<'_> {
                 return true;
             }
         }
-        let level = self.levels["users"][user_id].as_i64();
-        let level = level.or_else(|| self.levels["users_default"].as_i64()).unwrap_or_default();
-        let needed = self.levels["events"][kind].as_i64();
-        level >= needed.or_else(|| self.levels["state_default"].as_i64()).unwrap_or(DEFAULT)
+        let level = power(&self.levels["users"][user_id]);
+        let level = level.or_else(|| power(&self.levels["users_default"])).unwrap_or_default();
+        let needed = power(&self.levels["events"][kind]);
+        level >= needed.or_else(|| power(&self.levels["state_default"])).unwrap_or(DEFAULT)
     }
 }
 

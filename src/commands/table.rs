@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use super::{
     Context, account, admin, autocmd, bot, channel, conversation, help, history, limits, look, members,
-    network, networks, on_join, people, profile, questions, relay, rooms, settings, talk,
+    network, networks, on_join, people, plumb, profile, questions, relay, rooms, settings, talk,
 };
 use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
@@ -301,6 +301,20 @@ commands! {
         "shows who needs no invitation",
         "",
         eg ["!irc invites"] => channel::invites;
+    "plumb" in "In a channel": "plumb [NETWORK] [!ROOM:SERVER | #ALIAS:SERVER #CHANNEL]",
+        "has a Matrix room that exists already show a channel, or lists those that do",
+        "Administrators of the bridge do that, and others where the configuration lets them. Those need the power to change the room's \
+         name, and invite me to it when I ask for that. They also need to be operators of the channel, or in it: then I ask \
+         operators in their name, who have five minutes to agree. An administrator needs neither. The room stays as it is; who \
+         writes in it and is connected to the network is in the channel then.",
+        eg ["plumb !AbCdEf:example.org #tea", "plumb"], at [Control, Network]
+        => plumb::plumb;
+    "unplumb" / "unlink" in "In a channel": "unplumb [NETWORK] #CHANNEL | !ROOM:SERVER | #ALIAS:SERVER",
+        "ends that a room shows a channel because of plumb",
+        "Those can who may change the room's name, operators of the channel, and administrators of the bridge. I leave the \
+         room, and so do the people of IRC.",
+        eg ["unplumb #tea"], at [Control, Network]
+        => plumb::unplumb;
     "cycle" / "hop" in "In a channel": "cycle [NETWORK] [#CHANNEL] [REASON]",
         "leaves a channel and enters it again",
         "",

@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) presets: Option<bool>,
     pub(super) networks: Option<BTreeMap<String, Network>>,
     pub(super) own_networks: OwnNetworks,
+    pub(super) plumb: Plumb,
     pub(super) templates: Templates,
     pub(super) settings: Option<BTreeMap<String, String>>,
     pub(super) limits: Limits,
@@ -101,6 +102,13 @@ pub(super) struct OwnNetworks {
     pub(super) most: Option<usize>,
     pub(super) plaintext: Option<bool>,
     pub(super) allow_private: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Plumb {
+    pub(super) by: Option<String>,
+    pub(super) most: Option<u32>,
 }
 
 #[derive(Deserialize)]

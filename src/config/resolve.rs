@@ -14,7 +14,7 @@ use super::schema::{self, Default};
 use super::secret::{self, Environment};
 use super::{
     AppService, Config, Database, DoublePuppet, History, Homeserver, Limits, Log, LogFormat, Permission,
-    Permissions, Pictures, Templates, media, network, policies, raw,
+    Permissions, Pictures, Plumbers, Templates, media, network, policies, raw,
 };
 use crate::config::template::{Template, TemplateError};
 
@@ -62,6 +62,10 @@ pub(super) fn resolve(
         permissions: resolver.permissions(raw.permissions),
         networks: network::resolve(&mut resolver, raw.networks.unwrap_or_default(), &templates.nick),
         own_networks: network::own(&mut resolver, raw.own_networks),
+        plumb: super::Plumb {
+            by: raw.plumb.by.as_deref().map(Plumbers::from_word).unwrap_or_default(),
+            most: raw.plumb.most.unwrap_or_default(),
+        },
         settings: raw.settings.unwrap_or_default(),
         limits,
         // Whoever has the text knows.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::FromRow;
 
+use super::history::Keeper;
 use super::history::stays::{self, Stayed};
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::{self, NewRoom};
-use super::{Link, RoomKind, Store, StoreError, inbox, plumbing};
+use super::{Agreement, Link, NewOutbox, Plumbing, RoomKind, Store, StoreError, inbox, outbox, plumbing};
 use crate::names::{CaseMapping, session_address};
 
 /// Channel or query.
@@ -199,6 +200,46 @@ const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wa
     DO UPDATE SET wanted = excluded.wanted, key = COALESCE(excluded.key, buffer.key) RETURNING id";
 const FIND: &str = buffer_query!("WHERE buffer.id = $1");
 
+/// Has a channel's buffer shown in this room.
+async fn show_in(
+    tx: &mut Tx,
+    keeper: &Keeper,
+    new: &NewBuffer,
+    (room, channel): (i64, i64),
+    lane: &str,
+) -> Result<Row, StoreError> {
+    // Lines may be on their way to the room before: it gets them still, and its session leaves it when that is closed.
+    const FORMER: &str = "UPDATE link SET buffer = NULL, session = $2, channel = $3
+        WHERE buffer = $1 AND role = 'private'";
+    const UNLINK: &str = "DELETE FROM link WHERE buffer = $1";
+    const RELAYS: &str = "SELECT COUNT(*) FROM link WHERE buffer = $1 AND room = $2 AND relays";
+    const LINK: &str = "INSERT INTO link (room, role, buffer, relays) VALUES ($1, 'shared', $2, $3)";
+    // It may have been opened under a name that is compared otherwise.
+    const OF_ROOM: &str = "UPDATE buffer SET channel = $2 WHERE id = $1";
+    adopt(tx, new, Some(channel)).await?;
+    let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
+        .bind(new.session)
+        .bind(new.kind.as_str())
+        .bind(channel)
+        .bind(&new.folded)
+        .bind(&new.name)
+        .bind(true)
+        .bind(None::<Vec<u8>>)
+        .fetch_one(c)
+        .await)?;
+    execute!(tx, FORMER, id, new.session, channel)?;
+    // One that is shown there already goes on as it is.
+    let relays: i64 = on_tx!(tx, |c| sqlx::query_scalar(RELAYS).bind(id).bind(room).fetch_one(c).await)?;
+    stays::end(tx, keeper, Stayed::Buffer(id)).await?;
+    execute!(tx, UNLINK, id)?;
+    execute!(tx, LINK, room, id, relays > 0)?;
+    later!(tx, OF_ROOM, id, channel)?;
+    stays::begin(tx, keeper, id, channel).await?;
+    plumbing::come_in(tx, room, new.owner).await?;
+    inbox::move_said(tx, room, lane, &new.lane).await?;
+    Ok(on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?)
+}
+
 /// The row that a channel's key is sealed for.
 pub(super) fn key_row(session: i64, folded: &str) -> String {
     format!("buffer.key:{session}:{folded}")
@@ -311,14 +352,6 @@ impl Store {
         const OWN: &str =
             "SELECT 1 FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
             WHERE buffer.session = $1 AND buffer.kind = 'channel' AND buffer.folded = $2 AND buffer.wanted";
-        // Lines may be on their way to the room before: it gets them still, and its session leaves it when that is closed.
-        const FORMER: &str = "UPDATE link SET buffer = NULL, session = $2, channel = $3
-            WHERE buffer = $1 AND role = 'private'";
-        const UNLINK: &str = "DELETE FROM link WHERE buffer = $1";
-        const RELAYS: &str = "SELECT COUNT(*) FROM link WHERE buffer = $1 AND room = $2 AND relays";
-        const LINK: &str = "INSERT INTO link (room, role, buffer, relays) VALUES ($1, 'shared', $2, $3)";
-        // It may have been opened under a name that is compared otherwise.
-        const OF_ROOM: &str = "UPDATE buffer SET channel = $2 WHERE id = $1";
         let session = new.session;
         let keeper = Arc::clone(self.keeper());
         let row = self
@@ -329,40 +362,55 @@ impl Store {
                         .bind(&new.folded)
                         .fetch_optional(c)
                         .await)?;
-                    let channel: Option<i64> =
+                    let channel: Option<Option<i64>> =
                         on_tx!(tx, |c| sqlx::query_scalar(CHANNEL).bind(room).fetch_optional(c).await)?;
-                    let (None, Some(channel)) = (own, channel) else { return Ok(None) };
-                    adopt(tx, &new, Some(channel)).await?;
-                    let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
-                        .bind(new.session)
-                        .bind(new.kind.as_str())
-                        .bind(channel)
-                        .bind(&new.folded)
-                        .bind(&new.name)
-                        .bind(true)
-                        .bind(None::<Vec<u8>>)
-                        .fetch_one(c)
-                        .await)?;
-                    execute!(tx, FORMER, id, new.session, channel)?;
-                    // One that is shown there already goes on as it is.
-                    let relays: i64 =
-                        on_tx!(tx, |c| sqlx::query_scalar(RELAYS).bind(id).bind(room).fetch_one(c).await)?;
-                    stays::end(tx, &keeper, Stayed::Buffer(id)).await?;
-                    execute!(tx, UNLINK, id)?;
-                    execute!(tx, LINK, room, id, relays > 0)?;
-                    later!(tx, OF_ROOM, id, channel)?;
-                    stays::begin(tx, &keeper, id, channel).await?;
-                    plumbing::come_in(tx, room, new.owner).await?;
+                    let (None, Some(channel)) = (own, channel.flatten()) else { return Ok(None) };
+                    // Before what they have said goes elsewhere, so that this does not.
                     if let Some(came_by) = came_by {
                         inbox::finish(tx, came_by, None).await?;
                     }
-                    inbox::move_said(tx, room, &lane, &new.lane).await?;
-                    let row: Row = on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?;
-                    Ok(Some(row))
+                    Ok(Some(show_in(tx, &keeper, &new, (room, channel), &lane).await?))
                 })
             })
             .await?;
         row.map(|row| self.read_buffer(row, session)).transpose()
+    }
+
+    /// A room shows a channel from now on because somebody has asked for it, and shows it to them: whatever room they have
+    /// of it for themselves is given up in the same commit, with what is told there. Else what the room or the channel has
+    /// instead, and nothing is done.
+    pub async fn share_as_agreed(
+        &self,
+        new: NewBuffer,
+        agreement: Agreement,
+        lane: String,
+        told: Vec<NewOutbox>,
+    ) -> Result<Result<Buffer, Plumbing>, StoreError> {
+        const CHANNEL: &str =
+            "SELECT channel FROM link WHERE room = $1 AND role = 'shared' AND buffer IS NULL";
+        const ATTACH: &str = "UPDATE buffer SET detached_after = NULL WHERE id = $1";
+        let (session, now) = (new.session, new.created_at);
+        let sealed = self.seal_outbox(told);
+        let store = self.clone();
+        let keeper = Arc::clone(self.keeper());
+        let row = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let room = match plumbing::agree(tx, &store, &agreement, now).await? {
+                        Plumbing::Done(room) => room.id,
+                        taken => return Ok(Err(taken)),
+                    };
+                    let channel: i64 =
+                        on_tx!(tx, |c| sqlx::query_scalar(CHANNEL).bind(room).fetch_one(c).await)?;
+                    let row = show_in(tx, &keeper, &new, (room, channel), &lane).await?;
+                    later!(tx, ATTACH, row.id)?;
+                    outbox::insert(tx, &store, sealed, now).await?;
+                    Ok(Ok(Row { detached_after: None, ..row }))
+                })
+            })
+            .await?;
+        row.map(|row| self.read_buffer(row, session))
+            .map_or_else(|taken| Ok(Err(taken)), |buffer| buffer.map(Ok))
     }
 
     /// Says whether a channel should be joined. One that should not is not detached: when it is entered again, its user

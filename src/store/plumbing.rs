@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::history::stays::{self, Stayed};
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::room_query;
-use super::{RoomRow, SHARED, Store, StoreError, buffers};
+use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, buffers, outbox};
 
 /// The bridge takes itself out of the room.
 pub(super) const ENDING: &str = "ending";
@@ -19,7 +19,7 @@ pub(super) const ENDING: &str = "ending";
 pub enum PlumbedBy {
     /// The configuration says so.
     Configuration,
-    /// Somebody with power there has asked for it.
+    /// Somebody who may say so has asked for it, and the channel's operators agree.
     Command,
 }
 
@@ -32,7 +32,7 @@ impl PlumbedBy {
     }
 
     fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(by, _)| *by == self).map_or(ENDING, |(_, word)| word)
+        Self::ALL.iter().find(|(by, _)| *by == self).map_or("", |(_, word)| word)
     }
 }
 
@@ -58,12 +58,23 @@ pub struct NewPlumbing {
     pub room_id: String,
     /// Who says so.
     pub by: PlumbedBy,
+    /// The number of the user who has asked for it.
+    pub asked_by: Option<i64>,
     /// A random text, as every room has one.
     pub marker: String,
     /// The bot.
     pub creator: String,
     /// Milliseconds since 1970.
     pub created_at: i64,
+}
+
+/// What both sides agree to.
+#[derive(Debug, Clone)]
+pub struct Agreement {
+    /// The room and the channel.
+    pub plumbing: NewPlumbing,
+    /// What the room is told of it. It is stored for whatever number the room has.
+    pub announcement: NewOutbox,
 }
 
 /// What became of that.
@@ -80,47 +91,70 @@ pub enum Plumbing {
 impl Store {
     /// Has a room show a channel. Where it does already, it is from now on by whoever says so now.
     pub async fn plumb(&self, new: NewPlumbing) -> Result<Plumbing, StoreError> {
-        const BY_ROOM_ID: &str = room_query!("WHERE room.room_id = $1");
-        const BY_CHANNEL: &str = room_query!("WHERE link.role = 'shared' AND link.channel = $1");
-        const BY_ID: &str = room_query!("WHERE room.id = $1");
-        const ANEW: &str = "UPDATE room SET plumbed = $2 WHERE id = $1";
-        const MAKE: &str = "INSERT INTO room (room_id, kind, marker, creator, lane, created_at, plumbed)
-            VALUES ($1, 'shared', $2, $3, $4, $5, $6) RETURNING id";
-        const LINK: &str = "INSERT INTO link (room, role, network, channel) VALUES ($1, 'shared', $2, $3)";
+        const ANEW: &str = "UPDATE room SET plumbed = $2, asked_by = $3 WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
                 let channel = buffers::channel(tx, &new.network, &new.folded, &new.name).await?;
-                let room: Option<RoomRow> =
-                    on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID).bind(&new.room_id).fetch_optional(c).await)?;
-                let shown: Option<RoomRow> =
-                    on_tx!(tx, |c| sqlx::query_as(BY_CHANNEL).bind(channel).fetch_optional(c).await)?;
-                let id = match (room, shown) {
+                let id = match taken(tx, &new.room_id, channel).await? {
                     (Some(room), Some(shown))
                         if room.id == shown.id && room.is_plumbed() && !room.is_ending() =>
                     {
-                        execute!(tx, ANEW, room.id, new.by.as_str())?;
+                        execute!(tx, ANEW, room.id, new.by.as_str(), new.asked_by)?;
                         room.id
                     }
                     (Some(room), _) => return Ok(Plumbing::RoomTaken(room)),
                     (None, Some(shown)) => return Ok(Plumbing::ChannelTaken(shown)),
-                    (None, None) => {
-                        let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
-                            .bind(&new.room_id)
-                            .bind(&new.marker)
-                            .bind(&new.creator)
-                            .bind(SHARED)
-                            .bind(new.created_at)
-                            .bind(new.by.as_str())
-                            .fetch_one(c)
-                            .await)?;
-                        execute!(tx, LINK, id, &new.network, channel)?;
-                        id
-                    }
+                    (None, None) => make(tx, &new, new.by.as_str(), Some(channel)).await?,
                 };
                 Ok(Plumbing::Done(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_one(c).await)?))
             })
         })
         .await
+    }
+
+    /// The bridge is about to enter a room in which somebody wants a channel shown. Until that is agreed it is one that the
+    /// bridge takes itself out of, so that a crash leaves nothing behind; and the channel is free.
+    pub async fn visit(&self, new: NewPlumbing) -> Result<Plumbing, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let room: Option<RoomRow> =
+                    on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID).bind(&new.room_id).fetch_optional(c).await)?;
+                if let Some(room) = room {
+                    return Ok(Plumbing::RoomTaken(room));
+                }
+                let id = make(tx, &new, ENDING, None).await?;
+                Ok(Plumbing::Done(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_one(c).await)?))
+            })
+        })
+        .await
+    }
+
+    /// What was asked for is agreed: the room shows its channel from now on, and is told.
+    pub async fn agree_to_plumbing(&self, agreement: Agreement, now: i64) -> Result<Plumbing, StoreError> {
+        let store = self.clone();
+        self.write(move |tx| Box::pin(async move { agree(tx, &store, &agreement, now).await })).await
+    }
+
+    /// How many rooms show channels because somebody has asked for it: all, and those of this user.
+    pub async fn plumbed_by_command(&self, user: i64) -> Result<(i64, i64), StoreError> {
+        const SQL: &str = "SELECT COUNT(*), COUNT(CASE WHEN asked_by = $1 THEN 1 END) FROM room
+            WHERE plumbed = 'command'";
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_one(p).await)?)
+    }
+
+    /// Who has asked that rooms show channels, by the rooms' numbers.
+    pub async fn who_asked(&self) -> Result<Vec<(i64, String)>, StoreError> {
+        const SQL: &str = r#"SELECT room.id, "user".user_id FROM room JOIN "user" ON "user".id = room.asked_by
+            WHERE room.plumbed = 'command' ORDER BY room.id"#;
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
+    }
+
+    /// Whether the space of a session has this Matrix id.
+    pub async fn is_space(&self, room_id: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "SELECT 1 FROM space WHERE room_id = $1";
+        let found: Option<i32> =
+            on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room_id).fetch_optional(p).await)?;
+        Ok(found.is_some())
     }
 
     /// All plumbed rooms, those that the bridge leaves among them.
@@ -168,14 +202,18 @@ impl Store {
     /// The bridge is out of a room: it is nobody's here, and may be tied to a channel again. What waited for it is set
     /// aside by its lane.
     pub async fn forget_plumbed(&self, room: i64) -> Result<(), StoreError> {
+        // One that never showed anything: no line is of it.
+        const VISITED: &str = "DELETE FROM room WHERE id = $1 AND plumbed = 'ending'
+            AND EXISTS (SELECT 1 FROM link WHERE link.room = room.id AND link.role = 'shared'
+                AND link.buffer IS NULL AND link.channel IS NULL)";
         const UNLINK: &str = "DELETE FROM link WHERE room = $1";
-        const FREE: &str = "UPDATE room SET room_id = NULL, plumbed = NULL WHERE id = $1";
+        const FREE: &str = "UPDATE room SET room_id = NULL, plumbed = NULL, asked_by = NULL WHERE id = $1";
         const OUTSIDERS: &str = "DELETE FROM outsider WHERE room = $1";
         let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
                 stays::end(tx, &keeper, Stayed::InRoom(room)).await?;
-                for sql in [UNLINK, FREE, OUTSIDERS] {
+                for sql in [VISITED, UNLINK, FREE, OUTSIDERS] {
                     later!(tx, sql, room)?;
                 }
                 Ok(())
@@ -222,6 +260,77 @@ impl Store {
         })
         .await
     }
+}
+
+const BY_ROOM_ID: &str = room_query!("WHERE room.room_id = $1");
+const BY_CHANNEL: &str = room_query!("WHERE link.role = 'shared' AND link.channel = $1");
+const BY_ID: &str = room_query!("WHERE room.id = $1");
+
+/// What the room is already, and which room the channel has.
+async fn taken(
+    tx: &mut Tx,
+    room_id: &str,
+    channel: i64,
+) -> Result<(Option<RoomRow>, Option<RoomRow>), StoreError> {
+    let room = on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID).bind(room_id).fetch_optional(c).await)?;
+    let shown = on_tx!(tx, |c| sqlx::query_as(BY_CHANNEL).bind(channel).fetch_optional(c).await)?;
+    Ok((room, shown))
+}
+
+/// The row of a room, with what it shows.
+async fn make(
+    tx: &mut Tx,
+    new: &NewPlumbing,
+    plumbed: &str,
+    channel: Option<i64>,
+) -> Result<i64, StoreError> {
+    const MAKE: &str =
+        "INSERT INTO room (room_id, kind, marker, creator, lane, created_at, plumbed, asked_by)
+        VALUES ($1, 'shared', $2, $3, $4, $5, $6, $7) RETURNING id";
+    const LINK: &str = "INSERT INTO link (room, role, network, channel) VALUES ($1, 'shared', $2, $3)";
+    let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
+        .bind(&new.room_id)
+        .bind(&new.marker)
+        .bind(&new.creator)
+        .bind(SHARED)
+        .bind(new.created_at)
+        .bind(plumbed)
+        .bind(new.asked_by)
+        .fetch_one(c)
+        .await)?;
+    execute!(tx, LINK, id, &new.network, channel)?;
+    Ok(id)
+}
+
+/// A room shows a channel from now on, because somebody has asked for it: one that the bridge visits for that, or was in
+/// before. Where it does already, nothing is done.
+pub(super) async fn agree(
+    tx: &mut Tx,
+    store: &Store,
+    agreement: &Agreement,
+    now: i64,
+) -> Result<Plumbing, StoreError> {
+    const TAKE: &str = "UPDATE room SET plumbed = $2, asked_by = $3 WHERE id = $1";
+    const SHOW: &str = "UPDATE link SET channel = $2
+        WHERE room = $1 AND role = 'shared' AND buffer IS NULL AND channel IS NULL";
+    let new = &agreement.plumbing;
+    let channel = buffers::channel(tx, &new.network, &new.folded, &new.name).await?;
+    let id = match taken(tx, &new.room_id, channel).await? {
+        (Some(room), Some(shown)) if room.id == shown.id && room.plumbed_by() == Some(PlumbedBy::Command) => {
+            return Ok(Plumbing::Done(room));
+        }
+        (Some(room), _) if !room.is_visited() || room.explained => return Ok(Plumbing::RoomTaken(room)),
+        (_, Some(shown)) => return Ok(Plumbing::ChannelTaken(shown)),
+        (Some(room), None) => {
+            execute!(tx, TAKE, room.id, new.by.as_str(), new.asked_by)?;
+            execute!(tx, SHOW, room.id, channel)?;
+            room.id
+        }
+        (None, None) => make(tx, new, new.by.as_str(), Some(channel)).await?,
+    };
+    let announcement = NewOutbox { room: id, ..agreement.announcement.clone() };
+    outbox::insert(tx, store, store.seal_outbox(vec![announcement]), now).await?;
+    Ok(Plumbing::Done(on_tx!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_one(c).await)?))
 }
 
 /// Somebody's channel is shown in a room.

@@ -165,6 +165,11 @@ impl RoomRow {
         self.plumbed.as_deref() == Some(plumbing::ENDING)
     }
 
+    /// Whether the bridge is in it, or comes, to ask whether it may show a channel: none is its own yet.
+    pub fn is_visited(&self) -> bool {
+        self.is_ending() && self.buffer_name.is_none()
+    }
+
     /// Who tied it to its channel.
     pub fn plumbed_by(&self) -> Option<PlumbedBy> {
         PlumbedBy::read(self.plumbed.as_deref()?)

@@ -439,3 +439,59 @@ async fn named(user: &MatrixUser, room: &str, name: &str) {
     };
     user.wait_event(room, has_it).await;
 }
+
+#[tokio::test]
+async fn a_room_shows_a_channel_by_command_when_an_operator_agrees_on_real_servers() {
+    let town = Town::start().await;
+    town.towline.let_users_plumb();
+    town.towline.reload().await;
+    town.towline.wait_logged("the configuration was read anew").await;
+    let irene = IrcPerson::connect(town.inspircd.address(), "irene").await;
+    // Who enters a channel first is its operator.
+    irene.join(CHANNEL).await;
+    // Alice is the bridge's administrator, who needs nobody's consent.
+    let carol = MatrixUser::register(&town.synapse.url, "carol", PASSWORD).await;
+    let chat = carol.start_dm(&bot()).await;
+    carol.wait_member(&chat, &bot(), "join").await;
+    carol.say(&chat, "open demo").await;
+    let network = carol.wait_invite_named(NETWORK).await;
+    carol.join(&network).await;
+    let tells = |part: &'static str| {
+        move |event: &serde_json::Value| {
+            event["content"]["body"].as_str().is_some_and(|body| body.contains(part))
+        }
+    };
+    carol.wait_event(&network, tells("Connected to")).await;
+    carol.say(&network, &format!("join {CHANNEL}")).await;
+    irene.wait_line(|line| line.starts_with(":carol!") && line.contains(" JOIN ")).await;
+    let own = carol.wait_invite_named(&format!("{CHANNEL} ({NETWORK})")).await;
+    carol.join(&own).await;
+    let room = carol.create_room(&json!({ "preset": "private_chat", "name": "Tea house" })).await;
+
+    carol.say(&network, &format!("plumb {room} {CHANNEL}")).await;
+    carol.wait_event(&network, tells("invite me to that room")).await;
+    carol.invite(&room, &bot()).await;
+    let question = irene.wait_line(|line| line.starts_with(":carol!") && line.contains("!plumb yes ")).await;
+    let code = question.split("!plumb yes ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    irene.say("carol", &format!("!plumb yes {code}"));
+    carol.wait_event(&network, tells("irene agrees. #towline is shown in that room from now on.")).await;
+    let is_outcome = |line: &str| line.contains("NOTICE irene :#towline is shown in that room from now on.");
+    irene.wait_line(is_outcome).await;
+    carol.wait_event(&room, tells("This room shows #towline on")).await;
+    irene.say(CHANNEL, "anybody home?");
+    let shown = carol.wait_message(&room, "anybody home?").await;
+    assert_eq!(shown["sender"], ghost("irene").as_str());
+    carol.say(&room, "carol is").await;
+    irene.wait_said("carol", CHANNEL, "carol is").await;
+
+    // The room that was hers alone says where the channel is.
+    carol.wait_event(&own, tells("is shown in another room from now on")).await;
+    carol.say(&own, "anybody here?").await;
+    carol.wait_event(&own, tells("Your message was not sent")).await;
+
+    carol.say(&network, &format!("unplumb {CHANNEL}")).await;
+    for user in [ghost("irene"), bot()] {
+        carol.wait_member(&room, &user, "leave").await;
+    }
+    irene.wait_line(|line| line.starts_with(":carol!") && line.contains(" PART ")).await;
+}

@@ -17,6 +17,7 @@ mod gaps;
 mod history;
 mod networks;
 mod outbox;
+mod plumbing;
 mod poison;
 mod prompts;
 mod published;

@@ -61,6 +61,9 @@ impl Actor {
             return Ok(());
         }
         let Some(place) = place else {
+            if let Content::Message(message) = &event.content {
+                Box::pin(self.refuse_in_former_room(&event, message)).await?;
+            }
             self.outbound.commit.finished.push(stored.seq);
             return Ok(());
         };

@@ -442,6 +442,7 @@ impl Actor {
         self.break_off_catch_up();
         self.abandon_inquiries();
         self.abandon_ctcp();
+        self.abandon_consents();
         self.typists.clear();
         self.begin_gaps(&link.session);
         self.give_back(&link.session).await?;

@@ -149,7 +149,7 @@ impl Actor {
     }
 
     /// The connection, if we are in the channel.
-    fn inside(&self, channel: &Channel) -> Result<&Link, Refusal> {
+    pub(super) fn inside(&self, channel: &Channel) -> Result<&Link, Refusal> {
         let link = self.ready()?;
         if link.session.channel(channel.as_str()).is_some() {
             return Ok(link);

@@ -1,13 +1,89 @@
 //! A channel whose room is other people's (`bridge/shared/plumbing.rs`), and who comes back into shared rooms.
 
+use tokio::sync::oneshot;
+
+use super::super::Asking;
+use super::super::content::{self, MessageType};
 use super::super::outcome::Outcome;
 use super::Actor;
 use super::shared::{Shared, WayBack};
-use crate::format::RichText;
-use crate::matrix::event::{Content, Event, Member};
-use crate::store::{RoomKind, StoreError};
+use crate::format::{RichText, may_hold_password};
+use crate::matrix::event::{Content, Event, Member, Message};
+use crate::names::Channel;
+use crate::store::{Agreement, RoomKind, RoomRow, StoreError};
+
+/// Something that is asked of a session about a channel whose room is shared.
+#[derive(Debug)]
+pub enum SharedRequest {
+    /// Enter it, and show it there.
+    Share {
+        /// The channel.
+        channel: Channel,
+        /// The number of the room.
+        room: i64,
+        /// The place in the inbox of the event by which the user came there, if it is one.
+        came_by: Option<i64>,
+    },
+    /// Have an existing room show it, as is agreed, and show it there; the room that the user has of it for themselves is
+    /// given up.
+    ShareAsAgreed {
+        /// The channel.
+        channel: Channel,
+        /// What is agreed.
+        agreement: Box<Agreement>,
+    },
+    /// Leave it, since the room is not to show it any more.
+    Unshare {
+        /// The number of the room.
+        room: i64,
+    },
+    /// See whether the user is an operator of a channel.
+    IsOperator(Channel, oneshot::Sender<bool>),
+    /// See whether they are, and if they are not, ask those who are whether a room may show it.
+    AskOperators(Box<Asking>, oneshot::Sender<bool>),
+    /// Nobody is asked any more what the asking with this number wants to know.
+    Withdraw(u64),
+    /// Tell the user something in the network's room.
+    Tell(RichText),
+    /// Tell somebody on IRC what became of what they have agreed to.
+    Notify(String, String),
+}
 
 impl Actor {
+    pub(super) async fn in_shared(&mut self, request: SharedRequest) -> Outcome {
+        match request {
+            SharedRequest::Share { channel, room, came_by } => {
+                Box::pin(self.share(&channel, room, came_by)).await
+            }
+            SharedRequest::ShareAsAgreed { channel, agreement } => {
+                Box::pin(self.share_as_agreed(&channel, *agreement)).await
+            }
+            SharedRequest::Withdraw(number) => {
+                self.withdraw_question(number);
+                Ok(RichText::new())
+            }
+            SharedRequest::Notify(nick, text) => {
+                self.notify_on_irc(&nick, &text);
+                Ok(RichText::new())
+            }
+            SharedRequest::Unshare { room } => self.unshare(room).await,
+            SharedRequest::IsOperator(channel, answer) => {
+                // Who asked may have gone.
+                let _ = answer.send(self.is_operator(&channel, None));
+                Ok(RichText::new())
+            }
+            SharedRequest::AskOperators(asking, answer) => {
+                let is_operator = self.is_operator(&asking.channel, None);
+                let _ = answer.send(is_operator);
+                if is_operator { Ok(RichText::new()) } else { self.ask_operators(*asking) }
+            }
+            SharedRequest::Tell(text) => {
+                self.say(text);
+                Ok(RichText::new())
+            }
+        }
+    }
+
     /// Whether a buffer's room is other people's, who are in it whether they are in the channel or not.
     pub(super) fn is_plumbed(&self, place: usize) -> bool {
         self.is_shared(place) && self.buffers.get(place).row.is_plumbed()
@@ -38,6 +114,49 @@ impl Actor {
         }
         let room = self.bridge.store.room_by_matrix_id(&event.room_id).await?;
         Ok(room.is_some_and(|room| room.kind().is_ok_and(|kind| kind == RoomKind::Shared)))
+    }
+
+    /// What is written in the room that was the user's own before another one showed its channel: nobody hears it, which
+    /// they are told.
+    pub(super) async fn refuse_in_former_room(
+        &mut self,
+        event: &Event,
+        message: &Message,
+    ) -> Result<(), StoreError> {
+        let room = self.bridge.store.room_by_matrix_id(&event.room_id).await?;
+        let is_former = |room: &RoomRow| {
+            room.kind().is_ok_and(|kind| kind == RoomKind::Private)
+                && room.session == Some(self.row.id)
+                && room.buffer.is_none()
+        };
+        let Some(room) = room.filter(is_former) else { return Ok(()) };
+        if event.sender != self.row.user_id || message.kind == "m.notice" {
+            return Ok(());
+        }
+        let name = room.buffer_name.as_deref().unwrap_or_default();
+        let is_shown = |place: &usize| self.shared(*place).is_some_and(Shared::is_taken);
+        let shown = self.buffers.find(name).filter(is_shown);
+        let shown = shown.and_then(|place| self.buffers.get(place).row.room_id.clone());
+        let what = match shown {
+            Some(room_id) => {
+                format!(
+                    "Your message was not sent: {name} is shown in another room now, {room_id}. Write there."
+                )
+            }
+            None => format!(
+                "Your message was not sent: this room shows {name} no more. To have another one, type join {name} in the \
+                 network's room."
+            ),
+        };
+        let speaker = self.bridge.client.bot();
+        if may_hold_password(&message.body) {
+            let redaction = content::redact_row(room.id, speaker, &event.event_id, "It held a password");
+            self.incoming.outbox.push(redaction);
+        }
+        let notice = content::message(MessageType::Notice, &RichText::plain(what), None);
+        let notice = content::in_reply_to(notice, &event.event_id);
+        self.incoming.outbox.push(content::message_row(room.id, speaker, notice, None));
+        Ok(())
     }
 
     /// A room is not to show its channel any more.

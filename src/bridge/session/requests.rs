@@ -12,6 +12,7 @@ use super::charset::CharsetChange;
 use super::credentials::{CertificateRequest, LoginRequest};
 use super::inquiries::as_it_stands;
 use super::loose::Reply;
+use super::plumbed::SharedRequest;
 use super::profile::ProfileRequest;
 use super::say::SayRequest;
 use super::standing::StandingRequest;
@@ -53,20 +54,8 @@ pub enum Request {
         /// Rooms that the homeserver no longer has; if one of them is the channel's, there will be another.
         gone: Vec<i64>,
     },
-    /// Enter a channel whose room is shared.
-    Share {
-        /// The channel.
-        channel: Channel,
-        /// The number of its room.
-        room: i64,
-        /// The place in the inbox of the event by which the user came there, if it is one.
-        came_by: Option<i64>,
-    },
-    /// Leave a channel whose room is not to show it any more.
-    Unshare {
-        /// The number of the room.
-        room: i64,
-    },
+    /// Something about a channel whose room is shared.
+    Shared(SharedRequest),
     /// Leave a channel, and stay out of it.
     Part {
         /// The channel.
@@ -228,10 +217,7 @@ impl Actor {
                 Reply::Now(Ok(RichText::new()))
             }
             Request::Join { channel, key, gone } => self.join(&channel, key, gone).await.into(),
-            Request::Share { channel, room, came_by } => {
-                Box::pin(self.share(&channel, room, came_by)).await.into()
-            }
-            Request::Unshare { room } => self.unshare(room).await.into(),
+            Request::Shared(request) => Box::pin(self.in_shared(request)).await.into(),
             Request::Part { channel, reason } => self.part(&channel, &reason).await.into(),
             Request::Channels => Reply::Now(Ok(self.channels())),
             Request::Channel(channel, request) => self.in_channel(channel, request).await,

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::super::Bridge;
-use super::super::content::{self, unique};
+use super::super::content::{self, MessageType, unique};
 use super::super::outcome::{Outcome, Refusal};
 use super::super::shared::{Said, Seat};
 use super::reactions::HeardReactions;
@@ -25,7 +25,7 @@ use super::{Actor, wording};
 use crate::format::RichText;
 use crate::irc::session::{MessageTarget, State};
 use crate::names::Channel;
-use crate::store::{Buffer, BufferKind, NewBuffer, SessionRow, StoreError, Told};
+use crate::store::{Agreement, Buffer, BufferKind, NewBuffer, SessionRow, StoreError, Told};
 
 /// How long somebody stays in a shared room while they are not in its channel.
 const LONGEST_OUTSIDE: Duration = Duration::from_mins(15);
@@ -211,18 +211,7 @@ impl Actor {
                 " in the network's room; then join the shared room again, or write in it if you are there.",
             )));
         }
-        if !is_wanted && !self.has_room_for_channel(known) {
-            let most = self.bridge.limits().channels_per_session;
-            return Err(Refusal::asked(format!(
-                "you are in as many channels of {name} as this bridge allows ({most})."
-            )));
-        }
-        if let Some(link) = &self.link
-            && link.session.state() == State::Ready
-            && !link.session.isupport().is_channel(channel.as_str())
-        {
-            return Err(Refusal::asked(format!("{channel} is no channel on {name}.")));
-        }
+        self.may_share(channel, known)?;
         let shown =
             known.filter(|place| self.is_shared(*place)).map(|place| self.buffers.get(place).row.room);
         let gone = shown.filter(|gone| *gone != room);
@@ -235,11 +224,72 @@ impl Actor {
             // Before what is read from now on.
             self.bridge.forward(gone).await?;
         }
+        let new = self.new_shared_buffer(channel, known);
+        let lane = Bridge::lane_before_sharing(&self.row.user_id);
+        let Some(row) = self.bridge.store.share_buffer(new, room, (lane, came_by)).await? else {
+            return Err(Refusal::asked(format!("you have another room of {channel}.")));
+        };
+        self.take_seat(channel, row);
+        Ok(RichText::new())
+    }
+
+    /// An existing room shows a channel from now on, because the user has asked for that; and they are there by it. All of
+    /// that is one commit: no crash leaves them out of the channel.
+    pub(super) async fn share_as_agreed(&mut self, channel: &Channel, agreement: Agreement) -> Outcome {
+        // What they have written in a room of their own before this goes to IRC, or waits.
+        Box::pin(self.read_inbox()).await?;
+        let known = self.buffers.find(channel.as_str());
+        self.may_share(channel, known)?;
+        self.commit_incoming().await?;
+        let own = known.filter(|place| !self.is_shared(*place));
+        let left = own.map(|place| self.buffers.get(place).row.clone()).filter(|row| row.wanted);
+        let told = left.as_ref().map(|row| {
+            let text = format!(
+                "{channel} is shown in another room from now on, {}, because you have asked for that. What you write here does \
+                 not go to IRC any more.",
+                agreement.plumbing.room_id
+            );
+            let notice = content::message(MessageType::Notice, &RichText::plain(text), None);
+            content::message_row(row.room, &row.creator, notice, None)
+        });
+        let new = self.new_shared_buffer(channel, known);
+        let lane = Bridge::lane_before_sharing(&self.row.user_id);
+        let told = told.into_iter().collect();
+        let Ok(row) = self.bridge.store.share_as_agreed(new, agreement, lane, told).await? else {
+            return Err(Refusal::asked(format!("{channel} or that room shows something else by now.")));
+        };
+        failpoint!("plumb_agreed");
+        left.iter().for_each(|row| self.bridge.wake_delivery(row.room));
+        self.take_seat(channel, row);
+        self.bridge.wake_space(self.row.id);
+        Ok(RichText::new())
+    }
+
+    /// Whether the user may be in a channel whose room is shared.
+    fn may_share(&self, channel: &Channel, known: Option<usize>) -> Result<(), Refusal> {
+        let name = &self.network.name;
+        let is_wanted = known.is_some_and(|place| self.buffers.get(place).row.wanted);
+        if !is_wanted && !self.has_room_for_channel(known) {
+            let most = self.bridge.limits().channels_per_session;
+            return Err(Refusal::asked(format!(
+                "you are in as many channels of {name} as this bridge allows ({most})."
+            )));
+        }
+        if let Some(link) = &self.link
+            && link.session.state() == State::Ready
+            && !link.session.isupport().is_channel(channel.as_str())
+        {
+            return Err(Refusal::asked(format!("{channel} is no channel on {name}.")));
+        }
+        Ok(())
+    }
+
+    fn new_shared_buffer(&self, channel: &Channel, known: Option<usize>) -> NewBuffer {
         let folded = known.map_or_else(
             || self.buffers.mapping().fold(channel.as_str()),
             |place| self.buffers.get(place).row.folded.clone(),
         );
-        let new = NewBuffer {
+        NewBuffer {
             session: self.row.id,
             network: self.row.network.clone(),
             kind: BufferKind::Channel,
@@ -252,11 +302,11 @@ impl Actor {
             lane: self.lane.clone(),
             gone: Vec::new(),
             created_at: self.bridge.clock.unix_ms(),
-        };
-        let lane = Bridge::lane_before_sharing(&self.row.user_id);
-        let Some(row) = self.bridge.store.share_buffer(new, room, (lane, came_by)).await? else {
-            return Err(Refusal::asked(format!("you have another room of {channel}.")));
-        };
+        }
+    }
+
+    /// The user is in a shared room, by the store's record.
+    fn take_seat(&mut self, channel: &Channel, row: Buffer) {
         let mut shared = Shared::take(&self.bridge, &row, &self.row);
         let is_inside =
             self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_some());
@@ -284,7 +334,6 @@ impl Actor {
         if self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_none()) {
             self.enter(place);
         }
-        Ok(RichText::new())
     }
 
     /// The user is in a shared room no more: they have left it, or are taken out of it for this reason.

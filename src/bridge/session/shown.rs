@@ -95,6 +95,9 @@ impl Occasion {
 
 impl Actor {
     pub(super) async fn on_message(&mut self, target: MessageTarget, line: Line) -> Result<(), StoreError> {
+        if self.hears_consent(&target, &line) {
+            return Ok(());
+        }
         let line = self.without_told_passwords(line);
         if line.own && line.is_ctcp() || self.answers_ctcp(&line) {
             // What the user asks or is answered elsewhere is no news.

@@ -9,6 +9,7 @@ use super::asides::Reacting;
 use super::auto_away::AutoAway;
 use super::buffers::Buffers;
 use super::catch_up::CatchingUp;
+use super::consent::Consents;
 use super::declined::{self, Declined};
 use super::gaps::Heard;
 use super::inquiries::Questions;
@@ -84,9 +85,8 @@ pub(in crate::bridge) async fn start(
         Ok(network) => network,
         Err(reason) => {
             tracing::warn!(session = row.id, %reason, "a session does not run");
-            let stuck =
-                Status { state: SessionState::Stuck, reason: Some(reason.clone()), ..Status::default() };
-            status.send_replace(stuck);
+            let (state, told) = (SessionState::Stuck, Some(reason.clone()));
+            status.send_replace(Status { state, reason: told, ..Status::default() });
             let (session, own, lane) = (row.id, bridge.clone(), format!("session/{}", row.id));
             let is_out_for = out_for(bridge, &row.user_id);
             let declined = Declined { bridge: own, lane, reason, is_out_for, session, wake, asks, status };
@@ -149,6 +149,7 @@ pub(in crate::bridge) async fn start(
         auto_away: AutoAway::load(store, row.id).await?,
         typists: Typists::default(),
         reacting: Reacting::default(),
+        consents: Consents::default(),
         requests: mailbox,
         passing: passes,
         asks,

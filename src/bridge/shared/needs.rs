@@ -3,12 +3,11 @@
 
 use serde_json::Value;
 
+use super::super::upgrades::power;
+
 /// Each lack, with what to do about it. `rule` is the room's join rule.
 pub(super) fn lacking(levels: &Value, rule: &str, bot: &str) -> Vec<String> {
-    let number = |value: &Value, default: i64| {
-        // Old rooms have numbers as text.
-        value.as_i64().or_else(|| value.as_str()?.trim().parse().ok()).unwrap_or(default)
-    };
+    let number = |value: &Value, default: i64| power(value).unwrap_or(default);
     let everybody = number(&levels["users_default"], 0);
     let own = number(&levels["users"][bot], everybody);
     let mut lacking = Vec::new();

@@ -1,4 +1,5 @@
-//! Plumbed rooms: rooms of other people that show a channel, because the configuration says so.
+//! Plumbed rooms: rooms of other people that show a channel, because the configuration says so, or because somebody has asked
+//! for it and those agree who have a say (`asking`).
 //!
 //! Such a room is a shared room (`bridge/shared.rs`) with one difference: nothing in it is the bridge's but its own ghosts.
 //! Its name, topic and powers stay as they are, and nobody is removed from it: delivery refuses to make such requests there
@@ -10,8 +11,17 @@
 //! a server that does not answer costs its own rooms, and nothing is held while a failure is waited out. That a room shows
 //! nothing more waits for nobody.
 
+mod agreement;
+mod asking;
 mod ending;
+mod entrance;
 mod people;
+mod say;
+mod unplumb;
+
+pub use self::asking::Asking;
+pub(in crate::bridge) use self::asking::PATIENCE;
+pub use self::unplumb::Plumbed;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -43,6 +53,8 @@ const SELDOM: Duration = Duration::from_mins(10);
 const AT_ONCE: usize = 8;
 /// What ghosts leave with.
 const NO_MORE: &str = "This room no longer shows the channel.";
+const NOT_AGREED: &str = "It is not agreed that this room shows a channel.";
+const UNPLUMBED: &str = "Somebody who has a say in it has ended that this room shows the channel.";
 const ENCRYPTED: &str = "This room is encrypted, and I have no keys: what is said on IRC would stand here for all to read, \
                          and nothing that is said here could go there.";
 
@@ -63,6 +75,10 @@ enum Cause {
     TakenOut,
     /// It is encrypted from now on.
     Encrypted,
+    /// Those who have a say do not agree.
+    NotAgreed,
+    /// Somebody who has a say has ended it.
+    Unplumbed,
 }
 
 /// What is kept of plumbed rooms besides the store's record.
@@ -81,6 +97,7 @@ pub(in crate::bridge) struct Plumber {
     lacking: Mutex<HashMap<i64, Vec<String>>>,
     /// Rooms that were not encrypted when that was looked for since the start; of what comes after, events tell.
     readable: Mutex<HashSet<i64>>,
+    asking: Mutex<asking::AskedAbout>,
 }
 
 impl Default for Plumber {
@@ -93,6 +110,7 @@ impl Default for Plumber {
             told: Mutex::default(),
             lacking: Mutex::default(),
             readable: Mutex::default(),
+            asking: Mutex::default(),
         }
     }
 }
@@ -102,8 +120,13 @@ impl Plumber {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One that nothing has had before.
+    fn next_number(&self) -> u64 {
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
     fn begin(&self, room_id: &str, cause: Cause) -> u64 {
-        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let number = self.next_number();
         self.latest().insert((room_id.to_owned(), cause), number);
         number
     }
@@ -167,7 +190,9 @@ impl Bridge {
             };
             for room_id in rooms {
                 let one = bridge.clone();
-                bridge.tasks.spawn(async move { Box::pin(one.see_to(&room_id, Cause::Configuration)).await });
+                bridge.tasks.spawn(async move {
+                    Box::pin(one.see_to(&room_id, Cause::Configuration, None)).await;
+                });
             }
         });
     }
@@ -185,8 +210,9 @@ impl Bridge {
         rooms
     }
 
-    /// Sees to a room until it is as it should be, or somebody else does so for the same cause.
-    async fn see_to(&self, room_id: &str, cause: Cause) {
+    /// Sees to a room until it is as it should be, or somebody else does so for the same cause. What is about one row
+    /// is not about another that the room has later.
+    async fn see_to(&self, room_id: &str, cause: Cause, row: Option<i64>) {
         let number = self.plumber.begin(room_id, cause);
         let mut attempt: u32 = 0;
         loop {
@@ -198,7 +224,7 @@ impl Bridge {
                 if !self.plumber.is_latest(room_id, cause, number) || self.stop.is_cancelled() {
                     return;
                 }
-                Box::pin(self.try_to_see_to(room_id, cause)).await
+                Box::pin(self.try_to_see_to(room_id, cause, row)).await
             };
             let goes_on = match tried {
                 Ok(true) | Err(GhostError::Store(StoreError::Closed)) => false,
@@ -232,11 +258,27 @@ impl Bridge {
     }
 
     /// Each step can be repeated. `false` where something is waited for.
-    async fn try_to_see_to(&self, room_id: &str, cause: Cause) -> Result<bool, GhostError> {
+    async fn try_to_see_to(&self, room_id: &str, cause: Cause, row: Option<i64>) -> Result<bool, GhostError> {
         let mapping = self.mapping_of(room_id);
+        if cause == Cause::Configuration
+            && let Some(asking) = self.plumber.asked(room_id)
+        {
+            if mapping.is_none() {
+                // Whoever asks sees to it.
+                return Ok(true);
+            }
+            self.end_for_configuration(&asking).await;
+        }
         let room = self.store.room_by_matrix_id(room_id).await?.filter(RoomRow::is_plumbed);
+        if row.is_some() && room.as_ref().map(|room| room.id) != row {
+            return Ok(true);
+        }
         if let Some(room) = room {
             let is_done = match cause {
+                Cause::NotAgreed if room.is_ending() => {
+                    self.let_go(&room, Some(NOT_AGREED).filter(|_| mapping.is_none())).await?
+                }
+                Cause::Unplumbed => self.let_go(&room, Some(UNPLUMBED)).await?,
                 Cause::Encrypted => self.let_go(&room, Some(ENCRYPTED)).await?,
                 // It may have been invited and have come since: then nobody is to go.
                 Cause::TakenOut if !room.is_ending() && self.is_bot_in(room_id).await? => true,
@@ -245,16 +287,36 @@ impl Bridge {
                     // One that is to show another channel is not left for that: nobody might invite the bot again.
                     self.let_go(&room, Some(NO_MORE).filter(|_| mapping.is_none())).await?
                 }
-                Cause::Configuration => true,
+                Cause::Configuration if mapping.is_none() => self.keep_as_asked(&room, room_id).await?,
+                Cause::NotAgreed | Cause::Configuration => true,
             };
             if !is_done {
                 return Ok(false);
             }
         }
-        match mapping.filter(|_| cause == Cause::Configuration) {
+        // One that was asked about may be the configuration's by now.
+        match mapping.filter(|_| matches!(cause, Cause::Configuration | Cause::NotAgreed)) {
             Some(mapping) => self.take_up(&mapping).await,
             None => Ok(true),
         }
+    }
+
+    /// A room that shows a channel because somebody has asked for it goes on to, as long as the bot is there. Nobody but those
+    /// who have a say wants it there: it never comes back by itself, and brings nobody into the channel.
+    async fn keep_as_asked(&self, room: &RoomRow, room_id: &str) -> Result<bool, GhostError> {
+        if !self.is_bot_in(room_id).await? {
+            tracing::info!(
+                room = room_id,
+                "the bot was taken out of a room, which shows its channel no more"
+            );
+            return self.let_go(room, None).await;
+        }
+        if self.is_encrypted(room_id).await? {
+            return self.let_go(room, Some(ENCRYPTED)).await;
+        }
+        self.plumber.readable().insert(room.id);
+        self.tell_needs(room, room_id).await?;
+        Ok(true)
     }
 
     async fn is_bot_in(&self, room_id: &str) -> Result<bool, GhostError> {
@@ -267,7 +329,7 @@ impl Bridge {
     }
 
     async fn take_up(&self, mapping: &Mapping) -> Result<bool, GhostError> {
-        let Mapping { network, channel, room_id } = mapping;
+        let Mapping { network, channel, room_id, .. } = mapping;
         let room = match self.intend_plumbing(mapping).await? {
             ControlFlow::Continue(room) => room,
             ControlFlow::Break(is_done) => return Ok(is_done),
@@ -277,7 +339,7 @@ impl Bridge {
             Err(error) if error.is_final() => {
                 tracing::warn!(
                     %network, %channel, room = %room_id, %error,
-                    "the bot is not let into the room that the configuration names: invite {bot} there, and it comes"
+                    "the bot is not let into a room that is to show a channel: invite {bot} there, and it comes"
                 );
                 return Ok(true);
             }
@@ -318,6 +380,7 @@ impl Bridge {
             folded: CaseMapping::Rfc1459.fold(channel),
             room_id: room_id.clone(),
             by: PlumbedBy::Configuration,
+            asked_by: None,
             marker: unique(),
             creator: self.client.bot().to_owned(),
             created_at: now,
@@ -343,7 +406,19 @@ impl Bridge {
         }
         let why = match became {
             Plumbing::Done(room) => return Ok(ControlFlow::Continue(room)),
+            Plumbing::RoomTaken(other) if other.is_visited() => {
+                // Somebody has asked for a channel there, which is just being called off.
+                return Ok(ControlFlow::Break(false));
+            }
+            Plumbing::RoomTaken(other) if other.plumbed_by() == Some(PlumbedBy::Command) => {
+                "it shows another channel, because somebody has asked for that: end that with unplumb, and reload the \
+                 configuration"
+            }
             Plumbing::RoomTaken(_) => "the bridge uses that room for something else",
+            Plumbing::ChannelTaken(other) if other.plumbed_by() == Some(PlumbedBy::Command) => {
+                "the channel is shown in another room, because somebody has asked for that: end that with unplumb, and reload \
+                 the configuration"
+            }
             Plumbing::ChannelTaken(_) => {
                 "the channel has another shared room, and people are in it: have them leave it, and reload the configuration"
             }
@@ -383,5 +458,13 @@ impl Bridge {
             "leave" | "ban" => self.let_go_soon(room, Cause::TakenOut),
             _ => {}
         }
+    }
+}
+
+/// Why something is not done for whoever asks.
+fn refusal(error: GhostError) -> Refusal {
+    match error {
+        GhostError::Store(error) => Refusal::Store(error),
+        GhostError::Client(error) => say::not_now(&error),
     }
 }

@@ -15,7 +15,7 @@ use super::super::content::{self, MessageType};
 use super::super::desk::{PREFIX, lane_of};
 use super::super::ghosts::GhostError;
 use super::super::outcome::{Outcome, Refusal};
-use super::super::session::{ChannelRequest, Request, SessionHandle};
+use super::super::session::{ChannelRequest, Request, SessionHandle, SharedRequest};
 use crate::config::Permission;
 use crate::format::{Called, RichText};
 use crate::matrix::event::{Callings, Content, Event};
@@ -172,7 +172,8 @@ impl Bridge {
                 let text = RichText::plain(text).code(format!("part {channel}")).text(", then ");
                 return Err(Refusal::Asked(text.code(format!("relay {channel}")).text(" again.")));
             }
-            session.ask(Request::Share { channel: channel.clone(), room: room.id, came_by: None }).await?;
+            let request = SharedRequest::Share { channel: channel.clone(), room: room.id, came_by: None };
+            session.ask(Request::Shared(request)).await?;
         }
         session.ask(Request::Channel(channel.clone(), ChannelRequest::Relay(true))).await
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::super::content::{self, unique};
 use super::super::ghosts::GhostError;
-use super::super::session::Request;
+use super::super::session::{Request, SharedRequest};
 use super::super::{Bridge, Outcome};
 use crate::format::RichText;
 use crate::matrix::ClientError;
@@ -314,8 +314,9 @@ impl Bridge {
             };
             let bridge = self.clone();
             // Whoever asked for the room waits for nobody else's session.
+            let request = SharedRequest::Share { channel, room: new.id, came_by: None };
             self.tasks.spawn(async move {
-                if let Err(error) = session.ask(Request::Share { channel, room: new.id, came_by: None }).await {
+                if let Err(error) = session.ask(Request::Shared(request)).await {
                     tracing::warn!(session = session.row.id, %error, "a session shows a room that is gone until it starts");
                 }
                 bridge.wake_delivery(new.id);

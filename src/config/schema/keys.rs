@@ -369,6 +369,25 @@ pub const KEYS: &[Key] = &[
     ),
     key("own_networks.allow_private[]", Kind::Text, Default::Required, "A range, or one address."),
     section(
+        "plumb",
+        "Existing Matrix rooms that show channels because somebody types `plumb`; those that the file names itself are under \
+         `networks.*.channels`. See `docs/operations.md`.",
+    ),
+    key(
+        "plumb.by",
+        Kind::Choice(&["nobody", "administrators", "users"]),
+        Default::Is("administrators"),
+        "Who may. Administrators need nobody's consent. With `users` whoever may use Towline does it where both sides agree: in the \
+         room whoever may change its name and invites the bot, in the channel an operator. What was agreed before goes on \
+         whatever this is.",
+    ),
+    key(
+        "plumb.most",
+        Kind::Integer(0, 1_000),
+        Default::Is("5"),
+        "How many such rooms one person may have who is no administrator.",
+    ),
+    section(
         "templates",
         "What things are called on the other side. Those for ids (`ghost`, `alias`, `shared_alias`) must be settled before first \
          use: ids that exist keep their names.",

@@ -31,6 +31,21 @@ impl Client {
         Ok(response.chunk.iter().filter_map(read).collect())
     }
 
+    /// `GET /directory/room/{alias}`: the room that an alias leads to, and a server that knows it; `None` where there is
+    /// no such alias.
+    pub async fn room_of_alias(&self, alias: &str) -> Result<Option<(String, Option<String>)>, ClientError> {
+        let alias = ruma::RoomAliasId::parse(alias)
+            .map_err(|_| ClientError::Invalid(format!("{alias} is no alias")))?;
+        match self.call(self.bot(), client::alias::get_alias::v3::Request::new(alias)).await {
+            Ok(found) => {
+                let server = found.servers.into_iter().next().map(Into::into);
+                Ok(Some((found.room_id.into(), server)))
+            }
+            Err(ClientError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// `GET /rooms/{room}/aliases`: the aliases that lead to a room here.
     pub async fn aliases(&self, room: &str) -> Result<Vec<String>, ClientError> {
         let request = client::room::aliases::v3::Request::new(room_id(room)?);

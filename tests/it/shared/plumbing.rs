@@ -1,6 +1,7 @@
 //! Plumbed rooms: rooms that were there before and show a channel because the configuration says so. They stay as their
 //! people have them.
 
+mod command;
 mod ending;
 
 use serde_json::{Value, json};

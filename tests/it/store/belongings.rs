@@ -40,7 +40,7 @@ async fn exported(store: &Store, user: &User) -> Value {
 
 /// A migration that makes a table says in `src/store/belongings.rs` whose its rows are.
 /// What takes her out of a room.
-fn removal(room: i64) -> NewOutbox {
+pub(super) fn removal(room: i64) -> NewOutbox {
     message(room, "@bot:x", &format!("removal from {room}"))
 }
 

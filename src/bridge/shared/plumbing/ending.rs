@@ -8,7 +8,7 @@
 use super::super::super::Bridge;
 use super::super::super::delivery::temporary;
 use super::super::super::ghosts::GhostError;
-use super::super::super::session::Request;
+use super::super::super::session::{Request, SharedRequest};
 use super::{Cause, ENCRYPTED, NO_MORE};
 use crate::matrix::ClientError;
 use crate::store::{RoomRow, StoreError};
@@ -74,7 +74,7 @@ impl Bridge {
                 Ok::<_, StoreError>(row.room_id)
             };
             match room_id.await {
-                Ok(Some(room_id)) => Box::pin(bridge.see_to(&room_id, cause)).await,
+                Ok(Some(room_id)) => Box::pin(bridge.see_to(&room_id, cause, Some(room))).await,
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(room, %error, "ghosts may stay in a room that shows no channel until the next start");
@@ -84,11 +84,11 @@ impl Bridge {
     }
 
     /// No channel is shown in a room from now on. Nothing is asked of the homeserver for that.
-    async fn stop_showing(&self, room: i64, is_encrypted: bool) -> Result<(), StoreError> {
+    pub(super) async fn stop_showing(&self, room: i64, is_encrypted: bool) -> Result<(), StoreError> {
         self.store.begin_ending(room, is_encrypted).await?;
         for holder in self.store.holders(room).await? {
             let Some(session) = self.session(holder.session) else { continue };
-            if let Err(error) = session.ask(Request::Unshare { room }).await {
+            if let Err(error) = session.ask(Request::Shared(SharedRequest::Unshare { room })).await {
                 tracing::debug!(session = holder.session, %error, "a session has a channel still that no room shows");
             }
         }
@@ -103,6 +103,12 @@ impl Bridge {
         self.try_see_off(room.id).await?;
         if !self.store.ghosts_in(room.id).await?.is_empty() {
             // What they have said is still on its way.
+            return Ok(false);
+        }
+        let is_told = reason.is_some() && reason != Some(ENCRYPTED);
+        if is_told && !self.store.waiting_requests(room.id, 0, 1).await?.is_empty() {
+            // That it ends is told first.
+            self.wake_delivery(room.id);
             return Ok(false);
         }
         if let Some((room_id, reason)) = room.room_id.as_ref().zip(reason) {

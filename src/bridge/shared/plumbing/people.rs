@@ -4,13 +4,13 @@ use std::sync::PoisonError;
 
 use super::super::super::content::{self, MessageType};
 use super::super::super::ghosts::GhostError;
-use super::super::super::session::{Request, SessionHandle};
+use super::super::super::session::{Request, SessionHandle, SharedRequest};
 use super::super::super::{Bridge, Refusal};
 use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::event::{Content, Event};
 use crate::names::Channel;
-use crate::store::{InboxEvent, Outsider, RoomRow, StoreError};
+use crate::store::{InboxEvent, Outsider, PlumbedBy, RoomRow, StoreError};
 
 impl Bridge {
     /// Has somebody's own session enter the channel for a room that they are in, if they have one that is to be connected
@@ -30,7 +30,8 @@ impl Bridge {
             return Ok(None);
         };
         let Some(session) = self.speaker(room, user_id).await? else { return Ok(None) };
-        session.ask(Request::Share { channel, room: room.id, came_by }).await?;
+        let request = SharedRequest::Share { channel, room: room.id, came_by };
+        session.ask(Request::Shared(request)).await?;
         let session = session.row.id;
         // What they have said meanwhile waits there.
         self.wake_lane(&format!("session/{session}"));
@@ -71,11 +72,13 @@ impl Bridge {
         match &event.content {
             // Also while it leaves: an invitation is taken up when it is out.
             Content::Member(member) if member.user_id == self.client.bot() => {
-                self.on_bot_member(room.id, &event.room_id, member);
+                self.on_bot_there(room.id, event, member);
             }
             _ if room.is_ending() => {}
             Content::Member(member) if self.is_ours(&member.user_id) => {}
-            Content::Member(member) if member.membership == "join" => {
+            Content::Member(member)
+                if member.membership == "join" && room.plumbed_by() == Some(PlumbedBy::Configuration) =>
+            {
                 match self.take_in(room, &member.user_id, Some(stored.seq)).await {
                     Err(Refusal::Store(error)) => return Err(error.into()),
                     // It goes on after the next start.

@@ -241,6 +241,12 @@ impl TestUser {
         self.shared.change(|core| core.append(room, draft, now()))
     }
 
+    /// Has an alias lead to a room.
+    pub(crate) fn set_alias(&self, alias: &str, room: &str) {
+        let entry = (room.to_owned(), self.id.clone());
+        self.shared.change(|core| drop(core.aliases.insert(alias.to_owned(), entry)));
+    }
+
     /// Reads up to an event.
     pub(crate) fn read(&self, room: &str, event: &str) {
         self.shared

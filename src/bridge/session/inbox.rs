@@ -67,13 +67,23 @@ impl Actor {
             self.outbound.commit.finished.push(stored.seq);
             return Ok(());
         };
+        self.on_event_of_room(place, &stored, &event).await
+    }
+
+    /// Something has happened in a buffer's room.
+    async fn on_event_of_room(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        event: &Event,
+    ) -> Result<(), StoreError> {
         if let Content::Redaction(event_id) = &event.content {
             self.unpublish(place, event_id);
         }
         // Only the owner of a private room speaks through it.
         let is_owner = event.sender == self.row.user_id;
-        if self.is_relayed(place, &event) {
-            return Box::pin(self.on_relayed(place, &stored, &event)).await;
+        if self.is_relayed(place, event) {
+            return Box::pin(self.on_relayed(place, stored, event)).await;
         }
         if is_owner {
             self.note_here().await?;
@@ -96,16 +106,16 @@ impl Actor {
                 self.on_edited_command(place, &event.event_id, message);
             }
             Content::Message(message) if is_owner && self.is_command(place, message) => {
-                return self.pass_to_desk(place, &stored).await;
+                return self.pass_to_desk(place, stored).await;
             }
             Content::Message(message) if is_owner && message.replaces.is_some() => {
-                return self.on_edit(place, &stored, &event, message).await;
+                return self.on_edit(place, stored, event, message).await;
             }
             Content::Message(message) if is_owner => {
-                return self.on_room_message(place, &stored, &event, message).await;
+                return self.on_room_message(place, stored, event, message).await;
             }
             Content::Reaction(reaction) if is_owner => {
-                return self.on_reaction(place, &stored, reaction).await;
+                return self.on_reaction(place, stored, reaction).await;
             }
             Content::Redaction(event_id) if is_owner => {
                 self.withdraw(place, event_id).await?;
@@ -118,7 +128,7 @@ impl Actor {
                     && member.user_id == self.row.user_id
                     && event.sender == self.bridge.client.bot() => {}
             Content::Member(member) => {
-                let is_done = Box::pin(self.on_member(place, stored.seq, &event, member)).await?;
+                let is_done = Box::pin(self.on_member(place, stored.seq, event, member)).await?;
                 if !is_done {
                     return Ok(());
                 }
@@ -134,13 +144,13 @@ impl Actor {
                 Box::pin(self.on_shared_state(place, &event.content)).await?;
             }
             // To go there takes questions to the homeserver, which the session does not wait for.
-            Content::Tombstone(_) => return self.pass_to_desk(place, &stored).await,
+            Content::Tombstone(_) => return self.pass_to_desk(place, stored).await,
             Content::Encryption if self.is_plumbed(place) => {
                 self.bridge.on_plumbed_encryption(self.buffers.get(place).row.room);
             }
             Content::Encryption => self.explain_encryption(place).await?,
             Content::Encrypted if is_owner && self.is_behind(self.buffers.get(place).row.id) => {
-                self.hold(place, &stored, &event.event_id.as_str().into());
+                self.hold(place, stored, &event.event_id.as_str().into());
                 return Ok(());
             }
             Content::Encrypted if is_owner => self.refuse_encrypted(place, &event.event_id).await?,

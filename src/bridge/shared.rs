@@ -235,6 +235,9 @@ impl Bridge {
                 if self.is_relayed(stored, event, room).await? {
                     return Ok(());
                 }
+                if self.may_stay(room, &event.sender).await? {
+                    return Ok(self.refuse_command(stored, event, room).await?);
+                }
                 // Nobody would hear it: they are in the room and not in the channel, as where a crash came between.
                 let channel = room.buffer_name.as_deref().unwrap_or_default();
                 let reason = format!("You are not in {channel} any more. To enter it, join this room again.");

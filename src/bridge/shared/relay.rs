@@ -121,6 +121,22 @@ impl Bridge {
         Ok(true)
     }
 
+    /// Somebody who is relayed has typed a command, which is none of IRC's.
+    pub(super) async fn refuse_command(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        room: &RoomRow,
+    ) -> Result<(), StoreError> {
+        let text = "Commands are not taken in a room that people share, and this did not go to IRC.";
+        let notice = content::message(MessageType::Notice, &RichText::plain(text), None);
+        let notice = content::in_reply_to(notice, &event.event_id);
+        let row = content::message_row(room.id, self.client.bot(), notice, None);
+        self.answer_event(stored.seq, vec![row]).await?;
+        self.wake_delivery(room.id);
+        Ok(())
+    }
+
     async fn place(&self, stored: &InboxEvent, lane: &str) -> Result<(), StoreError> {
         self.store.move_event(stored.seq, lane).await?;
         self.wake_lane(lane);

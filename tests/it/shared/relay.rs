@@ -394,6 +394,9 @@ async fn in_a_room_found_by_alias_who_may_not_be_in_the_channel_stays_while_they
     carol.join(ALIAS).await;
     carol.send_text(&room, "may I come in?");
     assert_eq!(bob.wait_text("<carol> may I come in?").await.nick(), RELAY);
+    // Before, who typed a command was taken out of the room.
+    carol.send_text(&room, "!irc help");
+    world.homeserver.wait_event(&room, begins("Commands are not taken in a room that people share")).await;
     // Who may be in the channel is there as themselves.
     alice.send_text(&room, "of course");
     assert_eq!(bob.wait_text("of course").await.nick(), "alice");

@@ -45,6 +45,7 @@ mod lanes;
 mod leaving;
 mod limits;
 mod look_back;
+mod lookups;
 pub mod metrics;
 mod networks;
 mod outcome;

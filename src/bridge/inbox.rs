@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::lookups::told;
 use super::{Bridge, Known};
-use crate::matrix::server::{Appservice, Transaction, Unavailable};
+use crate::matrix::server::{Appservice, Found, Transaction, Unavailable};
 use crate::store::NewEvent;
 
 /// New ghosts that are made because the homeserver asks for them …
@@ -142,6 +143,31 @@ impl Appservice for Bridge {
     fn networks(&self) -> Vec<(String, String)> {
         let name = |known: &Known| (known.network.slug.as_str().to_owned(), known.network.name.clone());
         self.networks.public().iter().map(|known| name(known)).collect()
+    }
+
+    async fn find_channel(&self, network: Option<&str>, channel: &str) -> Vec<Found> {
+        let mut found = Vec::new();
+        for network in self.looked_up_in(network) {
+            found.extend(told(self.alias_of_channel(&network, channel).await));
+        }
+        found
+    }
+
+    async fn find_nick(&self, network: Option<&str>, nick: &str) -> Vec<Found> {
+        let mut found = Vec::new();
+        for network in self.looked_up_in(network) {
+            found.extend(told(self.ghost_of_nick(&network, nick).await));
+        }
+        found
+    }
+
+    async fn channel_of_alias(&self, alias: &str) -> Option<Found> {
+        let (network, channel) = self.read_shared_alias(alias)?;
+        told(self.alias_of_channel(&network, channel.as_str()).await)
+    }
+
+    async fn nick_of_ghost(&self, user_id: &str) -> Option<Found> {
+        told(self.nick_behind(user_id).await)
     }
 
     async fn is_ready(&self) -> bool {

@@ -97,7 +97,7 @@ impl Bridge {
     }
 
     /// The network and the channel, letters folded, of a shared room's alias; nothing where it names none of ours.
-    fn read_shared_alias(&self, alias: &str) -> Option<(String, Channel)> {
+    pub(super) fn read_shared_alias(&self, alias: &str) -> Option<(String, Channel)> {
         let localpart = alias.strip_prefix('#')?.split(':').next()?;
         let fields = self.config.templates.shared_alias.as_ref()?.read_id(localpart)?;
         let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);

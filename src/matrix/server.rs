@@ -6,6 +6,8 @@
 //!
 //! [specification]: https://spec.matrix.org/v1.19/application-service-api/#server-api
 
+mod thirdparty;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +25,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use super::tokens::{HomeserverToken, Shown};
+
+pub use thirdparty::Found;
 
 /// A transaction's events as JSON, in order.
 #[derive(Debug, Default)]
@@ -47,6 +51,14 @@ pub trait Appservice: Send + Sync + 'static {
     fn alias_exists(&self, alias: &str) -> impl Future<Output = bool> + Send;
     /// The networks for the third-party directory: slug and name.
     fn networks(&self) -> Vec<(String, String)>;
+    /// By which alias a channel is entered, on one network or on each.
+    fn find_channel(&self, network: Option<&str>, channel: &str) -> impl Future<Output = Vec<Found>> + Send;
+    /// Which id a nick has, on one network or on each.
+    fn find_nick(&self, network: Option<&str>, nick: &str) -> impl Future<Output = Vec<Found>> + Send;
+    /// Which channel an alias of ours is entered by.
+    fn channel_of_alias(&self, alias: &str) -> impl Future<Output = Option<Found>> + Send;
+    /// Whose ghost this is.
+    fn nick_of_ghost(&self, user_id: &str) -> impl Future<Output = Option<Found>> + Send;
     /// Whether the bridge can do its work now.
     fn is_ready(&self) -> impl Future<Output = bool> + Send;
 }
@@ -75,21 +87,15 @@ impl<A> Clone for Context<A> {
 /// below that would be refused again and again, and stop everything behind it.
 pub fn router<A: Appservice>(appservice: Arc<A>, hs_token: HomeserverToken, largest_body: usize) -> Router {
     let context = Context { appservice, token: hs_token, warned: Arc::default(), ephemeral: Arc::default() };
-    let thirdparty = Router::new()
-        .route("/protocol/{protocol}", get(protocol::<A>))
-        .route("/user/{protocol}", get(no_results))
-        .route("/location/{protocol}", get(no_results))
-        .route("/user", get(no_results))
-        .route("/location", get(no_results));
     let calls = Router::new()
         .route("/transactions/{txn}", put(transaction::<A>))
         .route("/users/{user}", get(user::<A>))
         .route("/rooms/{alias}", get(alias::<A>))
         .route("/ping", post(ping));
-    let v1 = calls.clone().nest("/thirdparty", thirdparty.clone());
+    let v1 = calls.clone().nest("/thirdparty", thirdparty::router());
     Router::new()
         .nest("/_matrix/app/v1", v1)
-        .nest("/_matrix/app/unstable/thirdparty", thirdparty)
+        .nest("/_matrix/app/unstable/thirdparty", thirdparty::router())
         // The paths from before the API had versions.
         .merge(calls)
         .route("/_towline/heard", get(heard::<A>))
@@ -215,34 +221,6 @@ async fn heard<A: Appservice>(State(context): State<Context<A>>) -> Json<Value> 
 
 async fn ping() -> Json<Value> {
     Json(json!({}))
-}
-
-async fn protocol<A: Appservice>(
-    State(context): State<Context<A>>,
-    Path(protocol): Path<String>,
-) -> Response {
-    if protocol != "irc" {
-        return error(StatusCode::NOT_FOUND, "M_NOT_FOUND", "this bridge speaks irc");
-    }
-    let instances: Vec<Value> = context
-        .appservice
-        .networks()
-        .into_iter()
-        .map(|(slug, name)| json!({ "desc": name, "network_id": slug, "fields": { "network": slug } }))
-        .collect();
-    let text = |placeholder: &str| json!({ "regexp": "[^ ,]+", "placeholder": placeholder });
-    Json(json!({
-        "user_fields": ["network", "nickname"],
-        "location_fields": ["network", "channel"],
-        "icon": "",
-        "field_types": { "network": text("libera"), "nickname": text("nick"), "channel": text("#channel") },
-        "instances": instances,
-    }))
-    .into_response()
-}
-
-async fn no_results() -> Json<Value> {
-    Json(json!([]))
 }
 
 async fn ready<A: Appservice>(State(context): State<Context<A>>) -> Response {

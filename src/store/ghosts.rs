@@ -46,9 +46,7 @@ impl Store {
         user_id: &str,
         now: i64,
     ) -> Result<Ghost, StoreError> {
-        let found =
-            on!(self.readers(), |p| sqlx::query_as(FIND).bind(network).bind(folded).fetch_optional(p).await)?;
-        if let Some(ghost) = found {
+        if let Some(ghost) = self.ghost_of_nick(network, folded).await? {
             return Ok(ghost);
         }
         let new = NewGhost { folded: folded.to_owned(), nick: nick.to_owned(), user_id: user_id.to_owned() };
@@ -61,6 +59,11 @@ impl Store {
         const SQL: &str =
             "SELECT id, network, nick, user_id, display_name, in_lobby FROM ghost WHERE user_id = $1";
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user_id).fetch_optional(p).await)?)
+    }
+
+    /// The ghost of a nick, letters folded, if it was ever needed.
+    pub async fn ghost_of_nick(&self, network: &str, folded: &str) -> Result<Option<Ghost>, StoreError> {
+        Ok(on!(self.readers(), |p| sqlx::query_as(FIND).bind(network).bind(folded).fetch_optional(p).await)?)
     }
 
     /// Stores that the homeserver knows a ghost under this display name.

@@ -1,5 +1,8 @@
 //! A shared room on a real homeserver: found by its alias, and one conversation of two people on Matrix and two on IRC.
 
+mod directory;
+mod services;
+
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;

@@ -5,6 +5,7 @@ mod complaints;
 mod connections;
 mod history;
 mod holes;
+mod lookups;
 mod mending;
 mod moderation;
 mod plumbing;

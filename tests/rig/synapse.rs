@@ -1,11 +1,12 @@
 //! A real Synapse on SQLite.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::http_client;
 use super::process::{Process, command};
+use super::{LIMIT, http_client};
 use crate::support::ports::free_port;
 
 /// The server name of the rig's homeserver.
@@ -88,6 +89,24 @@ impl Synapse {
         rows.iter().flat_map(|ids| serde_json::from_str::<Vec<String>>(ids).unwrap()).collect()
     }
 
+    /// Waits until a room is in the directory, or is not.
+    pub(crate) async fn wait_published(&self, room: &str, is_published: bool) {
+        let client = http_client();
+        let url = format!("{}/_matrix/client/v3/directory/list/room/{room}", self.url);
+        let wanted = if is_published { "public" } else { "private" };
+        let becomes = async {
+            loop {
+                let answer = client.get(&url).send().await.unwrap().text().await.unwrap();
+                if answer.contains(wanted) {
+                    return;
+                }
+                // Synapse tells nobody when that changes.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, becomes).await.unwrap_or_else(|_| panic!("{room} is not {wanted}"));
+    }
+
     async fn wait_ready(&mut self) {
         let client = http_client();
         let url = format!("{}/_matrix/client/versions", self.url);
@@ -128,6 +147,8 @@ fn config(port: u16, directory: &Path, registrations: &[&Path]) -> serde_json::V
         "serve_server_wellknown": false,
         "trusted_key_servers": [], "suppress_key_server_warning": true,
         "presence": { "enabled": false },
+        // Without it nobody publishes a room.
+        "room_list_publication_rules": [{ "user_id": super::towline::bot(), "action": "allow" }],
         "enable_registration": true, "enable_registration_without_verification": true,
         "bcrypt_rounds": 4,
         "app_service_config_files": registrations,

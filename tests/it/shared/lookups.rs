@@ -1,0 +1,50 @@
+//! What people look up from their clients, by the homeserver: rooms of channels, ghosts of nicks.
+
+use reqwest::Method;
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+use crate::server::call;
+
+/// Of each network that is for all, and of nobody's own.
+#[rstest]
+#[case::channel("location/irc?network=fake&channel=%23Tea", "alias", &["#irc_fake_#tea:test.local"])]
+#[case::channel_without_its_sign("location/irc?network=FakeNet&channel=tea", "alias", &["#irc_fake_#tea:test.local"])]
+#[case::channel_in_other_letters("location/irc?network=fake&channel=%23%C3%A9", "alias", &["#irc_fake_#=c3=a9:test.local"])]
+#[case::no_channel("location/irc?network=fake&channel=a%20b", "alias", &[])]
+#[case::channel_without_a_room_for_all("location/irc?network=fake&channel=%26tea", "alias", &[])]
+#[case::another_network("location/irc?network=nowhere&channel=%23tea", "alias", &[])]
+#[case::nothing_asked("location/irc", "alias", &[])]
+#[case::alias("location?alias=%23irc_fake_%23tea:test.local", "alias", &["#irc_fake_#tea:test.local"])]
+#[case::anothers_alias("location?alias=%23tea:test.local", "alias", &[])]
+#[case::nick("user/irc?network=fake&nickname=Bob", "userid", &["@irc_fake_bob:test.local"])]
+#[case::no_nick("user/irc?network=fake&nickname=b%20b", "userid", &[])]
+#[case::ghost("user?userid=@irc_fake_bob:test.local", "userid", &["@irc_fake_bob:test.local"])]
+#[case::nobodys_ghost("user?userid=@bob:test.local", "userid", &[])]
+#[tokio::test]
+async fn channels_and_nicks_are_looked_up_from_a_client(
+    #[case] path: &str,
+    #[case] key: &str,
+    #[case] wanted: &[&str],
+) {
+    let world = world().start().await;
+    let path = format!("/_matrix/app/v1/thirdparty/{path}");
+    let (status, body) = call(&world, Method::GET, &path, &json!({})).await;
+    assert_eq!(status, 200);
+    let found: Vec<&str> = body.as_array().unwrap().iter().map(|one| one[key].as_str().unwrap()).collect();
+    assert_eq!(found, wanted, "{body}");
+    for one in body.as_array().unwrap() {
+        assert_eq!((&one["protocol"], &one["fields"]["network"]), (&json!("irc"), &json!("fake")));
+    }
+}
+
+#[tokio::test]
+async fn what_is_looked_up_without_a_network_is_found_on_each_that_is_for_all() {
+    let world = world().start().await;
+    let (_, body) =
+        call(&world, Method::GET, "/_matrix/app/v1/thirdparty/user/irc?nickname=bob", &json!({})).await;
+    let networks: Vec<&str> =
+        body.as_array().unwrap().iter().map(|one| one["fields"]["network"].as_str().unwrap()).collect();
+    assert!(networks.contains(&"fake") && networks.contains(&"libera"), "{body}");
+}

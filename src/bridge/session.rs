@@ -68,6 +68,7 @@ mod record;
 mod redactions;
 mod refill;
 mod relay;
+mod relaymsg;
 mod renames;
 mod replies;
 mod requests;

@@ -149,6 +149,14 @@ impl<T> Queue<T> {
         }
     }
 
+    /// What waits in a lane is held no more.
+    pub(crate) fn release(&mut self, class: Class, lane: &str) {
+        let mut lanes = self.classes[class as usize].lanes.iter_mut();
+        if let Some(lane) = lanes.find(|known| known.is_for(lane)) {
+            lane.held_until = None;
+        }
+    }
+
     /// What waits in one lane and what comes for it or for another is one order, until nothing waits in it.
     pub(crate) fn merge(&mut self, class: Class, from: &str, into: &str) {
         let lanes = &mut self.classes[class as usize].lanes;

@@ -34,6 +34,7 @@ mod recognition;
 mod redact;
 mod regain;
 mod registration;
+mod relaymsg;
 mod replies;
 mod sts;
 mod tags;
@@ -56,6 +57,7 @@ pub use nickserv::{LoginMethod, ServiceAddress};
 pub use outgoing::{MessageKind, OutgoingMessage, SendError, Target, Transmit};
 pub use pacing::Backlog;
 pub use regain::MOST_LOSSES;
+pub use relaymsg::RelayNames;
 pub use tags::{MessageTags, Typing};
 pub use verdict::{classify, is_too_fast};
 pub use wishes::{Obstacle, Retry, Standing, Trigger};
@@ -135,6 +137,7 @@ pub struct Session {
     copies: echo::Copies,
     /// How many messages had a label.
     labels: u64,
+    relays: relaymsg::Relays,
     replies: replies::Replies,
     ignores: IgnoreList,
     watched: people::Watched,
@@ -184,6 +187,7 @@ impl Session {
             fences: Fences::default(),
             copies: echo::Copies::default(),
             labels: 0,
+            relays: relaymsg::Relays::default(),
             replies: replies::Replies::default(),
             ignores: IgnoreList::default(),
             watched: people::Watched::default(),

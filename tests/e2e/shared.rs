@@ -412,6 +412,11 @@ async fn people_without_a_connection_are_relayed_with_their_names_on_real_server
     irene.wait_said("alice_relay", CHANNEL, "<dave> now").await;
     dave.request(Method::PUT, &path("beep2"), &notice).await.unwrap();
     irene.wait_line(|line| line.contains(" NOTICE ") && line.ends_with("<dave> beep")).await;
+    steps.begin("RELAYTAG");
+    // The server has no RELAYMSG, so the name stands before the words, whatever the tag.
+    set("relay-tag irc").await;
+    dave.say(&room, "tagged").await;
+    irene.wait_said("alice_relay", CHANNEL, "<dave> tagged").await;
     let relayed = irene.messages(CHANNEL).into_iter().map(|(_, text)| text);
     assert_eq!(
         relayed.collect::<Vec<_>>(),
@@ -426,6 +431,7 @@ async fn people_without_a_connection_are_relayed_with_their_names_on_real_server
             "<dave> one",
             "two",
             "<dave> now",
+            "<dave> tagged",
         ]
     );
     steps.end();

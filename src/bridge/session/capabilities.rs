@@ -50,9 +50,9 @@ impl Actor {
             Some(link) => {
                 link.session.set_capabilities(wishes);
                 let text = format!("Asking {name} for {what}.");
-                for message in link.session.refuse_multiline() {
-                    self.on_multiline_refused(message);
-                }
+                let (long, relayed) = (link.session.refuse_multiline(), link.session.refuse_relays());
+                long.into_iter().for_each(|message| self.on_multiline_refused(message, None));
+                relayed.into_iter().for_each(|message| self.on_relay_refused(message, None));
                 text
             }
             None => format!("From the next connection on, {name} is asked for {what}."),

@@ -88,6 +88,16 @@ impl Link {
         })
     }
 
+    /// The same for what is said under somebody's name.
+    pub(super) fn relay_limit(&self, channel: &str, nick: &str, kind: MessageKind) -> Limit {
+        let charsets = self.connection.charsets();
+        let bytes = self.session.relay_budget(channel, nick, kind) + channel.len();
+        let encoding = charsets.writing(channel);
+        Limit::new(bytes.saturating_sub(charsets.name_length(channel)), move |text| {
+            charset::length(encoding, text)
+        })
+    }
+
     /// What others will read of a text, and how many of its characters become question marks.
     pub(super) fn as_written(&self, target: &str, text: &str) -> (String, usize) {
         let encoding = self.connection.charsets().writing(target);

@@ -106,9 +106,9 @@ impl Actor {
             Event::Answered { inquiry, answer } => self.on_answered(inquiry, answer).await,
             Event::Listed { inquiry, list, refusal } => self.on_listed(inquiry, list, refusal.as_ref()),
             Event::MultilineRefused { message, reason } => {
-                tracing::debug!(?reason, "a message of several lines goes in single ones");
-                self.on_multiline_refused(message);
+                self.on_multiline_refused(message, reason.as_deref());
             }
+            Event::RelayRefused { message, reason } => self.on_relay_refused(message, reason.as_deref()),
             Event::HistoryEnd { request, lines, failed, .. } => {
                 self.on_history_end(request, lines, failed).await?;
             }

@@ -90,13 +90,19 @@ fn apart(text: &str, limit: &Limit) -> Wire {
 
 impl Actor {
     /// The network does not take a message of several lines.
-    pub(super) fn on_multiline_refused(&mut self, message: MessageId) {
-        let Some(line) = self.outbound.in_flight.remove(&message) else { return };
-        let new = self.outbound.new.iter().position(|id| *id == message);
-        let is_stored = new.map(|at| self.outbound.new.remove(at)).is_none();
+    pub(super) fn on_multiline_refused(&mut self, message: MessageId, reason: Option<&str>) {
+        tracing::debug!(reason, "a message of several lines goes in single ones");
+        let Some((line, is_stored)) = self.take_from_flight(message) else { return };
         if let Some(place) = self.buffers.find_id(line.buffer) {
             self.say_apart(place, line, is_stored);
         }
+    }
+
+    /// A line that is not on its way any more, and whether it is stored.
+    pub(super) fn take_from_flight(&mut self, message: MessageId) -> Option<(LineReference, bool)> {
+        let line = self.outbound.in_flight.remove(&message)?;
+        let new = self.outbound.new.iter().position(|id| *id == message);
+        Some((line, new.map(|at| self.outbound.new.remove(at)).is_none()))
     }
 
     /// Sends the lines of a message one by one.
@@ -109,7 +115,8 @@ impl Actor {
         }
         let pieces = match payload.relayed.as_deref() {
             Some(who) => {
-                let prefix = Prefix { text: who.prefix.clone(), is_on_all: self.is_prefix_on_all(buffer) };
+                let is_on_all = self.is_prefix_on_all(buffer) || payload.kind == Kind::Action;
+                let prefix = Prefix { text: who.prefix.clone(), is_on_all };
                 prefix.put(prefix.cut(who.said(&payload.text), limit))
             }
             None => pieces_of(&payload.text, &limit),
@@ -123,7 +130,8 @@ impl Actor {
         self.outbound.commit.unkept.push(whole);
         for (number, text) in (part + 1..).zip(pieces) {
             let reply = payload.reply.clone().filter(|_| number == part + 1);
-            let payload = Payload { text, reply, kept: false, ..payload.clone() };
+            let mut payload = Payload { text, reply, kept: false, ..payload.clone() };
+            payload.relayed.iter_mut().for_each(|who| who.nick.clear());
             let (event_id, cause) = (Arc::clone(&event_id), Arc::clone(&cause));
             let line = LineReference {
                 event_id,

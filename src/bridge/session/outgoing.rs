@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::Actor;
 use super::long::{self, Wire};
 use super::outbound::LineReference;
+use super::relay::Relayed;
 use super::speech::{Kind, Payload, Speech, pieces_of};
 use crate::format::Prefix;
 use crate::irc::session::{MessageId, OutgoingMessage, Target};
@@ -139,12 +140,16 @@ impl Actor {
         part: i64,
         kept: bool,
     ) {
-        let Some(link) = &self.link else { return };
         let kind = speech.kind;
+        let nick = speech.relayed.as_deref().and_then(|who| self.relay_nick(place, who, kind));
+        let Some(link) = &self.link else { return };
         let name = self.buffers.get(place).row.name.clone();
-        let limit = link.limit(&name, kind.into());
         let prefix = speech.relayed.as_deref().map(|who| self.prefix_of(place, who, kind));
-        let limit = if let Some(prefix) = &prefix { limit.behind(&prefix.text) } else { limit };
+        let limit = match (&nick, &prefix) {
+            (Some(nick), _) => link.relay_limit(&name, nick, kind.into()),
+            (None, Some(prefix)) => link.limit(&name, kind.into()).behind(&prefix.text),
+            (None, None) => link.limit(&name, kind.into()),
+        };
         let (mut text, lost) = link.as_written(&name, &speech.text);
         let mut pieces = pieces_of(&text, &limit);
         // Somebody's name stands before each line that could else be anybody's.
@@ -172,10 +177,13 @@ impl Actor {
         let messages = match limits {
             Some(limits) => long::messages_of(&text, &limit, limits),
             // Each may have to be cut once more, for another charset or connection.
-            None => (0..).step_by(long::PARTS).zip(prefixed(pieces, prefix.as_ref())).collect(),
+            None => (0..)
+                .step_by(long::PARTS)
+                .zip(prefixed(pieces, prefix.as_ref().filter(|_| nick.is_none())))
+                .collect(),
         };
         let relayed = speech.relayed.clone().zip(prefix).map(|(mut who, prefix)| {
-            who.prefix = prefix.text;
+            (who.prefix, who.nick) = (prefix.text, nick.unwrap_or_default());
             who
         });
         let cause: Arc<str> = stored.event_id.as_str().into();
@@ -203,13 +211,18 @@ impl Actor {
 
     /// Hands one line to the session.
     pub(super) fn queue_line(&mut self, place: usize, mut line: LineReference, is_stored: bool) {
+        let nick = self.nick_of_line(place, &line.payload);
         let name = &self.buffers.get(place).row.name;
         let Some(link) = &mut self.link else { return };
         // It will come back so, and be known by that.
         line.payload.text = link.as_written(name, &line.payload.text).0;
+        let now = self.bridge.clock.now();
+        if nick.as_deref().is_some_and(|nick| !link.can_relay(name, nick, &line.payload, now)) {
+            return self.say_apart(place, line, is_stored);
+        }
         let limit = link.limit(name, line.payload.kind.into());
         let limits = link.session.multiline().filter(|_| line.payload.relayed.is_none());
-        let wire = long::wire(&line.payload, &limit, limits);
+        let wire = if nick.is_some() { Wire::One } else { long::wire(&line.payload, &limit, limits) };
         if matches!(wire, Wire::Apart) {
             return self.say_apart(place, line, is_stored);
         }
@@ -219,8 +232,11 @@ impl Actor {
             .map_err(|error| error.to_string())
             .and_then(|target| {
                 let Payload { kind, text, reply, .. } = line.payload.clone();
-                let sent = match &wire {
-                    Wire::Several(pieces) => link.session.long_message(id, target, pieces, reply),
+                let sent = match (&wire, &nick) {
+                    (Wire::Several(pieces), _) => link.session.long_message(id, target, pieces, reply),
+                    (_, Some(nick)) => link
+                        .session
+                        .relay(OutgoingMessage { id, target, kind: kind.into(), text, reply }, nick),
                     _ => link.session.message(OutgoingMessage { id, target, kind: kind.into(), text, reply }),
                 };
                 sent.map_err(|error| error.to_string())
@@ -282,10 +298,10 @@ impl Actor {
             self.outbound.commit.history.extend(self.loose_line(id));
             return;
         };
-        if line.payload.relayed.is_some() {
+        if let Some(who) = line.payload.relayed.as_deref() {
             let now = self.bridge.clock.now();
             let is_action = line.payload.kind == Kind::Action;
-            self.outbound.relaying.say(&line.payload.text, is_action, now);
+            self.outbound.relaying.say(&who.as_heard(&line.payload.text, is_action), is_action, now);
         }
         let (Some(place), Some(link)) = (self.buffers.find_id(line.buffer), &self.link) else { return };
         if self.is_service(&self.buffers.get(place).row.name) {
@@ -300,7 +316,13 @@ impl Actor {
                 Kind::Notice => "notice",
                 Kind::Action => "action",
             },
-            sender: link.session.nick().to_owned(),
+            sender: line
+                .payload
+                .relayed
+                .as_deref()
+                .and_then(Relayed::nick)
+                .unwrap_or(link.session.nick())
+                .to_owned(),
             account: None,
             target: None,
             text: line.payload.text.clone(),

@@ -18,6 +18,7 @@ use super::super::desk::lane_of;
 use super::super::outcome::{Outcome, Refusal};
 use super::Actor;
 use super::manners::Choice;
+use super::relaymsg::Nicks;
 use super::shared::Shared;
 use super::speech::Kind;
 use crate::format::{Called, Prefix, RichText, parted, strip_irc};
@@ -40,7 +41,7 @@ const REPEATED: Duration = Duration::from_mins(1);
 const UNSEEN: &str = "\u{200b}";
 
 /// Who says something through the session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Relayed {
     /// Their Matrix id.
     pub(super) user_id: String,
@@ -49,12 +50,30 @@ pub(super) struct Relayed {
     /// What stands before a line of theirs that is made already, where it does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) prefix: String,
+    /// Under which nick it is said, where the network lets it be (`relaymsg`): then no prefix stands before it, unless it
+    /// has to go otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) nick: String,
 }
 
 impl Relayed {
     /// What a line says, without who says it.
     pub(super) fn said<'t>(&self, line: &'t str) -> &'t str {
-        line.strip_prefix(&*self.prefix).unwrap_or(line)
+        if self.nick.is_empty() { line.strip_prefix(&*self.prefix).unwrap_or(line) } else { line }
+    }
+
+    /// A line as another bridge would repeat it.
+    pub(super) fn as_heard(&self, line: &str, is_action: bool) -> String {
+        match self.nick() {
+            None => line.to_owned(),
+            Some(nick) if is_action => format!("{nick} {line}"),
+            Some(nick) => format!("<{nick}> {line}"),
+        }
+    }
+
+    /// The nick under which a line is said, if it is said under one.
+    pub(super) fn nick(&self) -> Option<&str> {
+        (!self.nick.is_empty()).then_some(&*self.nick)
     }
 }
 
@@ -112,6 +131,8 @@ pub(super) struct Relaying {
     told: HashSet<String>,
     /// What was said for somebody, with their name, when, and whether as an action.
     said: VecDeque<(Instant, bool, String)>,
+    /// Whose nick it is that somebody is heard under.
+    pub(super) nicks: Nicks,
 }
 
 impl Relaying {
@@ -182,7 +203,7 @@ impl Actor {
             (Some(names), Called::Id) => &names.id,
             (None, _) => &event.sender,
         };
-        Some(Box::new(Relayed { user_id: event.sender.clone(), name: name.clone(), prefix: String::new() }))
+        Some(Box::new(Relayed { user_id: event.sender.clone(), name: name.clone(), ..Relayed::default() }))
     }
 
     /// Whether something is said, or done about what was, by somebody who may have nobody but this session to speak by.
@@ -343,7 +364,7 @@ mod tests {
     use crate::clock::{Clock as _, SystemClock};
 
     fn who(name: &str) -> Relayed {
-        Relayed { user_id: format!("@{name}:x"), name: name.to_owned(), prefix: String::new() }
+        Relayed { user_id: format!("@{name}:x"), name: name.to_owned(), ..Relayed::default() }
     }
 
     #[test]

@@ -24,6 +24,8 @@ const MOST_SAID: usize = 500;
 const SURE: usize = 3;
 /// Ghosts of those who are in the room themselves. One beyond that leaves when who is in the channel is next compared.
 const MOST_OWN_GHOSTS: usize = 1_000;
+/// Nicks of those who were relayed that are remembered: each is noted anew before its line leaves.
+const MOST_RELAYED: usize = 2_000;
 /// For so long somebody is known by the nick that they had before: lines under it may still be on their way.
 const FORMER: Duration = Duration::from_secs(30);
 
@@ -99,6 +101,8 @@ struct Watch {
     own_ghosts: HashSet<String>,
     /// Nicks of those who were in the channel and not in the room, and are in both again.
     returned: Vec<Box<str>>,
+    /// Folded nicks under which people of the room were heard on IRC who have no connection.
+    relayed: HashSet<String>,
     /// The sessions whose people were told to type.
     typists: HashSet<i64>,
 }
@@ -449,6 +453,21 @@ impl Seat {
     /// Whether such a ghost was there, which goes now.
     pub(in crate::bridge) fn takes_own_ghost(&self, nick: &str) -> bool {
         self.with(|watch| watch.own_ghosts.remove(nick))
+    }
+
+    /// Somebody in the room is heard on IRC under this nick, folded: what comes from there is in the room already.
+    pub(in crate::bridge) fn relay_as(&self, nick: String) {
+        self.with(|watch| {
+            if watch.relayed.len() >= MOST_RELAYED {
+                watch.relayed.clear();
+            }
+            watch.relayed.insert(nick);
+        });
+    }
+
+    /// Whether it is such a nick.
+    pub(in crate::bridge) fn is_relayed(&self, nick: &str) -> bool {
+        self.with(|watch| watch.relayed.contains(nick))
     }
 
     /// The topic is shown; `false` where it was before.

@@ -104,7 +104,7 @@ fn roles(verb: &[u8]) -> Roles {
     let text = |target, text| Roles::Text { target: Some(target), text };
     match verb.to_ascii_uppercase().as_slice() {
         b"PRIVMSG" | b"NOTICE" | b"TOPIC" | b"PART" => text(0, 1),
-        b"KICK" => text(0, 2),
+        b"KICK" | b"RELAYMSG" => text(0, 2),
         // Somebody is away; a channel's topic.
         b"301" | b"332" => text(1, 2),
         // The numerics: USERHOST, ISON, WHOIS' channels, NAMES, MONITOR.

@@ -439,6 +439,13 @@ pub enum Event {
         /// The server's reason; none where it does not take such messages any more.
         reason: Option<String>,
     },
+    /// The server has not taken what was said under somebody's name: it may go otherwise.
+    RelayRefused {
+        /// Which.
+        message: MessageId,
+        /// The server's reason; none where it does not take such messages any more.
+        reason: Option<String>,
+    },
     /// How far the user has read, as the server knows.
     ReadMarker {
         /// The channel, or the nick.

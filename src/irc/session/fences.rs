@@ -23,6 +23,7 @@ use super::echo::Echo;
 use super::event::MessageId;
 use super::multiline::Joins;
 use super::outgoing::Target;
+use super::relaymsg::relayed_as;
 
 /// What our PING tokens begin with.
 const TOKEN: &str = "towline-";
@@ -220,6 +221,17 @@ impl Fences {
     /// The message with this label, which is answered now.
     pub(super) fn take_labelled(&mut self, label: u64) -> Option<MessageId> {
         self.take(|sent| sent.label == Some(label))
+    }
+
+    /// The message with this label, where it is said under somebody's name and was refused.
+    pub(super) fn take_relay(&mut self, label: u64) -> Option<Sent> {
+        self.take_sent(|sent| sent.label == Some(label) && relayed_as(&sent.lines).is_some())
+    }
+
+    /// Whether the message with this label waits and is said under somebody's name.
+    pub(super) fn has_relay(&self, label: u64) -> bool {
+        let mut all = self.waiting.iter().flat_map(|fence| &fence.messages);
+        all.any(|sent| sent.label == Some(label) && relayed_as(&sent.lines).is_some())
     }
 
     /// The oldest message of several lines that is not answered.

@@ -95,6 +95,11 @@ impl Session {
             {
                 true
             }
+            (Label::Message(number), Some(code))
+                if self.refuses_relay(number, code, message, now, events) =>
+            {
+                true
+            }
             (Label::Message(number), Some(code)) => {
                 let refused = self.fences.take_labelled(number);
                 let refusal = refused.map_or(Refusal::Unrelated, Refusal::certain);
@@ -117,7 +122,7 @@ impl Session {
                 // Nobody waits for the answer; but a batch must be known as one.
                 message.verb != Verb::Word("BATCH".into())
             }
-            (Label::Message(number), None) if self.is_own_message(message) => {
+            (Label::Message(number), None) if self.shows_own(number, message) => {
                 // One that was told before is no news, and above all nothing that was said elsewhere.
                 if let Some(id) =
                     self.fences.take_labelled(number).or_else(|| self.fences.take_late_labelled(number, now))
@@ -144,8 +149,10 @@ impl Session {
         }
     }
 
-    fn is_own_message(&self, message: &Message) -> bool {
+    /// Whether a line shows us the message with this label, which we have said ourselves or for somebody.
+    fn shows_own(&self, number: u64, message: &Message) -> bool {
+        let is_own = || message.source.as_ref().is_some_and(|source| self.is_own(&source.nick));
         matches!(&message.verb, Verb::Word(word) if matches!(&**word, "PRIVMSG" | "NOTICE"))
-            && message.source.as_ref().is_some_and(|source| self.is_own(&source.nick))
+            && (is_own() || self.is_own_relay(message) || self.fences.has_relay(number))
     }
 }

@@ -27,6 +27,7 @@ impl Session {
             let parsed = ModeChanges::parse(params, &self.isupport);
             self.channels.apply_modes(&target, &parsed);
             self.learn_key(&target, events);
+            self.relays.forget(&self.isupport.casemapping().fold(&target));
             if parsed.ambiguous {
                 self.ask_names(&target);
             } else {

@@ -24,6 +24,7 @@ use super::event::{Event, MessageId};
 use super::fences::{Passed, Sent};
 use super::labels::Label;
 use super::multiline::Joins;
+use super::relaymsg::relayed_as;
 use super::{Session, State};
 
 /// Whom a message is for.
@@ -258,6 +259,7 @@ impl Session {
             }
         }
         self.ask_next_names();
+        self.release_relays();
         while out.lines.len() < MOST_LINES
             && let Some((class, item)) = self.queue.pop(self.lowest_class(), now)
         {
@@ -346,6 +348,10 @@ impl Session {
             several => out.extend(self.batch_of(&target, several, &tags)),
         }
         let is_batch = lines.len() > 1;
+        if relayed_as(&lines).is_some() {
+            let lane = self.isupport.casemapping().fold(target.as_str());
+            self.note_relay(id, &lane, now);
+        }
         self.fences.add(Sent { id, target, label: number, echo, lines, reply, holds }, now);
         if is_batch && number.is_none() {
             // An error about a batch names none.

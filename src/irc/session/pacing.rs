@@ -148,7 +148,11 @@ impl Session {
         let target = item.target().filter(|_| class == Class::Interactive).unwrap_or_default();
         let lane = self.isupport.casemapping().fold(target);
         let cost = self.learnt.cost(&item);
-        self.queue.push(class, &lane, cost, item)
+        self.queue.push(class, &lane, cost, item)?;
+        if let Some(until) = self.relays.waits(&lane).filter(|_| class == Class::Interactive) {
+            self.queue.hold(class, &lane, until);
+        }
+        Ok(())
     }
 
     /// The server does not do this command now, for it does too much of it: it costs more from now on. Returns whether
@@ -195,6 +199,7 @@ impl Session {
             return false;
         };
         let Sent { id, target, lines, reply, holds, .. } = sent;
+        self.relays.drop(id);
         let lane = self.isupport.casemapping().fold(target.as_str());
         let item = Outgoing::Message(Waiting { id, target, lines, reply, holds: holds + 1 });
         self.queue.push_front(Class::Interactive, &lane, item.cost(), item);

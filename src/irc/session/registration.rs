@@ -61,6 +61,10 @@ impl Session {
         for message in self.refuse_multiline() {
             events.push(Event::MultilineRefused { message, reason: None });
         }
+        self.relays.forget_all();
+        for message in self.refuse_relays() {
+            events.push(Event::RelayRefused { message, reason: None });
+        }
         match step {
             CapStep::Wait => {}
             CapStep::Settled => self.on_caps_settled(now, events),

@@ -21,6 +21,7 @@ mod recognition;
 mod redact;
 mod regain;
 mod registration;
+mod relaymsg;
 mod replies;
 mod robustness;
 mod servers;

@@ -398,6 +398,14 @@ settings! {
             ("auto", "where somebody in the channel has it as their nick"), ("on", "always"), ("off", "never"),
         ]),
     };
+    /// What tells those who are relayed from people of the network.
+    RELAY_TAG = {
+        key: "relay-tag",
+        meaning: "what stands behind the nicks of those who are relayed, where the network lets them have one (RELAYMSG, as \
+                  Carol/m); `off`: they have none, and their names stand before what they say, as they do elsewhere",
+        scopes: ANYWHERE,
+        kind: Kind::Word { most: 10, default: "m" },
+    };
     /// Whether notices are relayed.
     RELAY_NOTICES = {
         key: "relay-notices", meaning: "whether notices are relayed, by which bots talk",

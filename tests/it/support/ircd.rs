@@ -19,6 +19,7 @@ mod modes;
 mod multiline;
 mod network;
 mod person;
+mod relaying;
 mod tls;
 mod watching;
 
@@ -77,6 +78,13 @@ impl Options {
         options.capabilities.extend(more.split(' ').map(str::to_owned));
         let tokens = "CHATHISTORY=50 MSGREFTYPES=msgid,timestamp";
         options.isupport.extend(tokens.split(' ').map(str::to_owned));
+        options
+    }
+
+    /// And with `RELAYMSG`, for operators of a channel.
+    pub(crate) fn with_relaymsg() -> Self {
+        let mut options = Self::with_history();
+        options.capabilities.extend(["draft/relaymsg=/".to_owned(), "draft/message-redaction".to_owned()]);
         options
     }
 
@@ -421,6 +429,11 @@ impl Ircd {
     /// From now on, batches of several lines are refused with this code.
     pub(crate) fn refuse_multiline(&self, code: &'static str) {
         self.shared.change(|network| network.faults.refuses_multiline = Some(code));
+    }
+
+    /// From now on, `RELAYMSG` is refused with this code, or as its sender's rank says.
+    pub(crate) fn refuse_relays(&self, code: Option<&'static str>) {
+        self.shared.change(|network| network.faults.refuses_relays = code);
     }
 
     /// From now on, `CHATHISTORY` gets no answer, not even a label's.

@@ -230,7 +230,7 @@ proptest! {
                             prop_assert!(told.insert(id), "{id:?} was told twice");
                         }
                     }
-                    Event::MultilineRefused { message, .. } => {
+                    Event::MultilineRefused { message, .. } | Event::RelayRefused { message, .. } => {
                         prop_assert!(told.insert(message), "{message:?} was told twice");
                     }
                     Event::Echoed { message, .. } => {

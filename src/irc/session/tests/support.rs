@@ -39,7 +39,10 @@ const CAPABILITIES: &[(&str, &str)] = &[
     ("draft/chathistory", "what was said while we were away is fetched; a lost confirmation is looked up"),
     ("draft/multiline", "long messages and those of several lines arrive as one, both ways"),
     ("draft/message-redaction", "messages are taken back, both ways"),
-    ("draft/relaymsg", "who speaks through another bridge is shown by their own name"),
+    (
+        "draft/relaymsg",
+        "who speaks through another bridge is shown by their own name; who is relayed speaks by theirs",
+    ),
     ("draft/read-marker", "what was read in the room is read for the network's other clients"),
     ("znc.in/self-message", "what was said by another client of the same bouncer"),
     ("znc.in/playback", "a bouncer's buffer is asked for from the last line that we have"),

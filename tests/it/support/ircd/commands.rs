@@ -113,6 +113,7 @@ impl Network {
                 let time = param(1).unwrap_or("*").to_owned();
                 self.deliver(id, "fake.irc", "", &format!("MARKREAD {first} {time}"));
             }
+            "RELAYMSG" if self.clients[&id].has("draft/relaymsg") => self.relay_as(id, line),
             "REDACT" if self.offers("draft/message-redaction") => self.redact(id, &line.params),
             "CHATHISTORY" => self.chathistory(id, &line.params),
             "INVITE" => self.invite(id, first, param(1).unwrap_or_default()),

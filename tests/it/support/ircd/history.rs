@@ -52,6 +52,15 @@ impl Network {
         }
     }
 
+    /// The same of what a client said under another name.
+    pub(super) fn remember_as(&mut self, id: ClientId, source: &str, target: &str, stamp: Stamp, said: &str) {
+        if self.keeps_history() {
+            let (key, lines) = (self.history_key(id, target), vec![(false, said.to_owned())]);
+            let said = Said { stamp, source: source.to_owned(), account: None, tags: String::new(), lines };
+            Arc::make_mut(self.history.entry(key).or_default()).push(said);
+        }
+    }
+
     /// `REDACT target msgid [:reason]`: of one's own messages, and as an operator of all.
     pub(super) fn redact(&mut self, id: ClientId, params: &[&str]) {
         let [target, msgid, ..] = params[..] else {

@@ -110,6 +110,8 @@ pub(super) struct Faults {
     pub(super) silence: Silence,
     /// Batches of several lines are refused with this code.
     pub(super) refuses_multiline: Option<&'static str>,
+    /// `RELAYMSG` is refused with this code.
+    pub(super) refuses_relays: Option<&'static str>,
     /// `CHATHISTORY` gets no answer at all.
     pub(super) history_stalls: bool,
     /// Changes of channels' modes are read, and neither made nor answered.
@@ -414,7 +416,9 @@ impl Network {
             .any(|verb| line.starts_with(verb));
         if client.has("message-tags") && is_message {
             prefix.push(format!("msgid={}", stamp.msgid()));
-            prefix.extend(tags.split(';').filter(|tag| tag.starts_with('+')).map(str::to_owned));
+            let relays = client.has("draft/relaymsg");
+            let is_passed = |tag: &&str| tag.starts_with('+') || relays && tag.starts_with("draft/relaymsg=");
+            prefix.extend(tags.split(';').filter(is_passed).map(str::to_owned));
         }
         if let (Some(account), true) = (account, client.has("account-tag")) {
             prefix.push(format!("account={account}"));

@@ -90,6 +90,7 @@ pub(super) mod supervision;
 mod tagged;
 mod told;
 mod told_passwords;
+mod topics;
 mod translation;
 mod typing;
 mod username;

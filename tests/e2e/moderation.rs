@@ -1,5 +1,7 @@
 //! A channel that is run by commands, on a real server: its people, topic, modes and lists.
 
+use reqwest::Method;
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::rig::inspircd::Inspircd;
@@ -41,6 +43,19 @@ async fn a_channel_is_run_by_commands_in_its_room() {
     irene.wait_line(|line| line.contains(" TOPIC #towline ") && line.ends_with(":Ropes & knots")).await;
     let topic = ask(alice, &room, "!irc topic", "Topic of #towline: Ropes & knots").await;
     assert!(topic.contains("\nSet by alice on 20"), "{topic}");
+    // The room has the channel's, and the other way round where she wants that.
+    let has = |wanted: &'static str| {
+        move |event: &serde_json::Value| {
+            event["type"] == "m.room.topic" && event["content"]["topic"] == wanted
+        }
+    };
+    alice.wait_event(&room, has("Ropes & knots")).await;
+    ask(alice, &room, "!irc set topic-sync any", "topic-sync any for #towline.").await;
+    let path = format!("rooms/{room}/state/m.room.topic");
+    alice.request(Method::PUT, &path, &json!({ "topic": "Sails" })).await.unwrap();
+    irene.wait_line(|line| line.contains(" TOPIC #towline ") && line.ends_with(":Sails")).await;
+    irene.raw("TOPIC #towline :Anchors");
+    alice.wait_event(&room, has("Anchors")).await;
 
     let modes = ask(alice, &room, "!irc mode", "#towline has +").await;
     assert!(modes.contains("nobody speaks from outside"), "{modes}");

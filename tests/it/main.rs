@@ -75,6 +75,7 @@ mod supervision;
 #[expect(dead_code, reason = "the rig offers more than the tests of the day use")]
 mod support;
 mod tags;
+mod topics;
 mod translation;
 mod troubleshooting;
 mod upgrades;

@@ -39,6 +39,8 @@ pub(super) struct OpenBuffer {
     pub(super) presence: Presence,
     /// What the user has said here a moment ago.
     pub(super) remembered: Remembered,
+    /// The topic that the user has given the room, while it is on its way to IRC.
+    pub(super) own_topic: Option<String>,
     /// The threads that the user speaks in.
     pub(super) threads: Threads,
     /// A conversation that is not taken up yet, or never.
@@ -126,6 +128,7 @@ impl Buffers {
             shared: None,
             presence: Presence::default(),
             remembered: Remembered::default(),
+            own_topic: None,
             threads: Threads::default(),
             stranger: None,
         });

@@ -143,6 +143,9 @@ impl Actor {
             {
                 Box::pin(self.on_shared_state(place, &event.content)).await?;
             }
+            Content::Topic(topic) if is_owner && !self.is_shared(place) => {
+                Box::pin(self.on_own_topic(place, topic)).await;
+            }
             // To go there takes questions to the homeserver, which the session does not wait for.
             Content::Tombstone(_) => return self.pass_to_desk(place, stored).await,
             Content::Encryption if self.is_plumbed(place) => {

@@ -324,25 +324,6 @@ impl Actor {
         self.set_wanted(place, false).await
     }
 
-    fn on_topic(&mut self, channel: &str, topic: &str) {
-        let Some(place) = self.buffers.find(channel) else {
-            return;
-        };
-        let buffer = self.buffers.get_mut(place);
-        if buffer.row.topic.as_deref().unwrap_or_default() == topic {
-            return;
-        }
-        // With its codes: another look is another topic.
-        buffer.row.topic = Some(topic.to_owned());
-        let (room, buffer) = (buffer.row.room, buffer.row.id);
-        self.incoming.topics.push((buffer, topic.to_owned()));
-        if self.topic_is_news(place, topic) {
-            let bot = self.bridge.client.bot();
-            let state = content::state_row(room, bot, "m.room.topic", &content::topic(topic));
-            self.incoming.outbox.push(state);
-        }
-    }
-
     fn on_server_message(&mut self, from: &Source, kind: ServerMessageKind, text: &str) {
         let text = read_irc(text).with_links();
         self.say(match kind {

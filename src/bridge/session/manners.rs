@@ -253,8 +253,16 @@ impl Manners {
         self.choice_in(None)
     }
 
+    /// What holds for all users of the bridge, whatever one of them says.
+    pub(super) fn for_all<C: Choice>(&self) -> C {
+        Self::read(self.configured.get(C::SETTING.key).map(|(value, _)| value.as_str()))
+    }
+
     fn choice_in<C: Choice>(&self, buffer: Option<i64>) -> C {
-        let word = self.value(C::SETTING, buffer).0;
+        Self::read(self.value(C::SETTING, buffer).0)
+    }
+
+    fn read<C: Choice>(word: Option<&str>) -> C {
         let known = C::WORDS.iter().find(|(known, _)| Some(*known) == word);
         known.unwrap_or(&C::WORDS[0]).1
     }
@@ -267,6 +275,7 @@ impl Actor {
         let before = std::mem::replace(&mut self.manners, new);
         self.apply_manners();
         self.ring_as_wanted(&before);
+        self.follow_topics(&before);
         self.bridge.wake_space(self.row.id);
         self.reconsider_members();
         self.reconsider_auto_away().await?;

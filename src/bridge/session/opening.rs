@@ -108,7 +108,8 @@ impl Actor {
     /// A room that is made in the place of another has no topic yet.
     fn show_topic_anew(&mut self, place: usize) {
         let row = &self.buffers.get(place).row;
-        if let Some(topic) = row.topic.as_deref().filter(|topic| !topic.is_empty()) {
+        let shown = row.topic.as_deref().filter(|topic| !topic.is_empty());
+        if let Some(topic) = shown.filter(|_| self.has_topic_of_channel(place)) {
             let content = content::topic(topic);
             self.incoming.outbox.push(content::state_row(row.room, &row.creator, "m.room.topic", &content));
         }

@@ -369,6 +369,20 @@ settings! {
         scopes: ANYWHERE,
         kind: Kind::Choice(&[("show", "they are"), ("hide", "they are not")]),
     };
+    /// Which way a topic goes.
+    TOPIC_SYNC = {
+        key: "topic-sync",
+        meaning: "which way a topic goes between a channel and its room; of a room that people share only the configuration says \
+                  what it shows, and you whether what you do there goes to IRC; rooms that were there before keep their own",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("auto", "to a room of your own from IRC, and both ways in a room that people share"),
+            ("off", "none"),
+            ("irc", "IRC's is shown in the room"),
+            ("matrix", "the room's is set on IRC, by you"),
+            ("any", "both ways"),
+        ]),
+    };
     /// How people are called who are relayed.
     RELAY_NAME = {
         key: "relay-name",

@@ -142,32 +142,6 @@ impl Actor {
         }
     }
 
-    async fn change_shared_topic(&mut self, place: usize, topic: &str) {
-        if topic == self.topic_content(place)["topic"] {
-            // It may look otherwise, which IRC knows nothing of.
-            return self.put_topic_back(place);
-        }
-        let request = ChannelRequest::SetTopic(neutral(topic).replace(['\n', '\r'], " "));
-        self.do_on_irc(place, "The topic is", request, None).await;
-    }
-
-    fn topic_content(&self, place: usize) -> serde_json::Value {
-        content::topic(self.buffers.get(place).row.topic.as_deref().unwrap_or_default())
-    }
-
-    fn put_topic_back(&mut self, place: usize) {
-        let (room, bot) = (self.buffers.get(place).row.room, self.bridge.client.bot());
-        let state = content::state_row(room, bot, "m.room.topic", &self.topic_content(place));
-        self.incoming.outbox.push(state);
-    }
-
-    /// The shared room of a channel has the topic again that the channel has by now.
-    pub(super) fn show_topic_again(&mut self, channel: &Channel) {
-        if let Some(place) = self.shared_place(channel.as_str()) {
-            self.put_topic_back(place);
-        }
-    }
-
     /// The ranks and modes that a change of powers asks for.
     async fn ranks_meant(
         &mut self,
@@ -303,7 +277,7 @@ impl Actor {
     /// Does what the user could have typed. Where IRC refuses, the room is as the channel again, and they are told why. Nothing
     /// is put back before that which IRC may be about to do, unless it takes long: who changes the room again meanwhile
     /// does so from what it is then. What was begun ends with that. Says whether IRC is asked.
-    pub(super) async fn do_on_irc(
+    pub(in super::super) async fn do_on_irc(
         &mut self,
         place: usize,
         what: &str,
@@ -318,7 +292,7 @@ impl Actor {
         let (answer, mut answered) = oneshot::channel::<Outcome>();
         let reply = Box::pin(self.in_channel(channel.clone(), request)).await;
         self.settle_request(reply, answer);
-        let (bridge, what) = (self.bridge.clone(), put_back_words(&channel, what));
+        let (bridge, what) = (self.bridge.clone(), put_back_words(&channel, what, self.is_shared(place)));
         self.bridge.tasks.spawn(async move {
             let early = tokio::time::timeout(PATIENCE, &mut answered).await;
             if is_rule {
@@ -354,16 +328,17 @@ impl Actor {
         true
     }
 
-    fn tell_put_back(&mut self, place: usize, what: &str, why: RichText) {
+    pub(in super::super) fn tell_put_back(&mut self, place: usize, what: &str, why: RichText) {
         if let Ok(channel) = Channel::new(&self.buffers.get(place).row.name) {
-            self.alert(&put_back_words(&channel, what).then(why));
+            self.alert(&put_back_words(&channel, what, self.is_shared(place)).then(why));
         }
     }
 }
 
-fn put_back_words(channel: &Channel, what: &str) -> RichText {
+fn put_back_words(channel: &Channel, what: &str, is_shared: bool) -> RichText {
     let text = RichText::new().bold(format!("Not done in {channel}"));
-    text.text(format!(": what you did in its shared room was not done on IRC. {what} as before. "))
+    let room = if is_shared { "shared room" } else { "room" };
+    text.text(format!(": what you did in its {room} was not done on IRC. {what} as before. "))
 }
 
 pub(super) fn ban_of(mask: &str, kick: Option<String>) -> ChannelRequest {

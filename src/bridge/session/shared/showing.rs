@@ -212,7 +212,7 @@ impl Actor {
         if let Some(Hole { from, to }) = hole {
             self.tell_gap(place, from, to);
         }
-        if let Some(topic) = topic {
+        if let Some(topic) = topic.filter(|_| self.has_topic_of_channel(place)) {
             let bot = self.bridge.client.bot();
             let row = content::state_row(room, bot, "m.room.topic", &content::topic(&topic));
             self.incoming.outbox.push(row);

@@ -251,3 +251,37 @@ async fn a_topic_that_is_set_in_the_room_is_the_channels_or_is_put_back() {
     let is_back = |topic: &Value| topic["topic"] == "an operator's";
     talk.world.homeserver.wait_state(&talk.room, "m.room.topic", "", is_back).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_somebody_does_not_want_to_set_on_irc_is_put_back_in_the_room_that_others_read() {
+    let talk = Talk::with_operator().await;
+    talk.bob.topic("#tea", "bob's");
+    let has = |wanted: &'static str| move |topic: &Value| topic["topic"] == wanted;
+    talk.world.homeserver.wait_state(&talk.room, "m.room.topic", "", has("bob's")).await;
+    let network = &talk.networks[0];
+    talk.alice.send_text(network, "set topic-sync off");
+    talk.world.homeserver.wait_event(network, begins("topic-sync off for fake")).await;
+    talk.alice.send_state(&talk.room, "m.room.topic", "", json!({ "topic": "alice's" })).unwrap();
+    talk.told("alice", "as set topic-sync says").await;
+    talk.world.homeserver.wait_state(&talk.room, "m.room.topic", "", has("bob's")).await;
+    // What one of them wants does not change what others read.
+    talk.bob.topic("#tea", "bob's again");
+    talk.world.homeserver.wait_state(&talk.room, "m.room.topic", "", has("bob's again")).await;
+    talk.carol.send_state(&talk.room, "m.room.topic", "", json!({ "topic": "carol's" })).unwrap();
+    talk.wait_line("carol", "TOPIC #tea :carol's").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_shared_room_shows_of_topics_the_configuration_says() {
+    let config = "settings: { topic-sync: matrix }\n";
+    let talk = Talk::operated(Talk::begin(world().config(config).start().await).await).await;
+    talk.bob.topic("#tea", "bob's");
+    for nick in ["alice", "carol"] {
+        talk.heard(nick).await;
+    }
+    talk.alice.send_state(&talk.room, "m.room.topic", "", json!({ "topic": "the room's" })).unwrap();
+    talk.wait_line("alice", "TOPIC #tea :the room's").await;
+    talk.heard("alice").await;
+    let shown = |event: &Event| event.kind == "m.room.topic" && event.sender != talk.alice.id();
+    assert!(!talk.world.homeserver.events(&talk.room).iter().any(shown));
+}

@@ -43,7 +43,7 @@ pub(super) fn tables() -> Vec<(&'static str, Rows)> {
     let inbox = format!(
         "lane = 'user/' || CAST($2 AS TEXT) OR lane IN (SELECT 'session/' || CAST(id AS TEXT) FROM session WHERE id IN {sessions})
             OR lane IN (SELECT lane FROM room WHERE id IN {rooms})
-            OR room_id IN (SELECT room_id FROM room WHERE id IN {rooms})"
+            OR room_id IN (SELECT room_id FROM room WHERE id IN {rooms}) OR person = CAST($2 AS TEXT)"
     );
     let of = |column: &str, those: &str| Rows::OfUser(format!("{column} IN {those}"));
     vec![
@@ -90,10 +90,11 @@ pub(super) fn condition(those: &str) -> String {
 }
 
 impl Store {
-    /// A user who is known; with the number 0 somebody who is so only from what they said in a plumbed room.
+    /// A user who is known; with the number 0 somebody who is so only from what they said in a room that others share.
     pub async fn known_user(&self, user_id: &str) -> Result<Option<User>, StoreError> {
         const SQL: &str = r#"SELECT id, user_id FROM "user" WHERE user_id = $1
-            UNION SELECT CAST(0 AS BIGINT), user_id FROM outsider WHERE user_id = $1 ORDER BY 1 DESC LIMIT 1"#;
+            UNION SELECT CAST(0 AS BIGINT), user_id FROM outsider WHERE user_id = $1
+            UNION SELECT CAST(0 AS BIGINT), person FROM inbox WHERE person = $1 ORDER BY 1 DESC LIMIT 1"#;
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user_id).fetch_optional(p).await)?)
     }
 

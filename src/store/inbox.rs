@@ -73,6 +73,16 @@ struct Row {
     received_at: i64,
 }
 
+/// An event that goes to another lane.
+#[derive(FromRow)]
+struct Taken {
+    event_id: String,
+    room_id: String,
+    payload: Vec<u8>,
+    received_at: i64,
+    person: Option<String>,
+}
+
 /// How far an event's own time is believed, in milliseconds: enough to know what waited too long.
 const BELIEVED: i64 = 24 * 60 * 60 * 1000;
 
@@ -288,8 +298,12 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// The lane of an event, noted with the others.
-    async fn of(&mut self, tx: &mut Tx, event: &NewEvent) -> Result<String, StoreError> {
+    /// The lane of an event, noted with the others; and whose it is, where the lane does not say so.
+    async fn of<'e>(
+        &mut self,
+        tx: &mut Tx,
+        event: &'e NewEvent,
+    ) -> Result<(String, Option<&'e str>), StoreError> {
         const SQL: &str = "SELECT lane FROM room WHERE room_id = $1";
         let lane = match (&event.lane, self.of_rooms.get(&event.room_id)) {
             (Some(lane), _) | (None, Some(lane)) => lane.clone(),
@@ -300,11 +314,13 @@ impl Lanes {
                 lane
             }
         };
-        let lane = if lane == SHARED { lane_in_shared_room(tx, event).await? } else { lane };
+        let is_shared = lane == SHARED;
+        let lane = if is_shared { lane_in_shared_room(tx, event).await? } else { lane };
         if !self.found.contains(&lane) {
             self.found.push(lane.clone());
         }
-        Ok(lane)
+        let person = (is_shared && !lane.starts_with("session/")).then_some(&*event.person);
+        Ok((lane, person))
     }
 }
 
@@ -333,10 +349,11 @@ pub(super) async fn insert(
     received_at: i64,
     lanes: &mut Lanes,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at)
-        VALUES ($1, $2, $3, 'new', $4, $5) ON CONFLICT (event_id) DO NOTHING";
-    let lane = lanes.of(tx, &event).await?;
-    later!(tx, SQL, event.event_id, event.room_id, lane, payload, received_at)?;
+    const SQL: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at, person)
+        VALUES ($1, $2, $3, 'new', $4, $5, $6) ON CONFLICT (event_id) DO NOTHING";
+    let (lane, person) = lanes.of(tx, &event).await?;
+    let person = person.map(str::to_owned);
+    later!(tx, SQL, event.event_id, event.room_id, lane, payload, received_at, person)?;
     Ok(())
 }
 
@@ -367,19 +384,18 @@ pub(super) async fn move_said(tx: &mut Tx, room: i64, from: &str, to: &str) -> R
 /// Puts an event that waits into a lane, with a new place in the order. One that no longer waits stays as it is.
 async fn put_last(tx: &mut Tx, seq: i64, lane: &str) -> Result<(), StoreError> {
     const TAKE: &str = "DELETE FROM inbox WHERE seq = $1 AND state = 'new'
-        RETURNING event_id, room_id, payload, received_at";
-    const PUT: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at)
-        VALUES ($1, $2, $3, 'new', $4, $5)";
-    let event: Option<(String, String, Vec<u8>, i64)> =
-        on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_optional(c).await)?;
-    if let Some((event_id, room_id, payload, received_at)) = event {
-        later!(tx, PUT, event_id, room_id, lane, payload, received_at)?;
+        RETURNING event_id, room_id, payload, received_at, person";
+    const PUT: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at, person)
+        VALUES ($1, $2, $3, 'new', $4, $5, $6)";
+    let event: Option<Taken> = on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_optional(c).await)?;
+    if let Some(Taken { event_id, room_id, payload, received_at, person }) = event {
+        later!(tx, PUT, event_id, room_id, lane, payload, received_at, person)?;
     }
     Ok(())
 }
 
 pub(super) async fn finish(tx: &mut Tx, seq: i64, failure: Option<&str>) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE inbox SET state = $2, note = $3, payload = NULL WHERE seq = $1";
+    const SQL: &str = "UPDATE inbox SET state = $2, note = $3, payload = NULL, person = NULL WHERE seq = $1";
     let state = if failure.is_some() { "failed" } else { "done" };
     later!(tx, SQL, seq, state, failure)?;
     Ok(())
@@ -399,14 +415,15 @@ pub(super) const TAKEN_BACK: &str = "taken back";
 
 /// Marks an event as done, since it was taken back.
 pub(super) async fn withdraw(tx: &mut Tx, seq: i64) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE inbox SET state = 'done', note = $2, payload = NULL WHERE seq = $1";
+    const SQL: &str =
+        "UPDATE inbox SET state = 'done', note = $2, payload = NULL, person = NULL WHERE seq = $1";
     later!(tx, SQL, seq, TAKEN_BACK)?;
     Ok(())
 }
 
 /// Marks all of a stretch as done, and erases its payloads.
 pub(super) async fn drop_stretch(tx: &mut Tx, stretch: Stretch) -> Result<(), StoreError> {
-    const SQL: &str = "UPDATE inbox SET state = 'done', payload = NULL
+    const SQL: &str = "UPDATE inbox SET state = 'done', payload = NULL, person = NULL
         WHERE lane = $1 AND state = 'new' AND seq > $2 AND seq <= $3
             AND room_id = (SELECT room_id FROM room WHERE id = $4)";
     let Stretch { lane, room, after, to } = stretch;

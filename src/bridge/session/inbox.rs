@@ -121,6 +121,9 @@ impl Actor {
                 self.withdraw(place, event_id).await?;
                 self.take_back(place, &event.event_id, event_id).await?;
                 self.unreact_on_irc(place, event_id).await?;
+                if self.leaves_to_relay(place, stored, event_id).await? {
+                    return Ok(());
+                }
             }
             // Taken out of a detached channel's room: they are in the channel still.
             Content::Member(member)

@@ -261,6 +261,7 @@ impl Actor {
     fn on_own_kick(&mut self, channel: &str, by: &str, reason: &str, back_in: Option<Duration>) {
         self.netsplits.forget_channel(channel);
         let back_in = self.back_after_kick(channel, back_in);
+        self.tell_relayed_of_kick(channel, by, back_in);
         let text = with_reason(&format!("{by} kicked you out of {channel}"), reason);
         let text = RichText::plain(format!("{text} ")).then(wording::after_kick(channel, back_in));
         self.alert_channel(channel, &text);

@@ -16,11 +16,12 @@ use super::super::Bridge;
 use super::super::content;
 use super::super::desk::lane_of;
 use super::super::outcome::{Outcome, Refusal};
-use super::Actor;
+use super::choices::RejoinOnKick;
 use super::manners::Choice;
 use super::relaymsg::Nicks;
 use super::shared::Shared;
 use super::speech::Kind;
+use super::{Actor, wording};
 use crate::format::{Called, Prefix, RichText, parted, strip_irc};
 use crate::matrix::event::{Content, Event, Message};
 use crate::names::Channel;
@@ -223,7 +224,8 @@ impl Actor {
         if !self.relays(place) {
             return self.pass_relayed(stored, &lane_of(&event.sender)).await;
         }
-        if event.called.is_none() {
+        // Whoever takes something back, the homeserver has let them do so.
+        if event.called.is_none() && !matches!(event.content, Content::Redaction(_)) {
             // It has not been there yet.
             let lane = relay_lane(self.buffers.get(place).row.room);
             return self.pass_relayed(stored, &lane).await;
@@ -245,6 +247,26 @@ impl Actor {
         }
         self.outbound.commit.finished.push(stored.seq);
         Ok(())
+    }
+
+    /// The user has taken back in a shared room what is none of theirs: where somebody may have said it through the session
+    /// that relays there, that one sees to it on IRC.
+    pub(super) async fn leaves_to_relay(
+        &mut self,
+        place: usize,
+        stored: &InboxEvent,
+        event_id: &str,
+    ) -> Result<bool, StoreError> {
+        if !self.is_shared(place) || self.relays(place) {
+            return Ok(false);
+        }
+        let relay = self.bridge.relay_in(self.buffers.get(place).row.room).await?;
+        let Some(relay) = relay.filter(|relay| relay.session != self.row.id) else { return Ok(false) };
+        if self.lines_of_event(place, event_id).await?.iter().any(|line| line.own) {
+            return Ok(false);
+        }
+        self.pass_relayed(stored, &format!("session/{}", relay.session)).await?;
+        Ok(true)
     }
 
     /// Somebody else sees to it.
@@ -317,6 +339,36 @@ impl Actor {
 
     pub(super) fn is_prefix_on_all(&self, buffer: i64) -> bool {
         self.manners.choice::<RelayPrefix>(buffer) == RelayPrefix::All
+    }
+
+    /// Whether the session goes back into a channel that threw it out, since others are heard through it there.
+    pub(super) fn is_back_for_others(&self, channel: &str) -> bool {
+        let place = self.shared_place(channel).filter(|place| self.relays(*place));
+        place.is_some_and(|place| {
+            let buffer = self.buffers.get(place).row.id;
+            self.manners.choice::<RejoinOnKick>(buffer) == RejoinOnKick::On
+        })
+    }
+
+    /// Those who are relayed are told why they are not heard for a while.
+    pub(super) fn tell_relayed_of_kick(&mut self, channel: &str, by: &str, back_in: Option<Duration>) {
+        let place = self.shared_place(channel).filter(|place| self.relays(*place));
+        let (Some(place), Some(back_in), Some(link)) = (place, back_in, &self.link) else { return };
+        let text = format!(
+            "{by} has put {} out of {channel}, through whom people here are heard who have no IRC connection of their own. \
+             It tries to go back in {}; what they write until then waits for that.",
+            link.session.nick(),
+            wording::duration(back_in)
+        );
+        self.tell_room(place, &text);
+    }
+
+    /// Nobody is relayed in a shared room any more, since the session is out of its channel: the room is told.
+    pub(super) fn tell_relay_over(&mut self, place: usize) {
+        let row = &self.buffers.get(place).row;
+        let notice = Bridge::relay_notice(&row.name, &self.network.name, None);
+        let row = content::message_row(row.room, self.bridge.client.bot(), notice, None);
+        self.incoming.outbox.push(row);
     }
 
     /// Says what others say in a channel's room from now on, or no longer.

@@ -468,7 +468,15 @@ impl Actor {
         reason: &str,
         way_back: WayBack,
     ) -> Result<(), StoreError> {
+        let room = self.buffers.get(place).row.room;
+        let relayed = self.relays(place) && !self.is_plumbed(place);
+        if self.relays(place) {
+            self.tell_relay_over(place);
+        }
         self.leave_shared(place, Some(reason), way_back).await?;
+        if relayed {
+            self.bridge.end_stays_of_relayed(room);
+        }
         self.leave(place, "").await.map(drop)
     }
 

@@ -40,6 +40,12 @@ impl Actor {
             Event::JoinFailed { channel, retry, .. } => {
                 (channel, retry.after.is_some_and(|after| after <= MOMENT))
             }
+            // Others have no other way to be heard: it goes back, where its user wants that.
+            Event::Kicked { channel, own: true, back_in: Some(_), .. }
+                if self.is_back_for_others(channel) =>
+            {
+                return false;
+            }
             Event::Kicked { channel, own: true, .. } => (channel, false),
             _ => return false,
         };
@@ -100,6 +106,14 @@ impl Actor {
         way_back: WayBack,
     ) -> Result<(), StoreError> {
         let why = why.trim_end_matches('.');
+        if self.relays(place) {
+            let channel = &self.buffers.get(place).row.name;
+            let text =
+                format!("{why}. So nobody is relayed to {channel} any more, and its room was told so. ");
+            let text = RichText::plain(text).then(remedy).text(" To relay there again, type ");
+            self.alert(&text.code(format!("relay {channel}")).text("."));
+            return self.end_shared(place, &cut_reason(why), way_back).await;
+        }
         let again = match (self.bridge.is_for_invited(self.buffers.get(place).row.room), way_back) {
             (false, _) => "To try again, join that room again.",
             (true, WayBack::Open) => "You are invited back: to try again, accept that.",
@@ -114,9 +128,7 @@ impl Actor {
             let text = RichText::plain(format!("{why}. {then}. ")).then(remedy);
             self.alert(&text.text(format!(" {again}")));
         }
-        // Others read it there.
-        let reason: String = why.chars().take(LONGEST).collect();
-        self.end_shared(place, &format!("{reason}."), way_back).await
+        self.end_shared(place, &cut_reason(why), way_back).await
     }
 
     /// How the user gets again into a room that is for invited people.
@@ -184,4 +196,10 @@ impl Actor {
             "The key of {channel} is kept, and you are invited to its shared room again."
         ))))
     }
+}
+
+/// What the room is told, where others read it.
+fn cut_reason(why: &str) -> String {
+    let reason: String = why.chars().take(LONGEST).collect();
+    format!("{reason}.")
 }

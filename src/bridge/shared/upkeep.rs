@@ -106,6 +106,20 @@ impl Bridge {
         Ok(unsure)
     }
 
+    /// The same, of a room by its number, while others go on.
+    pub(in crate::bridge) fn end_stays_of_relayed(&self, room: i64) {
+        let bridge = self.clone();
+        self.tasks.spawn(async move {
+            match bridge.store.room(room).await {
+                Ok(Some(room)) => bridge.remove_who_was_relayed(&room).await,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(room, %error, "somebody may be in a shared room and not in its channel");
+                }
+            }
+        });
+    }
+
     /// Nobody is relayed in a room any more: who can't be in its channel is not to be in it either.
     pub(super) async fn remove_who_was_relayed(&self, room: &RoomRow) {
         if let Some(Err(error)) = self.insist(async || self.remove_lurkers(room).await.map(drop)).await {

@@ -1,6 +1,7 @@
 //! Relays: people without a connection of their own are heard through somebody else's, with their name.
 
 mod relaymsg;
+mod trouble;
 
 use serde_json::json;
 use towline::config::{Permission, Permissions};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use towline::store::{
-    BufferKind, GoneSession, Incoming, Link, NewBuffer, NewOutbox, NewRoom, Outgoing, RoomKind, SHARED,
-    Store, StoreError, User,
+    BufferKind, GoneSession, Incoming, Link, NewBuffer, NewEvent, NewOutbox, NewRoom, Outgoing, RoomKind,
+    SHARED, Store, StoreError, User,
     settings::{self, Scope},
     transfer,
 };
@@ -178,6 +178,43 @@ async fn who_is_deleted_is_taken_out_of_a_shared_room_that_they_have_only_just_e
     assert_eq!(shared, [sea]);
     assert_eq!(set.store.waiting_requests(sea, 0, 9).await.unwrap().len(), 1);
     assert!(set.store.waiting_requests(lake, 0, 9).await.unwrap().is_empty());
+}
+
+/// Before, what waited in the lane of a room, or of the session that relays there, was not found.
+#[tokio::test]
+async fn what_somebody_says_through_anothers_session_is_theirs_while_it_waits() {
+    let set = Set::new().await;
+    let room = shared_room(&set, "#sea").await;
+    let new = NewBuffer { marker: "of alice".into(), ..set.buffer(BufferKind::Channel, "#sea") };
+    let lane = ("user/@alice:x".into(), None);
+    let buffer = set.store.share_buffer(new, room, lane).await.unwrap().unwrap().id;
+    assert!(set.store.set_relays(buffer, true).await.unwrap());
+    let by_carol = |id: &str| NewEvent { person: "@carol:x".into(), ..event(id, "!sea:x") };
+    set.store.accept(vec![by_carol("$one"), by_carol("$two")], NOW).await.unwrap();
+    let lane = format!("relay/{room}");
+    let waiting = set.store.waiting_events(&lane, 0, 9).await.unwrap();
+    assert_eq!(waiting.len(), 2);
+    // Also when it is known who says it for her.
+    set.store.rewrite_event(&waiting[0], "session/1", "the json of $one").await.unwrap();
+    let carol = set.store.known_user("@carol:x").await.unwrap().unwrap();
+    let read = exported(&set.store, &carol).await;
+    let read: Vec<&Value> = read["tables"]["inbox"].as_array().unwrap().iter().collect();
+    assert!(
+        read.len() == 2 && ["$one", "$two"].iter().all(|id| read.iter().any(|row| row["event_id"] == *id)),
+        "{read:?}"
+    );
+    assert!(!exported(&set.store, &set.user).await.to_string().contains("$two"));
+    let (_, shared) = set.store.delete_user(&carol, removal, NOW).await.unwrap();
+    assert!(shared.is_empty(), "she has no session to be taken out with");
+    for lane in [lane.as_str(), "session/1"] {
+        assert!(set.store.waiting_events(lane, 0, 9).await.unwrap().is_empty(), "{lane}");
+    }
+    // What was said is not hers any more: it is kept that the event was seen.
+    set.store.accept(vec![by_carol("$three")], NOW).await.unwrap();
+    let waiting = set.store.waiting_events(&lane, 0, 9).await.unwrap();
+    set.store.finish_event(waiting[0].seq, None).await.unwrap();
+    assert!(set.store.known_user("@carol:x").await.unwrap().is_none());
+    assert!(set.store.known_user("@alice:x").await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -1,0 +1,2 @@
+-- Who has said what waits in a shared room's lane, or in that of the session that relays it: it is theirs, and not its user's.
+ALTER TABLE inbox ADD COLUMN person TEXT;

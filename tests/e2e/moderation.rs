@@ -53,7 +53,7 @@ async fn a_channel_is_run_by_commands_in_its_room() {
     ask(alice, &room, "!irc set topic-sync any", "topic-sync any for #towline.").await;
     let path = format!("rooms/{room}/state/m.room.topic");
     alice.request(Method::PUT, &path, &json!({ "topic": "Sails" })).await.unwrap();
-    irene.wait_line(|line| line.contains(" TOPIC #towline ") && line.ends_with(":Sails")).await;
+    irene.wait_line(|line| line.contains(" TOPIC #towline ") && line.ends_with("Sails")).await;
     irene.raw("TOPIC #towline :Anchors");
     alice.wait_event(&room, has("Anchors")).await;
 

@@ -52,7 +52,7 @@ impl Actor {
                 let text = format!("Asking {name} for {what}.");
                 let (long, relayed) = (link.session.refuse_multiline(), link.session.refuse_relays());
                 long.into_iter().for_each(|message| self.on_multiline_refused(message, None));
-                relayed.into_iter().for_each(|message| self.on_relay_refused(message, None));
+                self.on_relays_refused(&relayed, None);
                 text
             }
             None => format!("From the next connection on, {name} is asked for {what}."),

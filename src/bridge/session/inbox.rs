@@ -119,7 +119,7 @@ impl Actor {
             }
             Content::Redaction(event_id) if is_owner => {
                 self.withdraw(place, event_id).await?;
-                self.take_back(place, &event.event_id, event_id).await?;
+                self.take_back(place, Some(&event.event_id), event_id).await?;
                 self.unreact_on_irc(place, event_id).await?;
                 if self.leaves_to_relay(place, stored, event_id).await? {
                     return Ok(());

@@ -108,7 +108,9 @@ impl Actor {
             Event::MultilineRefused { message, reason } => {
                 self.on_multiline_refused(message, reason.as_deref());
             }
-            Event::RelayRefused { message, reason } => self.on_relay_refused(message, reason.as_deref()),
+            Event::RelayRefused { messages, reason } => {
+                self.on_relays_refused(&messages, reason.as_deref());
+            }
             Event::HistoryEnd { request, lines, failed, .. } => {
                 self.on_history_end(request, lines, failed).await?;
             }

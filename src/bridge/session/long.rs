@@ -110,6 +110,9 @@ impl Actor {
         let Some(link) = &self.link else { return };
         let limit = link.limit(&self.buffers.get(place).row.name, line.payload.kind.into());
         let LineReference { event_id, cause, part, buffer, payload, withdrawn, .. } = line;
+        // The history has it as it left; what leaves now stands in its place.
+        let whole = Unkept { buffer, event_id: event_id.to_string(), text: payload.text.clone() };
+        self.outbound.commit.unkept.push(whole);
         if withdrawn {
             return self.settle_one(place, &cause);
         }
@@ -125,9 +128,6 @@ impl Actor {
             self.outbound.commit.refused.push((event_id.to_string(), part));
         }
         self.add_open(place, &cause, pieces.len());
-        // The history has it as it left; what leaves now stands in its place.
-        let whole = Unkept { buffer, event_id: event_id.to_string(), text: payload.text.clone() };
-        self.outbound.commit.unkept.push(whole);
         for (number, text) in (part + 1..).zip(pieces) {
             let reply = payload.reply.clone().filter(|_| number == part + 1);
             let mut payload = Payload { text, reply, kept: false, ..payload.clone() };

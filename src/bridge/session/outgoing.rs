@@ -211,7 +211,7 @@ impl Actor {
 
     /// Hands one line to the session.
     pub(super) fn queue_line(&mut self, place: usize, mut line: LineReference, is_stored: bool) {
-        let nick = self.nick_of_line(place, &line.payload);
+        let nick = line.payload.relayed.as_deref().and_then(Relayed::nick).map(str::to_owned);
         let name = &self.buffers.get(place).row.name;
         let Some(link) = &mut self.link else { return };
         // It will come back so, and be known by that.
@@ -298,6 +298,7 @@ impl Actor {
             self.outbound.commit.history.extend(self.loose_line(id));
             return;
         };
+        self.note_relayed_nick(line);
         if let Some(who) = line.payload.relayed.as_deref() {
             let now = self.bridge.clock.now();
             let is_action = line.payload.kind == Kind::Action;

@@ -227,11 +227,11 @@ impl Actor {
         Ok(())
     }
 
-    /// The user has taken an event back, by another.
+    /// An event was taken back, by another one: where it stays on IRC, who has said it says so there, because of that one.
     pub(super) async fn take_back(
         &mut self,
         place: usize,
-        cause: &str,
+        cause: Option<&str>,
         event_id: &str,
     ) -> Result<(), StoreError> {
         let name = self.buffers.get(place).row.name.clone();
@@ -261,7 +261,7 @@ impl Actor {
             stays |= !is_gone;
             self.incoming.redacted.push((line.id, line.sender));
         }
-        if stays {
+        if stays && let Some(cause) = cause {
             self.tell_taken_back(place, cause, was_last);
         }
         Ok(())

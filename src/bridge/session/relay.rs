@@ -231,7 +231,9 @@ impl Actor {
             return self.pass_relayed(stored, &lane).await;
         }
         let event_id: Arc<str> = event.event_id.as_str().into();
-        if let Some(who) = self.relayed_by(place, event) {
+        if event.called.is_some()
+            && let Some(who) = self.relayed_by(place, event)
+        {
             self.outbound.relaying.note(&event_id, who);
         }
         match &event.content {
@@ -241,7 +243,9 @@ impl Actor {
             }
             Content::Redaction(event_id) => {
                 self.withdraw(place, event_id).await?;
-                self.take_back(place, &event.event_id, event_id).await?;
+                // A moderator with a connection of their own has said nothing here.
+                let cause = event.called.is_some().then_some(&*event.event_id);
+                self.take_back(place, cause, event_id).await?;
             }
             _ => {}
         }

@@ -7,13 +7,15 @@
 //!
 //! No two people have the same nick in a session's memory, of so many ([`MOST_NICKS`], invariant 9).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Actor;
 use super::link::Link;
+use super::outbound::LineReference;
 use super::relay::Relayed;
+use super::shown::Line;
 use super::speech::{Kind, Payload};
 use crate::format::NickRules;
 use crate::irc::session::MessageId;
@@ -90,33 +92,54 @@ impl Actor {
         self.link.as_ref()?.session.takes_relay(&row.name, Some(&nick), now).then_some(nick)
     }
 
-    /// The nick under which a line goes out, where it does so. Those who show the channel in this room hear it.
-    pub(super) fn nick_of_line(&self, place: usize, payload: &Payload) -> Option<String> {
-        let nick = payload.relayed.as_deref()?.nick()?;
-        if let Some(seat) = self.seat(place) {
-            seat.relay_as(self.buffers.mapping().fold(nick));
+    /// A line leaves: those who show the channel in this room hear it as ours, if it is said under somebody's nick.
+    pub(super) fn note_relayed_nick(&self, line: &LineReference) {
+        let (Some(nick), Some(link)) = (line.payload.relayed.as_deref().and_then(Relayed::nick), &self.link)
+        else {
+            return;
+        };
+        if let Some(seat) = self.buffers.find_id(line.buffer).and_then(|place| self.seat(place)) {
+            let fold = |nick: &str| self.buffers.mapping().fold(nick);
+            seat.relay_as(&fold(link.session.nick()), &fold(nick));
         }
-        Some(nick.to_owned())
     }
 
-    /// The server does not take what was said under somebody's nick: their name stands before it, and it goes before all
-    /// that waits for the same channel.
-    pub(super) fn on_relay_refused(&mut self, message: MessageId, reason: Option<&str>) {
+    /// Whether a line was said under somebody's nick by the session that relays what people say in this room: it stands there
+    /// already. The server says who has relayed a line; another bridge may give the same nick to somebody else.
+    pub(super) fn is_relayed_from_here(&self, place: usize, line: &Line) -> bool {
+        let (Some(seat), Some(link)) = (self.seat(place), &self.link) else { return false };
+        let fold = |nick: &str| self.buffers.mapping().fold(nick);
+        let nick = fold(&line.from.nick);
+        match &line.tags.relayed_by {
+            Some(relay) => seat.is_relayed_by(&fold(relay), &nick),
+            // Who has no tags can't be told by whom.
+            None => !link.session.capabilities().enabled("message-tags") && seat.is_relayed(&nick),
+        }
+    }
+
+    /// The server does not take what was said under people's nicks: their names stand before it. All that waits for the same
+    /// channel is put into the queue anew, so that each line goes in the place where it was.
+    pub(super) fn on_relays_refused(&mut self, messages: &[MessageId], reason: Option<&str>) {
         tracing::debug!(reason, "what is said for somebody goes with their name before it");
-        let Some((line, is_stored)) = self.take_from_flight(message) else { return };
-        let Some(place) = self.buffers.find_id(line.buffer) else { return };
-        let behind = match &mut self.link {
-            Some(link) => {
-                let flying = &self.outbound.in_flight;
-                let is_behind = |id| flying.get(&id).is_some_and(|other| other.buffer == line.buffer);
-                link.session.withdraw(is_behind)
+        let buffer_of = |id: &MessageId| self.outbound.in_flight.get(id).map(|line| line.buffer);
+        let buffers: BTreeSet<i64> = messages.iter().filter_map(buffer_of).collect();
+        for buffer in buffers {
+            let Some(place) = self.buffers.find_id(buffer) else { continue };
+            let flying = &self.outbound.in_flight;
+            let is_there = |id: &MessageId| flying.get(id).is_some_and(|line| line.buffer == buffer);
+            let mut ids: Vec<MessageId> = messages.iter().copied().filter(is_there).collect();
+            if let Some(link) = &mut self.link {
+                ids.extend(link.session.withdraw(|id| is_there(&id)));
             }
-            None => Vec::new(),
-        };
-        self.say_apart(place, line, is_stored);
-        for message in behind {
-            if let Some((line, is_stored)) = self.take_from_flight(message) {
-                self.queue_line(place, line, is_stored);
+            // They have their numbers in the order in which they came.
+            ids.sort_unstable();
+            for id in ids {
+                let Some((line, is_stored)) = self.take_from_flight(id) else { continue };
+                if messages.contains(&id) {
+                    self.say_apart(place, line, is_stored);
+                } else {
+                    self.queue_line(place, line, is_stored);
+                }
             }
         }
     }

@@ -120,7 +120,7 @@ impl Actor {
                 let nick = line.from.nick.clone();
                 let open = self.buffers.find(&nick);
                 // Nobody has a relayed nick who could be answered.
-                let is_person = !line.tags.relayed && !line.from.is_server();
+                let is_person = line.tags.relayed_by.is_none() && !line.from.is_server();
                 let is_new_talk = open.is_none() && is_person && self.is_conversation(&line, &nick);
                 let met = if is_new_talk { self.meet(&line).await? } else { None };
                 let place = match open.filter(|_| !line.from.is_server()).or(met) {

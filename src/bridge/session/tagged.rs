@@ -13,7 +13,7 @@ impl Actor {
     /// Whoever said this line has this ghost.
     pub(super) fn note_standing(&mut self, line: &Line, ghost: &str) {
         let nick = line.from.nick.as_str();
-        if line.own || line.tags.relayed || line.origin != Origin::Live {
+        if line.own || line.tags.relayed_by.is_some() || line.origin != Origin::Live {
             return;
         }
         let known = self.standings.get(nick);

@@ -455,25 +455,36 @@ impl Seat {
         self.with(|watch| watch.own_ghosts.remove(nick))
     }
 
-    /// Somebody in the room is heard on IRC under this nick, folded: what comes from there is in the room already.
-    pub(in crate::bridge) fn relay_as(&self, nick: String) {
+    /// Somebody in the room is heard on IRC under this nick by this session, both folded: what comes so is in the room already.
+    pub(in crate::bridge) fn relay_as(&self, relay: &str, nick: &str) {
         self.with(|watch| {
             if watch.relayed.len() >= MOST_RELAYED {
                 watch.relayed.clear();
             }
-            watch.relayed.insert(nick);
+            watch.relayed.insert(said_by(relay, nick));
         });
     }
 
     /// Whether it is such a nick.
+    pub(in crate::bridge) fn is_relayed_by(&self, relay: &str, nick: &str) -> bool {
+        self.with(|watch| watch.relayed.contains(&said_by(relay, nick)))
+    }
+
+    /// Whether it is such a nick, whoever has said it.
     pub(in crate::bridge) fn is_relayed(&self, nick: &str) -> bool {
-        self.with(|watch| watch.relayed.contains(nick))
+        let is_it = |known: &String| known.split(' ').next_back() == Some(nick);
+        self.with(|watch| watch.relayed.iter().any(is_it))
     }
 
     /// The topic is shown; `false` where it was before.
     pub(in crate::bridge) fn show_topic(&self, topic: &str) -> bool {
         self.with(|watch| watch.topic.replace(topic.to_owned()).as_deref() != Some(topic))
     }
+}
+
+/// No nick has a space.
+fn said_by(relay: &str, nick: &str) -> String {
+    format!("{relay} {nick}")
 }
 
 impl Drop for Seat {

@@ -441,8 +441,8 @@ pub enum Event {
     },
     /// The server has not taken what was said under somebody's name: it may go otherwise.
     RelayRefused {
-        /// Which.
-        message: MessageId,
+        /// Which; all of them at once where it does not take such messages any more.
+        messages: Vec<MessageId>,
         /// The server's reason; none where it does not take such messages any more.
         reason: Option<String>,
     },

@@ -113,6 +113,8 @@ impl Session {
     }
 
     fn on_own_join(&mut self, channel: &str, events: &mut Vec<Event>) {
+        // What it refused to who was not there it may take now.
+        self.relays.forget(&self.isupport.casemapping().fold(channel));
         let limit = self.isupport.channel_length().unwrap_or(CHANNEL_LENGTH);
         if let Some(reason) = self.wishes.leaving(channel, limit, self.last_received) {
             if let Ok(name) = Channel::new(channel) {

@@ -62,8 +62,9 @@ impl Session {
             events.push(Event::MultilineRefused { message, reason: None });
         }
         self.relays.forget_all();
-        for message in self.refuse_relays() {
-            events.push(Event::RelayRefused { message, reason: None });
+        let messages = self.refuse_relays();
+        if !messages.is_empty() {
+            events.push(Event::RelayRefused { messages, reason: None });
         }
         match step {
             CapStep::Wait => {}

@@ -15,7 +15,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::irc::ctcp;
-use crate::irc::numerics::ERR_ERRONEUSNICKNAME;
+use crate::irc::numerics::{
+    ERR_CHANOPRIVSNEEDED, ERR_ERRONEUSNICKNAME, ERR_NOPRIVILEGES, ERR_NOSUCHCHANNEL, ERR_NOTONCHANNEL,
+    ERR_UNKNOWNCOMMAND,
+};
 use crate::irc::queue::Class;
 use crate::irc::wire::{Line, Message, WireError};
 
@@ -41,6 +44,10 @@ const SEPARATOR: &str = "/";
 const LONGEST: usize = 30;
 /// A name that the server does not take, where it says so by number (`m_relaymsg` of `InspIRCd`).
 const ERR_BADRELAYNICK: u16 = 573;
+
+/// Errors that would come for all that is said so in a channel; others are about a text, or about the moment.
+const ABOUT_CHANNELS: [u16; 5] =
+    [ERR_NOSUCHCHANNEL, ERR_UNKNOWNCOMMAND, ERR_NOTONCHANNEL, ERR_NOPRIVILEGES, ERR_CHANOPRIVSNEEDED];
 
 /// What the server takes as the names of those for whom we speak.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,11 +205,13 @@ impl Session {
         }
         let mapping = self.isupport.casemapping();
         let is_about_name = word.contains("NICK") || matches!(code, ERR_ERRONEUSNICKNAME | ERR_BADRELAYNICK);
-        match relayed_as(&lines).filter(|_| is_about_name) {
-            Some(name) => remember(&mut self.relays.names, mapping.fold(name), now),
-            None => remember(&mut self.relays.channels, mapping.fold(target.as_str()), now),
+        let is_about_channel = word.contains("PRIV") || ABOUT_CHANNELS.contains(&code);
+        if let Some(name) = relayed_as(&lines).filter(|_| is_about_name) {
+            remember(&mut self.relays.names, mapping.fold(name), now);
+        } else if is_about_channel {
+            remember(&mut self.relays.channels, mapping.fold(target.as_str()), now);
         }
-        events.push(Event::RelayRefused { message: id, reason: Some(reason) });
+        events.push(Event::RelayRefused { messages: vec![id], reason: Some(reason) });
         true
     }
 

@@ -29,8 +29,8 @@ pub struct MessageTags {
     pub reply: Option<String>,
     /// A program said it.
     pub bot: bool,
-    /// It was said elsewhere: the nick is nobody's here.
-    pub relayed: bool,
+    /// Who has said it for somebody elsewhere, by their nick: the one that it is said under is nobody's here.
+    pub relayed_by: Option<String>,
 }
 
 impl MessageTags {
@@ -39,7 +39,7 @@ impl MessageTags {
         Self {
             reply: client_tag(message, "reply", LONGEST_ID),
             bot: has(["bot", "draft/bot"]),
-            relayed: has(["draft/relaymsg", "relaymsg"]),
+            relayed_by: message.tag("draft/relaymsg").or_else(|| message.tag("relaymsg")).map(str::to_owned),
         }
     }
 }

@@ -23,7 +23,7 @@ impl Actor {
             return Some(line);
         }
         let nick = self.buffers.mapping().fold(&line.from.nick);
-        let is_relayed = self.seat(place).is_some_and(|seat| seat.is_relayed(&nick));
+        let is_relayed = self.is_relayed_from_here(place, &line);
         let is_in_room = line.own || is_relayed || self.person_in_room(place, &line.from.nick).is_some();
         if line.own && line.origin == Origin::Live && status.is_none() && self.is_one_person(place) {
             // From another client of theirs: what they type here comes back as an echo. No other session shows it.

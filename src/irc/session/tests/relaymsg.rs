@@ -117,13 +117,26 @@ fn what_is_refused_goes_back_to_its_owner_once_and_is_not_tried_again_for_a_whil
     say_as(&mut bench, 7, "Carol/m", "hello");
     bench.sent();
     let reason = answer.split(" :").nth(1).map(str::to_owned);
-    let refused = Event::RelayRefused { message: MessageId(7), reason };
+    let refused = Event::RelayRefused { messages: ids(&[7]), reason };
     assert_eq!(bench.server(&format!("@label=m1 :s {answer}")), [refused]);
     assert_eq!(bench.session.unconfirmed(), []);
     assert!(!takes(&bench, Some("carol/M")));
     assert_eq!(takes(&bench, None), is_name);
     assert_eq!(takes(&bench, Some("Dave/m")), is_name);
     bench.now += Duration::from_mins(61);
+    assert!(takes(&bench, Some("Carol/m")));
+}
+
+/// What is refused because of its words, or of the moment, says nothing about the channel or the nick.
+#[rstest]
+#[case::a_filter("404 alice #rust :Cannot send to channel (filtered)")]
+#[case::too_fast("439 alice #rust :Message target change too fast")]
+#[case::its_text("FAIL RELAYMSG BLANK_MSG :Blank")]
+fn what_is_refused_for_its_words_is_not_remembered(#[case] answer: &str) {
+    let mut bench = bench_with(CAPS);
+    say_as(&mut bench, 7, "Carol/m", "hello");
+    bench.sent();
+    bench.server(&format!("@label=m1 :s {answer}"));
     assert!(takes(&bench, Some("Carol/m")));
 }
 
@@ -156,9 +169,10 @@ fn what_waits_when_the_server_takes_it_no_more_is_given_back() {
     say_as(&mut bench, 7, "Carol/m", "one");
     say_as(&mut bench, 8, "Carol/m", "two");
     bench.say(9, "#rust", "three");
+    say_as(&mut bench, 10, "Dave/m", "four");
     bench.sent();
     let events = bench.server("CAP alice DEL :draft/relaymsg");
-    assert_eq!(events, [Event::RelayRefused { message: MessageId(8), reason: None }]);
+    assert_eq!(events, [Event::RelayRefused { messages: ids(&[8, 10]), reason: None }]);
     // What has left has its answer still.
     assert_eq!(bench.server("@label=m1 :s ACK"), [Event::Confirmed { messages: ids(&[7]) }]);
     assert!(!takes(&bench, None));

@@ -230,8 +230,13 @@ proptest! {
                             prop_assert!(told.insert(id), "{id:?} was told twice");
                         }
                     }
-                    Event::MultilineRefused { message, .. } | Event::RelayRefused { message, .. } => {
+                    Event::MultilineRefused { message, .. } => {
                         prop_assert!(told.insert(message), "{message:?} was told twice");
+                    }
+                    Event::RelayRefused { messages, .. } => {
+                        for id in messages {
+                            prop_assert!(told.insert(id), "{id:?} was told twice");
+                        }
                     }
                     Event::Echoed { message, .. } => {
                         prop_assert!(echoed.insert(message), "{message:?} was shown twice");

@@ -83,6 +83,7 @@ const NUMERICS: &[(u16, &str)] = &[
     (441, "shown; no answer to a `JOIN`"),
     (442, "we are not where we thought to be: entered again, if it is wanted"),
     (443, "shown; no answer to a `JOIN`"),
+    (481, "where we may not `RELAYMSG` in a channel; otherwise shown"),
     (482, "shown; no answer to a `JOIN`"),
     (513, "answered with the `PONG` that it asks for"),
     (421, "a server without `MONITOR`, `ISON` or `CHATHISTORY` is not asked again"),

@@ -29,25 +29,28 @@ impl Bench {
 }
 
 #[rstest]
-#[case::draft("+draft/reply=x1", Some("x1"), false, false)]
-#[case::specification("+reply=x1", Some("x1"), false, false)]
-#[case::empty("+draft/reply", None, false, false)]
-#[case::a_bot("bot", None, true, false)]
-#[case::a_bot_of_the_draft("draft/bot", None, true, false)]
-#[case::what_a_client_says_of_itself("+bot", None, false, false)]
-#[case::relayed("draft/relaymsg=relay", None, false, true)]
-#[case::relayed_by_the_specification("relaymsg=relay", None, false, true)]
-#[case::nothing("x=y", None, false, false)]
+#[case::draft("+draft/reply=x1", Some("x1"), false, None)]
+#[case::specification("+reply=x1", Some("x1"), false, None)]
+#[case::empty("+draft/reply", None, false, None)]
+#[case::a_bot("bot", None, true, None)]
+#[case::a_bot_of_the_draft("draft/bot", None, true, None)]
+#[case::what_a_client_says_of_itself("+bot", None, false, None)]
+#[case::relayed("draft/relaymsg=relay", None, false, Some("relay"))]
+#[case::relayed_by_the_specification("relaymsg=relay", None, false, Some("relay"))]
+#[case::nothing("x=y", None, false, None)]
 fn a_message_says_more_than_its_text(
     #[case] tags: &str,
     #[case] reply: Option<&str>,
     #[case] bot: bool,
-    #[case] relayed: bool,
+    #[case] relayed_by: Option<&str>,
 ) {
     let mut bench = Bench::ready();
     let events = bench.server(&format!("@{tags} :bob!b@h PRIVMSG #rust :hi"));
     let [Event::Message { tags, .. }] = &events[..] else { panic!("{events:?}") };
-    assert_eq!(*tags, MessageTags { reply: reply.map(str::to_owned), bot, relayed });
+    assert_eq!(
+        *tags,
+        MessageTags { reply: reply.map(str::to_owned), bot, relayed_by: relayed_by.map(str::to_owned) }
+    );
 }
 
 #[rstest]

@@ -5,7 +5,11 @@ use super::*;
 impl Relayed {
     /// On a network with `RELAYMSG`, whose operator the relay is.
     async fn as_operator() -> Self {
-        let relayed = Self::begin(World::builder().ircd(Options::with_relaymsg())).await;
+        Self::as_operator_of(World::builder()).await
+    }
+
+    async fn as_operator_of(world: Builder) -> Self {
+        let relayed = Self::begin(world.ircd(Options::with_relaymsg())).await;
         relayed.bob.mode("#tea", &format!("+o {RELAY}"));
         relayed.is_known().await;
         relayed
@@ -74,6 +78,40 @@ async fn where_the_network_has_relaymsg_everybody_is_heard_under_a_nick_of_their
     assert_eq!(relayed.world.database().texts(kept).await, ["Carol/m"]);
 }
 
+/// Before, each of them was put in front of those before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_under_nicks_keeps_its_order_when_the_network_takes_none_any_more() {
+    let slow = World::builder().flood("{ burst: 2, interval_ms: 400 }");
+    let relayed = Relayed::as_operator_of(slow).await;
+    for number in 0..6 {
+        let user = if number % 2 == 0 { &relayed.carol } else { &relayed.dave };
+        user.send_text(&relayed.room, &format!("line {number}"));
+    }
+    relayed.bob.wait_text("line 0").await;
+    relayed.world.ircd.send_raw(RELAY, format!(":fake.irc CAP {RELAY} DEL :draft/relaymsg\r\n").as_bytes());
+    relayed.bob.wait_text("<dave> line 5").await;
+    let heard: Vec<String> =
+        relayed.heard().iter().filter_map(|text| Some(text[text.find("line ")?..].to_owned())).collect();
+    let expected: Vec<String> = (0..6).map(|number| format!("line {number}")).collect();
+    assert_eq!(heard, expected);
+    assert_eq!(relayed.answers(), Vec::<String>::new());
+}
+
+/// Before, what another bridge said for somebody of the same name was never shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_bridges_nick_that_is_one_of_ours_is_shown() {
+    let relayed = Relayed::as_operator().await;
+    relayed.is_heard_as("Carol/m", &relayed.carol, "it is me").await;
+    relayed
+        .world
+        .ircd
+        .send_raw(RELAY, b"@draft/relaymsg=other :Carol/m!r@h PRIVMSG #tea :it is me from elsewhere\r\n");
+    relayed.world.homeserver.wait_message(&relayed.room, "it is me from elsewhere").await;
+    relayed.world.wait_outbox_empty().await;
+    let shown = relayed.world.homeserver.timeline_lines(&relayed.room);
+    assert_eq!(shown.iter().filter(|line| line.contains("it is me")).count(), 2, "{shown:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tag_behind_their_nicks_is_a_setting_and_so_is_to_have_none() {
     let relayed = Relayed::as_operator().await;
@@ -123,12 +161,12 @@ async fn a_relay_that_may_not_give_nicks_says_names_until_the_channels_modes_cha
 async fn nobody_is_taken_for_somebody_else_by_their_nick() {
     let relayed = Relayed::as_operator().await;
     relayed.is_heard_as("Carol/m", &relayed.carol, "it is me").await;
-    relayed.dave.set_displayname("Carol/m!");
-    relayed.is_heard_as("Carol_m/m", &relayed.dave, "me too").await;
-    relayed.dave.set_displayname("Carol?");
-    relayed.dave.send_text(&relayed.room, "no, me");
-    let nick = relayed.bob.wait_text("no, me").await.nick().to_owned();
-    assert!(nick.starts_with("Carol-") && nick.ends_with("/m"), "{nick}");
+    for (name, text, begins) in [("Carol/m!", "me too", "Carol_m-"), ("Carol?", "no, me", "Carol-")] {
+        relayed.dave.set_displayname(name);
+        relayed.dave.send_text(&relayed.room, text);
+        let nick = relayed.bob.wait_text(text).await.nick().to_owned();
+        assert!(nick.starts_with(begins) && nick.ends_with("/m"), "{nick}");
+    }
     relayed.is_heard_as("Carol/m", &relayed.carol, "still me").await;
     // However long the words are, others get all of them.
     let long = (0..90).map(|number| format!("wörd{number}")).collect::<Vec<_>>().join(" ");

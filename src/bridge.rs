@@ -18,6 +18,7 @@
 //! | `shared` | shared rooms: who comes in, who shows the channel, who has which power | who is in them |
 //! | `usher` | brings in who is in a channel and silent | a queue of rooms |
 //! | `metrics` | counts | what it has counted |
+//! | `presence` | shows who of IRC is online or away | what the homeserver was told |
 //! | `ranks` | one lane per room: operators' ranks before their names | which rooms show them |
 //! | `renewal` | rooms that the homeserver no longer has | nothing |
 //! | `upgrades` | rooms that were replaced | nothing |
@@ -51,6 +52,7 @@ mod networks;
 mod outcome;
 mod pause;
 mod policy;
+mod presence;
 mod puppets;
 mod questions;
 mod ranks;
@@ -99,6 +101,7 @@ pub use limits::LimitOrigin;
 pub use networks::{Changes, Known, Networks, NewServer, Removal, Source};
 pub use outcome::{Outcome, Refusal};
 pub use policy::Exclusion;
+pub use presence::{Shown, ShownPerson};
 pub use rooms::Homeserver;
 pub use session::{
     Authority, AutoCommands, BanTime, CertificateRequest, Change, ChannelRequest, ChannelRules,
@@ -187,6 +190,7 @@ pub struct Shared {
     /// How fast memberships change in the background.
     pace: usher::Pace,
     usher: usher::Usher,
+    presence: presence::Presence,
     tally: metrics::Tally,
     sessions: Mutex<BTreeMap<i64, SessionHandle>>,
     /// Held while a session starts, so that none starts twice: the port is open before all are started. Also while the
@@ -284,6 +288,7 @@ impl Bridge {
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),
             pace,
             usher: usher::Usher::default(),
+            presence: presence::Presence::default(),
             tally,
             sessions: Mutex::default(),
             starting: tokio::sync::Mutex::default(),
@@ -368,6 +373,7 @@ impl Bridge {
             self.tasks.spawn(self.clone().pass_on_ephemera(passing));
         }
         self.start_ushers();
+        self.tasks.spawn(self.clone().keep_presence());
         self.tasks.spawn(self.clone().index_history());
         if self.store.has_older_keys() {
             self.tasks.spawn(self.clone().reseal());

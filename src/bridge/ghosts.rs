@@ -229,6 +229,7 @@ impl Bridge {
             self.let_in(room, room_id, &ghost).await?;
             self.store.member_joined(room.id, ghost.id, Some(self.clock.unix_ms())).await?;
             self.note_ranks(room.id);
+            self.note_ghost_came();
         }
         self.ghosts.remember(room.id, user_id);
         Ok(())

@@ -95,6 +95,7 @@ mod translation;
 mod typing;
 mod username;
 mod waiting;
+mod whereabouts;
 mod who;
 mod whois;
 pub(super) mod wording;
@@ -122,6 +123,7 @@ use self::outbound::Outbound;
 use self::pace::Learnt;
 use self::strangers::Newcomers;
 use self::typing::Typists;
+use self::whereabouts::Whereabouts;
 use super::Bridge;
 use super::ephemera::Passing;
 use super::ghost_names::Standing;
@@ -228,6 +230,8 @@ struct Actor {
     monitored: Monitored,
     timed_bans: TimedBans,
     auto_away: AutoAway,
+    /// Who is away, where the user wants them to be shown so.
+    whereabouts: Option<Box<Whereabouts>>,
     typists: Typists,
     reacting: Reacting,
     consents: Consents,
@@ -541,6 +545,7 @@ impl Actor {
         self.abandon_inquiries();
         self.abandon_ctcp();
         self.abandon_consents();
+        self.hide_people();
         self.lose_seats();
         self.link = None;
         self.dialing = None;

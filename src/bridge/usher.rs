@@ -250,6 +250,7 @@ impl Bridge {
         self.let_in(room, room_id, &ghost).await?;
         self.store.member_joined(room.id, ghost.id, None).await?;
         self.note_ranks(room.id);
+        self.note_ghost_came();
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use super::{Context, usage};
 use crate::bridge::{Manners, Origin, Outcome, PREFIX, Place, Refusal, Request, SessionHandle};
 use crate::format::RichText;
 use crate::store::OwnBuffer;
-use crate::store::settings::{AUTO_AWAY, Kind, Scope, Setting};
+use crate::store::settings::{AUTO_AWAY, Kind, SHOW_PRESENCE, Scope, Setting};
 
 /// Where a setting is looked at or set.
 struct Where {
@@ -38,6 +38,10 @@ pub(super) async fn set(context: Context<'_>) -> Outcome {
 
 /// What one should know who sets this.
 fn hint(context: &Context<'_>, setting: &Setting, value: &str) -> &'static str {
+    if setting.key == SHOW_PRESENCE.key && value != "off" && context.bridge.keeps_no_presence() {
+        return " But your homeserver keeps no presence, so that nothing is seen of it. The administrators of this bridge \
+                were told what to do.";
+    }
     if setting.key != AUTO_AWAY.key || value == "off" {
         return "";
     }

@@ -10,6 +10,7 @@ mod policy;
 mod presence;
 mod profile;
 mod push_rules;
+mod status;
 mod timeline;
 
 use std::borrow::Cow;
@@ -39,6 +40,7 @@ use super::tokens::OwnToken;
 pub use media::{Download, Downloading};
 pub use occupants::Occupant;
 use presence::Presence;
+pub use status::Availability;
 pub use timeline::{FoundEvent, Page};
 
 /// How long to wait where a 429 does not say.

@@ -16,6 +16,7 @@ mod moderation;
 mod networks;
 mod nicks;
 mod plain;
+mod presence;
 mod restarts;
 mod rooms;
 mod rotation;

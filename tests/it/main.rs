@@ -48,6 +48,7 @@ mod packages;
 mod pastes;
 mod pictures;
 mod policies;
+mod presence;
 mod puppets;
 mod put_off;
 mod queries;

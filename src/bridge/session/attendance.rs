@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::super::ghosts::Coming;
 use super::super::outcome::{Outcome, Refusal};
+use super::super::presence::ShownPerson;
 use super::super::ranks::MOST_RANKED;
 use super::super::usher::Ask;
 use super::Actor;
@@ -54,6 +55,11 @@ pub(super) fn mark(spoke_at: Option<i64>) -> u8 {
 /// Whether who has this mark is silent. In 255 days marks return, which is long after the silent have gone.
 fn is_silent(mark: u8, today: u8) -> bool {
     mark == NEVER || (i16::from(today) - i16::from(mark)).rem_euclid(255) >= i16::from(SILENT_DAYS)
+}
+
+/// Whether who has this mark spoke today.
+pub(super) fn is_of_today(mark: u8, today: u8) -> bool {
+    mark != NEVER && mark == today
 }
 
 /// Who of a channel's people is in its room.
@@ -108,6 +114,13 @@ pub enum MembersRequest {
         room: i64,
         /// Where it goes.
         answer: oneshot::Sender<Option<Authority>>,
+    },
+    /// How people are shown whom the session sees, those nearest to its user first.
+    Shown {
+        /// No more than so many.
+        most: usize,
+        /// Where it goes.
+        answer: oneshot::Sender<Vec<ShownPerson>>,
     },
     /// The rules of who is excluded are others.
     Excluded,
@@ -348,6 +361,11 @@ impl Actor {
             MembersRequest::Authority { room, answer } => {
                 // Who asked waits for it.
                 let _ = answer.send(self.authority_in(room));
+                Ok(RichText::new())
+            }
+            MembersRequest::Shown { most, answer } => {
+                // Who asked waits for it.
+                let _ = answer.send(self.people_shown(most).await?);
                 Ok(RichText::new())
             }
             MembersRequest::Ranks { room, shown, answer } => {

@@ -255,6 +255,7 @@ impl Actor {
         let mapping = link.session.isupport().casemapping();
         self.buffers.set_mapping(mapping);
         self.netsplits.set_mapping(mapping);
+        self.set_whereabouts_mapping(mapping);
         // An id belongs to a folded nick: under another folding it must be looked up anew.
         if self.ghosts.mapping() != mapping {
             self.ghosts = CaseMap::new(mapping);

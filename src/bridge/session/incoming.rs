@@ -127,6 +127,7 @@ impl Actor {
         let is_so = self.netsplits.leave(nick, servers, channels, self.bridge.clock.now());
         if is_so {
             channels.iter().for_each(|channel| self.note_gone(channel, nick));
+            self.note_whereabouts(nick, &PersonNews::Gone);
         }
         is_so
     }
@@ -205,6 +206,7 @@ impl Actor {
         self.take_up_away().await?;
         self.watch_monitored();
         self.watch_conversations();
+        self.reconsider_presence();
         self.run_autocmd();
         self.look_for_conversations().await?;
         self.release_queries().await

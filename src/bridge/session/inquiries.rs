@@ -15,7 +15,8 @@ use super::series::Series;
 use super::told_passwords::ToldPasswords;
 use crate::format::{RichText, strip_irc};
 use crate::irc::numerics::{ERR_UNKNOWNCOMMAND, RPL_TRYAGAIN};
-use crate::irc::session::{Answer, State};
+use crate::irc::queue::QueueFull;
+use crate::irc::session::{Answer, Session, State};
 use crate::irc::wire::Line;
 
 /// What is told of an answer by the network's name.
@@ -74,11 +75,29 @@ impl Actor {
         self.ask_server(line, Use::Then(Box::new(then)))
     }
 
+    /// As [`Self::inquire_then`], behind all that somebody waits for.
+    pub(super) fn inquire_in_background(
+        &mut self,
+        line: Line,
+        then: impl for<'a> FnOnce(&'a mut Actor, Answer) -> BoxFuture<'a, Reply> + Send + 'static,
+    ) -> Reply {
+        self.ask_server_by(line, Use::Then(Box::new(then)), Session::inquire_in_background)
+    }
+
     fn ask_server(&mut self, line: Line, used: Use) -> Reply {
+        self.ask_server_by(line, used, Session::inquire)
+    }
+
+    fn ask_server_by(
+        &mut self,
+        line: Line,
+        used: Use,
+        ask: fn(&mut Session, Line) -> Result<u64, QueueFull>,
+    ) -> Reply {
         let Some(link) = self.link.as_mut().filter(|link| link.session.state() == State::Ready) else {
             return Reply::Now(Err(not_connected(&self.network.name)));
         };
-        match link.session.inquire(line) {
+        match ask(&mut link.session, line) {
             Ok(number) => Reply::Asked(number, used),
             Err(error) => Reply::Now(Err(Refusal::asked(format!("It was not sent: {error}.")))),
         }

@@ -440,6 +440,7 @@ impl Actor {
         }
         self.note_nick_losses(&link.session);
         self.break_off_catch_up();
+        self.hide_people();
         self.abandon_inquiries();
         self.abandon_ctcp();
         self.abandon_consents();

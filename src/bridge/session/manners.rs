@@ -278,6 +278,7 @@ impl Actor {
         self.follow_topics(&before);
         self.bridge.wake_space(self.row.id);
         self.reconsider_members();
+        self.reconsider_presence();
         self.reconsider_auto_away().await?;
         Ok(RichText::new())
     }

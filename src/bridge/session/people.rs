@@ -25,6 +25,11 @@ pub(super) struct Presence {
 }
 
 impl Presence {
+    /// They are on the network, as far as is known.
+    pub(super) fn is_here(&self) -> bool {
+        self.here == Some(true)
+    }
+
     /// What they said on going away is no longer known to hold.
     pub(super) fn forget_away(&mut self) {
         self.away = None;
@@ -34,6 +39,7 @@ impl Presence {
 impl Actor {
     /// Somebody's news. Returns whether there is a conversation with them.
     pub(super) fn on_person(&mut self, nick: &str, news: PersonNews) -> bool {
+        self.note_whereabouts(nick, &news);
         match news {
             PersonNews::Here => self.note_monitored(nick, true),
             PersonNews::Gone => self.note_monitored(nick, false),
@@ -72,6 +78,7 @@ impl Actor {
 
     /// Somebody has left the network, with these words.
     pub(super) fn on_person_quit(&mut self, nick: &str, reason: &str) {
+        self.note_whereabouts(nick, &PersonNews::Gone);
         let Some(place) = self.conversation(nick) else { return };
         let presence = &mut self.buffers.get_mut(place).presence;
         let is_told = presence.here == Some(false) && !presence.untold;

@@ -42,6 +42,7 @@ impl Actor {
             self.note_ranks_in(channel);
         }
         self.on_person_renamed(from);
+        self.move_whereabouts(from, to);
         self.follow(from, to).await
     }
 

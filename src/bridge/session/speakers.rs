@@ -71,6 +71,7 @@ impl Actor {
     /// A channel's members are known: ghosts of those who went while we were not there go, too, and of those who came
     /// meanwhile come where all are wanted.
     pub(super) fn on_names(&mut self, channel: &str) {
+        self.ask_who_is_away(channel);
         let Some(place) = self.buffers.find(channel) else {
             return;
         };

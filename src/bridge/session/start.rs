@@ -98,7 +98,6 @@ pub(in crate::bridge) async fn start(
     let epoch = store.claim_session(row.id, bridge.client.bot()).await?;
     let network_room = network_room::intend(bridge, &row).await?.id;
     let buffers = Buffers::load(bridge, &row).await?;
-    let away_from = store.seen_at(row.id).await?;
     let learnt = Learnt::load(store, row.id).await?;
     let manners = Manners::load(bridge, row.user, row.id).await?;
     let named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
@@ -126,7 +125,7 @@ pub(in crate::bridge) async fn start(
         must_reload: false,
         incoming: Incoming::default(),
         heard: Heard::default(),
-        catching_up: CatchingUp::since(away_from),
+        catching_up: CatchingUp::since(store.seen_at(row.id).await?),
         netsplits: Netsplits::default(),
         news: News::default(),
         invitations: Invitations::default(),
@@ -147,6 +146,7 @@ pub(in crate::bridge) async fn start(
         monitored: Monitored::stored(monitored.as_ref().map_or("", settings::Value::text)),
         timed_bans: TimedBans::stored(store.timed_bans(row.id).await?),
         auto_away: AutoAway::load(store, row.id).await?,
+        whereabouts: None,
         typists: Typists::default(),
         reacting: Reacting::default(),
         consents: Consents::default(),

@@ -62,7 +62,7 @@ struct Inquiry {
     answer: Answer,
 }
 
-/// The commands that have no whole answer, oldest first.
+/// The commands that have no whole answer: those that have left behind the others, the oldest of them first.
 #[derive(Debug, Default)]
 pub(super) struct Inquiries {
     open: Vec<Inquiry>,
@@ -79,8 +79,10 @@ impl Inquiries {
 
     /// It leaves, with a fence behind it where it has no label.
     pub(super) fn leave(&mut self, number: u64, fence: Option<u64>, now: Instant) {
-        if let Some(inquiry) = self.open.iter_mut().find(|inquiry| inquiry.number == number) {
+        if let Some(mut inquiry) = self.take(|inquiry| inquiry.number == number) {
             (inquiry.heard, inquiry.fence) = (Some(now), fence);
+            // In the order in which they left, which is that of their answers: one in the background lets others by.
+            self.open.push(inquiry);
         }
     }
 
@@ -121,12 +123,24 @@ impl Session {
     /// # Errors
     /// When too much waits.
     pub fn inquire(&mut self, line: Line) -> Result<u64, QueueFull> {
+        self.inquire_as(Class::Interactive, line)
+    }
+
+    /// As [`Self::inquire`], behind all that somebody waits for.
+    ///
+    /// # Errors
+    /// When too much waits.
+    pub fn inquire_in_background(&mut self, line: Line) -> Result<u64, QueueFull> {
+        self.inquire_as(Class::Background, line)
+    }
+
+    fn inquire_as(&mut self, class: Class, line: Line) -> Result<u64, QueueFull> {
         if self.inquiries.open.len() >= MOST_OPEN {
             return Err(QueueFull);
         }
         self.note_command(&line);
         let number = self.inquiries.add(line.verb());
-        if let Err(full) = self.enqueue(Class::Interactive, Outgoing::Inquiry { number, line }) {
+        if let Err(full) = self.enqueue(class, Outgoing::Inquiry { number, line }) {
             self.inquiries.take(|inquiry| inquiry.number == number);
             return Err(full);
         }

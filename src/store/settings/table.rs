@@ -153,6 +153,14 @@ settings! {
         scopes: ANYWHERE,
         kind: Kind::Choice(&[("show", "it says so"), ("hide", "it does not")]),
     };
+    /// Whether people of IRC have a presence on Matrix.
+    SHOW_PRESENCE = {
+        key: "show-presence",
+        meaning: "whether people of IRC are seen on Matrix as they are there: online, away with why, or offline; all who see \
+                  them see it, where the homeserver keeps presence",
+        scopes: PERSONAL,
+        kind: Kind::Choice(&[("off", "they have no presence"), ("on", "they have, those nearest to you first")]),
+    };
     /// How formatting goes to IRC.
     FORMATTING = {
         key: "formatting", meaning: "how bold text and the like that you write goes to IRC",

@@ -13,6 +13,7 @@ mod create;
 mod faults;
 mod http;
 mod options;
+mod presence;
 mod push;
 mod room;
 mod user;
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::core::{Core, Profile};
 pub(crate) use self::faults::{Fault, Faults};
-pub(crate) use self::options::Options;
+pub(crate) use self::options::{Options, Presence};
 pub(crate) use self::room::Event;
 pub(crate) use self::user::{NewRoom, TestUser};
 use super::clock::now;

@@ -45,6 +45,24 @@ fn a_label_says_what_is_answered(#[case] lines: &[&str], #[case] texts: &[&str])
     assert_eq!(events.len(), 1, "{events:?}");
 }
 
+/// The one that was asked first leaves last, and is answered last.
+#[test]
+fn what_nobody_waits_for_lets_others_by_and_takes_none_of_their_answers() {
+    let mut bench = Bench::ready();
+    let behind = bench.session.inquire_in_background(Line::raw("WHO #tea").unwrap()).unwrap();
+    let (number, sent) = ask(&mut bench, "WHOIS bob");
+    let [whois, first, who, last] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((whois.as_str(), who.as_str()), ("WHOIS bob", "WHO #tea"));
+    let mut events = bench.server(":s 311 alice bob b h * :Bob");
+    events.extend(bench.server(&format!(":s PONG s {}", first.strip_prefix("PING ").unwrap())));
+    events.extend(bench.server(":s 352 alice #tea b h s bob H :0 Bob"));
+    events.extend(bench.server(&format!(":s PONG s {}", last.strip_prefix("PING ").unwrap())));
+    assert_eq!(
+        answered(&events),
+        [(number, vec!["bob b h * Bob"]), (behind, vec!["#tea b h s bob H 0 Bob"])]
+    );
+}
+
 /// Before, the answer was for the session alone, and who had asked was told that there was none.
 #[rstest]
 #[case::in_force("CAP LIST", &["CAP alice LIST * :batch echo-message", "CAP alice LIST :server-time"], &["LIST batch echo-message", "LIST server-time"])]

@@ -211,6 +211,7 @@ impl Core {
             ["user", owner, "rooms", room, "account_data", kind] if owner == user => {
                 self.account_data(owner, room, kind)
             }
+            ["presence", target, "status"] => Ok(self.presence_of(target)),
             ["rooms", room, "state"] => {
                 let room = self.room_of(room, user)?;
                 Ok(list(room.full_state(), room))
@@ -359,6 +360,7 @@ impl Core {
                 self.set_profile(user, part, Some(value), now())?;
                 Ok(json!({}))
             }
+            ["presence", who, "status"] => self.put_presence(user, who, body),
             ["directory", "room", alias] => self.put_alias(caller, alias, &body),
             ["pushrules", "global", kind, rule] => {
                 self.push_rules.insert((user.into(), (*kind).into(), (*rule).into()), body);

@@ -38,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) typing: BTreeMap<String, HashSet<String>>,
     /// (user, kind, id) → rule.
     pub(crate) push_rules: BTreeMap<(String, String, String), Value>,
+    /// User → what they have said of being there.
+    pub(crate) presence: BTreeMap<String, Value>,
     /// Each request: method, and path and query with the percent signs resolved.
     pub(crate) requests: Vec<(String, String)>,
     /// Events that the application service has yet to get: (room, event id).
@@ -97,6 +99,7 @@ impl Core {
             transactions: HashMap::new(),
             typing: BTreeMap::new(),
             push_rules: BTreeMap::new(),
+            presence: BTreeMap::new(),
             requests: Vec::new(),
             queue: VecDeque::new(),
             ephemeral: Vec::new(),

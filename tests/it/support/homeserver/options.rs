@@ -6,6 +6,14 @@ use serde_json::Value;
 
 use super::now;
 
+/// What becomes of what users say of being there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Kept,
+    /// It is taken and forgotten, as Synapse does where it is turned off.
+    Forgotten,
+}
+
 /// What the homeserver is told at its start: what a registration file says, and how it makes rooms.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -23,6 +31,7 @@ pub(crate) struct Options {
     pub(crate) room_version: String,
     /// Whether no room may be put into the directory.
     pub(crate) refuses_publishing: bool,
+    pub(crate) presence: Presence,
     /// Whether each request is remembered for [`Homeserver::requests`]; a benchmark turns it off.
     pub(crate) record_requests: bool,
 }
@@ -42,6 +51,7 @@ impl Default for Options {
             puppet_token: None,
             room_version: "12".into(),
             refuses_publishing: false,
+            presence: Presence::Kept,
             record_requests: true,
         }
     }

@@ -171,6 +171,11 @@ impl Network {
                 if self.clients[&member].has("extended-join") { &extended } else { &format!("JOIN {name}") };
             self.deliver(member, &source, "", line);
         }
+        if self.clients[&id].away.is_some() {
+            let told =
+                self.channel_entry(&name).members.keys().copied().filter(|other| *other != id).collect();
+            self.tell_away(id, told);
+        }
         if let Some((text, setter)) = topic {
             self.numeric(id, 332, &format!("{name} :{text}"));
             self.numeric(id, 333, &format!("{name} {setter} 1700000000"));

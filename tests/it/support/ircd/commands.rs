@@ -125,6 +125,8 @@ impl Network {
                 };
                 self.client(id).away = text;
                 self.numeric(id, number, says);
+                let told = self.neighbours(id);
+                self.tell_away(id, told);
             }
             "WHO" => self.who(id, first, param(1)),
             "WHOIS" => self.whois(id, line.params.last().copied().unwrap_or_default()),

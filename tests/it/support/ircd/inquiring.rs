@@ -1,5 +1,7 @@
 //! What clients ask about people, and what they say of themselves: `WHO` with WHOX, `SETNAME`, their own modes.
 
+use std::collections::BTreeSet;
+
 use super::network::{ClientId, Network};
 
 /// Bytes of a real name.
@@ -18,7 +20,12 @@ impl Network {
             let (user, host) = (client.user.as_deref().unwrap_or("*"), &client.host);
             let (nick, name) = (client.nick(), &client.realname);
             // The fields that the bridge asks for, and no others.
-            if fields == Some("%tcuhnfar,152") && self.options.isupport.iter().any(|token| token == "WHOX") {
+            if fields == Some("%tnf,153") && self.options.isupport.iter().any(|token| token == "WHOX") {
+                let reply = format!("153 {nick} {here}{prefix}");
+                self.numeric(id, 354, &reply);
+            } else if fields == Some("%tcuhnfar,152")
+                && self.options.isupport.iter().any(|token| token == "WHOX")
+            {
                 let account = client.account.as_deref().unwrap_or("0");
                 let reply = format!("152 {mask} {user} {host} {nick} {here}{prefix} {account} :{name}");
                 self.numeric(id, 354, &reply);
@@ -28,6 +35,17 @@ impl Network {
             }
         }
         self.numeric(id, 315, &format!("{mask} :End of /WHO list."));
+    }
+
+    /// Tells that somebody is away, or back, to those who want to know (`away-notify`).
+    pub(super) fn tell_away(&mut self, id: ClientId, mut told: BTreeSet<ClientId>) {
+        told.retain(|one| self.clients[one].has("away-notify"));
+        let source = self.clients[&id].source();
+        let line = match &self.clients[&id].away {
+            Some(why) => format!("AWAY :{why}"),
+            None => "AWAY".to_owned(),
+        };
+        self.deliver_to(told, &source, "", &line);
     }
 
     pub(super) fn set_name(&mut self, id: ClientId, name: &str) {

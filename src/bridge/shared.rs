@@ -38,7 +38,9 @@ use crate::format::RichText;
 use crate::matrix::event::{Content, Event, Member};
 use crate::matrix::ghost_id;
 use crate::names::{CaseMapping, Channel, session_address};
-use crate::store::{Holder, InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User};
+use crate::store::{
+    Holder, InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User,
+};
 
 pub(super) use self::authority::Enacted;
 use self::connections::Activity;
@@ -210,6 +212,9 @@ impl Bridge {
                 return self.on_shared_join(stored, &event.room_id, &member.user_id, room).await;
             }
             Content::Member(member) if member.membership == "ban" => {
+                if self.is_heard_by_relay(room, &member.user_id).await? {
+                    return self.keep_ban(stored, event, member, room).await;
+                }
                 return self.lift_ban(stored, event, member, room).await;
             }
             Content::Member(member) if member.membership == "invite" && self.is_ours(&member.user_id) => {
@@ -261,21 +266,50 @@ impl Bridge {
             self.store.member_lost(room.id, ghost.id).await?;
         }
         let bot = self.client.bot();
-        let mut rows = vec![content::removal_row(room.id, bot, &member.user_id, LIFTED)];
+        let rows = vec![content::removal_row(room.id, bot, &member.user_id, LIFTED)];
+        let channel = room.buffer_name.as_deref().unwrap_or_default();
+        let text = RichText::new().bold(format!("{} is not banned", member.user_id)).text(format!(
+            " in the shared room of {channel}: bans are the channel's own. To see those, type "
+        ));
+        let text = text.code(format!("bans {channel}")).text("; to ban somebody, type ");
+        let text = text.code(format!("ban {channel} NICK")).text(".");
+        self.answer_who_banned(stored, event, room, rows, text).await
+    }
+
+    /// Somebody was banned who is in the channel through its relay alone: no ban on IRC could be about them, and this one keeps them
+    /// from writing in the room, so it stays.
+    async fn keep_ban(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        member: &Member,
+        room: &RoomRow,
+    ) -> Result<(), GhostError> {
+        let channel = room.buffer_name.as_deref().unwrap_or_default();
+        let text = RichText::new().bold(format!("{} is banned", member.user_id)).text(format!(
+            " from the shared room of {channel}, and nothing of theirs goes to IRC any more. Others speak for them there, so \
+             that no ban on IRC is about them: to take it back, lift it in the room."
+        ));
+        self.answer_who_banned(stored, event, room, Vec::new(), text).await
+    }
+
+    /// Tells whoever has banned somebody, where they are in the channel, with what else is to be done.
+    async fn answer_who_banned(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        room: &RoomRow,
+        mut rows: Vec<NewOutbox>,
+        text: RichText,
+    ) -> Result<(), GhostError> {
         let sender = self.store.session_in_shared_room(room.id, &event.sender).await?;
         let told_in = match sender {
             Some(session) => self.store.network_room(session).await?,
             None => None,
         };
         if let Some(told_in) = told_in {
-            let channel = room.buffer_name.as_deref().unwrap_or_default();
-            let text = RichText::new().bold(format!("{} is not banned", member.user_id)).text(format!(
-                " in the shared room of {channel}: bans are the channel's own. To see those, type "
-            ));
-            let text = text.code(format!("bans {channel}")).text("; to ban somebody, type ");
-            let text = text.code(format!("ban {channel} NICK")).text(".");
             let alert = content::message(MessageType::Text, &text, Some(&event.sender));
-            rows.push(content::message_row(told_in, bot, alert, None));
+            rows.push(content::message_row(told_in, self.client.bot(), alert, None));
         }
         self.answer_event(stored.seq, rows).await?;
         self.wake_delivery(room.id);

@@ -107,6 +107,8 @@ pub struct Member {
     pub encrypted: bool,
     /// The room that it comes after, as far as the invitation tells.
     pub predecessor: Option<String>,
+    /// Whether a ban is taken back by it, as far as the homeserver tells.
+    pub lifts_ban: bool,
 }
 
 /// `m.room.power_levels`, as far as it says who may speak, set the topic, and do more.
@@ -230,6 +232,8 @@ impl Event {
                 encrypted: stripped(&unsigned, "m.room.encryption").is_some(),
                 predecessor: stripped(&unsigned, "m.room.create")
                     .and_then(|create| room_id_in(&create["content"]["predecessor"]["room_id"])),
+                lifts_ban: content["membership"] == "leave"
+                    && unsigned["prev_content"]["membership"] == "ban",
             }),
             ("m.room.encryption", Some(_)) => Content::Encryption,
             ("m.room.tombstone", Some(key)) if key.is_empty() => {

@@ -231,3 +231,38 @@ async fn who_throws_a_ghost_out_kicks_on_irc_and_without_power_is_told() {
     assert_eq!(world.homeserver.state(&room, "m.room.member", BOB)["membership"], json!("leave"));
     assert!(world.ircd.nicks().contains(&"alice".to_owned()));
 }
+
+/// Before, who was let in again was kicked out of the channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_a_ghosts_ban_back_takes_it_back_on_irc_and_puts_nobody_out() {
+    let world = World::start().await;
+    let (bob, carol) = (world.ircd.person("bob"), world.ircd.person("carol"));
+    bob.join("#rust");
+    carol.join("#rust");
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    bob.say("#rust", "hello");
+    world.homeserver.wait_message(&room, "hello").await;
+    // Without power on IRC, a ban is the room's alone.
+    alice.ban(&room, BOB).unwrap();
+    world.homeserver.wait_event(&room, says("is not shown in this room until you lift the ban")).await;
+    bob.say("#rust", "nobody hears me");
+    carol.mode("#rust", "+o alice");
+    bob.mode("#rust", "+o alice");
+    world.homeserver.wait_event(&room, says("sets +o alice")).await;
+    alice.unban(&room, BOB);
+    world.ircd.wait_line(|nick, line| nick == "alice" && line == "MODE #rust -b bob!*@*").await;
+    bob.say("#rust", "here again");
+    assert_eq!(world.homeserver.wait_message(&room, "here again").await.sender, BOB);
+    assert!(!world.ircd.lines_from("alice").iter().any(|line| line.starts_with("KICK")));
+    assert!(!world.homeserver.timeline_bodies(&room).contains(&"nobody hears me".to_owned()));
+    // With it, one is the channel's, too, both ways.
+    alice.ban(&room, BOB).unwrap();
+    world.ircd.wait_line(|nick, line| nick == "alice" && line == "MODE #rust +b bob!*@*").await;
+    world.ircd.wait_parted("#rust", "bob").await;
+    let mark = world.ircd.mark();
+    alice.unban(&room, BOB);
+    world.ircd.wait_line_after(mark, |nick, line| nick == "alice" && line == "MODE #rust -b bob!*@*").await;
+    bob.join("#rust");
+    bob.say("#rust", "thank you");
+    assert_eq!(world.homeserver.wait_message(&room, "thank you").await.sender, BOB);
+}

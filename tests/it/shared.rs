@@ -11,6 +11,7 @@ mod moderation;
 mod plumbing;
 mod refusals;
 mod relay;
+mod relay_bans;
 mod removals;
 mod renewal;
 mod review;

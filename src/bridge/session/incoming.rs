@@ -43,7 +43,7 @@ impl Actor {
             }
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
             Event::Joined { channel, who, .. } => {
-                self.on_person(&who.nick, PersonNews::Here);
+                self.on_entered(&channel, &who);
                 if !self.netsplits.enter(&who.nick, &channel, self.bridge.clock.now()) {
                     self.on_came(&channel, who.nick);
                 }

@@ -109,21 +109,27 @@ impl Actor {
         Ok(Some(ghost))
     }
 
-    /// The owner has thrown a ghost out of a channel's room.
+    /// The owner has thrown a ghost out of a channel's room, or lets it in again.
     async fn throw_out(&mut self, place: usize, member: &Member) -> Result<(), StoreError> {
         let Some(ghost) = self.lose_ghost(place, member).await? else { return Ok(()) };
         let row = &self.buffers.get(place).row;
         let (is_channel, name) = (row.kind == BufferKind::Channel, row.name.clone());
         let is_banned = member.membership == "ban";
+        let is_let_in = member.lifts_ban;
         let (Ok(channel), Ok(nick), true) = (Channel::new(&name), Nick::new(&ghost.nick), is_channel) else {
             return Ok(());
         };
         let Some(link) = &mut self.link else { return Ok(()) };
-        let Some(state) = link.session.channel(&name).filter(|state| state.has(nick.as_str())) else {
+        let Some(state) = link.session.channel(&name).filter(|state| is_let_in || state.has(nick.as_str()))
+        else {
             return Ok(());
         };
         let own = state.prefixes(link.session.nick()).unwrap_or_default();
         if !own.contains(KICKERS) {
+            if is_let_in {
+                // On IRC it never was.
+                return Ok(());
+            }
             let then = if is_banned {
                 "What they say is not shown in this room until you lift the ban."
             } else {
@@ -134,10 +140,13 @@ impl Actor {
         }
         let reason = neutral(&member.reason).replace(['\n', '\r'], " ");
         let mut lines = Vec::new();
-        if is_banned {
-            lines.extend(Line::raw(&format!("MODE {channel} +b {nick}!*@*")).ok());
+        if is_banned || is_let_in {
+            let sign = if is_banned { '+' } else { '-' };
+            lines.extend(Line::raw(&format!("MODE {channel} {sign}b {nick}!*@*")).ok());
         }
-        lines.extend(Line::kick(&channel, &nick, &reason).ok());
+        if !is_let_in {
+            lines.extend(Line::kick(&channel, &nick, &reason).ok());
+        }
         for line in lines {
             if let Err(error) = link.session.command(line) {
                 tracing::debug!(%error, "a kick could not be sent");

@@ -170,6 +170,12 @@ impl Relaying {
     }
 
     /// Whether somebody is told that too much of theirs waits; once, until it does not.
+    /// Somebody who was relayed of late by a name that is such.
+    pub(super) fn called(&self, is_such: impl Fn(&str) -> bool) -> Option<String> {
+        let known = self.order.iter().rev().filter_map(|event_id| self.known.get(event_id));
+        known.into_iter().find(|who| is_such(&who.name)).map(|who| who.user_id.clone())
+    }
+
     fn is_to_be_told(&mut self, user_id: &str) -> bool {
         if self.told.len() == MOST_TOLD {
             self.told.clear();

@@ -9,11 +9,13 @@
 //! Who leaves the channel leaves the room, and the other way round, whoever brings it about; a connection that is lost
 //! comes back. Invariant 9: so many lines wait in case they are needed, [`MOST_HEARD`].
 
+pub(super) mod heard_bans;
 mod showing;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use self::heard_bans::HeardBans;
 use super::super::Bridge;
 use super::super::content::{self, MessageType, unique};
 use super::super::outcome::{Outcome, Refusal};
@@ -80,6 +82,7 @@ pub(super) struct Shared {
     heard: VecDeque<(Line, Option<char>)>,
     pub(super) reactions: HeardReactions,
     pub(super) redactions: HeardRedactions,
+    pub(super) bans: HeardBans,
     /// Lines that are shown, and not stored yet.
     shown: Vec<Said>,
 }
@@ -100,6 +103,7 @@ impl Shared {
             heard: VecDeque::new(),
             reactions: HeardReactions::default(),
             redactions: HeardRedactions::default(),
+            bans: HeardBans::default(),
             shown: Vec::new(),
         }
     }

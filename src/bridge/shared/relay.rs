@@ -46,6 +46,12 @@ impl Bridge {
         Ok(relay.user_id == user_id || self.permission_of(user_id) == Permission::None)
     }
 
+    /// Whether somebody can be heard in a shared room's channel by its relay alone.
+    pub(super) async fn is_heard_by_relay(&self, room: &RoomRow, user_id: &str) -> Result<bool, StoreError> {
+        let may_be_there = self.is_ours(user_id) || self.permission_of(user_id) != Permission::None;
+        Ok(!may_be_there && self.relay_in(room.id).await?.is_some())
+    }
+
     /// Whether somebody says what they say in a room themselves, or would if they were in the channel.
     async fn speaks_alone(&self, room: &RoomRow, relay: &Relay, user_id: &str) -> Result<bool, StoreError> {
         if !room.is_plumbed() {

@@ -1,6 +1,7 @@
 //! Moderation in shared rooms: ranks and modes of the channel are powers and rules of its room.
 
 mod attempts;
+mod bans;
 mod by_matrix;
 mod mending;
 

@@ -12,23 +12,23 @@ use crate::support::bridge::ask;
 use crate::support::ircd::Options;
 
 /// The relay's nick.
-const RELAY: &str = "admin_relay";
+pub(super) const RELAY: &str = "admin_relay";
 
 /// Carol's room, in which dave is, too, tied to #tea, in which bob is. An administrator's second session relays.
-struct Relayed {
-    world: World,
+pub(super) struct Relayed {
+    pub(super) world: World,
     admin: TestUser,
-    carol: TestUser,
-    dave: TestUser,
-    bob: Person,
+    pub(super) carol: TestUser,
+    pub(super) dave: TestUser,
+    pub(super) bob: Person,
     control: String,
     /// The room of the relay's network.
-    relay: String,
-    room: String,
+    pub(super) relay: String,
+    pub(super) room: String,
 }
 
 /// The administrator has a session besides, which relays as soon as it is told to.
-async fn with_relay(world: &World) -> (TestUser, String, String) {
+pub(super) async fn with_relay(world: &World) -> (TestUser, String, String) {
     let (admin, control, _) = world.greeted_user("admin").await;
     ask(world, &admin, &control, "open fake as relay", "Connecting to FakeNet (relay).").await;
     let relay = admin.join(&world.homeserver.wait_invite(admin.id()).await).await;
@@ -66,12 +66,12 @@ impl Relayed {
         Self { world, admin, carol, dave, bob, control, relay, room }
     }
 
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::begin(World::builder()).await
     }
 
     /// Somebody writes, and this is heard on IRC, of the relay.
-    async fn is_heard(&self, user: &TestUser, text: &str, line: &str) -> String {
+    pub(super) async fn is_heard(&self, user: &TestUser, text: &str, line: &str) -> String {
         let event = user.send_text(&self.room, text);
         assert_eq!(self.bob.wait_text(line).await.nick(), RELAY);
         event

@@ -156,6 +156,11 @@ impl TestUser {
         self.member(room, user, "ban", None)
     }
 
+    /// Takes a ban back.
+    pub(crate) fn unban(&self, room: &str, user: &str) {
+        self.member(room, user, "leave", None).expect("a ban that this user may take back");
+    }
+
     fn member(&self, room: &str, user: &str, membership: &str, reason: Option<&str>) -> Result<(), Refusal> {
         self.shared.change(|core| core.set_membership(room, &self.id, user, membership, reason, now()))
     }

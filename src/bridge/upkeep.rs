@@ -1,6 +1,6 @@
 //! What is done in the background, a few rows at a time, so that nobody waits long for the writer.
 //!
-//! Forgetting what is old: settled rows of the queues after 90 days, history when the configuration or its user no longer
+//! Forgetting what is old: settled rows of the queues after 90 days and then rooms that show nothing any more, history when the configuration or its user no longer
 //! wants it kept. And making lines findable that an older version has stored.
 
 use std::time::Duration;
@@ -95,6 +95,9 @@ impl Bridge {
 
     async fn prune(&self) -> Result<(), StoreError> {
         while self.store.prune(self.clock.unix_ms() - 90 * DAY).await? {
+            tokio::task::yield_now().await;
+        }
+        while self.store.prune_rooms(self.clock.unix_ms() - 90 * DAY).await? {
             tokio::task::yield_now().await;
         }
         self.store.close_prompts(self.clock.unix_ms() - 7 * DAY).await?;

@@ -285,6 +285,29 @@ impl Store {
         .await
     }
 
+    /// Deletes some of the rooms that people had for themselves and that show nothing any more, since whoever had one has
+    /// closed its network or has another one. Those of before a time, of which no request is known, for it might still be under
+    /// way. Says whether there may be more.
+    pub async fn prune_rooms(&self, before: i64) -> Result<bool, StoreError> {
+        const BATCH: i64 = 100;
+        const FIND: &str =
+            "SELECT id FROM room WHERE kind IN ('network', 'private', 'query') AND created_at < $1
+            AND NOT EXISTS (SELECT 1 FROM link WHERE link.room = room.id)
+            AND id NOT IN (SELECT room FROM outbox) ORDER BY id LIMIT $2";
+        const DELETE: &str = "DELETE FROM room WHERE id = $1
+            AND NOT EXISTS (SELECT 1 FROM link WHERE link.room = room.id)
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.room = room.id AND state = 'queued')";
+        let found: Vec<i64> =
+            on!(self.readers(), |p| sqlx::query_scalar(FIND).bind(before).bind(BATCH).fetch_all(p).await)?;
+        let (mut gone, all) = (0, found.len() as i64);
+        for room in found {
+            // Each by itself: the database looks through all requests for those that go with it, and has no index for that,
+            // since every line would pay for it.
+            gone += self.write(move |tx| Box::pin(async move { Ok(execute!(tx, DELETE, room)?) })).await?;
+        }
+        Ok(all == BATCH && gone > 0)
+    }
+
     /// Rooms that were meant to be and have no Matrix id.
     pub async fn unmade_rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         const SQL: &str = room_query!("WHERE room.room_id IS NULL ORDER BY room.id");

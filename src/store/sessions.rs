@@ -189,6 +189,10 @@ impl Store {
         const UNFOLD: &str =
             "DELETE FROM fold WHERE room IN (SELECT room FROM link WHERE role <> 'shared' AND (session = $1
             OR buffer IN (SELECT id FROM buffer WHERE session = $1)))";
+        // Nobody of ours is there any more.
+        const EMPTY: &str =
+            "DELETE FROM member WHERE room IN (SELECT room FROM link WHERE role <> 'shared' AND (session = $1
+            OR buffer IN (SELECT id FROM buffer WHERE session = $1)))";
         const UNLINK: &str = "DELETE FROM link WHERE session = $1
             OR buffer IN (SELECT id FROM buffer WHERE session = $1)";
         const EMPTY_SPACE: &str = "DELETE FROM space_child WHERE session = $1";
@@ -204,7 +208,7 @@ impl Store {
                 if shared.is_some() || rooms.iter().any(|room| !left.contains(room)) {
                     return Ok(false);
                 }
-                for sql in [DISCONNECT, UNWANT, UNASK, UNFOLD, UNLINK, EMPTY_SPACE, DROP_SPACE] {
+                for sql in [DISCONNECT, UNWANT, UNASK, UNFOLD, EMPTY, UNLINK, EMPTY_SPACE, DROP_SPACE] {
                     later!(tx, sql, session)?;
                 }
                 later!(tx, CLOSE, session.to_string(), CLOSED.key, b"yes".to_vec())?;

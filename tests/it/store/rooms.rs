@@ -47,6 +47,57 @@ async fn a_room_is_an_intent_until_it_is_made_and_is_found_by_what_it_shows() {
     assert_eq!(found, [second.id, first.id], "newest first");
 }
 
+/// Before, they and all who were in them stayed until their owner was erased, however often a network was closed.
+#[tokio::test]
+async fn rooms_of_closed_networks_go_with_their_members_when_nothing_is_known_of_them_any_more() {
+    const LATER: i64 = NOW + 1_000;
+    let set = Set::new().await;
+    let store = &set.store;
+    let buffer = store.open_buffer(set.buffer(BufferKind::Channel, "#tea")).await.unwrap();
+    let control = NewRoom {
+        kind: RoomKind::Control,
+        marker: "control".into(),
+        creator: "@bot:x".into(),
+        owner: Some(set.user.id),
+        lane: "user/@alice:x".into(),
+        link: Link::Control { user: set.user.id },
+        room_id: Some("!control:x".into()),
+        created_at: NOW,
+    };
+    store.intend_room(control).await.unwrap();
+    for (room, room_id) in [(set.room.id, "!network:x"), (buffer.room, "!tea:x")] {
+        store.room_made(room, room_id).await.unwrap();
+    }
+    let nicks = ["bob", "carol"].map(|nick| NewGhost {
+        folded: nick.into(),
+        nick: nick.into(),
+        user_id: format!("@irc_{nick}:x"),
+    });
+    store.expect_members(buffer.room, "fake", nicks.into(), NOW).await.unwrap();
+    store.enqueue(vec![message(buffer.room, "@bot:x", "on its way")], NOW).await.unwrap();
+    let mut raw = Raw::new(&set.database).await;
+    let left = [buffer.room, set.room.id];
+    let kept = "SELECT kind FROM room ORDER BY id";
+    // What is shown stays, however old it is.
+    assert!(!store.prune_rooms(LATER).await.unwrap());
+    assert_eq!(raw.texts(kept).await, ["network", "private", "control"], "{left:?}");
+    assert!(store.close_session(set.session.id, vec!["!network:x".into(), "!tea:x".into()]).await.unwrap());
+    assert_eq!(raw.count("SELECT COUNT(*) FROM member").await, 0, "nobody is in them");
+    assert!(!store.prune_rooms(NOW).await.unwrap());
+    assert_eq!(raw.texts(kept).await, ["network", "private", "control"], "they are too young");
+    assert!(!store.prune_rooms(LATER).await.unwrap());
+    assert_eq!(raw.texts(kept).await, ["private", "control"], "something is on its way there");
+    raw.execute("UPDATE outbox SET state = 'refused'").await;
+    store.prune_rooms(LATER).await.unwrap();
+    assert_eq!(raw.texts(kept).await, ["private", "control"], "it is known what became of it");
+    while store.prune(LATER).await.unwrap() {}
+    store.prune_rooms(LATER).await.unwrap();
+    assert_eq!(raw.texts(kept).await, ["control"]);
+    // The network can be opened again.
+    let (again, new) = store.open_session(&set.user, ("fake", ""), "FakeNet", LATER).await.unwrap();
+    assert_eq!((again.id, new), (set.session.id, true));
+}
+
 #[tokio::test]
 async fn a_room_is_explained_once_together_with_what_explains_it() {
     let set = Set::new().await;

@@ -6,21 +6,24 @@
 //!
 //! A homeserver lets a presence lapse whose user does not come back to it: Synapse after 30 seconds. So what holds is told
 //! again and again, of [`most_shown`] people in all sessions together, which is what a quarter of the budget of memberships
-//! can bear. Each call waits for what that budget has to spare.
+//! can bear. Each call waits for what that budget has to spare. Where that is little, as while members come in, a round ends when its
+//! time is over, and the next is of fewer people ([`Told::settle`]): better some who are right than many who have lapsed. What is
+//! told was never seen longer ago than [`FRESH`].
 //!
 //! Where the homeserver keeps no presence, it says so, or takes it and forgets it: then nothing is tried any more until the
-//! next start, and the administrators are told once.
+//! next start, and each administrator is told once.
 //!
 //! Not who is away on IRC, which is the sessions' (`session/whereabouts.rs`). Nothing is stored: it lapses. Invariants 8; 9
 //! (so many people).
 //!
 //! Spec: Matrix client-server API, "Presence".
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::{Notify, oneshot};
 
 use super::delivery::temporary;
@@ -31,6 +34,7 @@ use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::client::Availability;
+use crate::store::settings::{PRESENCE_TOLD, Scope};
 
 /// So many people are shown at the most, whatever the homeserver can bear: each session is asked for as many.
 const MOST_SHOWN: usize = 500;
@@ -40,10 +44,20 @@ const SETTLE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(14);
 /// What was told so long ago is told again: before it lapses, a look later.
 const STALE: Duration = Duration::from_secs(10);
+/// What was seen so long ago is looked at again before it is told.
+const FRESH: Duration = Duration::from_secs(2);
+/// A round ends then, however many are still to be told of.
+const ROUND: Duration = LOOK;
 /// However busy the homeserver is with members, a call has its turn after so long.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A session that does not say in this time whom it sees is asked the next time.
 const ANSWER: Duration = Duration::from_secs(5);
+/// So many sessions are asked at once.
+const ASKED_AT_ONCE: usize = 8;
+/// After so many failures in a row it is not about whom it failed.
+const MOST_FAILURES: u32 = 3;
+/// By so many people more it is tried to show again where there was time for more.
+const SOME_MORE: usize = 5;
 /// How often it is looked whether the homeserver keeps what it was told first, since one of several processes may not know
 /// what another was told, …
 const LOOKS: u32 = 3;
@@ -76,6 +90,15 @@ impl Shown {
 /// A ghost, by its Matrix id, and how it is shown.
 pub type ShownPerson = (Arc<str>, Shown);
 
+/// Whom a session names.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// They, those nearest to its user first.
+    pub people: Vec<ShownPerson>,
+    /// Its connection may be dead: others know better.
+    pub is_in_doubt: bool,
+}
+
 /// Who wants people to be shown.
 #[derive(Default)]
 pub(super) struct Presence {
@@ -98,11 +121,23 @@ struct Told {
     /// It was seen that the homeserver keeps what it is told.
     is_kept: bool,
     refusals: u32,
+    /// Those of whom it could not be told, and when.
+    failed: HashMap<Arc<str>, Instant>,
+    /// So many people can be told of in a round, where that is fewer than should be.
+    bearable: Option<usize>,
+}
+
+/// What the sessions have said.
+struct Seen {
+    people: HashMap<Arc<str>, Shown>,
+    /// All of them have.
+    is_all: bool,
+    at: Instant,
 }
 
 impl Told {
-    /// What is to be told now: first what has changed, then what was told longest ago.
-    fn due(&self, people: &HashMap<Arc<str>, Shown>, is_all: bool, now: Instant) -> Vec<ShownPerson> {
+    /// What is to be told now: first what has changed, then what was told longest ago, and then who is not there any more.
+    fn due(&self, people: &HashMap<Arc<str>, Shown>, is_all: bool, now: Instant) -> VecDeque<ShownPerson> {
         let mut gone: Vec<ShownPerson> = self.people.keys().cloned().map(|id| (id, Shown::Offline)).collect();
         gone.retain(|(id, _)| is_all && !people.contains_key(id));
         let mut due: Vec<(Option<Instant>, ShownPerson)> = Vec::new();
@@ -119,7 +154,27 @@ impl Told {
         }
         due.sort_by(|one, other| (one.0, &one.1.0).cmp(&(other.0, &other.1.0)));
         gone.sort();
-        gone.into_iter().chain(due.into_iter().map(|(_, person)| person)).collect()
+        let is_set_back = |(id, _): &ShownPerson| {
+            self.failed.get(id).is_some_and(|at| now.saturating_duration_since(*at) < STALE)
+        };
+        due.into_iter().map(|(_, person)| person).chain(gone).filter(|one| !is_set_back(one)).collect()
+    }
+
+    /// How many people are shown, where it should be so many.
+    fn most(&self, most: usize) -> usize {
+        self.bearable.map_or(most, |bearable| bearable.min(most))
+    }
+
+    /// A round is over in which so many were told of, of those of so many as should be shown.
+    fn settle(&mut self, round: &Round, most: usize, now: Instant) {
+        let took = now.saturating_duration_since(round.begun);
+        if round.is_cut_short {
+            self.bearable = Some(round.told);
+        } else if took < ROUND / 2 {
+            let more = self.bearable.map(|bearable| (2 * bearable).max(bearable + SOME_MORE));
+            self.bearable = more.filter(|more| *more < most);
+        }
+        self.failed.retain(|_, at| now.saturating_duration_since(*at) < STALE);
     }
 
     fn note(&mut self, (id, shown): ShownPerson, now: Instant) {
@@ -131,25 +186,40 @@ impl Told {
     }
 }
 
+/// What becomes of a round.
+struct Round {
+    begun: Instant,
+    told: usize,
+    /// Its time was over before all were told of.
+    is_cut_short: bool,
+}
+
 /// How many people are shown at a time, where so many calls per second are for the background.
 fn most_shown(calls: u32) -> usize {
     // Each is told of at least once in 20 seconds.
     (calls as usize * 5).min(MOST_SHOWN)
 }
 
-/// Whom sessions name, in turns, until there are so many.
-fn together(named: &[Vec<ShownPerson>], most: usize) -> HashMap<Arc<str>, Shown> {
-    let longest = named.iter().map(Vec::len).max().unwrap_or_default();
+/// Whom sessions name, in turns, until there are so many. Those whose connections may be dead are believed where nobody else
+/// names somebody.
+fn together(named: &[Named], most: usize) -> HashMap<Arc<str>, Shown> {
     let mut people: HashMap<Arc<str>, Shown> = HashMap::new();
-    for place in 0..longest {
-        for (id, shown) in named.iter().filter_map(|list| list.get(place)) {
-            let has_place = people.len() < most;
-            match people.get_mut(id) {
-                Some(known) if *known < *shown => known.clone_from(shown),
-                None if has_place => _ = people.insert(Arc::clone(id), shown.clone()),
-                Some(_) | None => {}
+    for is_in_doubt in [false, true] {
+        let lists = || named.iter().filter(|one| one.is_in_doubt == is_in_doubt).map(|one| &one.people);
+        let mut own: HashMap<Arc<str>, Shown> = HashMap::new();
+        for place in 0..lists().map(Vec::len).max().unwrap_or_default() {
+            for (id, shown) in lists().filter_map(|list| list.get(place)) {
+                let has_place = people.len() + own.len() < most;
+                match own.get_mut(id) {
+                    Some(known) if *known < *shown => known.clone_from(shown),
+                    None if has_place && !people.contains_key(id) => {
+                        own.insert(Arc::clone(id), shown.clone());
+                    }
+                    Some(_) | None => {}
+                }
             }
         }
+        people.extend(own);
     }
     people
 }
@@ -219,29 +289,70 @@ impl Bridge {
         }
     }
 
+    /// A round.
     async fn show_people(&self, told: &mut Told) -> Result<(), GhostError> {
-        let (people, is_all) = self.people_seen().await;
-        for person in told.due(&people, is_all, self.clock.now()) {
-            if !self.spare_membership_turn(1, PATIENCE).await || self.stop.is_cancelled() {
-                return Ok(());
-            }
-            // One that the homeserver does not know yet is shown when it does.
-            if !told.people.contains_key(&person.0) {
-                let ghost = self.store.ghost_by_user_id(&person.0).await?;
-                if ghost.is_none_or(|ghost| ghost.display_name.is_none()) {
-                    continue;
+        let should = most_shown(self.limits().membership_calls);
+        let most = told.most(should);
+        let mut round = Round { begun: self.clock.now(), told: 0, is_cut_short: false };
+        let mut seen = self.people_seen(most).await;
+        let mut due = told.due(&seen.people, seen.is_all, self.clock.now());
+        let mut passed: HashSet<Arc<str>> = HashSet::new();
+        let (mut failures, mut has_turn) = (0, false);
+        while !due.is_empty() {
+            let spent = self.clock.now().saturating_duration_since(round.begun);
+            let Some(left) = ROUND.checked_sub(spent).filter(|left| !left.is_zero()) else {
+                round.is_cut_short = true;
+                break;
+            };
+            if !has_turn {
+                has_turn = self.spare_membership_turn(1, left.min(PATIENCE)).await;
+                if !has_turn || self.stop.is_cancelled() {
+                    return Ok(());
                 }
             }
-            if let Some(why) = self.show_person(told, person).await? {
-                self.give_presence_up(&why).await?;
-                return Ok(());
+            if self.clock.now().saturating_duration_since(seen.at) >= FRESH {
+                seen = self.people_seen(most).await;
+                due = told.due(&seen.people, seen.is_all, self.clock.now());
+                due.retain(|(id, _)| !passed.contains(id));
+                continue;
+            }
+            let Some(person) = due.pop_front() else { break };
+            passed.insert(Arc::clone(&person.0));
+            if !self.can_be_shown(told, &person).await? {
+                continue;
+            }
+            has_turn = false;
+            let id = Arc::clone(&person.0);
+            match self.show_person(told, person).await {
+                Ok(None) => (failures, round.told) = (0, round.told + 1),
+                Ok(Some(why)) => return Ok(self.give_presence_up(&why).await?),
+                Err(error @ GhostError::Store(_)) => return Err(error),
+                // It may be about them alone.
+                Err(error) => {
+                    failures += 1;
+                    if failures >= MOST_FAILURES || round.told == 0 && due.is_empty() {
+                        told.failed.clear();
+                        return Err(error);
+                    }
+                    told.failed.insert(id, self.clock.now());
+                }
             }
         }
+        told.settle(&round, should, self.clock.now());
         Ok(())
     }
 
+    /// One that the homeserver does not know yet is shown when it does.
+    async fn can_be_shown(&self, told: &Told, (id, _): &ShownPerson) -> Result<bool, StoreError> {
+        if told.people.contains_key(id) {
+            return Ok(true);
+        }
+        let ghost = self.store.ghost_by_user_id(id).await?;
+        Ok(ghost.is_some_and(|ghost| ghost.display_name.is_some()))
+    }
+
     /// Tells of one; gives back why that is of no use, if it is not.
-    async fn show_person(&self, told: &mut Told, person: ShownPerson) -> Result<Option<String>, ClientError> {
+    async fn show_person(&self, told: &mut Told, person: ShownPerson) -> Result<Option<String>, GhostError> {
         let (availability, message) = person.1.availability();
         match self.client.set_presence(&person.0, availability, message).await {
             Ok(()) => {
@@ -249,10 +360,11 @@ impl Bridge {
                     if !self.is_presence_kept(&person.0).await? {
                         return Ok(Some("it takes what it is told and keeps nothing of it".to_owned()));
                     }
+                    self.take_presence_up().await?;
                     told.is_kept = true;
                 }
             }
-            Err(error) if !error.is_final() => return Err(error),
+            Err(error) if !error.is_final() => return Err(error.into()),
             Err(error) => {
                 told.refusals += 1;
                 let is_unknown = error.is("M_UNRECOGNIZED");
@@ -284,32 +396,42 @@ impl Bridge {
         Ok(self.stop.is_cancelled())
     }
 
-    /// Whom the sessions see, and whether all of them have said so.
-    async fn people_seen(&self) -> (HashMap<Arc<str>, Shown>, bool) {
-        let most = most_shown(self.limits().membership_calls);
+    /// Whom the sessions see.
+    async fn people_seen(&self, most: usize) -> Seen {
+        let at = self.clock.now();
         let sessions: Vec<i64> = self.presence.sessions().iter().copied().collect();
-        let (mut named, mut is_all) = (Vec::new(), true);
+        let mut known = Vec::with_capacity(sessions.len());
         for id in sessions {
-            let Some(session) = self.session(id).filter(|session| !session.is_resting()) else {
-                self.presence.sessions().remove(&id);
-                continue;
-            };
+            match self.session(id).filter(|session| !session.is_resting()) {
+                Some(session) => known.push(session),
+                None => _ = self.presence.sessions().remove(&id),
+            }
+        }
+        let asked = known.into_iter().map(|session| async move {
             let (answer, people) = oneshot::channel();
             let question = Request::Members(MembersRequest::Shown { most, answer });
             let asked = async {
                 session.ask(question).await.ok()?;
                 people.await.ok()
             };
-            match tokio::time::timeout(ANSWER, asked).await {
-                Ok(Some(people)) => named.push(people),
-                Ok(None) | Err(_) => is_all = false,
-            }
-        }
-        (together(&named, most), is_all)
+            tokio::time::timeout(ANSWER, asked).await.ok().flatten()
+        });
+        let answers: Vec<Option<Named>> = stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
+        let is_all = answers.iter().all(Option::is_some);
+        let named: Vec<Named> = answers.into_iter().flatten().collect();
+        Seen { people: together(&named, most), is_all, at }
     }
 
+    /// What can't be told yet is to be tried again, and so is this.
     async fn give_presence_up(&self, why: &str) -> Result<(), StoreError> {
         self.presence.is_given_up.store(true, Ordering::Relaxed);
+        let told = self.tell_of_no_presence(why).await;
+        self.presence.is_given_up.store(told.is_ok(), Ordering::Relaxed);
+        told
+    }
+
+    /// Each administrator is told once, also where the bridge starts again, until the homeserver was seen to keep it.
+    async fn tell_of_no_presence(&self, why: &str) -> Result<(), StoreError> {
         tracing::warn!(%why, "the homeserver keeps no presence: nobody of IRC is shown as online or away");
         let text = "Who is online or away on IRC can't be shown on Matrix, although somebody wants that (";
         let text = RichText::plain(text).code("set show-presence on").text(format!(
@@ -317,8 +439,20 @@ impl Bridge {
              bridge. Until then I try it no more."
         ));
         for (user, user_id) in self.store.user_ids().await? {
-            if self.permission_of(&user_id) == Permission::Admin {
+            let is_admin = self.permission_of(&user_id) == Permission::Admin;
+            if is_admin && self.store.setting(&PRESENCE_TOLD, Scope::User, user).await?.is_none() {
                 self.tell(user, &user_id, &text).await?;
+                self.store.set_setting(&PRESENCE_TOLD, Scope::User, user, Some("on")).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// It keeps it: should it do so no longer, that is news.
+    async fn take_presence_up(&self) -> Result<(), StoreError> {
+        for (user, _) in self.store.user_ids().await? {
+            if self.store.setting(&PRESENCE_TOLD, Scope::User, user).await?.is_some() {
+                self.store.set_setting(&PRESENCE_TOLD, Scope::User, user, None).await?;
             }
         }
         Ok(())
@@ -337,6 +471,53 @@ mod tests {
 
     fn person(id: &str, shown: &Shown) -> ShownPerson {
         (id.into(), shown.clone())
+    }
+
+    fn named(people: Vec<ShownPerson>, is_in_doubt: bool) -> Named {
+        Named { people, is_in_doubt }
+    }
+
+    /// Before, who was away when a connection hung stayed so, though another had heard them come back.
+    #[test]
+    fn a_session_whose_connection_may_be_dead_is_believed_only_where_no_other_sees_somebody() {
+        let dead = named(vec![person("@a", &away("lunch")), person("@b", &away("lunch"))], true);
+        let people = together(&[dead, named(vec![person("@a", &Shown::Online)], false)], 10);
+        assert_eq!(people, HashMap::from([person("@a", &Shown::Online), person("@b", &away("lunch"))]));
+    }
+
+    /// Before, a hundred were told of who had lapsed long ago, one in five seconds.
+    #[test]
+    fn where_there_is_no_time_for_all_fewer_are_shown_until_there_is() {
+        let begun = SystemClock.now();
+        let mut told = Told::default();
+        assert_eq!(told.most(100), 100);
+        let round = |told, is_cut_short| Round { begun, told, is_cut_short };
+        told.settle(&round(3, true), 100, begun + ROUND);
+        assert_eq!(told.most(100), 3);
+        // There was time for these, and for no more.
+        told.settle(&round(3, false), 100, begun + ROUND / 2);
+        assert_eq!(told.most(100), 3);
+        for expected in [8, 16, 32, 64, 100, 100] {
+            told.settle(&round(0, false), 100, begun);
+            assert_eq!(told.most(100), expected);
+        }
+        told.settle(&round(0, true), 100, begun + ROUND);
+        assert_eq!(told.most(100), 0, "nobody");
+        told.settle(&round(0, false), 100, begun);
+        assert_eq!(told.most(100), SOME_MORE);
+    }
+
+    /// Before, one broken ghost kept all behind it from being told of.
+    #[test]
+    fn of_whom_it_could_not_be_told_the_others_have_their_turn_first() {
+        let start = SystemClock.now();
+        let mut told = Told::default();
+        let people = HashMap::from([person("@a", &Shown::Online), person("@b", &Shown::Online)]);
+        told.failed.insert("@a".into(), start);
+        assert_eq!(told.due(&people, true, start), [person("@b", &Shown::Online)]);
+        assert_eq!(told.due(&people, true, start + STALE).len(), 2);
+        told.settle(&Round { begun: start, told: 1, is_cut_short: false }, 100, start + STALE);
+        assert!(told.failed.is_empty(), "invariant 9");
     }
 
     #[test]
@@ -369,14 +550,16 @@ mod tests {
         #[case] seen: &[Shown],
         #[case] expected: Shown,
     ) {
-        let named: Vec<_> = seen.iter().map(|shown| vec![person("@a", shown)]).collect();
+        let named: Vec<_> = seen.iter().map(|shown| named(vec![person("@a", shown)], false)).collect();
         assert_eq!(together(&named, 10), HashMap::from([person("@a", &expected)]));
     }
 
     #[test]
     fn invariant_9_of_too_many_each_session_has_those_nearest_to_its_user() {
-        let list = |who: &str| (0..50).map(|n| person(&format!("@{who}{n}"), &Shown::Online)).collect();
-        let people = together(&[list("a"), list("b"), Vec::new()], 10);
+        let list = |who: &str| {
+            named((0..50).map(|n| person(&format!("@{who}{n}"), &Shown::Online)).collect(), false)
+        };
+        let people = together(&[list("a"), list("b"), Named::default()], 10);
         let mut ids: Vec<&str> = people.keys().map(AsRef::as_ref).collect();
         ids.sort_unstable();
         assert_eq!(ids, ["@a0", "@a1", "@a2", "@a3", "@a4", "@b0", "@b1", "@b2", "@b3", "@b4"]);

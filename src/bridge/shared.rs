@@ -55,7 +55,7 @@ pub use self::removals::removal;
 pub(super) use self::underway::Begun;
 use self::underway::Underway;
 use self::upkeep::Awaited;
-pub(super) use self::watch::{Said, Seat, Sitter, Watches};
+pub(super) use self::watch::{Said, Seat, Watches};
 
 /// Why a ban does not stay in a shared room.
 pub(super) const LIFTED: &str = "Bans are the channel's own";

@@ -42,6 +42,10 @@ fn hint(context: &Context<'_>, setting: &Setting, value: &str) -> &'static str {
         return " But your homeserver keeps no presence, so that nothing is seen of it. The administrators of this bridge \
                 were told what to do.";
     }
+    if setting.key == SHOW_PRESENCE.key && value != "off" {
+        return " Whoever shares a room with somebody's ghost sees it, also on other homeservers: of whom your connection sees in \
+                your own rooms' channels, secret ones, too. In rooms that people share it is as the administrator says.";
+    }
     if setting.key != AUTO_AWAY.key || value == "off" {
         return "";
     }

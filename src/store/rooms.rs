@@ -293,19 +293,24 @@ impl Store {
         const FIND: &str =
             "SELECT id FROM room WHERE kind IN ('network', 'private', 'query') AND created_at < $1
             AND NOT EXISTS (SELECT 1 FROM link WHERE link.room = room.id)
-            AND id NOT IN (SELECT room FROM outbox) ORDER BY id LIMIT $2";
-        const DELETE: &str = "DELETE FROM room WHERE id = $1
-            AND NOT EXISTS (SELECT 1 FROM link WHERE link.room = room.id)
-            AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.room = room.id AND state = 'queued')";
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.room = room.id) ORDER BY id LIMIT $2";
         let found: Vec<i64> =
             on!(self.readers(), |p| sqlx::query_scalar(FIND).bind(before).bind(BATCH).fetch_all(p).await)?;
         let (mut gone, all) = (0, found.len() as i64);
         for room in found {
-            // Each by itself: the database looks through all requests for those that go with it, and has no index for that,
-            // since every line would pay for it.
-            gone += self.write(move |tx| Box::pin(async move { Ok(execute!(tx, DELETE, room)?) })).await?;
+            // Each by itself, so that nobody waits long for the writer.
+            gone += self.prune_room(room).await?;
         }
         Ok(all == BATCH && gone > 0)
+    }
+
+    /// Deletes a room that shows nothing any more, unless something is known of a request for it: that may have come since it was
+    /// looked for, and would go with the room. Says how many were deleted.
+    pub async fn prune_room(&self, room: i64) -> Result<u64, StoreError> {
+        const SQL: &str = "DELETE FROM room WHERE id = $1
+            AND NOT EXISTS (SELECT 1 FROM link WHERE link.room = room.id)
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.room = room.id)";
+        self.write(move |tx| Box::pin(async move { Ok(execute!(tx, SQL, room)?) })).await
     }
 
     /// Rooms that were meant to be and have no Matrix id.

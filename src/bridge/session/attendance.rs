@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::super::ghosts::Coming;
 use super::super::outcome::{Outcome, Refusal};
-use super::super::presence::ShownPerson;
+use super::super::presence::Named;
 use super::super::ranks::MOST_RANKED;
 use super::super::usher::Ask;
 use super::Actor;
@@ -120,7 +120,7 @@ pub enum MembersRequest {
         /// No more than so many.
         most: usize,
         /// Where it goes.
-        answer: oneshot::Sender<Vec<ShownPerson>>,
+        answer: oneshot::Sender<Named>,
     },
     /// The rules of who is excluded are others.
     Excluded,
@@ -364,8 +364,10 @@ impl Actor {
                 Ok(RichText::new())
             }
             MembersRequest::Shown { most, answer } => {
-                // Who asked waits for it.
-                let _ = answer.send(self.people_shown(most).await?);
+                // Who asked waits for it, or does no longer.
+                if !answer.is_closed() {
+                    let _ = answer.send(self.people_shown(most).await?);
+                }
                 Ok(RichText::new())
             }
             MembersRequest::Ranks { room, shown, answer } => {

@@ -20,6 +20,9 @@ use crate::store::{BufferKind, StoreError};
 impl Actor {
     pub(super) async fn on_event(&mut self, event: Event) -> Result<(), StoreError> {
         let happening = Happening::of(&event);
+        if matches!(event, Event::Parted { own: true, .. } | Event::Kicked { own: true, .. }) {
+            self.lose_sight();
+        }
         match event {
             Event::Registered { nick, server } => {
                 if let Some(link) = &mut self.link {
@@ -42,14 +45,7 @@ impl Actor {
                 self.on_message(target, line).await?;
             }
             Event::Joined { channel, own: true, .. } => self.on_own_join(&channel).await?,
-            Event::Joined { channel, who, .. } => {
-                self.on_entered(&channel, &who);
-                if !self.netsplits.enter(&who.nick, &channel, self.bridge.clock.now()) {
-                    self.on_came(&channel, who.nick);
-                }
-                // Their ghost may be there since before a netsplit, with the rank of whoever had the nick.
-                self.note_ranks_in(&channel);
-            }
+            Event::Joined { channel, who, .. } => self.on_joined(&channel, who.nick),
             Event::Quit { own: true, .. } => {}
             Event::ChannelNamed { asked, channel } => self.rename_channel(&asked, &channel).await?,
             Event::KeyLearnt { channel, key } => self.keep_key(&channel, &key).await?,
@@ -78,6 +74,7 @@ impl Actor {
                 self.on_quit(&who.nick, &reason, channels);
             }
             Event::NickChanged { from, to, own: true, .. } => {
+                self.spare_from_bans();
                 self.take_own_ghosts_out(&from.nick, &to);
                 self.say(RichText::plain(format!("You are now {to}.")));
             }
@@ -120,6 +117,17 @@ impl Actor {
         }
         self.record(happening);
         Ok(())
+    }
+
+    /// Somebody else has joined a channel.
+    fn on_joined(&mut self, channel: &str, nick: String) {
+        // They are on the network.
+        self.on_person(&nick, PersonNews::Here);
+        if !self.netsplits.enter(&nick, channel, self.bridge.clock.now()) {
+            self.on_came(channel, nick);
+        }
+        // Their ghost may be there since before a netsplit, with the rank of whoever had the nick.
+        self.note_ranks_in(channel);
     }
 
     /// Somebody has quit because servers lost each other, which is told with others.

@@ -10,10 +10,10 @@ use crate::format::{RichText, neutral};
 use crate::irc::wire::Line;
 use crate::matrix::event::{Event, Member};
 use crate::names::{Channel, Nick};
-use crate::store::{BufferKind, Ghost, StoreError};
+use crate::store::{BufferKind, Ghost, Store, StoreError};
 
 /// The prefixes of those who may throw somebody out of a channel.
-const KICKERS: [char; 5] = ['~', '&', '@', '%', '!'];
+pub(super) const KICKERS: [char; 5] = ['~', '&', '@', '%', '!'];
 
 impl Actor {
     /// Says whether the event is done with.
@@ -111,25 +111,26 @@ impl Actor {
 
     /// The owner has thrown a ghost out of a channel's room, or lets it in again.
     async fn throw_out(&mut self, place: usize, member: &Member) -> Result<(), StoreError> {
+        let room = self.buffers.get(place).row.room;
+        let was_there = has_ghost(&self.bridge.store, room, &member.user_id).await?;
         let Some(ghost) = self.lose_ghost(place, member).await? else { return Ok(()) };
         let row = &self.buffers.get(place).row;
         let (is_channel, name) = (row.kind == BufferKind::Channel, row.name.clone());
         let is_banned = member.membership == "ban";
-        let is_let_in = member.lifts_ban;
         let (Ok(channel), Ok(nick), true) = (Channel::new(&name), Nick::new(&ghost.nick), is_channel) else {
             return Ok(());
         };
+        // Who was not there was put out by nobody: a ban is taken back, or an invitation.
+        if !is_banned && (member.lifts_ban || !was_there) {
+            self.take_own_ban_back(place, &channel, &nick, member.lifts_ban);
+            return Ok(());
+        }
         let Some(link) = &mut self.link else { return Ok(()) };
-        let Some(state) = link.session.channel(&name).filter(|state| is_let_in || state.has(nick.as_str()))
-        else {
+        let Some(state) = link.session.channel(&name).filter(|state| state.has(nick.as_str())) else {
             return Ok(());
         };
         let own = state.prefixes(link.session.nick()).unwrap_or_default();
         if !own.contains(KICKERS) {
-            if is_let_in {
-                // On IRC it never was.
-                return Ok(());
-            }
             let then = if is_banned {
                 "What they say is not shown in this room until you lift the ban."
             } else {
@@ -139,19 +140,18 @@ impl Actor {
             return Ok(());
         }
         let reason = neutral(&member.reason).replace(['\n', '\r'], " ");
-        let mut lines = Vec::new();
-        if is_banned || is_let_in {
-            let sign = if is_banned { '+' } else { '-' };
-            lines.extend(Line::raw(&format!("MODE {channel} {sign}b {nick}!*@*")).ok());
-        }
-        if !is_let_in {
-            lines.extend(Line::kick(&channel, &nick, &reason).ok());
-        }
-        for line in lines {
+        let ban = Line::raw(&format!("MODE {channel} +b {nick}!*@*")).ok().filter(|_| is_banned);
+        for line in ban.into_iter().chain(Line::kick(&channel, &nick, &reason).ok()) {
             if let Err(error) = link.session.command(line) {
                 tracing::debug!(%error, "a kick could not be sent");
             }
         }
         Ok(())
     }
+}
+
+/// Whether somebody's ghost is known to be in a room.
+async fn has_ghost(store: &Store, room: i64, user_id: &str) -> Result<bool, StoreError> {
+    let Some(ghost) = store.ghost_by_user_id(user_id).await? else { return Ok(false) };
+    Ok(store.membership(room, ghost.id).await?.is_some())
 }

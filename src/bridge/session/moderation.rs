@@ -26,6 +26,7 @@ pub use crate::irc::lists::ListKind;
 use crate::irc::session::State;
 use crate::names::{Channel, Key, Nick};
 
+pub(super) use self::banned::TOLD_AGAIN;
 pub use self::timed::BanTime;
 pub(super) use self::timed::TimedBans;
 

@@ -36,7 +36,7 @@ impl Actor {
             match serde_json::from_str::<Payload>(&payload) {
                 Ok(payload) => {
                     if let Some(who) = payload.relayed.clone() {
-                        self.outbound.relaying.note(&event_id, who);
+                        self.outbound.relaying.note(&event_id, buffer, who);
                     }
                     let cause = Arc::clone(&event_id);
                     let line = LineReference {

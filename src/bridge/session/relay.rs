@@ -18,6 +18,7 @@ use super::super::desk::lane_of;
 use super::super::outcome::{Outcome, Refusal};
 use super::choices::RejoinOnKick;
 use super::manners::Choice;
+use super::moderation::TOLD_AGAIN;
 use super::relaymsg::Nicks;
 use super::shared::Shared;
 use super::speech::Kind;
@@ -125,21 +126,23 @@ impl Choice for RelayNotices {
 /// What is known of those for whom the session speaks.
 #[derive(Debug, Default)]
 pub(super) struct Relaying {
-    /// By their events, the oldest first.
-    known: HashMap<Arc<str>, Box<Relayed>>,
+    /// By their events, the oldest first, each with its buffer.
+    known: HashMap<Arc<str>, (i64, Box<Relayed>)>,
     order: VecDeque<Arc<str>>,
     /// They know that too much of theirs waits.
     told: HashSet<String>,
     /// What was said for somebody, with their name, when, and whether as an action.
     said: VecDeque<(Instant, bool, String)>,
+    /// When it was told of bans in a buffer: of the relay, or of somebody's name.
+    told_bans: HashMap<(i64, String), Instant>,
     /// Whose nick it is that somebody is heard under.
     pub(super) nicks: Nicks,
 }
 
 impl Relaying {
-    /// Somebody does this.
-    pub(super) fn note(&mut self, event_id: &Arc<str>, who: Box<Relayed>) {
-        if self.known.insert(Arc::clone(event_id), who).is_none() {
+    /// Somebody does this in a buffer.
+    pub(super) fn note(&mut self, event_id: &Arc<str>, buffer: i64, who: Box<Relayed>) {
+        if self.known.insert(Arc::clone(event_id), (buffer, who)).is_none() {
             self.order.push_back(Arc::clone(event_id));
         }
         if self.order.len() > MOST_KNOWN
@@ -151,7 +154,7 @@ impl Relaying {
 
     /// Who has done it, as far as that is remembered, if not the session's user.
     pub(super) fn of(&self, event_id: &str) -> Option<&Relayed> {
-        self.known.get(event_id).map(|who| &**who)
+        self.known.get(event_id).map(|(_, who)| &**who)
     }
 
     /// A line leaves.
@@ -169,13 +172,28 @@ impl Relaying {
         recent.filter(|(_, kind, _)| *kind == is_action).any(|(.., line)| *line == body)
     }
 
-    /// Whether somebody is told that too much of theirs waits; once, until it does not.
-    /// Somebody who was relayed of late by a name that is such.
-    pub(super) fn called(&self, is_such: impl Fn(&str) -> bool) -> Option<String> {
-        let known = self.order.iter().rev().filter_map(|event_id| self.known.get(event_id));
-        known.into_iter().find(|who| is_such(&who.name)).map(|who| who.user_id.clone())
+    /// Somebody who was relayed in a buffer of late by a name that is such.
+    pub(super) fn called(&self, buffer: i64, is_such: impl Fn(&str) -> bool) -> Option<String> {
+        let mut known = self.order.iter().rev().filter_map(|event_id| self.known.get(event_id));
+        let found = known.find(|(place, who)| *place == buffer && is_such(&who.name));
+        found.map(|(_, who)| who.user_id.clone())
     }
 
+    /// Whether it is to be told of a ban of somebody's name, or of the relay by none: it was not for a while.
+    pub(super) fn is_news(&mut self, buffer: i64, user_id: &str, now: Instant) -> bool {
+        let is_recent = |at: &Instant| now.saturating_duration_since(*at) < TOLD_AGAIN;
+        let key = (buffer, user_id.to_owned());
+        if self.told_bans.get(&key).is_some_and(is_recent) {
+            return false;
+        }
+        if self.told_bans.len() >= MOST_TOLD {
+            self.told_bans.clear();
+        }
+        self.told_bans.insert(key, now);
+        true
+    }
+
+    /// Whether somebody is told that too much of theirs waits; once, until it does not.
     fn is_to_be_told(&mut self, user_id: &str) -> bool {
         if self.told.len() == MOST_TOLD {
             self.told.clear();
@@ -240,7 +258,7 @@ impl Actor {
         if event.called.is_some()
             && let Some(who) = self.relayed_by(place, event)
         {
-            self.outbound.relaying.note(&event_id, who);
+            self.outbound.relaying.note(&event_id, self.buffers.get(place).row.id, who);
         }
         match &event.content {
             Content::Message(message) => return self.on_relayed_message(place, stored, event, message).await,
@@ -452,12 +470,33 @@ mod tests {
     fn invariant_9_of_so_many_events_it_is_known_whose_they_are() {
         let (mut relaying, now) = (Relaying::default(), SystemClock.now());
         for number in 0..=MOST_KNOWN {
-            relaying.note(&format!("${number}").into(), Box::new(who("carol")));
+            relaying.note(&format!("${number}").into(), 1, Box::new(who("carol")));
+            relaying.is_news(1, &number.to_string(), now);
             relaying.say(&number.to_string(), false, now);
             relaying.is_to_be_told(&number.to_string());
         }
         assert_eq!((relaying.known.len(), relaying.order.len()), (MOST_KNOWN, MOST_KNOWN));
         assert!(relaying.of("$0").is_none() && relaying.of("$1").is_some());
         assert!(relaying.said.len() == MOST_SAID && relaying.told.len() <= MOST_TOLD);
+        assert!(relaying.told_bans.len() <= MOST_TOLD);
+    }
+
+    /// Before, an operator could have the administrator called as often as they set a ban.
+    #[test]
+    fn bans_that_are_set_again_and_again_are_told_of_once_in_a_while_for_each_channel_and_person() {
+        let (mut relaying, now) = (Relaying::default(), SystemClock.now());
+        let mut tell = |buffer, user_id: &str, at| relaying.is_news(buffer, user_id, at);
+        assert!(tell(1, "", now) && !tell(1, "", now + TOLD_AGAIN / 2));
+        assert!(tell(2, "", now) && tell(1, "@carol:x", now));
+        assert!(tell(1, "", now + TOLD_AGAIN));
+    }
+
+    /// Before, a ban in one channel was explained with somebody who is in another's room alone.
+    #[test]
+    fn who_is_called_something_is_so_in_the_channels_where_they_were_heard() {
+        let mut relaying = Relaying::default();
+        relaying.note(&"$1".into(), 1, Box::new(who("carol")));
+        assert_eq!(relaying.called(1, |name| name == "carol").as_deref(), Some("@carol:x"));
+        assert_eq!(relaying.called(2, |name| name == "carol"), None);
     }
 }

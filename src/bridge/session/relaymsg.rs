@@ -65,6 +65,12 @@ impl Nicks {
         }
         None
     }
+
+    /// A nick that is such, under which somebody is heard in a buffer, and whose it is.
+    pub(super) fn heard_as(&self, buffer: i64, is_such: impl Fn(&str) -> bool) -> Option<(String, String)> {
+        let found = self.owners.iter().find(|((known, nick), _)| *known == buffer && is_such(nick));
+        found.map(|((_, nick), owner)| (nick.clone(), owner.to_string()))
+    }
 }
 
 impl Link {

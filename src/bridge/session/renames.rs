@@ -25,6 +25,7 @@ impl Actor {
             return Ok(());
         }
         let now = self.bridge.clock.now();
+        self.move_whereabouts(from, to);
         for channel in channels {
             // Somebody who went with a server is there under that nick, or their nick is another's now.
             self.netsplits.enter(to, channel, now);
@@ -42,7 +43,6 @@ impl Actor {
             self.note_ranks_in(channel);
         }
         self.on_person_renamed(from);
-        self.move_whereabouts(from, to);
         self.follow(from, to).await
     }
 

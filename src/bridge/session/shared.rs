@@ -9,13 +9,11 @@
 //! Who leaves the channel leaves the room, and the other way round, whoever brings it about; a connection that is lost
 //! comes back. Invariant 9: so many lines wait in case they are needed, [`MOST_HEARD`].
 
-pub(super) mod heard_bans;
 mod showing;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use self::heard_bans::HeardBans;
 use super::super::Bridge;
 use super::super::content::{self, MessageType, unique};
 use super::super::outcome::{Outcome, Refusal};
@@ -82,7 +80,8 @@ pub(super) struct Shared {
     heard: VecDeque<(Line, Option<char>)>,
     pub(super) reactions: HeardReactions,
     pub(super) redactions: HeardRedactions,
-    pub(super) bans: HeardBans,
+    /// Masks of bans that are about the user, who goes by them when what was read with them is done.
+    pub(super) banned_by: Vec<String>,
     /// Lines that are shown, and not stored yet.
     shown: Vec<Said>,
 }
@@ -103,7 +102,7 @@ impl Shared {
             heard: VecDeque::new(),
             reactions: HeardReactions::default(),
             redactions: HeardRedactions::default(),
-            bans: HeardBans::default(),
+            banned_by: Vec::new(),
             shown: Vec::new(),
         }
     }

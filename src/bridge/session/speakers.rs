@@ -112,6 +112,8 @@ impl Actor {
             let (reason, kicker) = (strip_irc(reason), kicker.map(str::to_owned));
             self.incoming.departures.push((buffer.row.room, mapping.fold(nick), reason, kicker));
         }
+        self.lose_sight_of(nick, was_there);
+        self.spare_from_bans_of(channel, nick);
         was_there
     }
 }

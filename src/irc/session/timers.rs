@@ -20,6 +20,8 @@ const GREETING: Duration = Duration::from_secs(10);
 pub(super) const IDLE: Duration = Duration::from_secs(90);
 /// Silence after that.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
+/// A server that is there has answered by then.
+const PROMPT: Duration = Duration::from_secs(5);
 /// A server that talks but does not answer PING.
 pub(super) const FENCE: Duration = Duration::from_mins(2);
 /// From the news that we are banned to the end of the connection.
@@ -104,6 +106,12 @@ impl Session {
         if self.closing_since.is_some_and(|at| at + CLOSING <= now) {
             self.disconnect("the server did not close the connection", Verdict::Retry, events);
         }
+    }
+
+    /// Whether the server was asked a while ago if it is there, and has not answered.
+    #[must_use]
+    pub fn is_in_doubt(&self, now: Instant) -> bool {
+        self.keepalive_sent.is_some_and(|sent| now.saturating_duration_since(sent) >= PROMPT)
     }
 
     /// The connection may be dead although nothing says so: the server is asked now, and has no longer than usual.

@@ -157,9 +157,14 @@ settings! {
     SHOW_PRESENCE = {
         key: "show-presence",
         meaning: "whether people of IRC are seen on Matrix as they are there: online, away with why, or offline; all who see \
-                  them see it, where the homeserver keeps presence",
+                  them see it, where the homeserver keeps presence; rooms that people share go by the configuration",
         scopes: PERSONAL,
         kind: Kind::Choice(&[("off", "they have no presence"), ("on", "they have, those nearest to you first")]),
+    };
+    /// That an administrator was told.
+    PRESENCE_TOLD = {
+        key: "presence-told", meaning: "whether the user, an administrator, was told that the homeserver keeps no presence",
+        scopes: &[Scope::User],
     };
     /// How formatting goes to IRC.
     FORMATTING = {

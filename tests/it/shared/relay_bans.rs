@@ -89,8 +89,18 @@ async fn a_ban_on_irc_that_does_not_do_what_it_looks_like_is_explained_to_whoeve
     let told = homeserver.wait_event(&relayed.relay, is_told).await;
     assert!(told.body().starts_with("bob banned carol!*@* from #tea."), "{}", told.body());
     relayed.is_heard(&relayed.carol, "I am still here", "<Carol> I am still here").await;
-    bob.mode("#tea", &format!("+b {RELAY}!*@*"));
+    // Again and again, or a part of many names: before, each was told of.
+    for mask in ["carol!*@*", "car*!*@*"] {
+        bob.mode("#tea", &format!("-b {mask}"));
+        bob.mode("#tea", &format!("+b {mask}"));
+    }
+    for _ in 0..3 {
+        bob.mode("#tea", &format!("+b {RELAY}!*@*"));
+        bob.mode("#tea", &format!("-b {RELAY}!*@*"));
+    }
     homeserver.wait_event(&relayed.relay, begins("bob banned your relay from #tea")).await;
+    relayed.is_heard(&relayed.carol, "and here", "<Carol> and here").await;
+    relayed.world.wait_outbox_empty().await;
     let about = |words: &str| {
         let bodies = homeserver.timeline_bodies(&relayed.relay);
         bodies.iter().filter(|body| body.contains(words)).count()

@@ -90,6 +90,15 @@ async fn rooms_of_closed_networks_go_with_their_members_when_nothing_is_known_of
     raw.execute("UPDATE outbox SET state = 'refused'").await;
     store.prune_rooms(LATER).await.unwrap();
     assert_eq!(raw.texts(kept).await, ["private", "control"], "it is known what became of it");
+    // Also where it came after the room was found; before, what became of it was forgotten with the room.
+    for statement in [
+        "UPDATE outbox SET state = 'queued'",
+        "UPDATE outbox SET state = 'done'",
+        "UPDATE outbox SET state = 'refused'",
+    ] {
+        raw.execute(statement).await;
+        assert_eq!(store.prune_room(buffer.room).await.unwrap(), 0, "{statement}");
+    }
     while store.prune(LATER).await.unwrap() {}
     store.prune_rooms(LATER).await.unwrap();
     assert_eq!(raw.texts(kept).await, ["control"]);

@@ -5,12 +5,17 @@ use super::super::super::Bridge;
 use super::super::super::content::{self, MessageType};
 use super::super::super::outcome::{Outcome, Refusal};
 use super::super::super::shared::{INVITED_ON_IRC, LIFTED};
+use super::super::loose::Reply;
+use super::super::members::KICKERS;
 use super::super::shared::WayBack;
 use super::super::{Actor, Request, SessionHandle};
 use super::ChannelRequest;
 use super::by_matrix::ban_of;
-use crate::format::{RichText, neutral};
-use crate::irc::session::Session;
+use super::lists::{entries, question};
+use crate::format::{RichText, neutral, strip_irc};
+use crate::irc::lists::{ChannelList, ListKind};
+use crate::irc::session::{Answer, Session};
+use crate::irc::wire::Line;
 use crate::matrix::event::{Content, Event, Member};
 use crate::names::{Channel, Nick};
 use crate::store::StoreError;
@@ -160,6 +165,67 @@ impl Actor {
         self.incoming.outbox.extend(rows);
         self.outbound.commit.finished.push(seq);
         Ok(true)
+    }
+
+    /// The user lets a ghost into a room of their own again. What they have banned with it on IRC is taken back there, and nothing
+    /// that anybody else has set: the channel's list says whose it is.
+    pub(in super::super) fn take_own_ban_back(
+        &mut self,
+        place: usize,
+        channel: &Channel,
+        nick: &Nick,
+        is_sure: bool,
+    ) {
+        let mask = format!("{nick}!*@*");
+        let list = self.isupport().and_then(|isupport| ChannelList::of(ListKind::Bans, isupport));
+        let Some(list) = list.filter(|_| self.channel_at(place).is_some()) else {
+            if is_sure {
+                self.tell_buffer(
+                    place,
+                    &format!(
+                        "If you banned {nick} on IRC as well, that stands there, since you are not in {channel} now. When you \
+                         are, take it back with: unban {channel} {nick}"
+                    ),
+                );
+            }
+            return;
+        };
+        let (line, channel) = (question(channel, &list), channel.clone());
+        let asked = self.inquire_then(line, move |actor, answer| {
+            Box::pin(async move {
+                actor.take_back_if_own(&channel, &mask, &answer);
+                Ok(RichText::new()).into()
+            })
+        });
+        if let Reply::Asked(number, used) = asked {
+            self.await_quietly(number, used);
+        }
+    }
+
+    fn take_back_if_own(&mut self, channel: &Channel, mask: &str, answer: &Answer) {
+        let Some(place) = self.buffers.find(channel.as_str()) else { return };
+        let mapping = self.buffers.mapping();
+        let Some(entry) = entries(answer).into_iter().find(|one| mapping.same(&one.mask, mask)) else {
+            return;
+        };
+        let Some(link) = &mut self.link else { return };
+        let is_own = entry.by.as_deref().is_some_and(|by| link.session.is_own(by));
+        let state = link.session.channel(channel.as_str());
+        let ranks = state.and_then(|state| state.prefixes(link.session.nick())).unwrap_or_default();
+        if is_own && ranks.contains(KICKERS) {
+            if let Ok(line) = Line::raw(&format!("MODE {channel} -b {mask}"))
+                && let Err(error) = link.session.command(line)
+            {
+                tracing::debug!(%error, "a ban could not be taken back");
+            }
+            return;
+        }
+        let why = match entry.by {
+            _ if is_own => "you are no operator there any more".to_owned(),
+            Some(by) => format!("{} has set that, and it was not taken back", strip_irc(&by)),
+            None => "it is not known who has set that, and it was not taken back".to_owned(),
+        };
+        self.tell_buffer(place, &format!("{mask} is still banned from {channel}: {why}."));
     }
 
     /// The user's nick, where they are in a channel.

@@ -5,7 +5,6 @@ use super::super::super::shared::{Hole, Said};
 use super::super::authority::own_rank;
 use super::super::shown::Line;
 use super::super::{Actor, attendance};
-use super::heard_bans::HeardBans;
 use super::{Entry, MOST_HEARD, Role};
 use crate::format::{RichText, read_irc};
 use crate::irc::session::{Origin, Session};
@@ -174,7 +173,7 @@ impl Actor {
             shared.heard.clear();
             shared.reactions.clear();
             shared.redactions.clear();
-            shared.bans = HeardBans::default();
+            shared.banned_by.clear();
             buffer.present.clear();
             if shared.leaves {
                 seat.forget_hole_if_alone();
@@ -236,7 +235,6 @@ impl Actor {
         if named {
             let channel = buffer.row.name.clone();
             self.on_names(&channel);
-            self.apply_heard_bans(place);
         }
         Ok(())
     }

@@ -358,8 +358,8 @@ async fn whom_an_exception_lets_in_all_the_same_is_not_taken_out_by_a_ban() {
     let talk = talk_with("PREFIX=(ov)@+").await;
     talk.bob.mode("#tea", "+e carol!*@*");
     talk.bob.mode("#tea", "+b carol!*@*");
-    talk.wait_line("alice", "MODE #tea +e").await;
-    talk.heard("alice").await;
+    talk.wait_line("carol", "MODE #tea +e").await;
+    talk.heard("carol").await;
     // Another whom none lets in.
     let erin = talk.world.homeserver.user("erin");
     erin.join(ALIAS).await;

@@ -112,6 +112,19 @@ async fn another_bridges_nick_that_is_one_of_ours_is_shown() {
     assert_eq!(shown.iter().filter(|line| line.contains("it is me")).count(), 2, "{shown:?}");
 }
 
+/// Before, nobody was told; or that it did not reach them, though it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ban_of_the_nick_that_somebody_is_heard_under_is_told_as_one_that_reaches_them() {
+    let relayed = Relayed::as_operator().await;
+    relayed.is_heard_as("Carol/m", &relayed.carol, "hello").await;
+    relayed.bob.mode("#tea", "+b Carol/*!*@*");
+    let is_told = |event: &Event| event.body().starts_with("bob banned Carol/*!*@* from #tea.");
+    let told = relayed.world.homeserver.wait_event(&relayed.relay, is_told).await;
+    let expected =
+        "@carol:test.local, whom you relay, is heard as carol/m there: what they say may be refused";
+    assert!(told.body().contains(expected), "{}", told.body());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tag_behind_their_nicks_is_a_setting_and_so_is_to_have_none() {
     let relayed = Relayed::as_operator().await;

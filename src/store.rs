@@ -69,7 +69,7 @@ pub use history::{
     SentLine, Told,
 };
 pub use inbox::{InboxEvent, NewEvent, SHARED, STRAY, Stretch, relay_lane};
-pub use lines::{LineState, NewLine, Outgoing, StoredLine, Unkept};
+pub use lines::{LineKey, LineState, NewLine, Outgoing, StoredLine, Unkept};
 pub use look_back::RoomToLookThrough;
 pub use members::{Departure, Member};
 pub use networks::{AddedNetwork, Adding, NewNetwork};

@@ -194,7 +194,7 @@ impl Bridge {
                 return Ok(self.store.finish_event(stored.seq, Some(&error.to_string())).await?);
             }
         };
-        if let Some(room) = self.shared_room_of(&event).await? {
+        if let Some(room) = self.shared_room_of(stored, &event).await? {
             return Box::pin(self.attend_to_shared(stored, &event, &room)).await;
         }
         match &event.content {

@@ -62,18 +62,17 @@ impl Bridge {
                 }
                 None => return,
             };
-            let room = match self.store.room_by_matrix_id(&room_id).await {
-                Ok(Some(room)) => room,
-                Ok(None) => continue,
+            let rooms = match self.store.rooms_by_matrix_id(&room_id).await {
+                Ok(rooms) => rooms,
                 Err(error) => {
                     tracing::debug!(%error, "what passes in a room is not passed on");
                     continue;
                 }
             };
-            if room.lane == SHARED {
-                self.pass_in_shared_room(room.id, kind);
-                continue;
+            for room in rooms.iter().filter(|room| room.lane == SHARED) {
+                self.pass_in_shared_room(room.id, &kind);
             }
+            let Some(room) = rooms.into_iter().find(|room| room.lane != SHARED) else { continue };
             let session = room.lane.strip_prefix("session/").and_then(|id| self.session(id.parse().ok()?));
             let (Some(session), Some(owner)) = (session, room.owner) else { continue };
             let passing = match kind {
@@ -90,10 +89,10 @@ impl Bridge {
     }
 
     /// Each is told of their own: by their own connection they type on IRC, and have read.
-    fn pass_in_shared_room(&self, room: i64, kind: EphemeralKind) {
+    fn pass_in_shared_room(&self, room: i64, kind: &EphemeralKind) {
         match kind {
             EphemeralKind::Typing(users) => {
-                for (session, types) in self.watches.typists(room, &users) {
+                for (session, types) in self.watches.typists(room, users) {
                     if let Some(session) = self.session(session) {
                         session.pass(room, Passing::Typing(types));
                     }
@@ -101,9 +100,9 @@ impl Bridge {
             }
             EphemeralKind::Read(read) => {
                 for (user_id, event_id) in read {
-                    let session = self.watches.session_of(room, &user_id).and_then(|id| self.session(id));
+                    let session = self.watches.session_of(room, user_id).and_then(|id| self.session(id));
                     if let Some(session) = session {
-                        session.pass(room, Passing::Read(event_id));
+                        session.pass(room, Passing::Read(event_id.clone()));
                     }
                 }
             }

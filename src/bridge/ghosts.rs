@@ -419,8 +419,14 @@ impl Bridge {
                 if self.store.membership(room, departure.ghost).await? != Some(false) {
                     continue;
                 }
-                let _budget = self.membership_budget.acquire().await;
                 self.ghosts.forget(room, &departure.user_id);
+                if by_itself && self.store.row_beside_with(room, departure.ghost).await?.is_some() {
+                    // Of several channels that the room shows they have left one.
+                    self.store.member_left(room, departure.ghost).await?;
+                    self.note_left(room);
+                    continue;
+                }
+                let _budget = self.membership_budget.acquire().await;
                 match self.take_out(&room_id, &departure, by_itself).await {
                     Err(error) if !error.is_final() => return Err(error.into()),
                     // Not there any more is what was wanted.
@@ -429,6 +435,9 @@ impl Bridge {
                         self.ghosts.forget(room, &departure.user_id);
                         self.store.member_left(room, departure.ghost).await?;
                         self.note_left(room);
+                        if by_itself {
+                            self.come_back_for_another_channel(room, &departure).await?;
+                        }
                     }
                 }
             }
@@ -436,6 +445,23 @@ impl Bridge {
                 return Ok(false);
             }
         }
+    }
+
+    /// A ghost was taken out of a room that shows several channels: it may have come for another one meanwhile.
+    async fn come_back_for_another_channel(
+        &self,
+        room: i64,
+        departure: &Departure,
+    ) -> Result<(), GhostError> {
+        let Some(beside) = self.store.row_beside_with(room, departure.ghost).await? else { return Ok(()) };
+        let (row, ghost) =
+            (self.store.room(beside).await?, self.store.ghost_by_user_id(&departure.user_id).await?);
+        if let (Some(row), Some(ghost)) = (row, ghost)
+            && let Some(room_id) = &row.room_id
+        {
+            self.let_in(&row, room_id, &ghost).await?;
+        }
+        Ok(())
     }
 
     async fn take_out(

@@ -21,7 +21,7 @@ impl Bridge {
         event: &Event,
         member: &Member,
     ) -> Result<(), GhostError> {
-        let room = self.store.room_by_matrix_id(&event.room_id).await?;
+        let room = self.store.room_of_event(stored, &event.room_id).await?;
         let is_out = matches!(member.membership.as_str(), "leave" | "ban");
         let bot = self.client.bot();
         match room {

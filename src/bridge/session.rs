@@ -509,8 +509,8 @@ impl Actor {
         if is_space_other {
             self.bridge.wake_space(self.row.id);
         }
-        for (event_id, text) in committed.came_back {
-            self.confirm_uncertain(&event_id, &text).await;
+        for (buffer, event_id, text) in committed.came_back {
+            self.confirm_uncertain(buffer, &event_id, &text).await;
         }
         Ok(())
     }

@@ -191,9 +191,13 @@ impl Bridge {
         }
     }
 
-    /// The shared room in which something happened.
-    pub(super) async fn shared_room_of(&self, event: &Event) -> Result<Option<RoomRow>, GhostError> {
-        let room = self.store.room_by_matrix_id(&event.room_id).await?;
+    /// The shared room in which something happened: the row of it that this copy of the event is for.
+    pub(super) async fn shared_room_of(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+    ) -> Result<Option<RoomRow>, GhostError> {
+        let room = self.store.room_of_event(stored, &event.room_id).await?;
         Ok(room.filter(|room| room.kind().is_ok_and(|kind| kind == RoomKind::Shared)))
     }
 

@@ -35,7 +35,6 @@ pub(super) fn resolve(
         }
     }
     names_differ(resolver, &networks);
-    rooms_differ(resolver, &networks);
     networks
 }
 
@@ -87,22 +86,6 @@ fn names_differ(resolver: &mut Resolver<'_>, networks: &BTreeMap<Slug, Network>)
             let (ours, theirs) = if network.preset { (owner, &network.slug) } else { (&network.slug, owner) };
             let path = child(&child("networks", ours.as_str()), "name");
             resolver.report.add(&path, format!("the network `{theirs}` has the same name"));
-        }
-    }
-}
-
-/// A room shows one channel.
-fn rooms_differ(resolver: &mut Resolver<'_>, networks: &BTreeMap<Slug, Network>) {
-    let mut shown: BTreeMap<&str, &str> = BTreeMap::new();
-    for (slug, network) in networks {
-        for (channel, room) in &network.channels {
-            if let Some(other) = shown.insert(room, channel) {
-                let path = child(&child(&child("networks", slug.as_str()), "channels"), channel);
-                resolver.report.add(
-                    &path,
-                    format!("{other} is shown in this room already, and a room shows one channel"),
-                );
-            }
         }
     }
 }

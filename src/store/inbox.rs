@@ -1,7 +1,8 @@
 //! The inbox: events from the homeserver, stored before they are acknowledged, read by the lane that they belong to.
 //!
 //! A lane is one owner's queue: `session/7`, `user/3`. Events are known by their id for 90 days, so that a repeated
-//! transaction, however it is numbered, changes nothing.
+//! transaction, however it is numbered, changes nothing. Where a room shows several channels, each gets a copy of an event,
+//! all in the commit that accepts it.
 
 use std::collections::HashMap;
 
@@ -46,6 +47,8 @@ pub struct InboxEvent {
     pub seq: i64,
     /// Its id.
     pub event_id: String,
+    /// The number of the row of its room that it is for; 0 where that was not known.
+    pub room: i64,
     /// Its JSON.
     pub json: String,
     /// Since when it waits, in milliseconds since 1970: the homeserver may have kept it for long.
@@ -69,6 +72,7 @@ pub struct Stretch {
 struct Row {
     seq: i64,
     event_id: String,
+    room: i64,
     payload: Vec<u8>,
     received_at: i64,
 }
@@ -77,6 +81,7 @@ struct Row {
 #[derive(FromRow)]
 struct Taken {
     event_id: String,
+    room: i64,
     room_id: String,
     payload: Vec<u8>,
     received_at: i64,
@@ -126,7 +131,7 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<InboxEvent>, StoreError> {
-        const SQL: &str = "SELECT seq, event_id, payload, received_at FROM inbox
+        const SQL: &str = "SELECT seq, event_id, room, payload, received_at FROM inbox
             WHERE lane = $1 AND state = 'new' AND seq > $2 ORDER BY seq LIMIT $3";
         loop {
             let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
@@ -143,9 +148,9 @@ impl Store {
 
     /// The first events of a stretch; poison is set aside as above.
     pub async fn waiting_in(&self, stretch: &Stretch, limit: i64) -> Result<Vec<InboxEvent>, StoreError> {
-        const SQL: &str = "SELECT seq, event_id, payload, received_at FROM inbox
+        const SQL: &str = "SELECT seq, event_id, room, payload, received_at FROM inbox
             WHERE lane = $1 AND state = 'new' AND seq > $2 AND seq <= $3
-                AND room_id = (SELECT room_id FROM room WHERE id = $4)
+                AND room IN (0, $4) AND room_id = (SELECT room_id FROM room WHERE id = $4)
             ORDER BY seq LIMIT $5";
         loop {
             let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
@@ -166,7 +171,7 @@ impl Store {
     pub async fn last_waiting_in(&self, stretch: &Stretch) -> Result<Option<(String, i64)>, StoreError> {
         const SQL: &str = "SELECT event_id, COUNT(*) OVER () FROM inbox
             WHERE lane = $1 AND state = 'new' AND seq > $2 AND seq <= $3
-                AND room_id = (SELECT room_id FROM room WHERE id = $4)
+                AND room IN (0, $4) AND room_id = (SELECT room_id FROM room WHERE id = $4)
             ORDER BY seq DESC LIMIT 1";
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
             .bind(&stretch.lane)
@@ -181,7 +186,7 @@ impl Store {
     pub async fn place_in(&self, stretch: &Stretch, event_id: &str) -> Result<Option<i64>, StoreError> {
         const SQL: &str = "SELECT seq FROM inbox
             WHERE event_id = $1 AND lane = $2 AND state = 'new' AND seq > $3 AND seq <= $4
-                AND room_id = (SELECT room_id FROM room WHERE id = $5)";
+                AND room IN (0, $5) AND room_id = (SELECT room_id FROM room WHERE id = $5)";
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
             .bind(event_id)
             .bind(&stretch.lane)
@@ -195,9 +200,9 @@ impl Store {
     /// What events say; nothing where there were some and none of them opens, which is not the end of the lane.
     async fn open_events(&self, rows: Vec<Row>) -> Result<Option<Vec<InboxEvent>>, StoreError> {
         let (read, mut events) = (rows.len(), Vec::with_capacity(rows.len()));
-        for Row { seq, event_id, payload, received_at } in rows {
+        for Row { seq, event_id, room, payload, received_at } in rows {
             match self.sealer().open_text(&payload, &row_name(&event_id)) {
-                Ok(json) => events.push(InboxEvent { seq, event_id, json, received_at }),
+                Ok(json) => events.push(InboxEvent { seq, event_id, room, json, received_at }),
                 Err(error) => {
                     tracing::error!(event = %event_id, %error, "an event is set aside");
                     self.finish_event(seq, Some(&error.to_string())).await?;
@@ -294,51 +299,81 @@ impl Store {
 pub(super) struct Lanes {
     /// Each once, in the order in which they came.
     pub(super) found: Vec<String>,
-    of_rooms: HashMap<String, String>,
+    of_rooms: HashMap<String, Known>,
+}
+
+/// What is known of a Matrix room.
+#[derive(Debug, Clone)]
+struct Known {
+    lane: String,
+    /// Its rows, the first first; several where it shows several channels, and none where nobody knows it.
+    rows: Vec<i64>,
 }
 
 impl Lanes {
-    /// The lane of an event, noted with the others; and whose it is, where the lane does not say so.
+    /// The lane of an event for each row of its room, noted with the others; and whose it is, where the lane does not say so.
     async fn of<'e>(
         &mut self,
         tx: &mut Tx,
         event: &'e NewEvent,
-    ) -> Result<(String, Option<&'e str>), StoreError> {
-        const SQL: &str = "SELECT lane FROM room WHERE room_id = $1";
-        let lane = match (&event.lane, self.of_rooms.get(&event.room_id)) {
-            (Some(lane), _) | (None, Some(lane)) => lane.clone(),
+    ) -> Result<Vec<(i64, String, Option<&'e str>)>, StoreError> {
+        let known = match (&event.lane, self.of_rooms.get(&event.room_id)) {
+            (Some(lane), _) => Known { lane: lane.clone(), rows: Vec::new() },
+            (None, Some(known)) => known.clone(),
             (None, None) => {
-                let found: Option<(String,)> = first_in!(tx, SQL, &event.room_id)?;
-                let lane = found.map_or_else(|| STRAY.to_owned(), |(lane,)| lane);
-                self.of_rooms.insert(event.room_id.clone(), lane.clone());
-                lane
+                let known = known(tx, &event.room_id).await?;
+                self.of_rooms.insert(event.room_id.clone(), known.clone());
+                known
             }
         };
-        let is_shared = lane == SHARED;
-        let lane = if is_shared { lane_in_shared_room(tx, event).await? } else { lane };
-        if !self.found.contains(&lane) {
-            self.found.push(lane.clone());
+        let is_shared = known.lane == SHARED;
+        let mut lanes = Vec::with_capacity(known.rows.len().max(1));
+        if known.rows.is_empty() {
+            lanes.push((0, known.lane.clone(), None));
         }
-        let person = (is_shared && !lane.starts_with("session/")).then_some(&*event.person);
-        Ok((lane, person))
+        for room in known.rows {
+            let lane =
+                if is_shared { lane_in_shared_room(tx, event, room).await? } else { known.lane.clone() };
+            let person = (is_shared && !lane.starts_with("session/")).then_some(&*event.person);
+            lanes.push((room, lane, person));
+        }
+        for (_, lane, _) in &lanes {
+            if !self.found.contains(lane) {
+                self.found.push(lane.clone());
+            }
+        }
+        Ok(lanes)
     }
+}
+
+async fn known(tx: &mut Tx, room_id: &str) -> Result<Known, StoreError> {
+    const FIRST: &str =
+        "SELECT MIN(lane), MIN(id), COUNT(*) FROM room WHERE room_id = $1 HAVING COUNT(*) > 0";
+    const ALL: &str = "SELECT id FROM room WHERE room_id = $1 ORDER BY id";
+    let first: Option<(String, i64, i64)> = first_in!(tx, FIRST, room_id)?;
+    Ok(match first {
+        None => Known { lane: STRAY.to_owned(), rows: Vec::new() },
+        Some((lane, room, 1)) => Known { lane, rows: vec![room] },
+        // Only rooms that show channels have several, and those wait where all shared rooms do.
+        Some((lane, ..)) => {
+            let rows = on_tx!(tx, |c| sqlx::query_scalar(ALL).bind(room_id).fetch_all(c).await)?;
+            Known { lane, rows }
+        }
+    })
 }
 
 /// The lane of an event in a shared room: the session's where who it is about has the channel; else the room's, where
 /// another session says for them what they say; else their own.
-async fn lane_in_shared_room(tx: &mut Tx, event: &NewEvent) -> Result<String, StoreError> {
-    const SQL: &str = r#"SELECT buffer.session FROM room
-        JOIN link ON link.room = room.id AND link.role = 'shared' AND NOT link.relays
-        JOIN buffer ON buffer.id = link.buffer
+async fn lane_in_shared_room(tx: &mut Tx, event: &NewEvent, room: i64) -> Result<String, StoreError> {
+    const SQL: &str = r#"SELECT buffer.session FROM link JOIN buffer ON buffer.id = link.buffer
         JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
-        WHERE room.room_id = $1 AND "user".user_id = $2"#;
-    const RELAYED: &str =
-        "SELECT room.id FROM room JOIN link ON link.room = room.id AND link.relays WHERE room.room_id = $1";
-    let session: Option<(i64,)> = first_in!(tx, SQL, &event.room_id, &event.person)?;
+        WHERE link.room = $1 AND link.role = 'shared' AND NOT link.relays AND "user".user_id = $2"#;
+    const RELAYED: &str = "SELECT room FROM link WHERE room = $1 AND relays";
+    let session: Option<(i64,)> = first_in!(tx, SQL, room, &event.person)?;
     if let Some((session,)) = session {
         return Ok(format!("session/{session}"));
     }
-    let relayed: Option<(i64,)> = if event.is_said { first_in!(tx, RELAYED, &event.room_id)? } else { None };
+    let relayed: Option<(i64,)> = if event.is_said { first_in!(tx, RELAYED, room)? } else { None };
     Ok(relayed.map_or_else(|| format!("user/{}", event.person), |(room,)| relay_lane(room)))
 }
 
@@ -349,11 +384,27 @@ pub(super) async fn insert(
     received_at: i64,
     lanes: &mut Lanes,
 ) -> Result<(), StoreError> {
-    const SQL: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at, person)
-        VALUES ($1, $2, $3, 'new', $4, $5, $6) ON CONFLICT (event_id) DO NOTHING";
-    let (lane, person) = lanes.of(tx, &event).await?;
+    // Whatever its room was when it came first: known, or one that showed fewer channels.
+    const UNKNOWN: &str =
+        "INSERT INTO inbox (event_id, room, room_id, lane, state, payload, received_at, person)
+        SELECT $1, $2, $3, $4, 'new', $5, $6, $7 WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE event_id = $1)";
+    const COPY: &str =
+        "INSERT INTO inbox (event_id, room, room_id, lane, state, payload, received_at, person)
+        VALUES ($1, $2, $3, $4, 'new', $5, $6, $7)";
+    let NewEvent { event_id, room_id, .. } = &event;
+    let lanes = lanes.of(tx, &event).await?;
+    let (Some((room, lane, person)), copies) = (lanes.first(), lanes.get(1..).unwrap_or_default()) else {
+        return Ok(());
+    };
     let person = person.map(str::to_owned);
-    later!(tx, SQL, event.event_id, event.room_id, lane, payload, received_at, person)?;
+    if copies.is_empty() {
+        later!(tx, UNKNOWN, event_id, room, room_id, lane, payload, received_at, person)?;
+    } else if execute!(tx, UNKNOWN, event_id, room, room_id, lane, &payload, received_at, person)? > 0 {
+        for (room, lane, person) in copies {
+            let person = person.map(str::to_owned);
+            later!(tx, COPY, event_id, room, room_id, lane, &payload, received_at, person)?;
+        }
+    }
     Ok(())
 }
 
@@ -373,7 +424,7 @@ pub(super) async fn claim_strays(tx: &mut Tx, room_id: &str, lane: &str) -> Resu
 /// Gives what waits in one lane for a room to another lane, behind everything that is there.
 pub(super) async fn move_said(tx: &mut Tx, room: i64, from: &str, to: &str) -> Result<(), StoreError> {
     const FIND: &str = "SELECT seq FROM inbox WHERE lane = $1 AND state = 'new'
-        AND room_id = (SELECT room_id FROM room WHERE id = $2) ORDER BY seq";
+        AND room IN (0, $2) AND room_id = (SELECT room_id FROM room WHERE id = $2) ORDER BY seq";
     let said: Vec<i64> = on_tx!(tx, |c| sqlx::query_scalar(FIND).bind(from).bind(room).fetch_all(c).await)?;
     for seq in said {
         put_last(tx, seq, to).await?;
@@ -384,12 +435,12 @@ pub(super) async fn move_said(tx: &mut Tx, room: i64, from: &str, to: &str) -> R
 /// Puts an event that waits into a lane, with a new place in the order. One that no longer waits stays as it is.
 async fn put_last(tx: &mut Tx, seq: i64, lane: &str) -> Result<(), StoreError> {
     const TAKE: &str = "DELETE FROM inbox WHERE seq = $1 AND state = 'new'
-        RETURNING event_id, room_id, payload, received_at, person";
-    const PUT: &str = "INSERT INTO inbox (event_id, room_id, lane, state, payload, received_at, person)
-        VALUES ($1, $2, $3, 'new', $4, $5, $6)";
+        RETURNING event_id, room, room_id, payload, received_at, person";
+    const PUT: &str = "INSERT INTO inbox (event_id, room, room_id, lane, state, payload, received_at, person)
+        VALUES ($1, $2, $3, $4, 'new', $5, $6, $7)";
     let event: Option<Taken> = on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_optional(c).await)?;
-    if let Some(Taken { event_id, room_id, payload, received_at, person }) = event {
-        later!(tx, PUT, event_id, room_id, lane, payload, received_at, person)?;
+    if let Some(Taken { event_id, room, room_id, payload, received_at, person }) = event {
+        later!(tx, PUT, event_id, room, room_id, lane, payload, received_at, person)?;
     }
     Ok(())
 }
@@ -425,7 +476,7 @@ pub(super) async fn withdraw(tx: &mut Tx, seq: i64) -> Result<(), StoreError> {
 pub(super) async fn drop_stretch(tx: &mut Tx, stretch: Stretch) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE inbox SET state = 'done', payload = NULL, person = NULL
         WHERE lane = $1 AND state = 'new' AND seq > $2 AND seq <= $3
-            AND room_id = (SELECT room_id FROM room WHERE id = $4)";
+            AND room IN (0, $4) AND room_id = (SELECT room_id FROM room WHERE id = $4)";
     let Stretch { lane, room, after, to } = stretch;
     later!(tx, SQL, lane, after, to, room)?;
     Ok(())

@@ -39,6 +39,17 @@ impl LineState {
     }
 }
 
+/// Which line it is: one message may be lines in several buffers, where its room shows several channels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineKey {
+    /// The number of the buffer.
+    pub buffer: i64,
+    /// The Matrix event that it belongs to.
+    pub event_id: String,
+    /// Which of the event's lines there it is.
+    pub part: i64,
+}
+
 /// A line to be sent.
 #[derive(Debug, Clone)]
 pub struct NewLine {
@@ -98,10 +109,10 @@ pub struct Outgoing {
     pub history: Vec<HistoryLine>,
     /// Lines that history keeps otherwise from now on.
     pub unkept: Vec<Unkept>,
-    /// Lines stored before whose bytes are about to leave: event and part.
-    pub sending: Vec<(String, i64)>,
-    /// Lines stored before that can't be sent: event and part.
-    pub refused: Vec<(String, i64)>,
+    /// Lines stored before whose bytes are about to leave.
+    pub sending: Vec<LineKey>,
+    /// Lines stored before that can't be sent.
+    pub refused: Vec<LineKey>,
     /// Questions that the lines answer.
     pub answered: Vec<i64>,
 }
@@ -146,15 +157,15 @@ impl Store {
     /// Settles lines; the ticket resolves with the commit.
     pub async fn settle_lines(
         &self,
-        lines: Vec<(String, i64)>,
+        lines: Vec<LineKey>,
         state: LineState,
         note: Option<&str>,
     ) -> super::Ticket<()> {
         let note = note.map(str::to_owned);
         self.submit(move |tx| {
             Box::pin(async move {
-                for (event_id, part) in lines {
-                    set_state(tx, &event_id, part, state, note.as_deref()).await?;
+                for line in lines {
+                    set_state(tx, line, state, note.as_deref()).await?;
                 }
                 Ok(())
             })
@@ -192,7 +203,7 @@ pub(super) async fn note(
     now: i64,
 ) -> Result<(), StoreError> {
     const SQL: &str = "INSERT INTO irc_line (session, buffer, event_id, part, state, payload, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (event_id, part) DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (event_id, part, buffer) DO NOTHING";
     for seq in outgoing.finished {
         inbox::finish(tx, seq, None).await?;
     }
@@ -213,11 +224,11 @@ pub(super) async fn note(
         history::forget_sent(tx, line, now).await?;
     }
     history::keep(tx, keeper, session, &outgoing.history, now).await?;
-    for (event_id, part) in outgoing.sending {
-        set_state(tx, &event_id, part, LineState::Sending, None).await?;
+    for line in outgoing.sending {
+        set_state(tx, line, LineState::Sending, None).await?;
     }
-    for (event_id, part) in outgoing.refused {
-        set_state(tx, &event_id, part, LineState::Refused, None).await?;
+    for line in outgoing.refused {
+        set_state(tx, line, LineState::Refused, None).await?;
     }
     for prompt in outgoing.answered {
         prompts::answer(tx, prompt).await?;
@@ -227,15 +238,15 @@ pub(super) async fn note(
 
 pub(super) async fn set_state(
     tx: &mut Tx,
-    event_id: &str,
-    part: i64,
+    LineKey { buffer, event_id, part }: LineKey,
     state: LineState,
     note: Option<&str>,
 ) -> Result<(), StoreError> {
-    const KEEP: &str = "UPDATE irc_line SET state = $3, note = $4 WHERE event_id = $1 AND part = $2";
-    const ERASE: &str =
-        "UPDATE irc_line SET state = $3, note = $4, payload = NULL WHERE event_id = $1 AND part = $2";
+    const KEEP: &str =
+        "UPDATE irc_line SET state = $4, note = $5 WHERE event_id = $1 AND part = $2 AND buffer = $3";
+    const ERASE: &str = "UPDATE irc_line SET state = $4, note = $5, payload = NULL
+        WHERE event_id = $1 AND part = $2 AND buffer = $3";
     let sql = if state.is_settled() { ERASE } else { KEEP };
-    later!(tx, sql, event_id, part, state.as_str(), note)?;
+    later!(tx, sql, event_id, part, buffer, state.as_str(), note)?;
     Ok(())
 }

@@ -37,7 +37,7 @@ impl Store {
 
     /// Whether an event was accepted before, as far as is remembered.
     pub async fn is_known(&self, event_id: &str) -> Result<bool, StoreError> {
-        const SQL: &str = "SELECT seq FROM inbox WHERE event_id = $1";
+        const SQL: &str = "SELECT seq FROM inbox WHERE event_id = $1 LIMIT 1";
         let seq: Option<i64> =
             on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(event_id).fetch_optional(p).await)?;
         Ok(seq.is_some())

@@ -96,6 +96,14 @@ impl Store {
         .await
     }
 
+    /// Another row of a row's room in which a ghost is, since it shows another channel in which they are.
+    pub async fn row_beside_with(&self, room: i64, ghost: i64) -> Result<Option<i64>, StoreError> {
+        const SQL: &str = "SELECT other.id FROM room JOIN room AS other ON other.room_id = room.room_id
+                AND other.id <> room.id JOIN member ON member.room = other.id
+            WHERE room.id = $1 AND member.ghost = $2 AND member.wanted ORDER BY other.id LIMIT 1";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(ghost).fetch_optional(p).await)?)
+    }
+
     /// Stores that a ghost was found not to be in a room.
     pub async fn member_lost(&self, room: i64, ghost: i64) -> Result<(), StoreError> {
         self.write(move |tx| Box::pin(async move { lose(tx, room, ghost).await })).await
@@ -117,12 +125,14 @@ impl Store {
     }
 
     /// Sets right who is in a room, by the Matrix ids of all who are. Returns those who were thought to be there and are
-    /// not.
+    /// not. Who is there for another channel that the room shows, is there for that.
     pub async fn take_stock(&self, room: i64, joined: Vec<String>) -> Result<Vec<String>, StoreError> {
         const KNOWN: &str = "SELECT ghost.id, ghost.user_id FROM member JOIN ghost ON ghost.id = member.ghost
             WHERE member.room = $1 AND member.wanted";
         const FOUND: &str = "INSERT INTO member (room, ghost, wanted)
-            SELECT CAST($1 AS BIGINT), id, TRUE FROM ghost WHERE user_id = $2
+            SELECT CAST($1 AS BIGINT), id, TRUE FROM ghost WHERE user_id = $2 AND NOT EXISTS
+                (SELECT 1 FROM room JOIN room AS other ON other.room_id = room.room_id AND other.id <> room.id
+                    JOIN member ON member.room = other.id WHERE room.id = $1 AND member.ghost = ghost.id)
             ON CONFLICT (room, ghost) DO NOTHING";
         self.write(move |tx| {
             Box::pin(async move {

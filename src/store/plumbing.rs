@@ -2,7 +2,9 @@
 //! seen after a restart, and a bridge that was stopped while it left a room goes on with that.
 //!
 //! Such a room is a channel's shared room like one that the bridge has made; what differs is what is done in it. Its row
-//! comes before the bridge enters it, and goes when it is out of it again.
+//! comes before the bridge enters it, and goes when it is out of it again. One that shows several channels has a row for
+//! each, with the same Matrix id: to everything that is a channel's it is a room like any, and each row comes and goes by
+//! itself.
 
 use std::sync::Arc;
 
@@ -82,7 +84,7 @@ pub struct Agreement {
 pub enum Plumbing {
     /// It shows the channel.
     Done(RoomRow),
-    /// It is this room of the bridge's already, or shows another channel.
+    /// It is this room of the bridge's already, or is being left, or somebody is asked about it.
     RoomTaken(RoomRow),
     /// The channel has this shared room.
     ChannelTaken(RoomRow),
@@ -95,12 +97,12 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let channel = buffers::channel(tx, &new.network, &new.folded, &new.name).await?;
-                let id = match taken(tx, &new.room_id, channel).await? {
-                    (Some(room), Some(shown))
-                        if room.id == shown.id && room.is_plumbed() && !room.is_ending() =>
-                    {
-                        execute!(tx, ANEW, room.id, new.by.as_str(), new.asked_by)?;
-                        room.id
+                let (rooms, shown) = taken(tx, &new.room_id, channel).await?;
+                let is_in_the_way = |room: &RoomRow| !room.is_plumbed() || room.is_ending();
+                let id = match (rooms.into_iter().find(is_in_the_way), shown) {
+                    (_, Some(shown)) if shown.shows_in(&new.room_id) => {
+                        execute!(tx, ANEW, shown.id, new.by.as_str(), new.asked_by)?;
+                        shown.id
                     }
                     (Some(room), _) => return Ok(Plumbing::RoomTaken(room)),
                     (None, Some(shown)) => return Ok(Plumbing::ChannelTaken(shown)),
@@ -117,9 +119,7 @@ impl Store {
     pub async fn visit(&self, new: NewPlumbing) -> Result<Plumbing, StoreError> {
         self.write(move |tx| {
             Box::pin(async move {
-                let room: Option<RoomRow> =
-                    on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID).bind(&new.room_id).fetch_optional(c).await)?;
-                if let Some(room) = room {
+                if let Some(room) = rows(tx, &new.room_id).await?.into_iter().next() {
                     return Ok(Plumbing::RoomTaken(room));
                 }
                 let id = make(tx, &new, ENDING, None).await?;
@@ -147,6 +147,23 @@ impl Store {
         const SQL: &str = r#"SELECT room.id, "user".user_id FROM room JOIN "user" ON "user".id = room.asked_by
             WHERE room.plumbed = 'command' ORDER BY room.id"#;
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
+    }
+
+    /// The numbers of the rows of rooms that show several channels.
+    pub async fn rows_of_several(&self) -> Result<Vec<i64>, StoreError> {
+        const SQL: &str = "SELECT id FROM room WHERE plumbed IS NOT NULL AND room_id IN
+            (SELECT room_id FROM room WHERE plumbed IS NOT NULL GROUP BY room_id HAVING COUNT(*) > 1)";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).fetch_all(p).await)?)
+    }
+
+    /// The row of a row's room by which somebody is in a channel; of several the first.
+    pub async fn first_row_of(&self, room: i64, user_id: &str) -> Result<Option<i64>, StoreError> {
+        const SQL: &str = r#"SELECT MIN(room.id) FROM room
+            JOIN link ON link.room = room.id AND link.role = 'shared' AND NOT link.relays
+            JOIN buffer ON buffer.id = link.buffer JOIN session ON session.id = buffer.session
+            JOIN "user" ON "user".id = session."user"
+            WHERE room.room_id = (SELECT room_id FROM room WHERE id = $1) AND "user".user_id = $2"#;
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(user_id).fetch_one(p).await)?)
     }
 
     /// Whether the space of a session has this Matrix id.
@@ -262,7 +279,7 @@ impl Store {
     }
 }
 
-const BY_ROOM_ID: &str = room_query!("WHERE room.room_id = $1");
+const BY_ROOM_ID: &str = room_query!("WHERE room.room_id = $1 ORDER BY room.id");
 const BY_CHANNEL: &str = room_query!("WHERE link.role = 'shared' AND link.channel = $1");
 const BY_ID: &str = room_query!("WHERE room.id = $1");
 
@@ -271,10 +288,14 @@ async fn taken(
     tx: &mut Tx,
     room_id: &str,
     channel: i64,
-) -> Result<(Option<RoomRow>, Option<RoomRow>), StoreError> {
-    let room = on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID).bind(room_id).fetch_optional(c).await)?;
+) -> Result<(Vec<RoomRow>, Option<RoomRow>), StoreError> {
+    let rooms = rows(tx, room_id).await?;
     let shown = on_tx!(tx, |c| sqlx::query_as(BY_CHANNEL).bind(channel).fetch_optional(c).await)?;
-    Ok((room, shown))
+    Ok((rooms, shown))
+}
+
+async fn rows(tx: &mut Tx, room_id: &str) -> Result<Vec<RoomRow>, StoreError> {
+    Ok(on_tx!(tx, |c| sqlx::query_as(BY_ROOM_ID).bind(room_id).fetch_all(c).await)?)
 }
 
 /// The row of a room, with what it shows.
@@ -315,18 +336,28 @@ pub(super) async fn agree(
         WHERE room = $1 AND role = 'shared' AND buffer IS NULL AND channel IS NULL";
     let new = &agreement.plumbing;
     let channel = buffers::channel(tx, &new.network, &new.folded, &new.name).await?;
-    let id = match taken(tx, &new.room_id, channel).await? {
-        (Some(room), Some(shown)) if room.id == shown.id && room.plumbed_by() == Some(PlumbedBy::Command) => {
-            return Ok(Plumbing::Done(room));
-        }
-        (Some(room), _) if !room.is_visited() || room.explained => return Ok(Plumbing::RoomTaken(room)),
-        (_, Some(shown)) => return Ok(Plumbing::ChannelTaken(shown)),
-        (Some(room), None) => {
+    let (mut rooms, shown) = taken(tx, &new.room_id, channel).await?;
+    if let Some(shown) = &shown
+        && shown.shows_in(&new.room_id)
+    {
+        let is_done = shown.plumbed_by() == Some(PlumbedBy::Command);
+        return Ok((if is_done { Plumbing::Done } else { Plumbing::RoomTaken })(shown.clone()));
+    }
+    let is_in_the_way =
+        |room: &RoomRow| !room.is_plumbed() || room.explained || room.is_ending() && !room.is_visited();
+    if let Some(place) = rooms.iter().position(is_in_the_way) {
+        return Ok(Plumbing::RoomTaken(rooms.swap_remove(place)));
+    }
+    if let Some(shown) = shown {
+        return Ok(Plumbing::ChannelTaken(shown));
+    }
+    let id = match rooms.iter().find(|room| room.is_visited()) {
+        Some(room) => {
             execute!(tx, TAKE, room.id, new.by.as_str(), new.asked_by)?;
             execute!(tx, SHOW, room.id, channel)?;
             room.id
         }
-        (None, None) => make(tx, new, new.by.as_str(), Some(channel)).await?,
+        None => make(tx, new, new.by.as_str(), Some(channel)).await?,
     };
     let announcement = NewOutbox { room: id, ..agreement.announcement.clone() };
     outbox::insert(tx, store, store.seal_outbox(vec![announcement]), now).await?;

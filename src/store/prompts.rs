@@ -6,7 +6,7 @@
 
 use sqlx::FromRow;
 
-use super::lines::{self, LineState};
+use super::lines::{self, LineKey, LineState};
 use super::pool::{Tx, later, on};
 use super::{Store, StoreError, inbox};
 
@@ -73,20 +73,20 @@ pub struct Hourglass {
 /// What became of messages, as part of one commit.
 #[derive(Debug, Default)]
 pub struct Fates {
-    /// Lines that are settled: event, part, state.
-    pub settled: Vec<(String, i64, LineState)>,
+    /// Lines that are settled, and how.
+    pub settled: Vec<(LineKey, LineState)>,
     /// Questions.
     pub prompts: Vec<NewPrompt>,
     /// Questions that were asked anew.
     pub replaced: Vec<i64>,
     /// Events of the inbox that are done with it.
     pub finished: Vec<i64>,
-    /// Messages that were taken back: nobody asks about them any more.
-    pub withdrawn: Vec<String>,
+    /// Messages that were taken back in a buffer: nobody asks about them any more.
+    pub withdrawn: Vec<(i64, String)>,
     /// Hourglasses that appear.
     pub hourglasses: Vec<Hourglass>,
-    /// Messages whose hourglass goes.
-    pub done: Vec<String>,
+    /// Messages of a buffer whose hourglass goes.
+    pub done: Vec<(i64, String)>,
 }
 
 impl Fates {
@@ -163,9 +163,11 @@ impl Store {
     pub async fn hourglasses(&self, session: i64) -> Result<Vec<(Hourglass, bool)>, StoreError> {
         const SQL: &str = "SELECT hourglass.event_id, hourglass.buffer, hourglass.txn_id,
                 EXISTS (SELECT 1 FROM irc_line
-                    WHERE irc_line.event_id = hourglass.event_id AND irc_line.state IN ('queued', 'sending'))
+                    WHERE irc_line.event_id = hourglass.event_id AND irc_line.buffer = hourglass.buffer
+                        AND irc_line.state IN ('queued', 'sending'))
                 OR EXISTS (SELECT 1 FROM inbox
-                    WHERE inbox.event_id = hourglass.event_id AND inbox.state = 'new') AS open
+                    WHERE inbox.event_id = hourglass.event_id AND inbox.state = 'new' AND (inbox.room = 0
+                        OR inbox.room IN (SELECT room FROM link WHERE link.buffer = hourglass.buffer))) AS open
             FROM hourglass JOIN buffer ON buffer.id = hourglass.buffer WHERE buffer.session = $1";
         let rows: Vec<(String, i64, String, bool)> =
             on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?;
@@ -208,12 +210,12 @@ pub(super) async fn note(
     const BOUND: &str = "UPDATE prompt SET state = 'closed', payload = NULL
         WHERE buffer = $1 AND state = 'open' AND id <= (SELECT id FROM prompt
             WHERE buffer = $1 AND state = 'open' ORDER BY id DESC LIMIT 1 OFFSET $2)";
-    const WITHDRAW: &str = "DELETE FROM prompt WHERE event_id = $1";
+    const WITHDRAW: &str = "DELETE FROM prompt WHERE buffer = $1 AND event_id = $2";
     const TURN: &str = "INSERT INTO hourglass (event_id, buffer, txn_id) VALUES ($1, $2, $3)
-        ON CONFLICT (event_id) DO NOTHING";
-    const DONE: &str = "DELETE FROM hourglass WHERE event_id = $1";
-    for (event_id, part, state) in fates.settled {
-        lines::set_state(tx, &event_id, part, state, None).await?;
+        ON CONFLICT (event_id, buffer) DO NOTHING";
+    const DONE: &str = "DELETE FROM hourglass WHERE buffer = $1 AND event_id = $2";
+    for (line, state) in fates.settled {
+        lines::set_state(tx, line, state, None).await?;
     }
     for (prompt, payload) in prompts {
         let NewPrompt { buffer, event_id, txn_id, button, .. } = prompt;
@@ -226,14 +228,14 @@ pub(super) async fn note(
     for seq in fates.finished {
         inbox::finish(tx, seq, None).await?;
     }
-    for event_id in fates.withdrawn {
-        later!(tx, WITHDRAW, event_id)?;
+    for (buffer, event_id) in fates.withdrawn {
+        later!(tx, WITHDRAW, buffer, event_id)?;
     }
     for Hourglass { event_id, buffer, txn_id } in fates.hourglasses {
         later!(tx, TURN, event_id, buffer, txn_id)?;
     }
-    for event_id in fates.done {
-        later!(tx, DONE, event_id)?;
+    for (buffer, event_id) in fates.done {
+        later!(tx, DONE, buffer, event_id)?;
     }
     Ok(())
 }

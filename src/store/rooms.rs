@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::plumbing::{self, PlumbedBy};
 use super::pool::{Tx, execute, later, on, on_tx};
-use super::{NewOutbox, Store, StoreError, buffers, inbox, outbox};
+use super::{InboxEvent, NewOutbox, Store, StoreError, buffers, inbox, outbox};
 use crate::names::session_address;
 
 /// What a room is for.
@@ -160,6 +160,11 @@ impl RoomRow {
         self.plumbed.is_some()
     }
 
+    /// Whether it shows its channel in the room with this Matrix id, which is other people's.
+    pub(super) fn shows_in(&self, room_id: &str) -> bool {
+        self.room_id.as_deref() == Some(room_id) && self.is_plumbed() && !self.is_ending()
+    }
+
     /// Whether the bridge takes itself out of it.
     pub fn is_ending(&self) -> bool {
         self.plumbed.as_deref() == Some(plumbing::ENDING)
@@ -226,10 +231,36 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(session).fetch_optional(p).await)?)
     }
 
-    /// The room with this Matrix id.
+    /// The room with this Matrix id; the first row of one that shows several channels.
     pub async fn room_by_matrix_id(&self, room_id: &str) -> Result<Option<RoomRow>, StoreError> {
-        const SQL: &str = room_query!("WHERE room.room_id = $1");
+        const SQL: &str = room_query!("WHERE room.room_id = $1 ORDER BY room.id LIMIT 1");
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room_id).fetch_optional(p).await)?)
+    }
+
+    /// All rows of the room with this Matrix id: one for each channel that it shows.
+    pub async fn rooms_by_matrix_id(&self, room_id: &str) -> Result<Vec<RoomRow>, StoreError> {
+        const SQL: &str = room_query!("WHERE room.room_id = $1 ORDER BY room.id");
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room_id).fetch_all(p).await)?)
+    }
+
+    /// The row of a room that a copy of an event is for. Where that is gone, it is for one that came later and has no copy
+    /// of its own.
+    pub async fn room_of_event(
+        &self,
+        stored: &InboxEvent,
+        room_id: &str,
+    ) -> Result<Option<RoomRow>, StoreError> {
+        const SQL: &str = room_query!(
+            "WHERE room.room_id = $1 AND (room.id = $2 OR NOT EXISTS
+                (SELECT 1 FROM inbox WHERE inbox.event_id = $3 AND inbox.room = room.id))
+            ORDER BY room.id <> $2, room.id LIMIT 1"
+        );
+        Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
+            .bind(room_id)
+            .bind(stored.room)
+            .bind(&stored.event_id)
+            .fetch_optional(p)
+            .await)?)
     }
 
     /// The shared room of a channel, by the name as it is compared.

@@ -17,21 +17,32 @@ pub enum Became {
 }
 
 impl Store {
-    /// Whether the server refused a line of an event, or may have, or it was taken back before it left.
-    pub async fn was_refused(&self, event_id: &str) -> Result<bool, StoreError> {
-        const SQL: &str = "SELECT COUNT(*) FROM irc_line WHERE event_id = $1 AND state = 'refused'";
-        let lines: i64 = on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(event_id).fetch_one(p).await)?;
+    /// Whether the server refused a line of an event in a buffer, or may have, or it was taken back before it left.
+    pub async fn was_refused(&self, buffer: i64, event_id: &str) -> Result<bool, StoreError> {
+        const SQL: &str =
+            "SELECT COUNT(*) FROM irc_line WHERE event_id = $2 AND buffer = $1 AND state = 'refused'";
+        let lines: i64 =
+            on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(buffer).bind(event_id).fetch_one(p).await)?;
         Ok(lines > 0)
     }
 
-    /// What became of an event that came into a lane.
-    pub async fn became(&self, event_id: &str, lane: &str) -> Result<Became, StoreError> {
-        const EVENT: &str = "SELECT lane, note FROM inbox WHERE event_id = $1";
-        const LINES: &str = "SELECT COUNT(*) FROM irc_line WHERE event_id = $1 AND state <> 'refused'";
+    /// What became of an event that came into a lane for the room of a buffer.
+    pub async fn became(
+        &self,
+        event_id: &str,
+        lane: &str,
+        (buffer, room): (i64, i64),
+    ) -> Result<Became, StoreError> {
+        const EVENT: &str = "SELECT lane, note FROM inbox WHERE event_id = $1 AND room IN (0, $2)";
+        const LINES: &str =
+            "SELECT COUNT(*) FROM irc_line WHERE event_id = $1 AND buffer = $2 AND state <> 'refused'";
         let found: Option<(String, Option<String>)> =
-            on!(self.readers(), |p| sqlx::query_as(EVENT).bind(event_id).fetch_optional(p).await)?;
-        let lines: i64 =
-            on!(self.readers(), |p| sqlx::query_scalar(LINES).bind(event_id).fetch_one(p).await)?;
+            on!(self.readers(), |p| sqlx::query_as(EVENT).bind(event_id).bind(room).fetch_optional(p).await)?;
+        let lines: i64 = on!(self.readers(), |p| sqlx::query_scalar(LINES)
+            .bind(event_id)
+            .bind(buffer)
+            .fetch_one(p)
+            .await)?;
         Ok(match found {
             _ if lines > 0 => Became::Said,
             None => Became::Unknown,

@@ -151,7 +151,8 @@ impl Store {
 
     /// What is known of an event.
     pub async fn delivered(&self, event_id: &str) -> Result<Delivered, StoreError> {
-        const SQL: &str = "SELECT state = 'new' FROM inbox WHERE event_id = $1";
+        const SQL: &str =
+            "SELECT state = 'new' FROM inbox WHERE event_id = $1 ORDER BY state = 'new' DESC LIMIT 1";
         let waits: Option<bool> =
             on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(event_id).fetch_optional(p).await)?;
         Ok(match waits {

@@ -469,13 +469,19 @@ fn a_network_may_have_its_history_kept_longer_or_shorter(#[case] more: &str, #[c
     "oftc: { channels: { \"#Tea[]\": \"!a:b.c\", \"#tea{}\": \"!d:e.f\" } }",
     "it is the same channel as #Tea[]"
 )]
-#[case::a_room_twice(
-    "oftc: { channels: { \"#tea\": \"!a:b.c\" } }, rizon: { channels: { \"#pot\": \"!a:b.c\" } }",
-    "#tea is shown in this room already"
-)]
 fn what_can_be_no_plumbed_room_is_refused(#[case] networks: &str, #[case] problem: &str) {
     let problems = problems(&plus(&format!("networks: {{ {networks} }}\n")));
     assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
+}
+
+#[test]
+fn a_room_may_show_several_channels_of_one_network_and_of_others() {
+    let networks = "oftc: { channels: { \"#tea\": \"!a:b.c\", \"#pot\": \"!a:b.c\" } }, rizon: { channels: { \"#tea\": \"!a:b.c\" } }";
+    let config = parse(&plus(&format!("networks: {{ {networks} }}\n"))).unwrap();
+    let rooms = |network: &str| config.network(network).unwrap().channels.clone();
+    let (oftc, rizon) = (rooms("oftc"), rooms("rizon"));
+    assert_eq!(oftc.keys().collect::<Vec<_>>(), ["#pot", "#tea"]);
+    assert!(oftc.values().chain(rizon.values()).all(|room| room == "!a:b.c") && rizon.len() == 1);
 }
 
 #[rstest]

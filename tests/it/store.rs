@@ -4,9 +4,9 @@
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use towline::store::settings::{self, Scope};
 use towline::store::{
-    BufferKind, Direction, HistoryLine, Incoming, LineState, Link, NewBuffer, NewEvent, NewLine, NewOutbox,
-    NewRoom, OpenError, OutboxKind, Outgoing, Refused, RoomKind, RoomRow, STRAY, SecretKey, SessionRow,
-    Store, StoreError, StoreOptions, User,
+    BufferKind, Direction, HistoryLine, Incoming, LineKey, LineState, Link, NewBuffer, NewEvent, NewLine,
+    NewOutbox, NewRoom, OpenError, OutboxKind, Outgoing, Refused, RoomKind, RoomRow, STRAY, SecretKey,
+    SessionRow, Store, StoreError, StoreOptions, User,
 };
 
 use crate::support::database::{TestDatabase, connect_sqlite};
@@ -328,8 +328,8 @@ async fn lines_to_irc_are_stored_before_they_leave_and_settled_once() {
     let open: Vec<_> = store.open_lines(set.session.id).await.unwrap();
     let seen: Vec<_> = open.iter().map(|one| (one.part, one.sending, one.payload.as_str())).collect();
     assert_eq!(seen, [(0, true, "part 0"), (1, false, "part 1"), (2, false, "part 2")]);
-    let next =
-        Outgoing { sending: vec![("$1".into(), 1)], refused: vec![("$1".into(), 2)], ..Outgoing::default() };
+    let key = |part| LineKey { buffer: buffer.id, event_id: "$1".into(), part };
+    let next = Outgoing { sending: vec![key(1)], refused: vec![key(2)], ..Outgoing::default() };
     store
         .commit_incoming(
             set.session.id,
@@ -340,7 +340,7 @@ async fn lines_to_irc_are_stored_before_they_leave_and_settled_once() {
         )
         .await
         .unwrap();
-    let settled = store.settle_lines(vec![("$1".into(), 0)], LineState::Confirmed, Some("note")).await;
+    let settled = store.settle_lines(vec![key(0)], LineState::Confirmed, Some("note")).await;
     settled.committed().await.unwrap();
     let open = store.open_lines(set.session.id).await.unwrap();
     assert_eq!(open.iter().map(|one| (one.part, one.sending)).collect::<Vec<_>>(), [(1, true)]);

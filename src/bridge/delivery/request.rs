@@ -182,10 +182,12 @@ impl Bridge {
                 let ReactionArguments { event, key } = read(payload)?;
                 let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
                 let content = content::reaction(&event_id, &key, txn_id).to_string();
-                self.client_as(sender)
-                    .send(sender, room_id, "m.reaction", txn_id, &content, None)
-                    .await
-                    .map(Some)
+                let sent = self.client_as(sender).send(sender, room_id, "m.reaction", txn_id, &content, None);
+                match sent.await {
+                    // As an hourglass does that another channel of the room has set.
+                    Err(error) if error.is("M_DUPLICATE_ANNOTATION") => Ok(None),
+                    sent => sent.map(Some),
+                }
             }
             OutboxKind::Invite => {
                 let InviteArguments { user_id, is_direct, .. } = read(payload)?;

@@ -83,7 +83,7 @@ impl Actor {
         }
         let is_there = is_query || self.is_in_channel(&name, &first.sender);
         let is_enough =
-            !self.all_have_seen(first).await? || (is_there && self.is_fresh(buffer, last).await?);
+            !self.all_have_seen(buffer, first).await? || (is_there && self.is_fresh(buffer, last).await?);
         let nick = (!first.own && !is_query).then_some(first.sender.as_str());
         let answered = Answered { nick, text: &first.text, is_fresh: is_enough };
         let mapping = self.buffers.mapping();
@@ -91,12 +91,12 @@ impl Actor {
         Ok(())
     }
 
-    /// Whether a line may be repeated to all: not what was said to some of a channel, and nothing of a message of which
+    /// Whether a line may be repeated to all of a buffer: not what was said to some of a channel, and nothing of a message of which
     /// the server refused a line.
-    pub(super) async fn all_have_seen(&mut self, line: &Told) -> Result<bool, StoreError> {
+    pub(super) async fn all_have_seen(&mut self, buffer: i64, line: &Told) -> Result<bool, StoreError> {
         match &line.event_id {
             _ if line.target.is_some() => Ok(false),
-            Some(event_id) if line.own => Ok(!self.bridge.store.was_refused(event_id).await?),
+            Some(event_id) if line.own => Ok(!self.bridge.store.was_refused(buffer, event_id).await?),
             _ => Ok(true),
         }
     }

@@ -106,7 +106,7 @@ impl Actor {
             };
             let lines = self.lines_of_event(place, &to).await?;
             let Some(line) = lines.iter().find(|line| line.kind != "redacted") else { continue };
-            if !self.all_have_seen(line).await? {
+            if !self.all_have_seen(buffer, line).await? {
                 continue;
             }
             let is_query = self.buffers.get(place).row.kind == BufferKind::Query;
@@ -135,7 +135,8 @@ impl Actor {
             return;
         }
         let received_at = self.bridge.clock.unix_ms();
-        let stored = InboxEvent { seq: 0, event_id: cause.to_owned(), json: String::new(), received_at };
+        let (event_id, json) = (cause.to_owned(), String::new());
+        let stored = InboxEvent { seq: 0, event_id, room: row.room, json, received_at };
         let relayed = self.outbound.relaying.of(cause).cloned().map(Box::new);
         let speech = Speech { kind: Kind::Action, text, reply: None, is_wanted: false, relayed };
         self.say_to_irc(place, &stored, &cause.into(), &speech, 0, false);

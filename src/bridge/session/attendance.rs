@@ -25,7 +25,7 @@ use crate::format::RichText;
 use crate::irc::channels::ChannelState;
 use crate::names::CaseMapping;
 use crate::store::settings::{self, Setting};
-use crate::store::{BufferKind, NewGhost, StoreError};
+use crate::store::{Buffer, BufferKind, NewGhost, StoreError};
 
 /// Below so many a channel is small.
 const SMALL: usize = 200;
@@ -158,8 +158,7 @@ impl Actor {
     /// Ranks in a channel may be others than before, or are to be shown from now on.
     pub(super) fn note_ranks(&self, place: usize) {
         let row = &self.buffers.get(place).row;
-        let is_wanted =
-            row.kind == BufferKind::Channel && self.manners.choice::<Ranks>(row.id) == Ranks::Name;
+        let is_wanted = row.kind == BufferKind::Channel && self.wants_ranks(row);
         if is_wanted && self.shows(place) {
             self.bridge.want_ranks(row.room);
         } else {
@@ -174,10 +173,15 @@ impl Actor {
         }
     }
 
+    /// Whether names are to show ranks in a buffer's room: where that shows several channels, nobody could say in which.
+    fn wants_ranks(&self, row: &Buffer) -> bool {
+        self.manners.choice::<Ranks>(row.id) == Ranks::Name && !self.bridge.shows_several(row.room)
+    }
+
     fn ranks_in(&self, room: i64, shown: Vec<String>) -> Ranked {
         let Some(place) = self.buffers.find_room(room) else { return Ranked::default() };
         let row = &self.buffers.get(place).row;
-        let is_wanted = self.manners.choice::<Ranks>(row.id) == Ranks::Name;
+        let is_wanted = self.wants_ranks(row);
         // Nothing is known of who is in a channel that we are not in: names stay as they are.
         let Some(channel) = self.channel_at(place).filter(|_| self.shows(place)) else {
             return Ranked { is_wanted, ..Ranked::default() };

@@ -174,8 +174,13 @@ impl Buffers {
         self.list.iter().position(|buffer| buffer.row.room == room)
     }
 
-    pub(super) fn find_room_id(&self, room_id: &str) -> Option<usize> {
-        self.by_room_id.get(room_id).copied()
+    /// The buffer that a Matrix room shows, where it shows it by the row with this number: 0 where that is not known.
+    pub(super) fn find_room_id(&self, room: i64, room_id: &str) -> Option<usize> {
+        if room == 0 {
+            return self.by_room_id.get(room_id).copied();
+        }
+        let is_it = |row: &Buffer| row.room == room && row.room_id.as_deref() == Some(room_id);
+        self.list.iter().position(|buffer| is_it(&buffer.row))
     }
 
     /// The channel that a room shows, by the room's Matrix id.

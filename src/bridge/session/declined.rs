@@ -75,7 +75,7 @@ async fn decline_one(bridge: &Bridge, stored: &InboxEvent, reason: &str) -> Resu
         Ok(event) => event,
         Err(error) => return bridge.store.finish_event(stored.seq, Some(&error.to_string())).await,
     };
-    let room = bridge.store.room_by_matrix_id(&event.room_id).await?;
+    let room = bridge.store.room_of_event(stored, &event.room_id).await?;
     let is_shared = |room: &RoomRow| room.kind().is_ok_and(|kind| kind == RoomKind::Shared);
     let Some(room) = room.filter(|room| room.owner.as_deref() == Some(&event.sender) || is_shared(room))
     else {

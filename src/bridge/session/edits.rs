@@ -123,7 +123,9 @@ impl Actor {
             // What is known of the message must be in the store.
             self.transmit().await?;
         }
-        if waits || self.bridge.store.became(original, &self.lane).await? == Became::Nothing {
+        let room = self.buffers.get(place).row.room;
+        let became = async || self.bridge.store.became(original, &self.lane, (buffer, room)).await;
+        if waits || became().await? == Became::Nothing {
             // It goes by its edit, and nobody is asked about it any more.
             self.withdraw(place, original).await?;
         }
@@ -155,7 +157,7 @@ impl Actor {
 
     /// Whether all of a message waits for its turn to leave, and nothing behind it in its buffer does.
     fn waits_last(&self, buffer: i64, event_id: &str) -> bool {
-        if self.outbound.held.contains_key(&buffer) || self.outbound.uncertain.has(event_id) {
+        if self.outbound.held.contains_key(&buffer) || self.outbound.uncertain.has(buffer, event_id) {
             return false;
         }
         let mut events = self.outbound.progress.get(&buffer).into_iter().flatten();
@@ -220,7 +222,8 @@ impl Actor {
         };
         // The message may be of the same turn.
         self.transmit().await?;
-        match self.bridge.store.became(original, &self.lane).await? {
+        let row = &self.buffers.get(place).row;
+        match self.bridge.store.became(original, &self.lane, (row.id, row.room)).await? {
             Became::Other => return Ok(None),
             Became::Nothing => {
                 self.attach(place, &original.into(), message, &mut speech);

@@ -3,7 +3,7 @@
 //! That it stands is in the store, and the row that takes it back is committed with the news that the message is
 //! settled or before the next start is through: no crash leaves it standing.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::content;
@@ -23,9 +23,10 @@ impl Actor {
         for (Hourglass { event_id, txn_id, buffer }, is_open) in
             self.bridge.store.hourglasses(self.row.id).await?
         {
-            self.outbound.hourglasses.insert(event_id.clone(), (buffer, txn_id));
+            let event_id: Arc<str> = event_id.into();
+            self.outbound.hourglasses.insert((buffer, Arc::clone(&event_id)), txn_id);
             if !is_open {
-                self.remove_hourglass(&event_id);
+                self.remove_hourglass(buffer, &event_id);
             }
         }
         Ok(())
@@ -52,23 +53,24 @@ impl Actor {
             for event in due.take(room) {
                 event.hourglass = true;
                 // Two answers about one message may wait.
-                if self.outbound.hourglasses.contains_key(&*event.about) {
+                let about = (buffer, Arc::clone(&event.about));
+                if self.outbound.hourglasses.contains_key(&about) {
                     continue;
                 }
                 let event_id = event.about.to_string();
                 let reaction = content::reaction_row(row.room, &row.creator, &event_id, HOURGLASS);
                 let txn_id = reaction.txn_id.clone();
                 self.incoming.outbox.push(reaction);
-                self.outbound.hourglasses.insert(event_id.clone(), (buffer, txn_id.clone()));
+                self.outbound.hourglasses.insert(about, txn_id.clone());
                 self.incoming.fates.hourglasses.push(Hourglass { event_id, buffer, txn_id });
             }
         }
     }
 
-    /// A message is settled.
-    pub(super) fn remove_hourglass(&mut self, event_id: &str) {
-        let Some((buffer, txn_id)) = self.outbound.hourglasses.remove(event_id) else { return };
-        self.incoming.fates.done.push(event_id.to_owned());
+    /// A message is settled in a buffer.
+    pub(super) fn remove_hourglass(&mut self, buffer: i64, event_id: &Arc<str>) {
+        let Some(txn_id) = self.outbound.hourglasses.remove(&(buffer, Arc::clone(event_id))) else { return };
+        self.incoming.fates.done.push((buffer, event_id.to_string()));
         if let Some(place) = self.buffers.find_id(buffer) {
             let row = &self.buffers.get(place).row;
             self.incoming.outbox.push(content::unreact_row(row.room, &row.creator, &txn_id));
@@ -77,8 +79,7 @@ impl Actor {
 
     /// How many stand in a buffer's room.
     fn standing(&self, buffer: i64) -> usize {
-        let all: &HashMap<String, (i64, String)> = &self.outbound.hourglasses;
-        all.values().filter(|(place, _)| *place == buffer).count()
+        self.outbound.hourglasses.keys().filter(|(place, _)| *place == buffer).count()
     }
 }
 

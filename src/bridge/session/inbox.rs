@@ -49,11 +49,11 @@ impl Actor {
                 return Ok(());
             }
         };
-        if Box::pin(self.was_begun(stored.seq, &event)).await? {
+        if Box::pin(self.was_begun(&stored, &event)).await? {
             return Ok(());
         }
-        let place = self.buffer_of_room(&event.room_id).await?;
-        if self.comes_back_to_shared(place, &event).await? {
+        let place = self.buffer_of_event(&stored, &event.room_id).await?;
+        if self.comes_back_to_shared(place, &stored, &event).await? {
             // They had left when it came, and are taken in anew.
             let lane = Bridge::lane_before_sharing(&self.row.user_id);
             self.bridge.store.move_event(stored.seq, &lane).await?;
@@ -95,9 +95,7 @@ impl Actor {
             {
                 // Others would read it, and its answer.
                 self.on_edited_command(place, &event.event_id, message);
-                let what =
-                    "was not done: this room is shared. Type commands in the network's room or to me alone.";
-                self.refuse_event(place, &event.event_id, &event.event_id, what);
+                Box::pin(self.refuse_command(place, event)).await?;
             }
             // A command is done when it is read.
             Content::Message(message)
@@ -175,13 +173,21 @@ impl Actor {
         Ok(())
     }
 
-    /// The buffer that a Matrix room shows. A room gets its id when its lane has made it, so the id is looked up once.
-    async fn buffer_of_room(&mut self, room_id: &str) -> Result<Option<usize>, StoreError> {
-        if let Some(place) = self.buffers.find_room_id(room_id) {
+    /// The buffer of which an event's room shows it. A room gets its id when its lane has made it, so the id is looked up
+    /// once.
+    async fn buffer_of_event(
+        &mut self,
+        stored: &InboxEvent,
+        room_id: &str,
+    ) -> Result<Option<usize>, StoreError> {
+        if let Some(place) = self.buffers.find_room_id(stored.room, room_id) {
             return Ok(Some(place));
         }
-        let Some(room) = self.bridge.store.room_by_matrix_id(room_id).await? else { return Ok(None) };
-        Ok(self.buffers.learn_room_id(room_id, room.id))
+        Ok(match self.bridge.store.room_of_event(stored, room_id).await? {
+            Some(room) => self.buffers.learn_room_id(room_id, room.id),
+            // It was said before the room was followed to another, or left.
+            None => self.buffers.find_room(stored.room),
+        })
     }
 
     pub(super) async fn on_room_message(
@@ -269,6 +275,9 @@ impl Actor {
         let is_plumbed = self.is_plumbed(place);
         (row.kind == BufferKind::Channel && !row.wanted).then(|| {
             let name = &row.name;
+            if is_plumbed && self.bridge.shows_several(row.room) {
+                return format!("was not sent: you are not in {name} any more.");
+            }
             if is_plumbed {
                 return format!(
                     "was not sent: you are not in {name} any more. What you write here next brings you back there, if they \

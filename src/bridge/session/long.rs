@@ -109,6 +109,7 @@ impl Actor {
     pub(super) fn say_apart(&mut self, place: usize, line: LineReference, is_stored: bool) {
         let Some(link) = &self.link else { return };
         let limit = link.limit(&self.buffers.get(place).row.name, line.payload.kind.into());
+        let key = line.key();
         let LineReference { event_id, cause, part, buffer, payload, withdrawn, .. } = line;
         // The history has it as it left; what leaves now stands in its place.
         let whole = Unkept { buffer, event_id: event_id.to_string(), text: payload.text.clone() };
@@ -125,7 +126,7 @@ impl Actor {
             None => pieces_of(&payload.text, &limit),
         };
         if is_stored {
-            self.outbound.commit.refused.push((event_id.to_string(), part));
+            self.outbound.commit.refused.push(key);
         }
         self.add_open(place, &cause, pieces.len());
         for (number, text) in (part + 1..).zip(pieces) {

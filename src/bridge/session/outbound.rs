@@ -10,7 +10,7 @@ use super::prompts::Uncertain;
 use super::relay::Relaying;
 use super::speech::Payload;
 use crate::irc::session::MessageId;
-use crate::store::{LineState, NewLine, Outgoing};
+use crate::store::{LineKey, LineState, NewLine, Outgoing};
 
 /// A line, in the store and on its way.
 #[derive(Debug, Clone)]
@@ -30,6 +30,11 @@ pub(super) struct LineReference {
 }
 
 impl LineReference {
+    /// Which line of the store it is.
+    pub(super) fn key(&self) -> LineKey {
+        LineKey { buffer: self.buffer, event_id: self.event_id.to_string(), part: self.part }
+    }
+
     /// As the store keeps it.
     pub(super) fn stored(&self, state: LineState) -> NewLine {
         NewLine {
@@ -117,8 +122,8 @@ pub(super) struct Outbound {
     pub(super) loose: Vec<Loose>,
     /// Lines that may have left, before their senders are asked.
     pub(super) uncertain: Uncertain,
-    /// Hourglasses that stand: message → buffer and the reaction's row.
-    pub(super) hourglasses: HashMap<String, (i64, String)>,
+    /// Hourglasses that stand: buffer and message → the reaction's row.
+    pub(super) hourglasses: HashMap<(i64, Arc<str>), String>,
     /// Those for whom the session speaks.
     pub(super) relaying: Relaying,
 }

@@ -14,7 +14,7 @@ use super::speech::{Kind, Payload, Speech, pieces_of};
 use crate::format::Prefix;
 use crate::irc::session::{MessageId, OutgoingMessage, Target};
 use crate::matrix::event::{Event, Message};
-use crate::store::{Direction, HistoryLine, InboxEvent, LineState, StoreError, StoredLine, Unkept};
+use crate::store::{Direction, HistoryLine, InboxEvent, LineKey, LineState, StoreError, StoredLine, Unkept};
 
 /// Lines that may be on their way at a time; further messages wait in the inbox. Less than the session's queue holds
 /// by more than one event can become, so that no line of a user's is turned away there.
@@ -57,7 +57,8 @@ impl Actor {
                 }
                 Err(error) => {
                     tracing::error!(event = %event_id, %error, "a line that waited can't be read and is set aside");
-                    self.incoming.fates.settled.push((event_id.to_string(), part, LineState::Refused));
+                    let line = LineKey { buffer, event_id: event_id.to_string(), part };
+                    self.incoming.fates.settled.push((line, LineState::Refused));
                     if let Some(place) = self.buffers.find_id(buffer) {
                         let what = "may not have arrived: what was stored of it can't be read any more.";
                         self.tell_once(place, &event_id, what);
@@ -249,11 +250,11 @@ impl Actor {
                 }
             }
             Err(error) => {
-                let LineReference { event_id, cause, part, .. } = line;
                 if is_stored {
                     // It must not come again after the next start.
-                    self.outbound.commit.refused.push((event_id.to_string(), part));
+                    self.outbound.commit.refused.push(line.key());
                 }
+                let cause = line.cause;
                 self.tell_once(place, &cause, &format!("was not sent, or not all of it: {error}."));
                 self.settle_one(place, &cause);
             }
@@ -277,7 +278,7 @@ impl Actor {
             if !new.contains(id)
                 && let Some(line) = self.outbound.in_flight.get(id)
             {
-                self.outbound.commit.sending.push((line.event_id.to_string(), line.part));
+                self.outbound.commit.sending.push(line.key());
             }
             self.keep_sent(*id);
         }

@@ -10,7 +10,7 @@ use super::shared::{Shared, WayBack};
 use crate::format::{RichText, may_hold_password};
 use crate::matrix::event::{Content, Event, Member, Message};
 use crate::names::Channel;
-use crate::store::{Agreement, RoomKind, RoomRow, StoreError};
+use crate::store::{Agreement, InboxEvent, RoomKind, RoomRow, StoreError};
 
 /// Something that is asked of a session about a channel whose room is shared.
 #[derive(Debug)]
@@ -94,6 +94,7 @@ impl Actor {
     pub(super) async fn comes_back_to_shared(
         &mut self,
         place: Option<usize>,
+        stored: &InboxEvent,
         event: &Event,
     ) -> Result<bool, StoreError> {
         let is_back = match &event.content {
@@ -112,7 +113,7 @@ impl Actor {
         {
             return Ok(false);
         }
-        let room = self.bridge.store.room_by_matrix_id(&event.room_id).await?;
+        let room = self.bridge.store.room_of_event(stored, &event.room_id).await?;
         Ok(room.is_some_and(|room| room.kind().is_ok_and(|kind| kind == RoomKind::Shared)))
     }
 
@@ -159,6 +160,31 @@ impl Actor {
         Ok(())
     }
 
+    /// A command was typed where others would read it, and its answer. Of several channels that the room shows one
+    /// answers, and says which there are.
+    pub(super) async fn refuse_command(&mut self, place: usize, event: &Event) -> Result<(), StoreError> {
+        let what = "was not done: this room is shared. Type commands in the network's room or to me alone.";
+        let (room, store) = (self.buffers.get(place).row.room, &self.bridge.store);
+        if !self.bridge.shows_several(room) {
+            self.refuse_event(place, &event.event_id, &event.event_id, what);
+            return Ok(());
+        }
+        if store.first_row_of(room, &self.row.user_id).await? != Some(room) {
+            return Ok(());
+        }
+        let shown = store.rooms_by_matrix_id(&event.room_id).await?;
+        let shown = shown.iter().filter(|room| !room.is_ending()).filter_map(|room| {
+            let network = self.bridge.network_name(room.network.as_deref()?);
+            Some(format!("{} on {network}", room.buffer_name.as_deref()?))
+        });
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let text = RichText::plain(format!(
+            "Your message {what} This room shows several channels: {shown}. Say which you mean."
+        ));
+        self.reply_with(place, &event.event_id, &text);
+        Ok(())
+    }
+
     /// A room is not to show its channel any more.
     pub(super) async fn unshare(&mut self, room: i64) -> Outcome {
         let shows = |place: &usize| {
@@ -184,13 +210,13 @@ impl Actor {
     pub(super) async fn on_plumbed_member(
         &mut self,
         place: usize,
-        room_id: &str,
+        event: &Event,
         member: &Member,
     ) -> Result<(), StoreError> {
         let is_out = matches!(member.membership.as_str(), "leave" | "ban");
         let room = self.buffers.get(place).row.room;
         if member.user_id == self.bridge.client.bot() {
-            self.bridge.on_bot_member(room, room_id, member);
+            self.bridge.on_bot_member(room, event, member);
         } else if is_out && member.user_id == self.row.user_id {
             self.leave_shared(place, None, WayBack::Shut).await?;
             if self.buffers.get(place).row.wanted {

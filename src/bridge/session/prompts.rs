@@ -76,9 +76,9 @@ impl Uncertain {
         self.lines.is_empty()
     }
 
-    /// Whether a line of this event's is among them.
-    pub(super) fn has(&self, cause: &str) -> bool {
-        self.lines.iter().any(|(line, _)| &*line.cause == cause)
+    /// Whether a line of this event's to a buffer is among them.
+    pub(super) fn has(&self, buffer: i64, cause: &str) -> bool {
+        self.lines.iter().any(|(line, _)| line.buffer == buffer && &*line.cause == cause)
     }
 
     /// When the senders are asked.
@@ -106,7 +106,7 @@ impl Actor {
         let mut asked = asked.into_iter().peekable();
         while let Some((first, why)) = asked.next() {
             let mut lines = vec![first];
-            while let Some((line, _)) = asked.next_if(|(line, _)| line.cause == lines[0].cause) {
+            while let Some((line, _)) = asked.next_if(|(line, _)| is_of_same_message(line, &lines[0])) {
                 lines.push(line);
             }
             let what = format!("may not have arrived: {why}.");
@@ -122,7 +122,7 @@ impl Actor {
         what: &str,
         offer: &str,
     ) {
-        let settled = lines.iter().map(|line| (line.event_id.to_string(), line.part, state));
+        let settled = lines.iter().map(|line| (line.key(), state));
         self.incoming.fates.settled.extend(settled);
         let Some(first) = lines.first() else { return };
         let Some(place) = self.buffers.find_id(first.buffer) else { return };
@@ -339,15 +339,16 @@ impl Actor {
     }
 
     /// A line of ours came back from the network, which kept it: it did arrive.
-    pub(super) async fn confirm_uncertain(&mut self, event_id: &str, text: &str) {
-        let is_it = |line: &LineReference| &*line.event_id == event_id && line.payload.text == text;
+    pub(super) async fn confirm_uncertain(&mut self, buffer: i64, event_id: &str, text: &str) {
+        let is_it = |line: &LineReference| {
+            line.buffer == buffer && &*line.event_id == event_id && line.payload.text == text
+        };
         let Some(found) = self.outbound.uncertain.lines.iter().position(|(line, _)| is_it(line)) else {
             return;
         };
         let (line, _) = self.outbound.uncertain.lines.remove(found);
-        let settled = vec![(line.event_id.to_string(), line.part)];
         // Were this commit lost, the line would be looked for again.
-        drop(self.bridge.store.settle_lines(settled, LineState::Confirmed, None).await);
+        drop(self.bridge.store.settle_lines(vec![line.key()], LineState::Confirmed, None).await);
         if let Some(place) = self.buffers.find_id(line.buffer) {
             self.settle_one(place, &line.cause);
         }
@@ -362,7 +363,7 @@ impl Actor {
         }
         let prompts = self.bridge.store.prompts(buffer, event_id).await?;
         if prompts.iter().any(|prompt| prompt.event_id == event_id) {
-            self.incoming.fates.withdrawn.push(event_id.to_owned());
+            self.incoming.fates.withdrawn.push((buffer, event_id.to_owned()));
             for prompt in prompts.iter().filter(|prompt| prompt.state == PromptState::Open) {
                 self.remove_button(place, prompt);
             }
@@ -374,28 +375,29 @@ impl Actor {
             self.settle_one(place, &gone.event_id);
         }
         self.withdraw_behind(buffer, event_id).await?;
-        let mut lines: Vec<LineReference> =
-            take_out(&mut self.outbound.resend, buffer, |line| &*line.event_id == event_id).into();
+        let is_it = |line: &LineReference| &*line.event_id == event_id;
+        let mut lines: Vec<LineReference> = take_out(&mut self.outbound.resend, buffer, is_it).into();
         if let Some(link) = &mut self.link {
             let flying = &self.outbound.in_flight;
-            let ours = |id| flying.get(&id).is_some_and(|line| &*line.event_id == event_id);
+            let ours = |id| flying.get(&id).is_some_and(|line| line.buffer == buffer && is_it(line));
             for id in link.session.withdraw(ours) {
                 lines.extend(self.outbound.in_flight.remove(&id));
             }
         }
         // What has left can't be held back. Whatever becomes of it, also after a crash, nobody is asked.
-        for line in self.outbound.in_flight.values_mut().filter(|line| &*line.event_id == event_id) {
+        let flying = self.outbound.in_flight.values_mut();
+        for line in flying.filter(|line| line.buffer == buffer && is_it(line)) {
             line.withdrawn = true;
-            self.incoming.fates.settled.push((line.event_id.to_string(), line.part, LineState::Uncertain));
+            self.incoming.fates.settled.push((line.key(), LineState::Uncertain));
         }
         for line in lines {
             self.drop_line(&line);
         }
         let uncertain = std::mem::take(&mut self.outbound.uncertain.lines).into_iter();
-        let (gone, kept) = uncertain.partition(|(line, _)| &*line.event_id == event_id);
+        let (gone, kept) = uncertain.partition(|(line, _)| line.buffer == buffer && is_it(line));
         self.outbound.uncertain.lines = kept;
         for (line, _) in gone {
-            self.incoming.fates.settled.push((line.event_id.to_string(), line.part, LineState::Uncertain));
+            self.incoming.fates.settled.push((line.key(), LineState::Uncertain));
             self.settle_one(place, &line.cause);
         }
         Ok(())
@@ -416,6 +418,11 @@ impl Actor {
         let buffer = self.buffers.get(place).row.id;
         self.outbound.held.contains_key(&buffer) || self.is_behind(buffer) || !self.can_speak(place)
     }
+}
+
+/// Whether two lines are of one message to one buffer.
+pub(super) fn is_of_same_message(one: &LineReference, other: &LineReference) -> bool {
+    one.buffer == other.buffer && one.cause == other.cause
 }
 
 /// Takes out of a buffer's queue that for which this holds; an empty queue is gone.

@@ -239,8 +239,11 @@ impl Actor {
         self.bridge.store.catch_up_with_writes().await?;
         let lines = self.lines_of_event(place, event_id).await?;
         // What becomes of a line on its way says whether it was ever said.
-        let is_on_its_way = self.outbound.in_flight.values().any(|line| &*line.event_id == event_id)
-            || self.outbound.commit.unkept.iter().any(|line| line.event_id == event_id);
+        let buffer = self.buffers.get(place).row.id;
+        let is_of_it = |of: i64, event: &str| of == buffer && event == event_id;
+        let is_on_its_way =
+            self.outbound.in_flight.values().any(|line| is_of_it(line.buffer, &line.event_id))
+                || self.outbound.commit.unkept.iter().any(|line| is_of_it(line.buffer, &line.event_id));
         let now = self.now();
         let remembered = &mut self.buffers.get_mut(place).remembered;
         let was_last = remembered.find(event_id, now).is_some_and(|(_, is_last)| is_last);

@@ -15,6 +15,7 @@ use super::loose::Reply;
 use super::plumbed::SharedRequest;
 use super::profile::ProfileRequest;
 use super::say::SayRequest;
+use super::shut_out::ONE_OF_SEVERAL;
 use super::standing::StandingRequest;
 use super::who::LookRequest;
 use super::{Actor, ChannelRequest, SessionHandle, Welcome, WishChange, whois, wording};
@@ -345,7 +346,9 @@ impl Actor {
         self.leave_shared(place, Some("You left the channel."), super::shared::WayBack::Shut).await?;
         let leading = self.leave(place, reason).await?;
         let mut text = if self.is_plumbed(place) {
-            format!("Leaving {channel}. To return there, write in its room.")
+            let room = self.buffers.get(place).row.room;
+            let how = if self.bridge.shows_several(room) { ONE_OF_SEVERAL } else { "write in its room." };
+            format!("Leaving {channel}. To return there, {how}")
         } else if self.is_shared(place) {
             self.left_shared_words(place, channel)
         } else {

@@ -63,10 +63,11 @@ impl Actor {
             line.payload.kept = true;
             return;
         }
-        let cause = Arc::clone(&line.cause);
+        let (cause, buffer) = (Arc::clone(&line.cause), line.buffer);
         let Some(link) = &mut self.link else { return };
         let flying = &self.outbound.in_flight;
-        let rest = link.session.withdraw(|id| flying.get(&id).is_some_and(|line| line.cause == cause));
+        let is_it = |line: &LineReference| line.cause == cause && line.buffer == buffer;
+        let rest = link.session.withdraw(|id| flying.get(&id).is_some_and(is_it));
         self.on_refused(rest, true, code, reason).await;
     }
 
@@ -82,12 +83,11 @@ impl Actor {
 
     /// A line does not go, or not again, as its sender wants it.
     pub(super) fn drop_line(&mut self, line: &LineReference) {
-        let event_id = line.event_id.to_string();
         if line.put_off {
-            let (event_id, text) = (event_id.clone(), line.payload.text.clone());
+            let (event_id, text) = (line.event_id.to_string(), line.payload.text.clone());
             self.outbound.commit.unkept.push(Unkept { buffer: line.buffer, event_id, text });
         }
-        self.outbound.commit.refused.push((event_id, line.part));
+        self.outbound.commit.refused.push(line.key());
         if let Some(place) = self.buffers.find_id(line.buffer) {
             self.settle_one(place, &line.cause);
         }
@@ -97,7 +97,8 @@ impl Actor {
     fn is_whole(&self, line: &LineReference) -> bool {
         let mut events = self.outbound.progress.get(&line.buffer).into_iter().flatten();
         let event = events.find(|event| event.event_id == line.cause);
-        event.is_none_or(|event| !event.told && !event.arrived) && !self.outbound.uncertain.has(&line.cause)
+        event.is_none_or(|event| !event.told && !event.arrived)
+            && !self.outbound.uncertain.has(line.buffer, &line.cause)
     }
 
     /// The link has ended: what left without an answer is uncertain, what did not leave waits for the next.
@@ -141,12 +142,9 @@ impl Actor {
         self.settle_loose(&messages, fate);
         let mut lines = Vec::with_capacity(messages.len());
         for id in messages {
-            let Some(LineReference { event_id, cause, part, buffer, .. }) =
-                self.outbound.in_flight.remove(&id)
-            else {
-                continue;
-            };
-            lines.push((event_id.to_string(), part));
+            let Some(line) = self.outbound.in_flight.remove(&id) else { continue };
+            lines.push(line.key());
+            let LineReference { cause, buffer, .. } = line;
             if let Some(place) = self.buffers.find_id(buffer) {
                 match fate {
                     Some(fate) => self.tell_once(place, &cause, fate),
@@ -157,7 +155,7 @@ impl Actor {
         }
         if fate.is_some() {
             // What is told is committed with it.
-            let settled = lines.into_iter().map(|(event_id, part)| (event_id, part, state));
+            let settled = lines.into_iter().map(|line| (line, state));
             self.incoming.fates.settled.extend(settled);
         } else if !lines.is_empty() {
             // Nobody waits for this commit: were it lost, the line would be uncertain, and its sender asked.
@@ -169,7 +167,7 @@ impl Actor {
     /// So many more lines of an event are open; they are about this message.
     pub(super) fn open_progress(&mut self, buffer: i64, event_id: &Arc<str>, about: &Arc<str>, lines: usize) {
         let since = self.now();
-        let hourglass = self.outbound.hourglasses.contains_key(&**about);
+        let hourglass = self.outbound.hourglasses.contains_key(&(buffer, Arc::clone(about)));
         let events = self.outbound.progress.entry(buffer).or_default();
         match events.back_mut() {
             Some(last) if last.event_id == *event_id => last.open += lines,
@@ -183,7 +181,7 @@ impl Actor {
     /// So many lines of an event are open, which may have waited until now; they are about this message.
     pub(super) fn set_progress(&mut self, buffer: i64, event_id: &Arc<str>, about: &Arc<str>, lines: usize) {
         let since = self.now();
-        let hourglass = self.outbound.hourglasses.contains_key(&**about);
+        let hourglass = self.outbound.hourglasses.contains_key(&(buffer, Arc::clone(about)));
         let events = self.outbound.progress.entry(buffer).or_default();
         match events.iter_mut().find(|event| event.event_id == *event_id) {
             Some(event) => event.open = lines,
@@ -201,7 +199,9 @@ impl Actor {
 
     /// An event that waited has come to nothing more: no lines of its own are open.
     pub(super) fn drop_progress(&mut self, place: usize, event_id: &str) {
-        if !self.outbound.in_flight.values().any(|line| &*line.cause == event_id) {
+        let buffer = self.buffers.get(place).row.id;
+        let is_of_it = |line: &LineReference| line.buffer == buffer && &*line.cause == event_id;
+        if !self.outbound.in_flight.values().any(is_of_it) {
             self.change_open(place, event_id, |_| 0);
         }
     }
@@ -233,7 +233,7 @@ impl Actor {
             }
             if event.open == 0 && std::mem::take(&mut event.hourglass) {
                 let about = Arc::clone(&event.about);
-                self.remove_hourglass(&about);
+                self.remove_hourglass(buffer, &about);
             }
         }
         self.advance(place);
@@ -289,9 +289,19 @@ impl Actor {
     /// reach them. Gives the transaction id of the answer.
     pub(super) fn reply(&mut self, place: usize, event_id: &str, what: &str) -> String {
         let row = &self.buffers.get(place).row;
-        let text = RichText::plain(format!("Your message {what}"));
+        let text = if self.bridge.shows_several(row.room) {
+            format!("In {} on {} your message {what}", row.name, self.network.name)
+        } else {
+            format!("Your message {what}")
+        };
+        self.reply_with(place, event_id, &RichText::plain(text))
+    }
+
+    /// Answers a message with this.
+    pub(super) fn reply_with(&mut self, place: usize, event_id: &str, text: &RichText) -> String {
+        let row = &self.buffers.get(place).row;
         let sender = self.outbound.relaying.of(event_id).map_or(&self.row.user_id, |who| &who.user_id);
-        let content = content::message(MessageType::Text, &text, Some(sender));
+        let content = content::message(MessageType::Text, text, Some(sender));
         let content = content::in_reply_to(content, event_id);
         let row = content::message_row(row.room, &row.creator, content, None);
         let txn_id = row.txn_id.clone();

@@ -30,6 +30,10 @@ const CLOSED: &str = "Its room is for invited people, as the channel is: you are
 /// How somebody gets into the room of an open channel again that is for invited people.
 const BY_CHOICE: &str =
     "To return there, type join with the room's alias behind it: you are invited to it then.";
+/// How somebody comes back into one of several channels that a room of other people shows: what they write there is for the
+/// others.
+pub(super) const ONE_OF_SEVERAL: &str = "leave its room, come into it again and write there.";
+const AGAIN_OF_SEVERAL: &str = "To try again, leave its room, come into it again and write there.";
 /// Characters of a server's reason that the room is told.
 const LONGEST: usize = 200;
 
@@ -121,7 +125,10 @@ impl Actor {
         };
         if self.shared(place).is_some_and(Shared::is_taken) {
             let (then, again) = if self.is_plumbed(place) {
-                ("What you write in its room does not go there now", "To try again, write there again.")
+                let is_one_of_several = self.bridge.shows_several(self.buffers.get(place).row.room);
+                let again =
+                    if is_one_of_several { AGAIN_OF_SEVERAL } else { "To try again, write there again." };
+                ("What you write in its room does not go there now", again)
             } else {
                 ("So you are no longer in its shared room", again)
             };
@@ -187,6 +194,10 @@ impl Actor {
         }
         self.buffers.get_mut(place).row.key = Some(secret);
         if self.is_plumbed(place) {
+            // They come back by writing there, also where they are in other channels that the room shows.
+            if let Err(error) = self.bridge.store.forget_outsider(room.id, &self.row.user_id).await {
+                return Some(Err(Refusal::from(error)));
+            }
             return Some(Ok(RichText::plain(format!(
                 "The key of {channel} is kept: write in its room again."
             ))));

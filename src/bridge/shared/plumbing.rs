@@ -6,6 +6,10 @@
 //! (`delivery/request.rs`), whoever asks for them. Who has a session on the network is in the channel by it; what the others
 //! say is not sent, of which they are told once (`people`).
 //!
+//! A room that shows several channels has a row for each. What is said in it goes to each of them by itself: an event has a
+//! copy for each row, which goes the way of that channel. What is said in one of them is said by a ghost of ours, and so is
+//! not carried to the others. Whatever is about the room as a whole (who asks, whether the bot leaves it) looks at all rows.
+//!
 //! The row of a room comes before the bot enters it, and goes when the bridge is out of it again; both can be taken up
 //! where a crash left them, and where a request failed. One task at a time sees to a room, and none holds another's:
 //! a server that does not answer costs its own rooms, and nothing is held while a failure is waited out. That a room shows
@@ -39,7 +43,6 @@ use super::super::{Bridge, Refusal};
 use super::needs;
 use super::one_at_a_time::OneAtATime;
 use crate::format::RichText;
-use crate::matrix::event::Member;
 use crate::names::CaseMapping;
 use crate::store::{NewPlumbing, Outsider, PlumbedBy, Plumbing, RoomRow, StoreError};
 
@@ -81,6 +84,9 @@ enum Cause {
     Unplumbed,
 }
 
+/// A room that is seen to, why, and which row of it; else all of them.
+type Seen = (String, Cause, Option<i64>);
+
 /// What is kept of plumbed rooms besides the store's record.
 #[derive(Debug)]
 pub(in crate::bridge) struct Plumber {
@@ -89,7 +95,7 @@ pub(in crate::bridge) struct Plumber {
     /// One for each room that is taken up just now.
     places: Semaphore,
     /// Who sees to a room since when, for each cause: whoever did before need not go on.
-    latest: Mutex<HashMap<(String, Cause), u64>>,
+    latest: Mutex<HashMap<Seen, u64>>,
     count: AtomicU64,
     /// How many were told of late that what they say does not go to IRC.
     told: Mutex<AskedFor>,
@@ -98,6 +104,8 @@ pub(in crate::bridge) struct Plumber {
     /// Rooms that were not encrypted when that was looked for since the start; of what comes after, events tell.
     readable: Mutex<HashSet<i64>>,
     asking: Mutex<asking::AskedAbout>,
+    /// The rows of rooms that show several channels.
+    several: Mutex<HashSet<i64>>,
 }
 
 impl Default for Plumber {
@@ -111,12 +119,13 @@ impl Default for Plumber {
             lacking: Mutex::default(),
             readable: Mutex::default(),
             asking: Mutex::default(),
+            several: Mutex::default(),
         }
     }
 }
 
 impl Plumber {
-    fn latest(&self) -> MutexGuard<'_, HashMap<(String, Cause), u64>> {
+    fn latest(&self) -> MutexGuard<'_, HashMap<Seen, u64>> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,22 +134,26 @@ impl Plumber {
         self.count.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn begin(&self, room_id: &str, cause: Cause) -> u64 {
+    fn begin(&self, seen: Seen) -> u64 {
         let number = self.next_number();
-        self.latest().insert((room_id.to_owned(), cause), number);
+        self.latest().insert(seen, number);
         number
     }
 
-    fn is_latest(&self, room_id: &str, cause: Cause, number: u64) -> bool {
-        self.latest().get(&(room_id.to_owned(), cause)) == Some(&number)
+    fn is_latest(&self, seen: &Seen, number: u64) -> bool {
+        self.latest().get(seen) == Some(&number)
     }
 
-    fn end(&self, room_id: &str, cause: Cause, number: u64) {
-        self.latest().retain(|(room, why), one| room != room_id || *why != cause || *one != number);
+    fn end(&self, seen: &Seen, number: u64) {
+        self.latest().retain(|known, one| known != seen || *one != number);
     }
 
     fn lacking(&self) -> MutexGuard<'_, HashMap<i64, Vec<String>>> {
         self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn several(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.several.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn readable(&self) -> MutexGuard<'_, HashSet<i64>> {
@@ -160,13 +173,15 @@ impl Bridge {
         public.iter().flat_map(of_network).collect()
     }
 
-    fn mapping_of(&self, room_id: &str) -> Option<Mapping> {
-        self.mappings().into_iter().find(|mapping| mapping.room_id == room_id)
+    fn mappings_of(&self, room_id: &str) -> Vec<Mapping> {
+        let mut mappings = self.mappings();
+        mappings.retain(|mapping| mapping.room_id == room_id);
+        mappings
     }
 
     /// Whether the configuration ties this room to a channel.
     pub(in crate::bridge) fn is_mapped(&self, room_id: &str) -> bool {
-        self.mapping_of(room_id).is_some()
+        !self.mappings_of(room_id).is_empty()
     }
 
     /// Whether the configuration tied a room to its channel, and does no longer.
@@ -176,8 +191,8 @@ impl Bridge {
         let is_it = |mapping: &Mapping| {
             Some(mapping.network.as_str()) == network && Some(folded(&mapping.channel)) == channel
         };
-        let mapping = room.room_id.as_deref().and_then(|room_id| self.mapping_of(room_id));
-        room.plumbed_by() == Some(PlumbedBy::Configuration) && !mapping.as_ref().is_some_and(is_it)
+        let mappings = room.room_id.as_deref().map(|room_id| self.mappings_of(room_id)).unwrap_or_default();
+        room.plumbed_by() == Some(PlumbedBy::Configuration) && !mappings.iter().any(is_it)
     }
 
     /// Has rooms be what the configuration says of them: all, or this one.
@@ -203,17 +218,17 @@ impl Bridge {
             tracing::warn!(%error, "rooms may show channels that the configuration names no more, until the next start");
             Vec::new()
         });
-        let mut rooms: Vec<String> = plumbed.into_iter().filter_map(|room| room.room_id).collect();
+        let known = plumbed.into_iter().filter_map(|room| room.room_id);
+        let mut seen = HashSet::new();
         let mapped = self.mappings().into_iter().map(|mapping| mapping.room_id);
-        let new: Vec<String> = mapped.filter(|room_id| !rooms.contains(room_id)).collect();
-        rooms.extend(new);
-        rooms
+        known.chain(mapped).filter(|room_id| seen.insert(room_id.clone())).collect()
     }
 
     /// Sees to a room until it is as it should be, or somebody else does so for the same cause. What is about one row
     /// is not about another that the room has later.
     async fn see_to(&self, room_id: &str, cause: Cause, row: Option<i64>) {
-        let number = self.plumber.begin(room_id, cause);
+        let seen = (room_id.to_owned(), cause, row);
+        let number = self.plumber.begin(seen.clone());
         let mut attempt: u32 = 0;
         loop {
             let tried = {
@@ -221,7 +236,7 @@ impl Bridge {
                 let is_limited = cause == Cause::Configuration;
                 let _place = if is_limited { self.plumber.places.acquire().await.ok() } else { None };
                 let _turn = self.plumber.rooms.lock(room_id.to_owned()).await;
-                if !self.plumber.is_latest(room_id, cause, number) || self.stop.is_cancelled() {
+                if !self.plumber.is_latest(&seen, number) || self.stop.is_cancelled() {
                     return;
                 }
                 Box::pin(self.try_to_see_to(room_id, cause, row)).await
@@ -246,7 +261,7 @@ impl Bridge {
                 }
             };
             if !goes_on {
-                return self.plumber.end(room_id, cause, number);
+                return self.plumber.end(&seen, number);
             }
             attempt = attempt.saturating_add(1);
         }
@@ -259,45 +274,55 @@ impl Bridge {
 
     /// Each step can be repeated. `false` where something is waited for.
     async fn try_to_see_to(&self, room_id: &str, cause: Cause, row: Option<i64>) -> Result<bool, GhostError> {
-        let mapping = self.mapping_of(room_id);
-        if cause == Cause::Configuration
-            && let Some(asking) = self.plumber.asked(room_id)
-        {
-            if mapping.is_none() {
-                // Whoever asks sees to it.
-                return Ok(true);
-            }
-            self.end_for_configuration(&asking).await;
+        let mappings = self.mappings_of(room_id);
+        let asking = self.plumber.asked(room_id).filter(|_| cause == Cause::Configuration);
+        if let Some(asking) = asking.as_ref().filter(|_| !mappings.is_empty()) {
+            self.end_for_configuration(asking).await;
         }
-        let room = self.store.room_by_matrix_id(room_id).await?.filter(RoomRow::is_plumbed);
-        if row.is_some() && room.as_ref().map(|room| room.id) != row {
-            return Ok(true);
-        }
-        if let Some(room) = room {
-            let is_done = match cause {
-                Cause::NotAgreed if room.is_ending() => {
-                    self.let_go(&room, Some(NOT_AGREED).filter(|_| mapping.is_none())).await?
-                }
-                Cause::Unplumbed => self.let_go(&room, Some(UNPLUMBED)).await?,
-                Cause::Encrypted => self.let_go(&room, Some(ENCRYPTED)).await?,
-                // It may have been invited and have come since: then nobody is to go.
-                Cause::TakenOut if !room.is_ending() && self.is_bot_in(room_id).await? => true,
-                Cause::TakenOut => self.let_go(&room, None).await?,
-                Cause::Configuration if room.is_ending() || self.is_over(&room) => {
-                    // One that is to show another channel is not left for that: nobody might invite the bot again.
-                    self.let_go(&room, Some(NO_MORE).filter(|_| mapping.is_none())).await?
-                }
-                Cause::Configuration if mapping.is_none() => self.keep_as_asked(&room, room_id).await?,
-                Cause::NotAgreed | Cause::Configuration => true,
-            };
-            if !is_done {
-                return Ok(false);
+        // Of a channel that is asked about whoever asks sees to it.
+        let is_asked = asking.is_some() && mappings.is_empty();
+        let mut is_done = true;
+        for room in self.store.rooms_by_matrix_id(room_id).await? {
+            let is_seen_to = room.is_plumbed() && row.is_none_or(|row| row == room.id);
+            if is_seen_to && !(is_asked && room.is_visited()) {
+                is_done &= Box::pin(self.see_to_row(&room, room_id, cause, !mappings.is_empty())).await?;
             }
+        }
+        if !is_done || !matches!(cause, Cause::Configuration | Cause::NotAgreed) {
+            return Ok(is_done);
         }
         // One that was asked about may be the configuration's by now.
-        match mapping.filter(|_| matches!(cause, Cause::Configuration | Cause::NotAgreed)) {
-            Some(mapping) => self.take_up(&mapping).await,
-            None => Ok(true),
+        for mapping in mappings {
+            is_done &= Box::pin(self.take_up(&mapping)).await?;
+        }
+        Ok(is_done)
+    }
+
+    /// What is to be done about one of the channels that a room shows, or has shown.
+    async fn see_to_row(
+        &self,
+        room: &RoomRow,
+        room_id: &str,
+        cause: Cause,
+        is_mapped: bool,
+    ) -> Result<bool, GhostError> {
+        match cause {
+            Cause::NotAgreed if room.is_ending() => {
+                self.let_go(room, Some(NOT_AGREED).filter(|_| !is_mapped)).await
+            }
+            Cause::Unplumbed => self.let_go(room, Some(UNPLUMBED)).await,
+            Cause::Encrypted => self.let_go(room, Some(ENCRYPTED)).await,
+            // It may have been invited and have come since: then nobody is to go.
+            Cause::TakenOut if !room.is_ending() && self.is_bot_in(room_id).await? => Ok(true),
+            Cause::TakenOut => self.let_go(room, None).await,
+            Cause::Configuration if room.is_ending() || self.is_over(room) => {
+                // One that is to show another channel is not left for that: nobody might invite the bot again.
+                self.let_go(room, Some(NO_MORE).filter(|_| !is_mapped)).await
+            }
+            Cause::Configuration if room.plumbed_by() == Some(PlumbedBy::Command) => {
+                self.keep_as_asked(room, room_id).await
+            }
+            Cause::NotAgreed | Cause::Configuration => Ok(true),
         }
     }
 
@@ -405,14 +430,13 @@ impl Bridge {
             }
         }
         let why = match became {
-            Plumbing::Done(room) => return Ok(ControlFlow::Continue(room)),
-            Plumbing::RoomTaken(other) if other.is_visited() => {
-                // Somebody has asked for a channel there, which is just being called off.
-                return Ok(ControlFlow::Break(false));
+            Plumbing::Done(room) => {
+                self.note_several().await?;
+                return Ok(ControlFlow::Continue(room));
             }
-            Plumbing::RoomTaken(other) if other.plumbed_by() == Some(PlumbedBy::Command) => {
-                "it shows another channel, because somebody has asked for that: end that with unplumb, and reload the \
-                 configuration"
+            Plumbing::RoomTaken(other) if other.is_ending() => {
+                // Somebody has asked for a channel there, which is just being called off, or it has shown one.
+                return Ok(ControlFlow::Break(false));
             }
             Plumbing::RoomTaken(_) => "the bridge uses that room for something else",
             Plumbing::ChannelTaken(other) if other.plumbed_by() == Some(PlumbedBy::Command) => {
@@ -425,6 +449,18 @@ impl Bridge {
         };
         tracing::warn!(%network, %channel, room = %room_id, "a room can't show a channel: {why}");
         Ok(ControlFlow::Break(true))
+    }
+
+    /// Knows which rooms show several channels.
+    pub(in crate::bridge) async fn note_several(&self) -> Result<(), StoreError> {
+        let several = self.store.rows_of_several().await?;
+        *self.plumber.several() = several.into_iter().collect();
+        Ok(())
+    }
+
+    /// Whether a room shows other channels besides that of this row.
+    pub(in crate::bridge) fn shows_several(&self, room: i64) -> bool {
+        self.plumber.several().contains(&room)
     }
 
     /// Says in a room what it lacks for the people of IRC to come in and be heard, unless it knows.
@@ -449,15 +485,6 @@ impl Bridge {
         self.enqueue(vec![content::message_row(room.id, bot, notice, None)]).await?;
         self.wake_delivery(room.id);
         Ok(())
-    }
-
-    /// The bot is invited to a plumbed room, or taken out of it.
-    pub(in crate::bridge) fn on_bot_member(&self, room: i64, room_id: &str, member: &Member) {
-        match member.membership.as_str() {
-            "invite" => self.take_up_mappings(Some(room_id)),
-            "leave" | "ban" => self.let_go_soon(room, Cause::TakenOut),
-            _ => {}
-        }
     }
 }
 

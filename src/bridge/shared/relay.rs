@@ -70,7 +70,7 @@ impl Bridge {
             // Nobody speaks for who is kept out.
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
-        let Some(room) = self.shared_room_of(&event).await? else {
+        let Some(room) = self.shared_room_of(stored, &event).await? else {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
         if let Some(session) = self.store.session_in_shared_room(room.id, &event.sender).await? {

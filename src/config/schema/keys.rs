@@ -308,7 +308,8 @@ pub const KEYS: &[Key] = &[
         Kind::Named,
         Default::Note("none"),
         "Channels that existing Matrix rooms show, each with the id of its room: what is said in the one is said in the \
-         other. The bot must be able to enter the room: invite it. See `docs/operations.md`.",
+         other. A room may show several; what is said in one of them is not said in the others. The bot must be able to \
+         enter the room: invite it. See `docs/operations.md`.",
     ),
     key(
         "networks.*.channels.*",

@@ -70,8 +70,8 @@ pub struct Incoming {
 pub struct Committed {
     /// How many requests of which rooms were folded.
     pub folded: BTreeMap<i64, i64>,
-    /// Lines of ours that came back: the Matrix event that each went out from, and its text. They did arrive.
-    pub came_back: Vec<(String, String)>,
+    /// Lines of ours that came back: the buffer, the Matrix event that each went out from, and its text. They did arrive.
+    pub came_back: Vec<(i64, String, String)>,
     /// What the lane of the idle room begins with, where the commit saw it.
     pub look: Option<Look>,
 }
@@ -220,7 +220,7 @@ impl Store {
                 timed_bans::note(tx, bans).await?;
                 gaps::note(tx, session, gaps).await?;
                 let came_back = lines.into_iter().zip(kept).filter_map(|(line, kept)| match kept {
-                    Kept::Known(Some(event_id)) => Some((event_id, line.text)),
+                    Kept::Known(Some(event_id)) => Some((line.buffer, event_id, line.text)),
                     _ => None,
                 });
                 let (came_back, folded) = (came_back.collect(), folder.finish(tx).await?);

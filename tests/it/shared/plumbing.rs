@@ -3,6 +3,7 @@
 
 mod command;
 mod ending;
+mod several;
 
 use serde_json::{Value, json};
 

@@ -109,7 +109,7 @@ async fn invariant_1_what_comes_back_is_known_as_the_line_that_it_is(#[case] ech
         incoming.keep(HistoryLine { sender: sent("").sender, ..replayed(line, 0) });
         let committed =
             set.store.commit_incoming(set.session.id, set.epoch, "fake", incoming, NOW).await.unwrap();
-        committed.came_back.into_iter().map(|(event_id, _)| event_id).collect::<Vec<_>>()
+        committed.came_back.into_iter().map(|(_, event_id, _)| event_id).collect::<Vec<_>>()
     };
     assert_eq!(back(with_id(buffer, "ok", "1")).await, ["$1"]);
     assert_eq!(back(with_id(buffer, "ok", "1")).await, ["$1"], "also when it comes again");

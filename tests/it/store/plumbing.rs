@@ -1,10 +1,13 @@
 //! Rooms that come to show channels because somebody has asked for it: what is stored before all agree holds nothing that
 //! somebody else may want, and what is stored then is one commit.
 
-use towline::store::{Agreement, BufferKind, NewBuffer, NewPlumbing, PlumbedBy, Plumbing};
+use towline::store::{
+    Agreement, BufferKind, Incoming, LineKey, LineState, NewBuffer, NewLine, NewPlumbing, Outgoing,
+    PlumbedBy, Plumbing,
+};
 
 use super::belongings::{removal, shared_room};
-use super::{NOW, Set, message};
+use super::{NOW, Set, event, message};
 
 fn asked(set: &Set, room_id: &str, channel: &str) -> NewPlumbing {
     NewPlumbing {
@@ -14,7 +17,7 @@ fn asked(set: &Set, room_id: &str, channel: &str) -> NewPlumbing {
         room_id: room_id.into(),
         by: PlumbedBy::Command,
         asked_by: Some(set.user.id),
-        marker: format!("plumbed {room_id}"),
+        marker: format!("plumbed {room_id} {channel}"),
         creator: "@bot:x".into(),
         created_at: NOW,
     }
@@ -82,4 +85,75 @@ async fn a_room_that_became_encrypted_while_it_was_asked_about_is_not_agreed_on(
     let agreed = set.store.agree_to_plumbing(agreement(&set, "!own:x", "#sea"), NOW).await.unwrap();
     assert!(matches!(agreed, Plumbing::RoomTaken(room) if room.id == visited.id));
     assert!(set.store.waiting_requests(visited.id, 0, 9).await.unwrap().is_empty());
+}
+
+/// The rows of a room that shows these channels.
+async fn showing(set: &Set, room_id: &str, channels: &[&str]) -> Vec<i64> {
+    let mut rows = Vec::new();
+    for channel in channels {
+        let became = set.store.plumb(asked(set, room_id, channel)).await.unwrap();
+        let Plumbing::Done(room) = became else { panic!("{channel}: {became:?}") };
+        rows.push(room.id);
+    }
+    rows
+}
+
+/// What waits in a lane: event and row of its room.
+async fn copies(set: &Set, lane: &str) -> Vec<(String, i64)> {
+    let waiting = set.store.waiting_events(lane, 0, 100).await.unwrap();
+    waiting.into_iter().map(|event| (event.event_id, event.room)).collect()
+}
+
+#[tokio::test]
+async fn each_channel_that_a_room_shows_gets_a_copy_of_an_event_once_whatever_it_shows_later() {
+    let set = Set::new().await;
+    let said = |id: &str| event(id, "!own:x");
+    let lane = "user/@alice:x";
+    let one = showing(&set, "!own:x", &["#sea"]).await[0];
+    set.store.accept(vec![said("$1")], NOW).await.unwrap();
+    let rows = showing(&set, "!own:x", &["#sea", "#lake", "#pond"]).await;
+    assert_eq!((rows[0], set.store.rows_of_several().await.unwrap().len()), (one, 3));
+    set.store.accept(vec![said("$1"), said("$2"), said("$2")], NOW).await.unwrap();
+    let wanted = |id: &str, row: usize| (id.to_owned(), rows[row]);
+    let all = [wanted("$1", 0), wanted("$2", 0), wanted("$2", 1), wanted("$2", 2)];
+    assert_eq!(copies(&set, lane).await, all);
+    // It shows fewer: what came before comes no second time, and goes to no other channel.
+    set.store.forget_plumbed(rows[0]).await.unwrap();
+    set.store.accept(vec![said("$1"), said("$2"), said("$3")], NOW).await.unwrap();
+    let waiting = set.store.waiting_events(lane, 0, 100).await.unwrap();
+    assert_eq!(waiting.len(), 6);
+    for (number, row) in [(1, None), (2, Some(rows[1])), (4, Some(rows[1])), (5, Some(rows[2]))] {
+        let found = set.store.room_of_event(&waiting[number], "!own:x").await.unwrap();
+        assert_eq!(found.map(|room| room.id), row, "{:?}", waiting[number]);
+    }
+    // Where it has shown one alone, what it shows instead has what was said.
+    let found = set.store.room_of_event(&waiting[0], "!own:x").await.unwrap();
+    assert_eq!(found.map(|room| room.id), Some(rows[1]));
+}
+
+#[tokio::test]
+async fn lines_of_one_event_in_two_buffers_are_two() {
+    let set = Set::new().await;
+    let mut buffers = Vec::new();
+    for channel in ["#sea", "#lake"] {
+        buffers.push(set.store.open_buffer(set.buffer(BufferKind::Channel, channel)).await.unwrap().id);
+    }
+    let (state, payload) = (LineState::Queued, "line".to_owned());
+    let line = |buffer: &i64| NewLine {
+        buffer: *buffer,
+        event_id: "$1".into(),
+        part: 0,
+        state,
+        payload: payload.clone(),
+    };
+    let outgoing = Outgoing { lines: buffers.iter().map(line).collect(), ..Outgoing::default() };
+    set.commit(Incoming { outgoing, ..Incoming::default() }).await;
+    let refused = LineKey { buffer: buffers[0], event_id: "$1".into(), part: 0 };
+    let settled = set.store.settle_lines(vec![refused], LineState::Refused, None).await;
+    settled.committed().await.unwrap();
+    let open = set.store.open_lines(set.session.id).await.unwrap();
+    assert_eq!(open.iter().map(|line| line.buffer).collect::<Vec<_>>(), [buffers[1]]);
+    for (buffer, was_refused) in buffers.iter().zip([true, false]) {
+        assert_eq!(set.store.was_refused(*buffer, "$1").await.unwrap(), was_refused);
+    }
 }

@@ -1,8 +1,8 @@
 //! Questions about messages, and hourglasses under them.
 
 use towline::store::{
-    BufferKind, Fates, Hourglass, Incoming, LineState, NewLine, NewOutbox, NewPrompt, Outgoing, Prompt,
-    PromptState,
+    BufferKind, Fates, Hourglass, Incoming, LineKey, LineState, NewLine, NewOutbox, NewPrompt, Outgoing,
+    Prompt, PromptState,
 };
 
 use super::{NOW, Raw, Set, event, message};
@@ -68,7 +68,7 @@ async fn questions_are_found_by_their_message_and_by_themselves_until_they_are_s
     // The others grow old, and about what is taken back there is no question.
     store.close_prompts(NOW + 1).await.unwrap();
     assert_eq!(seen(&find("event of c").await), [("c", Closed, true)]);
-    set.note(Fates { withdrawn: vec!["$2".into()], ..Fates::default() }).await;
+    set.note(Fates { withdrawn: vec![(buffer, "$2".into())], ..Fates::default() }).await;
     assert!(find("$2").await.is_empty());
     assert!(!store.prune(NOW + 1).await.unwrap());
     assert!(find("$1").await.is_empty());
@@ -114,10 +114,10 @@ async fn an_hourglass_says_whether_anything_of_its_message_is_open() {
     let hourglass =
         |event_id: &str| Hourglass { event_id: event_id.into(), buffer, txn_id: format!("of {event_id}") };
     set.note(Fates {
-        settled: vec![("$sent".into(), 0, LineState::Uncertain)],
+        settled: vec![(LineKey { buffer, event_id: "$sent".into(), part: 0 }, LineState::Uncertain)],
         finished: vec![events[1].seq],
         hourglasses: ["$waits", "$done", "$queued", "$sent", "$gone"].map(hourglass).into(),
-        done: vec!["$gone".into()],
+        done: vec![(buffer, "$gone".into())],
         ..Fates::default()
     })
     .await;

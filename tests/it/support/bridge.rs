@@ -291,12 +291,24 @@ impl World {
 
     /// Has a room show a channel of the first network, from the next start on; without one no room does.
     pub(crate) fn plumb(&mut self, channels: &str) {
-        let lines = self.networks.lines().filter(|line| !line.starts_with("    channels: "));
-        let lines = lines.flat_map(|line| match line {
-            "  fake:" => vec![line.to_owned(), format!("    channels: {{ {channels} }}")],
-            _ => vec![line.to_owned()],
-        });
-        self.networks = lines.map(|line| line + "\n").collect();
+        self.plumb_on("fake", channels);
+    }
+
+    /// The same for another network; what rooms show of the others stays.
+    pub(crate) fn plumb_on(&mut self, slug: &str, channels: &str) {
+        let (mut networks, mut is_it) = (String::new(), false);
+        for line in self.networks.lines() {
+            if !line.starts_with("   ") {
+                is_it = line == format!("  {slug}:");
+            } else if is_it && line.starts_with("    channels: ") {
+                continue;
+            }
+            networks += &format!("{line}\n");
+            if line == format!("  {slug}:") {
+                networks += &format!("    channels: {{ {channels} }}\n");
+            }
+        }
+        self.networks = networks;
     }
 
     /// Where the bridge that was started last listens.

@@ -18,7 +18,7 @@ use crate::irc::session::{Answer, Session};
 use crate::irc::wire::Line;
 use crate::matrix::event::{Content, Event, Member};
 use crate::names::{Channel, Nick};
-use crate::store::StoreError;
+use crate::store::{InboxEvent, StoreError};
 
 impl Actor {
     /// Who comes into a shared room, and goes: the user, and whom they put out. Others put the user out by their own
@@ -31,7 +31,7 @@ impl Actor {
         member: &Member,
     ) -> Result<bool, StoreError> {
         if self.is_plumbed(place) {
-            self.on_plumbed_member(place, &event.room_id, member).await?;
+            self.on_plumbed_member(place, event, member).await?;
             return Ok(true);
         }
         let by_user = event.sender == self.row.user_id;
@@ -131,7 +131,12 @@ impl Actor {
 
     /// Whether an event is one by which somebody was put out that is being done on IRC, or was when the bridge stopped. Of
     /// the latter nobody knows what came of it: who did it is told, and whom it was done to is invited back.
-    pub(in super::super) async fn was_begun(&mut self, seq: i64, event: &Event) -> Result<bool, StoreError> {
+    pub(in super::super) async fn was_begun(
+        &mut self,
+        stored: &InboxEvent,
+        event: &Event,
+    ) -> Result<bool, StoreError> {
+        let seq = stored.seq;
         let Content::Member(member) = &event.content else { return Ok(false) };
         if member.user_id == event.sender || !matches!(member.membership.as_str(), "leave" | "ban") {
             return Ok(false);
@@ -143,7 +148,7 @@ impl Actor {
         if !store.is_begun(seq).await? {
             return Ok(false);
         }
-        let Some(room) = store.room_by_matrix_id(&event.room_id).await? else { return Ok(false) };
+        let Some(room) = store.room_of_event(stored, &event.room_id).await? else { return Ok(false) };
         let channel = room.buffer_name.as_deref().unwrap_or_default();
         let mut then = "Whoever is still there comes back to its shared room.".to_owned();
         let mut rows = Vec::new();

@@ -342,10 +342,17 @@ impl Bridge {
                 "That is a space of mine, where nobody talks: a channel needs a room.",
             ));
         }
-        if let Some(room) = self.store.room_by_matrix_id(room_id).await? {
-            return Err(self.room_taken(&room, asking));
-        }
         let folded = CaseMapping::Rfc1459.fold(channel.as_str());
+        let shows_it = |room: &RoomRow| {
+            let shown = room.buffer_name.as_deref().map(|name| CaseMapping::Rfc1459.fold(name));
+            room.network.as_deref() == Some(network) && shown.as_ref() == Some(&folded)
+        };
+        let rooms = self.store.rooms_by_matrix_id(room_id).await?;
+        // Other channels may be shown there, too.
+        let is_in_the_way = |room: &&RoomRow| !room.is_plumbed() || room.is_ending() || shows_it(room);
+        if let Some(room) = rooms.iter().find(is_in_the_way) {
+            return Err(self.room_taken(room, asking));
+        }
         match self.store.shared_room(network, &folded).await? {
             Some(other) if !self.gives_way(&other).await? => Err(channel_taken(&other, channel)),
             _ => Ok(()),
@@ -373,11 +380,10 @@ impl Bridge {
                 Refusal::asked("I am just leaving that room. Try again in a minute.")
             }
             (true, false) if is_it => Refusal::asked(format!("That room shows {shown} already.")),
-            // What it shows is theirs who are in it.
+            // What else it shows is theirs who are in it.
             (true, false) => {
-                let text = "That room shows a channel already, and a room shows one. To end that, type ";
-                let unplumb = format!("unplumb {}", asking.room_id);
-                Refusal::Asked(RichText::plain(text).code(unplumb).text(" first."))
+                self.take_up_mappings(room.room_id.as_deref());
+                Refusal::asked("I was taken out of that room just now. Try again in a minute.")
             }
         }
     }

@@ -23,9 +23,11 @@ impl Bridge {
     pub(in crate::bridge) fn on_encryption_somewhere(&self, room_id: String) {
         let bridge = self.clone();
         self.tasks.spawn(async move {
-            match bridge.store.room_by_matrix_id(&room_id).await {
-                Ok(Some(room)) if room.is_plumbed() => bridge.on_plumbed_encryption(room.id),
-                Ok(_) => {}
+            match bridge.store.rooms_by_matrix_id(&room_id).await {
+                Ok(rooms) => {
+                    let plumbed = rooms.iter().filter(|room| room.is_plumbed());
+                    plumbed.for_each(|room| bridge.on_plumbed_encryption(room.id));
+                }
                 Err(error) => {
                     tracing::debug!(room = room_id, %error, "whether a room shows a channel is seen to in its turn");
                 }
@@ -96,7 +98,7 @@ impl Bridge {
     }
 
     /// Leaves a room to its people: nobody's channel is shown there any more, and ghosts go; the bot, too, where it is to
-    /// leave for this reason. `false` where somebody is there still.
+    /// leave for this reason and the room shows no other channel. `false` where somebody is there still.
     pub(super) async fn let_go(&self, room: &RoomRow, reason: Option<&str>) -> Result<bool, GhostError> {
         self.stop_showing(room.id, reason == Some(ENCRYPTED)).await?;
         self.store.end_plumbing(room.id, NO_MORE).await?;
@@ -111,7 +113,12 @@ impl Bridge {
             self.wake_delivery(room.id);
             return Ok(false);
         }
-        if let Some((room_id, reason)) = room.room_id.as_ref().zip(reason) {
+        let leaves = room.room_id.as_ref().zip(reason);
+        if let Some((room_id, reason)) = leaves
+            && self.store.rooms_by_matrix_id(room_id).await?.iter().all(|one| one.id == room.id)
+        {
+            // Else it shows other channels.
+
             match self.client.leave(self.client.bot(), room_id, Some(reason)).await {
                 // Not there is what was wanted.
                 Err(error) if error.is_final() => {
@@ -121,6 +128,7 @@ impl Bridge {
             }
         }
         self.store.forget_plumbed(room.id).await?;
+        self.note_several().await?;
         self.ghosts.forget_room(room.id);
         self.plumber.lacking().remove(&room.id);
         self.plumber.readable().remove(&room.id);

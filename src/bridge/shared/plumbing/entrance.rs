@@ -9,7 +9,7 @@ use super::say::not_now;
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::event::{Event, Member};
-use crate::store::{NewPlumbing, PlumbedBy, Plumbing};
+use crate::store::{NewPlumbing, PlumbedBy, Plumbing, RoomRow};
 
 impl Bridge {
     /// A room's id, and a server that may know it.
@@ -171,11 +171,28 @@ impl Bridge {
         }
     }
 
-    /// Something happens to the bot in a room that is plumbed, or visited.
-    pub(super) fn on_bot_there(&self, room: i64, event: &Event, member: &Member) {
-        let Some(asking) = self.plumber.asked(&event.room_id) else {
-            return self.on_bot_member(room, &event.room_id, member);
-        };
+    /// Something happens to the bot in a room that is plumbed, or visited: to that sees whoever asks.
+    pub(super) fn on_bot_there(&self, room: &RoomRow, event: &Event, member: &Member) {
+        if !room.is_visited() || !self.on_bot_in_asked(event, member) {
+            self.on_bot_member(room.id, event, member);
+        }
+    }
+
+    /// The bot is invited to a plumbed room, or taken out of it.
+    pub(in crate::bridge) fn on_bot_member(&self, room: i64, event: &Event, member: &Member) {
+        if self.on_bot_in_asked(event, member) && member.membership == "invite" {
+            return;
+        }
+        match member.membership.as_str() {
+            "invite" => self.take_up_mappings(Some(&event.room_id)),
+            "leave" | "ban" => self.let_go_soon(room, super::Cause::TakenOut),
+            _ => {}
+        }
+    }
+
+    /// Something happens to the bot in a room about which somebody is asked; `false` where nobody is.
+    fn on_bot_in_asked(&self, event: &Event, member: &Member) -> bool {
+        let Some(asking) = self.plumber.asked(&event.room_id) else { return false };
         match member.membership.as_str() {
             "invite" => _ = self.on_invitation_to_asked(&event.room_id, &event.sender),
             "leave" | "ban" => {
@@ -192,6 +209,7 @@ impl Bridge {
             }
             _ => {}
         }
+        true
     }
 
     async fn is_in_for_now(&self, room_id: &str) -> Result<bool, ClientError> {

@@ -72,7 +72,7 @@ impl Bridge {
         match &event.content {
             // Also while it leaves: an invitation is taken up when it is out.
             Content::Member(member) if member.user_id == self.client.bot() => {
-                self.on_bot_there(room.id, event, member);
+                self.on_bot_there(room, event, member);
             }
             _ if room.is_ending() => {}
             Content::Member(member) if self.is_ours(&member.user_id) => {}
@@ -112,7 +112,15 @@ impl Bridge {
         if self.exclusion_of(user_id).is_some() {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
-        let is_told = self.store.outsider(room.id, user_id).await? == Some(Outsider::Told);
+        let outsider = self.store.outsider(room.id, user_id).await?;
+        // Of several channels that the room shows they have left this one: what they write is for the others.
+        if outsider == Some(Outsider::HasLeft)
+            && self.shows_several(room.id)
+            && self.store.first_row_of(room.id, user_id).await?.is_some()
+        {
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        }
+        let is_told = outsider == Some(Outsider::Told);
         let why = match self.take_in(room, user_id, None).await {
             Ok(None) if self.is_relayed(stored, event, room).await? => return Ok(()),
             Ok(None) => self.why_not(room, user_id),

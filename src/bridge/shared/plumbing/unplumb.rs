@@ -32,15 +32,13 @@ impl Bridge {
             Refusal::asked(format!("{what} has no room that shows a channel because somebody asked for it."))
         };
         let is_room = what.starts_with('!') || what.contains(':');
-        let (asked, room) = if is_room {
+        let (asked, mut rooms) = if is_room {
             let (room_id, _) = self.room_named(what).await?;
-            (self.plumber.asked(&room_id), self.store.room_by_matrix_id(&room_id).await?)
+            (self.plumber.asked(&room_id), self.store.rooms_by_matrix_id(&room_id).await?)
         } else {
             let folded = CaseMapping::Rfc1459.fold(what);
-            (
-                self.plumber.asked_of_channel(network, what, by),
-                self.store.shared_room(network, &folded).await?,
-            )
+            let room = self.store.shared_room(network, &folded).await?;
+            (self.plumber.asked_of_channel(network, what, by), room.into_iter().collect())
         };
         let asked = asked.filter(|asking| is_admin || asking.by == by);
         if let Some(asking) = asked
@@ -48,7 +46,13 @@ impl Bridge {
         {
             return Ok(RichText::plain(format!("{} is not shown there.", asking.channel)));
         }
-        let room = room.filter(RoomRow::is_plumbed).ok_or_else(nothing)?;
+        rooms.retain(|room| room.is_plumbed() && !room.is_visited());
+        if rooms.len() > 1 {
+            // What a room shows is told to those who have a say in it.
+            let which = self.which_to_unplumb(session, is_admin, &rooms).await?;
+            return Err(which.map_or_else(nothing, Refusal::Asked));
+        }
+        let room = rooms.pop().ok_or_else(nothing)?;
         let (Some(room_id), Some(channel)) = (room.room_id.clone(), room.buffer_name.clone()) else {
             return Err(nothing());
         };
@@ -79,12 +83,33 @@ impl Bridge {
         let stopped = self.stop_showing(room.id, false).await;
         let text = RichText::plain(format!("This room shows {channel} no longer: {by} has ended it."));
         let notice = content::message(MessageType::Notice, &text, None);
+        let is_last = !self.shows_several(room.id);
         let told = self.enqueue(vec![content::message_row(room.id, self.client.bot(), notice, None)]).await;
         self.wake_delivery(room.id);
         // Also where something failed that may be stored all the same.
         self.let_go_soon(room.id, Cause::Unplumbed);
         stopped.and(told)?;
-        Ok(RichText::plain(format!("{channel} is not shown in that room any more; I leave it.")))
+        let rest = if is_last { "; I leave it." } else { "." };
+        Ok(RichText::plain(format!("{channel} is not shown in that room any more{rest}")))
+    }
+
+    /// Asks which of several channels that a room shows is meant; nothing where that is not theirs to know.
+    async fn which_to_unplumb(
+        &self,
+        session: &SessionHandle,
+        is_admin: bool,
+        rooms: &[RoomRow],
+    ) -> Result<Option<RichText>, Refusal> {
+        let mut may = is_admin;
+        let mut text =
+            RichText::plain("That room shows several channels. Say which of them it is to show no more: ");
+        for (number, room) in rooms.iter().enumerate() {
+            let (Some(room_id), Some(channel)) = (&room.room_id, &room.buffer_name) else { continue };
+            may = may || self.may_unplumb(session, room, room_id).await?;
+            let command = format!("unplumb {} {channel}", room.network.as_deref().unwrap_or_default());
+            text = text.text(if number == 0 { "type " } else { ", or " }).code(command);
+        }
+        Ok(may.then(|| text.text(".")))
     }
 
     async fn may_unplumb(

@@ -91,7 +91,7 @@ async fn what_a_room_shows_is_not_told_to_who_has_no_say_in_it() {
     let (erin, _, network) = inn.world.greeted_user("erin").await;
     let room = &inn.room;
     erin.send_text(&network, &format!("plumb {room} #zoo"));
-    let told = |event: &Event| event.body().contains("That room shows a channel already");
+    let told = |event: &Event| event.body().contains("You may not say what that room shows");
     assert!(!inn.world.homeserver.wait_event(&network, told).await.body().contains("#tea"));
     erin.send_text(&network, &format!("unplumb {room}"));
     let told = |event: &Event| event.body().contains("has no room that shows a channel");

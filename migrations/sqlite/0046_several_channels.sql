@@ -3,7 +3,8 @@
 -- a copy of what is said there. So a message may be lines of several buffers.
 --
 -- SQLite changes such constraints only by making the table anew, which must not delete what refers to it: foreign keys are
--- off meanwhile, and that can't be in sqlx's transaction. Done once more after a crash it makes the same again.
+-- off meanwhile, and that can't be in sqlx's transaction. Done once more after a crash it makes the same again. Where a
+-- statement fails, nothing is stored, and the connection goes with the start that fails.
 PRAGMA foreign_keys = OFF;
 BEGIN IMMEDIATE;
 
@@ -25,7 +26,8 @@ CREATE TABLE room_anew (
     aliased         INTEGER NOT NULL DEFAULT 0,
     plumbed         TEXT CHECK (plumbed IN ('configuration', 'command', 'ending')),
     successor       INTEGER,
-    asked_by        INTEGER REFERENCES "user" (id) ON DELETE SET NULL
+    asked_by        INTEGER REFERENCES "user" (id) ON DELETE SET NULL,
+    former          INTEGER                         -- the channel that other people's room has shown before
 ) STRICT;
 INSERT INTO room_anew (id, room_id, kind, marker, creator, owner, lane, explained, created_at, looked_at_event, refill,
         founder, heir, owner_left, aliased, plumbed, successor, asked_by)
@@ -50,8 +52,11 @@ CREATE TABLE inbox_anew (
     received_at INTEGER NOT NULL,
     person      TEXT
 ) STRICT;
-INSERT INTO inbox_anew (seq, event_id, room_id, lane, state, payload, note, received_at, person)
-    SELECT seq, event_id, room_id, lane, state, payload, note, received_at, person FROM inbox;
+-- What waits is for the one row that its room has until now.
+INSERT INTO inbox_anew (seq, event_id, room, room_id, lane, state, payload, note, received_at, person)
+    SELECT seq, event_id,
+        CASE WHEN state = 'new' THEN COALESCE((SELECT MIN(id) FROM room WHERE room.room_id = inbox.room_id), 0) ELSE 0 END,
+        room_id, lane, state, payload, note, received_at, person FROM inbox;
 DELETE FROM sqlite_sequence WHERE name = 'inbox_anew';
 INSERT INTO sqlite_sequence (name, seq) SELECT 'inbox_anew', seq FROM sqlite_sequence WHERE name = 'inbox';
 DROP TABLE inbox;

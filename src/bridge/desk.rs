@@ -197,6 +197,9 @@ impl Bridge {
         if let Some(room) = self.shared_room_of(stored, &event).await? {
             return Box::pin(self.attend_to_shared(stored, &event, &room)).await;
         }
+        if self.refuse_for_former(stored, &event).await? {
+            return Ok(());
+        }
         match &event.content {
             Content::Member(member) if member.membership == "invite" && self.is_ours(&member.user_id) => {
                 self.on_invite(stored, &event, member).await

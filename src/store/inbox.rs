@@ -414,10 +414,25 @@ pub(super) async fn insert(
 pub(super) async fn claim_strays(tx: &mut Tx, room_id: &str, lane: &str) -> Result<(), StoreError> {
     const FIND: &str =
         "SELECT seq FROM inbox WHERE room_id = $1 AND state = 'new' AND lane = 'stray' ORDER BY seq";
+    const ROWS: &str = "SELECT id FROM room WHERE room_id = $1 ORDER BY id";
     let strays: Vec<i64> = on_tx!(tx, |c| sqlx::query_scalar(FIND).bind(room_id).fetch_all(c).await)?;
-    for seq in strays {
-        put_last(tx, seq, lane).await?;
+    if strays.is_empty() {
+        return Ok(());
     }
+    let rows: Vec<i64> = on_tx!(tx, |c| sqlx::query_scalar(ROWS).bind(room_id).fetch_all(c).await)?;
+    for seq in strays {
+        put_last_for(tx, seq, lane, &rows).await?;
+    }
+    Ok(())
+}
+
+/// A room shows a channel by this row from now on: what waits there for the channel, which the room has shown before, is
+/// for that. It was said when the room did show it.
+pub(super) async fn readdress(tx: &mut Tx, room: i64, room_id: &str, channel: i64) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE inbox SET room = $1 WHERE state = 'new' AND room_id = $2
+        AND room IN (SELECT id FROM room WHERE former = $3 AND room_id IS NULL)
+        AND NOT EXISTS (SELECT 1 FROM inbox AS other WHERE other.event_id = inbox.event_id AND other.room = $1)";
+    later!(tx, SQL, room, room_id, channel)?;
     Ok(())
 }
 
@@ -434,13 +449,21 @@ pub(super) async fn move_said(tx: &mut Tx, room: i64, from: &str, to: &str) -> R
 
 /// Puts an event that waits into a lane, with a new place in the order. One that no longer waits stays as it is.
 async fn put_last(tx: &mut Tx, seq: i64, lane: &str) -> Result<(), StoreError> {
+    put_last_for(tx, seq, lane, &[]).await
+}
+
+/// The same, with a copy for each of these rows of its room; without any it is for the one that it was for.
+async fn put_last_for(tx: &mut Tx, seq: i64, lane: &str, rows: &[i64]) -> Result<(), StoreError> {
     const TAKE: &str = "DELETE FROM inbox WHERE seq = $1 AND state = 'new'
         RETURNING event_id, room, room_id, payload, received_at, person";
     const PUT: &str = "INSERT INTO inbox (event_id, room, room_id, lane, state, payload, received_at, person)
         VALUES ($1, $2, $3, $4, 'new', $5, $6, $7)";
     let event: Option<Taken> = on_tx!(tx, |c| sqlx::query_as(TAKE).bind(seq).fetch_optional(c).await)?;
     if let Some(Taken { event_id, room, room_id, payload, received_at, person }) = event {
-        later!(tx, PUT, event_id, room, room_id, lane, payload, received_at, person)?;
+        let rows = if rows.is_empty() { std::slice::from_ref(&room) } else { rows };
+        for room in rows {
+            later!(tx, PUT, &event_id, room, &room_id, lane, &payload, received_at, &person)?;
+        }
     }
     Ok(())
 }

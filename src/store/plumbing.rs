@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::history::stays::{self, Stayed};
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::room_query;
-use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, buffers, outbox};
+use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, buffers, inbox, outbox};
 
 /// The bridge takes itself out of the room.
 pub(super) const ENDING: &str = "ending";
@@ -224,13 +224,15 @@ impl Store {
             AND EXISTS (SELECT 1 FROM link WHERE link.room = room.id AND link.role = 'shared'
                 AND link.buffer IS NULL AND link.channel IS NULL)";
         const UNLINK: &str = "DELETE FROM link WHERE room = $1";
-        const FREE: &str = "UPDATE room SET room_id = NULL, plumbed = NULL, asked_by = NULL WHERE id = $1";
+        const FREE: &str = "UPDATE room SET room_id = NULL, plumbed = NULL, asked_by = NULL, former =
+                (SELECT channel FROM link WHERE link.room = room.id AND link.role = 'shared' AND link.buffer IS NULL)
+            WHERE id = $1";
         const OUTSIDERS: &str = "DELETE FROM outsider WHERE room = $1";
         let keeper = Arc::clone(self.keeper());
         self.write(move |tx| {
             Box::pin(async move {
                 stays::end(tx, &keeper, Stayed::InRoom(room)).await?;
-                for sql in [VISITED, UNLINK, FREE, OUTSIDERS] {
+                for sql in [VISITED, FREE, UNLINK, OUTSIDERS] {
                     later!(tx, sql, room)?;
                 }
                 Ok(())
@@ -320,6 +322,9 @@ async fn make(
         .fetch_one(c)
         .await)?;
     execute!(tx, LINK, id, &new.network, channel)?;
+    if let Some(channel) = channel {
+        inbox::readdress(tx, id, &new.room_id, channel).await?;
+    }
     Ok(id)
 }
 
@@ -355,6 +360,7 @@ pub(super) async fn agree(
         Some(room) => {
             execute!(tx, TAKE, room.id, new.by.as_str(), new.asked_by)?;
             execute!(tx, SHOW, room.id, channel)?;
+            inbox::readdress(tx, room.id, &new.room_id, channel).await?;
             room.id
         }
         None => make(tx, new, new.by.as_str(), Some(channel)).await?,

@@ -243,24 +243,31 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(room_id).fetch_all(p).await)?)
     }
 
-    /// The row of a room that a copy of an event is for. Where that is gone, it is for one that came later and has no copy
-    /// of its own.
+    /// The row of a room that a copy of an event is for, as it is by now; none where that is gone. What came before its room
+    /// was known is for the first.
     pub async fn room_of_event(
         &self,
         stored: &InboxEvent,
         room_id: &str,
     ) -> Result<Option<RoomRow>, StoreError> {
         const SQL: &str = room_query!(
-            "WHERE room.room_id = $1 AND (room.id = $2 OR NOT EXISTS
-                (SELECT 1 FROM inbox WHERE inbox.event_id = $3 AND inbox.room = room.id))
-            ORDER BY room.id <> $2, room.id LIMIT 1"
+            "WHERE room.room_id = $1 AND room.id = COALESCE(
+                NULLIF(COALESCE((SELECT inbox.room FROM inbox WHERE inbox.seq = $2), CAST($3 AS BIGINT)), 0), room.id)
+            ORDER BY room.id LIMIT 1"
         );
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL)
             .bind(room_id)
+            .bind(stored.seq)
             .bind(stored.room)
-            .bind(&stored.event_id)
             .fetch_optional(p)
             .await)?)
+    }
+
+    /// The name of the channel that a row of a room has shown, where the bridge is out of that by now.
+    pub async fn former_channel(&self, room: i64) -> Result<Option<String>, StoreError> {
+        const SQL: &str = "SELECT channel.name FROM room JOIN channel ON channel.id = room.former
+            WHERE room.id = $1 AND room.room_id IS NULL";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).fetch_optional(p).await)?)
     }
 
     /// The shared room of a channel, by the name as it is compared.

@@ -61,6 +61,9 @@ impl Actor {
             return Ok(());
         }
         let Some(place) = place else {
+            if Box::pin(self.bridge.refuse_for_former(&stored, &event)).await? {
+                return Ok(());
+            }
             if let Content::Message(message) = &event.content {
                 Box::pin(self.refuse_in_former_room(&event, message)).await?;
             }

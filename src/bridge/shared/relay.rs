@@ -71,6 +71,9 @@ impl Bridge {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
         let Some(room) = self.shared_room_of(stored, &event).await? else {
+            if self.refuse_for_former(stored, &event).await? {
+                return Ok(());
+            }
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
         if let Some(session) = self.store.session_in_shared_room(room.id, &event.sender).await? {

@@ -3,7 +3,7 @@
 
 use towline::store::{
     Agreement, BufferKind, Incoming, LineKey, LineState, NewBuffer, NewLine, NewPlumbing, Outgoing,
-    PlumbedBy, Plumbing,
+    PlumbedBy, Plumbing, RoomRow,
 };
 
 use super::belongings::{removal, shared_room};
@@ -122,13 +122,40 @@ async fn each_channel_that_a_room_shows_gets_a_copy_of_an_event_once_whatever_it
     set.store.accept(vec![said("$1"), said("$2"), said("$3")], NOW).await.unwrap();
     let waiting = set.store.waiting_events(lane, 0, 100).await.unwrap();
     assert_eq!(waiting.len(), 6);
-    for (number, row) in [(1, None), (2, Some(rows[1])), (4, Some(rows[1])), (5, Some(rows[2]))] {
+    for (number, row) in [(0, None), (1, None), (2, Some(rows[1])), (4, Some(rows[1])), (5, Some(rows[2]))] {
         let found = set.store.room_of_event(&waiting[number], "!own:x").await.unwrap();
         assert_eq!(found.map(|room| room.id), row, "{:?}", waiting[number]);
     }
-    // Where it has shown one alone, what it shows instead has what was said.
-    let found = set.store.room_of_event(&waiting[0], "!own:x").await.unwrap();
-    assert_eq!(found.map(|room| room.id), Some(rows[1]));
+}
+
+/// Finding 4: it went to a channel that came later, and once for each that was gone.
+#[tokio::test]
+async fn what_waits_for_a_channel_that_a_room_shows_no_more_goes_to_no_other_and_to_that_one_when_it_is_back()
+{
+    let set = Set::new().await;
+    let rows = showing(&set, "!own:x", &["#sea", "#lake"]).await;
+    set.store.accept(vec![event("$1", "!own:x")], NOW).await.unwrap();
+    let lane = "user/@alice:x";
+    let waiting = set.store.waiting_events(lane, 0, 100).await.unwrap();
+    for row in &rows {
+        set.store.forget_plumbed(*row).await.unwrap();
+    }
+    let pond = showing(&set, "!own:x", &["#pond"]).await[0];
+    for one in &waiting {
+        assert_eq!(set.store.room_of_event(one, "!own:x").await.unwrap(), None, "{one:?}");
+    }
+    assert_eq!(set.store.former_channel(rows[1]).await.unwrap().as_deref(), Some("#lake"));
+    assert_eq!(set.store.former_channel(pond).await.unwrap(), None, "it shows it");
+    let again = NewPlumbing { marker: "again".into(), ..asked(&set, "!own:x", "#lake") };
+    let Plumbing::Done(RoomRow { id: lake, .. }) = set.store.plumb(again).await.unwrap() else {
+        panic!("it is free");
+    };
+    assert_ne!(lake, rows[1]);
+    // Also for who has read it before.
+    let found = set.store.room_of_event(&waiting[1], "!own:x").await.unwrap();
+    assert_eq!(found.map(|room| room.id), Some(lake));
+    assert_eq!(set.store.room_of_event(&waiting[0], "!own:x").await.unwrap(), None);
+    assert_eq!(copies(&set, lane).await, [("$1".to_owned(), rows[0]), ("$1".to_owned(), lake)]);
 }
 
 #[tokio::test]

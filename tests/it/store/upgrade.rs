@@ -70,6 +70,47 @@ async fn a_line_that_was_kept_twice_is_kept_once() {
     assert_eq!(lines.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["one", "three", "three"]);
 }
 
+/// Findings 1 and 11: a column that was left out of the copy would be gone with what it holds; and what waits is for the row
+/// that its room has had alone.
+#[tokio::test]
+async fn the_tables_that_are_made_anew_for_several_channels_keep_each_column_and_what_waits_its_row() {
+    let (database, mut raw) = of_version(45).await;
+    rows::fill(&mut raw, &database, 45).await;
+    raw.execute(
+        r#"UPDATE room SET room_id = '!r', owner = 1, looked_at_event = '$l', refill = 3, aliased = TRUE, owner_left = TRUE;
+         INSERT INTO inbox (event_id, room_id, lane, state, note, received_at, person)
+            VALUES ('$done', '!r', 'l', 'done', 'taken back', 4, '@dave:x'), ('$other', '!s', 'stray', 'new', NULL, 5, NULL);
+         UPDATE irc_line SET note = 'late';
+         INSERT INTO hourglass (event_id, buffer, txn_id) VALUES ('$h', 2, 'h')"#,
+    )
+    .await;
+    let is_sqlite = database.url().starts_with("sqlite");
+    let mut before = Vec::new();
+    for table in ["room", "inbox", "irc_line", "hourglass"] {
+        let columns = if is_sqlite {
+            format!("SELECT name FROM pragma_table_info('{table}') ORDER BY name")
+        } else {
+            format!(
+                "SELECT column_name::text FROM information_schema.columns
+                WHERE table_schema = current_schema() AND table_name = '{table}' ORDER BY column_name"
+            )
+        };
+        for column in raw.texts(columns.leak()).await {
+            let sql =
+                format!("SELECT COALESCE(CAST({column} AS TEXT), 'nothing') AS value FROM {table} ORDER BY value");
+            let sql: &'static str = sql.leak();
+            before.push((sql, raw.texts(sql).await));
+        }
+    }
+    assert!(before.len() > 30, "{}", before.len());
+    let _store = open(&database).await;
+    for (sql, values) in before {
+        assert_eq!(raw.texts(sql).await, values, "{sql}");
+    }
+    let row = "SELECT event_id || ' ' || CAST(room AS TEXT) FROM inbox ORDER BY event_id";
+    assert_eq!(raw.texts(row).await, ["$done 0", "$e 1", "$other 0"]);
+}
+
 #[tokio::test]
 async fn an_upgrade_from_each_earlier_schema_keeps_a_row_of_each_table() {
     let versions: Vec<i64> = SQLITE.iter().map(|migration| migration.version).collect();

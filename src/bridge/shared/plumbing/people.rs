@@ -130,9 +130,7 @@ impl Bridge {
             // it goes on after the next start.
             Ok(Some(_)) | Err(Refusal::Stopping) => return Ok(()),
         };
-        let is_one_more =
-            || self.plumber.told.lock().unwrap_or_else(PoisonError::into_inner).admit(self.clock.now());
-        if is_told || !is_one_more() {
+        if is_told || !self.may_tell_one_more() {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
         let channel = room.buffer_name.as_deref().unwrap_or_default();
@@ -145,6 +143,41 @@ impl Bridge {
         self.store.outsider_told(room.id, user_id).await?;
         self.wake_delivery(room.id);
         Ok(())
+    }
+
+    /// What was said for a channel that the room does not show any more goes to no other that it shows by now, which its
+    /// sender is told where the bot is still there. `false` where it is no such thing, and nothing was done.
+    pub(in crate::bridge) async fn refuse_for_former(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+    ) -> Result<bool, StoreError> {
+        let is_said = matches!(&event.content,
+            Content::Message(message) if !message.is_wordless && message.kind != "m.notice");
+        if stored.room == 0 || !is_said || self.is_ours(&event.sender) {
+            return Ok(false);
+        }
+        let rooms = self.store.rooms_by_matrix_id(&event.room_id).await?;
+        let shown = rooms.iter().find(|room| room.is_plumbed() && !room.is_ending());
+        let (Some(room), Some(channel)) = (shown, self.store.former_channel(stored.room).await?) else {
+            return Ok(false);
+        };
+        if self.exclusion_of(&event.sender).is_some() || !self.may_tell_one_more() {
+            self.store.finish_event(stored.seq, None).await?;
+            return Ok(true);
+        }
+        let text = format!("Your message did not go to {channel}, which this room does not show any more.");
+        let notice = content::message(MessageType::Notice, &RichText::plain(text), None);
+        let notice = content::in_reply_to(notice, &event.event_id);
+        let row = content::message_row(room.id, self.client.bot(), notice, None);
+        self.answer_event(stored.seq, vec![row]).await?;
+        self.wake_delivery(room.id);
+        Ok(true)
+    }
+
+    /// Whether not too much was told of late to those in rooms of other people whose words go nowhere.
+    fn may_tell_one_more(&self) -> bool {
+        self.plumber.told.lock().unwrap_or_else(PoisonError::into_inner).admit(self.clock.now())
     }
 
     /// Why somebody has no session to speak by, and what to do.

@@ -178,12 +178,18 @@ impl Bridge {
             return Ok(Followed::Nowhere);
         }
         let rows = self.rows_after_move(room, &looker, new).await?;
-        self.store.room_moved(room.id, new, rows, self.clock.unix_ms()).await?;
+        let moved = self.store.room_moved(room.id, new, rows, self.clock.unix_ms()).await?;
+        if moved.len() > 1 {
+            self.note_several().await?;
+        }
+        // Also where that was done before, and cut short.
         self.ghosts.forget_room(room.id);
+        moved.iter().for_each(|row| self.ghosts.forget_room(*row));
         tracing::info!(%old, %new, "a room was followed to its successor");
         self.set_alias(room, new).await;
         room.session.into_iter().for_each(|session| self.wake_space(session));
         self.wake_delivery(room.id);
+        moved.iter().for_each(|row| self.wake_delivery(*row));
         self.wake_lane(&room.lane);
         self.leave_old_room(looker, old.to_owned());
         Ok(Followed::There)

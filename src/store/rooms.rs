@@ -389,18 +389,21 @@ impl Store {
     }
 
     /// Stores that a room goes on under another Matrix id, with the requests that the new one needs; what was said there
-    /// before goes to its lane. Nobody is in it yet. Where that is known already nothing is done.
+    /// before goes to its lane. Nobody is in it yet. Where that is known already nothing is done. One that shows several
+    /// channels goes on with all of them: returns its rows.
     pub async fn room_moved(
         &self,
         id: i64,
         room_id: &str,
         rows: Vec<NewOutbox>,
         now: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<i64>, StoreError> {
         // The bot may have been invited there before it was known whose successor it is.
         const CLEAR: &str = "DELETE FROM room WHERE room_id = $2 AND id <> $1 AND kind = 'control'";
+        const ROWS: &str = "SELECT id FROM room WHERE room_id <> $2 AND (id = $1
+            OR plumbed <> 'ending' AND room_id = (SELECT room_id FROM room WHERE id = $1)) ORDER BY id";
         const MOVE: &str = "UPDATE room SET room_id = $2, looked_at_event = NULL, explained = FALSE
-            WHERE id = $1 AND room_id <> $2 RETURNING lane";
+            WHERE id = $1 RETURNING lane";
         const NOBODY: &str = "DELETE FROM member WHERE room = $1";
         let room_id = room_id.to_owned();
         let sealed = self.seal_outbox(rows);
@@ -408,12 +411,22 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 later!(tx, CLEAR, id, &room_id)?;
-                let lane: Option<String> =
-                    on_tx!(tx, |c| sqlx::query_scalar(MOVE).bind(id).bind(&room_id).fetch_optional(c).await)?;
-                let Some(lane) = lane else { return Ok(()) };
-                later!(tx, NOBODY, id)?;
-                outbox::insert(tx, &store, sealed, now).await?;
-                inbox::claim_strays(tx, &room_id, &lane).await
+                let moved: Vec<i64> =
+                    on_tx!(tx, |c| sqlx::query_scalar(ROWS).bind(id).bind(&room_id).fetch_all(c).await)?;
+                let mut lane: Option<String> = None;
+                for row in &moved {
+                    lane = on_tx!(tx, |c| sqlx::query_scalar(MOVE)
+                        .bind(*row)
+                        .bind(&room_id)
+                        .fetch_optional(c)
+                        .await)?;
+                    later!(tx, NOBODY, *row)?;
+                }
+                if let Some(lane) = lane {
+                    outbox::insert(tx, &store, sealed, now).await?;
+                    inbox::claim_strays(tx, &room_id, &lane).await?;
+                }
+                Ok(moved)
             })
         })
         .await

@@ -6,6 +6,7 @@ use crate::support::ircd::Heard;
 
 mod commands;
 mod people;
+mod replaced;
 
 /// Ghosts come when they speak, and not by themselves.
 const WHEN_THEY_SPEAK: &str = "settings:\n  members: active\n";
@@ -18,6 +19,7 @@ struct Square {
     alice: TestUser,
     carol: TestUser,
     bob: Person,
+    control: String,
     fake: String,
     room: String,
 }
@@ -44,7 +46,7 @@ impl Square {
         let carol = world.homeserver.user("carol");
         let room = carol.create_room(&PUBLIC);
         alice.join(&room).await;
-        Self { world, alice, carol, bob, fake, room }
+        Self { world, alice, carol, bob, control, fake, room }
     }
 
     /// From the next start on the room shows these channels.

@@ -1,0 +1,57 @@
+//! Rooms that show other channels than before, or go on elsewhere.
+
+use super::*;
+
+/// Review, finding 2: one of the channels went, and the others stayed where nobody was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_replaced_goes_on_in_its_successor_with_all_of_its_channels() {
+    let square = Square::open(&TEA_AND_ZOO).await;
+    let bot = square.world.homeserver.bot();
+    let new = square.alice.create_room(&NewRoom { predecessor: Some(&square.room), ..PUBLIC });
+    let levels = json!({ "users": { square.alice.id(): 100 } });
+    square.carol.send_state(&square.room, "m.room.power_levels", "", levels).unwrap();
+    let content = json!({ "body": "This room has been replaced", "replacement_room": new });
+    square.alice.send_state(&square.room, "m.room.tombstone", "", content).unwrap();
+    square.world.homeserver.wait_delivered().await;
+    square.alice.invite(&new, &bot);
+    square.world.homeserver.wait_member(&square.room, &bot, "leave").await;
+    square.alice.send_text(&new, "all of us");
+    for channel in ["#tea", "#zoo"] {
+        square.bob.wait_message(|heard| heard.target() == channel && heard.text() == "all of us").await;
+        let text = format!("{channel} goes on");
+        square.bob.say(channel, &text);
+        square.world.homeserver.wait_message(&new, &text).await;
+    }
+    let ids = "SELECT DISTINCT room_id FROM room WHERE plumbed IS NOT NULL";
+    assert_eq!(square.world.database().texts(ids).await, [new]);
+}
+
+/// Review, finding 4: it was said in a channel that the room had not shown, once for each that it had.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_channels_that_the_room_shows_no_more_is_said_in_no_other() {
+    let mut square = Square::open(&TEA_AND_ZOO).await;
+    square.alice.send_text(&square.fake, "disconnect");
+    square.world.ircd.wait_gone("alice").await;
+    let event = square.alice.send_text(&square.room, "for tea and zoo");
+    let is_it =
+        |one: &Event| one.kind == "m.reaction" && one.content["m.relates_to"]["event_id"] == event.as_str();
+    square.world.homeserver.wait_event(&square.room, is_it).await;
+    square.restart_with(&[("other", &["#den"])]).await;
+    square.is_heard(&square.alice, "for the den", &[("#den", "ally")]).await;
+    square.world.pass("ally", Duration::ZERO).await;
+    assert_eq!(square.heard("#den"), ["for the den"]);
+    // What is still there after the next start is settled, and told of those channels.
+    let left = "SELECT plumbed FROM room WHERE plumbed IS NOT NULL";
+    square.world.database().wait("they are let go of", left, |rows| rows.len() == 1).await;
+    square.world.stop_bridge().await;
+    square.world.start_bridge().await;
+    for channel in ["#tea", "#zoo"] {
+        let told = format!("Your message did not go to {channel}, which this room does not show any more.");
+        square.world.homeserver.wait_event(&square.room, |event| event.body() == told).await;
+    }
+    let waiting = "SELECT event_id FROM inbox WHERE state = 'new'";
+    square.world.database().wait("all is settled", waiting, <[String]>::is_empty).await;
+    square.world.ircd.wait_joined("#den", "ally").await;
+    square.is_heard(&square.alice, "and more", &[("#den", "ally")]).await;
+    assert_eq!(square.heard("#den"), ["for the den", "and more"]);
+}

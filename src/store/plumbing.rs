@@ -219,6 +219,16 @@ impl Store {
     /// The bridge is out of a room: it is nobody's here, and may be tied to a channel again. What waited for it is set
     /// aside by its lane.
     pub async fn forget_plumbed(&self, room: i64) -> Result<(), StoreError> {
+        self.forget_or_visit(room, None).await.map(drop)
+    }
+
+    /// The same where somebody wants another channel shown there: from the same commit on the bridge is there only for that.
+    /// Returns the number of the row that says so.
+    pub async fn forget_and_visit(&self, room: i64, new: NewPlumbing) -> Result<Option<i64>, StoreError> {
+        self.forget_or_visit(room, Some(new)).await
+    }
+
+    async fn forget_or_visit(&self, room: i64, new: Option<NewPlumbing>) -> Result<Option<i64>, StoreError> {
         // One that never showed anything: no line is of it.
         const VISITED: &str = "DELETE FROM room WHERE id = $1 AND plumbed = 'ending'
             AND EXISTS (SELECT 1 FROM link WHERE link.room = room.id AND link.role = 'shared'
@@ -235,7 +245,10 @@ impl Store {
                 for sql in [VISITED, FREE, UNLINK, OUTSIDERS] {
                     later!(tx, sql, room)?;
                 }
-                Ok(())
+                Ok(match new {
+                    Some(new) => Some(make(tx, &new, ENDING, None).await?),
+                    None => None,
+                })
             })
         })
         .await

@@ -108,6 +108,13 @@ impl Plumber {
         self.asking().get(room_id).map(|entry| entry.asking.clone())
     }
 
+    /// What is asked about a room just now in which the bot is anyhow.
+    pub(super) fn asked_inside(&self, room_id: &str) -> Option<Asking> {
+        let all = self.asking();
+        let entry = all.get(room_id).filter(|entry| entry.visited.is_none());
+        entry.filter(|entry| matches!(entry.stage, Stage::Asked { .. })).map(|entry| entry.asking.clone())
+    }
+
     /// What is asked about a channel just now by this user, or else by anybody.
     pub(super) fn asked_of_channel(&self, network: &str, channel: &str, by: &str) -> Option<Asking> {
         let all = self.asking();

@@ -113,12 +113,11 @@ impl Bridge {
             self.wake_delivery(room.id);
             return Ok(false);
         }
-        let leaves = room.room_id.as_ref().zip(reason);
-        if let Some((room_id, reason)) = leaves
-            && self.store.rooms_by_matrix_id(room_id).await?.iter().all(|one| one.id == room.id)
-        {
-            // Else it shows other channels.
-
+        let room_id = room.room_id.as_deref().unwrap_or_default();
+        // Else it shows other channels.
+        let is_last = self.store.rooms_by_matrix_id(room_id).await?.iter().all(|one| one.id == room.id);
+        let asking = self.plumber.asked_inside(room_id).filter(|_| is_last && is_told);
+        if let Some(reason) = reason.filter(|_| is_last && asking.is_none() && !room_id.is_empty()) {
             match self.client.leave(self.client.bot(), room_id, Some(reason)).await {
                 // Not there is what was wanted.
                 Err(error) if error.is_final() => {
@@ -127,7 +126,16 @@ impl Bridge {
                 left => left?,
             }
         }
-        self.store.forget_plumbed(room.id).await?;
+        match asking {
+            // Those who have a say are asked about another channel, for which the bot has to be there.
+            Some(asking) => {
+                let visited = self.store.forget_and_visit(room.id, self.new_plumbing(&asking)).await?;
+                for visited in visited.into_iter().filter(|visited| !self.plumber.visits(&asking, *visited)) {
+                    self.let_go_soon(visited, Cause::NotAgreed);
+                }
+            }
+            None => self.store.forget_plumbed(room.id).await?,
+        }
         self.note_several().await?;
         self.ghosts.forget_room(room.id);
         self.plumber.lacking().remove(&room.id);

@@ -1,6 +1,7 @@
 //! What is asked ends: in time, when it is called off, and when somebody loses what they need.
 
 use super::*;
+use crate::support::ircd::Heard;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_does_not_invite_the_bot_within_five_minutes_asks_no_more() {
@@ -161,4 +162,31 @@ async fn an_operator_of_the_channel_ends_it_where_the_bot_may_not_look_into_the_
     told("#tea is not shown in that room any more").await;
     assert_eq!(inn.world.homeserver.requests("GET", &members), looks, "nobody had to look");
     inn.world.homeserver.wait_member(&inn.room, &inn.bot(), "leave").await;
+}
+
+/// Review of several channels, finding 7: the bot left with the channel that went, and who asked had to invite it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_in_which_another_channel_is_asked_about_is_not_left_with_its_last_one() {
+    let inn = Inn::open().await;
+    inn.bob.join("#zoo");
+    inn.world.ircd.give("#zoo", "bob", 'o');
+    inn.alice.send_text(&inn.network, "join #zoo");
+    inn.world.ircd.wait_joined("#zoo", "alice").await;
+    inn.alice.send_text(&inn.network, &format!("plumb {} #zoo", inn.room));
+    let is_question = |heard: &Heard| heard.text().contains("#zoo") && heard.text().contains("!plumb yes ");
+    let question = inn.bob.wait_message(is_question).await;
+    let code = question.text().split("!plumb yes ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    inn.alice.send_text(&inn.network, "unplumb #tea");
+    inn.told("#tea is not shown in that room any more").await;
+    let visited = "SELECT room.plumbed FROM room JOIN link ON link.room = room.id
+        WHERE room.plumbed IS NOT NULL AND link.buffer IS NULL AND link.channel IS NULL";
+    inn.world.database().wait("it is only visited", visited, |rows| rows == ["ending"]).await;
+    inn.world.homeserver.wait_member(&inn.room, BOB, "leave").await;
+    inn.bob.say("alice", &format!("!plumb yes {code}"));
+    inn.told("bob agrees. #zoo is shown in that room from now on.").await;
+    inn.bob.say("#zoo", "animals");
+    inn.world.homeserver.wait_message(&inn.room, "animals").await;
+    let events = inn.world.homeserver.events(&inn.room);
+    let is_bots = |event: &&Event| event.state_key.as_deref() == Some(&inn.bot());
+    assert!(!events.iter().filter(is_bots).any(|event| event.content["membership"] == "leave"));
 }

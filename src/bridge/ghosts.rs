@@ -6,7 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::OwnedMutexGuard;
+
 use super::delivery::temporary;
+use super::shared::OneAtATime;
 use super::{Bridge, rooms};
 use crate::matrix::{ClientError, ghost_id};
 use crate::names::Nick;
@@ -34,6 +37,8 @@ pub(super) struct Ghosts {
     coming: Mutex<HashMap<(i64, Box<str>), bool>>,
     /// Who is to come into rooms that are yet to be made.
     early: Mutex<HashMap<i64, Vec<Box<str>>>>,
+    /// Who comes or goes just now, by the Matrix ids of the room and the ghost.
+    turns: OneAtATime<(Box<str>, Box<str>)>,
 }
 
 impl Ghosts {
@@ -226,6 +231,7 @@ impl Bridge {
         };
         if self.store.membership(room.id, ghost.id).await? != Some(true) {
             self.pace.count(self.calls_to_enter(room, &ghost), self.clock.now());
+            let _turn = self.ghost_turn(room.is_plumbed(), room_id, user_id).await;
             self.let_in(room, room_id, &ghost).await?;
             self.store.member_joined(room.id, ghost.id, Some(self.clock.unix_ms())).await?;
             self.note_ranks(room.id);
@@ -233,6 +239,19 @@ impl Bridge {
         }
         self.ghosts.remember(room.id, user_id);
         Ok(())
+    }
+
+    /// Held while a ghost comes into other people's room, or goes, and that is stored: for whichever channel of the room.
+    pub(super) async fn ghost_turn(
+        &self,
+        is_plumbed: bool,
+        room_id: &str,
+        user_id: &str,
+    ) -> Option<OwnedMutexGuard<()>> {
+        if !is_plumbed {
+            return None;
+        }
+        Some(self.ghosts.turns.lock((room_id.into(), user_id.into())).await)
     }
 
     /// Brings a ghost into a room, whatever is known of where it is.
@@ -419,6 +438,8 @@ impl Bridge {
                 if self.store.membership(room, departure.ghost).await? != Some(false) {
                     continue;
                 }
+                let _budget = self.membership_budget.acquire().await;
+                let _turn = self.ghost_turn(by_itself, &room_id, &departure.user_id).await;
                 self.ghosts.forget(room, &departure.user_id);
                 if by_itself && self.store.row_beside_with(room, departure.ghost).await?.is_some() {
                     // Of several channels that the room shows they have left one.
@@ -426,18 +447,18 @@ impl Bridge {
                     self.note_left(room);
                     continue;
                 }
-                let _budget = self.membership_budget.acquire().await;
                 match self.take_out(&room_id, &departure, by_itself).await {
                     Err(error) if !error.is_final() => return Err(error.into()),
                     // Not there any more is what was wanted.
                     Ok(()) | Err(_) => {
                         // It may have spoken meanwhile; then it will be found missing, and come back.
                         self.ghosts.forget(room, &departure.user_id);
-                        self.store.member_left(room, departure.ghost).await?;
-                        self.note_left(room);
                         if by_itself {
+                            // As long as it is to leave, this is done again where it fails.
                             self.come_back_for_another_channel(room, &departure).await?;
                         }
+                        self.store.member_left(room, departure.ghost).await?;
+                        self.note_left(room);
                     }
                 }
             }

@@ -45,10 +45,10 @@ use crate::store::{
 pub(super) use self::authority::Enacted;
 use self::connections::Activity;
 pub(super) use self::holes::Hole;
-use self::one_at_a_time::OneAtATime;
+pub(super) use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::PATIENCE as PLUMBING_PATIENCE;
-pub(super) use self::plumbing::Plumber;
 pub use self::plumbing::{Asking, Plumbed};
+pub(super) use self::plumbing::Plumber;
 pub(super) use self::relay::RelayedNames;
 use self::removals::Undecided;
 pub use self::removals::removal;

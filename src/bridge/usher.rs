@@ -247,6 +247,7 @@ impl Bridge {
         if self.store.membership(room.id, ghost.id).await? == Some(false) {
             return Ok(());
         }
+        let _turn = self.ghost_turn(room.is_plumbed(), room_id, coming.user_id()).await;
         self.let_in(room, room_id, &ghost).await?;
         self.store.member_joined(room.id, ghost.id, None).await?;
         self.note_ranks(room.id);

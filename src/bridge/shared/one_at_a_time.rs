@@ -8,7 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 
 /// A lock for each thing, for as long as somebody has it or waits.
 #[derive(Debug)]
-pub(super) struct OneAtATime<K>(Mutex<HashMap<K, Arc<tokio::sync::Mutex<()>>>>);
+pub(in crate::bridge) struct OneAtATime<K>(Mutex<HashMap<K, Arc<tokio::sync::Mutex<()>>>>);
 
 impl<K> Default for OneAtATime<K> {
     fn default() -> Self {
@@ -17,7 +17,7 @@ impl<K> Default for OneAtATime<K> {
 }
 
 impl<K: Eq + Hash> OneAtATime<K> {
-    pub(super) async fn lock(&self, key: K) -> OwnedMutexGuard<()> {
+    pub(in crate::bridge) async fn lock(&self, key: K) -> OwnedMutexGuard<()> {
         let one = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.retain(|_, one| Arc::strong_count(one) > 1);

@@ -142,6 +142,15 @@ impl Store {
         Ok(rows.into_iter().map(read).collect())
     }
 
+    /// Whether something is asked about a message, or was, in another buffer that its room shows: this is the message's
+    /// event, or the question's.
+    pub async fn is_asked_elsewhere(&self, buffer: i64, event_id: &str) -> Result<bool, StoreError> {
+        const SQL: &str =
+            "SELECT EXISTS (SELECT 1 FROM prompt LEFT JOIN outbox ON outbox.txn_id = prompt.txn_id
+            WHERE prompt.buffer <> $1 AND (prompt.event_id = $2 OR outbox.event_id = $2))";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(buffer).bind(event_id).fetch_one(p).await)?)
+    }
+
     /// The questions of a buffer that wait for an answer.
     pub async fn open_prompts(&self, buffer: i64) -> Result<Vec<Prompt>, StoreError> {
         const SQL: &str =

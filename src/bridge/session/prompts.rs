@@ -183,7 +183,8 @@ impl Actor {
         reaction: &Reaction,
     ) -> Result<(), StoreError> {
         let asked = self.asked(place, reaction).await?;
-        if matches!(asked, Asked::Nothing) {
+        // What is an answer for one of several channels that the room shows is nothing for the others.
+        if matches!(asked, Asked::Nothing) && !self.answers_elsewhere(place, reaction).await? {
             self.react_on_irc(place, &stored.event_id, reaction).await?;
         }
         if let Asked::Open(first, _) = &asked {
@@ -242,6 +243,14 @@ impl Actor {
         let asked = self.asked(place, reaction).await?;
         self.answer(place, stored, asked);
         Ok(())
+    }
+
+    /// Whether it is under what is asked about another channel that the room shows, or about the message there.
+    async fn answers_elsewhere(&mut self, place: usize, reaction: &Reaction) -> Result<bool, StoreError> {
+        let (is_plumbed, buffer) = (self.is_plumbed(place), self.buffers.get(place).row.id);
+        Ok(is_plumbed
+            && YES.contains(&reaction.key.trim_end_matches(LOOKS))
+            && self.bridge.store.is_asked_elsewhere(buffer, &reaction.to).await?)
     }
 
     /// What a reaction answers: the question under which it stands, or all about the message.

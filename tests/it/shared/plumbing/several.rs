@@ -5,6 +5,7 @@ use crate::support::bridge::ask;
 use crate::support::ircd::Heard;
 
 mod commands;
+mod fates;
 mod people;
 mod replaced;
 

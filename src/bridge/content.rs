@@ -20,6 +20,9 @@ const LONGEST_ANSWER: usize = 56 * 1024;
 /// The key in the notice of a gap: from when to when nothing was seen, in milliseconds since 1970.
 pub(crate) const GAP_KEY: &str = "chat.towline.gap";
 
+/// The reaction under a message that waits.
+pub(crate) const HOURGLASS: &str = "⏳";
+
 /// An event in a room, or what will be one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EventReference {

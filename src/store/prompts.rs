@@ -142,6 +142,33 @@ impl Store {
         Ok(rows.into_iter().map(read).collect())
     }
 
+    /// The event that is the hourglass under a message, for another channel that its room shows than the request with this
+    /// transaction id; nothing within where that is on its way.
+    pub async fn hourglass_beside(
+        &self,
+        event_id: &str,
+        txn_id: &str,
+    ) -> Result<Option<Option<String>>, StoreError> {
+        const SQL: &str =
+            "SELECT outbox.event_id FROM hourglass JOIN outbox ON outbox.txn_id = hourglass.txn_id
+            WHERE hourglass.event_id = $1 AND hourglass.txn_id <> $2
+                AND (outbox.event_id IS NOT NULL OR outbox.state = 'queued')
+            ORDER BY outbox.event_id IS NULL LIMIT 1";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
+            .bind(event_id)
+            .bind(txn_id)
+            .fetch_optional(p)
+            .await)?)
+    }
+
+    /// Whether an event is an hourglass that some message still has.
+    pub async fn is_hourglass(&self, event_id: &str) -> Result<bool, StoreError> {
+        const SQL: &str =
+            "SELECT EXISTS (SELECT 1 FROM hourglass JOIN outbox ON outbox.txn_id = hourglass.txn_id
+            WHERE outbox.event_id = $1)";
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(event_id).fetch_one(p).await)?)
+    }
+
     /// Whether something is asked about a message, or was, in another buffer that its room shows: this is the message's
     /// event, or the question's.
     pub async fn is_asked_elsewhere(&self, buffer: i64, event_id: &str) -> Result<bool, StoreError> {

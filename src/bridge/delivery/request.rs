@@ -1,12 +1,13 @@
 //! One request: made again until its outcome is known.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::Bridge;
-use super::super::content::{self, MessageType};
+use super::super::content::{self, HOURGLASS, MessageType};
 use super::attempts::UnderWay;
 use super::{load, temporary};
 use crate::matrix::ClientError;
@@ -175,7 +176,14 @@ impl Bridge {
             OutboxKind::Redact => {
                 let RedactArguments { event, reason, .. } = read(payload)?;
                 // What never came into being needs no redaction.
+                let is_own = matches!(event, Reference::TxnId(_));
                 let Some(event_id) = self.event_of(event).await? else { return Ok(None) };
+                if is_own
+                    && self.store.is_hourglass(&event_id).await.map_err(|error| temporary(error.into()))?
+                {
+                    // The message waits still for another channel that the room shows.
+                    return Ok(None);
+                }
                 self.client_as(sender).redact(sender, room_id, &event_id, txn_id, &reason).await.map(Some)
             }
             OutboxKind::Reaction => {
@@ -184,8 +192,10 @@ impl Bridge {
                 let content = content::reaction(&event_id, &key, txn_id).to_string();
                 let sent = self.client_as(sender).send(sender, room_id, "m.reaction", txn_id, &content, None);
                 match sent.await {
-                    // As an hourglass does that another channel of the room has set.
-                    Err(error) if error.is("M_DUPLICATE_ANNOTATION") => Ok(None),
+                    // Where the message waits for another channel of the room, too, one hourglass stands for both.
+                    Err(error) if key == HOURGLASS && error.is("M_DUPLICATE_ANNOTATION") => {
+                        self.standing_hourglass(&event_id, txn_id).await
+                    }
                     sent => sent.map(Some),
                 }
             }
@@ -206,6 +216,23 @@ impl Bridge {
                 }
             }
         }
+    }
+
+    /// The hourglass that another channel of the room has set under a message. That it stands may be stored in a moment.
+    async fn standing_hourglass(&self, event_id: &str, txn_id: &str) -> Result<Option<String>, ClientError> {
+        const LOOKS: u32 = 50;
+        const LOOK: Duration = Duration::from_millis(100);
+        for _ in 0..LOOKS {
+            let beside = self.store.hourglass_beside(event_id, txn_id).await;
+            match beside.map_err(|error| temporary(error.into()))? {
+                Some(None) => {}
+                standing => return Ok(standing.flatten()),
+            }
+            if self.stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_none() {
+                break;
+            }
+        }
+        Ok(None)
     }
 
     /// The id of an event that a request is about.

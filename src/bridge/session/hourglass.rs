@@ -6,12 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::content;
+use super::super::content::{self, HOURGLASS};
 use super::Actor;
 use super::outbound::Progress;
 use crate::store::{Hourglass, StoreError};
 
-const HOURGLASS: &str = "⏳";
 /// How long a message may take before the reaction appears.
 const MOMENT: Duration = Duration::from_secs(2);
 /// Hourglasses that stand in one room.

@@ -50,7 +50,9 @@ impl Bridge {
         let Some((room_id, sender, event_id)) = self.store.place_of_request(key).await? else {
             return Ok(false);
         };
-        let is_ours = room_id.as_ref() == Some(&event.room_id)
+        // Other people's room that shows the request's channel no more is that row's no more, and may be another's: what is
+        // said there as its sender is on its way back still.
+        let is_ours = room_id.is_none_or(|room_id| room_id == event.room_id)
             && sender == header.sender
             && event_id.is_none_or(|known| known == event.event_id);
         if is_ours {

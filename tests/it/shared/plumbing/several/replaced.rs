@@ -55,3 +55,21 @@ async fn what_waits_for_channels_that_the_room_shows_no_more_is_said_in_no_other
     square.is_heard(&square.alice, "and more", &[("#den", "ally")]).await;
     assert_eq!(square.heard("#den"), ["for the den", "and more"]);
 }
+
+/// Review, finding 9: it came back as something that its user had said, and went to the other channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_elsewhere_in_a_channel_that_the_room_shows_no_more_goes_to_no_other() {
+    let mut square = Square::open_in(World::builder().double_puppet(true), &TEA_AND_ZOO).await;
+    square.is_settled().await;
+    square.world.homeserver.hold_transactions(true);
+    square.world.ircd.send_raw("alice", b":alice!alice@host PRIVMSG #tea :from my phone\r\n");
+    let said = square.world.homeserver.wait_message(&square.room, "from my phone").await;
+    assert_eq!(said.sender, square.alice.id());
+    square.world.wait_outbox_empty().await;
+    square.restart_with(&[("fake", &["#zoo"])]).await;
+    let left = "SELECT plumbed FROM room WHERE plumbed IS NOT NULL";
+    square.world.database().wait("#tea is let go of", left, |rows| rows.len() == 1).await;
+    square.world.homeserver.hold_transactions(false);
+    square.is_heard(&square.alice, "typed here", &[("#zoo", "alice")]).await;
+    assert_eq!(square.heard("#zoo"), ["typed here"]);
+}

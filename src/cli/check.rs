@@ -14,6 +14,7 @@ mod media;
 mod networks;
 mod room;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::{Value, json};
@@ -144,6 +145,9 @@ pub async fn check(
     };
     let file = config.file.display().to_string();
     findings.add("configuration", Outcome::Ok(file))?;
+    for (room, shown) in rooms_of_several(&config) {
+        findings.add(&format!("room {room}"), Outcome::Ok(format!("shows {shown}")))?;
+    }
     if arguments.file_only {
         return findings.finish();
     }
@@ -162,6 +166,18 @@ pub async fn check(
         networks::check(&config, &arguments.network, &mut findings).await?;
     }
     findings.finish()
+}
+
+/// The rooms that show several channels, and which: an id that was pasted twice looks like one.
+fn rooms_of_several(config: &Config) -> Vec<(&str, String)> {
+    let mut shown: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (slug, network) in &config.networks {
+        for (channel, room) in &network.channels {
+            shown.entry(room).or_default().push(format!("{channel} on {slug}"));
+        }
+    }
+    shown.retain(|_, channels| channels.len() > 1);
+    shown.into_iter().map(|(room, channels)| (room, channels.join(" and "))).collect()
 }
 
 /// The configuration, as much of it as is to be checked.

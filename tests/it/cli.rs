@@ -375,6 +375,19 @@ fn a_file_can_be_checked_alone_where_nothing_is_that_it_refers_to() {
     assert!(error.contains("networks.home.nmae: there is no such key; did you mean `name`?"), "{error}");
 }
 
+/// Review of several channels, finding 15: an id that was pasted twice tied two channels to one room without a word.
+#[test]
+fn a_room_that_shows_several_channels_is_told_by_the_check() {
+    let set = Set::new(&[]);
+    let network = "networks:\n  home:\n    name: Home\n    servers: [ { host: irc.home.arpa } ]\n    \
+                   channels: { \"#a\": \"!x:y.z\", \"#b\": \"!x:y.z\", \"#c\": \"!w:y.z\" }\n";
+    set.edit("config.yaml", "#networks:\n", network);
+    let (code, output, error) = set.run("check", &["--file-only"]);
+    assert_eq!((code, error.as_str()), (0, ""), "{output}");
+    let rooms: Vec<&str> = output.lines().filter(|line| line.contains("room !")).collect();
+    assert_eq!(rooms, ["ok       room !x:y.z: shows #a on home and #b on home"]);
+}
+
 #[test]
 fn a_set_is_found_beside_its_configuration() {
     let set = Set::new(&[]);

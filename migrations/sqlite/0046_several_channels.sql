@@ -65,6 +65,7 @@ CREATE UNIQUE INDEX inbox_event ON inbox (event_id, room);
 CREATE INDEX inbox_new ON inbox (lane, seq) WHERE state = 'new';
 CREATE INDEX inbox_stray ON inbox (room_id, seq) WHERE state = 'new' AND lane = 'stray';
 CREATE INDEX inbox_received ON inbox (received_at);
+CREATE INDEX inbox_person ON inbox (person) WHERE person IS NOT NULL;
 
 CREATE TABLE irc_line_anew (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,

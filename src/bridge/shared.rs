@@ -48,7 +48,7 @@ pub(super) use self::holes::Hole;
 pub(super) use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::PATIENCE as PLUMBING_PATIENCE;
 pub use self::plumbing::{Asking, Plumbed};
-pub(super) use self::plumbing::Plumber;
+pub(super) use self::plumbing::{Once, Plumber};
 pub(super) use self::relay::RelayedNames;
 use self::removals::Undecided;
 pub use self::removals::removal;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::super::shared::Once;
 use super::super::{Bridge, Call, Place, content};
 use super::speech::Kind;
 use super::{Actor, wording};
@@ -172,7 +173,7 @@ impl Actor {
         self.explain_encryption(place).await?;
         let what =
             "was not sent: this room is encrypted, and I can't read it. The network's room says what to do.";
-        self.refuse_event(place, event_id, event_id, what);
+        self.refuse_for_all(place, event_id, event_id, what);
         Ok(())
     }
 
@@ -209,7 +210,9 @@ impl Actor {
             self.hold(place, stored, &about);
             return Ok(());
         } else if let Some(refusal) = refusal {
-            refusal
+            self.outbound.commit.finished.push(stored.seq);
+            self.refuse_for_all(place, &event.event_id, &about, &refusal);
+            return Ok(());
         } else if let Some(refusal) = self.has_left(place) {
             refusal
         } else if self.must_wait(place) {
@@ -268,8 +271,10 @@ impl Actor {
 
     fn redact_password(&mut self, place: usize, event_id: &str) {
         let row = &self.buffers.get(place).row;
-        let redaction = content::redact_row(row.room, &row.creator, event_id, "It held a password");
-        self.incoming.outbox.push(redaction);
+        if self.bridge.tells(row.room, event_id, Once::Password) {
+            let redaction = content::redact_row(row.room, &row.creator, event_id, "It held a password");
+            self.incoming.outbox.push(redaction);
+        }
     }
 
     /// Why nothing can be said in a channel that the user has left.

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::super::Asking;
 use super::super::content::{self, MessageType};
 use super::super::outcome::Outcome;
+use super::super::shared::Once;
 use super::Actor;
 use super::shared::{Shared, WayBack};
 use crate::format::{RichText, may_hold_password};
@@ -160,20 +161,20 @@ impl Actor {
         Ok(())
     }
 
-    /// A command was typed where others would read it, and its answer. Of several channels that the room shows one
-    /// answers, and says which there are.
+    /// A command was typed where others would read it, and its answer. Of several channels that the room shows the first
+    /// answers for which it is a command, and says which there are.
     pub(super) async fn refuse_command(&mut self, place: usize, event: &Event) -> Result<(), StoreError> {
         let what = "was not done: this room is shared. Type commands in the network's room or to me alone.";
-        let (room, store) = (self.buffers.get(place).row.room, &self.bridge.store);
-        if !self.bridge.shows_several(room) {
+        let room = self.buffers.get(place).row.room;
+        let shown = self.bridge.shown_in(&event.room_id).await?;
+        if shown.len() <= 1 {
             self.refuse_event(place, &event.event_id, &event.event_id, what);
             return Ok(());
         }
-        if store.first_row_of(room, &self.row.user_id).await? != Some(room) {
+        if !self.bridge.tells(room, &event.event_id, Once::Command) {
             return Ok(());
         }
-        let shown = store.rooms_by_matrix_id(&event.room_id).await?;
-        let shown = shown.iter().filter(|room| !room.is_ending()).filter_map(|room| {
+        let shown = shown.iter().filter_map(|room| {
             let network = self.bridge.network_name(room.network.as_deref()?);
             Some(format!("{} on {network}", room.buffer_name.as_deref()?))
         });

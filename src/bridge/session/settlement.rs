@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::super::content::{self, MessageType};
+use super::super::shared::Once;
 use super::outbound::{LineReference, Progress};
 use super::{Actor, wording};
 use crate::format::RichText;
@@ -209,6 +210,18 @@ impl Actor {
     /// What an event is about does not go at all: its sender is told, and it is settled by that.
     pub(super) fn refuse_event(&mut self, place: usize, event_id: &str, about: &str, what: &str) {
         self.reply(place, about, what);
+        self.settle_refused(place, event_id, about);
+    }
+
+    /// The same for a reason that is one for each channel that the room shows: it is told once.
+    pub(super) fn refuse_for_all(&mut self, place: usize, event_id: &str, about: &str, what: &str) {
+        if self.bridge.tells(self.buffers.get(place).row.room, event_id, Once::Refused) {
+            self.reply_with(place, about, &RichText::plain(format!("Your message {what}")));
+        }
+        self.settle_refused(place, event_id, about);
+    }
+
+    fn settle_refused(&mut self, place: usize, event_id: &str, about: &str) {
         let buffer = self.buffers.get(place).row.id;
         if !self.outbound.progress.get(&buffer).into_iter().flatten().any(|one| &*one.event_id == event_id) {
             self.set_progress(buffer, &event_id.into(), &about.into(), 0);

@@ -265,6 +265,8 @@ impl Actor {
         left.iter().for_each(|row| self.bridge.wake_delivery(row.room));
         self.take_seat(channel, row);
         self.bridge.wake_space(self.row.id);
+        // From here on the room may show several.
+        self.bridge.note_several().await?;
         Ok(RichText::new())
     }
 

@@ -21,10 +21,12 @@ mod ending;
 mod entrance;
 mod people;
 mod say;
+mod several;
 mod unplumb;
 
 pub use self::asking::Asking;
 pub(in crate::bridge) use self::asking::PATIENCE;
+pub(in crate::bridge) use self::several::Once;
 pub use self::unplumb::Plumbed;
 
 use std::collections::{HashMap, HashSet};
@@ -99,13 +101,16 @@ pub(in crate::bridge) struct Plumber {
     count: AtomicU64,
     /// How many were told of late that what they say does not go to IRC.
     told: Mutex<AskedFor>,
-    /// What rooms were told last of what they lack, by their numbers.
-    lacking: Mutex<HashMap<i64, Vec<String>>>,
+    /// What rooms were told last of what they lack, by their Matrix ids.
+    lacking: Mutex<HashMap<String, Vec<String>>>,
     /// Rooms that were not encrypted when that was looked for since the start; of what comes after, events tell.
     readable: Mutex<HashSet<i64>>,
     asking: Mutex<asking::AskedAbout>,
     /// The rows of rooms that show several channels.
     several: Mutex<HashSet<i64>>,
+    /// Held while those are looked for.
+    noting: tokio::sync::Mutex<()>,
+    answered: Mutex<several::Answered>,
 }
 
 impl Default for Plumber {
@@ -120,6 +125,8 @@ impl Default for Plumber {
             readable: Mutex::default(),
             asking: Mutex::default(),
             several: Mutex::default(),
+            noting: tokio::sync::Mutex::default(),
+            answered: Mutex::default(),
         }
     }
 }
@@ -148,12 +155,8 @@ impl Plumber {
         self.latest().retain(|known, one| known != seen || *one != number);
     }
 
-    fn lacking(&self) -> MutexGuard<'_, HashMap<i64, Vec<String>>> {
+    fn lacking(&self) -> MutexGuard<'_, HashMap<String, Vec<String>>> {
         self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn several(&self) -> MutexGuard<'_, HashSet<i64>> {
-        self.several.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn readable(&self) -> MutexGuard<'_, HashSet<i64>> {
@@ -451,18 +454,6 @@ impl Bridge {
         Ok(ControlFlow::Break(true))
     }
 
-    /// Knows which rooms show several channels.
-    pub(in crate::bridge) async fn note_several(&self) -> Result<(), StoreError> {
-        let several = self.store.rows_of_several().await?;
-        *self.plumber.several() = several.into_iter().collect();
-        Ok(())
-    }
-
-    /// Whether a room shows other channels besides that of this row.
-    pub(in crate::bridge) fn shows_several(&self, room: i64) -> bool {
-        self.plumber.several().contains(&room)
-    }
-
     /// Says in a room what it lacks for the people of IRC to come in and be heard, unless it knows.
     async fn tell_needs(&self, room: &RoomRow, room_id: &str) -> Result<(), GhostError> {
         let bot = self.client.bot();
@@ -473,7 +464,7 @@ impl Bridge {
         let lacking = needs::lacking(&levels.unwrap_or_default(), rule, bot);
         let told = {
             let mut told = self.plumber.lacking();
-            told.insert(room.id, lacking.clone()).unwrap_or_default()
+            told.insert(room_id.to_owned(), lacking.clone()).unwrap_or_default()
         };
         if lacking.is_empty() || lacking == told {
             return Ok(());

@@ -16,6 +16,7 @@ use super::super::desk::{PREFIX, lane_of};
 use super::super::ghosts::GhostError;
 use super::super::outcome::{Outcome, Refusal};
 use super::super::session::{ChannelRequest, Request, SessionHandle, SharedRequest};
+use super::Once;
 use crate::config::Permission;
 use crate::format::{Called, RichText};
 use crate::matrix::event::{Callings, Content, Event};
@@ -137,6 +138,9 @@ impl Bridge {
         event: &Event,
         room: &RoomRow,
     ) -> Result<(), StoreError> {
+        if !self.tells(room.id, &event.event_id, Once::Command) {
+            return self.store.finish_event(stored.seq, None).await;
+        }
         let text = "Commands are not taken in a room that people share, and this did not go to IRC.";
         let notice = content::message(MessageType::Notice, &RichText::plain(text), None);
         let notice = content::in_reply_to(notice, &event.event_id);

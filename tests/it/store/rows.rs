@@ -109,7 +109,7 @@ const ROWS: [(i64, &str, &str); 41] = [
     (38, "", "UPDATE link SET relays = TRUE"),
     (43, "stay", "INSERT INTO stay (buffer, channel, since, until) VALUES (1, 1, 16, 32)"),
     (41, "", "UPDATE room SET asked_by = 1"),
-    (44, "", "UPDATE inbox SET person = '@carol:x'"),
+    (44, "", "UPDATE inbox SET person = '@alice:x'"),
     (46, "", "UPDATE room SET former = 1"),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),
     (23, "", r#"UPDATE network SET definition = '{"servers":[]}'"#),

@@ -77,11 +77,11 @@ async fn the_tables_that_are_made_anew_for_several_channels_keep_each_column_and
     let (database, mut raw) = of_version(45).await;
     rows::fill(&mut raw, &database, 45).await;
     raw.execute(
-        r#"UPDATE room SET room_id = '!r', owner = 1, looked_at_event = '$l', refill = 3, aliased = TRUE, owner_left = TRUE;
+        r"UPDATE room SET room_id = '!r', owner = 1, looked_at_event = '$l', refill = 3, aliased = TRUE, owner_left = TRUE;
          INSERT INTO inbox (event_id, room_id, lane, state, note, received_at, person)
             VALUES ('$done', '!r', 'l', 'done', 'taken back', 4, '@dave:x'), ('$other', '!s', 'stray', 'new', NULL, 5, NULL);
          UPDATE irc_line SET note = 'late';
-         INSERT INTO hourglass (event_id, buffer, txn_id) VALUES ('$h', 2, 'h')"#,
+         INSERT INTO hourglass (event_id, buffer, txn_id) VALUES ('$h', 2, 'h')",
     )
     .await;
     let is_sqlite = database.url().starts_with("sqlite");
@@ -96,8 +96,9 @@ async fn the_tables_that_are_made_anew_for_several_channels_keep_each_column_and
             )
         };
         for column in raw.texts(columns.leak()).await {
-            let sql =
-                format!("SELECT COALESCE(CAST({column} AS TEXT), 'nothing') AS value FROM {table} ORDER BY value");
+            let sql = format!(
+                "SELECT COALESCE(CAST({column} AS TEXT), 'nothing') AS value FROM {table} ORDER BY value"
+            );
             let sql: &'static str = sql.leak();
             before.push((sql, raw.texts(sql).await));
         }

@@ -138,7 +138,9 @@ impl Bridge {
         }
         self.note_several().await?;
         self.ghosts.forget_room(room.id);
-        self.plumber.lacking().remove(&room.id);
+        if is_last {
+            self.plumber.lacking().remove(room_id);
+        }
         self.plumber.readable().remove(&room.id);
         // What waits there is set aside.
         self.wake_delivery(room.id);

@@ -6,6 +6,7 @@ use super::super::super::content::{self, MessageType};
 use super::super::super::ghosts::GhostError;
 use super::super::super::session::{Request, SessionHandle, SharedRequest};
 use super::super::super::{Bridge, Refusal};
+use super::Once;
 use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::event::{Content, Event};
@@ -113,12 +114,8 @@ impl Bridge {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         }
         let outsider = self.store.outsider(room.id, user_id).await?;
-        // Of several channels that the room shows they have left this one: what they write is for the others.
-        if outsider == Some(Outsider::HasLeft)
-            && self.shows_several(room.id)
-            && self.store.first_row_of(room.id, user_id).await?.is_some()
-        {
-            return Ok(self.store.finish_event(stored.seq, None).await?);
+        if outsider == Some(Outsider::HasLeft) && self.shown_in(&event.room_id).await?.len() > 1 {
+            return self.on_outsider_of_one(stored, event, room).await;
         }
         let is_told = outsider == Some(Outsider::Told);
         let why = match self.take_in(room, user_id, None).await {
@@ -145,6 +142,33 @@ impl Bridge {
         Ok(())
     }
 
+    /// Of several channels that the room shows they have left this one: what they write is for the others, and brings them
+    /// back into none.
+    async fn on_outsider_of_one(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        room: &RoomRow,
+    ) -> Result<(), GhostError> {
+        let user_id = &event.sender;
+        // Whose connection is gone is heard like those who never had one.
+        if self.speaker(room, user_id).await?.is_none() && self.is_relayed(stored, event, room).await? {
+            return Ok(());
+        }
+        let is_in_none = self.store.first_row_of(room.id, user_id).await?.is_none();
+        if !is_in_none || !self.tells(room.id, &event.event_id, Once::Left) || !self.may_tell_one_more() {
+            return Ok(self.store.finish_event(stored.seq, None).await?);
+        }
+        let text = "Your message did not go to IRC: you have left the channels that this room shows. To come back, leave \
+                    this room, come into it again and write here.";
+        let notice = content::message(MessageType::Notice, &RichText::plain(text), Some(user_id));
+        let notice = content::in_reply_to(notice, &event.event_id);
+        let row = content::message_row(room.id, self.client.bot(), notice, None);
+        self.answer_event(stored.seq, vec![row]).await?;
+        self.wake_delivery(room.id);
+        Ok(())
+    }
+
     /// What was said for a channel that the room does not show any more goes to no other that it shows by now, which its
     /// sender is told where the bot is still there. `false` where it is no such thing, and nothing was done.
     pub(in crate::bridge) async fn refuse_for_former(
@@ -157,9 +181,9 @@ impl Bridge {
         if stored.room == 0 || !is_said || self.is_ours(&event.sender) {
             return Ok(false);
         }
-        let rooms = self.store.rooms_by_matrix_id(&event.room_id).await?;
-        let shown = rooms.iter().find(|room| room.is_plumbed() && !room.is_ending());
-        let (Some(room), Some(channel)) = (shown, self.store.former_channel(stored.room).await?) else {
+        let shown = self.shown_in(&event.room_id).await?;
+        let (Some(room), Some(channel)) = (shown.first(), self.store.former_channel(stored.room).await?)
+        else {
             return Ok(false);
         };
         if self.exclusion_of(&event.sender).is_some() || !self.may_tell_one_more() {

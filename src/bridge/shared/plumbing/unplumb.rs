@@ -83,7 +83,7 @@ impl Bridge {
         let stopped = self.stop_showing(room.id, false).await;
         let text = RichText::plain(format!("This room shows {channel} no longer: {by} has ended it."));
         let notice = content::message(MessageType::Notice, &text, None);
-        let is_last = !self.shows_several(room.id);
+        let is_last = self.store.rooms_by_matrix_id(&room_id).await?.iter().all(|one| one.id == room.id);
         let told = self.enqueue(vec![content::message_row(room.id, self.client.bot(), notice, None)]).await;
         self.wake_delivery(room.id);
         // Also where something failed that may be stored all the same.

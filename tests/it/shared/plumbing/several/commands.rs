@@ -60,3 +60,43 @@ async fn channels_are_added_to_a_room_and_taken_out_of_it_one_by_one_by_command(
     .await;
     square.world.homeserver.wait_member(&square.room, &bot, "leave").await;
 }
+
+/// Review, finding 5: only the first channel answered, for which it was none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_a_command_for_one_channel_only_is_said_in_the_other_and_answered() {
+    let square = Square::open(&TEA_AND_ZOO).await;
+    let towline = square.world.ircd.person("towline");
+    towline.join("#tea");
+    square.shows("fake", "#tea").await;
+    square.is_heard(&square.alice, "towline: hello", &[("#tea", "alice")]).await;
+    square.world.homeserver.wait_event(&square.room, begins("Your message was not done")).await;
+    square.is_heard(&square.alice, "well then", &[("#tea", "alice"), ("#zoo", "alice")]).await;
+    square.is_settled().await;
+    assert_eq!(square.heard("#zoo"), ["well then"]);
+    let bodies = square.world.homeserver.timeline_bodies(&square.room);
+    assert_eq!(bodies.iter().filter(|body| body.contains("was not done")).count(), 1, "{bodies:?}");
+}
+
+/// Review, finding 10: it was answered once for each channel that has a relay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_of_somebody_who_is_relayed_to_several_channels_goes_to_none() {
+    let square = Square::open(&TEA_AND_ZOO).await;
+    let (admin, control, _) = square.world.greeted_user("admin").await;
+    ask(&square.world, &admin, &control, "open fake as relay", "Connecting to FakeNet (relay).").await;
+    let relay = admin.join(&square.world.homeserver.wait_invite(admin.id()).await).await;
+    square.world.homeserver.wait_event(&relay, begins("Connected to")).await;
+    for channel in ["#tea", "#zoo"] {
+        ask(&square.world, &admin, &relay, &format!("relay {channel}"), "goes there through FakeNet").await;
+        square.world.ircd.wait_joined(channel, "admin_relay").await;
+    }
+    square.carol.send_text(&square.room, "!irc names");
+    square.carol.send_text(&square.room, "well then");
+    for channel in ["#tea", "#zoo"] {
+        let is_it = |heard: &Heard| heard.target() == channel && heard.text() == "<carol> well then";
+        square.bob.wait_message(is_it).await;
+    }
+    square.is_settled().await;
+    for channel in ["#tea", "#zoo"] {
+        assert_eq!(square.heard(channel), ["<carol> well then"], "{channel}");
+    }
+}

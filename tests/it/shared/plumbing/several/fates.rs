@@ -61,3 +61,16 @@ async fn an_answer_to_what_is_asked_about_one_channel_is_no_reaction_in_the_othe
         assert_eq!(square.heard(channel), ["is it lost?", "enough"], "{channel}");
     }
 }
+
+/// Review, finding 10: it was told once for each channel, in other words.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_go_to_none_of_the_channels_is_told_once() {
+    let square = Square::open(&TEA_AND_DEN).await;
+    let event = square.alice.send_text(&square.room, "/join #elsewhere");
+    let told = square.world.homeserver.wait_event(&square.room, begins("Your message was not")).await;
+    assert_eq!(told.content["m.relates_to"]["m.in_reply_to"]["event_id"], event.as_str());
+    square.is_heard(&square.alice, "well then", &[("#tea", "alice"), ("#den", "ally")]).await;
+    square.is_settled().await;
+    let bodies = square.world.homeserver.timeline_bodies(&square.room);
+    assert_eq!(bodies.iter().filter(|body| body.contains("our message was not")).count(), 1, "{bodies:?}");
+}

@@ -124,3 +124,52 @@ async fn a_room_that_becomes_encrypted_shows_none_of_its_channels_any_more() {
         square.world.ircd.wait_parted(channel, "alice").await;
     }
 }
+
+/// Review, finding 6: what she wrote brought her back into the first of them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_out_of_all_the_channels_comes_back_into_none_by_writing_and_is_told_how() {
+    let square = Square::open(&TEA_AND_ZOO).await;
+    for channel in ["#tea", "#zoo"] {
+        square.bob.kick(channel, "alice", "out");
+        square.world.ircd.wait_parted(channel, "alice").await;
+    }
+    square.is_settled().await;
+    square.alice.send_text(&square.room, "anybody?");
+    let told = "Your message did not go to IRC: you have left the channels that this room shows.";
+    square.world.homeserver.wait_event(&square.room, |event| event.body().contains(told)).await;
+    square.is_settled().await;
+    for channel in ["#tea", "#zoo"] {
+        assert!(!square.world.ircd.names(channel).iter().any(|nick| nick == "alice"), "{channel}");
+        assert_eq!(square.heard(channel), Vec::<String>::new());
+    }
+    let bodies = square.world.homeserver.timeline_bodies(&square.room);
+    assert_eq!(bodies.iter().filter(|body| body.contains(told)).count(), 1, "{bodies:?}");
+    square.alice.leave(&square.room);
+    square.is_settled().await;
+    square.alice.join(&square.room).await;
+    for channel in ["#tea", "#zoo"] {
+        square.world.ircd.wait_joined(channel, "alice").await;
+    }
+    square.is_heard(&square.alice, "both again", &[("#tea", "alice"), ("#zoo", "alice")]).await;
+}
+
+/// Review, finding 6: that she had left one of the channels outlived her connection, and nobody spoke for her there.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_left_one_of_the_channels_and_has_no_connection_there_any_more_is_relayed() {
+    let square = Square::open(&TEA_AND_DEN).await;
+    let (admin, control, _) = square.world.greeted_user("admin").await;
+    ask(&square.world, &admin, &control, "open other as relay", "Connecting to OtherNet (relay).").await;
+    let relay = admin.join(&square.world.homeserver.wait_invite(admin.id()).await).await;
+    square.world.homeserver.wait_event(&relay, begins("Connected to")).await;
+    ask(&square.world, &admin, &relay, "relay #den", "goes there through OtherNet").await;
+    square.bob.kick("#den", "ally", "out");
+    square.world.ircd.wait_parted("#den", "ally").await;
+    square.is_heard(&square.alice, "tea alone", &[("#tea", "alice")]).await;
+    square.is_settled().await;
+    square.alice.send_text(&square.control, "disconnect other");
+    square.world.ircd.wait_gone("ally").await;
+    square.alice.send_text(&square.room, "by whom?");
+    let is_it = |heard: &Heard| heard.target() == "#den" && heard.text() == "<alice> by whom?";
+    square.bob.wait_message(is_it).await;
+    assert_eq!(square.heard("#den").len(), 1);
+}

@@ -73,3 +73,30 @@ async fn what_was_said_elsewhere_in_a_channel_that_the_room_shows_no_more_goes_t
     square.is_heard(&square.alice, "typed here", &[("#zoo", "alice")]).await;
     assert_eq!(square.heard("#zoo"), ["typed here"]);
 }
+
+/// Review, finding 13: they stayed as they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_show_no_ranks_any_more_when_a_second_channel_comes() {
+    let square = Square::build(World::builder().config("plumb: { by: users }\n")).await;
+    let (admin, control, _) = square.world.greeted_user("admin").await;
+    admin.join(&square.room).await;
+    let plumb = async |channel: &str| {
+        let typed = format!("plumb fake {} {channel}", square.room);
+        ask(&square.world, &admin, &control, &typed, &format!("{channel} is shown in that room")).await;
+        square.shows("fake", channel).await;
+    };
+    plumb("#tea").await;
+    ask(&square.world, &admin, &control, "set ranks name", "ranks name for you").await;
+    let is_ranked = |event: &Event| {
+        event.state_key.as_deref() == Some("@irc_fake_bob:test.local")
+            && event.content["displayname"] == "@bob"
+    };
+    square.world.homeserver.wait_event(&square.room, is_ranked).await;
+    let ranks = "SELECT rank FROM member WHERE rank IS NOT NULL";
+    square.world.database().wait("his rank is stored", ranks, |ranks| ranks == ["@"]).await;
+    plumb("#zoo").await;
+    square.world.database().wait("no name shows a rank", ranks, <[String]>::is_empty).await;
+    let events = square.world.homeserver.events(&square.room);
+    let last = events.iter().rfind(|event| event.state_key.as_deref() == Some("@irc_fake_bob:test.local"));
+    assert_eq!(last.unwrap().content["displayname"], "bob");
+}

@@ -2,22 +2,25 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use rstest::rstest;
 use tokio::runtime::Handle;
 
-use super::connected;
+use super::connected_as;
 use super::signs::signs_off;
 use crate::support::bridge::World;
 use crate::support::homeserver::{Event, TestUser};
 
-/// Messages that are typed.
+/// Messages that are typed, by each.
 const CASES: u32 = 150;
+/// What ends the connection, or all of them, makes the rest of the test one about that.
+const ENDS: [&str; 6] = ["disconnect", "close", "raw", "open", "detach", "drain"];
 
 /// A message of commands that there are, or nearly are, with something behind them.
-fn messages() -> impl Strategy<Value = String> {
-    // What ends the connection makes the rest of the test one about that.
+fn messages(is_admin: bool) -> impl Strategy<Value = String> {
+    let is_half = |name: &str| !is_admin || towline::commands::is_for_administrators(name);
     let names: Vec<&str> = towline::commands::examples()
         .map(|(name, _)| name)
-        .filter(|name| !["disconnect", "close", "raw", "open", "detach"].contains(name))
+        .filter(|name| !ENDS.contains(name) && is_half(name))
         .collect();
     let name = prop_oneof![
         6 => prop::sample::select(names).prop_map(str::to_owned),
@@ -31,6 +34,8 @@ fn messages() -> impl Strategy<Value = String> {
         Just("confirm".to_owned()),
         Just("off".to_owned()),
         Just("-----BEGIN X-----".to_owned()),
+        Just("@carol:test.local".to_owned()),
+        Just("none".to_owned()),
         "[-+#&!*@:,]{1,3}[a-z0-9]{0,4}",
         "[0-9]{1,20}[dhw]?",
         "\\PC{1,12}",
@@ -58,16 +63,19 @@ async fn type_and_wait(world: &World, user: &TestUser, room: &str, text: &str) -
     behind.any(|one| one.kind == "m.room.message" && !one.body().is_empty())
 }
 
+#[rstest]
+#[case::of_somebody("alice")]
+#[case::of_an_administrator("admin")]
 #[tokio::test(flavor = "multi_thread")]
-async fn no_message_in_any_kind_of_room_is_left_without_an_answer() {
+async fn no_message_in_any_kind_of_room_is_left_without_an_answer(#[case] name: &str) {
     let world = World::builder().config("presets: false\n").start().await;
     let bob = world.ircd.person("bob");
     bob.join("#tea");
-    let (alice, control, network) = connected(&world).await;
+    let (alice, control, network) = connected_as(&world, name).await;
     alice.send_text(&network, "join #tea");
     let channel = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
-    world.ircd.wait_joined("#tea", "alice").await;
-    bob.say("alice", "hi");
+    world.ircd.wait_joined("#tea", name).await;
+    bob.say(name, "hi");
     let query = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
     let rooms = [(control, ""), (network, ""), (channel, "!irc "), (query, "!irc ")];
     let handle = Handle::current();
@@ -77,7 +85,7 @@ async fn no_message_in_any_kind_of_room_is_left_without_an_answer() {
         failure_persistence: None,
         ..Config::default()
     });
-    let typed = (messages(), 0..rooms.len());
+    let typed = (messages(name == "admin"), 0..rooms.len());
     let result = tokio::task::block_in_place(|| {
         runner.run(&typed, |(text, room)| {
             let (room, prefix) = &rooms[room];

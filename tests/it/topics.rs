@@ -68,6 +68,10 @@ async fn the_topic_of_a_room_of_ones_own_goes_the_way_that_its_user_has_set() {
     topics.bob.topic("#rust", "one");
     topics.is_shown("one").await;
     topics.give("mine");
+    let is_told = |event: &Event| {
+        event.body().contains("Your topic is in this room alone") && event.body().contains("!irc topic TEXT")
+    };
+    topics.world.homeserver.wait_event(&topics.room, is_told).await;
     topics.settled().await;
     assert_eq!((topics.on_irc().as_str(), topics.shown().as_str()), ("one", "mine"));
 

@@ -100,7 +100,20 @@ impl Actor {
     /// A room's user has given it another topic.
     pub(super) async fn on_own_topic(&mut self, place: usize, topic: &str) {
         let is_channel = self.buffers.get(place).row.kind == BufferKind::Channel;
-        if !is_channel || !self.sets_topic(place) || topic == self.topic_content(place)["topic"] {
+        if !is_channel || topic == self.topic_content(place)["topic"] {
+            return;
+        }
+        if !self.sets_topic(place) {
+            // Where nothing of IRC's is shown, it is a note of the user's own.
+            if self.has_topic_of_channel(place) {
+                let row = &self.buffers.get(place).row;
+                let (channel, prefix) = (&row.name, self.manners.prefix(row.id));
+                let text = format!(
+                    "Your topic is in this room alone, until {channel} gets another one. To set one on IRC, type {prefix} topic TEXT; to \
+                     have what you do here go there, type {prefix} set topic-sync any"
+                );
+                self.tell_buffer(place, &text);
+            }
             return;
         }
         let topic = neutral(topic).replace(['\n', '\r'], " ");

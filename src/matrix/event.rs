@@ -107,8 +107,22 @@ pub struct Member {
     pub encrypted: bool,
     /// The room that it comes after, as far as the invitation tells.
     pub predecessor: Option<String>,
-    /// Whether a ban is taken back by it, as far as the homeserver tells.
-    pub lifts_ban: bool,
+    /// What the membership was before, as far as the homeserver tells.
+    pub before: Option<String>,
+}
+
+impl Member {
+    /// Whether a ban is taken back by it.
+    #[must_use]
+    pub fn lifts_ban(&self) -> bool {
+        self.membership == "leave" && self.before.as_deref() == Some("ban")
+    }
+
+    /// Whether somebody comes in by it, who may have been there before with another name or picture.
+    #[must_use]
+    pub fn comes_in(&self) -> bool {
+        self.membership == "join" && self.before.as_deref().is_some_and(|before| before != "join")
+    }
 }
 
 /// `m.room.power_levels`, as far as it says who may speak, set the topic, and do more.
@@ -232,8 +246,7 @@ impl Event {
                 encrypted: stripped(&unsigned, "m.room.encryption").is_some(),
                 predecessor: stripped(&unsigned, "m.room.create")
                     .and_then(|create| room_id_in(&create["content"]["predecessor"]["room_id"])),
-                lifts_ban: content["membership"] == "leave"
-                    && unsigned["prev_content"]["membership"] == "ban",
+                before: unsigned["prev_content"]["membership"].as_str().map(str::to_owned),
             }),
             ("m.room.encryption", Some(_)) => Content::Encryption,
             ("m.room.tombstone", Some(key)) if key.is_empty() => {

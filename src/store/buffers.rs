@@ -55,6 +55,8 @@ pub struct NewBuffer {
     pub lane: String,
     /// Rooms that the homeserver no longer has: if one of them shows the buffer, it does so no more.
     pub gone: Vec<i64>,
+    /// Whether the channel is wanted from now on; where not, it is if it was before.
+    pub wanted: bool,
     /// Milliseconds since 1970.
     pub created_at: i64,
 }
@@ -197,7 +199,7 @@ macro_rules! buffer_query {
 const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wanted, key)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (session, kind, folded)
-    DO UPDATE SET wanted = excluded.wanted, key = COALESCE(excluded.key, buffer.key) RETURNING id";
+    DO UPDATE SET wanted = (excluded.wanted OR buffer.wanted), key = COALESCE(excluded.key, buffer.key) RETURNING id";
 const FIND: &str = buffer_query!("WHERE buffer.id = $1");
 
 /// Has a channel's buffer shown in this room.
@@ -293,7 +295,7 @@ impl Store {
                         .bind(number)
                         .bind(&new.folded)
                         .bind(&new.name)
-                        .bind(new.kind == BufferKind::Channel)
+                        .bind(new.wanted)
                         .bind(key)
                         .fetch_one(c)
                         .await)?;

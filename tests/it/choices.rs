@@ -93,7 +93,10 @@ async fn invitations_are_followed_where_the_user_wants_it_and_a_few_at_most() {
     bob.invite("alice", "#c0");
     world.ircd.wait_joined("#c0", "alice").await;
     bob.invite("alice", "#c1");
-    world.homeserver.wait_event(&network, says("bob invites you to #c1. To enter, react to this")).await;
+    world
+        .homeserver
+        .wait_event(&network, says("bob invites you to #c1. To enter, accept the invitation to its room"))
+        .await;
     type_in(&world, &alice, &network, "set rejoin-on-invite all", "rejoin-on-invite all for fake").await;
     for number in 2..8 {
         bob.invite("alice", &format!("#c{number}"));

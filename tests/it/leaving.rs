@@ -179,6 +179,49 @@ async fn an_invitation_on_irc_is_a_question_and_a_reaction_enters_the_channel() 
     assert_eq!(world.homeserver.state(&room, "m.room.name", "")["name"], "#closed (FakeNet)");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_on_irc_is_one_to_the_channels_room_and_who_comes_in_there_enters_the_channel() {
+    let mut world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let carol = world.ircd.person("carol");
+    bob.join("#closed");
+    carol.join("#other");
+    let (alice, _, network) = world.connected_user("alice").await;
+    bob.invite("alice", "#closed");
+    let closed = world.homeserver.wait_invite(alice.id()).await;
+    world.homeserver.wait_event(&network, says("accept the invitation to its room, react to this")).await;
+    assert_eq!(world.homeserver.state(&closed, "m.room.name", "")["name"], "#closed (FakeNet)");
+    // Until then they are not there, and who declines never is.
+    carol.invite("alice", "#other");
+    let other = world.homeserver.wait_room_named("#other (FakeNet)").await;
+    world.homeserver.wait_member(&other, alice.id(), "invite").await;
+    alice.leave(&other);
+    alice.join(&closed).await;
+    world.ircd.wait_joined("#closed", "alice").await;
+    world.wait_outbox_empty().await;
+    assert_eq!(world.ircd.names("#other"), ["carol"]);
+    // It is entered after a restart, too; another name of theirs is no coming in.
+    world.stop_bridge().await;
+    world.ircd.wait_parted("#closed", "alice").await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#closed", "alice").await;
+    alice.send_text(&network, "part #closed");
+    world.ircd.wait_parted("#closed", "alice").await;
+    alice.set_displayname("Alice");
+    // What was declined is no hindrance, when it is news.
+    bob.join("#other");
+    bob.invite("alice", "#other");
+    world.homeserver.wait_member(&other, alice.id(), "invite").await;
+    assert_eq!(world.ircd.names("#closed"), ["bob"]);
+    // Nor is it to come in while the network is away.
+    alice.send_text(&network, "disconnect");
+    world.ircd.wait_gone("alice").await;
+    alice.join(&other).await;
+    world.homeserver.wait_event(&other, says("You will be in #other when FakeNet is connected")).await;
+    alice.send_text(&network, "connect");
+    world.ircd.wait_joined("#other", "alice").await;
+}
+
 /// Before, it was looked for in the store alone, which knows the event only from the answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_is_answered_though_the_homeserver_has_not_said_that_it_was_asked() {

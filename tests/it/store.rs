@@ -133,6 +133,7 @@ impl Set {
             owner: self.user.id,
             lane: format!("session/{}", self.session.id),
             gone: Vec::new(),
+            wanted: kind == BufferKind::Channel,
             created_at: NOW,
         }
     }

@@ -1,5 +1,8 @@
 //! Invitations to channels: a question that reaches the person, but no stranger rings a phone as often as they like.
 //!
+//! It is one to the channel's room as well: who comes in there enters the channel. For a channel that has no room a room is made,
+//! but not more than [`MOST_OPEN`] that wait for an answer.
+//!
 //! One that is followed by itself, or that leads to where the user is already, is routine; so is one that was told, and
 //! what goes beyond a few in ten minutes. Nothing is dropped: routine stands in a room, too.
 //!
@@ -23,11 +26,16 @@ const REMEMBERED: Duration = Duration::from_mins(10);
 /// So many are news in that time.
 const MOST: usize = 5;
 
+/// So many rooms wait for their user to come in, because others have invited them.
+const MOST_OPEN: usize = 10;
+
 /// The invitations that were news.
 #[derive(Debug, Default)]
 pub(super) struct Invitations {
     /// When, to which channel, by whom.
     told: VecDeque<(Instant, String, String)>,
+    /// The buffers to whose rooms the user is invited by them.
+    open: Vec<i64>,
 }
 
 impl Invitations {
@@ -39,6 +47,11 @@ impl Invitations {
             self.told.push_back((now, channel.to_owned(), by.to_owned()));
         }
         is_news
+    }
+
+    /// The user has come into a buffer's room, or does not want to.
+    pub(super) fn is_answered(&mut self, buffer: i64) {
+        self.open.retain(|open| *open != buffer);
     }
 }
 
@@ -72,7 +85,12 @@ impl Actor {
             self.say(RichText::plain(format!("{by} invites you to {channel}, and you enter it.")));
         } else if is_news {
             let yes = Answer::Yes.button();
-            let text = format!("{by} invites you to {channel}. To enter, react to this with {yes}, or type ");
+            let to_enter = if self.invite_to_room(channel).await? {
+                "To enter, accept the invitation to its room, react"
+            } else {
+                "To enter, react"
+            };
+            let text = format!("{by} invites you to {channel}. {to_enter} to this with {yes}, or type ");
             let matter = Matter::Join { session: self.row.id, channel: channel.to_owned() };
             self.ask_user(&RichText::plain(text).code(command).text("."), &matter);
         } else {
@@ -91,6 +109,31 @@ impl Actor {
             }
             None => self.manners.of_session::<RejoinOnInvite>() == RejoinOnInvite::All,
         }
+    }
+
+    /// Invites the user to the channel's room, who enters the channel by coming in. Says whether they are.
+    async fn invite_to_room(&mut self, channel: &str) -> Result<bool, StoreError> {
+        let known = self.buffers.find(channel);
+        let is_inside = known.is_some_and(|place| {
+            let buffer = self.buffers.get(place);
+            buffer.row.room_id.is_some() && buffer.invited && !self.invitations.open.contains(&buffer.row.id)
+        });
+        let Ok(channel) = Channel::new(channel) else { return Ok(false) };
+        if is_inside || self.invitations.open.len() >= MOST_OPEN || !self.has_room_for_channel(known) {
+            return Ok(false);
+        }
+        let place = self.open_unwanted(&channel).await?;
+        if self.is_shared(place) {
+            return Ok(false);
+        }
+        self.invite_owner(place);
+        let buffer = self.buffers.get_mut(place);
+        buffer.invited = true;
+        let (buffer, room) = (buffer.row.id, buffer.row.room);
+        self.invitations.is_answered(buffer);
+        self.invitations.open.push(buffer);
+        self.bridge.wake_delivery(room);
+        Ok(true)
     }
 
     /// Enters a channel by an invitation, if there is room for one more.

@@ -1,6 +1,6 @@
 //! Who comes and goes in a buffer's room, as Matrix tells it: its owner, and ghosts that the owner throws out.
 //!
-//! Leaving a channel's room leaves the channel, whoever took the owner out of it; leaving a conversation's room closes it
+//! Leaving a channel's room leaves the channel, whoever took the owner out of it, and entering it enters the channel; leaving a conversation's room closes it
 //! quietly, and the next message opens it again. A ghost is thrown out on IRC where the user may do that; where not, the
 //! channel's members are IRC's affair, and the ghost comes back when it has something to say.
 
@@ -37,6 +37,9 @@ impl Actor {
             } else if member.membership == "join" {
                 self.bridge.store.owner_moved(room, false).await?;
                 self.buffers.get_mut(place).invited = true;
+                if member.comes_in() {
+                    self.come_into(place).await?;
+                }
             }
             self.bridge.wake_space(self.row.id);
         } else if is_out && event.sender == self.row.user_id && self.bridge.is_ours(&member.user_id) {
@@ -55,10 +58,34 @@ impl Actor {
         }
     }
 
+    /// The owner has come into the room: into the channel as well, where they are not in it.
+    async fn come_into(&mut self, place: usize) -> Result<(), StoreError> {
+        let buffer = self.buffers.get(place);
+        self.invitations.is_answered(buffer.row.id);
+        if buffer.row.kind != BufferKind::Channel || buffer.row.wanted {
+            return Ok(());
+        }
+        let channel = buffer.row.name.clone();
+        if !self.has_room_for_channel(Some(place)) {
+            self.tell_buffer(place, &format!("You don't enter {channel}: this bridge allows you no more channels. Part from one, then type join {channel} in the network's room."));
+            return Ok(());
+        }
+        self.set_wanted(place, true).await?;
+        self.buffers.get_mut(place).refused = None;
+        if self.link.is_some() {
+            self.enter(place);
+        } else {
+            let network = &self.network.name;
+            self.tell_buffer(place, &format!("You will be in {channel} when {network} is connected."));
+        }
+        Ok(())
+    }
+
     /// The owner has left the room: out of the channel as well.
     async fn leave_buffer(&mut self, place: usize, left_at: i64) -> Result<(), StoreError> {
         let buffer = self.buffers.get_mut(place);
         buffer.invited = false;
+        self.invitations.is_answered(buffer.row.id);
         // Something may have been said since then, while the news was on its way here.
         if buffer.row.kind == BufferKind::Query && buffer.last_line >= left_at {
             self.invite_back(place);
@@ -121,8 +148,8 @@ impl Actor {
             return Ok(());
         };
         // Who was not there was put out by nobody: a ban is taken back, or an invitation.
-        if !is_banned && (member.lifts_ban || !was_there) {
-            self.take_own_ban_back(place, &channel, &nick, member.lifts_ban);
+        if !is_banned && (member.lifts_ban() || !was_there) {
+            self.take_own_ban_back(place, &channel, &nick, member.lifts_ban());
             return Ok(());
         }
         let Some(link) = &mut self.link else { return Ok(()) };

@@ -5,7 +5,7 @@ use super::Actor;
 use super::loose::Reply;
 use crate::format::RichText;
 use crate::irc::session::MessageKind;
-use crate::names::{Key, Nick};
+use crate::names::{Channel, Key, Nick};
 use crate::store::{BufferKind, NewBuffer, StoreError};
 
 impl Actor {
@@ -58,6 +58,22 @@ impl Actor {
         key: Option<&Key>,
         gone: Vec<i64>,
     ) -> Result<usize, StoreError> {
+        self.open(kind, name, key, gone, kind == BufferKind::Channel).await
+    }
+
+    /// A channel's buffer and room, for a user who may not want to be there.
+    pub(super) async fn open_unwanted(&mut self, channel: &Channel) -> Result<usize, StoreError> {
+        self.open(BufferKind::Channel, channel.as_str(), None, Vec::new(), false).await
+    }
+
+    async fn open(
+        &mut self,
+        kind: BufferKind,
+        name: &str,
+        key: Option<&Key>,
+        gone: Vec<i64>,
+        wanted: bool,
+    ) -> Result<usize, StoreError> {
         // A conversation that has got another name in what was just read still has the old one in the store.
         if !self.incoming.heirs.is_empty() {
             self.commit_incoming().await?;
@@ -82,6 +98,7 @@ impl Actor {
             owner: self.row.user,
             lane: self.lane.clone(),
             gone,
+            wanted,
             created_at: self.bridge.clock.unix_ms(),
         };
         let row = self.bridge.store.open_buffer(new).await?;

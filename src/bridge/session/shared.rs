@@ -306,6 +306,7 @@ impl Actor {
             owner: self.row.user,
             lane: self.lane.clone(),
             gone: Vec::new(),
+            wanted: true,
             created_at: self.bridge.clock.unix_ms(),
         }
     }

@@ -17,6 +17,7 @@ mod limits;
 mod look;
 mod meant;
 mod members;
+mod mute;
 mod network;
 mod networks;
 mod on_join;

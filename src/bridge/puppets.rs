@@ -35,6 +35,11 @@ impl Bridge {
         self.puppets.as_ref().filter(|_| is_local && !self.is_ours(user_id))
     }
 
+    /// Whether what a user sets for themselves on the homeserver can be set for them.
+    pub fn acts_as(&self, user_id: &str) -> bool {
+        self.puppet(user_id).is_some()
+    }
+
     /// The way to act as whoever is meant to do something.
     pub(super) fn client_as(&self, user_id: &str) -> &Client {
         self.puppet(user_id).unwrap_or(&self.client)

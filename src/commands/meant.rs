@@ -113,6 +113,21 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The number of the person's buffer for a channel.
+    pub(super) async fn own_channel(
+        &self,
+        session: &SessionHandle,
+        channel: &Channel,
+    ) -> Result<i64, Refusal> {
+        let own = self.bridge.store.own_buffers(self.call.user.id).await?;
+        let is_it =
+            |own: &&OwnBuffer| own.session == session.row.id && MAPPING.same(&own.name, channel.as_str());
+        own.iter().find(is_it).map(|own| own.id).ok_or_else(|| {
+            let text = RichText::plain(format!("You have no room for {channel}. To enter it, type "));
+            Refusal::Asked(text.code(format!("join {channel}")).text("."))
+        })
+    }
+
     /// Somebody whom a command is about, with the session and the rest of the command: who is named first, else the
     /// other of the conversation in whose room it was typed.
     pub(super) async fn nick(&self) -> Result<(SessionHandle, Nick, &'a str), Refusal> {

@@ -3,11 +3,9 @@
 //! Only such as act in the channel or say something: none that enters, leaves or asks. They are stored sealed, since one
 //! may hold a password.
 
-use super::meant::MAPPING;
 use super::{Context, find, name_and_rest, passwords, table, usage_of};
 use crate::bridge::{Outcome, Refusal, enters_or_leaves};
 use crate::format::{RichText, may_hold_password};
-use crate::store::OwnBuffer;
 use crate::store::settings::{ON_JOIN, Scope};
 
 /// Commands for one channel.
@@ -24,12 +22,7 @@ const ALLOWED: [&str; 19] = [
 pub(super) async fn on_join(context: Context<'_>) -> Outcome {
     let (session, channel, rest) = context.channel().await?;
     let store = &context.bridge.store;
-    let own = store.own_buffers(context.call.user.id).await?;
-    let is_it = |own: &&OwnBuffer| own.session == session.row.id && MAPPING.same(&own.name, channel.as_str());
-    let Some(buffer) = own.iter().find(is_it).map(|own| own.id) else {
-        let text = RichText::plain(format!("You have no room for {channel}. To enter it, type "));
-        return Err(Refusal::Asked(text.code(format!("join {channel}")).text(".")));
-    };
+    let buffer = context.own_channel(&session, &channel).await?;
     let known = store.setting(&ON_JOIN, Scope::Buffer, buffer).await?;
     let known = known.map(|value| value.text().to_owned()).unwrap_or_default();
     let mut commands: Vec<&str> = known.lines().collect();

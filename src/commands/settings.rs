@@ -1,10 +1,12 @@
 //! `set` and `unset`: the settings that a person may choose for themselves, for a network, or for one conversation.
 
+mod hints;
+
 use super::{Context, usage};
 use crate::bridge::{Manners, Origin, Outcome, PREFIX, Place, Refusal, Request, SessionHandle};
 use crate::format::RichText;
 use crate::store::OwnBuffer;
-use crate::store::settings::{AUTO_AWAY, Kind, SHOW_PRESENCE, Scope, Setting};
+use crate::store::settings::{Kind, Scope, Setting};
 
 /// Where a setting is looked at or set.
 struct Where {
@@ -33,30 +35,7 @@ pub(super) async fn set(context: Context<'_>) -> Outcome {
     let value = setting.read(value).map_err(|unfit| Refusal::asked(format!("{unfit}.")))?;
     change(&context, &place, setting, Some(&value)).await?;
     let text = RichText::new().code(format!("{} {value}", setting.key)).text(format!(" for {}.", place.name));
-    Ok(text.text(hint(&context, setting, &value)))
-}
-
-/// What one should know who sets this.
-fn hint(context: &Context<'_>, setting: &Setting, value: &str) -> &'static str {
-    if setting.key == SHOW_PRESENCE.key && value != "off" && context.bridge.keeps_no_presence() {
-        return " But your homeserver keeps no presence, so that nothing is seen of it. The administrators of this bridge \
-                were told what to do.";
-    }
-    if setting.key == SHOW_PRESENCE.key && value != "off" {
-        return " Whoever shares a room with somebody's ghost sees it, also on other homeservers: of whom your connection sees in \
-                your own rooms' channels, secret ones, too. In rooms that people share it is as the administrator says.";
-    }
-    if setting.key != AUTO_AWAY.key || value == "off" {
-        return "";
-    }
-    if context.bridge.tells_presence() {
-        " You are away when your homeserver says that you are not there, and back when it says otherwise, or when you \
-         write."
-    } else {
-        " Your homeserver has told me nobody's presence so far. Many have it turned off, and then you stay as you are; \
-         where it is on, you are away when it says that you are not there, and back when it says otherwise, or when you \
-         write."
-    }
+    Ok(text.text(hints::of(&context, setting, &value)))
 }
 
 /// `unset [NETWORK] [#CHANNEL | NICK] NAME`.

@@ -1,78 +1,15 @@
 //! The table of commands.
 
-use futures_util::future::BoxFuture;
+mod command;
 
 use super::{
-    Context, account, admin, autocmd, bot, channel, conversation, help, history, limits, look, members,
-    network, networks, on_join, people, plumb, profile, questions, relay, rooms, settings, talk,
+    account, admin, autocmd, bot, channel, conversation, help, history, limits, look, members, mute, network,
+    networks, on_join, people, plumb, profile, questions, relay, rooms, settings, talk,
 };
-use crate::bridge::{Outcome, Place};
 use crate::config::Permission;
-use crate::store::BufferKind;
 
-/// A kind of room in which commands are typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Spot {
-    /// The chat with the bot.
-    Control,
-    /// A network's room.
-    Network,
-    /// A channel's.
-    Channel,
-    /// That of a conversation of two.
-    Query,
-}
-
-/// Where commands may be typed that say nothing about it.
-const ANYWHERE: &[Spot] = &[Spot::Control, Spot::Network, Spot::Channel, Spot::Query];
-
-impl Spot {
-    /// Of which kind a room is.
-    pub(super) fn of(place: Place) -> Self {
-        match place {
-            Place::Control => Self::Control,
-            Place::Network(_) => Self::Network,
-            Place::Buffer { kind: BufferKind::Channel, .. } => Self::Channel,
-            Place::Buffer { kind: BufferKind::Query, .. } => Self::Query,
-        }
-    }
-
-    /// The kind of room in words.
-    pub(super) fn in_words(self) -> &'static str {
-        match self {
-            Self::Control => "the chat with me",
-            Self::Network => "a network's room",
-            Self::Channel => "a channel's room",
-            Self::Query => "the room of a conversation",
-        }
-    }
-}
-
-/// A command.
-pub(super) struct Command {
-    /// What is typed.
-    pub(super) name: &'static str,
-    /// Other words for it.
-    pub(super) aliases: &'static [&'static str],
-    /// Under which heading help shows it.
-    pub(super) section: &'static str,
-    /// How it is typed.
-    pub(super) usage: &'static str,
-    /// What it does, in one sentence.
-    pub(super) summary: &'static str,
-    /// What may be said about it besides.
-    pub(super) details: &'static str,
-    /// How it may be typed, word by word. One that begins with the prefix is typed in a channel's room.
-    pub(super) examples: &'static [&'static str],
-    /// Where it may be typed.
-    pub(super) at: &'static [Spot],
-    /// Who may use it.
-    pub(super) permission: Permission,
-    /// Whether it may hold a password; then its message is removed.
-    pub(super) secret: bool,
-    /// What it does.
-    pub(super) run: for<'a> fn(Context<'a>) -> BoxFuture<'a, Outcome>,
-}
+use self::command::ANYWHERE;
+pub(super) use self::command::{Command, Spot};
 
 /// What a command says about where it may be typed, if it does.
 const fn first(said: &[&'static [Spot]]) -> &'static [Spot] {
@@ -319,6 +256,15 @@ commands! {
         "leaves a channel and enters it again",
         "",
         eg ["!irc cycle"] => channel::cycle;
+    "mute" in "In a channel": "mute [NETWORK] [#CHANNEL]",
+        "keeps a channel's room from ringing, whoever is named there",
+        "Where your administrator has set up double puppeting; elsewhere I say where you do it yourself. It is the setting \
+         notify of that channel.",
+        eg ["mute #tea", "!irc mute"], at [Control, Network, Channel] => mute::mute;
+    "unmute" in "In a channel": "unmute [NETWORK] [#CHANNEL]",
+        "lets it ring again as your other channels do",
+        "",
+        eg ["!irc unmute"], at [Control, Network, Channel] => mute::unmute;
     "detach" in "In a channel": "detach [NETWORK] [#CHANNEL]",
         "lets you stay in a channel without its room",
         "The room goes from your list, and what is said goes to the history. It comes back with the last lines when \

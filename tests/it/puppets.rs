@@ -138,6 +138,43 @@ async fn a_new_channel_rings_for_mentions_only_unless_its_user_wants_otherwise()
     assert!(!world.homeserver.timeline_bodies(&network).iter().any(|body| body.contains("Mentions and")));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_is_muted_and_rings_again_as_the_others_do() {
+    let world = World::builder().double_puppet(true).start().await;
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    let wait = async |kind, there| world.homeserver.wait_push_rule(alice.id(), kind, &room, there).await;
+    wait("room", true).await;
+    alice.send_text(&room, "!irc mute");
+    wait("override", true).await;
+    let answer = world.homeserver.wait_event(&room, says("rings for nothing")).await;
+    assert!(answer.body().ends_with("type !irc unmute #rust."), "{}", answer.body());
+    alice.send_text(&control, "unmute #rust");
+    wait("override", false).await;
+    world.homeserver.wait_event(&control, says("The room of #rust rings for what mentions you.")).await;
+    // Though all channels are mute, one that is unmuted rings.
+    alice.send_text(&control, "set notify none");
+    wait("override", true).await;
+    alice.send_text(&room, "!irc unmute");
+    wait("override", false).await;
+    wait("room", true).await;
+}
+
+#[rstest]
+#[case::muted("mute")]
+#[case::unmuted("unmute")]
+#[tokio::test(flavor = "multi_thread")]
+async fn without_it_mute_says_where_a_room_is_muted(#[case] command: &str) {
+    let world = World::start().await;
+    let (alice, control, room) = world.user_in_channel("alice", "#rust").await;
+    alice.send_text(&room, &format!("!irc {command}"));
+    let told = "This bridge can't set that for you, since it has no double puppeting: in Element open the room's settings";
+    world.homeserver.wait_event(&room, says(told)).await;
+    alice.send_text(&control, "set fake #rust notify");
+    world.homeserver.wait_event(&control, says("notify mentions (built in)")).await;
+    alice.send_text(&control, &format!("{command} #tea"));
+    world.homeserver.wait_event(&control, says("You have no room for #tea.")).await;
+}
+
 /// Each change was a task of its own, and the one that failed for a while was done last.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_rings_as_it_is_wanted_last() {

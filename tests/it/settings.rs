@@ -122,3 +122,21 @@ async fn a_setting_is_shown_by_its_name_where_commands_have_a_prefix(
     alice.send_text(&room, typed);
     world.homeserver.wait_event(&room, |event| event.body().contains(answer)).await;
 }
+
+/// Before, the answer was that it is so, and nothing changed.
+#[rstest]
+#[case::no_double_puppeting("notify none", "notify none for fake. But this bridge can't see to that")]
+#[case::that_needs_none("notify all", "notify all for fake.\n")]
+#[case::no_address_for_links(
+    "spoilers link",
+    "spoilers link for fake. But this bridge has no address for links"
+)]
+#[case::no_pictures("pictures show", "pictures show for fake. But this bridge fetches no pictures")]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sets_what_this_bridge_does_not_do_is_told_so(#[case] typed: &str, #[case] answer: &str) {
+    let world = World::builder().config("pictures:\n  largest: 0B\n").start().await;
+    let (alice, _, network) = world.connected_user("alice").await;
+    alice.send_text(&network, &format!("set {typed}"));
+    let begins = |event: &Event| format!("{}\n", event.body()).starts_with(answer);
+    world.homeserver.wait_event(&network, begins).await;
+}

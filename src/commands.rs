@@ -32,6 +32,7 @@ mod settings;
 mod table;
 mod talk;
 mod which;
+mod words;
 
 use futures_util::future::BoxFuture;
 
@@ -43,6 +44,7 @@ use crate::format::{RichText, may_hold_password};
 
 pub use help::{examples, is_for_administrators, reference};
 pub use history::since;
+pub use words::is_understood;
 
 /// The console of the bridge.
 #[derive(Debug, Default)]
@@ -165,7 +167,10 @@ fn holds_secret(permission: Permission, line: &str) -> bool {
     match find(name, permission) {
         Some(command) => command.secret && passwords::holds_secret(command, rest),
         // A password behind a mistyped command is a password.
-        None => !rest.is_empty() && may_hold_password(line.strip_prefix(['/', '!']).unwrap_or(line)),
+        None => {
+            !rest.is_empty() && may_hold_password(line.strip_prefix(['/', '!']).unwrap_or(line))
+                || words::holds_secret(name, rest)
+        }
     }
 }
 

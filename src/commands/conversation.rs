@@ -1,9 +1,10 @@
 //! Channels and people: join, part, query, msg, charset, raw.
 
 use super::meant::channel_named;
-use super::{Context, first_steps, usage};
+use super::table::Spot;
+use super::{Context, first_steps, usage, usage_of};
 use crate::bridge::{Charset, CharsetChange, InvalidCharset, Outcome, Refusal, Request};
-use crate::names::Key;
+use crate::names::{Key, Nick};
 
 /// `join [NETWORK] #CHANNEL [KEY]`, or `join ALIAS`.
 pub(super) async fn join(context: Context<'_>) -> Outcome {
@@ -92,8 +93,27 @@ pub(super) async fn stop(context: Context<'_>) -> Outcome {
 
 /// `whois [NETWORK] [NICK]`.
 pub(super) async fn whois(context: Context<'_>) -> Outcome {
+    let (_, rest) = context.session()?;
+    if rest.is_empty() && Spot::of(context.call.place) != Spot::Query {
+        return whoami(context).await;
+    }
     let (session, nick, _) = context.nick().await?;
     session.ask(Request::Whois(nick)).await
+}
+
+/// `whoami [NETWORK]`, and `whois` without anybody.
+pub(super) async fn whoami(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    if !rest.is_empty() {
+        return Err(usage_of(&context));
+    }
+    match Nick::new(&session.status().nick) {
+        Ok(nick) => session.ask(Request::Whois(nick)).await,
+        Err(_) => {
+            let name = context.bridge.network_name(&session.row.address());
+            Err(Refusal::asked(format!("You are not connected to {name}.")))
+        }
+    }
 }
 
 /// `raw [NETWORK] LINE`.

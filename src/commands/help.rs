@@ -3,6 +3,7 @@
 use super::Context;
 use super::settings;
 use super::table::{self, COMMANDS, Command, Spot};
+use super::words;
 use crate::bridge::{Outcome, PREFIX, Place};
 use crate::config::Permission;
 use crate::format::RichText;
@@ -92,7 +93,7 @@ fn in_full(command: &Command, place: Place) -> RichText {
 }
 
 /// Where a command may be typed, in words; nothing where that is everywhere.
-fn only_in(command: &Command) -> Option<String> {
+pub(super) fn only_in(command: &Command) -> Option<String> {
     let spots: Vec<&str> = command.at.iter().map(|spot| spot.in_words()).collect();
     (spots.len() < 4).then(|| format!("in {}", spots.join(" or in ")))
 }
@@ -130,22 +131,32 @@ pub(super) fn as_typed_in(answer: RichText, place: Place) -> RichText {
     })
 }
 
-/// The answer to what is no command: the nearest of those that can be typed there.
+/// How near a word must be to what was typed to be what was meant.
+const NEAR: f64 = 0.85;
+
+/// The answer to what is no command: what it is instead, or the nearest of those that can be typed there.
 pub(super) fn unknown(name: &str, permission: Permission, place: Place) -> RichText {
+    if let Some(explained) = words::explained(name, permission, place) {
+        return explained;
+    }
     let typed = name.to_lowercase();
     let nearest = possible(permission, place)
         .into_iter()
         .flat_map(|command| command.aliases.iter().chain([&command.name]).map(move |word| (*word, command)))
-        .map(|(word, command)| (strsim::jaro_winkler(word, &typed), command))
-        .filter(|(nearness, _)| *nearness > 0.75)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+        .map(|(word, command)| (strsim::jaro_winkler(word, &typed), word, command))
+        .filter(|(nearness, ..)| *nearness > NEAR)
+        .max_by(|(a, ..), (b, ..)| a.total_cmp(b));
     let text = if name.is_empty() {
         RichText::new()
     } else {
         RichText::plain("There is no command ").code(name).text(". ")
     };
     let text = match nearest {
-        Some((_, command)) => text.text("Did you mean ").code(usage_in(command, place)).text("? "),
+        // By the word that is like it, which may be another one for the command.
+        Some((_, word, command)) => {
+            let usage = usage_in(command, place).replacen(command.name, word, 1);
+            text.text("Did you mean ").code(usage).text("? ")
+        }
         None => text,
     };
     text.text("Type ").code("help").text(" to see all.")
@@ -213,11 +224,15 @@ mod tests {
         assert_eq!(written, reference(), "run the tests with UPDATE_DOCS=1 to write it anew");
     }
 
-    #[test]
-    fn an_unknown_command_gets_the_nearest() {
-        let text = unknown("jion", Permission::User, Place::Control).to_plain();
-        assert!(text.contains("Did you mean join"), "{text}");
-        assert!(unknown("xyzzy", Permission::User, Place::Control).to_plain().contains("Type help"));
+    #[rstest::rstest]
+    #[case::two_letters_changed_places("jion", "Did you mean join [NETWORK] #CHANNEL [KEY]? Type")]
+    #[case::an_alias("backlgo", "Did you mean backlog [NETWORK]")]
+    #[case::only_a_little_like_one("mutation", "There is no command mutation. Type help")]
+    #[case::like_none("xyzzy", "There is no command xyzzy. Type help")]
+    #[case::a_setting("autoquery", "autoquery is a setting: type set autoquery")]
+    fn an_unknown_command_gets_the_nearest(#[case] typed: &str, #[case] answer: &str) {
+        let text = unknown(typed, Permission::User, Place::Control).to_plain();
+        assert!(text.contains(answer), "{text}");
     }
 
     #[test]

@@ -46,6 +46,15 @@ pub(super) async fn monitor(context: Context<'_>) -> Outcome {
     session.ask(Request::Look(LookRequest::Monitor(changes))).await
 }
 
+/// `motd [NETWORK]`.
+pub(super) async fn motd(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    if !rest.is_empty() {
+        return usage(&context, "motd");
+    }
+    session.ask(Request::Raw("MOTD".to_owned())).await
+}
+
 /// `rejoin [NETWORK]`.
 pub(super) async fn rejoin(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;

@@ -1,6 +1,6 @@
 //! What a network has of one: user name, real name, the server's password, modes, being away.
 
-use super::Context;
+use super::{Context, usage};
 use crate::bridge::{Change, Outcome, ProfileRequest, Request, StandingRequest};
 
 /// What is typed behind a command that keeps something: nothing, a word that takes it back, or what is to be kept.
@@ -42,6 +42,15 @@ pub(super) async fn password(context: Context<'_>) -> Outcome {
 pub(super) async fn umode(context: Context<'_>) -> Outcome {
     let (session, rest) = context.session()?;
     session.ask(Request::Standing(StandingRequest::Modes(rest.to_owned()))).await
+}
+
+/// `back [NETWORK]`.
+pub(super) async fn back(context: Context<'_>) -> Outcome {
+    let (session, rest) = context.session()?;
+    if !rest.is_empty() {
+        return usage(&context, "back");
+    }
+    session.ask(Request::Standing(StandingRequest::Away(Change::Remove))).await
 }
 
 /// `away [NETWORK] [WHY | off]`.

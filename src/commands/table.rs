@@ -69,7 +69,7 @@ commands! {
         "",
         eg ["networks"], at [Control, Network]
         => networks::networks;
-    "network" in "Networks":
+    "network" / "servers" in "Networks":
         "network [add [NAME] SERVER[:PORT] [OPTION…] | remove NETWORK | server add|remove NETWORK SERVER[:PORT]]",
         "adds and removes networks, or shows where each comes from and its servers",
         "A network of your own, where the administrator allows it, is seen by nobody else; its short name is u, a number \
@@ -146,7 +146,7 @@ commands! {
          from the room.",
         eg ["msg bob hello there", "msg NickServ help"], secret true => conversation::message;
     "whois" / "w" in "Channels and people": "whois [NETWORK] [NICK]", "tells who somebody is",
-        "In the room of a conversation the nick may be left out.",
+        "In the room of a conversation the nick may be left out; elsewhere it is you then.",
         eg ["whois bob"]
         => conversation::whois;
     "stop" in "Channels and people": "stop [NETWORK] [#CHANNEL | NICK]", "drops what you said there and has not left yet",
@@ -312,6 +312,14 @@ commands! {
         "VERSION, TIME, CLIENTINFO, or PING for how long it takes. Not every program answers.",
         eg ["ctcp bob version"]
         => talk::ctcp;
+    "ping" in "On a network": "ping [NETWORK] [NICK]", "tells how long somebody's program takes to answer",
+        "As ctcp NICK PING does. In the room of a conversation the nick may be left out.",
+        eg ["ping bob"]
+        => talk::ping;
+    "motd" in "On a network": "motd [NETWORK]", "shows the server's message of the day",
+        "",
+        eg ["motd"]
+        => look::motd;
     "nickserv" / "ns" in "On a network": "nickserv [NETWORK] TEXT", "says something to NickServ",
         "By the server's own command for it, where it has one, so that nobody else can take it. The answer comes in the \
          network's room. A password in it is removed from the room.",
@@ -378,6 +386,14 @@ commands! {
         "It holds over reconnections, until away off.",
         eg ["away out for lunch", "away off"]
         => profile::away;
+    "back" in "You": "back [NETWORK]", "says that you are back",
+        "As away off does.",
+        eg ["back"]
+        => profile::back;
+    "whoami" in "You": "whoami [NETWORK]", "tells how others on a network see you",
+        "",
+        eg ["whoami"]
+        => conversation::whoami;
     "umode" in "You": "umode [NETWORK] [MODES]", "shows or sets the network's modes for you",
         "",
         eg ["umode", "umode +R"]

@@ -39,6 +39,16 @@ pub(super) async fn ctcp(context: Context<'_>) -> Outcome {
     session.ask(Request::Say(SayRequest::Ctcp { nick, command, params })).await
 }
 
+/// `ping [NETWORK] [NICK]`.
+pub(super) async fn ping(context: Context<'_>) -> Outcome {
+    let (session, nick, rest) = context.nick().await?;
+    if !rest.is_empty() {
+        return usage(&context, "ping");
+    }
+    let request = SayRequest::Ctcp { nick, command: "PING".to_owned(), params: String::new() };
+    session.ask(Request::Say(request)).await
+}
+
 /// `nickserv [NETWORK] TEXT`.
 pub(super) async fn nickserv(context: Context<'_>) -> Outcome {
     service(context, Service::NickServ, "nickserv").await

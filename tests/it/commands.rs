@@ -145,7 +145,14 @@ async fn every_command_is_answered(#[case] typed: &str, #[case] answer: &str) {
 #[case::whois("whois bob", "bob is ~bob@")]
 #[case::whois_nobody("whois nobody", "FakeNet says: No such nick")]
 #[case::whois_no_nick("whois #tea", "#tea is no nick")]
-#[case::whois_nothing("whois", "Type it like this: whois")]
+#[case::whois_oneself("whois", "alice is ~alice@")]
+#[case::whois_oneself_by_another_word("whoami fake", "alice is ~alice@")]
+#[case::whois_oneself_and_more("whoami bob", "Type it like this: whoami")]
+#[case::back("back", "FakeNet says: You are")]
+#[case::back_and_more("back fake soon", "Type it like this: back")]
+#[case::ping_nobody("ping", "Type it like this: ping")]
+#[case::motd("motd", "Nothing here is real.")]
+#[case::a_setting("forward", "forward is a setting: type set forward")]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_a_network_is_answered(#[case] typed: &str, #[case] answer: &str) {
     let world = World::start().await;
@@ -162,6 +169,7 @@ async fn every_command_of_a_network_is_answered(#[case] typed: &str, #[case] ans
 #[case::msg("msg bob hi", "You are not connected to FakeNet")]
 #[case::raw("raw MOTD", "You are not connected to FakeNet")]
 #[case::whois("whois bob", "You are not connected to FakeNet")]
+#[case::whoami("whoami", "You are not connected to FakeNet")]
 #[case::nick("nick", "You are not connected. Your nick for FakeNet is alice")]
 #[case::nick_new("nick alicia", "Your nick will be alicia")]
 #[case::query("query bob", "has a room")]

@@ -20,4 +20,7 @@ fn every_command_of_appservice_irc_has_a_row() {
     let named: BTreeSet<&str> = rows(PAGE).iter().flat_map(|[theirs, ..]| code(theirs)).collect();
     let missing: Vec<&str> = all.split_whitespace().filter(|name| !named.contains(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+    let is_understood = |name: &&str| towline::commands::is_understood(name.trim_start_matches('!'));
+    let unknown: Vec<&str> = all.split_whitespace().filter(|name| !is_understood(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }

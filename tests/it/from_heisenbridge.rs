@@ -106,15 +106,24 @@ fn every_command_setting_and_test_that_the_page_names_exists_and_each_row_is_sho
     assert!(shown > 50, "{shown}");
 }
 
-#[test]
-fn every_command_of_heisenbridge_has_a_row() {
-    let all = "NETWORKS SERVERS OPEN STATUS QUIT HELP MASKS ADDMASK DELMASK ADDNETWORK DELNETWORK ADDSERVER DELSERVER FORGET \
+const COMMANDS: &str = "NETWORKS SERVERS OPEN STATUS QUIT HELP MASKS ADDMASK DELMASK ADDNETWORK DELNETWORK ADDSERVER DELSERVER FORGET \
                DISPLAYNAME AVATAR IDENT SYNC MAXLINES PASTEBIN REACTS MEDIAURL MEDIAPATH HIDDENROOM VERSION NICK USERNAME \
                REALNAME PASSWORD SASL CERTFP AUTOCMD CONNECT DISCONNECT RECONNECT RAW QUERY MSG CTCP CTCPCFG NICKSERV NS \
                CHANSERV CS JOIN PLUMB UNPLUMB UMODE WAIT PILLS AUTOQUERY WHOIS WHOAMI ROOM REJOIN SPACE CAPS FORWARD COLOR \
                PREFIXALL MODE NAMES TOPIC BANS OP DEOP VOICE DEVOICE KICK KB PART STOP UPGRADE DISPLAYNAMES \
                DISAMBIGUATION ZWSP NOTICERELAY RELAYTAG";
+
+#[test]
+fn every_command_of_heisenbridge_has_a_row() {
     let named: BTreeSet<&str> = rows(PAGE).iter().flat_map(|[theirs, ..]| code(theirs)).collect();
-    let missing: Vec<&str> = all.split_whitespace().filter(|name| !named.contains(name)).collect();
+    let missing: Vec<&str> = COMMANDS.split_whitespace().filter(|name| !named.contains(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn who_types_a_command_of_heisenbridge_is_understood_or_told_what_it_is_here() {
+    let unknown: Vec<&str> =
+        COMMANDS.split_whitespace().filter(|name| !towline::commands::is_understood(name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(!towline::commands::is_understood("xyzzy"));
 }

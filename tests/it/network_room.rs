@@ -198,7 +198,7 @@ async fn a_ctcp_request_is_answered_where_it_was_typed(#[case] capabilities: &[&
     bob.wait_text("\u{1}VERSION\u{1}").await;
     bob.notice("alice", "\u{1}VERSION irc\u{2}x\u{2} 4\u{1}");
     world.homeserver.wait_message(&control, "bob answers VERSION: ircx 4").await;
-    alice.send_text(&network, "ctcp BOB ping");
+    alice.send_text(&network, "ping BOB");
     bob.wait_text("\u{1}PING towline\u{1}").await;
     bob.notice("alice", "\u{1}PING towline\u{1}");
     world.homeserver.wait_event(&network, says("bob answers after ")).await;

@@ -223,6 +223,8 @@ pub struct Network {
     pub history: Option<History>,
     /// Channels that rooms show which were there before: their names, and those rooms' ids.
     pub channels: BTreeMap<String, String>,
+    /// What its users' settings are where they have chosen nothing else, before what holds for all networks.
+    pub settings: BTreeMap<String, String>,
     /// What its shared rooms are like.
     pub shared: SharedRooms,
 }
@@ -520,11 +522,17 @@ impl Config {
         &self,
         check: impl Fn(&str, &str) -> Result<(), String>,
     ) -> Result<(), ConfigError> {
-        let refused = self.settings.iter().filter_map(|(key, value)| {
-            let message = check(key, value).err()?;
-            Some(Problem { path: format!("settings.{key}"), line: None, message })
-        });
-        let problems: Vec<Problem> = refused.collect();
+        let of_networks = self.networks.values().filter(|network| !network.settings.is_empty());
+        let of_networks =
+            of_networks.map(|network| (format!("networks.{}.settings", network.slug), &network.settings));
+        let sections = std::iter::once(("settings".to_owned(), &self.settings)).chain(of_networks);
+        let mut problems = Vec::new();
+        for (section, settings) in sections {
+            problems.extend(settings.iter().filter_map(|(key, value)| {
+                let message = check(key, value).err()?;
+                Some(Problem { path: format!("{section}.{key}"), line: None, message })
+            }));
+        }
         if problems.is_empty() {
             return Ok(());
         }

@@ -240,7 +240,8 @@ impl Bridge {
         let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
         let text = match place {
             Place::Buffer { session, buffer, .. } => {
-                let manners = Manners::load(self, user.id, session).await?;
+                let network = self.session(session).map(|session| session.row.network.clone());
+                let manners = Manners::load(self, user.id, session, &network.unwrap_or_default()).await?;
                 let address = self.address(manners.prefix(buffer));
                 address.commands(message)
             }

@@ -98,7 +98,7 @@ impl Bridge {
             if self.puppet(&row.user_id).is_none() {
                 continue;
             }
-            match Manners::load(&self, row.user, session).await {
+            match Manners::load(&self, row.user, session, &row.network).await {
                 Ok(manners) => self.ring(&row.user_id, &room_id, manners.choice(buffer)).await,
                 Err(error) => tracing::warn!(%error, "a room rings as rooms do"),
             }

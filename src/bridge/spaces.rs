@@ -90,7 +90,7 @@ impl Bridge {
 
     async fn arrange(&self, session: i64) -> Result<(), GhostError> {
         let Some(handle) = self.session(session) else { return Ok(()) };
-        let manners = Manners::load(self, handle.row.user, session).await?;
+        let manners = Manners::load(self, handle.row.user, session, &handle.row.network).await?;
         let is_wanted = manners.of_session::<SpaceWish>() == SpaceWish::On;
         let known = self.store.space(session).await?.and_then(|space| space.room_id);
         let (space, rooms) = match (known, is_wanted) {

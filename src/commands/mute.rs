@@ -49,7 +49,7 @@ pub(super) async fn unmute(context: Context<'_>) -> Outcome {
     let About { session, channel, buffer } = about(&context).await?;
     let (store, user) = (&context.bridge.store, context.call.user.id);
     store.set_setting(&NOTIFY, Scope::Buffer, buffer, None).await?;
-    let load = || Manners::load(context.bridge, user, session.row.id);
+    let load = || Manners::load(context.bridge, user, session.row.id, &session.row.network);
     let mut manners = load().await?;
     if manners.value(&NOTIFY, Some(buffer)).0 == Some("none") {
         // All channels are mute by what is set further out, and this one is not to be.

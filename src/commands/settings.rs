@@ -18,6 +18,8 @@ struct Where {
     /// The session, or all of the user's.
     sessions: Vec<SessionHandle>,
     session: i64,
+    /// The network's short name; empty where it is about all.
+    network: String,
     buffer: Option<i64>,
 }
 
@@ -75,6 +77,7 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
             name: "you, on all networks".to_owned(),
             sessions,
             session: 0,
+            network: String::new(),
             buffer: None,
         };
         return Ok((place, context.rest));
@@ -91,7 +94,7 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
     let named = own.iter().find(|own| own.name.eq_ignore_ascii_case(word));
     let named = named.filter(|_| Setting::find(word).is_none());
     let rest = if named.is_some() { behind.trim_start() } else { rest };
-    let (number, network) = (session.row.id, session.row.address());
+    let (number, network, address) = (session.row.id, session.row.network.clone(), session.row.address());
     let place = match named.or(here) {
         Some(own) => Where {
             scope: Scope::Buffer,
@@ -99,14 +102,16 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
             name: own.name.clone(),
             sessions: vec![session],
             session: number,
+            network,
             buffer: Some(own.id),
         },
         None => Where {
             scope: Scope::Session,
             id: number,
-            name: network,
+            name: address,
             sessions: vec![session],
             session: number,
+            network,
             buffer: None,
         },
     };
@@ -161,6 +166,7 @@ fn line_of(manners: &Manners, place: &Where, setting: &'static Setting) -> RichT
     let origin = match origin {
         Origin::BuiltIn => "built in",
         Origin::Configured => "from this bridge's configuration",
+        Origin::ConfiguredForNetwork => "from this bridge's configuration, for this network",
         Origin::SetForAll => "set by this bridge's administrator",
         Origin::Set(scope) if scope == place.scope => "set here",
         Origin::Set(Scope::Session) => "set for the network",
@@ -171,7 +177,7 @@ fn line_of(manners: &Manners, place: &Where, setting: &'static Setting) -> RichT
 }
 
 async fn manners_of(context: &Context<'_>, place: &Where) -> Result<Manners, Refusal> {
-    Ok(Manners::load(context.bridge, context.call.user.id, place.session).await?)
+    Ok(Manners::load(context.bridge, context.call.user.id, place.session, &place.network).await?)
 }
 
 /// The settings for `docs/commands.md`.

@@ -60,8 +60,9 @@ impl Network {
     /// Whether the way to it is the same: the servers, and whatever a connection begins with.
     #[must_use]
     pub fn has_the_same_way(&self, other: &Self) -> bool {
-        let Self { name, avatar, flood, connections, history, channels, shared, .. } = other.clone();
-        Self { name, avatar, flood, connections, history, channels, shared, ..self.clone() }
+        let Self { name, avatar, flood, connections, history, channels, settings, shared, .. } =
+            other.clone();
+        Self { name, avatar, flood, connections, history, channels, settings, shared, ..self.clone() }
             .says_the_same(other)
     }
 
@@ -96,6 +97,7 @@ mod tests {
     #[case::its_name(", name: Town", false, true)]
     #[case::how_long_it_is_kept(", history: 3d", false, true)]
     #[case::its_rooms(", channels: { \"#tea\": \"!a:example.org\" }", false, true)]
+    #[case::its_settings(", settings: { presence: hide }", false, true)]
     #[case::its_shared_rooms(", shared: { published: true, room_version: \"11\" }", false, true)]
     #[case::its_pace(", flood: { burst: 2 }, connections: { parallel: 1 }", false, true)]
     #[case::a_password(", password: secret", false, false)]

@@ -181,6 +181,7 @@ pub(super) fn one(
         plaintext_credentials,
         history: raw.history.map(History::of_days),
         channels: channels(resolver, raw.channels.unwrap_or_default(), &child(path, "channels")),
+        settings: raw.settings.unwrap_or_default(),
         shared: shared_rooms::resolve(resolver, raw.shared, &child(path, "shared")),
         slug,
     }

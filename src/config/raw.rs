@@ -84,6 +84,7 @@ pub(super) struct Network {
     /// Days; 0 for `keep`.
     pub(super) history: Option<u32>,
     pub(super) channels: Option<BTreeMap<String, String>>,
+    pub(super) settings: Option<BTreeMap<String, String>>,
     pub(super) shared: SharedRooms,
 }
 

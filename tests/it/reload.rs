@@ -347,8 +347,14 @@ async fn what_the_file_allows_users_to_add_and_what_it_sets_for_them_holds_at_on
     carol.send_html(&room, "bold", "<b>bold</b>");
     bob.wait_text("**bold**").await;
 
-    reloaded(&world, &process, 2, |text| text.replace("most: 0", "most: 2")).await;
+    let of_network = "  fake:\n    settings: { formatting: plain }\n";
+    reloaded(&world, &process, 2, |text| {
+        text.replace("most: 0", "most: 2").replacen("  fake:\n", of_network, 1)
+    })
+    .await;
     world.ircd.wait_registered("alice").await;
+    carol.send_html(&room, "bolder", "<b>bolder</b>");
+    bob.wait_text("bolder").await;
     let list = ask(&world, &alice, &control, "network").await;
     assert!(list.contains("You may have 2 of your own"), "{list}");
     assert_eq!(process.stop().await, Some(0));

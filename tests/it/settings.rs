@@ -73,8 +73,45 @@ async fn what_the_configuration_says_holds_where_nobody_has_chosen() {
     assert!(!lines.iter().any(|line| line.contains("lunch")), "{lines:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_configuration_says_of_a_network_comes_before_what_it_says_of_all() {
+    let mut world = World::builder()
+        .config("settings: { presence: show, colours: hide, edits: word }\n")
+        .network("other", "OtherNet")
+        .without_bridge()
+        .await;
+    world.add_to_network("settings: { presence: hide, edits: full }");
+    world.start_bridge().await;
+    let (alice, bob, [control, network, room]) = with_bob(&world).await;
+    away(&world, "lunch");
+    bob.say("alice", "on my phone");
+    world.homeserver.wait_message(&room, "on my phone").await;
+    let lines = world.homeserver.timeline_lines(&room);
+    assert!(!lines.iter().any(|line| line.contains("lunch")), "{lines:?}");
+    let told = async |typed: &str, answer: &str| {
+        alice.send_text(&network, typed);
+        world.homeserver.wait_event(&network, |event| event.body().starts_with(answer)).await;
+    };
+    told("set presence", "presence hide (from this bridge's configuration, for this network)").await;
+    told("set colours", "colours hide (from this bridge's configuration): ").await;
+    told("set bob edits", "edits full (from this bridge's configuration, for this network)").await;
+    // What somebody chooses comes before both, and elsewhere the network's says nothing.
+    alice.send_text(&control, "set edits");
+    let of_all = "edits word (from this bridge's configuration): ";
+    world.homeserver.wait_event(&control, |event| event.body().starts_with(of_all)).await;
+    alice.send_text(&control, "set presence show");
+    world.homeserver.wait_message(&control, "presence show for you, on all networks.").await;
+    told("set presence", "presence show (set for all networks)").await;
+    away(&world, "supper");
+    world.homeserver.wait_event(&room, says("bob is away: supper")).await;
+}
+
 #[rstest]
 #[case::no_setting("colour: red", "settings.colour: there is no such setting")]
+#[case::of_a_network(
+    "of a network: presence: maybe",
+    "networks.fake.settings.presence: presence is show or hide, not maybe"
+)]
 #[case::no_value("presence: maybe", "settings.presence: presence is show or hide, not maybe")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_setting_in_the_configuration_that_is_none_keeps_the_bridge_from_starting(
@@ -82,7 +119,11 @@ async fn a_setting_in_the_configuration_that_is_none_keeps_the_bridge_from_start
     #[case] message: &str,
 ) {
     let mut world = World::builder().without_bridge().await;
-    world.add_config(&format!("settings:\n  {line}\n"));
+    if let Some(line) = line.strip_prefix("of a network: ") {
+        world.add_to_network(&format!("settings: {{ {line} }}"));
+    } else {
+        world.add_config(&format!("settings:\n  {line}\n"));
+    }
     let file = world.config_file();
     let binary = env!("CARGO_BIN_EXE_towline");
     let run = std::process::Command::new(binary).args(["run", "--config"]).arg(file).output().unwrap();

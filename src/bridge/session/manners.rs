@@ -1,7 +1,8 @@
 //! What the user has chosen with `set`, and what holds in a buffer by it: what was chosen for the buffer, else for the
-//! session, else for the user, else what the configuration says, else what is built in.
+//! session, else for the user, else what the configuration says of the network, else what it says of all, else what is
+//! built in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::super::outcome::Outcome;
 use super::super::{Bridge, PREFIX};
@@ -160,6 +161,8 @@ pub enum Origin {
     BuiltIn,
     /// The configuration says so.
     Configured,
+    /// The configuration says so of the network.
+    ConfiguredForNetwork,
     /// An administrator has set it for all while the bridge runs.
     SetForAll,
     /// It was set there.
@@ -172,7 +175,7 @@ pub struct Manners {
     user: i64,
     session: i64,
     chosen: HashMap<&'static str, Vec<(Scope, i64, String)>>,
-    /// What holds for all.
+    /// What holds for all on the network.
     configured: HashMap<&'static str, (String, Origin)>,
     /// Whom the user does not want to hear.
     pub(super) ignores: IgnoreList,
@@ -181,22 +184,10 @@ pub struct Manners {
 }
 
 impl Manners {
-    /// Reads what holds for a user, in a session of theirs, and in its buffers.
-    pub async fn load(bridge: &Bridge, user: i64, session: i64) -> Result<Self, StoreError> {
-        let defaults = bridge.defaults();
-        let configured = defaults.iter();
-        // Checked when it was read.
-        let configured = configured.filter_map(|(key, value)| {
-            let setting = Setting::find(key)?;
-            Some((setting.key, (setting.read(value).ok()?, Origin::Configured)))
-        });
-        let mut configured: HashMap<_, _> = configured.collect();
-        let lines = bridge.limits().lines.to_string();
-        if lines != settings::LINES.default() {
-            let is_given = bridge.has_lines_configured();
-            let origin = if is_given { Origin::Configured } else { Origin::SetForAll };
-            configured.entry(settings::LINES.key).or_insert((lines, origin));
-        }
+    /// Reads what holds for a user, in a session of theirs on a network, and in its buffers; or for the user wherever they
+    /// are, where none is named.
+    pub async fn load(bridge: &Bridge, user: i64, session: i64, network: &str) -> Result<Self, StoreError> {
+        let configured = configured(bridge, network);
         let mut manners = Self { user, session, configured, ..Self::default() };
         for chosen in bridge.store.chosen(user, session).await? {
             let known = manners.chosen.entry(chosen.setting.key).or_default();
@@ -253,7 +244,7 @@ impl Manners {
         self.choice_in(None)
     }
 
-    /// What holds for all users of the bridge, whatever one of them says.
+    /// What holds for all users of the bridge on the network, whatever one of them says.
     pub(super) fn for_all<C: Choice>(&self) -> C {
         Self::read(self.configured.get(C::SETTING.key).map(|(value, _)| value.as_str()))
     }
@@ -268,10 +259,34 @@ impl Manners {
     }
 }
 
+/// What holds on a network, or on none, where nobody has chosen anything.
+fn configured(bridge: &Bridge, network: &str) -> HashMap<&'static str, (String, Origin)> {
+    let mut configured = HashMap::new();
+    let mut take = |said: &BTreeMap<String, String>, origin: Origin| {
+        // Checked when it was read.
+        let read = said.iter().filter_map(|(key, value)| {
+            let setting = Setting::find(key)?;
+            Some((setting.key, (setting.read(value).ok()?, origin)))
+        });
+        configured.extend(read);
+    };
+    take(&bridge.defaults(), Origin::Configured);
+    if let Some(known) = bridge.networks.get(network) {
+        take(&known.network.settings, Origin::ConfiguredForNetwork);
+    }
+    let lines = bridge.limits().lines.to_string();
+    if lines != settings::LINES.default() {
+        let is_given = bridge.has_lines_configured();
+        let origin = if is_given { Origin::Configured } else { Origin::SetForAll };
+        configured.entry(settings::LINES.key).or_insert((lines, origin));
+    }
+    configured
+}
+
 impl Actor {
     /// Reads what the user has chosen anew.
     pub(super) async fn learn_manners(&mut self) -> Outcome {
-        let new = Manners::load(&self.bridge, self.row.user, self.row.id).await?;
+        let new = Manners::load(&self.bridge, self.row.user, self.row.id, &self.row.network).await?;
         let before = std::mem::replace(&mut self.manners, new);
         self.apply_manners();
         self.ring_as_wanted(&before);

@@ -99,7 +99,7 @@ pub(in crate::bridge) async fn start(
     let network_room = network_room::intend(bridge, &row).await?.id;
     let buffers = Buffers::load(bridge, &row).await?;
     let learnt = Learnt::load(store, row.id).await?;
-    let manners = Manners::load(bridge, row.user, row.id).await?;
+    let manners = Manners::load(bridge, row.user, row.id, &row.network).await?;
     let named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
     let monitored = store.setting(&settings::MONITORED, Scope::Session, row.id).await?;
     let mut actor = Actor {

@@ -317,6 +317,14 @@ pub const KEYS: &[Key] = &[
         Default::Required,
         "A room's id, such as `!AbCdEf:example.org`.",
     ),
+    key(
+        "networks.*.settings",
+        Kind::Named,
+        Default::Note("`settings`"),
+        "What people's settings are on this network where they have chosen nothing else: as `settings`, and before what \
+         stands there.",
+    ),
+    key("networks.*.settings.*", Kind::Setting, Default::Required, "A setting's value."),
     section(
         "networks.*.shared",
         "What the network's shared rooms are like (`templates.shared_alias`), besides what their channels say. At a reload \

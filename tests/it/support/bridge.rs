@@ -289,6 +289,11 @@ impl World {
         self.extra.push_str(yaml);
     }
 
+    /// Adds keys to the first network, from the next start on: a line of YAML.
+    pub(crate) fn add_to_network(&mut self, line: &str) {
+        self.networks = self.networks.replacen("  fake:\n", &format!("  fake:\n    {line}\n"), 1);
+    }
+
     /// Has a room show a channel of the first network, from the next start on; without one no room does.
     pub(crate) fn plumb(&mut self, channels: &str) {
         self.plumb_on("fake", channels);

@@ -29,7 +29,7 @@ const WORDS: &[(&str, Here)] = &[
     ("delserver", Here::Type("network server remove NETWORK SERVER")),
     ("displayname", Here::Type("bot name NAME")),
     ("maxlines", Here::Set("lines")),
-    ("pastebin", Here::Set("lines")),
+    ("pastebin", Here::Set("long-texts")),
     ("reacts", Here::Nothing("The signs under commands can't be turned off.")),
     ("mediaurl", Here::Nothing("Where links to files lead is in the configuration: media.base_url.")),
     ("mediapath", Here::Nothing("Where links to files lead is in the configuration: media.base_url.")),

@@ -234,3 +234,15 @@ async fn a_user_says_how_many_lines_their_messages_may_become() {
     let said = scene.say(&lines(3).join("\n")).await;
     assert!(said[3].starts_with("… (2 more lines: "), "{said:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_no_page_of_a_long_text_is_asked_instead() {
+    let scene = Scene::with_links(Options::default(), "settings: { lines: 2 }\n").await;
+    scene.alice.send_text(&scene.room, "!irc set long-texts ask");
+    scene.world.homeserver.wait_message(&scene.room, "long-texts ask for #rust.").await;
+    assert_eq!(scene.say(&lines(15).join("\n")).await, lines(15), "all of it goes");
+    scene.alice.send_text(&scene.room, &lines(16).join("\n"));
+    let asks = |event: &homeserver::Event| event.body().contains("it would be 16 lines on IRC. To send all");
+    scene.world.homeserver.wait_event(&scene.room, asks).await;
+    assert_eq!(scene.say("after").await[15..], ["after"], "nothing goes before the answer");
+}

@@ -172,6 +172,10 @@ async fn a_setting_is_shown_by_its_name_where_commands_have_a_prefix(
     "spoilers link",
     "spoilers link for fake. But this bridge has no address for links"
 )]
+#[case::no_address_for_long_texts(
+    "long-texts link",
+    "long-texts link for fake. But this bridge has no address for links"
+)]
 #[case::no_pictures("pictures show", "pictures show for fake. But this bridge fetches no pictures")]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sets_what_this_bridge_does_not_do_is_told_so(#[case] typed: &str, #[case] answer: &str) {

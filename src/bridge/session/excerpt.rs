@@ -5,19 +5,32 @@ use std::sync::Arc;
 
 use super::Actor;
 use super::attachments::Publishing;
+use super::manners::Choice;
 use super::speech::Speech;
 use crate::format::visible_irc;
 use crate::matrix::event::Message;
-use crate::store::settings;
+use crate::store::settings::{self, Setting};
 use crate::store::{InboxEvent, PublishedKind};
 use crate::web::{self, link};
 
 /// Lines that nobody is asked about.
 const FLOOD: usize = 15;
 
+/// What becomes of a message that is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LongTexts {
+    Link,
+    Ask,
+}
+
+impl Choice for LongTexts {
+    const SETTING: &'static Setting = &settings::LONG_TEXTS;
+    const WORDS: &'static [(&'static str, Self)] = &[("link", Self::Link), ("ask", Self::Ask)];
+}
+
 impl Actor {
-    /// The first lines of a text and a link to all of it; `None` where there are no links. A service gets what it is told,
-    /// and nobody else does.
+    /// The first lines of a text and a link to all of it; `None` where there are no links, or its sender wants none. A
+    /// service gets what it is told, and nobody else does.
     pub(super) fn excerpt(
         &mut self,
         place: usize,
@@ -25,7 +38,8 @@ impl Actor {
         speech: &Speech,
         pieces: &[String],
     ) -> Option<String> {
-        if self.is_service(&self.buffers.get(place).row.name) {
+        let row = &self.buffers.get(place).row;
+        if self.is_service(&row.name) || self.manners.choice::<LongTexts>(row.id) == LongTexts::Ask {
             return None;
         }
         let url = self.page(place, event_id, visible_irc(&speech.text))?;

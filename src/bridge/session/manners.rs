@@ -324,6 +324,7 @@ pub(super) mod tests {
         words_of::<SpaceWish>();
         words_of::<Strangers>();
         words_of::<Ringing>();
+        words_of::<super::super::excerpt::LongTexts>();
         words_of::<super::super::attendance::Members>();
         words_of::<super::super::attendance::Ranks>();
     }

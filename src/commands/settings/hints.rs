@@ -2,7 +2,7 @@
 
 use crate::commands::Context;
 use crate::commands::mute::IN_THE_CLIENT;
-use crate::store::settings::{AUTO_AWAY, NOTIFY, PICTURES, SHOW_PRESENCE, SPOILERS, Setting};
+use crate::store::settings::{AUTO_AWAY, LONG_TEXTS, NOTIFY, PICTURES, SHOW_PRESENCE, SPOILERS, Setting};
 
 /// What is said behind the answer to `set`; nothing where all is as it sounds.
 pub(super) fn of(context: &Context<'_>, setting: &Setting, value: &str) -> String {
@@ -15,6 +15,9 @@ pub(super) fn of(context: &Context<'_>, setting: &Setting, value: &str) -> Strin
         }
         (key, "link") if key == SPOILERS.key && bridge.config.media.is_none() => {
             " But this bridge has no address for links, so that only the reason is said.".to_owned()
+        }
+        (key, "link") if key == LONG_TEXTS.key && bridge.config.media.is_none() => {
+            " But this bridge has no address for links, so that all of it goes, or you are asked.".to_owned()
         }
         (key, "show") if key == PICTURES.key && bridge.config.pictures.largest == 0 => {
             " But this bridge fetches no pictures, so that they stay links.".to_owned()

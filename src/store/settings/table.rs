@@ -202,6 +202,16 @@ settings! {
         scopes: ANYWHERE,
         kind: Kind::Number { least: 1, most: 60, default: 5 },
     };
+    /// What becomes of one that is longer.
+    LONG_TEXTS = {
+        key: "long-texts",
+        meaning: "what becomes of a message of yours that would be more lines on IRC than `lines` says",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[
+            ("link", "its first lines go, and a link to a page with all of it, where this bridge has an address for links"),
+            ("ask", "no page is made: all of it goes, from 16 lines on when you agree to that, and above 60 it does not go"),
+        ]),
+    };
     /// What a command begins with in a conversation's room.
     COMMAND_PREFIX = {
         key: "command-prefix",

@@ -20,7 +20,7 @@ use crate::config::Permission;
 use crate::format::{RichText, may_hold_password};
 use crate::matrix::ClientError;
 use crate::matrix::event::{Content, Event, Message};
-use crate::store::{BufferKind, InboxEvent, RoomKind, RoomRow, STRAY, StoreError, User};
+use crate::store::{BufferKind, InboxEvent, NewOutbox, RoomKind, RoomRow, STRAY, StoreError, User};
 
 use self::errand::Typed;
 use super::Manners;
@@ -116,6 +116,46 @@ pub trait Console: Send + Sync {
     fn greeting(&self, bridge: &Bridge, permission: Permission) -> RichText;
 }
 
+/// What is said of a command that is edited, or of what is edited into one.
+pub(super) const EDITED: &str = "I do nothing about what is edited. Type the command anew.";
+
+/// What a message is that is no command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NoCommand {
+    /// A program sent it. Those don't answer each other's notices.
+    Noise,
+    /// It has no text, or is meant otherwise.
+    NoText,
+    /// It takes another's place.
+    Edit,
+}
+
+impl NoCommand {
+    fn of(message: &Message) -> Option<Self> {
+        const OF_PEOPLE: [&str; 6] = ["m.emote", "m.image", "m.file", "m.audio", "m.video", "m.location"];
+        match message.kind.as_str() {
+            kind if message.is_wordless || OF_PEOPLE.contains(&kind) => Some(Self::NoText),
+            "m.text" => message.replaces.is_some().then_some(Self::Edit),
+            _ => Some(Self::Noise),
+        }
+    }
+
+    /// What is said of it.
+    fn answer(self) -> Option<&'static str> {
+        match self {
+            Self::Noise => None,
+            Self::NoText => Some("I read only plain text here, and did nothing about that."),
+            Self::Edit => Some(EDITED),
+        }
+    }
+}
+
+/// A notice about a message.
+pub(super) fn notice_row(room: i64, speaker: &str, text: &str, about: &str) -> NewOutbox {
+    let content = content::message(MessageType::Notice, &RichText::plain(text), None);
+    content::message_row(room, speaker, content::in_reply_to(content, about), None)
+}
+
 impl Bridge {
     /// Works through a lane until it is empty or the bridge stops.
     #[tracing::instrument(name = "desk", skip_all, fields(lane = %lane))]
@@ -207,7 +247,8 @@ impl Bridge {
             Content::Member(member) => self.on_member(stored, &event, member).await,
             Content::Tombstone(replacement) => self.on_tombstone(stored, &event, replacement).await,
             Content::Reaction(reaction) => self.on_reaction(stored, &event, reaction).await,
-            Content::Message(message) if !message.is_wordless => {
+            // That somebody calls or opens a widget is nothing that is said to the bot.
+            Content::Message(message) if !message.is_wordless || message.kind != "m.emote" => {
                 self.on_message(stored, &event, message).await
             }
             Content::Encrypted | Content::Encryption => {
@@ -253,21 +294,20 @@ impl Bridge {
         let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
         let holds_password = self.console.holds_secret(&call) || may_hold_password(&message.body);
         let redaction = || content::redact_row(room.id, speaker, &event.event_id, "It held a password");
-        // Bots don't answer notices, and an edit is no second command; a password in it goes all the same.
-        if message.kind != "m.text" || message.replaces.is_some() {
-            let rows = holds_password.then(redaction).into_iter().collect();
+        // A password goes all the same.
+        if let Some(what) = NoCommand::of(message) {
+            let about = message.replaces.as_ref().unwrap_or(&event.event_id);
+            let answer = what.answer().map(|answer| notice_row(room.id, speaker, answer, about));
+            let mut rows: Vec<NewOutbox> = answer.into_iter().collect();
+            rows.extend(holds_password.then(redaction));
             self.answer_event(stored.seq, rows).await?;
             self.wake_delivery(room.id);
             return Ok(());
         }
         if self.is_older(stored, self.limits().stale_after.max(SOON)) {
             // What was meant for that hour is not done in this one.
-            let text = RichText::plain(
-                "This reached me only now, long after you wrote it. I did nothing; type it again.",
-            );
-            let content = content::message(MessageType::Notice, &text, None);
-            let content = content::in_reply_to(content, &event.event_id);
-            let mut rows = vec![content::message_row(room.id, speaker, content, None)];
+            let why = "This reached me only now, long after you wrote it. I did nothing; type it again.";
+            let mut rows = vec![notice_row(room.id, speaker, why, &event.event_id)];
             rows.extend(holds_password.then(redaction));
             self.answer_event(stored.seq, rows).await?;
             self.wake_delivery(room.id);

@@ -3,6 +3,7 @@
 mod closing;
 mod examples;
 mod first_steps;
+mod no_commands;
 mod prefix;
 mod property;
 mod questions;

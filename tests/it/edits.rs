@@ -263,18 +263,27 @@ async fn an_edit_of_what_did_not_arrive_is_said_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_edited_into_a_command_or_out_of_one_does_nothing() {
+async fn what_is_edited_into_a_command_or_out_of_one_does_nothing_and_the_former_is_said() {
     let scene = Scene::begin().await;
     let event = scene.say("hello").await;
     let command = scene.alice.send_text(&scene.room, "!irc history 3");
     scene.world.homeserver.wait_event(&scene.room, |event| event.body().contains("alice: hello")).await;
     let before = scene.told().len();
+    let told_about = async |edited: &str| {
+        let is_about = |one: &Event| {
+            one.content["m.relates_to"]["m.in_reply_to"]["event_id"] == edited
+                && one.body().contains("I do nothing about what is edited. Type the command anew.")
+        };
+        scene.world.homeserver.wait_event(&scene.room, is_about).await;
+    };
     scene.alice.edit(&scene.room, &event, "!irc part #rust");
+    told_about(&event).await;
     scene.alice.edit(&scene.room, &command, "!irc part #rust");
+    told_about(&command).await;
     scene.alice.edit(&scene.room, &command, "no command");
     scene.say("after").await;
     assert_eq!(scene.heard(), ["hello", "after"]);
-    assert_eq!(scene.told().len(), before);
+    assert_eq!(scene.told().len(), before + 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::super::desk;
 use super::super::shared::Once;
 use super::super::{Bridge, Call, Place, content};
 use super::speech::Kind;
@@ -106,6 +107,7 @@ impl Actor {
                 if is_owner && message.replaces.is_some() && self.is_command(place, message) =>
             {
                 self.on_edited_command(place, &event.event_id, message);
+                self.tell_edited(place, message);
             }
             Content::Message(message) if is_owner && self.is_command(place, message) => {
                 return self.pass_to_desk(place, stored).await;
@@ -267,6 +269,13 @@ impl Actor {
         if self.bridge.console.holds_secret(&call) || may_hold_password(&message.body) {
             self.redact_password(place, event_id);
         }
+    }
+
+    /// Says that it is not.
+    fn tell_edited(&mut self, place: usize, message: &Message) {
+        let (row, about) = (&self.buffers.get(place).row, message.replaces.as_deref().unwrap_or_default());
+        let row = desk::notice_row(row.room, &row.creator, desk::EDITED, about);
+        self.incoming.outbox.push(row);
     }
 
     fn redact_password(&mut self, place: usize, event_id: &str) {

@@ -27,7 +27,7 @@ pub use edit::{Correction, EditStyle, Edited};
 pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc, visible_irc};
 pub use links::web_addresses;
-pub use matrix::{IrcStyle, Names, Options, Spoilers, read_matrix};
+pub use matrix::{IrcStyle, Names, Options, Pill, Spoilers, called_otherwise, pills, read_matrix};
 pub use neutral::neutral;
 pub use paragraphs::{cut, paragraphs};
 pub use quote::{Answered, quote};

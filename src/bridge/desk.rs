@@ -7,6 +7,7 @@
 //! with that mark (invariant 10): nobody would look at the event again.
 
 mod errand;
+mod pills;
 mod prefix;
 mod turn;
 
@@ -279,15 +280,21 @@ impl Bridge {
             _ => Place::Control,
         };
         let user = self.store.ensure_user(&event.sender, self.clock.unix_ms()).await?;
+        let session = match place {
+            Place::Control => None,
+            Place::Network(session) | Place::Buffer { session, .. } => self.session(session),
+        };
+        let network = session.map(|session| session.row.network.clone());
         let text = match place {
             Place::Buffer { session, buffer, .. } => {
-                let network = self.session(session).map(|session| session.row.network.clone());
-                let manners = Manners::load(self, user.id, session, &network.unwrap_or_default()).await?;
+                let network = network.as_deref().unwrap_or_default();
+                let manners = Manners::load(self, user.id, session, network).await?;
                 let address = self.address(manners.prefix(buffer));
                 address.commands(message)
             }
             _ => self.address(PREFIX).commands(message),
         };
+        let text = self.with_nicks(text, message, network.as_deref(), &event.sender).await?;
         let permission = self.permission_of(&event.sender);
         let call = Call { user, permission, place, room: room.id, text, progress: None };
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.

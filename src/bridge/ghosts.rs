@@ -141,7 +141,7 @@ impl Bridge {
         user_id == self.client.bot() || self.is_ghost_id(user_id)
     }
 
-    fn is_ghost_id(&self, user_id: &str) -> bool {
+    pub(super) fn is_ghost_id(&self, user_id: &str) -> bool {
         user_id
             .strip_prefix('@')
             .and_then(|rest| rest.strip_suffix(self.config.homeserver.domain.as_str()))

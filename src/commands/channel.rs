@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::meant::{channel_named, first_word};
+use super::meant::{channel_named, first_word, nick_named};
 use super::{Context, usage_of};
 use crate::bridge::{BanTime, ChannelRequest, ListKind, Outcome, Refusal, Request, SessionHandle};
 use crate::names::{Channel, Key, Nick};
@@ -37,10 +37,7 @@ fn nicks(words: &[String]) -> Result<Vec<Nick>, Refusal> {
         return Err(Refusal::asked(format!("At most {MOST_PEOPLE} people at once.")));
     }
     // As Element writes a pill at a message's beginning.
-    let nick = |word: &String| {
-        let word = word.trim_end_matches([',', ':']);
-        Nick::new(word).map_err(|error| Refusal::asked(format!("{word} is no nick: {error}.")))
-    };
+    let nick = |word: &String| nick_named(word.trim_end_matches([',', ':']));
     words.iter().map(nick).collect()
 }
 

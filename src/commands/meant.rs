@@ -35,9 +35,10 @@ pub(super) fn channel_named(name: &str) -> Result<Channel, Refusal> {
     Channel::new(&with_prefix).map_err(|error| Refusal::asked(format!("{name} is no channel: {error}.")))
 }
 
-/// A nick.
+/// A nick. As clients show somebody, their rank may stand before it, which begins no nick.
 pub(super) fn nick_named(name: &str) -> Result<Nick, Refusal> {
-    Nick::new(name).map_err(|error| Refusal::asked(format!("{name} is no nick: {error}.")))
+    Nick::new(name.strip_prefix(['~', '&', '@', '%', '+']).unwrap_or(name))
+        .map_err(|error| Refusal::asked(format!("{name} is no nick: {error}.")))
 }
 
 impl<'a> Context<'a> {

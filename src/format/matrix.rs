@@ -14,12 +14,15 @@ mod colours;
 mod entities;
 mod lines;
 mod links;
+mod pills;
 mod render;
 mod table;
 mod tokens;
 mod tree;
 
 use std::borrow::Cow;
+
+pub use self::pills::{Pill, called_otherwise, pills};
 
 use self::address::address;
 use self::lines::Lines;

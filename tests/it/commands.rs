@@ -4,6 +4,7 @@ mod closing;
 mod examples;
 mod first_steps;
 mod no_commands;
+mod pills;
 mod prefix;
 mod property;
 mod questions;

@@ -4,25 +4,66 @@ use super::meant::channel_named;
 use super::table::Spot;
 use super::{Context, first_steps, usage, usage_of};
 use crate::bridge::{Charset, CharsetChange, InvalidCharset, Outcome, Refusal, Request};
-use crate::names::{Key, Nick};
+use crate::format::RichText;
+use crate::names::{Channel, Key, Nick};
 
-/// `join [NETWORK] #CHANNEL [KEY]`, or `join ALIAS`.
+/// Channels that one command may enter.
+const MOST_CHANNELS: usize = 20;
+
+/// Whether a word behind the first of `join` is a further channel and no key.
+pub(super) fn is_further_channel(word: &str) -> bool {
+    word.starts_with(['#', '&'])
+}
+
+/// The channels of a `join`, each with its key: `#tea,#cake key1,key2`, as on IRC, or with spaces between them.
+fn to_join(rest: &str) -> Option<Result<Vec<(Channel, Option<Key>)>, Refusal>> {
+    let mut words = rest.split_whitespace();
+    let mut names: Vec<&str> = words.next()?.split(',').collect();
+    let mut keys = Vec::new();
+    for word in words {
+        match word {
+            channels if keys.is_empty() && is_further_channel(channels) => names.extend(channels.split(',')),
+            _ if keys.is_empty() => keys = word.split(',').collect(),
+            _ => return None,
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    if names.is_empty() || names.len() > MOST_CHANNELS || keys.len() > names.len() {
+        return None;
+    }
+    let keys = keys.into_iter().map(Some).chain(std::iter::repeat(None));
+    let read = |(name, key): (&str, Option<&str>)| {
+        let key = key.filter(|key| !key.is_empty()).map(Key::new).transpose();
+        Ok((channel_named(name)?, key.map_err(|error| Refusal::asked(format!("That is no key: {error}.")))?))
+    };
+    Some(names.into_iter().zip(keys).map(read).collect())
+}
+
+/// `join [NETWORK] #CHANNEL[,#CHANNEL…] [KEY[,KEY…]]`, or `join ALIAS`.
 pub(super) async fn join(context: Context<'_>) -> Outcome {
     if let Some(answer) = context.bridge.invite_to_shared(&context.call.user, context.rest.trim()).await {
         return answer;
     }
     let (session, rest) = context.session()?;
-    let mut words = rest.split_whitespace();
-    let (Some(name), key, None) = (words.next(), words.next(), words.next()) else {
-        return usage(&context, "join");
-    };
-    let channel = channel_named(name)?;
-    let key =
-        key.map(Key::new).transpose().map_err(|error| Refusal::asked(format!("That is no key: {error}.")))?;
+    let Some(channels) = to_join(rest) else { return usage(&context, "join") };
+    let channels = channels?;
     let is_first = context.is_beginning().await?;
-    let name = channel.clone();
-    let answer = context.bridge.join(&session, channel, key).await?;
-    Ok(if is_first { first_steps::after_join(answer, name.as_str()) } else { answer })
+    let (mut text, mut is_refused) = (RichText::new(), false);
+    let first = channels[0].0.clone();
+    for (channel, key) in channels {
+        let said = match context.bridge.join(&session, channel, key).await {
+            Ok(said) => said,
+            Err(refusal) => {
+                is_refused = true;
+                refusal.into_text()
+            }
+        };
+        text = if text.is_empty() { said } else { text.line().then(said) };
+    }
+    if is_refused {
+        return Err(Refusal::Asked(text));
+    }
+    Ok(if is_first { first_steps::after_join(text, first.as_str()) } else { text })
 }
 
 /// `part [NETWORK] #CHANNEL [REASON]`.
@@ -123,4 +164,34 @@ pub(super) async fn raw(context: Context<'_>) -> Outcome {
         return usage(&context, "raw");
     }
     session.ask(Request::Raw(line.to_owned())).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::one("tea", Some("#tea"))]
+    #[case::with_a_key("#tea sesame", Some("#tea=sesame"))]
+    #[case::with_commas("#tea,&cake,", Some("#tea &cake"))]
+    #[case::with_commas_and_keys("#tea,#cake,#pie one,,three", Some("#tea=one #cake #pie=three"))]
+    #[case::with_spaces("#tea #cake", Some("#tea #cake"))]
+    #[case::with_spaces_and_keys("#tea #cake one,two", Some("#tea=one #cake=two"))]
+    #[case::a_key_that_looks_like_a_channel("#tea key,#cake", None)]
+    #[case::more_behind_the_key("#tea key more", None)]
+    #[case::a_channel_behind_the_key("#tea key #cake", None)]
+    #[case::nothing("", None)]
+    #[case::nothing_between_commas(",,", None)]
+    #[case::too_many("#1,#2,#3,#4,#5,#6,#7,#8,#9,#10,#11,#12,#13,#14,#15,#16,#17,#18,#19,#20,#21", None)]
+    fn several_channels_are_entered_as_on_irc(#[case] rest: &str, #[case] found: Option<&str>) {
+        let told = to_join(rest).map(|channels| {
+            let told = channels.unwrap().into_iter().map(|(channel, key)| match key {
+                Some(key) => format!("{channel}={}", key.as_str()),
+                None => channel.to_string(),
+            });
+            told.collect::<Vec<_>>().join(" ")
+        });
+        assert_eq!(told.as_deref(), found);
+    }
 }

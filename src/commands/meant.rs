@@ -37,7 +37,7 @@ pub(super) fn channel_named(name: &str) -> Result<Channel, Refusal> {
 
 /// A nick. As clients show somebody, their rank may stand before it, which begins no nick.
 pub(super) fn nick_named(name: &str) -> Result<Nick, Refusal> {
-    Nick::new(name.strip_prefix(['~', '&', '@', '%', '+']).unwrap_or(name))
+    Nick::new(name.strip_prefix(['&', '@', '%', '+']).unwrap_or(name))
         .map_err(|error| Refusal::asked(format!("{name} is no nick: {error}.")))
 }
 

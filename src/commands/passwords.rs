@@ -1,5 +1,6 @@
 //! Which commands hold a password: the message in which one was typed is taken out of its room (invariant 10).
 
+use super::conversation::is_further_channel;
 use super::table::Command;
 use super::{channel, on_join};
 use crate::format::{may_hold_password, may_hold_password_for_service};
@@ -27,8 +28,10 @@ fn is_secret(command: &Command, rest: &str) -> bool {
         "onjoin" => (0..3).any(|at| on_join::holds_secret(words_behind(rest, at))),
         // Behind the channel's name stands its key.
         "join" => {
-            let words: Vec<&str> = rest.split_whitespace().collect();
-            matches!(words[..], [channel, _] if channel.starts_with(['#', '&', '+', '!'])) || words.len() > 2
+            let mut words = rest.split_whitespace();
+            let is_channel = words.next().is_some_and(|word| word.starts_with(['#', '&', '+', '!']));
+            // Before the channel may stand its network.
+            words.skip(usize::from(!is_channel)).any(|word| !is_further_channel(word))
         }
         "password" => !rest.is_empty() && !rest.eq_ignore_ascii_case("off"),
         "nickserv" | "chanserv" => may_hold_password_for_service(rest),
@@ -82,6 +85,11 @@ mod tests {
     #[case::join_with_a_key("join", "#tea sesame", true)]
     #[case::join_with_a_key_on_a_network("join", "libera tea sesame", true)]
     #[case::join("join", "#tea", false)]
+    #[case::join_several("join", "#tea,#cake", false)]
+    #[case::join_several_with_spaces("join", "#tea #cake", false)]
+    #[case::join_several_with_a_key("join", "#tea #cake sesame", true)]
+    #[case::join_several_on_a_network("join", "libera #tea #cake", false)]
+    #[case::join_several_of_a_session("join", "libera as work #tea #cake", false)]
     #[case::join_on_a_network("join", "libera #tea", false)]
     #[case::join_of_a_session("join", "libera as work #tea", false)]
     #[case::join_of_a_session_with_a_key("join", "libera as work #tea sesame", true)]

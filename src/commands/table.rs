@@ -113,9 +113,9 @@ commands! {
         => rooms::space;
     "join" / "j" in "Channels and people": "join [NETWORK] #CHANNEL [KEY]", "enters a channel and makes a room for it",
         "The # may be left out. You stay in the channel over restarts, until you type part or leave its room. A message \
-         with a key is removed from the room. With the alias of a channel's shared room in place of its name you are invited \
+         with a key is removed from the room. Several at once have commas between them, and so have their keys. With the alias of a channel's shared room in place of its name you are invited \
          to that.",
-        eg ["join #tea", "join #secret its-key"], secret true
+        eg ["join #tea", "join #tea,#cake", "join #secret its-key"], secret true
         => conversation::join;
     "part" / "leave" in "Channels and people": "part [NETWORK] [#CHANNEL] [REASON]", "leaves a channel",
         "",

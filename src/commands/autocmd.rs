@@ -1,5 +1,6 @@
 //! `autocmd`: what runs by itself on each connection, before channels are entered.
 
+use super::table::Spot;
 use super::{Context, usage};
 use crate::bridge::{AutoCommands, Outcome, Refusal};
 use crate::format::RichText;
@@ -7,6 +8,14 @@ use crate::store::settings::{self, Scope};
 
 /// `autocmd [NETWORK] [add COMMAND | remove NUMBER | off]`.
 pub(super) async fn autocmd(context: Context<'_>) -> Outcome {
+    if Spot::of(context.call.place) == Spot::Channel {
+        // Before channels are entered it could do nothing about this one.
+        let text =
+            RichText::plain("What is done when you enter this channel is set with ").code("onjoin COMMAND");
+        return Err(Refusal::Asked(text.text(
+            ". What is done on each connection, before channels are entered, is set with autocmd in the network's room.",
+        )));
+    }
     let (session, rest) = context.session()?;
     let (store, id) = (&context.bridge.store, session.row.id);
     let stored = store.setting(&settings::AUTOCMD, Scope::Session, id).await?;

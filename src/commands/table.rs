@@ -413,7 +413,8 @@ commands! {
     "autocmd" in "You": "autocmd [NETWORK] [add COMMAND | remove NUMBER | off]",
         "shows or sets what is done by itself on each connection",
         "Before channels are entered, in their order: raw, msg, notice, nickserv, chanserv, umode, wait SECONDS, and when \
-         logged in, behind which everything waits for that. It is stored encrypted, and a password in it is not shown.",
+         logged in, behind which everything waits for that. It is stored encrypted, and a password in it is not shown. What \
+         is done when a channel is entered is set with onjoin.",
         eg ["autocmd add umode +R", "autocmd"], secret true => autocmd::autocmd;
     "highlight" in "You": "highlight [NETWORK] [WORD …]", "lets words besides your nick notify you, or shows them",
         "In the control room they hold on all networks, unless you name one.",

@@ -84,3 +84,18 @@ async fn invariant_10_a_key_in_what_is_done_on_joining_goes_from_the_room_and_is
     assert_eq!(told.body(), "When you enter #tea:\nmode … (not shown: it holds a password)");
     world.homeserver.wait_event(&room, |one| one.redacts.as_ref() == Some(&event)).await;
 }
+
+/// Before, it was set for each connection, before channels are entered, where it could do nothing.
+#[rstest::rstest]
+#[case::shown("")]
+#[case::set(" add msg ChanServ op #tea")]
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_channels_room_autocmd_leads_to_onjoin(#[case] typed: &str) {
+    let world = World::start().await;
+    let (alice, control, room) = world.user_in_channel("alice", "#tea").await;
+    alice.send_text(&room, &format!("!irc autocmd{typed}"));
+    let told = "What is done when you enter this channel is set with !irc onjoin COMMAND.";
+    world.homeserver.wait_event(&room, begins(told)).await;
+    alice.send_text(&control, "autocmd");
+    world.homeserver.wait_event(&control, begins("Nothing runs by itself on fake.")).await;
+}

@@ -81,7 +81,7 @@ impl Console for Commands {
             }
             if text.is_empty() {
                 is_done &= !lines.is_empty();
-                let said = help::unknown("", call.permission, call.place);
+                let said = help::unknown("", help::Reader::of(bridge, &call));
                 text = if lines.is_empty() {
                     help::as_typed_in(said, call.place)
                 } else {
@@ -183,7 +183,7 @@ fn run<'a>(
 ) -> BoxFuture<'a, Outcome> {
     let (name, rest) = name_and_rest(line);
     let Some(command) = find(name, call.permission) else {
-        let unknown = help::unknown(name, call.permission, call.place);
+        let unknown = help::unknown(name, help::Reader::of(bridge, call));
         return Box::pin(async { Err(Refusal::Asked(unknown)) });
     };
     if !command.at.contains(&Spot::of(call.place)) {

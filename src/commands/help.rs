@@ -4,21 +4,56 @@ use super::Context;
 use super::settings;
 use super::table::{self, COMMANDS, Command, Spot};
 use super::words;
-use crate::bridge::{Outcome, PREFIX, Place};
+use crate::bridge::{Bridge, Call, Outcome, PREFIX, Place};
 use crate::config::Permission;
 use crate::format::RichText;
 
 /// `help [COMMAND]`.
 pub(super) async fn help(context: Context<'_>) -> Outcome {
     let (name, _) = context.word();
-    let (permission, place) = (context.call.permission, context.call.place);
+    let reader = Reader::of(context.bridge, context.call);
     if name.is_empty() {
-        return Ok(overview(permission, place));
+        return Ok(overview(reader));
     }
-    match table::find(name.trim_start_matches(['/', '!'])).filter(|command| permission >= command.permission)
-    {
-        Some(command) => Ok(in_full(command, place)),
-        None => Ok(unknown(name, permission, place)),
+    let found = table::find(name.trim_start_matches(['/', '!']));
+    match found.filter(|command| reader.permission >= command.permission) {
+        Some(command) => Ok(in_full(command, reader)),
+        None => Ok(unknown(name, reader)),
+    }
+}
+
+/// Who reads the help, where, and what of that which not everybody may do they may.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader {
+    pub(super) permission: Permission,
+    pub(super) place: Place,
+    may_plumb: bool,
+    may_add_networks: bool,
+}
+
+impl Reader {
+    pub(super) fn of(bridge: &Bridge, call: &Call) -> Self {
+        let permission = call.permission;
+        Self {
+            permission,
+            place: call.place,
+            may_plumb: bridge.networks.plumb().by.admit(permission),
+            may_add_networks: permission == Permission::Admin || bridge.networks.own().most > 0,
+        }
+    }
+
+    /// A user who may do what every user may.
+    #[cfg(test)]
+    pub(super) fn user(place: Place) -> Self {
+        Self { permission: Permission::User, place, may_plumb: false, may_add_networks: false }
+    }
+
+    /// How they type a command, and what it does for them.
+    fn shown(self, command: &Command) -> (String, &'static str) {
+        if command.name == "network" && !self.may_add_networks {
+            return (usage_of("network", self.place), "shows which networks there are, and their servers");
+        }
+        (usage_in(command, self.place), command.summary)
     }
 }
 
@@ -27,8 +62,8 @@ pub(super) async fn version(_: Context<'_>) -> Outcome {
     Ok(RichText::plain(format!("This is Towline {}.", env!("CARGO_PKG_VERSION"))))
 }
 
-fn overview(permission: Permission, place: Place) -> RichText {
-    let mut text = RichText::plain(match place {
+fn overview(reader: Reader) -> RichText {
+    let mut text = RichText::plain(match reader.place {
         Place::Control => {
             "This is your control room: type commands just so. Those about a network take its name first when you \
              are on several."
@@ -39,10 +74,11 @@ fn overview(permission: Permission, place: Place) -> RichText {
              network, and about this conversation where they name no other."
         }
     });
-    for (section, commands) in sections(&possible(permission, place)) {
+    for (section, commands) in sections(&possible(reader)) {
         let names: Vec<&str> = commands.iter().map(|command| command.name).collect();
         let lines = commands.iter().fold(RichText::new(), |text, command| {
-            text.line().code(usage_in(command, place)).text(format!(" – {}", command.summary))
+            let (usage, summary) = reader.shown(command);
+            text.line().code(usage).text(format!(" – {summary}"))
         });
         text = text.details(format!("{section}: {}", names.join(", ")), lines);
     }
@@ -50,9 +86,13 @@ fn overview(permission: Permission, place: Place) -> RichText {
 }
 
 /// What a person may do in a place.
-fn possible(permission: Permission, place: Place) -> Vec<&'static Command> {
-    let spot = Spot::of(place);
-    COMMANDS.iter().filter(|command| permission >= command.permission && command.at.contains(&spot)).collect()
+fn possible(reader: Reader) -> Vec<&'static Command> {
+    let spot = Spot::of(reader.place);
+    let is_possible = |command: &&Command| {
+        let may = command.name != "plumb" || reader.may_plumb;
+        may && reader.permission >= command.permission && command.at.contains(&spot)
+    };
+    COMMANDS.iter().filter(is_possible).collect()
 }
 
 /// Commands by their headings, each in the order of the table.
@@ -67,8 +107,9 @@ fn sections(commands: &[&'static Command]) -> Vec<(&'static str, Vec<&'static Co
     sections
 }
 
-fn in_full(command: &Command, place: Place) -> RichText {
-    let mut text = RichText::new().code(usage_in(command, place)).text(format!(" – {}.", command.summary));
+fn in_full(command: &Command, reader: Reader) -> RichText {
+    let (usage, summary) = reader.shown(command);
+    let mut text = RichText::new().code(usage).text(format!(" – {summary}."));
     if !command.details.is_empty() {
         text = text.line().text(command.details);
     }
@@ -80,7 +121,7 @@ fn in_full(command: &Command, place: Place) -> RichText {
         // A channel's room is not named there.
         let has_prefix = example.starts_with(PREFIX);
         let text = text.line().code(*example);
-        if has_prefix && !matches!(place, Place::Buffer { .. }) {
+        if has_prefix && !matches!(reader.place, Place::Buffer { .. }) {
             text.text(" in a channel's room")
         } else {
             text
@@ -114,9 +155,13 @@ pub(super) fn usage_here(context: &Context<'_>) -> String {
 
 /// In a network's room nobody has to name it.
 pub(super) fn usage_in(command: &Command, place: Place) -> String {
-    let without_network = || command.usage.replacen("[NETWORK] ", "", 1).replacen(" [NETWORK]", "", 1);
+    usage_of(command.usage, place)
+}
+
+fn usage_of(usage: &str, place: Place) -> String {
+    let without_network = || usage.replacen("[NETWORK] ", "", 1).replacen(" [NETWORK]", "", 1);
     match place {
-        Place::Control => command.usage.to_owned(),
+        Place::Control => usage.to_owned(),
         Place::Network(_) => without_network(),
         Place::Buffer { .. } => format!("{PREFIX} {}", without_network()),
     }
@@ -135,12 +180,12 @@ pub(super) fn as_typed_in(answer: RichText, place: Place) -> RichText {
 const NEAR: f64 = 0.85;
 
 /// The answer to what is no command: what it is instead, or the nearest of those that can be typed there.
-pub(super) fn unknown(name: &str, permission: Permission, place: Place) -> RichText {
-    if let Some(explained) = words::explained(name, permission, place) {
+pub(super) fn unknown(name: &str, reader: Reader) -> RichText {
+    if let Some(explained) = words::explained(name, reader.permission, reader.place) {
         return explained;
     }
     let typed = name.to_lowercase();
-    let nearest = possible(permission, place)
+    let nearest = possible(reader)
         .into_iter()
         .flat_map(|command| command.aliases.iter().chain([&command.name]).map(move |word| (*word, command)))
         .map(|(word, command)| (strsim::jaro_winkler(word, &typed), word, command))
@@ -154,7 +199,7 @@ pub(super) fn unknown(name: &str, permission: Permission, place: Place) -> RichT
     let text = match nearest {
         // By the word that is like it, which may be another one for the command.
         Some((_, word, command)) => {
-            let usage = usage_in(command, place).replacen(command.name, word, 1);
+            let usage = reader.shown(command).0.replacen(command.name, word, 1);
             text.text("Did you mean ").code(usage).text("? ")
         }
         None => text,
@@ -231,12 +276,26 @@ mod tests {
     #[case::like_none("xyzzy", "There is no command xyzzy. Type help")]
     #[case::a_setting("autoquery", "autoquery is a setting: type set autoquery")]
     fn an_unknown_command_gets_the_nearest(#[case] typed: &str, #[case] answer: &str) {
-        let text = unknown(typed, Permission::User, Place::Control).to_plain();
+        let text = unknown(typed, Reader::user(Place::Control)).to_plain();
         assert!(text.contains(answer), "{text}");
     }
 
     #[test]
     fn help_in_a_networks_room_does_not_ask_for_the_network() {
-        assert!(!overview(Permission::User, Place::Network(1)).to_plain().contains("[NETWORK]"));
+        assert!(!overview(Reader::user(Place::Network(1))).to_plain().contains("[NETWORK]"));
+    }
+
+    #[rstest::rstest]
+    #[case::nothing(false, false)]
+    #[case::rooms(true, false)]
+    #[case::networks(false, true)]
+    fn help_shows_what_the_configuration_lets_somebody_do(#[case] plumb: bool, #[case] add: bool) {
+        let user = Reader::user(Place::Control);
+        let reader = Reader { may_plumb: plumb, may_add_networks: add, ..user };
+        let text = overview(reader).to_plain();
+        assert_eq!(text.contains("\nplumb [NETWORK]"), plumb, "{text}");
+        assert_eq!(text.contains("network [add"), add, "{text}");
+        assert!(text.contains("\nnetwork – shows which") != add && text.contains("\nunplumb "), "{text}");
+        assert_eq!(unknown("plubm", reader).to_plain().contains("Did you mean plumb"), plumb);
     }
 }

@@ -209,9 +209,22 @@ async fn help_shows_every_command_in_both_kinds_of_room() {
     assert!(names.len() >= 13);
     for name in names {
         let stands = |text: &str| text.lines().any(|line| line.split_whitespace().next() == Some(name));
-        assert!(stands(&in_control) && stands(&in_network), "{name} in {in_control}");
+        // The configuration lets only administrators do that.
+        let is_shown = name != "plumb";
+        assert_eq!(
+            (stands(&in_control), stands(&in_network)),
+            (is_shown, is_shown),
+            "{name} in {in_control}"
+        );
     }
     assert!(!in_network.contains("[NETWORK]"));
+    assert!(!in_control.contains("network [add"), "nor does it let users have networks of their own");
+    let (admin, control, _) = connected_as(&world, "admin").await;
+    let in_control = ask(&world, &admin, &control, "help").await;
+    assert!(
+        in_control.contains("\nplumb [NETWORK]") && in_control.contains("\nnetwork [add"),
+        "{in_control}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -177,7 +177,7 @@ pub(super) fn as_typed_in(answer: RichText, place: Place) -> RichText {
 }
 
 /// How near a word must be to what was typed to be what was meant.
-const NEAR: f64 = 0.85;
+pub(super) const NEAR: f64 = 0.85;
 
 /// The answer to what is no command: what it is instead, or the nearest of those that can be typed there.
 pub(super) fn unknown(name: &str, reader: Reader) -> RichText {

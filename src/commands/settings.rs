@@ -2,7 +2,7 @@
 
 mod hints;
 
-use super::{Context, usage};
+use super::{Context, usage, words};
 use crate::bridge::{Manners, Origin, Outcome, PREFIX, Place, Refusal, Request, SessionHandle};
 use crate::format::RichText;
 use crate::store::OwnBuffer;
@@ -120,8 +120,12 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
 
 fn setting_in(place: &Where, key: &str) -> Result<&'static Setting, Refusal> {
     let setting = Setting::find(key).ok_or_else(|| {
-        let text = RichText::plain("There is no setting ").bold(key).text(". Type ").code("set");
-        Refusal::Asked(text.text(" to see all."))
+        let text = RichText::plain("There is no setting ").bold(key).text(". ");
+        let text = match words::nearest_setting(key) {
+            Some(nearest) => text.text("Did you mean ").code(format!("set {nearest}")).text("? "),
+            None => text,
+        };
+        Refusal::Asked(text.text("Type ").code("set").text(" to see all."))
     })?;
     if setting.scopes.contains(&place.scope) {
         Ok(setting)

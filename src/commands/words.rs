@@ -71,6 +71,17 @@ fn here(word: &str) -> Option<Here> {
     setting.or_else(|| WORDS.iter().find(|(known, _)| *known == word).map(|(_, here)| *here))
 }
 
+/// The setting that somebody means who typed another name: one that other bridges have for it, or one that is alike.
+pub(super) fn nearest_setting(typed: &str) -> Option<&'static str> {
+    if let Some(Here::Set(key)) = here(typed) {
+        return Some(key);
+    }
+    let typed = typed.to_lowercase();
+    let near = Setting::choices().map(|setting| (strsim::jaro_winkler(setting.key, &typed), setting.key));
+    let near = near.filter(|(nearness, _)| *nearness > help::NEAR);
+    near.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, key)| key)
+}
+
 /// Whether what stands behind such a word is a password or a key.
 pub(super) fn holds_secret(word: &str, rest: &str) -> bool {
     !rest.is_empty() && matches!(here(word), Some(Here::TypeSecret(_)))
@@ -157,6 +168,15 @@ mod tests {
     ) {
         let text = explained(typed, Permission::User, place).map(|text| text.to_plain());
         assert_eq!(text.unwrap_or_default(), told);
+    }
+
+    #[rstest]
+    #[case::other_bridges_name("Color", Some("colours"))]
+    #[case::alike("autoqurey", Some("autoquery"))]
+    #[case::without_its_hyphen("topicsync", Some("topic-sync"))]
+    #[case::like_none("banana", None)]
+    fn a_mistyped_setting_is_found(#[case] typed: &str, #[case] found: Option<&str>) {
+        assert_eq!(nearest_setting(typed), found);
     }
 
     #[rstest]

@@ -162,8 +162,9 @@ impl Setting {
         let read = match self.kind {
             Kind::Own => None,
             Kind::Choice(words) => {
-                let known = words.iter().map(|(word, _)| *word);
-                known.into_iter().find(|word| word.eq_ignore_ascii_case(value)).map(str::to_owned)
+                let mut known = words.iter().map(|(word, _)| *word);
+                let found = known.find(|word| word.eq_ignore_ascii_case(value));
+                found.or_else(|| switched(words, value)).map(str::to_owned)
             }
             Kind::Number { least, most, .. } => {
                 let number = value.parse().ok().filter(|number| (least..=most).contains(number));
@@ -184,6 +185,19 @@ impl Setting {
             },
         };
         read.ok_or_else(|| Unfit { key: self.key, takes: self.takes(), value: value.to_owned() })
+    }
+}
+
+/// What `yes` or `off` means where there are two words of which the one says yes and the other no.
+fn switched(words: &[(&'static str, &str)], value: &str) -> Option<&'static str> {
+    const PAIRS: [[&str; 2]; 2] = [["on", "off"], ["show", "hide"]];
+    let [one, other] = words else { return None };
+    let is_either = |word| [one.0, other.0].contains(&word);
+    let [yes, no] = PAIRS.into_iter().find(|pair| pair.iter().all(|word| is_either(word)))?;
+    match value.to_lowercase().as_str() {
+        "on" | "yes" | "true" | "show" => Some(yes),
+        "off" | "no" | "false" | "hide" => Some(no),
+        _ => None,
     }
 }
 
@@ -343,6 +357,15 @@ mod tests {
 
     const WORD: Setting =
         Setting { key: "word", kind: Kind::Choice(&[("one", ""), ("other", "")]), ..OF_ITS_OWN };
+    const SHOWN: Setting =
+        Setting { key: "shown", kind: Kind::Choice(&[("show", ""), ("hide", "")]), ..OF_ITS_OWN };
+    const SWITCH: Setting =
+        Setting { key: "switch", kind: Kind::Choice(&[("off", ""), ("on", "")]), ..OF_ITS_OWN };
+    const FOLDED: Setting = Setting {
+        key: "folded",
+        kind: Kind::Choice(&[("fold", ""), ("show", ""), ("hide", "")]),
+        ..OF_ITS_OWN
+    };
     const OWN_WORD: Setting =
         Setting { key: "own-word", kind: Kind::Word { most: 3, default: "x" }, ..OF_ITS_OWN };
     const WORDS: Setting = Setting { key: "words", kind: Kind::Words { most: 2 }, ..OF_ITS_OWN };
@@ -354,6 +377,13 @@ mod tests {
     #[case::a_word(WORD, "other", Ok("other"))]
     #[case::in_capitals(WORD, " ONE ", Ok("one"))]
     #[case::no_word_of_it(WORD, "on", Err("word is one or other, not on"))]
+    #[case::what_is_shown_is_on(SHOWN, "On", Ok("show"))]
+    #[case::what_is_hidden_is_off(SHOWN, "off", Ok("hide"))]
+    #[case::what_is_hidden_is_no(SHOWN, "NO", Ok("hide"))]
+    #[case::what_is_on_is_so(SWITCH, "true", Ok("on"))]
+    #[case::what_is_off_is_hidden(SWITCH, "hide", Ok("off"))]
+    #[case::neither(SWITCH, "maybe", Err("switch is off or on, not maybe"))]
+    #[case::of_three_on_could_be_two(FOLDED, "on", Err("folded is fold or show or hide, not on"))]
     #[case::a_number(NUMBER, "09", Ok("9"))]
     #[case::too_large(NUMBER, "10", Err("number is a whole number from 1 to 9, not 10"))]
     #[case::no_number(NUMBER, "many", Err("number is a whole number from 1 to 9, not many"))]

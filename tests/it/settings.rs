@@ -135,7 +135,12 @@ async fn a_setting_in_the_configuration_that_is_none_keeps_the_bridge_from_start
 #[case::all("set", "Settings for fake\n")]
 #[case::one("set presence", "presence show (built in)")]
 #[case::of_a_conversation("set bob presence", "presence show (built in)")]
-#[case::no_setting("set colour red", "There is no setting colour. Type set to see all.")]
+#[case::no_setting("set banana red", "There is no setting banana. Type set to see all.")]
+#[case::nearly_a_setting(
+    "set colour red",
+    "There is no setting colour. Did you mean set colours? Type set to see all."
+)]
+#[case::switched_off("set colours off", "colours hide for fake.")]
 #[case::no_value_of_it("set presence maybe", "presence is show or hide, not maybe.")]
 #[case::of_another_command("set nick bob", "There is no setting nick.")]
 #[case::a_secret("set sasl-password hunter2", "There is no setting sasl-password.")]

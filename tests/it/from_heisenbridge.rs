@@ -127,3 +127,25 @@ fn who_types_a_command_of_heisenbridge_is_understood_or_told_what_it_is_here() {
     assert!(unknown.is_empty(), "{unknown:?}");
     assert!(!towline::commands::is_understood("xyzzy"));
 }
+
+/// The rows of two columns.
+fn options() -> Vec<(&'static str, &'static str)> {
+    let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    rows.filter_map(|row| row.split_once(" | ")).filter(|(_, ours)| !ours.contains(" | ")).collect()
+}
+
+#[test]
+fn every_option_of_heisenbridges_command_line_has_a_row_and_each_key_that_it_names_exists() {
+    let all = "homeserver -c --config -l --listen-address -p --listen-port -o --owner --generate --generate-compat -i --identd \
+               --identd-port -u --uid -g --gid -v --version -h --reset --safe-mode --media-proxy media_url media_path \
+               media_key displayname status_endpoint";
+    let configuration = include_str!("../../docs/configuration.md");
+    let options = options();
+    let theirs: Vec<String> = options.iter().map(|(theirs, _)| format!("`{theirs}")).collect();
+    let named: BTreeSet<&str> = theirs.iter().flat_map(|theirs| code(theirs)).collect();
+    let missing: Vec<&str> = all.split_whitespace().filter(|name| !named.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let ours = options.iter().flat_map(|(_, ours)| code(ours)).filter(|name| name.contains('.'));
+    let wrong: Vec<&str> = ours.filter(|name| !configuration.contains(&format!("| `{name}` |"))).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}

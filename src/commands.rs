@@ -9,6 +9,7 @@ mod admin;
 mod autocmd;
 mod bot;
 mod channel;
+mod completion;
 mod conversation;
 mod first_steps;
 mod help;
@@ -42,6 +43,7 @@ use crate::bridge::{Answer, Bridge, Call, Console, End, Outcome, Refusal};
 use crate::config::Permission;
 use crate::format::{RichText, may_hold_password};
 
+pub use completion::completion;
 pub use help::{examples, is_for_administrators, reference};
 pub use history::since;
 pub use words::is_understood;

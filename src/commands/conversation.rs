@@ -15,8 +15,11 @@ pub(super) fn is_further_channel(word: &str) -> bool {
     word.starts_with(['#', '&'])
 }
 
+/// Channels, each with its key if one was typed.
+type ToJoin = Vec<(Channel, Option<Key>)>;
+
 /// The channels of a `join`, each with its key: `#tea,#cake key1,key2`, as on IRC, or with spaces between them.
-fn to_join(rest: &str) -> Option<Result<Vec<(Channel, Option<Key>)>, Refusal>> {
+fn to_join(rest: &str) -> Option<Result<ToJoin, Refusal>> {
     let mut words = rest.split_whitespace();
     let mut names: Vec<&str> = words.next()?.split(',').collect();
     let mut keys = Vec::new();

@@ -230,7 +230,8 @@ such a line on IRC, double its first character: `!!irc is a prefix`.
 
 Under each command stands ✅ when it was done, or ❌, ❓ when it asks something first, and ⏳ while it takes long.
 
-This page is made from the table in the source; a test compares them.
+This page is made from the table in the source; a test compares them. The same as data, for clients and scripts that complete
+what is typed, is in `commands.json`.
 ";
 
 /// The text of `docs/commands.md`, from the table.

@@ -21,6 +21,8 @@ struct Where {
     /// The network's short name; empty where it is about all.
     network: String,
     buffer: Option<i64>,
+    /// It is a conversation whose room others see.
+    is_shared: bool,
 }
 
 /// `set [NETWORK] [#CHANNEL | NICK] [NAME [VALUE]]`.
@@ -37,7 +39,28 @@ pub(super) async fn set(context: Context<'_>) -> Outcome {
     let value = setting.read(value).map_err(|unfit| Refusal::asked(format!("{unfit}.")))?;
     change(&context, &place, setting, Some(&value)).await?;
     let text = RichText::new().code(format!("{} {value}", setting.key)).text(format!(" for {}.", place.name));
-    Ok(text.text(hints::of(&context, setting, &value)))
+    let text = text.text(hints::of(&context, setting, &value));
+    if !setting.in_room || !has_shared(&context, &place).await? {
+        return Ok(text);
+    }
+    Ok(match place.scope {
+        Scope::Buffer => text.text(format!(
+            " But others see the room of {}, too, so that what stands there is for this bridge's administrator to say, and \
+             nothing changes.",
+            place.name
+        )),
+        _ => text.text(" In the rooms that you share with others it stays as this bridge's administrator says."),
+    })
+}
+
+/// Whether others see the room, or one of the rooms, for which something is set.
+async fn has_shared(context: &Context<'_>, place: &Where) -> Result<bool, Refusal> {
+    if place.scope == Scope::Buffer {
+        return Ok(place.is_shared);
+    }
+    let own = context.bridge.store.own_buffers(context.call.user.id).await?;
+    let is_meant = |own: &OwnBuffer| place.scope == Scope::User || own.session == place.session;
+    Ok(own.iter().any(|own| own.is_shared() && is_meant(own)))
 }
 
 /// `unset [NETWORK] [#CHANNEL | NICK] NAME`.
@@ -79,6 +102,7 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
             session: 0,
             network: String::new(),
             buffer: None,
+            is_shared: false,
         };
         return Ok((place, context.rest));
     }
@@ -104,6 +128,7 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
             session: number,
             network,
             buffer: Some(own.id),
+            is_shared: own.is_shared(),
         },
         None => Where {
             scope: Scope::Session,
@@ -113,6 +138,7 @@ async fn place_and_rest<'a>(context: &Context<'a>) -> Result<(Where, &'a str), R
             session: number,
             network,
             buffer: None,
+            is_shared: false,
         },
     };
     Ok((place, rest))
@@ -165,7 +191,11 @@ async fn show_all(context: &Context<'_>, place: &Where) -> Outcome {
 }
 
 fn line_of(manners: &Manners, place: &Where, setting: &'static Setting) -> RichText {
-    let (value, origin) = manners.value(setting, place.buffer);
+    let (value, origin) = if setting.in_room && place.is_shared {
+        manners.value_for_all(setting)
+    } else {
+        manners.value(setting, place.buffer)
+    };
     let value = value.map_or_else(|| setting.default(), str::to_owned);
     let origin = match origin {
         Origin::BuiltIn => "built in",
@@ -207,5 +237,16 @@ pub(super) fn reference() -> String {
         };
         text.push_str(&format!("| `{}` | {} | {values} |\n", setting.key, setting.meaning));
     }
+    let in_rooms: Vec<String> = Setting::choices()
+        .filter(|setting| setting.in_room)
+        .map(|setting| format!("`{}`", setting.key))
+        .collect();
+    text.push_str(&format!(
+        "\n{} are about what stands in a room. In a room that people share nobody chooses for the others: there they are as \
+         the configuration's `settings` say, and `members` as its `networks.*.shared.members` says before that. So are a topic \
+         that a shared room shows (`topic-sync`), what people are seen as there (`show-presence`), and how what is said there is \
+         read (`charset`).\n",
+        in_rooms.join(", ")
+    ));
     text
 }

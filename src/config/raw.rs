@@ -95,6 +95,7 @@ pub(super) struct SharedRooms {
     pub(super) join_rule: Option<String>,
     pub(super) federated: Option<bool>,
     pub(super) room_version: Option<String>,
+    pub(super) members: Option<String>,
 }
 
 #[derive(Deserialize)]

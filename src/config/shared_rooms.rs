@@ -15,6 +15,8 @@ pub struct SharedRooms {
     pub federated: bool,
     /// The version of those that are made from now on, where it is not the homeserver's.
     pub room_version: Option<String>,
+    /// Who of their channels' people is a member, as the setting of this name says it, where it is not as in other rooms.
+    pub members: Option<String>,
 }
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>, raw: raw::SharedRooms, path: &str) -> SharedRooms {
@@ -37,5 +39,6 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, raw: raw::SharedRooms, path: 
         for_invited,
         federated: raw.federated.unwrap_or_default(),
         room_version: raw.room_version,
+        members: raw.members,
     }
 }

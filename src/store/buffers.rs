@@ -151,9 +151,15 @@ pub struct OwnBuffer {
     pub session_name: String,
     /// The channel's or nick's name.
     pub name: String,
+    shared: i64,
 }
 
 impl OwnBuffer {
+    /// Whether others see its room, too.
+    pub fn is_shared(&self) -> bool {
+        self.shared > 0
+    }
+
     /// How its user calls its session.
     pub fn address(&self) -> String {
         session_address(&self.network, &self.session_name)
@@ -257,7 +263,8 @@ impl Store {
 
     /// The buffers of all sessions of a user.
     pub async fn own_buffers(&self, user: i64) -> Result<Vec<OwnBuffer>, StoreError> {
-        const SQL: &str = r#"SELECT buffer.id, buffer.session, session.network, session.name AS session_name, buffer.name
+        const SQL: &str = r#"SELECT buffer.id, buffer.session, session.network, session.name AS session_name, buffer.name,
+                (SELECT COUNT(*) FROM link WHERE link.buffer = buffer.id AND link.role = 'shared') AS shared
             FROM buffer JOIN session ON session.id = buffer.session
             WHERE session."user" = $1 ORDER BY buffer.id"#;
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(user).fetch_all(p).await)?)

@@ -102,6 +102,8 @@ pub struct Setting {
     pub setter: Setter,
     /// Whether it is sealed and never shown.
     pub secret: bool,
+    /// Whether it is about what stands in a conversation's room. In one that people share only what holds for all counts.
+    pub in_room: bool,
     /// What it may be set to.
     pub kind: Kind,
 }

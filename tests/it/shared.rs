@@ -15,6 +15,7 @@ mod relay_bans;
 mod removals;
 mod renewal;
 mod review;
+mod settings;
 
 use std::time::Duration;
 

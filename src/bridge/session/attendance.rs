@@ -25,7 +25,7 @@ use crate::format::RichText;
 use crate::irc::channels::ChannelState;
 use crate::names::CaseMapping;
 use crate::store::settings::{self, Setting};
-use crate::store::{Buffer, BufferKind, NewGhost, StoreError};
+use crate::store::{BufferKind, NewGhost, StoreError};
 
 /// Below so many a channel is small.
 const SMALL: usize = 200;
@@ -158,7 +158,7 @@ impl Actor {
     /// Ranks in a channel may be others than before, or are to be shown from now on.
     pub(super) fn note_ranks(&self, place: usize) {
         let row = &self.buffers.get(place).row;
-        let is_wanted = row.kind == BufferKind::Channel && self.wants_ranks(row);
+        let is_wanted = row.kind == BufferKind::Channel && self.wants_ranks(place);
         if is_wanted && self.shows(place) {
             self.bridge.want_ranks(row.room);
         } else {
@@ -174,14 +174,14 @@ impl Actor {
     }
 
     /// Whether names are to show ranks in a buffer's room: where that shows several channels, nobody could say in which.
-    fn wants_ranks(&self, row: &Buffer) -> bool {
-        self.manners.choice::<Ranks>(row.id) == Ranks::Name && !self.bridge.shows_several(row.room)
+    fn wants_ranks(&self, place: usize) -> bool {
+        let room = self.buffers.get(place).row.room;
+        self.room_choice::<Ranks>(place) == Ranks::Name && !self.bridge.shows_several(room)
     }
 
     fn ranks_in(&self, room: i64, shown: Vec<String>) -> Ranked {
         let Some(place) = self.buffers.find_room(room) else { return Ranked::default() };
-        let row = &self.buffers.get(place).row;
-        let is_wanted = self.wants_ranks(row);
+        let is_wanted = self.wants_ranks(place);
         // Nothing is known of who is in a channel that we are not in: names stay as they are.
         let Some(channel) = self.channel_at(place).filter(|_| self.shows(place)) else {
             return Ranked { is_wanted, ..Ranked::default() };
@@ -208,7 +208,7 @@ impl Actor {
     }
 
     fn members_of(&self, place: usize) -> Members {
-        self.manners.choice(self.buffers.get(place).row.id)
+        self.room_choice(place)
     }
 
     /// Whether everybody who is in a channel is to be in its room.
@@ -414,14 +414,18 @@ impl Actor {
                 )
             }
             Members::Auto => format!(
-                "Of a channel with {SMALL} people or more, those come in who speak or are named; to have all of them, type "
+                "Of a channel with {SMALL} people or more, those come in who speak or are named; to have all of them, "
             ),
-            _ => "Others come in when they speak; to have all of them, type ".to_owned(),
+            _ => "Others come in when they speak; to have all of them, ".to_owned(),
         };
         let text = RichText::plain(text + &more);
         if self.members_of(place).brings(count) {
             return Ok(text);
         }
+        if self.is_shared(place) {
+            return Ok(text.text("ask this bridge's administrator, since the room is not yours alone."));
+        }
+        let text = text.text("type ");
         Ok(text.code(format!("set {name} members all")).text("."))
     }
 }

@@ -1,6 +1,8 @@
 //! Charsets: what the user chose for a network, a channel or a query, kept and applied to the connection, and what it
 //! makes of their messages.
 //!
+//! In a room that people share each writes as they chose, and what is read there is read as the configuration says.
+//!
 //! In which charset a line is read and written is the business of `irc::charset`. The configuration's charset is for
 //! reading only: an administrator can't know what the people of a channel read, and UTF-8 is what most of them do. Who
 //! knows better says so.
@@ -135,8 +137,12 @@ impl Actor {
         let Some(link) = &mut self.link else { return };
         let chosen = &self.buffers.charsets;
         let mut targets = CaseMap::new(self.buffers.mapping());
+        let mut shared = CaseMap::new(self.buffers.mapping());
         let mut names = Vec::new();
         for buffer in self.buffers.iter() {
+            if buffer.shared.is_some() {
+                shared.insert(&buffer.row.name, ());
+            }
             if let Some(charset) = chosen.targets.get(&buffer.row.id) {
                 targets.insert(&buffer.row.name, *charset);
             }
@@ -146,6 +152,7 @@ impl Actor {
         }
         let charsets = link.connection.charsets_mut();
         charsets.choose(chosen.network, targets, names);
+        charsets.share(shared);
         charsets.set_utf8_only(link.session.isupport().is_utf8_only());
         let after = self.writing_of_waiting();
         for (buffer, _) in before.into_iter().filter(|(buffer, writing)| after.get(buffer) != Some(writing)) {
@@ -279,7 +286,11 @@ impl Actor {
     fn show_charset(&self, place: Option<usize>) -> RichText {
         let chosen = &self.buffers.charsets;
         let row = place.map(|place| &self.buffers.get(place).row);
-        let (reading, writing) = chosen.of(row.map(|row| row.id), self.network.charset);
+        let (mut reading, writing) = chosen.of(row.map(|row| row.id), self.network.charset);
+        let is_shared = place.is_some_and(|place| self.is_shared(place));
+        if is_shared {
+            reading = self.network.charset;
+        }
         let name = row.map_or(&self.network.name, |row| &row.name);
         let mut text = format!(
             "{name}: {} is written, and what is not UTF-8 is read as {}.",
@@ -288,6 +299,11 @@ impl Actor {
         );
         if writing != UTF_8 && self.is_utf8_only() {
             let _ = write!(text, " But {} takes nothing but UTF-8, so UTF-8 is written.", self.network.name);
+        }
+        if is_shared {
+            text.push_str(
+                " Others read it in that room, too, so that how it is read is for this bridge's administrator to say.",
+            );
         }
         let others: Vec<String> = self
             .buffers

@@ -1,6 +1,9 @@
 //! What the user has chosen with `set`, and what holds in a buffer by it: what was chosen for the buffer, else for the
 //! session, else for the user, else what the configuration says of the network, else what it says of all, else what is
 //! built in.
+//!
+//! What stands in a room that people share is nobody's own choice: there the configuration decides ([`Actor::room_choice`]),
+//! since whose connection shows the channel is chance, and is another's in the next minute.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -177,6 +180,8 @@ pub struct Manners {
     chosen: HashMap<&'static str, Vec<(Scope, i64, String)>>,
     /// What holds for all on the network.
     configured: HashMap<&'static str, (String, Origin)>,
+    /// What holds in the rooms that people share on the session's network, before that.
+    in_shared: HashMap<&'static str, (String, Origin)>,
     /// Whom the user does not want to hear.
     pub(super) ignores: IgnoreList,
     /// Words that mean them.
@@ -188,7 +193,11 @@ impl Manners {
     /// are, where none is named.
     pub async fn load(bridge: &Bridge, user: i64, session: i64, network: &str) -> Result<Self, StoreError> {
         let configured = configured(bridge, network);
-        let mut manners = Self { user, session, configured, ..Self::default() };
+        // One of the words, by the schema.
+        let members = bridge.shared_settings(network).members;
+        let members = members.map(|word| (settings::MEMBERS.key, (word, Origin::ConfiguredForNetwork)));
+        let in_shared = members.into_iter().collect();
+        let mut manners = Self { user, session, configured, in_shared, ..Self::default() };
         for chosen in bridge.store.chosen(user, session).await? {
             let known = manners.chosen.entry(chosen.setting.key).or_default();
             known.push((chosen.scope, chosen.id, chosen.value));
@@ -202,6 +211,14 @@ impl Manners {
         let everywhere = Highlights::stored(&stored(&settings::HIGHLIGHTS, Scope::User, user).await?);
         manners.highlights = here.and(everywhere);
         Ok(manners)
+    }
+
+    /// What holds in rooms that people share, whatever one of them says, and where that was said.
+    pub fn value_for_all(&self, setting: &Setting) -> (Option<&str>, Origin) {
+        match self.in_shared.get(setting.key).or_else(|| self.configured.get(setting.key)) {
+            Some((value, origin)) => (Some(value), *origin),
+            None => (None, Origin::BuiltIn),
+        }
     }
 
     /// What holds in a buffer, or in none, and where it was set.
@@ -225,8 +242,7 @@ impl Manners {
 
     /// The number that holds in a buffer.
     pub(super) fn number(&self, setting: &Setting, buffer: i64) -> u32 {
-        let chosen = self.value(setting, Some(buffer)).0.and_then(|value| value.parse().ok());
-        chosen.or_else(|| setting.default().parse().ok()).unwrap_or_default()
+        number(setting, self.value(setting, Some(buffer)).0)
     }
 
     /// What a command begins with in a buffer's room.
@@ -246,7 +262,7 @@ impl Manners {
 
     /// What holds for all users of the bridge on the network, whatever one of them says.
     pub(super) fn for_all<C: Choice>(&self) -> C {
-        Self::read(self.configured.get(C::SETTING.key).map(|(value, _)| value.as_str()))
+        Self::read(self.value_for_all(C::SETTING).0)
     }
 
     fn choice_in<C: Choice>(&self, buffer: Option<i64>) -> C {
@@ -283,7 +299,36 @@ fn configured(bridge: &Bridge, network: &str) -> HashMap<&'static str, (String, 
     configured
 }
 
+/// A number as it was chosen, else the one that is built in.
+fn number(setting: &Setting, chosen: Option<&str>) -> u32 {
+    let chosen = chosen.and_then(|value| value.parse().ok());
+    chosen.or_else(|| setting.default().parse().ok()).unwrap_or_default()
+}
+
 impl Actor {
+    /// What holds for what stands in a buffer's room: the user's choice, and what holds for all where others see it.
+    pub(super) fn room_choice<C: Choice>(&self, place: usize) -> C {
+        self.room_choice_by(place, &self.manners)
+    }
+
+    /// The same by what was, or is to be, chosen.
+    pub(super) fn room_choice_by<C: Choice>(&self, place: usize, manners: &Manners) -> C {
+        if self.is_shared(place) { manners.for_all() } else { manners.choice(self.buffers.get(place).row.id) }
+    }
+
+    /// The same of a setting that is no choice between words.
+    pub(super) fn room_value(&self, place: usize, setting: &Setting) -> Option<&str> {
+        if self.is_shared(place) {
+            return self.manners.value_for_all(setting).0;
+        }
+        self.manners.value(setting, Some(self.buffers.get(place).row.id)).0
+    }
+
+    /// The same of a number.
+    pub(super) fn room_number(&self, place: usize, setting: &Setting) -> u32 {
+        number(setting, self.room_value(place, setting))
+    }
+
     /// Reads what the user has chosen anew.
     pub(super) async fn learn_manners(&mut self) -> Outcome {
         let new = Manners::load(&self.bridge, self.row.user, self.row.id, &self.row.network).await?;

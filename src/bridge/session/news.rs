@@ -156,7 +156,7 @@ impl Actor {
     /// Something happened in a channel that is told where nothing else is wanted.
     pub(super) fn on_channel_news(&mut self, channel: &str, piece: Piece) {
         let Some(place) = self.buffers.find(channel) else { return };
-        let telling = self.manners.choice::<ChannelNews>(self.buffers.get(place).row.id).0;
+        let telling = self.room_choice::<ChannelNews>(place).0;
         self.note_news(place, piece, telling);
     }
 
@@ -175,7 +175,7 @@ impl Actor {
         if self.brings_everybody(place) {
             return;
         }
-        let telling = self.manners.choice::<Comings>(self.buffers.get(place).row.id).0;
+        let telling = self.room_choice::<Comings>(place).0;
         self.note_news(place, piece, telling);
     }
 

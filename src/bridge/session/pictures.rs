@@ -58,7 +58,7 @@ impl Actor {
     pub(super) fn find_pictures(&mut self, place: usize, ghost: &Arc<str>, text: &RichText) {
         let row = &self.buffers.get(place).row;
         if !self.bridge.pictures.are_fetched()
-            || self.manners.choice::<Pictures>(row.id) == Pictures::Link
+            || self.room_choice::<Pictures>(place) == Pictures::Link
             || self.is_service(&row.name)
             // Who is not talked with yet has nothing fetched from an address that they choose.
             || self.is_strangers(place)

@@ -51,8 +51,8 @@ impl Actor {
         let (own, mapping) = (link.session.nick(), self.buffers.mapping());
         let named = match link.session.channel(&row.name) {
             Some(state) => {
-                let shortest = self.manners.number(&settings::PILL_LENGTH, row.id) as usize;
-                let ignored = self.manners.value(&settings::PILL_IGNORE, Some(row.id)).0.unwrap_or_default();
+                let shortest = self.room_number(place, &settings::PILL_LENGTH) as usize;
+                let ignored = self.room_value(place, &settings::PILL_IGNORE).unwrap_or_default();
                 let wanted = Wanted { shortest, ignored };
                 named_in(&text, &state.lookup(), own, mapping, wanted)
             }

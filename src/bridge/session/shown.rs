@@ -207,7 +207,7 @@ impl Actor {
             return Ok(());
         }
         let Some(line) = self.hear_for_room(place, line, status, stored_kind) else { return Ok(()) };
-        let text = match self.manners.choice::<Colours>(self.buffers.get(place).row.id) {
+        let text = match self.room_choice::<Colours>(place) {
             Colours::Show => text,
             Colours::Hide => text.without_colours(),
         };

@@ -65,12 +65,7 @@ impl Actor {
         if self.is_plumbed(place) {
             return false;
         }
-        let sync: TopicSync = if self.is_shared(place) {
-            manners.for_all()
-        } else {
-            manners.choice(self.buffers.get(place).row.id)
-        };
-        sync.shows()
+        self.room_choice_by::<TopicSync>(place, manners).shows()
     }
 
     fn sets_topic(&self, place: usize) -> bool {

@@ -328,7 +328,7 @@ pub const KEYS: &[Key] = &[
     section(
         "networks.*.shared",
         "What the network's shared rooms are like (`templates.shared_alias`), besides what their channels say. At a reload \
-         the first two are applied to rooms that exist, too; the others hold for those that are made from then on.",
+         `published`, `join_rule` and `members` are applied to rooms that exist, too; the others hold for those that are made from then on.",
     ),
     key(
         "networks.*.shared.published",
@@ -355,6 +355,13 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         Default::Note("the homeserver's own choice"),
         "Their room version, such as `\"11\"`. A room stays as it was made.",
+    ),
+    key(
+        "networks.*.shared.members",
+        Kind::Choice(&["auto", "all", "active", "none"]),
+        Default::Note("`settings.members`"),
+        "Who of a channel's people is a member of its room, as the setting `members` says it in `docs/commands.md`; also in \
+         rooms under `channels`, and those that `plumb` has show a channel. What people set for themselves changes nothing there.",
     ),
     section(
         "own_networks",

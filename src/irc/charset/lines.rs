@@ -57,6 +57,8 @@ pub struct Charsets {
     network: Option<Charset>,
     /// What the user chose for channels and queries.
     targets: CaseMap<Charset>,
+    /// Channels of which others read what is read here: by what the configuration says.
+    shared: CaseMap<()>,
     /// The server takes nothing but UTF-8.
     utf8_only: bool,
     /// Names whose charset is known from earlier connections.
@@ -76,6 +78,7 @@ impl Charsets {
             fallback: fallback.unwrap_or(WINDOWS_1252),
             network: None,
             targets: CaseMap::default(),
+            shared: CaseMap::default(),
             utf8_only: false,
             known: Names::new(),
             lately: Names::new(),
@@ -96,6 +99,11 @@ impl Charsets {
         self.targets = targets;
         let usual = self.writing_names();
         self.known = known.into_iter().filter(|(_, encoding)| *encoding != usual).collect();
+    }
+
+    /// What is said in these channels others read, too, whatever the user chose.
+    pub fn share(&mut self, channels: CaseMap<()>) {
+        self.shared = channels;
     }
 
     /// The server takes nothing but UTF-8, or does.
@@ -134,6 +142,9 @@ impl Charsets {
 
     /// By what the text of a line is read. What is said to us is read by the charset of who says it.
     fn reading(&self, target: &str, source: &str) -> &'static Encoding {
+        if self.shared.get(target).is_some() {
+            return self.fallback;
+        }
         let is_channel = target.starts_with(['#', '&', '+', '!', '@', '%', '~']);
         let of_source = || (!is_channel).then(|| self.of_target(source)).flatten();
         let chosen = self.of_target(target).or_else(of_source).map(Charset::encoding);

@@ -4,7 +4,7 @@ use super::{Kind, Scope, Setter, Setting};
 
 /// A setting with a command of its own.
 pub(super) const OF_ITS_OWN: Setting =
-    Setting { key: "", meaning: "", scopes: &[], setter: Setter::Owner, secret: false, kind: Kind::Own };
+    Setting { key: "", meaning: "", scopes: &[], setter: Setter::Owner, secret: false, in_room: false, kind: Kind::Own };
 
 /// Where a user may want a conversation otherwise than the others.
 const ANYWHERE: &[Scope] = &[Scope::Buffer, Scope::Session, Scope::User];
@@ -189,7 +189,7 @@ settings! {
     /// What becomes of links to pictures.
     PICTURES = {
         key: "pictures", meaning: "what becomes of pictures that people on IRC link to",
-        scopes: ANYWHERE,
+        scopes: ANYWHERE, in_room: true,
         kind: Kind::Choice(&[
             ("link", "they stay links"),
             ("show", "they are shown below the line, where this bridge fetches pictures"),
@@ -223,14 +223,14 @@ settings! {
     PILL_LENGTH = {
         key: "pill-length",
         meaning: "how long a nick must be to stand out wherever it is said; shorter ones do where they are spoken to",
-        scopes: ANYWHERE,
+        scopes: ANYWHERE, in_room: true,
         kind: Kind::Number { least: 1, most: 99, default: 3 },
     };
     /// Which nicks never do.
     PILL_IGNORE = {
         key: "pill-ignore",
         meaning: "nicks that never stand out where they are said, since they are words as well; yours always does",
-        scopes: ANYWHERE,
+        scopes: ANYWHERE, in_room: true,
         kind: Kind::Words { most: 50 },
     };
     /// Whether a network has a space.
@@ -268,7 +268,7 @@ settings! {
     /// Kicks, bans and modes.
     CHANNEL_NEWS = {
         key: "channel-news", meaning: "how a channel's room says who is kicked out and which modes and bans are set",
-        scopes: ANYWHERE,
+        scopes: ANYWHERE, in_room: true,
         kind: Kind::Choice(&[
             ("fold", "several at once are one notice"),
             ("show", "each has its notice at once"),
@@ -278,7 +278,7 @@ settings! {
     /// Who of a channel's members is in its room.
     MEMBERS = {
         key: "members", meaning: "who of a channel's people are members of its room",
-        scopes: ANYWHERE,
+        scopes: ANYWHERE, in_room: true,
         kind: Kind::Choice(&[
             ("auto", "all while they are fewer than 200, else as with active"),
             ("all", "all, whether they speak or not"),
@@ -289,7 +289,7 @@ settings! {
     /// Whether names tell ranks.
     RANKS = {
         key: "ranks", meaning: "whether the names of a channel's operators tell their rank in its room",
-        scopes: ANYWHERE,
+        scopes: ANYWHERE, in_room: true,
         kind: Kind::Choice(&[
             ("none", "they do not"),
             ("name", "as IRC writes it: @bob; who has voice alone has nothing before their name"),
@@ -299,7 +299,7 @@ settings! {
     COMINGS = {
         key: "comings",
         meaning: "how a channel's room says who comes, goes or has another nick, beyond those who spoke there",
-        scopes: ANYWHERE,
+        scopes: ANYWHERE, in_room: true,
         kind: Kind::Choice(&[
             ("hide", "not at all"),
             ("fold", "several at once are one notice"),
@@ -389,7 +389,7 @@ settings! {
     /// Whether colours are shown.
     COLOURS = {
         key: "colours", meaning: "whether the colours of what is said on IRC are shown",
-        scopes: ANYWHERE,
+        scopes: ANYWHERE, in_room: true,
         kind: Kind::Choice(&[("show", "they are"), ("hide", "they are not")]),
     };
     /// Which way a topic goes.

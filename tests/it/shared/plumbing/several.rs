@@ -32,7 +32,13 @@ fn nick_on(network: &str) -> &'static str {
 
 impl Square {
     async fn build(builder: Builder) -> Self {
-        let world = builder.network("other", "OtherNet").config(WHEN_THEY_SPEAK).start().await;
+        Self::build_with(builder, "").await
+    }
+
+    /// With these settings for all, besides.
+    async fn build_with(builder: Builder, settings: &str) -> Self {
+        let settings = format!("{WHEN_THEY_SPEAK}{settings}");
+        let world = builder.network("other", "OtherNet").config(&settings).start().await;
         let bob = world.ircd.person("bob");
         for channel in ["#tea", "#zoo", "#den"] {
             bob.join(channel);

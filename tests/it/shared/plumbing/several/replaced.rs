@@ -77,7 +77,8 @@ async fn what_was_said_elsewhere_in_a_channel_that_the_room_shows_no_more_goes_t
 /// Review, finding 13: they stayed as they were.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_show_no_ranks_any_more_when_a_second_channel_comes() {
-    let square = Square::build(World::builder().config("plumb: { by: users }\n")).await;
+    let builder = World::builder().config("plumb: { by: users }\n");
+    let square = Square::build_with(builder, "  ranks: name\n").await;
     let (admin, control, _) = square.world.greeted_user("admin").await;
     admin.join(&square.room).await;
     let plumb = async |channel: &str| {
@@ -86,7 +87,6 @@ async fn names_show_no_ranks_any_more_when_a_second_channel_comes() {
         square.shows("fake", channel).await;
     };
     plumb("#tea").await;
-    ask(&square.world, &admin, &control, "set ranks name", "ranks name for you").await;
     let is_ranked = |event: &Event| {
         event.state_key.as_deref() == Some("@irc_fake_bob:test.local")
             && event.content["displayname"] == "@bob"

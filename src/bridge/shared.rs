@@ -42,7 +42,7 @@ use crate::store::{
     Holder, InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User,
 };
 
-pub(super) use self::authority::Enacted;
+pub(super) use self::authority::{CANONICAL_ALIAS, Enacted};
 use self::connections::Activity;
 pub(super) use self::holes::Hole;
 pub(super) use self::one_at_a_time::OneAtATime;
@@ -174,7 +174,11 @@ impl Bridge {
                 tracing::debug!(%alias, %error, "an alias is set already, or can't be");
                 Ok(Some(room.id))
             }
-            Ok(()) => Ok(Some(room.id)),
+            Ok(()) => {
+                // It bears that again if somebody is in its channel, as where it was made anew.
+                self.note_address(room.id);
+                Ok(Some(room.id))
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Shared rooms: found by alias, one for all who are in the channel, each with their own connection.
 
+mod address;
 mod choices;
 mod complaints;
 mod connections;

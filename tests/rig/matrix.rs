@@ -89,6 +89,22 @@ impl MatrixUser {
         self.session.request(method, path, body).await
     }
 
+    /// Waits until a room is such in the homeserver's directory; gives what stands there.
+    pub(crate) async fn wait_public(&self, room: &str, is_such: impl Fn(&Value) -> bool) -> Value {
+        let found = tokio::time::timeout(LIMIT, async {
+            loop {
+                let public = self.must(Method::GET, "publicRooms", &json!({})).await;
+                let listed = public["chunk"].as_array().and_then(|all| all.iter().find(|one| one["room_id"] == room));
+                if let Some(listed) = listed.filter(|listed| is_such(listed)) {
+                    return listed.clone();
+                }
+                // Synapse tells nobody when that changes.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("{room} is not such in the directory"))
+    }
+
     async fn must(&self, method: Method, path: &str, body: &Value) -> Value {
         let answer = self.request(method, path, body).await;
         answer.unwrap_or_else(|error| panic!("{} {path}: {error}", self.id()))

@@ -8,6 +8,8 @@
 //! | `+i`, `+k` | for those who are invited, as ghosts are by the bot |
 //! | `+s`, `+p` | not in the homeserver's directory, where the administrator has it there (`directory`) |
 //!
+//! Besides, it bears its alias while that leads to it and somebody holds it (`address`).
+//!
 //! Operators remove and ban people there, and change powers and the join rule: that is done on IRC by their own
 //! connection (`session/moderation/by_matrix.rs`), and here put back until IRC has done it.
 //!
@@ -20,6 +22,7 @@
 //!
 //! Invariants 2 (a failed call is made again, and the room tells what it has), 4, 8 (no message waits for it).
 
+mod address;
 mod directory;
 mod levels;
 
@@ -30,6 +33,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+pub(in crate::bridge) use self::address::CANONICAL_ALIAS;
 use self::levels::{JOIN_RULES, LEVELS, PowersByUser, VOICE, level_of, with_ranks};
 use super::super::Bridge;
 use super::super::delivery::temporary;
@@ -63,6 +67,8 @@ struct Done {
     closed: HashMap<i64, bool>,
     /// Whether rooms stand in the homeserver's directory, as far as that was asked for.
     listed: HashMap<i64, bool>,
+    /// Whether rooms were made to bear their aliases, or none.
+    addressed: HashMap<i64, bool>,
     /// Since when rooms refuse to follow, which the log says once.
     refusing: HashMap<i64, Instant>,
 }
@@ -110,7 +116,11 @@ impl Bridge {
 
     /// Somebody has changed a shared room: it is made to follow its channel again.
     pub(in crate::bridge) fn reenact(&self, room: i64) {
-        self.enacted.lock().changed.insert(room);
+        {
+            let mut done = self.enacted.lock();
+            done.changed.insert(room);
+            done.addressed.remove(&room);
+        }
         self.wake_authority(room);
     }
 
@@ -157,6 +167,13 @@ impl Bridge {
     async fn try_keep_authority(&self, room: i64) -> Result<(), GhostError> {
         let Some(row) = self.store.room(room).await? else { return Ok(()) };
         let Some(room_id) = row.room_id.as_deref().filter(|_| follows_channel(&row)) else { return Ok(()) };
+        Box::pin(self.try_follow(&row, room_id)).await?;
+        self.enact_address(&row, room_id).await
+    }
+
+    /// Powers, rules and the place in the directory.
+    async fn try_follow(&self, row: &RoomRow, room_id: &str) -> Result<(), GhostError> {
+        let room = row.id;
         let mut authority = match self.watches.observer(room).and_then(|session| self.session(session)) {
             // Nobody is there who would know.
             None => Authority { people: Vec::new(), ghosts: Vec::new(), rules: None },
@@ -171,7 +188,7 @@ impl Bridge {
         if !authority.rules.is_some_and(|rules| rules.is_moderated) {
             authority.ghosts.clear();
         }
-        let users = self.powers_of(&row, &authority).await?;
+        let users = self.powers_of(row, &authority).await?;
         let wanted = (users, authority.rules);
         {
             let mut done = self.enacted.lock();
@@ -189,7 +206,7 @@ impl Bridge {
         if is_closed.is_none() {
             self.learn_join_rule(room, room_id).await?;
         }
-        self.enact_levels(&row, room_id, wanted.0.clone(), wanted.1).await?;
+        self.enact_levels(row, room_id, wanted.0.clone(), wanted.1).await?;
         if let Some(is_closed) = is_closed {
             if is_closed {
                 self.enacted.close(room, true);
@@ -208,7 +225,7 @@ impl Bridge {
                 done.last.remove(&room);
             }
         }
-        self.enact_listing(&row, room_id, rules).await
+        self.enact_listing(row, room_id, rules).await
     }
 
     /// Before anybody tells whether a channel is closed, its room is as it was.

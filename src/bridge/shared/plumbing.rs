@@ -422,6 +422,7 @@ impl Bridge {
             let is_deserted = !other.is_plumbed() && self.store.holders(other.id).await?.is_empty();
             if is_deserted && other.room_id.is_some() {
                 // It was found by alias, and everybody has left.
+                self.give_up_aliases(other).await;
                 self.store.begin_ending(other.id, false).await?;
                 self.take_up_mappings(other.room_id.as_deref());
                 return Ok(ControlFlow::Break(false));

@@ -194,8 +194,10 @@ impl Bridge {
         if self.wanted_aliases.is_awaited(room.id, self.clock.now()) {
             return;
         }
-        if let Err(error) = self.delete_aliases(room_id).await {
+        if let Err(error) = self.delete_aliases(room.id, room_id).await {
             tracing::warn!(room = room_id, %error, "a room that nobody is in has its alias still");
+            // It may bear none already.
+            self.note_address(room.id);
             return;
         }
         // Somebody may have come in meanwhile, by the alias of before or as who was invited.
@@ -217,9 +219,21 @@ impl Bridge {
                 return tracing::warn!(room, %error, "a room may have no alias until somebody looks for it");
             }
         };
-        if !is_found && let Ok(Some(room)) = self.store.room(room).await {
+        if is_found {
+            // And bears it, if they are the first since somebody looked for it.
+            self.wake_authority(room);
+        } else if let Ok(Some(room)) = self.store.room(room).await {
             let _one_at_a_time = self.wanted_aliases.naming.lock(room.id).await;
             self.give_alias(&room).await;
+        }
+    }
+
+    /// A room that nobody is in gives way to another one for its channel: nothing leads to it any more.
+    pub(super) async fn give_up_aliases(&self, room: &RoomRow) {
+        let Some(room_id) = &room.room_id else { return };
+        let _one_at_a_time = self.wanted_aliases.naming.lock(room.id).await;
+        if let Err(error) = self.delete_aliases(room.id, room_id).await {
+            tracing::warn!(room = room_id, %error, "an alias leads to a room that shows no channel any more");
         }
     }
 
@@ -268,10 +282,18 @@ impl Bridge {
         if !aliases.iter().any(|alias| self.read_shared_alias(alias).is_some()) {
             self.client.set_alias(&alias, room_id).await?;
         }
+        self.note_address(room.id);
         Ok(())
     }
 
-    async fn delete_aliases(&self, room_id: &str) -> Result<(), ClientError> {
+    async fn delete_aliases(&self, room: i64, room_id: &str) -> Result<(), ClientError> {
+        match self.bear_no_alias(room, room_id).await {
+            // Whatever keeps it from that, an alias that is to go goes.
+            Err(error) if error.is_final() => {
+                tracing::debug!(room = room_id, %error, "a room may bear an alias that it has no more");
+            }
+            cleared => cleared?,
+        }
         let aliases = match self.client.aliases(room_id).await {
             Err(error) if error.is_final() => return Ok(()),
             aliases => aliases?,

@@ -27,9 +27,8 @@ async fn a_shared_room_is_found_in_the_directory_and_by_looking_its_channel_up_o
     alice.say(&room, "alice is here").await;
     irene.wait_said("alice", CHANNEL, "alice is here").await;
     town.synapse.wait_published(&room, true).await;
-    let public = get("publicRooms".to_owned()).await;
-    let listed = public["chunk"].as_array().unwrap().iter().find(|one| one["room_id"] == room.as_str());
-    let listed = listed.unwrap_or_else(|| panic!("{public}"));
+    // It bears its alias, and whoever finds it there is shown that.
+    let listed = alice.wait_public(&room, |listed| listed["canonical_alias"] == alias.as_str()).await;
     assert_eq!(listed["name"], format!("{CHANNEL} ({NETWORK})"), "{listed}");
 
     // A secret channel is none of the directory's.

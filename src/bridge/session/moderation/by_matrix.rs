@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::super::super::content;
 use super::super::super::outcome::{Outcome, Refusal};
-use super::super::super::shared::{Begun, LIFTED};
+use super::super::super::shared::{Begun, CANONICAL_ALIAS, LIFTED};
 use super::super::{Actor, Request};
 use super::{BanTime, ChannelRequest, ListKind};
 use crate::format::{RichText, neutral};
@@ -126,6 +126,7 @@ impl Actor {
                 let request = ChannelRequest::Modes(vec![words.to_owned()]);
                 self.do_on_irc(place, "Who may join is", request, None).await;
             }
+            Content::State { kind, .. } if kind == CANONICAL_ALIAS => self.bridge.reenact(room),
             Content::State { kind, key } => self.clear_state(place, kind, key),
             _ => {}
         }

@@ -166,6 +166,23 @@ impl Core {
         let allowed = self.in_allowed_room(room, draft.sender);
         let current = self.room(room)?;
         current.authorise(&draft, allowed)?;
+        if draft.kind == "m.room.canonical_alias" {
+            let leads_here = |alias: &str| self.aliases.get(alias).is_some_and(|(to, _)| to == room);
+            if draft.content["alias"].as_str().is_some_and(|alias| !leads_here(alias)) {
+                return Err(Refusal::new(400, "M_BAD_ALIAS", "Room alias does not point to the room"));
+            }
+        }
+        self.append_unasked(room, draft, ts)
+    }
+
+    /// Appends an event that nobody is asked about, as a homeserver's administrator can.
+    pub(crate) fn append_unasked(
+        &mut self,
+        room: &str,
+        draft: Draft<'_>,
+        ts: u64,
+    ) -> Result<String, Refusal> {
+        let current = self.room(room)?;
         // Measuring costs a serialisation, so only what could be too large is measured.
         if draft.content.to_string().len() > LARGEST_CONTENT {
             return Err(Refusal::new(413, "M_TOO_LARGE", "event too large"));

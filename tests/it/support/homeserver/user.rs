@@ -211,6 +211,12 @@ impl TestUser {
         self.shared.change(|core| core.append(room, Draft::state(&self.id, kind, key, content), now()))
     }
 
+    /// Sends a state event for which they have no power, as a homeserver's administrator can give it to themselves.
+    pub(crate) fn send_state_by_force(&self, room: &str, kind: &str, key: &str, content: Value) {
+        let draft = Draft::state(&self.id, kind, key, content);
+        self.shared.change(|core| core.append_unasked(room, draft, now())).expect("nobody is asked");
+    }
+
     /// Reacts to an event.
     pub(crate) fn react(&self, room: &str, event: &str, key: &str) -> String {
         let relation = json!({ "rel_type": "m.annotation", "event_id": event, "key": key });

@@ -106,9 +106,9 @@ pub use rooms::Homeserver;
 pub use session::{
     Authority, AutoCommands, BanTime, CertificateRequest, Change, ChannelRequest, ChannelRules,
     CharsetChange, Entrance, Highlights, Leaving, ListKind, ListRequest, LoginMethod, LoginRequest,
-    LookRequest, Manners, MembersRequest, Origin, ProfileRequest, Ranked, Request, SayRequest, Service,
-    ServiceAddress, SessionHandle, SessionState, SharedRequest, StandingRequest, Status, Welcome, WishChange,
-    enters_or_leaves,
+    LookRequest, Manners, MembersRequest, Origin, OwnRoom, ProfileRequest, Ranked, Request, SayRequest,
+    Service, ServiceAddress, SessionHandle, SessionState, SharedRequest, StandingRequest, Status, Welcome,
+    WishChange, enters_or_leaves,
 };
 pub use shared::{Asking, Plumbed, removal};
 

@@ -32,6 +32,9 @@ pub const RELAY: [&str; 1] = ["relay_placed"];
 /// The steps at which a failpoint stands while a room comes to show a channel because somebody has asked for it.
 pub const PLUMB: [&str; 3] = ["plumb_visit", "plumb_agree", "plumb_agreed"];
 
+/// The steps at which a failpoint stands while a shared room takes the place of somebody's own.
+pub const INSTEAD: [&str; 2] = ["instead_asked", "instead_agreed"];
+
 /// The environment variable that says where the process ends.
 pub const VARIABLE: &str = "TOWLINE_FAILPOINT";
 
@@ -83,7 +86,7 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    use super::{NAMES, PANIC_VARIABLE, PLUMB, PUT_OUT, RELAY, VARIABLE};
+    use super::{INSTEAD, NAMES, PANIC_VARIABLE, PLUMB, PUT_OUT, RELAY, VARIABLE};
 
     /// Long enough for bytes to leave a loopback socket, short enough to come before what follows is done.
     const SOON: Duration = Duration::from_millis(3);
@@ -99,7 +102,7 @@ mod armed {
         /// Reads `name:pass`.
         fn read(text: &str) -> Result<Self, String> {
             let (name, pass) = text.split_once(':').ok_or("it is name:pass, as in put_sent:17")?;
-            if ![&NAMES[..], &PUT_OUT, &RELAY, &PLUMB].iter().any(|names| names.contains(&name)) {
+            if ![&NAMES[..], &PUT_OUT, &RELAY, &PLUMB, &INSTEAD].iter().any(|names| names.contains(&name)) {
                 return Err(format!("there is no failpoint {name:?}"));
             }
             match pass.parse() {

@@ -53,6 +53,7 @@ impl Bridge {
         let (mut left, mut spaces) = (Vec::new(), Vec::new());
         let rooms = loop {
             self.leave_shared_rooms(row.id, reason).await?;
+            self.end_asking_of(row).await?;
             let rooms = self.store.rooms_of_session(row.id).await?;
             let made = rooms.iter().filter_map(|room| Some((room, room.room_id.as_ref()?)));
             let made: Vec<_> = made.filter(|(_, room_id)| !left.contains(*room_id)).collect();

@@ -1,10 +1,11 @@
 //! What the bot asks besides messages that did not go: whether to disconnect, whether to follow an invitation, whether to
-//! talk with a stranger. A reaction of the one who was asked answers it, or `yes` where it is the only one in its room;
-//! `cancel` takes all of a room back.
+//! talk with a stranger, whether a shared room takes the place of one's own. A reaction of the one who was asked answers it,
+//! or `yes` where it is the only one in its room; `cancel` takes all of a room back.
 //!
 //! The question stands in the store with the rows that ask it, and is gone with the commit that marks the reaction as
 //! done; a command is marked so before it runs. What it comes to is done after that, as with a command: a crash in between loses an answer, and the person asks
-//! again; the other way round it would be done twice.
+//! again; the other way round it would be done twice. Only that a shared room takes the place of one's own is done before:
+//! nothing comes of doing that twice, and whoever is asked may be in the room as long as the question stands.
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,15 @@ pub(super) enum Matter {
         /// Their buffer.
         buffer: i64,
     },
+    /// Somebody has joined a shared room, and has one of their own for its channel: whether it takes the place of that.
+    Instead {
+        /// The session.
+        session: i64,
+        /// The shared room.
+        room: i64,
+        /// The channel.
+        channel: String,
+    },
 }
 
 impl Matter {
@@ -83,6 +93,17 @@ impl Matter {
         match self {
             Self::Disconnect { .. } | Self::Join { .. } => &[Answer::Yes],
             Self::Stranger { .. } => &[Answer::Yes, Answer::No, Answer::Block],
+            Self::Instead { .. } => &[Answer::Yes, Answer::No],
+        }
+    }
+
+    /// What comes of another answer than yes in the commit that takes it, for this user.
+    fn refused(&self, bridge: &Bridge, user_id: &str) -> Option<(i64, NewOutbox)> {
+        match self {
+            Self::Instead { room, channel, .. } => {
+                Some((*room, bridge.keeps_own_room(*room, channel, user_id)))
+            }
+            Self::Disconnect { .. } | Self::Join { .. } | Self::Stranger { .. } => None,
         }
     }
 }
@@ -139,12 +160,11 @@ impl Bridge {
             return Ok(self.store.finish_event(stored.seq, None).await?);
         };
         let speaker = self.looker(&room.creator);
-        if !self.close(&question, &room, Some(stored.seq)).await? {
+        let Some(outcome) = self.decide(&question, &room, Some(stored.seq), answer, &event.sender).await?
+        else {
             return Ok(());
-        }
-        // From here on nothing is done twice.
-        let Some(matter) = Matter::read(&question) else { return Ok(()) };
-        let outcome = self.settle(matter, answer).await.unwrap_or_else(Refusal::into_text);
+        };
+        let outcome = outcome.unwrap_or_else(Refusal::into_text);
         let notice = content::message(MessageType::Notice, &outcome, None);
         let notice = content::in_reply_to(notice, &reaction.to);
         self.enqueue(vec![content::message_row(room.id, speaker, notice, None)]).await?;
@@ -163,20 +183,68 @@ impl Bridge {
                 format!("I have asked {} things here. React with {yes} to the one that you mean.", open.len())
             }));
         };
-        let is_open = self.close(question, &room, None).await?;
-        match Matter::read(question).filter(|_| is_open) {
-            Some(matter) => self.settle(matter, Answer::Yes).await,
-            None => Err(Refusal::asked("What I asked can't be read any more, and nothing was done.")),
-        }
+        let decided = self.decide(question, &room, None, Answer::Yes, &call.user.user_id).await?;
+        decided.unwrap_or_else(|| {
+            Err(if self.stop.is_cancelled() {
+                Refusal::Stopping
+            } else {
+                Refusal::asked("That was answered already.")
+            })
+        })
     }
 
-    /// Takes the questions of a room back, and says what each was about. Nothing is decided by that.
+    /// Does what an answer comes to, once; nothing where it was given before, or can't be read.
+    async fn decide(
+        &self,
+        question: &Question,
+        room: &RoomRow,
+        seq: Option<i64>,
+        answer: Answer,
+        user_id: &str,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let Some(matter) = Matter::read(question) else {
+            self.close(question, room, seq, None).await?;
+            let text = "What I asked can't be read any more, and nothing was done.";
+            return Ok(Some(Err(Refusal::asked(text))));
+        };
+        let refused = matter.refused(self, user_id);
+        if answer == Answer::Yes && refused.is_some() {
+            // It is theirs before the question is none any more, so that nobody takes them out in between. Done twice, after
+            // a crash, it is the same.
+            let (outcome, follows) = match self.settle(matter, answer).await {
+                Err(Refusal::Store(error)) => return Err(error),
+                Err(Refusal::Stopping) => return Ok(None),
+                Err(refusal) => (Err(refusal), refused),
+                Ok(text) => (Ok(text), None),
+            };
+            return Ok(self.close(question, room, seq, follows).await?.then_some(outcome));
+        }
+        if !self.close(question, room, seq, refused).await? {
+            return Ok(None);
+        }
+        // From here on nothing is done twice.
+        Ok(Some(self.settle(matter, answer).await))
+    }
+
+    /// What a user is asked, with what each question is about.
+    pub(super) async fn questions_of(&self, user_id: &str) -> Result<Vec<(Question, Matter)>, StoreError> {
+        let open = self.store.questions_of(user_id).await?;
+        Ok(open
+            .into_iter()
+            .filter_map(|question| Matter::read(&question).map(|matter| (question, matter)))
+            .collect())
+    }
+
+    /// Takes the questions of a room back, and says what each was about. Nothing is decided by that but what would be without
+    /// an answer.
     pub async fn drop_questions(&self, call: &Call) -> Result<Vec<String>, Refusal> {
         let mut dropped = Vec::new();
         let Some(room) = self.store.room(call.room).await? else { return Ok(dropped) };
         for question in self.store.questions_in(call.user.id, call.room).await? {
-            if self.close(&question, &room, None).await? {
-                dropped.push(match Matter::read(&question) {
+            let matter = Matter::read(&question);
+            let refused = matter.as_ref().and_then(|matter| matter.refused(self, &call.user.user_id));
+            if self.close(&question, &room, None, refused).await? {
+                dropped.push(match matter {
                     Some(matter) => self.about(matter, call.user.id).await?,
                     None => "something that can't be read any more".to_owned(),
                 });
@@ -201,16 +269,30 @@ impl Bridge {
                 let name = name.unwrap_or_else(|| "somebody".to_owned());
                 format!("{name} on {} (what they say still waits; to talk, query {name})", network(session))
             }
+            Matter::Instead { channel, .. } => {
+                format!("the shared room of {channel} (you keep your own, and are taken out of that)")
+            }
         })
     }
 
-    /// Ends a question: its buttons go. `false` where it was answered before.
-    async fn close(&self, question: &Question, room: &RoomRow, seq: Option<i64>) -> Result<bool, StoreError> {
+    /// Ends a question: its buttons go, and what follows comes in another room. `false` where it was answered before.
+    async fn close(
+        &self,
+        question: &Question,
+        room: &RoomRow,
+        seq: Option<i64>,
+        follows: Option<(i64, NewOutbox)>,
+    ) -> Result<bool, StoreError> {
         let speaker = self.looker(&room.creator);
         let unreact = |button: &String| content::unreact_row(room.id, speaker, button);
-        let rows = question.buttons.iter().map(unreact).collect();
+        let (elsewhere, more) = follows.unzip();
+        let rows = question.buttons.iter().map(unreact).chain(more).collect();
         let is_open = self.close_question(&question.txn_id, seq, rows).await?;
         self.wake_delivery(room.id);
+        if let Some(elsewhere) = elsewhere {
+            self.wake_delivery(elsewhere);
+            self.has_left_shared(elsewhere);
+        }
         Ok(is_open)
     }
 
@@ -243,6 +325,12 @@ impl Bridge {
                 };
                 session(id)?.ask(Request::Welcome(buffer, welcome)).await
             }
+            (Matter::Instead { session: id, room, channel }, Answer::Yes) => {
+                self.take_instead(&session(id)?, room, &channel).await
+            }
+            (Matter::Instead { channel, .. }, Answer::No | Answer::Block) => Ok(RichText::plain(format!(
+                "You keep your own room of {channel}, and are taken out of the shared one."
+            ))),
             (Matter::Disconnect { .. }, Answer::No | Answer::Block) => {
                 Ok(RichText::plain("You stay connected."))
             }

@@ -37,6 +37,7 @@ mod hourglass;
 mod inbox;
 mod incoming;
 mod inquiries;
+mod instead;
 mod invitations;
 mod link;
 mod listing;
@@ -145,9 +146,10 @@ pub use self::charset::CharsetChange;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
 pub use self::handle::{SessionHandle, SessionState, Status};
 pub use self::highlights::Highlights;
+pub use self::instead::OwnRoom;
 pub use self::listing::ListRequest;
 pub use self::manners::{Manners, Origin};
-pub(super) use self::manners::{Ringing, SpaceWish};
+pub(super) use self::manners::{Ringing, RoomWish, SpaceWish};
 pub use self::moderation::{BanTime, ChannelRequest, ListKind};
 pub use self::on_join::enters_or_leaves;
 pub use self::pace::Leaving;
@@ -235,6 +237,7 @@ struct Actor {
     typists: Typists,
     reacting: Reacting,
     consents: Consents,
+    instead: instead::Instead,
     requests: mpsc::Receiver<requests::Envelope>,
     passing: mpsc::Receiver<(i64, Passing)>,
     asks: mpsc::Receiver<Ask>,

@@ -13,6 +13,7 @@ mod authority;
 mod connections;
 mod forward;
 mod holes;
+mod instead;
 mod needs;
 mod one_at_a_time;
 mod plumbing;
@@ -31,7 +32,7 @@ use super::content::{self, MessageType, unique};
 use super::desk::lane_of;
 use super::ghosts::GhostError;
 use super::inbox::AskedFor;
-use super::session::{ChannelRequest, Request, SessionState, SharedRequest};
+use super::session::{ChannelRequest, OwnRoom, Request, SessionState, SharedRequest};
 use super::{Bridge, Refusal};
 use crate::config::Permission;
 use crate::format::RichText;
@@ -245,6 +246,9 @@ impl Bridge {
                 }
                 // Whatever it is, it changes nothing there.
                 self.reenact(room.id);
+                if self.is_asked_instead(room.id, &event.sender).await? {
+                    return self.answer_who_is_asked(stored, event, room).await;
+                }
                 if self.is_relayed(stored, event, room).await? {
                     return Ok(());
                 }
@@ -441,18 +445,26 @@ impl Bridge {
         if !is_new && !matches!(state, SessionState::Connected | SessionState::Connecting) {
             session.ask(Request::Connect).await?;
         }
-        let request = SharedRequest::Share { channel, room: room.id, came_by: Some(came_by) };
+        let own = if room.is_plumbed() { OwnRoom::Stays } else { OwnRoom::IsAskedAbout };
+        let request = SharedRequest::Share { channel, room: room.id, came_by: Some(came_by), own };
         session.ask(Request::Shared(request)).await?;
         self.note_active(session.row.id).await?;
-        self.wanted_aliases.end(room.id);
+        if !self.is_asked_instead(room.id, &user.user_id).await? {
+            self.is_entered(room.id);
+        }
+        Ok(session.row.id)
+    }
+
+    /// Somebody has a channel in a shared room.
+    fn is_entered(&self, room: i64) {
+        self.wanted_aliases.end(room);
         // Who comes in waits for no alias.
-        let (bridge, room) = (self.clone(), room.id);
+        let bridge = self.clone();
         self.tasks.spawn(async move {
             bridge.keep_alias(room).await;
             // Whom the channel has refused already had gone while they were awaited, when the alias stays.
             bridge.has_left_shared(room);
         });
-        Ok(session.row.id)
     }
 
     /// Takes somebody out of a room, unless they have left by themselves; nobody out of one that is other people's.

@@ -3,7 +3,7 @@
 use super::meant::channel_named;
 use super::table::Spot;
 use super::{Context, first_steps, usage, usage_of};
-use crate::bridge::{Charset, CharsetChange, InvalidCharset, Outcome, Refusal, Request};
+use crate::bridge::{Charset, CharsetChange, InvalidCharset, Outcome, Refusal, Request, SessionHandle};
 use crate::format::RichText;
 use crate::names::{Channel, Key, Nick};
 
@@ -54,7 +54,7 @@ pub(super) async fn join(context: Context<'_>) -> Outcome {
     let (mut text, mut is_refused) = (RichText::new(), false);
     let first = channels[0].0.clone();
     for (channel, key) in channels {
-        let said = match context.bridge.join(&session, channel, key).await {
+        let said = match enter(&context, &session, channel, key).await {
             Ok(said) => said,
             Err(refusal) => {
                 is_refused = true;
@@ -67,6 +67,17 @@ pub(super) async fn join(context: Context<'_>) -> Outcome {
         return Err(Refusal::Asked(text));
     }
     Ok(if is_first { first_steps::after_join(text, first.as_str()) } else { text })
+}
+
+/// Enters a channel, or leads to its shared room where the user wants to be there.
+async fn enter(context: &Context<'_>, session: &SessionHandle, channel: Channel, key: Option<Key>) -> Outcome {
+    if key.is_none()
+        && let Some(alias) = context.bridge.alias_to_join(session, &channel).await?
+        && let Some(answer) = context.bridge.invite_to_shared(&context.call.user, &alias).await
+    {
+        return answer;
+    }
+    context.bridge.join(session, channel, key).await
 }
 
 /// `part [NETWORK] #CHANNEL [REASON]`.

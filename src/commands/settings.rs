@@ -246,7 +246,7 @@ pub(super) fn reference() -> String {
          the configuration's `settings` say, and `members` as its `networks.*.shared.members` says before that. So are a topic \
          that a shared room shows (`topic-sync`), what people are seen as there (`show-presence`), and how what is said there is \
          read (`charset`).\n",
-        in_rooms.join(", ")
+        in_rooms.join("; ")
     ));
     text
 }

@@ -283,7 +283,8 @@ impl Event {
                 let is_empty = content.as_object().is_none_or(serde_json::Map::is_empty);
                 match said {
                     Some(said) => Content::Message(said),
-                    None if is_empty => Content::Other,
+                    // Of most states an empty one is none; a room's alias may be taken by that.
+                    None if is_empty && kind != "m.room.canonical_alias" => Content::Other,
                     None => Content::State { kind: kind.to_owned(), key },
                 }
             }

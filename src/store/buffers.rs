@@ -1,5 +1,7 @@
 //! Buffers: the channels and queries of a session, each with the room that shows it.
 
+mod instead;
+
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};

@@ -93,6 +93,15 @@ impl Store {
         Ok(rows.into_iter().map(Question::from).collect())
     }
 
+    /// All questions that a user is asked, in the order in which they were.
+    pub async fn questions_of(&self, user_id: &str) -> Result<Vec<Question>, StoreError> {
+        const SQL: &str = r#"SELECT question.txn_id, question.matter, question.buttons
+            FROM question JOIN "user" ON "user".id = question."user"
+            WHERE "user".user_id = $1 ORDER BY question.created_at, question.txn_id"#;
+        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL).bind(user_id).fetch_all(p).await)?;
+        Ok(rows.into_iter().map(Question::from).collect())
+    }
+
     /// Whether a user is asked about this.
     pub async fn has_question(&self, user: i64, matter: &str) -> Result<bool, StoreError> {
         const SQL: &str = r#"SELECT 1 FROM question WHERE "user" = $1 AND matter = $2"#;

@@ -6,6 +6,7 @@ mod complaints;
 mod connections;
 mod history;
 mod holes;
+mod instead;
 mod lookups;
 mod mending;
 mod moderation;
@@ -415,29 +416,6 @@ async fn who_has_no_permission_is_removed_from_a_shared_room_and_told_why() {
     let reason = talk.world.homeserver.state(&talk.room, "m.room.member", mallory.id())["reason"].clone();
     assert!(reason.as_str().unwrap().contains("has no permission"), "{reason}");
     assert!(!talk.world.ircd.nicks().contains(&"mallory".to_owned()));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_has_a_room_of_their_own_for_a_channel_is_told_to_leave_that_first() {
-    let world = world().start().await;
-    let (alice, control, own) = world.user_in_channel("alice", "#tea").await;
-    let network = world.homeserver.room_named("FakeNet");
-    let room = alice.join(ALIAS).await;
-    world.homeserver.wait_member(&room, alice.id(), "leave").await;
-    let told = world.homeserver.wait_event(&control, begins("You can't be in the shared room of #tea")).await;
-    assert!(told.body().contains("part #tea"), "{}", told.body());
-    assert!(world.homeserver.members(&own, "join").contains(&alice.id().to_owned()));
-    // As they were told.
-    alice.send_text(&network, "part #tea");
-    world.ircd.wait_parted("#tea", "alice").await;
-    alice.join(ALIAS).await;
-    world.ircd.wait_joined("#tea", "alice").await;
-    let bob = world.ircd.person("bob");
-    bob.join("#tea");
-    bob.say("#tea", "hello");
-    world.homeserver.wait_message(&room, "hello").await;
-    world.wait_outbox_empty().await;
-    assert!(!world.homeserver.timeline_bodies(&own).contains(&"hello".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

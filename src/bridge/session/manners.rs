@@ -67,6 +67,18 @@ impl Choice for SpaceWish {
     const WORDS: &'static [(&'static str, Self)] = &[("off", Self::Off), ("on", Self::On)];
 }
 
+/// Which room `join` leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bridge) enum RoomWish {
+    Own,
+    Shared,
+}
+
+impl Choice for RoomWish {
+    const SETTING: &'static Setting = &settings::ROOMS;
+    const WORDS: &'static [(&'static str, Self)] = &[("own", Self::Own), ("shared", Self::Shared)];
+}
+
 /// What a channel's room rings for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::bridge) enum Ringing {
@@ -367,6 +379,7 @@ pub(super) mod tests {
         words_of::<ChannelNews>();
         words_of::<Comings>();
         words_of::<SpaceWish>();
+        words_of::<RoomWish>();
         words_of::<Strangers>();
         words_of::<Ringing>();
         words_of::<super::super::excerpt::LongTexts>();

@@ -7,6 +7,7 @@ use super::super::content::{self, MessageType};
 use super::super::outcome::Outcome;
 use super::super::shared::Once;
 use super::Actor;
+use super::instead::OwnRoom;
 use super::shared::{Shared, WayBack};
 use crate::format::{RichText, may_hold_password};
 use crate::matrix::event::{Content, Event, Member, Message};
@@ -24,6 +25,8 @@ pub enum SharedRequest {
         room: i64,
         /// The place in the inbox of the event by which the user came there, if it is one.
         came_by: Option<i64>,
+        /// What becomes of a room that the user has of it for themselves.
+        own: OwnRoom,
     },
     /// Have an existing room show it, as is agreed, and show it there; the room that the user has of it for themselves is
     /// given up.
@@ -53,8 +56,8 @@ pub enum SharedRequest {
 impl Actor {
     pub(super) async fn in_shared(&mut self, request: SharedRequest) -> Outcome {
         match request {
-            SharedRequest::Share { channel, room, came_by } => {
-                Box::pin(self.share(&channel, room, came_by)).await
+            SharedRequest::Share { channel, room, came_by, own } => {
+                Box::pin(self.share(&channel, room, came_by, own)).await
             }
             SharedRequest::ShareAsAgreed { channel, agreement } => {
                 Box::pin(self.share_as_agreed(&channel, *agreement)).await

@@ -15,9 +15,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::super::Bridge;
-use super::super::content::{self, MessageType, unique};
+use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
 use super::super::shared::{Said, Seat};
+use super::instead::{OwnRoom, moved_notice};
 use super::reactions::HeardReactions;
 use super::redactions::HeardRedactions;
 use super::shown::Line;
@@ -201,18 +202,20 @@ impl Actor {
 
     /// Shows a channel in its shared room from now on, and enters it. The event by which the user came there is done with
     /// in the same commit.
-    pub(super) async fn share(&mut self, channel: &Channel, room: i64, came_by: Option<i64>) -> Outcome {
+    pub(super) async fn share(
+        &mut self,
+        channel: &Channel,
+        room: i64,
+        came_by: Option<i64>,
+        own: OwnRoom,
+    ) -> Outcome {
         let known = self.buffers.find(channel.as_str());
-        let name = &self.network.name;
-        let is_wanted = known.is_some_and(|place| self.buffers.get(place).row.wanted);
-        if is_wanted && known.is_some_and(|place| !self.is_shared(place)) {
-            let text = format!(
-                "you are in {channel} on {name} already, in a room of your own. To leave that, type "
-            );
-            let text = RichText::plain(text).code(format!("part {channel}"));
-            return Err(Refusal::Asked(text.text(
-                " in the network's room; then join the shared room again, or write in it if you are there.",
-            )));
+        if self.own_room(known).is_some() {
+            return match own {
+                OwnRoom::Stays => Err(self.has_room_of_their_own(channel)),
+                OwnRoom::IsAskedAbout => Box::pin(self.ask_about_own_room(channel, room, came_by)).await,
+                OwnRoom::GivesWay => Box::pin(self.share_instead(channel, room)).await,
+            };
         }
         self.may_share(channel, known)?;
         let shown =
@@ -236,6 +239,16 @@ impl Actor {
         Ok(RichText::new())
     }
 
+    fn has_room_of_their_own(&self, channel: &Channel) -> Refusal {
+        let name = &self.network.name;
+        let text =
+            format!("you are in {channel} on {name} already, in a room of your own. To leave that, type ");
+        let text = RichText::plain(text).code(format!("part {channel}"));
+        Refusal::Asked(text.text(
+            " in the network's room; then join the shared room again, or write in it if you are there.",
+        ))
+    }
+
     /// An existing room shows a channel from now on, because the user has asked for that; and they are there by it. All of
     /// that is one commit: no crash leaves them out of the channel.
     pub(super) async fn share_as_agreed(&mut self, channel: &Channel, agreement: Agreement) -> Outcome {
@@ -244,17 +257,8 @@ impl Actor {
         let known = self.buffers.find(channel.as_str());
         self.may_share(channel, known)?;
         self.commit_incoming().await?;
-        let own = known.filter(|place| !self.is_shared(*place));
-        let left = own.map(|place| self.buffers.get(place).row.clone()).filter(|row| row.wanted);
-        let told = left.as_ref().map(|row| {
-            let text = format!(
-                "{channel} is shown in another room from now on, {}, because you have asked for that. What you write here does \
-                 not go to IRC any more.",
-                agreement.plumbing.room_id
-            );
-            let notice = content::message(MessageType::Notice, &RichText::plain(text), None);
-            content::message_row(row.room, &row.creator, notice, None)
-        });
+        let left = self.own_room(known);
+        let told = left.as_ref().map(|row| moved_notice(row, channel, &agreement.plumbing.room_id));
         let new = self.new_shared_buffer(channel, known);
         let lane = Bridge::lane_before_sharing(&self.row.user_id);
         let told = told.into_iter().collect();
@@ -271,7 +275,7 @@ impl Actor {
     }
 
     /// Whether the user may be in a channel whose room is shared.
-    fn may_share(&self, channel: &Channel, known: Option<usize>) -> Result<(), Refusal> {
+    pub(super) fn may_share(&self, channel: &Channel, known: Option<usize>) -> Result<(), Refusal> {
         let name = &self.network.name;
         let is_wanted = known.is_some_and(|place| self.buffers.get(place).row.wanted);
         if !is_wanted && !self.has_room_for_channel(known) {
@@ -289,7 +293,7 @@ impl Actor {
         Ok(())
     }
 
-    fn new_shared_buffer(&self, channel: &Channel, known: Option<usize>) -> NewBuffer {
+    pub(super) fn new_shared_buffer(&self, channel: &Channel, known: Option<usize>) -> NewBuffer {
         let folded = known.map_or_else(
             || self.buffers.mapping().fold(channel.as_str()),
             |place| self.buffers.get(place).row.folded.clone(),
@@ -312,7 +316,7 @@ impl Actor {
     }
 
     /// The user is in a shared room, by the store's record.
-    fn take_seat(&mut self, channel: &Channel, row: Buffer) {
+    pub(super) fn take_seat(&mut self, channel: &Channel, row: Buffer) {
         let mut shared = Shared::take(&self.bridge, &row, &self.row);
         let is_inside =
             self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_some());
@@ -396,12 +400,14 @@ impl Actor {
         let shared = || own().filter_map(|buffer| buffer.shared.as_deref());
         let outside = shared().filter(|shared| shared.is_taken());
         let outside = outside.filter_map(|shared| shared.outside_since?.checked_add(LONGEST_OUTSIDE)).min();
-        outside.into_iter().chain(shared().filter_map(|shared| shared.stays_until)).min()
+        let stays = shared().filter_map(|shared| shared.stays_until);
+        outside.into_iter().chain(stays).chain(self.instead.deadline()).min()
     }
 
     /// Who is in a shared room and not in its channel reads what the channel may not let them read: not for long. Nor is
     /// anybody in the channel for long who reads it nowhere.
     pub(super) async fn tick_shared(&mut self) -> Result<(), StoreError> {
+        self.tick_instead().await?;
         let now = self.now();
         // They have not left, and keep what anybody may come in and read; no more than that.
         let is_aside = self.is_aside();

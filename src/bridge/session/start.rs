@@ -13,6 +13,7 @@ use super::consent::Consents;
 use super::declined::{self, Declined};
 use super::gaps::Heard;
 use super::inquiries::Questions;
+use super::instead::Instead;
 use super::invitations::Invitations;
 use super::link::Wish;
 use super::moderation::TimedBans;
@@ -150,6 +151,7 @@ pub(in crate::bridge) async fn start(
         typists: Typists::default(),
         reacting: Reacting::default(),
         consents: Consents::default(),
+        instead: Instead::load(bridge, &row).await?,
         requests: mailbox,
         passing: passes,
         asks,

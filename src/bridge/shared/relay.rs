@@ -15,7 +15,7 @@ use super::super::content::{self, MessageType};
 use super::super::desk::{PREFIX, lane_of};
 use super::super::ghosts::GhostError;
 use super::super::outcome::{Outcome, Refusal};
-use super::super::session::{ChannelRequest, Request, SessionHandle, SharedRequest};
+use super::super::session::{ChannelRequest, OwnRoom, Request, SessionHandle, SharedRequest};
 use super::Once;
 use crate::config::Permission;
 use crate::format::{Called, RichText};
@@ -42,6 +42,9 @@ impl Bridge {
     pub(super) async fn may_stay(&self, room: &RoomRow, user_id: &str) -> Result<bool, StoreError> {
         if self.exclusion_of(user_id).is_some() {
             return Ok(false);
+        }
+        if self.permission_of(user_id) != Permission::None && self.is_asked_instead(room.id, user_id).await? {
+            return Ok(true);
         }
         let Some(relay) = self.relay_in(room.id).await? else { return Ok(false) };
         Ok(relay.user_id == user_id || self.permission_of(user_id) == Permission::None)
@@ -201,7 +204,8 @@ impl Bridge {
                 let text = RichText::plain(text).code(format!("part {channel}")).text(", then ");
                 return Err(Refusal::Asked(text.code(format!("relay {channel}")).text(" again.")));
             }
-            let request = SharedRequest::Share { channel: channel.clone(), room: room.id, came_by: None };
+            let (channel, room, own) = (channel.clone(), room.id, OwnRoom::Stays);
+            let request = SharedRequest::Share { channel, room, came_by: None, own };
             session.ask(Request::Shared(request)).await?;
         }
         session.ask(Request::Channel(channel.clone(), ChannelRequest::Relay(true))).await

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::super::content::{self, unique};
 use super::super::ghosts::GhostError;
-use super::super::session::{Request, SharedRequest};
+use super::super::session::{OwnRoom, Request, SharedRequest};
 use super::super::{Bridge, Outcome};
 use crate::format::RichText;
 use crate::matrix::ClientError;
@@ -196,8 +196,6 @@ impl Bridge {
         }
         if let Err(error) = self.delete_aliases(room.id, room_id).await {
             tracing::warn!(room = room_id, %error, "a room that nobody is in has its alias still");
-            // It may bear none already.
-            self.note_address(room.id);
             return;
         }
         // Somebody may have come in meanwhile, by the alias of before or as who was invited.
@@ -281,8 +279,10 @@ impl Bridge {
         self.store.set_aliased(room.id, true).await?;
         if !aliases.iter().any(|alias| self.read_shared_alias(alias).is_some()) {
             self.client.set_alias(&alias, room_id).await?;
+            self.note_address(room.id);
         }
-        self.note_address(room.id);
+        // It bears that from now on.
+        self.wake_authority(room.id);
         Ok(())
     }
 
@@ -350,7 +350,8 @@ impl Bridge {
             };
             let bridge = self.clone();
             // Whoever asked for the room waits for nobody else's session.
-            let request = SharedRequest::Share { channel, room: new.id, came_by: None };
+            let own = OwnRoom::Stays;
+            let request = SharedRequest::Share { channel, room: new.id, came_by: None, own };
             self.tasks.spawn(async move {
                 if let Err(error) = session.ask(Request::Shared(request)).await {
                     tracing::warn!(session = session.row.id, %error, "a session shows a room that is gone until it starts");

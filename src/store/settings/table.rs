@@ -239,6 +239,16 @@ settings! {
         scopes: &[Scope::Session, Scope::User],
         kind: Kind::Choice(&[("off", "they stand by themselves"), ("on", "they do, with the channels by name")]),
     };
+    /// Which room `join` leads to.
+    ROOMS = {
+        key: "rooms",
+        meaning: "which room join leads to where there is none of the channel yet; a session with a name, a join with a key and \
+                  a network without shared rooms always have one of your own",
+        scopes: PERSONAL,
+        kind: Kind::Choice(&[
+            ("own", "one of your own"), ("shared", "the shared one: you are invited, and enter by accepting that"),
+        ]),
+    };
     /// What a channel's room rings for.
     NOTIFY = {
         key: "notify", meaning: "what the room of a channel rings for, where your administrator has set up double puppeting",

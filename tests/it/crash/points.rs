@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use towline::failpoint::{NAMES, PLUMB, PUT_OUT, RELAY};
+use towline::failpoint::{INSTEAD, NAMES, PLUMB, PUT_OUT, RELAY};
 
 use crate::architecture::sources;
 
 /// A failpoint: its name, its file, what the code before it does, and what the code after it does.
-const PLACES: [(&str, &str, &str, &str); 18] = [
+const PLACES: [(&str, &str, &str, &str); 20] = [
     ("line_read", "bridge/session.rs", "-> Result<(), StoreError> {", "self.read_messages(messages)"),
     ("incoming_committed", "bridge/session.rs", ".commit_incoming(", "wake_delivery("),
     ("put_sending", "bridge/delivery/request.rs", "loop {", "self.attempt("),
@@ -26,6 +26,8 @@ const PLACES: [(&str, &str, &str, &str); 18] = [
     ("plumb_visit", "bridge/shared/plumbing/entrance.rs", "self.visit(", "self.client.join("),
     ("plumb_agree", "bridge/shared/plumbing/agreement.rs", "is_settled_by_configuration(", "session.ask("),
     ("plumb_agreed", "bridge/session/shared.rs", ".share_as_agreed(", "self.take_seat("),
+    ("instead_asked", "bridge/session/instead.rs", ".commit_incoming(", ".finish_event("),
+    ("instead_agreed", "bridge/session/instead.rs", ".share_buffer_instead(", "self.take_seat("),
 ];
 
 /// How far from a failpoint its neighbours stand, in lines of code.
@@ -59,7 +61,7 @@ fn each_failpoint_stands_at_its_step_and_nowhere_else() {
         }
     }
     found.sort_unstable();
-    let mut wanted: Vec<&str> = [&NAMES[..], &PUT_OUT, &RELAY, &PLUMB].concat();
+    let mut wanted: Vec<&str> = [&NAMES[..], &PUT_OUT, &RELAY, &PLUMB, &INSTEAD].concat();
     wanted.sort_unstable();
     assert_eq!(found, wanted, "each failpoint stands once");
     assert!(PLACES.iter().all(|(name, ..)| wanted.contains(name)), "the table names what is not there");

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use super::super::super::content::{self, MessageType};
 use super::super::super::ghosts::GhostError;
-use super::super::super::session::{Request, SessionHandle, SharedRequest};
+use super::super::super::session::{OwnRoom, Request, SessionHandle, SharedRequest};
 use super::super::super::{Bridge, Refusal};
 use super::Once;
 use crate::config::Permission;
@@ -31,7 +31,7 @@ impl Bridge {
             return Ok(None);
         };
         let Some(session) = self.speaker(room, user_id).await? else { return Ok(None) };
-        let request = SharedRequest::Share { channel, room: room.id, came_by };
+        let request = SharedRequest::Share { channel, room: room.id, came_by, own: OwnRoom::Stays };
         session.ask(Request::Shared(request)).await?;
         let session = session.row.id;
         // What they have said meanwhile waits there.

@@ -10,6 +10,7 @@
 //! | `look_back` | finds what the homeserver has not handed over | nothing |
 //! | `ephemera` | passes typing and receipts on, best effort | nothing |
 //! | `networks` | knows which networks there are | what the file says, and what was added to it |
+//! | `network_memory` | knows what networks said last of themselves | that |
 //! | `admission` | knows who may use the bridge | what was added to the configuration |
 //! | `defaults` | knows what the file says of settings | nothing |
 //! | `bot`, `limits` | how the bot is seen, how much is taken on | what was set beside the configuration |
@@ -48,6 +49,7 @@ mod limits;
 mod look_back;
 mod lookups;
 pub mod metrics;
+mod network_memory;
 mod networks;
 mod outcome;
 mod pause;
@@ -170,6 +172,10 @@ pub struct Shared {
     /// The nicks of each network, which its sessions share.
     nicks: Mutex<HashMap<String, NickPool>>,
     gates: turns::Gates,
+    /// What networks have said of themselves.
+    memory: network_memory::NetworkMemory,
+    /// Which nick a display name has given to whom.
+    first_nicks: session::FirstNicks,
     /// Who has which user name on IRC.
     usernames: session::Usernames,
     /// Which IRC connection is whose.
@@ -256,6 +262,7 @@ impl Bridge {
         let pace = usher::Pace::new(config.limits.membership_calls);
         let limits = limits::RunningLimits::new(&config);
         let defaults = defaults::Defaults::new(&config);
+        let username = config.templates.username.clone();
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,
@@ -274,7 +281,9 @@ impl Bridge {
             defaults,
             nicks: Mutex::default(),
             gates: turns::Gates::default(),
-            usernames: session::Usernames::default(),
+            memory: network_memory::NetworkMemory::default(),
+            first_nicks: session::FirstNicks::default(),
+            usernames: session::Usernames::new(username),
             ident: Ident::default(),
             ghosts: Ghosts::default(),
             standings: ghost_names::Standings::default(),

@@ -197,8 +197,10 @@ pub struct Network {
     pub name: String,
     /// The servers, tried in turn; at least one.
     pub servers: Vec<Server>,
-    /// The nick that people start with; `{localpart}`.
+    /// The nick that people start with; `{localpart}`, `{display}`, `{user_id}`.
     pub nick: Template,
+    /// The real name that people have, whatever they would rather have; `{nick}` besides.
+    pub realname: Option<Template>,
     /// The picture of its rooms, `mxc://…`.
     pub avatar: Option<String>,
     /// At which addresses its servers may be.
@@ -352,8 +354,12 @@ pub struct Templates {
     pub room: Template,
     /// A network's room; `{network}`.
     pub network_room: Template,
-    /// A first nick; `{localpart}`. A network may have its own: [`Network::nick`].
+    /// A first nick; `{localpart}`, `{display}`, `{user_id}`. A network may have its own: [`Network::nick`].
     pub nick: Template,
+    /// A real name; `{nick}` besides. A network may have its own: [`Network::realname`].
+    pub realname: Option<Template>,
+    /// What user names are made of; `{localpart}`.
+    pub username: Option<Template>,
 }
 
 impl Templates {

@@ -6,6 +6,7 @@
 mod annotate;
 mod diff;
 mod edit;
+mod first_nick;
 mod history;
 mod irc_codes;
 mod links;
@@ -24,6 +25,7 @@ mod width;
 
 pub use annotate::{Word, WordPlace};
 pub use edit::{Correction, EditStyle, Edited};
+pub use first_nick::{FirstNick, nick_of_display_name};
 pub use history::{date, history_line, hour};
 pub use irc_codes::{read_irc, strip_irc, visible_irc};
 pub use links::web_addresses;

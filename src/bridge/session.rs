@@ -17,6 +17,7 @@ mod auto_away;
 mod autocmd;
 mod behind;
 mod buffers;
+mod called;
 mod capabilities;
 mod catch_up;
 mod charset;
@@ -110,6 +111,7 @@ use self::asides::Reacting;
 pub(super) use self::attachments::NoLinks;
 use self::auto_away::AutoAway;
 use self::buffers::Buffers;
+pub(super) use self::called::FirstNicks;
 use self::catch_up::CatchingUp;
 use self::consent::Consents;
 use self::gaps::Heard;
@@ -221,6 +223,8 @@ struct Actor {
     nick_losses: u32,
     /// The nick that was last wanted and had.
     nick_had: Option<Nick>,
+    /// What the homeserver called the user last, where a template wants it; empty where nothing is known.
+    display: String,
     learnt: Learnt,
     tally: Arc<NetworkTally>,
     manners: Manners,

@@ -133,5 +133,6 @@ impl Bridge {
     /// There is no such session any more.
     fn forget_session(&self, id: i64) {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.first_nicks.release(id);
     }
 }

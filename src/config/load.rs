@@ -172,8 +172,7 @@ pub(super) fn network(config: &Config, slug: &Slug, text: &str) -> Result<Networ
     };
     let folder = config.file.parent().unwrap_or(Path::new(""));
     let mut resolver = resolve::Resolver::of_part(folder, &|_| None, &mut report);
-    let nick = &config.templates.nick;
-    let network = network::one(&mut resolver, slug.clone(), raw, &path, nick);
+    let network = network::one(&mut resolver, slug.clone(), raw, &path, &config.templates);
     report.finish()?;
     Ok(network)
 }

@@ -9,8 +9,8 @@ use secrecy::ExposeSecret as _;
 use super::problem::{child, item};
 use super::resolve::Resolver;
 use super::{
-    Bind, Connections, Flood, History, Network, OwnNetworks, Proxy, Server, Template, presets, raw,
-    shared_rooms,
+    Bind, Connections, Flood, History, Network, OwnNetworks, Proxy, Server, Template, Templates, presets,
+    raw, shared_rooms,
 };
 use crate::addresses::{Range, Reach};
 use crate::names::{CaseMapping, Channel, Slug};
@@ -21,14 +21,14 @@ pub const PROBE: &str = "towline-probe";
 pub(super) fn resolve(
     resolver: &mut Resolver<'_>,
     raw: BTreeMap<String, raw::Network>,
-    nick: &Template,
+    templates: &Templates,
 ) -> BTreeMap<Slug, Network> {
     let mut networks = BTreeMap::new();
     for (slug, network) in raw {
         let path = child("networks", &slug);
         match slug_of(&slug) {
             Ok(slug) => {
-                let network = one(resolver, slug.clone(), network, &path, nick);
+                let network = one(resolver, slug.clone(), network, &path, templates);
                 networks.insert(slug, network);
             }
             Err(message) => resolver.report.add(&path, message),
@@ -121,7 +121,7 @@ pub(super) fn one(
     slug: Slug,
     raw: raw::Network,
     path: &str,
-    nick: &Template,
+    templates: &Templates,
 ) -> Network {
     let servers_path = child(path, "servers");
     let servers = resolver.required(raw.servers, &servers_path);
@@ -149,10 +149,12 @@ pub(super) fn one(
         resolver.report.add(&child(path, "name"), "it must be at most 100 bytes, without control characters");
     }
     let nick = match raw.nick {
-        None => nick.clone(),
-        Some(text) => resolver.template(Some(text), &child(path, "nick"), |text| {
-            Template::parse_name(text, &["localpart"], "localpart")
-        }),
+        None => templates.nick.clone(),
+        Some(text) => resolver.template(Some(text), &child(path, "nick"), Template::parse_nick),
+    };
+    let realname = match raw.realname {
+        None => templates.realname.clone(),
+        Some(text) => Some(resolver.template(Some(text), &child(path, "realname"), Template::parse_realname)),
     };
     let picture = raw.avatar.map(|address| avatar(resolver, address, &child(path, "avatar")));
     let proxy = proxy(resolver, raw.proxy, &child(path, "proxy"));
@@ -170,6 +172,7 @@ pub(super) fn one(
         name,
         servers,
         nick,
+        realname,
         reach: if raw.allow_private.unwrap_or_default() { Reach::Anywhere } else { Reach::Internet },
         password,
         charset: charset(resolver, raw.charset.as_deref(), &child(path, "charset")),

@@ -71,6 +71,7 @@ pub(super) struct Network {
     pub(super) name: Option<String>,
     pub(super) servers: Option<Vec<Server>>,
     pub(super) nick: Option<String>,
+    pub(super) realname: Option<String>,
     pub(super) avatar: Option<String>,
     pub(super) allow_private: Option<bool>,
     pub(super) bind: Option<Vec<String>>,
@@ -197,6 +198,8 @@ pub(super) struct Templates {
     pub(super) room: Option<String>,
     pub(super) network_room: Option<String>,
     pub(super) nick: Option<String>,
+    pub(super) realname: Option<String>,
+    pub(super) username: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -60,7 +60,7 @@ pub(super) fn resolve(
         database: resolver.database(raw.database),
         secret_key_file: resolver.key_file(raw.secret_key_file),
         permissions: resolver.permissions(raw.permissions),
-        networks: network::resolve(&mut resolver, raw.networks.unwrap_or_default(), &templates.nick),
+        networks: network::resolve(&mut resolver, raw.networks.unwrap_or_default(), &templates),
         own_networks: network::own(&mut resolver, raw.own_networks),
         plumb: super::Plumb {
             by: raw.plumb.by.as_deref().map(Plumbers::from_word).unwrap_or_default(),
@@ -421,7 +421,6 @@ impl Resolver<'_> {
         let name = |fields: &'static [&'static str], required| {
             move |text: &str| Template::parse_name(text, fields, required)
         };
-        let default_nick = name(&["localpart"], "localpart");
         let alias = raw.alias.map(|text| self.template(Some(text), "templates.alias", Template::parse_alias));
         let shared_alias = raw
             .shared_alias
@@ -449,7 +448,13 @@ impl Resolver<'_> {
                 "templates.network_room",
                 name(&["network"], "network"),
             ),
-            nick: self.template(raw.nick, "templates.nick", default_nick),
+            nick: self.template(raw.nick, "templates.nick", Template::parse_nick),
+            realname: raw
+                .realname
+                .map(|text| self.template(Some(text), "templates.realname", Template::parse_realname)),
+            username: raw
+                .username
+                .map(|text| self.template(Some(text), "templates.username", Template::parse_username)),
         }
     }
 

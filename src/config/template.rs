@@ -19,6 +19,14 @@ pub enum TemplateError {
     /// A field is needed for the result to tell things apart.
     #[error("it must have {{{0}}}, so that different things get different names")]
     MissingField(&'static str),
+    /// One of some fields is needed for the result to tell people apart.
+    #[error("it must have one of {0}, so that different people get different names")]
+    NoField(String),
+    /// A user name is short, and of few characters.
+    #[error(
+        "outside {{localpart}} it takes up to five letters, digits, dots and underscores, a letter or digit first"
+    )]
+    Username,
     /// A field stands in the template more than once.
     #[error("it has {{{0}}} more than once")]
     FieldTwice(String),
@@ -93,6 +101,33 @@ impl Template {
         }
     }
 
+    /// Reads a template for people's nicks.
+    pub fn parse_nick(text: &str) -> Result<Self, TemplateError> {
+        const FIELDS: [&str; 3] = ["localpart", "display", "user_id"];
+        let template = Self::parse(text, &FIELDS)?;
+        if template.fields().next().is_none() {
+            return Err(TemplateError::NoField(braced(&FIELDS)));
+        }
+        Ok(template)
+    }
+
+    /// Reads a template for people's real names.
+    pub fn parse_realname(text: &str) -> Result<Self, TemplateError> {
+        Self::parse(text, &["display", "localpart", "user_id", "nick"])
+    }
+
+    /// Reads a template for people's user names, of which servers show nine characters.
+    pub fn parse_username(text: &str) -> Result<Self, TemplateError> {
+        let template = Self::parse(text, &["localpart"])?;
+        template.require(&["localpart"])?;
+        let around = template.render(&[]);
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
+        if around.len() > 5 || !around.chars().all(fits) || template.prefix().starts_with(['.', '_']) {
+            return Err(TemplateError::Username);
+        }
+        Ok(template)
+    }
+
     /// Reads a template for ghosts' localparts: `prefix{network}separator{nick}`.
     pub fn parse_ghost(text: &str) -> Result<Self, TemplateError> {
         let template = Self::parse(text, &["network", "nick"])?;
@@ -138,6 +173,24 @@ impl Template {
     #[must_use]
     pub fn render(&self, values: &[(&str, &str)]) -> String {
         self.fill(values, |value, _| value.to_owned())
+    }
+
+    /// Whether it has a field.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.fields().any(|found| found == field)
+    }
+
+    /// Fills in the fields, and tells apart what stands behind the last one.
+    #[must_use]
+    pub fn render_parted(&self, values: &[(&str, &str)]) -> (String, &str) {
+        let behind = match self.parts.last() {
+            Some(Part::Literal(text)) => text.as_str(),
+            _ => "",
+        };
+        let mut text = self.render(values);
+        text.truncate(text.len() - behind.len());
+        (text, behind)
     }
 
     /// Fills in the fields of an id so that [`Template::read_id`] is the way back: every value but the last is

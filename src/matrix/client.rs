@@ -81,6 +81,12 @@ pub struct CreateRoom {
     pub room_version: Option<String>,
 }
 
+/// A token, as requests bear it.
+fn bearer(token: &SecretString) -> Result<http::HeaderValue, ClientError> {
+    let bearer = format!("Bearer {}", token.expose_secret());
+    bearer.try_into().map_err(|_| ClientError::Invalid("no such token".to_owned()))
+}
+
 impl Client {
     /// A client that acts for the bot `bot` on the homeserver at `base`.
     pub fn new(
@@ -185,15 +191,16 @@ impl Client {
         if limit.is_some() {
             *request.timeout_mut() = limit;
         }
+        // Homeservers may want to know who asks also where the specification lets anybody.
+        if !request.headers().contains_key(http::header::AUTHORIZATION) {
+            request.headers_mut().insert(http::header::AUTHORIZATION, bearer(&token)?);
+        }
         // Most of the time there is no other token, and nothing to keep for it.
         let again = self.token.instead_of(&token).and_then(|other| Some((other, request.try_clone()?)));
         let result = self.answer::<R>(request, limit).await;
         match (&result, again) {
             (Err(error), Some((other, mut request))) if error.is("M_UNKNOWN_TOKEN") => {
-                let bearer = format!("Bearer {}", other.expose_secret());
-                let bearer =
-                    bearer.try_into().map_err(|_| ClientError::Invalid("no such token".to_owned()))?;
-                request.headers_mut().insert(http::header::AUTHORIZATION, bearer);
+                request.headers_mut().insert(http::header::AUTHORIZATION, bearer(&other)?);
                 let result = self.answer::<R>(request, limit).await;
                 if !matches!(&result, Err(error) if error.is("M_UNKNOWN_TOKEN") || error.is_temporary()) {
                     tracing::info!("the homeserver takes the other as_token from now on");

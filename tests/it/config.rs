@@ -307,7 +307,8 @@ fn the_smallest_file_is_complete_with_the_defaults() {
 )]
 #[case::nick_template(
     "networks:\n  libera:\n    nick: alice\n",
-    "line 3: networks.libera.nick: it must have {localpart}, so that different things get different names"
+    "line 3: networks.libera.nick: it must have one of {localpart}, {display}, {user_id}, so that different people get \
+     different names"
 )]
 #[case::key_twice(
     "log:\n  level: info\n  level: warn\n",

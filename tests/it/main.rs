@@ -6,6 +6,7 @@ mod architecture;
 mod asides;
 mod auto_away;
 mod backup;
+mod called;
 mod capabilities;
 mod channels;
 mod charsets;

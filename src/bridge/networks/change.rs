@@ -4,8 +4,6 @@
 //! between, the next start reads it from the store. Sessions of a network that is gone do not run until it is there again;
 //! their rooms, conversations and history stay.
 
-use std::sync::PoisonError;
-
 use serde::Serialize;
 
 use super::{Known, Source, read};
@@ -308,8 +306,7 @@ impl Bridge {
             self.networks.remove(slug);
             if self.networks.get(slug).is_none() {
                 // Before another of this name can be added, and sessions wait for it.
-                self.forget_gate(slug);
-                self.nicks.lock().unwrap_or_else(PoisonError::into_inner).remove(slug);
+                self.forget_network(slug);
             }
             users
         };
@@ -335,8 +332,7 @@ impl Bridge {
             if known.is_own() && known.is_for(user) {
                 let slug = known.network.slug.as_str();
                 self.networks.remove(slug);
-                self.forget_gate(slug);
-                self.nicks.lock().unwrap_or_else(PoisonError::into_inner).remove(slug);
+                self.forget_network(slug);
             }
         }
     }

@@ -4,8 +4,6 @@
 //! file: the next one goes by the file. Sessions of a network that is gone end as after `network remove`, and begin again
 //! when it is back; their rooms, conversations and history stay.
 
-use std::sync::PoisonError;
-
 use super::{Gathered, Networks};
 use crate::bridge::Bridge;
 use crate::config::Config;
@@ -75,8 +73,7 @@ impl Bridge {
             let before = self.networks.replace(after);
             for slug in &changes.removed {
                 // Before another of this name can be there, and sessions wait for it.
-                self.forget_gate(slug);
-                self.nicks.lock().unwrap_or_else(PoisonError::into_inner).remove(slug);
+                self.forget_network(slug);
             }
             let (mut other_ways, mut other_rooms) = (Vec::new(), Vec::new());
             for slug in &changes.changed {

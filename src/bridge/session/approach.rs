@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::Actor;
+use super::called::display_name;
 use super::username::ident;
 use crate::addresses::Reach;
 use crate::bridge::Bridge;
@@ -32,6 +33,8 @@ pub(super) struct Reached {
     pub(super) certificate_ends_at: Option<i64>,
     /// While it is kept, the server can ask who this is.
     pub(super) ident: Option<Entry>,
+    /// What the homeserver calls the user, where it matters and was said.
+    pub(super) display: Option<String>,
 }
 
 /// Why there is none.
@@ -83,9 +86,17 @@ impl Approach {
             seed: self.seed,
             ident: Some((self.bridge.ident.clone(), ident)),
         };
-        let dial::Dialed { connection, ident } = dial::dial(&address, &tls, &how).await?;
+        let network = self.bridge.networks.get(&self.row.network);
+        let display = async {
+            match &network {
+                Some(known) => display_name(&self.bridge, &known.network, &self.row.user_id).await,
+                None => None,
+            }
+        };
+        let (dialed, display) = tokio::join!(dial::dial(&address, &tls, &how), display);
+        let dial::Dialed { connection, ident } = dialed?;
         let certificate_ends_at = certificate.map(|certificate| certificate.ends_at());
-        Ok(Reached { connection, server: self.server, certificate_ends_at, ident })
+        Ok(Reached { connection, server: self.server, certificate_ends_at, ident, display })
     }
 }
 

@@ -200,6 +200,7 @@ impl Actor {
         self.told.clear();
         self.follow_casemapping();
         self.keep_named().await?;
+        self.remember_network();
         self.tell_of_utf8_only();
         self.buffers.iter_mut().for_each(|buffer| buffer.parting = false);
         let keeps_history = self.link.as_ref().is_some_and(|link| link.session.has_history());

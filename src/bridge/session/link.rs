@@ -246,10 +246,11 @@ impl Actor {
     pub(super) async fn on_dialed(&mut self, dialed: Dialed) -> Result<(), StoreError> {
         self.dialing = None;
         match dialed {
-            Ok((Reached { connection, server, certificate_ends_at, ident }, turn)) => {
+            Ok((Reached { connection, server, certificate_ends_at, ident, display }, turn)) => {
                 if self.must_reload {
                     self.reload().await?;
                 }
+                self.display = display.unwrap_or_else(|| std::mem::take(&mut self.display));
                 let mut config = self.session_config(&server, certificate_ends_at.is_some()).await?;
                 let autocmd = Autocmd::load(&self.bridge.store, self.row.id).await?;
                 if autocmd.has_steps() {
@@ -298,11 +299,20 @@ impl Actor {
         };
         let text = |value: Option<settings::Value>| value.map(|value| value.text().to_owned());
         let nick = text(wanted(&settings::NICK).await?).and_then(|nick| Nick::new(&nick).ok());
-        let nick = nick.unwrap_or_else(|| self.default_nick());
+        let (nick, nick_suffix) = match nick {
+            Some(nick) => (nick, wording::nick_suffix(&self.row.name)),
+            None => {
+                let first = self.first_nick();
+                (first.within(self.bridge.nick_length(&self.row.network)), first.kept().to_owned())
+            }
+        };
         let alternatives = text(wanted(&settings::NICK_ALTERNATIVES).await?).unwrap_or_default();
         let alternatives = alternatives.split(' ').filter_map(|nick| Nick::new(nick).ok()).collect();
         let username = username(&self.bridge, &self.row).await?;
-        let realname = text(wanted(&settings::REALNAME).await?).unwrap_or_else(|| nick.as_str().to_owned());
+        let realname = match self.given_realname(nick.as_str()) {
+            Some(given) => given,
+            None => text(wanted(&settings::REALNAME).await?).unwrap_or_else(|| nick.as_str().to_owned()),
+        };
         let account = text(wanted(&settings::SASL_ACCOUNT).await?);
         let password = wanted(&settings::SASL_PASSWORD).await?;
         let password = password.map(settings::Value::into_secret);
@@ -317,7 +327,7 @@ impl Actor {
         Ok(SessionConfig {
             capabilities,
             nick,
-            nick_suffix: wording::nick_suffix(&self.row.name),
+            nick_suffix,
             alternatives,
             nick_had: self.nick_had.clone(),
             nick_losses: self.nick_losses,
@@ -337,13 +347,6 @@ impl Actor {
             seed: seed(),
             started_at_ms: self.bridge.clock.unix_ms(),
         })
-    }
-
-    /// The nick that the network's template makes of the Matrix id. A further session has its name behind it: no two can
-    /// have one nick.
-    pub(super) fn default_nick(&self) -> Nick {
-        let localpart = self.row.user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
-        wording::nick_from(&self.network.nick.render(&[("localpart", localpart)]), &self.row.name)
     }
 
     /// The connection is gone, or has to go.

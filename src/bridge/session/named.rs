@@ -14,6 +14,13 @@ impl Actor {
         now.or(self.last_named.as_deref()).unwrap_or_default()
     }
 
+    /// What the server says of itself counts for who connects next.
+    pub(super) fn remember_network(&self) {
+        if let Some(link) = &self.link {
+            self.bridge.remember_network(&self.row.network, link.session.isupport().nick_length());
+        }
+    }
+
     /// Keeps it, where it is news.
     pub(super) async fn keep_named(&mut self) -> Result<(), StoreError> {
         let name = self.named().to_owned();

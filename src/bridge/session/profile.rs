@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::super::outcome::{Outcome, Refusal};
 use super::Actor;
+use super::called::LONGEST_REALNAME;
 use super::inquiries::trouble;
 use super::loose::Reply;
 use super::username;
@@ -18,9 +19,6 @@ use crate::irc::session::State;
 use crate::irc::wire::Line;
 use crate::store::StoreError;
 use crate::store::settings::{self, Setting};
-
-/// Servers cut real names at 50 to 150 bytes.
-const LONGEST_REALNAME: usize = 200;
 
 /// What is asked about something that is kept.
 #[derive(Debug)]
@@ -100,6 +98,16 @@ impl Actor {
 
     async fn realname(&mut self, change: Change<String>) -> Result<Reply, StoreError> {
         let network = self.network.name.clone();
+        let nick = self.link.as_ref().map(|link| link.session.wanted_nick().to_owned());
+        let nick = nick.unwrap_or_else(|| self.default_nick().as_str().to_owned());
+        if let Some(given) = self.given_realname(&nick) {
+            let text = format!(
+                "Your real name on {network} is {given}: the administrator of this bridge says what real names are there."
+            );
+            let is_asked = matches!(change, Change::Show);
+            let reply = if is_asked { Ok(RichText::plain(text)) } else { Err(Refusal::asked(text)) };
+            return Ok(Reply::Now(reply));
+        }
         let name = match change {
             Change::Show => {
                 let name = self.stored(&settings::REALNAME).await?;

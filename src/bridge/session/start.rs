@@ -99,7 +99,6 @@ pub(in crate::bridge) async fn start(
     let epoch = store.claim_session(row.id, bridge.client.bot()).await?;
     let network_room = network_room::intend(bridge, &row).await?.id;
     let buffers = Buffers::load(bridge, &row).await?;
-    let learnt = Learnt::load(store, row.id).await?;
     let manners = Manners::load(bridge, row.user, row.id, &row.network).await?;
     let named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
     let monitored = store.setting(&settings::MONITORED, Scope::Session, row.id).await?;
@@ -136,7 +135,8 @@ pub(in crate::bridge) async fn start(
         whois: None,
         nick_losses: 0,
         nick_had: None,
-        learnt,
+        display: String::new(),
+        learnt: Learnt::load(store, row.id).await?,
         tally: bridge.network_tally(&row.network),
         manners,
         no_links: attachments::Hint::default(),

@@ -1,6 +1,7 @@
 //! The user name on IRC ("ident"): by it a network's operators can act against one user of a bridge and not all.
 //!
-//! It is the user's own where the administrator has set one; else the letters of their Matrix name. Nobody else of this
+//! It is the user's own where the administrator has set one; else the letters of their Matrix name, in the administrator's
+//! template if there is one. Nobody else of this
 //! bridge has it: who came later to the same letters has their number behind them, so that no ban made for one meets
 //! another, and nobody can choose a Matrix name to be taken for somebody.
 //!
@@ -15,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::super::Bridge;
 use super::super::outcome::{Outcome, Refusal};
+use crate::config::Template;
 use crate::format::RichText;
 use crate::store::settings::{self, Scope};
 use crate::store::{SessionRow, StoreError};
@@ -104,7 +106,7 @@ async fn names_of(bridge: &Bridge) -> Result<&Usernames, StoreError> {
 async fn first_owners(bridge: &Bridge) -> Result<HashMap<String, i64>, StoreError> {
     let users = bridge.store.user_ids().await?;
     let chosen = bridge.store.session_settings(&settings::USERNAME).await?;
-    Ok(owners(&idents_set(bridge).await?, &chosen, &users))
+    Ok(owners(bridge.usernames.template.as_ref(), &idents_set(bridge).await?, &chosen, &users))
 }
 
 /// The user names that the administrator has set, by the users' numbers.
@@ -164,13 +166,18 @@ impl Bridge {
 
 /// Who has each name: as administrators have set them, as people have chosen, then all users that there are, in the order in
 /// which they came.
-fn owners(set: &[(i64, String)], chosen: &[(i64, String)], users: &[(i64, String)]) -> HashMap<String, i64> {
+fn owners(
+    template: Option<&Template>,
+    set: &[(i64, String)],
+    chosen: &[(i64, String)],
+    users: &[(i64, String)],
+) -> HashMap<String, i64> {
     let mut names = HashMap::with_capacity(set.len() + chosen.len() + users.len());
     for (number, name) in set.iter().chain(chosen) {
         names.entry(shown(name)).or_insert(*number);
     }
     for (number, user_id) in users {
-        names.entry(letters(user_id).to_ascii_lowercase()).or_insert(*number);
+        names.entry(base(template, user_id).to_ascii_lowercase()).or_insert(*number);
     }
     names
 }
@@ -178,12 +185,18 @@ fn owners(set: &[(i64, String)], chosen: &[(i64, String)], users: &[(i64, String
 /// Who first had each name; as many as there are users and sessions, since a name once given is nobody else's.
 #[derive(Debug, Default)]
 pub(in crate::bridge) struct Usernames {
+    /// What names are made of, where they are not the letters alone.
+    template: Option<Template>,
     first: Mutex<Option<HashMap<String, i64>>>,
     /// Held while one is chosen.
     choosing: tokio::sync::Mutex<()>,
 }
 
 impl Usernames {
+    pub(in crate::bridge) fn new(template: Option<Template>) -> Self {
+        Self { template, ..Self::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<HashMap<String, i64>>> {
         self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -215,7 +228,7 @@ impl Usernames {
 
     /// The user name of a user, who may have come since.
     fn of(&self, user_id: &str, number: i64) -> String {
-        let name = letters(user_id);
+        let name = base(self.template.as_ref(), user_id);
         let mut names = self.lock();
         let first = *names.get_or_insert_default().entry(name.to_ascii_lowercase()).or_insert(number);
         if first == number {
@@ -233,10 +246,15 @@ fn shown(name: &str) -> String {
     name.chars().take(LONGEST).collect::<String>().to_ascii_lowercase()
 }
 
-fn letters(user_id: &str) -> String {
+/// The name that somebody has if nobody had it before: the letters of their Matrix name, in the template if there is one,
+/// which stays as it is where there is too much of them.
+fn base(template: Option<&Template>, user_id: &str) -> String {
     let localpart = user_id.trim_start_matches('@').split(':').next().unwrap_or_default();
-    let name: String = localpart.chars().filter(char::is_ascii_alphanumeric).take(LONGEST).collect();
-    if name.is_empty() { "user".to_owned() } else { name }
+    let taken = template.map_or(0, |template| template.render(&[]).len());
+    let letters = localpart.chars().filter(char::is_ascii_alphanumeric);
+    let name: String = letters.take(LONGEST.saturating_sub(taken)).collect();
+    let name = if name.is_empty() { "user".to_owned() } else { name };
+    template.map_or(name.clone(), |template| template.render(&[("localpart", &name)]))
 }
 
 #[cfg(test)]
@@ -247,7 +265,12 @@ mod tests {
     #[test]
     fn nobody_chooses_the_name_that_another_is_known_by() {
         let names = Usernames::default();
-        names.fill(owners(&[], &[], &[(1, "@christopher:a.org".to_owned()), (2, "@bob:a.org".to_owned())]));
+        names.fill(owners(
+            None,
+            &[],
+            &[],
+            &[(1, "@christopher:a.org".to_owned()), (2, "@bob:a.org".to_owned())],
+        ));
         assert!(names.is_of_another("Christopher", 2) && names.is_of_another("BOB", 1));
         assert!(!names.is_of_another("bob", 2) && !names.is_of_another("bobby", 1));
     }
@@ -256,6 +279,7 @@ mod tests {
     fn what_was_set_for_somebody_is_nobody_elses_though_they_came_before() {
         let names = Usernames::default();
         names.fill(owners(
+            None,
             &[(2, "Alice".to_owned())],
             &[],
             &[(1, "@alice:a.org".to_owned()), (2, "@bob:a.org".to_owned())],
@@ -274,12 +298,30 @@ mod tests {
     fn what_somebody_has_chosen_is_nobody_elses() {
         let names = Usernames::default();
         let users = [(1, "@alice:a.org".to_owned()), (3, "@queen:a.org".to_owned())];
-        names.fill(owners(&[], &[(1, "Queen".to_owned())], &users));
+        names.fill(owners(None, &[], &[(1, "Queen".to_owned())], &users));
         assert!(names.is_of_another("queen", 2) && !names.is_of_another("queen", 1));
         assert_eq!(
             (names.of("@alice:a.org", 1), names.of("@queen:a.org", 3)),
             ("alice".into(), "queen-3".into())
         );
+    }
+
+    #[rstest]
+    #[case::short("m.{localpart}", "@alice:a.org", "m.alice", "m.alice-2")]
+    #[case::long("m.{localpart}", "@christopher:a.org", "m.christo", "m.chris-2")]
+    #[case::behind("{localpart}_mx", "@christopher:a.org", "christ_mx", "christ_-2")]
+    #[case::no_letter("m{localpart}", "@ж:a.org", "muser", "muser-2")]
+    fn names_are_made_of_a_template_and_are_nobody_elses(
+        #[case] template: &str,
+        #[case] user_id: &str,
+        #[case] name: &str,
+        #[case] second: &str,
+    ) {
+        let template = Template::parse_username(template).unwrap();
+        let names = Usernames::new(Some(template.clone()));
+        names.fill(owners(Some(&template), &[], &[], &[(1, user_id.to_owned())]));
+        assert_eq!((names.of(user_id, 1), names.of(user_id, 2)), (name.to_owned(), second.to_owned()));
+        assert!(names.is_of_another(name, 2) && names.is_of_another(&name.to_uppercase(), 3));
     }
 
     #[rstest]
@@ -297,7 +339,7 @@ mod tests {
     ) {
         let names = Usernames::default();
         let earlier: Vec<(i64, String)> = (1..).zip(earlier.iter().map(|id| (*id).to_owned())).collect();
-        names.fill(owners(&[], &[], &earlier));
+        names.fill(owners(None, &[], &[], &earlier));
         for _ in 0..2 {
             let name = names.of(user_id, 12);
             assert_eq!(name, expected);

@@ -1,10 +1,10 @@
-//! Small words: durations, nicks made of names, and what IRC's refusals mean to a person.
+//! Small words: durations, and what IRC's refusals mean to a person.
 
 use std::time::{Duration, Instant};
 
 use crate::format::RichText;
 use crate::irc::session::{Obstacle, Retry, Standing, Trigger};
-use crate::names::{CaseMapping, Nick};
+use crate::names::CaseMapping;
 
 /// A duration as people say it.
 pub(super) fn duration(time: Duration) -> String {
@@ -35,23 +35,6 @@ pub(in crate::bridge) fn span(from: i64, to: i64) -> String {
     let same_day = time(from, DAY) == time(to, DAY);
     let end = time(to, if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" });
     format!("from {} to {end} UTC", time(from, "%Y-%m-%d %H:%M:%S"))
-}
-
-/// A nick that every server takes, as near to this text as can be (RFC 2812, section 2.3.1), with the name of the
-/// session behind it where that has one.
-pub(super) fn nick_from(text: &str, session_name: &str) -> Nick {
-    const LONGEST: usize = 30;
-    let suffix = nick_suffix(session_name);
-    let mut nick: String = text
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_[]\\`^{}|".contains(c) { c } else { '_' })
-        .take(LONGEST.saturating_sub(suffix.len()))
-        .collect();
-    nick.push_str(&suffix);
-    if nick.is_empty() || nick.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
-        nick.insert(0, '_');
-    }
-    Nick::new(&nick).or_else(|_| Nick::new("towline")).expect("each character of it may stand in a nick")
 }
 
 /// What stands behind the nick of a session that has a name.
@@ -235,21 +218,6 @@ mod tests {
     )]
     fn a_span_is_never_shorter_than_it_was(#[case] from: i64, #[case] to: i64, #[case] text: &str) {
         assert_eq!(span(from, to), text);
-    }
-
-    #[rstest]
-    #[case::plain("alice", "", "alice")]
-    #[case::foreign("jürgen.k", "", "j_rgen_k")]
-    #[case::digit_first("4ever", "", "_4ever")]
-    #[case::nothing("", "", "_")]
-    #[case::a_further_session("alice", "work", "alice_work")]
-    #[case::a_long_name("abcdefghijabcdefghijabcdefghij", "work", "abcdefghijabcdefghijabcde_work")]
-    fn a_matrix_name_becomes_a_nick_that_servers_take(
-        #[case] name: &str,
-        #[case] session: &str,
-        #[case] nick: &str,
-    ) {
-        assert_eq!(nick_from(name, session).as_str(), nick);
     }
 
     #[rstest]

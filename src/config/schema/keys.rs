@@ -193,6 +193,12 @@ pub const KEYS: &[Key] = &[
         "A template for the nicks that people start with on this network.",
     ),
     key(
+        "networks.*.realname",
+        Kind::Text,
+        Default::Note("`templates.realname`"),
+        "A template for the real names that people have on this network.",
+    ),
+    key(
         "networks.*.avatar",
         Kind::Text,
         Default::Note("none"),
@@ -455,7 +461,25 @@ pub const KEYS: &[Key] = &[
         "templates.nick",
         Kind::Text,
         Default::Is("\"{localpart}\""),
-        "The nick that a person starts with, where they chose none. `{localpart}` of their Matrix id.",
+        "The nick that a person starts with, where they chose none. `{localpart}` of their Matrix id, `{user_id}`, or \
+         `{display}`, their display name: where that has few letters of ours or looks like services, their localpart stands \
+         for it, and who has a name that somebody else has got first has a number behind it. Where a network takes only \
+         shorter nicks, what stands behind the field stays, as in `{localpart}[m]`.",
+    ),
+    key(
+        "templates.realname",
+        Kind::Text,
+        Default::Note("what each person chooses"),
+        "The real name that people have on IRC, such as `{user_id}`, so that operators know whom they see; then nobody chooses \
+         one. `{user_id}`, `{localpart}`, `{display}` and `{nick}`.",
+    ),
+    key(
+        "templates.username",
+        Kind::Text,
+        Default::Note("`{localpart}`"),
+        "What user names (idents) are made of, as `m.{localpart}`: `{localpart}` stands for the letters and digits in it, and \
+         up to five other characters stay where the name is cut at nine. Who comes second to a name has their number behind \
+         it.",
     ),
     key(
         "settings",

@@ -27,8 +27,8 @@ pub enum Entering {
 pub struct SessionConfig {
     /// The nick that the user wants; a fallback never takes its place here.
     pub nick: Nick,
-    /// The end of the nick that tells it from those of the user's other sessions on the network: of a nick that is too long
-    /// for the server, it stays.
+    /// The end of the nick that tells it from other people's and from those of the user's other sessions on the network: of a
+    /// nick that is too long for the server, it stays.
     pub nick_suffix: String,
     /// The nicks to take while that one is in use, the best first.
     pub alternatives: Vec<Nick>,

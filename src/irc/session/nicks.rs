@@ -23,6 +23,9 @@ use super::{Session, State};
 
 /// Underscores to try before registration, after the user's alternatives.
 const MOST_UNDERSCORES: usize = 5;
+/// The lengths of nicks that servers take which do not say so, the longest first: where a longer one is refused, it may be
+/// for that.
+const USUAL_LENGTHS: [usize; 4] = [16, 15, 12, 9];
 /// Nicks that are asked for at a time.
 const MOST_ASKED: usize = 8;
 /// A server that has said nothing for so long will not say more about a nick.
@@ -137,6 +140,21 @@ impl Nicks {
 
     pub(super) fn limit(&self) -> Option<usize> {
         self.limit
+    }
+
+    /// As much of the wanted nick, which was refused, as a server that takes shorter ones only might take: in as many bytes as
+    /// its reason names, else in as many as others take. `None` where it is short enough for any.
+    fn shortened(&mut self, reason: &str) -> Option<Nick> {
+        let length = self.current.len();
+        if length <= USUAL_LENGTHS[USUAL_LENGTHS.len() - 1] {
+            return None;
+        }
+        let named = reason.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
+        let most = named.chain(USUAL_LENGTHS).find(|most| (2..length).contains(most))?;
+        let nick = Nick::new(&self.within(most)).ok()?;
+        self.limit = Some(most);
+        nick.as_str().clone_into(&mut self.current);
+        Some(nick)
     }
 
     /// The next fallback after a refusal of `refused`, within the length that the server takes.
@@ -321,7 +339,11 @@ impl Session {
                 // It may mean only that it is too long.
                 self.nicks.limit = Some(self.nicks.current.len().saturating_sub(1));
             } else if self.nicks.tries == 0 && !self.nicks.had {
-                self.nicks.erroneous = true;
+                if let Some(nick) = self.nicks.shortened(reason) {
+                    return self.control(Line::nick(&nick));
+                }
+                // Whatever it is about, it is not the length.
+                (self.nicks.limit, self.nicks.erroneous) = (None, true);
             }
         }
         match self.nicks.next_fallback(refused) {

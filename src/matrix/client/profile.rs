@@ -6,6 +6,17 @@ use super::{Client, ClientError, user_id};
 use ruma::api::client::profile;
 
 impl Client {
+    /// `GET /profile/{user}/displayname`; `None` where they have none, or nobody tells.
+    pub async fn display_name(&self, user: &str) -> Result<Option<String>, ClientError> {
+        #[expect(deprecated, reason = "its successor needs servers of 2025 and later")]
+        let request = profile::get_display_name::v3::Request::new(user_id(user)?);
+        match self.call(self.bot(), request).await {
+            Ok(response) => Ok(response.displayname),
+            Err(ClientError::Refused { status: 403 | 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// `PUT /profile/{user}/displayname`.
     pub async fn set_display_name(&self, user: &str, name: &str) -> Result<(), ClientError> {
         #[expect(deprecated, reason = "its successor needs servers of 2025 and later")]

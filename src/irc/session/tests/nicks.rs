@@ -76,6 +76,52 @@ fn a_server_that_cuts_nicks_gets_fallbacks_that_fit() {
     assert_eq!(bench.sent(), ["NICK alex___"]);
 }
 
+/// Before, whoever had a long name could not connect at all.
+#[rstest]
+#[case::no_length_is_named("Erroneous nickname", &["christopher[m]-l", "christopher[m]-", "christopher[", "christoph"])]
+#[case::a_length_is_named("Nickname too long, max. 12 characters", &["christopher[", "christoph"])]
+#[case::one_is_named_that_none_has("Nickname of 99 bytes", &["christopher[m]-l", "christopher[m]-", "christopher[", "christoph"])]
+fn a_nick_that_is_refused_for_its_length_is_tried_shorter_before_it_is_given_up(
+    #[case] reason: &str,
+    #[case] shorter: &[&str],
+) {
+    let wanted = "christopher[m]-long";
+    let mut bench = with(wanted, &[]);
+    let mut refused = wanted.to_owned();
+    let mut seen = Vec::new();
+    let events = loop {
+        let events = bench.server(&format!(":s 432 * {refused} :{reason}"));
+        let Some(line) = bench.sent().pop() else { break events };
+        line.strip_prefix("NICK ").unwrap().clone_into(&mut refused);
+        seen.push(refused.clone());
+    };
+    assert_eq!(seen, shorter);
+    let [Event::Disconnect { reason: told, verdict: Verdict::NeedUser }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(*told, format!("the network does not allow the nick {wanted}: {reason}"));
+}
+
+#[test]
+fn of_a_nick_that_is_tried_shorter_the_end_stays_that_tells_it_from_others() {
+    let config =
+        SessionConfig { nick: nick("christopher[m]"), nick_suffix: "[m]".to_owned(), ..Bench::config() };
+    let mut bench = Bench::new(config);
+    bench.sent();
+    bench.server(":s 432 * christopher[m] :Erroneous nickname");
+    assert_eq!(bench.sent(), ["NICK christoph[m]"]);
+    bench.server(":s 432 * christoph[m] :Erroneous nickname");
+    assert_eq!(bench.sent(), ["NICK christ[m]"]);
+    // Somebody has that: what is behind it still fits.
+    bench.server(":s 433 * christ[m] :in use");
+    assert_eq!(bench.sent(), ["NICK chris[m]_"]);
+    bench.server(":s 001 chris[m]_ :Welcome");
+    bench.server(":s 005 chris[m]_ NICKLEN=9 :are supported by this server");
+    bench.server(":s 376 chris[m]_ :End of MOTD");
+    // What is wanted is as much of it as the server takes.
+    assert!(bench.sent().iter().all(|line| !line.contains("christopher")));
+}
+
 #[test]
 fn a_nick_that_the_user_asks_for_is_the_wanted_one_only_when_given() {
     let mut bench = Bench::ready();

@@ -209,20 +209,47 @@ async fn an_attempt_to_gain_power_by_the_nick_that_somebody_had_before_is_refuse
     talk.powers_with_dan(&[(BOB, 50)]).await;
 }
 
+/// Where nicks are made of display names: neither the name nor the nick that comes of it gives anything.
 #[rstest]
-#[case::the_bots("towline")]
-#[case::the_bots_id("@towline:test.local")]
-#[case::an_operators("bob")]
-#[case::an_operators_with_a_rank("@bob")]
-#[case::an_operators_ghosts_id("@irc_fake_bob:test.local")]
-#[case::written_backwards("\u{202e}bob")]
-#[case::nothing_that_is_seen("bob\u{200b}")]
+#[case::the_bots("towline", "towline")]
+#[case::the_bots_id("@towline:test.local", "towline_test_local")]
+#[case::an_operators("bob", "bob_")]
+#[case::an_operators_with_a_rank("@bob", "bob_")]
+#[case::an_operators_with_all_ranks("~&@%+bob", "bob_")]
+#[case::an_operators_ghosts_id("@irc_fake_bob:test.local", "irc_fake_bob_test_local")]
+#[case::an_operators_address("bob!bob@host", "bob_bob_host")]
+#[case::written_backwards("\u{202e}bob", "bob_")]
+#[case::in_wide_letters("ｂｏｂ", "bob_")]
+#[case::nothing_that_is_seen("bob\u{200b}", "bob_")]
+#[case::another_users("alice", "alice_NUMBER")]
+#[case::services("ChanServ", "carol")]
+#[case::services_in_parts("Nick.Serv", "carol")]
+#[case::services_in_digits("N1ck53rv", "carol")]
+#[case::a_command("x\r\nMODE #tea +o x", "x_MODE_tea_o_x")]
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_to_gain_power_by_a_display_name_is_refused(#[case] name: &str) {
-    let talk = Talk::on_ordinary_server().await;
+async fn an_attempt_to_gain_power_by_a_display_name_is_refused(#[case] name: &str, #[case] nick: &str) {
+    let mut options = Options::default();
+    options.isupport.retain(|other| !other.starts_with("PREFIX="));
+    options.isupport.push("PREFIX=(ov)@+".to_owned());
+    let config = "templates: { shared_alias: \"irc_{network}_{channel}\", nick: \"{display}\" }\n";
+    let talk = Talk::begin(World::builder().config(config).ircd(options).start().await).await;
     talk.carol.set_displayname(name);
+    let mark = talk.world.ircd.mark();
+    talk.carol.send_text(&talk.networks[1], "reconnect");
+    let joins = |_: &str, line: &str| line.starts_with("JOIN ") && line.contains("#tea");
+    let of_carol = talk.world.ircd.wait_line_after(mark, joins).await.nick;
+    talk.world.ircd.wait_joined("#tea", &of_carol).await;
+    match nick.strip_suffix("NUMBER") {
+        Some(beginning) => {
+            let number = of_carol.strip_prefix(beginning).unwrap_or_default();
+            assert!(number.parse::<i64>().is_ok(), "{of_carol}");
+        }
+        None => assert_eq!(of_carol, nick),
+    }
     talk.powers_with_dan(&[(BOB, 50)]).await;
     assert!(talk.carol.kick(&talk.room, talk.alice.id(), "").is_err());
+    let asked = talk.world.ircd.lines().into_iter().map(|one| one.line());
+    assert!(!asked.into_iter().any(|line| line.starts_with("MODE #tea +o")));
 }
 
 /// The bot's own nick on IRC, and nicks that are a part of ids.

@@ -8,6 +8,7 @@
 //! `CASEMAPPING` (modern IRC docs, "CASEMAPPING Parameter").
 
 mod address;
+mod frame;
 mod glob;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization as _;
 
 pub use self::address::{SessionName, session_address, split_address};
+pub use self::frame::Frame;
 pub use self::glob::Glob;
 
 /// Why a text is no name of the wanted kind.

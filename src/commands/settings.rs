@@ -230,6 +230,7 @@ pub(super) fn reference() -> String {
             Kind::Own
             | Kind::Number { .. }
             | Kind::Word { .. }
+            | Kind::Frame { .. }
             | Kind::Words { .. }
             | Kind::Minutes { .. } => {
                 format!("{} ({})", setting.default(), setting.takes())

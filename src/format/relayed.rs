@@ -9,6 +9,7 @@
 use super::irc_codes::strip_irc;
 use super::neutral::neutral;
 use super::split::{Limit, lines_of, split_line};
+use crate::names::Frame;
 
 /// Characters of a name …
 const LONGEST: usize = 40;
@@ -106,8 +107,8 @@ pub struct Prefix {
 impl Prefix {
     /// Of what is said, or of what is done: that has the name alone, and on each line, since it would else be done by who
     /// says it.
-    pub fn new(name: &str, is_action: bool, is_on_all: bool) -> Self {
-        let text = if is_action { format!("{name} ") } else { format!("<{name}> ") };
+    pub fn new(name: &str, frame: &Frame, is_action: bool, is_on_all: bool) -> Self {
+        let text = if is_action { format!("{name} ") } else { frame.around(name) };
         Self { text, is_on_all: is_on_all || is_action }
     }
 
@@ -120,17 +121,19 @@ impl Prefix {
     /// Lines with the prefix, where it belongs.
     pub fn put(&self, lines: Vec<String>) -> Vec<String> {
         let put = |(place, line): (usize, String)| {
-            let needs = place == 0 || self.is_on_all || looks_said_by_another(&line);
+            let needs = place == 0 || self.is_on_all || looks_said_by_another(&line, &self.text);
             if needs { format!("{}{line}", self.text) } else { line }
         };
         lines.into_iter().enumerate().map(put).collect()
     }
 }
 
-/// Whether a line begins as one that the bridge says for somebody.
-fn looks_said_by_another(line: &str) -> bool {
+/// Whether a line begins as one that the bridge says for somebody, with this before it or as it is usual.
+fn looks_said_by_another(line: &str, prefix: &str) -> bool {
     let line = strip_irc(line);
-    line.trim_start().starts_with(['<', '*', '‹', '＜', '⟨', '〈'])
+    let line = line.trim_start();
+    line.starts_with(['<', '*', '‹', '＜', '⟨', '〈'])
+        || prefix.chars().next().is_some_and(|opening| line.starts_with(opening))
 }
 
 #[cfg(test)]
@@ -213,7 +216,7 @@ mod tests {
         #[case] is_on_all: bool,
         #[case] expected: &[&str],
     ) {
-        let prefix = Prefix::new("Carol", false, is_on_all);
+        let prefix = Prefix::new("Carol", &Frame::default(), false, is_on_all);
         let lines = prefix.put(prefix.cut(text, Limit::utf_8(24)));
         assert!(lines.iter().all(|line| line.len() <= 24), "{lines:?}");
         assert_eq!(lines, expected);
@@ -221,7 +224,15 @@ mod tests {
 
     #[test]
     fn what_somebody_does_has_their_name_on_each_line() {
-        let prefix = Prefix::new("Carol", true, false);
+        let prefix = Prefix::new("Carol", &Frame::default(), true, false);
         assert_eq!(prefix.put(prefix.cut("waves\nbows", Limit::utf_8(100))), ["Carol waves", "Carol bows"]);
+    }
+
+    #[test]
+    fn no_line_looks_said_by_another_whatever_stands_around_names() {
+        let prefix = Prefix::new("Carol", &Frame::new("[{name}@m]").unwrap(), false, false);
+        let lines = prefix.put(prefix.cut("one\n[Bob@m] two\n<bob> three\n(four)", Limit::utf_8(100)));
+        let expected = ["[Carol@m] one", "[Carol@m] [Bob@m] two", "[Carol@m] <bob> three", "(four)"];
+        assert_eq!(lines, expected);
     }
 }

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::pool::on;
 use super::{Store, StoreError};
+use crate::names::Frame;
 
 pub use self::table::*;
 
@@ -69,6 +70,11 @@ pub enum Kind {
     Word {
         /// Its characters, at most.
         most: usize,
+        /// What holds where nothing else is said.
+        default: &'static str,
+    },
+    /// What stands around a name.
+    Frame {
         /// What holds where nothing else is said.
         default: &'static str,
     },
@@ -134,7 +140,7 @@ impl Setting {
             Kind::Own => String::new(),
             Kind::Choice(words) => words.first().map_or("", |(word, _)| word).to_owned(),
             Kind::Number { default, .. } => default.to_string(),
-            Kind::Word { default, .. } => default.to_owned(),
+            Kind::Word { default, .. } | Kind::Frame { default } => default.to_owned(),
             Kind::Words { .. } => NONE.to_owned(),
             Kind::Minutes { .. } => "off".to_owned(),
         }
@@ -150,6 +156,7 @@ impl Setting {
             }
             Kind::Number { least, most, .. } => format!("a whole number from {least} to {most}"),
             Kind::Word { most, .. } => format!("a word of at most {most} characters"),
+            Kind::Frame { .. } => Frame::RULE.to_owned(),
             Kind::Words { most } => format!("up to {most} words with spaces between them, or {NONE}"),
             Kind::Minutes { most } => format!("on, off, or a number of minutes from 1 to {most}"),
         }
@@ -177,6 +184,7 @@ impl Setting {
                     !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control());
                 (is_word && value.chars().count() <= most).then(|| value.to_owned())
             }
+            Kind::Frame { .. } => Frame::new(value).map(|_| value.to_owned()),
             Kind::Words { most } => read_words(value, most),
             Kind::Minutes { most } => match value.to_lowercase().as_str() {
                 word @ ("on" | "off") => Some(word.to_owned()),
@@ -370,6 +378,7 @@ mod tests {
     };
     const OWN_WORD: Setting =
         Setting { key: "own-word", kind: Kind::Word { most: 3, default: "x" }, ..OF_ITS_OWN };
+    const FRAME: Setting = Setting { key: "frame", kind: Kind::Frame { default: "<{name}>" }, ..OF_ITS_OWN };
     const WORDS: Setting = Setting { key: "words", kind: Kind::Words { most: 2 }, ..OF_ITS_OWN };
     const MINUTES: Setting = Setting { key: "minutes", kind: Kind::Minutes { most: 60 }, ..OF_ITS_OWN };
     const NUMBER: Setting =
@@ -392,6 +401,14 @@ mod tests {
     #[case::a_word_of_ones_own(OWN_WORD, " .. ", Ok(".."))]
     #[case::two_words(OWN_WORD, "a b", Err("own-word is a word of at most 3 characters, not a b"))]
     #[case::a_word_too_long(OWN_WORD, "abcd", Err("own-word is a word of at most 3 characters, not abcd"))]
+    #[case::a_frame(FRAME, " [{name} of m] ", Ok("[{name} of m]"))]
+    #[case::no_frame(
+        FRAME,
+        "!{name}",
+        Err(
+            "frame is {name} in a pair of brackets, once, with up to 24 other characters, such as [{name}], not !{name}"
+        )
+    )]
     #[case::several_words(WORDS, "b, a  b", Ok("b a"))]
     #[case::no_words(WORDS, "none", Ok("none"))]
     #[case::too_many_words(

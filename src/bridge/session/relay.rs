@@ -25,7 +25,7 @@ use super::speech::Kind;
 use super::{Actor, wording};
 use crate::format::{Called, Prefix, RichText, parted, strip_irc};
 use crate::matrix::event::{Content, Event, Message};
-use crate::names::Channel;
+use crate::names::{Channel, Frame};
 use crate::store::settings::{self, Setting};
 use crate::store::{InboxEvent, StoreError, relay_lane};
 
@@ -208,6 +208,17 @@ fn bare(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// What somebody is called within this: where a name loses something by that, its owner's id stands behind it.
+fn named_in(frame: &Frame, who: &Relayed) -> String {
+    let name = frame.without_brackets(&who.name);
+    let id = Called::Id.name(&who.user_id, None, false);
+    if name == who.name || name.ends_with(&id) {
+        name
+    } else {
+        frame.without_brackets(&format!("{name} {id}"))
+    }
+}
+
 impl Actor {
     /// Whether this session says what others say in a buffer's room.
     pub(super) fn relays(&self, place: usize) -> bool {
@@ -355,14 +366,24 @@ impl Actor {
     pub(super) fn prefix_of(&self, place: usize, who: &Relayed, kind: Kind) -> Prefix {
         let row = &self.buffers.get(place).row;
         let has_unseen = self.as_written(place, UNSEEN) == UNSEEN;
+        let frame = self.relay_frame(place);
+        let name = named_in(&frame, who);
         let name = match self.manners.choice::<RelayAntiPing>(row.id) {
-            RelayAntiPing::Off => who.name.clone(),
-            _ if !has_unseen => who.name.clone(),
-            RelayAntiPing::On => parted(&who.name, |_| true),
-            RelayAntiPing::Auto => parted(&who.name, |word| self.is_in_channel(&row.name, word)),
+            RelayAntiPing::Off => name,
+            _ if !has_unseen => name,
+            RelayAntiPing::On => parted(&name, |_| true),
+            RelayAntiPing::Auto => parted(&name, |word| self.is_in_channel(&row.name, word)),
         };
         let name = self.as_written(place, &name);
-        Prefix::new(&name, kind == Kind::Action, self.is_prefix_on_all(row.id))
+        Prefix::new(&name, &frame, kind == Kind::Action, self.is_prefix_on_all(row.id))
+    }
+
+    /// What stands around names in a buffer; what its charset lacks could begin a command.
+    fn relay_frame(&self, place: usize) -> Frame {
+        let buffer = self.buffers.get(place).row.id;
+        let chosen = self.manners.value(&settings::RELAY_FORMAT, Some(buffer)).0;
+        let chosen = chosen.filter(|text| self.as_written(place, text) == **text);
+        chosen.and_then(Frame::new).unwrap_or_default()
     }
 
     pub(super) fn is_prefix_on_all(&self, buffer: i64) -> bool {

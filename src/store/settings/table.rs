@@ -428,6 +428,14 @@ settings! {
             ("id", "by their id"),
         ]),
     };
+    /// What stands around that name.
+    RELAY_FORMAT = {
+        key: "relay-format",
+        meaning: "what stands around the name of who is relayed; brackets of that kind in a name are left out, with their \
+                  owner's id behind it",
+        scopes: ANYWHERE,
+        kind: Kind::Frame { default: "<{name}>" },
+    };
     /// Where that name stands.
     RELAY_PREFIX = {
         key: "relay-prefix", meaning: "before which lines of a relayed message the name stands",

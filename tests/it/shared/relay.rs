@@ -156,6 +156,35 @@ async fn people_are_called_so_that_nobody_is_taken_for_somebody_else() {
     assert!(relayed.heard().ends_with(&["<Carol> one", "two", "<Carol> <bob> I give up"].map(str::to_owned)));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_around_a_name_is_a_setting_and_nothing_in_a_name_ends_it() {
+    let relayed = Relayed::start().await;
+    relayed.set("relay-format [{name} on Matrix]").await;
+    relayed.is_heard(&relayed.carol, "good morning", "[Carol on Matrix] good morning").await;
+    relayed.dave.set_displayname("Eve] hi [x");
+    relayed.is_heard(&relayed.dave, "so", "[Eve hi x @dave:test.local on Matrix] so").await;
+    relayed.dave.set_displayname("Eve (x)");
+    relayed.is_heard(&relayed.dave, "so?", "[Eve (x) on Matrix] so?").await;
+    relayed.set("relay-prefix first").await;
+    relayed.carol.send_text(&relayed.room, "one\n(two)\n[bob] three");
+    relayed.bob.wait_text("[Carol on Matrix] [bob] three").await;
+    let last = ["[Carol on Matrix] one", "(two)", "[Carol on Matrix] [bob] three"].map(str::to_owned);
+    assert!(relayed.heard().ends_with(&last), "{:?}", relayed.heard());
+    // What could be a command, or end nowhere, is none.
+    for format in ["!{name}", "{name}:", "<name>"] {
+        let refused = format!(
+            "relay-format is {{name}} in a pair of brackets, once, with up to 24 other characters, such \
+                               as [{{name}}], not {format}"
+        );
+        ask(&relayed.world, &relayed.admin, &relayed.relay, &format!("set relay-format {format}"), &refused)
+            .await;
+    }
+    relayed.is_heard(&relayed.carol, "still", "[Carol on Matrix] still").await;
+    let typed = "unset relay-format";
+    ask(&relayed.world, &relayed.admin, &relayed.relay, typed, "relay-format <{name}> (built in)").await;
+    relayed.is_heard(&relayed.carol, "as before", "<Carol> as before").await;
+}
+
 /// MSC4144, as bridges of other networks and people with several names use it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_bears_a_name_of_its_own_is_said_by_that() {

@@ -189,6 +189,8 @@ pub struct Shared {
     watches: shared::Watches,
     plumber: shared::Plumber,
     relayed_names: shared::RelayedNames,
+    /// Since which line people are in rooms.
+    arrivals: shared::Arrivals,
     /// A room was made.
     rooms_made: Notify,
     lobbies: Mutex<HashMap<String, Arc<tokio::sync::OnceCell<String>>>>,
@@ -263,6 +265,7 @@ impl Bridge {
         let limits = limits::RunningLimits::new(&config);
         let defaults = defaults::Defaults::new(&config);
         let username = config.templates.username.clone();
+        let arrivals = shared::Arrivals::new(store.next_line());
         let (ephemera, passing) = mpsc::channel(ephemera::MOST_WAITING);
         Self(Arc::new(Shared {
             config,
@@ -292,6 +295,7 @@ impl Bridge {
             watches: shared::Watches::default(),
             plumber: shared::Plumber::default(),
             relayed_names: shared::RelayedNames::default(),
+            arrivals,
             rooms_made: Notify::new(),
             lobbies: Mutex::default(),
             membership_budget: Semaphore::new(MEMBERSHIP_BUDGET),

@@ -222,6 +222,7 @@ impl Bridge {
             let is_there = content.membership.as_ref().is_some_and(|membership| membership == "join");
             let name = content.displayname.as_ref().and_then(Value::as_str);
             self.relayed_names.note(&header.room_id, user_id, is_there, name);
+            self.arrivals.note(&header.room_id, user_id, is_there, self.store.next_line());
         }
         // An invitation concerns the person who invites: its room is not known yet.
         let membership = header.content.and_then(|content| content.membership);

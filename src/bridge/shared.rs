@@ -9,6 +9,7 @@
 //!
 //! Off unless `templates.shared_alias` is set, or a room is plumbed. Invariants 2 (the intent comes first), 9.
 
+mod arrivals;
 mod authority;
 mod connections;
 mod forward;
@@ -43,6 +44,7 @@ use crate::store::{
     Holder, InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User,
 };
 
+pub(super) use self::arrivals::Arrivals;
 pub(super) use self::authority::{CANONICAL_ALIAS, Enacted};
 use self::connections::Activity;
 pub(super) use self::holes::Hole;

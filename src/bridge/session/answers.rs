@@ -3,7 +3,9 @@
 //!
 //! A thread is no answer: its first message shows what the thread is about, and then it flows, until it has rested.
 //! What is quoted was said in this buffer and is in its history, so that the others have seen it: not if it went to some
-//! of them only, or was refused. Nothing is ever fetched from the homeserver for it.
+//! of them only, or was refused. Nobody has a reply repeat what was said while they were not there, nor has who is
+//! relayed in a room of the bridge's; in a room of other people that says itself who reads what. Nothing is ever
+//! fetched from the homeserver for it.
 //!
 //! Spec: Matrix "Rich replies", "Threading"; `IRCv3` "reply" (draft).
 
@@ -73,7 +75,12 @@ impl Actor {
         // Nobody waits for an id to be written.
         self.bridge.store.catch_up_with_writes().await?;
         let mut lines = self.lines_of_event(place, event_id).await?;
-        lines.retain(|line| line.kind != "redacted");
+        // Whoever is relayed was not there for all that the relay was.
+        let since = match &speech.relayed {
+            Some(who) if !self.is_plumbed(place) => self.there_since(place, &who.user_id),
+            _ => i64::MIN,
+        };
+        lines.retain(|line| line.kind != "redacted" && line.id >= since);
         if self.link.as_ref().is_some_and(|link| link.session.sends_replies()) {
             speech.reply = lines.iter().rev().find_map(|line| line.msgid.clone());
         }
@@ -89,6 +96,12 @@ impl Actor {
         let mapping = self.buffers.mapping();
         speech.text = answered.answer(&speech.text, speech.kind == Kind::Action, mapping);
         Ok(())
+    }
+
+    /// The first line of a buffer that was said while somebody was in its room.
+    fn there_since(&self, place: usize, user_id: &str) -> i64 {
+        let room_id = self.buffers.get(place).row.room_id.as_deref();
+        room_id.map_or(i64::MAX, |room_id| self.bridge.arrivals.since(room_id, user_id))
     }
 
     /// Whether a line may be repeated to all of a buffer: not what was said to some of a channel, and nothing of a message of which

@@ -99,6 +99,11 @@ pub(super) async fn follow(
 }
 
 impl Store {
+    /// What no line has yet that was numbered by our clock, and the next has at the least.
+    pub fn next_line(&self) -> i64 {
+        self.keeper().numbers.here()
+    }
+
     /// Every channel that has lines of its own, with its network.
     pub async fn channels_with_lines(&self) -> Result<Vec<(i64, String)>, StoreError> {
         const SQL: &str = "SELECT channel.id, channel.network FROM channel

@@ -75,3 +75,49 @@ async fn an_answer_is_known_as_one_though_the_connection_of_whom_it_answers_hear
     let answer = talk.world.homeserver.wait_message(&talk.room, "dan has it").await;
     assert_eq!(answer.content["m.relates_to"]["m.in_reply_to"]["event_id"], asked.as_str());
 }
+
+/// What is answered is repeated to all, or named to them: nobody has what was said before they came said to them.
+#[rstest]
+#[case::in_words(&["message-tags"])]
+#[case::by_a_tag(&[])]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_repeats_nothing_from_before_its_writer_came(#[case] lacks: &[&str]) {
+    let talk = Talk::begin(world().ircd(Options::with_history().without(lacks)).start().await).await;
+    let before = talk.world.homeserver.wait_message(&talk.room, "alice is here").await.event_id;
+    talk.bob.say("#tea", "both are here");
+    let since = talk.world.homeserver.wait_message(&talk.room, "both are here").await.event_id;
+    for nick in ["alice", "carol"] {
+        talk.heard(nick).await;
+    }
+    let is_shown = async |user: &TestUser, to: &str, text: &str| {
+        user.reply(&talk.room, to, text);
+        let line = talk.world.ircd.wait_line(|_, line| line.ends_with(text)).await.line();
+        line.contains("+draft/reply=") || !line.ends_with(&format!("PRIVMSG #tea :{text}"))
+    };
+    assert!(!is_shown(&talk.carol, &before, "is she?").await);
+    assert!(is_shown(&talk.carol, &since, "we are").await);
+    assert!(is_shown(&talk.alice, &before, "so I am").await);
+}
+
+#[rstest]
+#[case::kicked(false)]
+#[case::banned(true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_put_out_of_the_channel_finds_nothing_of_what_is_said_from_then_on(#[case] is_banned: bool) {
+    let talk = Talk::begin(world().start().await).await;
+    let say = async |line: &str| {
+        talk.bob.say("#tea", line);
+        talk.world.homeserver.wait_message(&talk.room, line).await;
+    };
+    say("oolong for both").await;
+    talk.heard("carol").await;
+    if is_banned {
+        talk.bob.mode("#tea", "+b carol!*@*");
+    }
+    talk.bob.kick("#tea", "carol", "enough");
+    talk.world.homeserver.wait_member(&talk.room, talk.carol.id(), "leave").await;
+    say("matcha without her").await;
+    assert!(!finds(&talk, "carol", "matcha").await);
+    assert!(finds(&talk, "alice", "matcha").await);
+    assert!(finds(&talk, "carol", "oolong").await, "what she was there for stays hers");
+}

@@ -449,6 +449,48 @@ async fn in_a_room_found_by_alias_who_may_not_be_in_the_channel_stays_while_they
     assert!(there.contains(&admin.id().to_owned()) && there.contains(&alice.id().to_owned()), "{there:?}");
 }
 
+/// Before, a reply had any line said on IRC whose event its writer could name (as in CVE-2024-32000).
+#[rstest]
+#[case::in_words(&["message-tags"])]
+#[case::by_a_tag(&[])]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_relayed_quotes_nothing_from_before_they_came_into_a_room_found_by_alias(
+    #[case] lacks: &[&str],
+) {
+    let mut world = world().ircd(Options::with_history().without(lacks)).without_bridge().await;
+    world.forbid("@carol:test.local");
+    world.start_bridge().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#tea");
+    let (carol, alice) = (world.homeserver.user("carol"), world.homeserver.user("alice"));
+    let (admin, _, relay) = with_relay(&world).await;
+    let room = alice.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    ask(&world, &admin, &relay, "relay #tea", "goes there through FakeNet").await;
+    world.ircd.wait_joined("#tea", RELAY).await;
+    let say = async |line: &str| {
+        bob.say("#tea", line);
+        world.homeserver.wait_message(&room, line).await.event_id
+    };
+    let is_shown = async |to: &str, text: &str| {
+        carol.reply(&room, to, text);
+        let line = world.ircd.wait_line(|_, line| line.ends_with(text)).await.line();
+        line.contains("+draft/reply=") || !line.ends_with(&format!("PRIVMSG #tea :<carol> {text}"))
+    };
+    let before = say("the door's code is 1234").await;
+    carol.join(ALIAS).await;
+    assert!(!is_shown(&before, "what was it?").await);
+    let since = say("good evening").await;
+    assert!(is_shown(&since, "and to you").await);
+    // Who comes again was not there in between.
+    carol.leave(&room);
+    world.homeserver.wait_member(&room, carol.id(), "leave").await;
+    let between = say("now it is 5678").await;
+    carol.join(ALIAS).await;
+    assert!(!is_shown(&between, "and now?").await);
+    assert!(!is_shown(&since, "thanks anyway").await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_ends_with_its_owners_right_to_it() {
     let relayed = Relayed::start().await;

@@ -363,6 +363,13 @@ pub struct Templates {
 }
 
 impl Templates {
+    /// Whether the aliases of shared rooms say of which network they are: else there can be only one for all.
+    #[must_use]
+    pub fn tell_networks_apart(&self) -> bool {
+        // One that could not be read has no fields, and is told of already.
+        self.shared_alias.as_ref().is_none_or(|template| template.has("network") || !template.has("channel"))
+    }
+
     /// What the aliases in Towline's namespace begin with.
     pub fn alias_prefix(&self) -> &str {
         self.alias.as_ref().unwrap_or(&self.ghost).prefix()

@@ -101,6 +101,14 @@ impl Gathered {
                 Some((id, user_id)) => Source::User { id, user_id },
                 None => Source::Administrator,
             };
+            if source == Source::Administrator && !config.templates.tell_networks_apart() {
+                tracing::error!(
+                    network = slug,
+                    "it was added at run time, and is not there: templates.shared_alias has no {{network}}, so that there can be \
+                     only one"
+                );
+                continue;
+            }
             match read(config, &self.own, &slug, &definition, source) {
                 Ok(known) => _ = self.known.insert(slug, Arc::new(known)),
                 Err(problem) => {

@@ -24,7 +24,7 @@ mod underway;
 mod upkeep;
 mod watch;
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch as watch_channel;
@@ -34,7 +34,7 @@ use super::desk::lane_of;
 use super::ghosts::GhostError;
 use super::inbox::AskedFor;
 use super::session::{ChannelRequest, OwnRoom, Request, SessionState, SharedRequest};
-use super::{Bridge, Refusal};
+use super::{Bridge, Known, Refusal};
 use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::event::{Content, Event, Member};
@@ -107,11 +107,22 @@ impl Bridge {
         let fields = self.config.templates.shared_alias.as_ref()?.read_id(localpart)?;
         let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
         // Somebody's own network is theirs alone.
-        let known = self.networks.get(field("network")?).filter(|known| !known.is_own())?;
+        let known = match field("network") {
+            Some(slug) => self.networks.get(slug).filter(|known| !known.is_own())?,
+            None => self.only_network()?,
+        };
         let network = known.network.slug.as_str().to_owned();
         let channel = ghost_id::unescape(&field("channel")?.replace('#', HASH))?;
-        let is_it = channel.starts_with('#') && self.shared_alias(&network, &channel)? == alias;
+        // A channel with `&` is another one on each server of the network.
+        let is_for_all = channel.starts_with(['#', '+', '!']);
+        let is_it = is_for_all && self.shared_alias(&network, &channel)? == alias;
         Some((network, Channel::new(&channel).ok().filter(|_| is_it)?))
+    }
+
+    /// The network that is for all, if there is only one.
+    fn only_network(&self) -> Option<Arc<Known>> {
+        let mut public = self.networks.public();
+        public.pop().filter(|_| public.is_empty())
     }
 
     /// Whether an alias leads to a room, which is made where it names a channel.

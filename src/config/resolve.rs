@@ -17,6 +17,7 @@ use super::{
     Permissions, Pictures, Plumbers, Templates, media, network, policies, raw,
 };
 use crate::config::template::{Template, TemplateError};
+use crate::names::Slug;
 
 /// Whether a token must be somewhere already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(super) fn resolve(
     resolver.ids(&appservice.bot, &templates, &homeserver.domain);
     let limits = limits(&raw.limits);
     let bot = format!("@{}:{}", appservice.bot, homeserver.domain);
+    let networks = network::resolve(&mut resolver, raw.networks.unwrap_or_default(), &templates);
+    resolver.networks_apart(&templates, networks.keys().map(Slug::as_str));
     let excluded = raw.excluded.unwrap_or_default();
     Config {
         excluded: policies::excluded(&mut resolver, excluded, &bot, &homeserver.domain),
@@ -60,7 +63,7 @@ pub(super) fn resolve(
         database: resolver.database(raw.database),
         secret_key_file: resolver.key_file(raw.secret_key_file),
         permissions: resolver.permissions(raw.permissions),
-        networks: network::resolve(&mut resolver, raw.networks.unwrap_or_default(), &templates),
+        networks,
         own_networks: network::own(&mut resolver, raw.own_networks),
         plumb: super::Plumb {
             by: raw.plumb.by.as_deref().map(Plumbers::from_word).unwrap_or_default(),
@@ -456,6 +459,21 @@ impl Resolver<'_> {
                 .username
                 .map(|text| self.template(Some(text), "templates.username", Template::parse_username)),
         }
+    }
+
+    /// Aliases without a network's name are those of the only one.
+    fn networks_apart<'n>(&mut self, templates: &Templates, networks: impl Iterator<Item = &'n str>) {
+        const PATH: &str = "templates.shared_alias";
+        let networks: Vec<&str> = networks.collect();
+        if templates.tell_networks_apart() || networks.len() == 1 || self.report.knows(PATH) {
+            return;
+        }
+        let there = if networks.is_empty() { "none".to_owned() } else { networks.join(", ") };
+        let problem = format!(
+            "without {{network}} there must be exactly one network, and there are: {there}. Put {{network}} into it, or name one \
+             network and set `presets: false`"
+        );
+        self.report.add(PATH, problem);
     }
 
     pub(super) fn template(

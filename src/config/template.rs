@@ -146,11 +146,13 @@ impl Template {
         Ok(template)
     }
 
-    /// Reads a template for the aliases of shared rooms: `prefix{network}separator{channel}`.
+    /// Reads a template for the aliases of shared rooms: `prefix{network}separator{channel}`, or `prefix{channel}` where there
+    /// is one network.
     pub fn parse_shared_alias(text: &str) -> Result<Self, TemplateError> {
         let template = Self::parse(text, &["network", "channel"])?;
-        template.require(&["network", "channel"])?;
-        template.check_id(&[&["network", "channel"]], "{network}, {channel}", "_./")?;
+        let required: &[_] = if template.has("network") { &["network", "channel"] } else { &["channel"] };
+        template.require(required)?;
+        template.check_id(&[&["network", "channel"], &["channel"]], "{network}, {channel}", "_./")?;
         Ok(template)
     }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::bridge::{Builder, World};
+use crate::support::bridge::{Builder, World, ask};
 use crate::support::homeserver::{Event, Fault, TestUser};
 use crate::support::ircd::Person;
 
@@ -364,8 +364,52 @@ async fn two_spellings_of_a_channel_are_one_room() {
 }
 
 #[rstest]
+#[case::two_hashes("##tea", "#irc_fake_##tea:test.local")]
+#[case::another_script("#чай", "#irc_fake_#=d1=87=d0=b0=d0=b9:test.local")]
+#[case::without_modes("+tea", "#irc_fake_=2btea:test.local")]
+#[case::with_an_id("!FAKE1tea", "#irc_fake_=21fake1tea:test.local")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_of_any_kind_that_is_the_same_on_all_servers_has_a_shared_room(
+    #[case] channel: &str,
+    #[case] alias: &str,
+) {
+    let mut options = crate::support::ircd::Options::default();
+    options.isupport.retain(|token| !token.starts_with("CHANTYPES=") && !token.starts_with("STATUSMSG="));
+    options.isupport.push("CHANTYPES=#&+!".to_owned());
+    let world = world().ircd(options).start().await;
+    let bob = world.ircd.person("bob");
+    bob.join(channel);
+    let alice = world.homeserver.user("alice");
+    let room = alice.join(alias).await;
+    world.ircd.wait_joined(channel, "alice").await;
+    alice.send_text(&room, "is there tea?");
+    assert!(bob.wait_text("is there tea?").await.target().eq_ignore_ascii_case(channel));
+    bob.say(channel, "there is");
+    world.homeserver.wait_message(&room, "there is").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_one_network_aliases_need_not_name_it_and_no_other_is_added() {
+    let config = "presets: false\ntemplates: { shared_alias: \"irc_{channel}\" }\n";
+    let world = World::builder().config(config).start().await;
+    let (admin, control) = world.user_with_control_room("admin").await;
+    let alice = world.homeserver.user("alice");
+    let room = alice.join("#irc_#tea:test.local").await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    for typed in ["network add pot irc.pot.example", "network add libera"] {
+        ask(&world, &admin, &control, typed, "There can be no other network for all here").await;
+    }
+    admin.join("#irc_#tea:test.local").await;
+    world.ircd.wait_joined("#tea", "admin").await;
+    admin.send_text(&room, "good morning");
+    world.homeserver.wait_message(&room, "good morning").await;
+    assert_eq!(alice.try_join("#irc_fake_#tea:test.local").await.unwrap_err().status, 404);
+}
+
+#[rstest]
 #[case::no_channel("#irc_fake_tea:test.local")]
 #[case::an_unknown_network("#irc_other_=23tea:test.local")]
+#[case::of_one_server_alone("#irc_fake_=26tea:test.local")]
 #[case::a_capital("#irc_fake_#Tea:test.local")]
 #[case::not_as_it_is_written("#irc_fake_=23tea:test.local")]
 #[case::a_space("#irc_fake_#tea=20pot:test.local")]

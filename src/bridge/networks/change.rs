@@ -104,6 +104,12 @@ impl Bridge {
     }
 
     async fn add_for_all(&self, slug: Slug, definition: Definition) -> Outcome {
+        if !self.config.templates.tell_networks_apart() {
+            return Err(Refusal::asked(
+                "There can be no other network for all here: the aliases of shared rooms do not say of which network they are \
+                 (templates.shared_alias in the configuration has no {network}).",
+            ));
+        }
         let text = definition.text();
         let known = self.read_new(&slug, &text, Source::Administrator)?;
         let name = &known.network.name;

@@ -439,10 +439,10 @@ pub const KEYS: &[Key] = &[
         "templates.shared_alias",
         Kind::Text,
         Default::Note("none"),
-        "The localpart of the alias of a shared room, such as `irc_{network}_{channel}`; without it there are no shared \
-         rooms. Whoever may use the bridge and joins such an alias is in the channel with their own IRC connection, and \
+        "The localpart of the alias of a shared room, such as `irc_{network}_{channel}`, or `irc_{channel}` where there is one \
+         network; without it there are no shared rooms. Whoever may use the bridge and joins such an alias is in the channel with their own IRC connection, and \
          in one room with all others who did the same. A prefix as in `ghost`, then `{network}`, then a separator that \
-         begins with `_`, `.` or `/`, then `{channel}`; where `alias` is set, it must begin otherwise. After a change \
+         begins with `_`, `.` or `/`, then `{channel}`; or the prefix and `{channel}`. Where `alias` is set, it must begin otherwise. After a change \
          renew the registration.",
     ),
     key(

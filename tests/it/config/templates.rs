@@ -58,7 +58,7 @@ fn an_alias_template_is_refused_if_two_rooms_could_get_one_alias(
 
 #[rstest]
 #[case::documented("irc_{network}_{channel}", "")]
-#[case::no_network("irc_{channel}", "it must have {network}")]
+#[case::no_network("irc_{channel}", "without {network} there must be exactly one network, and there are: ")]
 #[case::no_channel("irc_{network}_x", "it must have {channel}")]
 #[case::channel_first("irc_{channel}_{network}", "the fields must be in the order")]
 #[case::separator_of_a_slug("irc_{network}-{channel}", "between two fields there must be a separator")]
@@ -185,4 +185,17 @@ fn yaml_line() -> impl Strategy<Value = String> {
     (0_usize..4, any::<bool>(), key, value).prop_map(|(indent, item, key, value)| {
         format!("{}{}{key}: {value}\n", "  ".repeat(indent), if item { "- " } else { "" })
     })
+}
+
+#[test]
+fn an_alias_without_a_network_is_that_of_the_only_one() {
+    let alias = "templates: { shared_alias: \"irc_{channel}\" }\npresets: false\nnetworks:\n";
+    let network = |slug: &str| format!("  {slug}: {{ servers: [ {{ host: irc.{slug}.org }} ] }}\n");
+    assert!(parse(&plus(&format!("{alias}{}", network("tea")))).is_ok());
+    let two = parse(&plus(&format!("{alias}{}{}", network("tea"), network("pot")))).unwrap_err();
+    let [Problem { path, message, .. }] = &two[..] else { panic!("{two:?}") };
+    assert_eq!(path, "templates.shared_alias");
+    assert!(message.contains("and there are: pot, tea. Put {network} into it"), "{message}");
+    let none = parse(&plus("templates: { shared_alias: \"irc_{channel}\" }\npresets: false\n")).unwrap_err();
+    assert!(none[0].message.contains("and there are: none"), "{none:?}");
 }

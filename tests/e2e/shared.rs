@@ -56,21 +56,31 @@ async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_onc
     for user in [&town.alice, &carol] {
         user.wait_message(&room, "that is all").await;
     }
-    // Synapse's order is its own; by whom each was said, and that it was once, is not.
-    let mut said = carol.lines(&room);
-    // That their first words wait until they are in the channel is told or not, as fast as that is.
-    said.retain(|(sender, _)| *sender != bot());
-    said.sort();
+    irene.wait_said("witness", CHANNEL, "that is all").await;
     let by = |who: &str, line: &str| (who.to_owned(), line.to_owned());
-    let mut expected = vec![
+    // Synapse's order is its own; by whom each was said, and that it was once, is not.
+    let is_all = |mut said: Vec<(String, String)>, mut expected: Vec<(String, String)>, who: &str| {
+        // That their first words wait until they are in the channel is told or not, as fast as that is.
+        said.retain(|(sender, _)| *sender != bot());
+        said.sort();
+        expected.sort();
+        assert_eq!(said, expected, "{who}");
+    };
+    // Who is in the room sees what is said from then on, and what they say themselves.
+    let since_carol = [
         by(carol.id(), "carol is here"),
         by(&ghost("irene"), "irene is here"),
         by(&ghost("witness"), "that is all"),
     ];
-    expected.sort();
-    assert_eq!(said, expected);
-    let alices = town.alice.lines(&room).into_iter().filter(|(_, line)| line == "carol is here").count();
-    assert_eq!(alices, 1);
+    is_all(carol.lines(&room), since_carol.to_vec(), "carol");
+    let since_alice = [&since_carol[..], &[by(town.alice.id(), "alice is here")]].concat();
+    is_all(town.alice.lines(&room), since_alice, "alice");
+    // Who is on IRC hears all but themselves.
+    let of_matrix = [by("alice", "alice is here"), by("carol", "carol is here")];
+    let heard = [&of_matrix[..], &[by("witness", "that is all")]].concat();
+    is_all(irene.messages(CHANNEL), heard, "irene");
+    let heard = [&of_matrix[..], &[by("irene", "irene is here")]].concat();
+    is_all(witness.messages(CHANNEL), heard, "witness");
 
     // Who leaves the room leaves the channel; the other one sees on.
     town.alice.leave(&room).await;

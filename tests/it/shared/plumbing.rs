@@ -507,3 +507,18 @@ async fn the_powers_and_rules_of_an_existing_room_don_t_follow_its_channel_nor_t
     let done = |line: &&String| ["KICK", "TOPIC", "PART"].iter().any(|verb| line.starts_with(verb));
     assert_eq!(lines.iter().find(done), None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn complaint_1268_who_says_nothing_for_weeks_stays_in_a_plumbed_room_and_in_its_channel() {
+    let house = House::open(&PUBLIC).await;
+    for _ in 0..60 {
+        house.world.pass("alice", Duration::from_hours(12)).await;
+    }
+    house.bob.say("#tea", "is anybody still here?");
+    house.world.homeserver.wait_message(&house.room, "is anybody still here?").await;
+    let members = house.world.homeserver.members(&house.room, "join");
+    for user in [&house.alice, &house.carol] {
+        assert!(members.contains(&user.id().to_owned()), "{members:?}");
+    }
+    assert!(house.world.ircd.names("#tea").contains(&"alice".to_owned()));
+}

@@ -1,12 +1,13 @@
 //! What people look up from their clients: the alias that leads into a channel, the ghost of a nick, and the other way
 //! round. It comes by the homeserver, which does not say for whom it asks: of somebody's own network it learns nothing,
 //! nothing is made because of it, and what it answers can be told from the configuration, or from rooms and ghosts that
-//! all can see. No query can find out how a network compares names; most do so by RFC 1459.
+//! all can see. No query can find out how a network compares names: that is as its servers said last, and by RFC 1459
+//! before.
 
 use super::{Bridge, Known};
 use crate::matrix::server::Found;
 use crate::names::{CaseMapping, Channel, Nick};
-use crate::store::StoreError;
+use crate::store::{RoomRow, StoreError};
 
 impl Bridge {
     /// The short names of the networks in which something is looked up: this one, by its short name or its name, or each.
@@ -35,8 +36,9 @@ impl Bridge {
         let folded = CaseMapping::Rfc1459.fold(channel.as_str());
         let room = self.store.shared_room(network, &folded).await?;
         // A room of other people is found by what they call it.
+        let is_its = |room: &RoomRow| !room.is_plumbed() && !self.is_of_another(room, network, &channel);
         let found = Found { network: network.to_owned(), name: channel.as_str().to_owned(), id: alias };
-        Ok(room.is_none_or(|room| !room.is_plumbed()).then_some(found))
+        Ok(room.is_none_or(|room| is_its(&room)).then_some(found))
     }
 
     /// The ghost of a nick, whether it was needed yet or not.
@@ -44,7 +46,7 @@ impl Bridge {
         if Nick::new(nick).is_err() {
             return Ok(None);
         }
-        let known = self.store.ghost_of_nick(network, &CaseMapping::Rfc1459.fold(nick)).await?;
+        let known = self.store.ghost_of_nick(network, &self.mapping_of(network).fold(nick)).await?;
         let id = known.map_or_else(|| self.ghost_user_id(network, nick), |ghost| ghost.user_id);
         let found = Found { network: network.to_owned(), name: nick.to_owned(), id };
         Ok(Some(found).filter(|found| !self.excludes_ghost(&found.id)))

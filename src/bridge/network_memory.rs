@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::Bridge;
+use crate::names::CaseMapping;
 
 /// By the networks' short names.
 #[derive(Debug, Default)]
@@ -16,13 +17,21 @@ pub(super) struct NetworkMemory(Mutex<HashMap<String, Remembered>>);
 struct Remembered {
     /// The bytes of the longest nick, by ISUPPORT.
     nick_length: Option<usize>,
+    /// How it compares names.
+    mapping: CaseMapping,
 }
 
 impl Bridge {
     /// A server of a network has greeted somebody.
-    pub(super) fn remember_network(&self, network: &str, nick_length: Option<usize>) {
+    pub(super) fn remember_network(&self, network: &str, nick_length: Option<usize>, mapping: CaseMapping) {
         let mut memory = self.memory.0.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.insert(network.to_owned(), Remembered { nick_length });
+        memory.insert(network.to_owned(), Remembered { nick_length, mapping });
+    }
+
+    /// How a network compares names; by RFC 1459, as most do, while none of its servers has said so.
+    pub(super) fn mapping_of(&self, network: &str) -> CaseMapping {
+        let memory = self.memory.0.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.get(network).map_or(CaseMapping::Rfc1459, |remembered| remembered.mapping)
     }
 
     /// How long a nick may be on a network, as far as one of its servers has said so.

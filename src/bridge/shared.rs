@@ -154,6 +154,10 @@ impl Bridge {
         let room = match self.store.shared_room(network, &folded).await? {
             // A room of other people is found by what they call it.
             Some(room) if room.is_plumbed() => return Ok(None),
+            Some(room) if self.is_of_another(&room, network, channel) => {
+                tracing::warn!(%alias, "on this network the channel is another than the one whose room that would be");
+                return Ok(None);
+            }
             Some(room) => self.renewed(room).await?,
             None if !self.wanted_aliases.admit(now) => {
                 tracing::warn!(%alias, "a shared room is not made: too many were asked for within the hour");
@@ -194,6 +198,13 @@ impl Bridge {
                 Ok(Some(room.id))
             }
         }
+    }
+
+    /// Whether a shared room is another channel's than the one that it was found for: rooms are found by RFC 1459, by which the
+    /// network, as is known by now, may not compare names.
+    pub(super) fn is_of_another(&self, room: &RoomRow, network: &str, channel: &Channel) -> bool {
+        let mapping = self.mapping_of(network);
+        room.buffer_name.as_deref().is_some_and(|name| !mapping.same(name, channel.as_str()))
     }
 
     /// A room's Matrix id, as soon as its lane has made it.

@@ -17,7 +17,9 @@ impl Actor {
     /// What the server says of itself counts for who connects next.
     pub(super) fn remember_network(&self) {
         if let Some(link) = &self.link {
-            self.bridge.remember_network(&self.row.network, link.session.isupport().nick_length());
+            let isupport = link.session.isupport();
+            let (nick_length, mapping) = (isupport.nick_length(), isupport.casemapping());
+            self.bridge.remember_network(&self.row.network, nick_length, mapping);
         }
     }
 

@@ -248,7 +248,8 @@ impl Bridge {
         // As the room of an alias is found.
         let folded = CaseMapping::Rfc1459.fold(channel.as_str());
         let room = self.store.shared_room(network, &folded).await?;
-        Ok(room.filter(|room| !room.is_ending() && room.room_id.is_some()))
+        let is_its = |room: &RoomRow| !self.is_of_another(room, network, channel);
+        Ok(room.filter(|room| !room.is_ending() && room.room_id.is_some() && is_its(room)))
     }
 
     /// What is said in a room when a session begins to relay there, or ends that: people must know where their words go.

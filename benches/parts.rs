@@ -184,6 +184,7 @@ fn store(criterion: &mut Criterion) {
             creator: "@bot:bench.local".to_owned(),
             owner: user.id,
             lane: format!("session/{}", session.id),
+            wanted: true,
             gone: Vec::new(),
             created_at: 0,
         };

@@ -59,7 +59,7 @@ use secrecy::SecretString;
 
 pub use activity::Lurker;
 pub use belongings::GoneSession;
-pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer, Whose};
+pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer, Whereabouts, Whose};
 pub use errands::Errand;
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;

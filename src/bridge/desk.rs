@@ -294,7 +294,7 @@ impl Bridge {
             }
             _ => self.address(PREFIX).commands(message),
         };
-        let text = self.with_nicks(text, message, network.as_deref(), &event.sender).await?;
+        let text = self.with_nicks(text, message, network, &user).await?;
         let permission = self.permission_of(&event.sender);
         let call = Call { user, permission, place, room: room.id, text, progress: None };
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.

@@ -51,7 +51,9 @@ impl From<&'static Setting> for SettingData {
         let values = match setting.kind {
             Kind::Choice(words) => words.iter().map(|(word, _)| *word).collect(),
             Kind::Minutes { .. } => vec!["on", "off"],
-            Kind::Own | Kind::Number { .. } | Kind::Word { .. } | Kind::Words { .. } => Vec::new(),
+            Kind::Own | Kind::Number { .. } | Kind::Word { .. } | Kind::Words { .. } | Kind::Frame { .. } => {
+                Vec::new()
+            }
         };
         Self { name: setting.key, meaning: setting.meaning, default: setting.default(), values }
     }

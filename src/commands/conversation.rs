@@ -70,7 +70,12 @@ pub(super) async fn join(context: Context<'_>) -> Outcome {
 }
 
 /// Enters a channel, or leads to its shared room where the user wants to be there.
-async fn enter(context: &Context<'_>, session: &SessionHandle, channel: Channel, key: Option<Key>) -> Outcome {
+async fn enter(
+    context: &Context<'_>,
+    session: &SessionHandle,
+    channel: Channel,
+    key: Option<Key>,
+) -> Outcome {
     if key.is_none()
         && let Some(alias) = context.bridge.alias_to_join(session, &channel).await?
         && let Some(answer) = context.bridge.invite_to_shared(&context.call.user, &alias).await

@@ -29,7 +29,8 @@ fn is_secret(command: &Command, rest: &str) -> bool {
         // Behind the channel's name stands its key.
         "join" => {
             let mut words = rest.split_whitespace();
-            let is_channel = words.next().is_some_and(|word| word.starts_with(['#', '&', '+', '!']));
+            let is_channel =
+                words.next().is_some_and(|word| word.starts_with(['#', '&', '+', '!']) || word.contains(','));
             // Before the channel may stand its network.
             words.skip(usize::from(!is_channel)).any(|word| !is_further_channel(word))
         }
@@ -88,6 +89,7 @@ mod tests {
     #[case::join_several("join", "#tea,#cake", false)]
     #[case::join_several_with_spaces("join", "#tea #cake", false)]
     #[case::join_several_with_a_key("join", "#tea #cake sesame", true)]
+    #[case::join_several_without_their_marks("join", "tea,cake sesame,open", true)]
     #[case::join_several_on_a_network("join", "libera #tea #cake", false)]
     #[case::join_several_of_a_session("join", "libera as work #tea #cake", false)]
     #[case::join_on_a_network("join", "libera #tea", false)]

@@ -78,6 +78,8 @@ pub struct Buffer {
     pub channel: Option<i64>,
     /// Whether the channel should be joined.
     pub wanted: bool,
+    /// Where its user is.
+    pub user: Whereabouts,
     /// The channel's key.
     pub key: Option<SecretString>,
     /// The topic as last shown in the room, with IRC's codes.
@@ -100,6 +102,17 @@ pub struct Buffer {
     pub whose: Whose,
     /// Its session says in the channel what people say in its room who have no connection of their own.
     pub relays: bool,
+}
+
+/// Where the user of a buffer is, who has its room for themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// In the room or invited, as far as is known.
+    Inside,
+    /// Out of it: they have left.
+    Left,
+    /// Out of it, and invited because they were invited to the channel on IRC.
+    Offered,
 }
 
 /// Whose the room of a buffer is.
@@ -176,6 +189,7 @@ struct Row {
     folded: String,
     channel: Option<i64>,
     wanted: bool,
+    whereabouts: String,
     key: Option<Vec<u8>>,
     topic: Option<String>,
     gap_from: Option<i64>,
@@ -193,8 +207,9 @@ struct Row {
 macro_rules! buffer_query {
     ($tail:literal) => {
         concat!(
-            "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.channel, buffer.wanted, buffer.key, buffer.topic,
-                buffer.gap_from, buffer.read_at, room.refill, buffer.detached_after,
+            "SELECT buffer.id, buffer.kind, buffer.name, buffer.folded, buffer.channel, buffer.wanted, buffer.key,
+                CASE WHEN buffer.offered THEN 'offered' WHEN room.owner_left THEN 'left' ELSE 'inside' END AS whereabouts,
+                buffer.topic, buffer.gap_from, buffer.read_at, room.refill, buffer.detached_after,
                 room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator, link.role,
                 room.plumbed, link.relays
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role IN ('private', 'shared')
@@ -204,10 +219,11 @@ macro_rules! buffer_query {
     };
 }
 
-const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wanted, key)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wanted, key, offered)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT (session, kind, folded)
-    DO UPDATE SET wanted = (excluded.wanted OR buffer.wanted), key = COALESCE(excluded.key, buffer.key) RETURNING id";
+    DO UPDATE SET wanted = (excluded.wanted OR buffer.wanted), offered = (excluded.offered AND NOT buffer.wanted),
+        key = COALESCE(excluded.key, buffer.key) RETURNING id";
 const FIND: &str = buffer_query!("WHERE buffer.id = $1");
 
 /// Has a channel's buffer shown in this room.
@@ -235,6 +251,7 @@ async fn show_in(
         .bind(&new.name)
         .bind(true)
         .bind(None::<Vec<u8>>)
+        .bind(false)
         .fetch_one(c)
         .await)?;
     execute!(tx, FORMER, id, new.session, channel)?;
@@ -306,6 +323,7 @@ impl Store {
                         .bind(&new.name)
                         .bind(new.wanted)
                         .bind(key)
+                        .bind(new.kind == BufferKind::Channel && !new.wanted)
                         .fetch_one(c)
                         .await)?;
                     for room in new.gone {
@@ -428,7 +446,7 @@ impl Store {
     /// sees it.
     pub async fn set_wanted(&self, buffer: i64, wanted: bool) -> Result<(), StoreError> {
         const SQL: &str =
-            "UPDATE buffer SET wanted = $2, detached_after = CASE WHEN $2 THEN detached_after END
+            "UPDATE buffer SET wanted = $2, offered = FALSE, detached_after = CASE WHEN $2 THEN detached_after END
             WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
@@ -529,6 +547,7 @@ impl Store {
             folded,
             channel,
             wanted,
+            whereabouts,
             topic,
             gap_from,
             read_at,
@@ -543,6 +562,11 @@ impl Store {
             ..
         } = row;
         let refill = refill == 1;
+        let user = match whereabouts.as_str() {
+            "offered" => Whereabouts::Offered,
+            "left" => Whereabouts::Left,
+            _ => Whereabouts::Inside,
+        };
         let whose = match (role.as_str(), plumbed) {
             ("shared", None) => Whose::Shared,
             ("shared", Some(_)) => Whose::Plumbed,
@@ -555,6 +579,7 @@ impl Store {
             folded,
             channel,
             wanted,
+            user,
             key,
             topic,
             gap_from,

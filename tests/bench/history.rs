@@ -133,6 +133,7 @@ async fn open(store: &Store, number: usize) -> Open {
             creator: "@bot:bench.local".to_owned(),
             owner: user.id,
             lane: format!("session/{}", session.id),
+            wanted: true,
             gone: Vec::new(),
             created_at: 0,
         };

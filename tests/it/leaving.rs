@@ -208,6 +208,8 @@ async fn an_invitation_on_irc_is_one_to_the_channels_room_and_who_comes_in_there
     alice.send_text(&network, "part #closed");
     world.ircd.wait_parted("#closed", "alice").await;
     alice.set_displayname("Alice");
+    alice.send_text(&closed, "am I there?");
+    world.homeserver.wait_event(&closed, says("you have left #closed")).await;
     // What was declined is no hindrance, when it is news.
     bob.join("#other");
     bob.invite("alice", "#other");
@@ -220,6 +222,71 @@ async fn an_invitation_on_irc_is_one_to_the_channels_room_and_who_comes_in_there
     world.homeserver.wait_event(&other, says("You will be in #other when FakeNet is connected")).await;
     alice.send_text(&network, "connect");
     world.ircd.wait_joined("#other", "alice").await;
+}
+
+/// Before, it was to be accepted though they were in the room.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_the_room_of_a_channel_that_they_parted_is_asked_by_a_question_alone() {
+    let mut world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    let (alice, _, room) = world.user_in_channel("alice", "#rust").await;
+    let network = world.homeserver.room_named("FakeNet");
+    alice.send_text(&network, "part #rust");
+    world.ircd.wait_parted("#rust", "alice").await;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_registered("alice").await;
+    bob.invite("alice", "#rust");
+    world.homeserver.wait_event(&network, says("bob invites you to #rust. To enter, react to this")).await;
+    // Who leaves it is invited to it.
+    alice.leave(&room);
+    world.pass("alice", std::time::Duration::from_mins(11)).await;
+    bob.invite("alice", "#rust");
+    world.homeserver.wait_member(&room, alice.id(), "invite").await;
+}
+
+/// Before, whoever accepted while the bridge was down was in the room and not in the channel: a homeserver that sends an event once
+/// more may leave out what was before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_that_is_accepted_while_the_bridge_is_down_enters_the_channel() {
+    let mut world = World::start().await;
+    let bob = world.ircd.person("bob");
+    bob.join("#closed");
+    let (alice, _, _) = world.connected_user("alice").await;
+    bob.invite("alice", "#closed");
+    let closed = world.homeserver.wait_invite(alice.id()).await;
+    world.stop_bridge().await;
+    alice.join(&closed).await;
+    world.start_bridge().await;
+    world.ircd.wait_joined("#closed", "alice").await;
+}
+
+/// Before, each restart let strangers have ten more rooms made.
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_9_so_many_rooms_wait_for_an_answer_to_invitations_over_restarts_too() {
+    let mut world = World::start().await;
+    let bob = world.ircd.person("bob");
+    let (alice, _, network) = world.connected_user("alice").await;
+    for round in 0..3 {
+        if round == 1 {
+            world.stop_bridge().await;
+            world.start_bridge().await;
+            world.ircd.wait_registered("alice").await;
+        }
+        for number in 0..5 {
+            bob.join(&format!("#c{round}{number}"));
+            bob.invite("alice", &format!("#c{round}{number}"));
+        }
+        let last = format!("bob invites you to #c{round}4");
+        world.homeserver.wait_event(&network, says(&last)).await;
+        world.pass("alice", std::time::Duration::from_mins(11)).await;
+    }
+    world.homeserver.wait_event(&network, says("bob invites you to #c24. To enter, react")).await;
+    world.wait_outbox_empty().await;
+    let rooms = (0..3).flat_map(|round| (0..5).map(move |number| format!("#c{round}{number} (FakeNet)")));
+    assert_eq!(rooms.filter(|name| !world.homeserver.rooms_named(name).is_empty()).count(), 10);
+    drop(alice);
 }
 
 /// Before, it was looked for in the store alone, which knows the event only from the answer.

@@ -94,7 +94,8 @@ impl MatrixUser {
         let found = tokio::time::timeout(LIMIT, async {
             loop {
                 let public = self.must(Method::GET, "publicRooms", &json!({})).await;
-                let listed = public["chunk"].as_array().and_then(|all| all.iter().find(|one| one["room_id"] == room));
+                let listed =
+                    public["chunk"].as_array().and_then(|all| all.iter().find(|one| one["room_id"] == room));
                 if let Some(listed) = listed.filter(|listed| is_such(listed)) {
                     return listed.clone();
                 }

@@ -238,7 +238,7 @@ impl Buffers {
     }
 
     /// All channels, left ones too.
-    fn channels(&self) -> impl Iterator<Item = &OpenBuffer> {
+    pub(super) fn channels(&self) -> impl Iterator<Item = &OpenBuffer> {
         self.list.iter().filter(|buffer| buffer.row.kind == BufferKind::Channel)
     }
 }

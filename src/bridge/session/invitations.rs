@@ -19,14 +19,14 @@ use super::Actor;
 use super::choices::RejoinOnInvite;
 use crate::format::RichText;
 use crate::names::{CaseMapping, Channel};
-use crate::store::{BufferKind, StoreError};
+use crate::store::{BufferKind, StoreError, Whereabouts};
 
 /// For so long the same is no news.
 const REMEMBERED: Duration = Duration::from_mins(10);
 /// So many are news in that time.
 const MOST: usize = 5;
 
-/// So many rooms wait for their user to come in, because others have invited them.
+/// So many rooms of a session wait for its user to come in, because others have invited them.
 const MOST_OPEN: usize = 10;
 
 /// The invitations that were news.
@@ -34,8 +34,6 @@ const MOST_OPEN: usize = 10;
 pub(super) struct Invitations {
     /// When, to which channel, by whom.
     told: VecDeque<(Instant, String, String)>,
-    /// The buffers to whose rooms the user is invited by them.
-    open: Vec<i64>,
 }
 
 impl Invitations {
@@ -47,11 +45,6 @@ impl Invitations {
             self.told.push_back((now, channel.to_owned(), by.to_owned()));
         }
         is_news
-    }
-
-    /// The user has come into a buffer's room, or does not want to.
-    pub(super) fn is_answered(&mut self, buffer: i64) {
-        self.open.retain(|open| *open != buffer);
     }
 }
 
@@ -113,26 +106,27 @@ impl Actor {
 
     /// Invites the user to the channel's room, who enters the channel by coming in. Says whether they are.
     async fn invite_to_room(&mut self, channel: &str) -> Result<bool, StoreError> {
-        let known = self.buffers.find(channel);
-        let is_inside = known.is_some_and(|place| {
-            let buffer = self.buffers.get(place);
-            buffer.row.room_id.is_some() && buffer.invited && !self.invitations.open.contains(&buffer.row.id)
-        });
         let Ok(channel) = Channel::new(channel) else { return Ok(false) };
-        if is_inside || self.invitations.open.len() >= MOST_OPEN || !self.has_room_for_channel(known) {
+        let known = self.buffers.find(channel.as_str());
+        let user =
+            known.map(|place| &self.buffers.get(place).row).map(|row| (row.user, row.room_id.is_some()));
+        let waiting =
+            self.buffers.channels().filter(|buffer| buffer.row.user == Whereabouts::Offered).count();
+        let may_wait = waiting < MOST_OPEN || user.is_some_and(|(user, _)| user == Whereabouts::Offered);
+        if matches!(user, Some((Whereabouts::Inside, true))) || !may_wait || !self.has_room_for_channel(known)
+        {
+            return Ok(false);
+        }
+        // Whoever has that may want to be there, and not in a room of their own.
+        let folded = CaseMapping::Rfc1459.fold(channel.as_str());
+        if self.bridge.store.shared_room(&self.row.network, &folded).await?.is_some() {
             return Ok(false);
         }
         let place = self.open_unwanted(&channel).await?;
-        if self.is_shared(place) {
-            return Ok(false);
-        }
         self.invite_owner(place);
         let buffer = self.buffers.get_mut(place);
         buffer.invited = true;
-        let (buffer, room) = (buffer.row.id, buffer.row.room);
-        self.invitations.is_answered(buffer);
-        self.invitations.open.push(buffer);
-        self.bridge.wake_delivery(room);
+        self.bridge.wake_delivery(buffer.row.room);
         Ok(true)
     }
 

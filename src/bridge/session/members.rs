@@ -1,8 +1,9 @@
 //! Who comes and goes in a buffer's room, as Matrix tells it: its owner, and ghosts that the owner throws out.
 //!
-//! Leaving a channel's room leaves the channel, whoever took the owner out of it, and entering it enters the channel; leaving a conversation's room closes it
-//! quietly, and the next message opens it again. A ghost is thrown out on IRC where the user may do that; where not, the
-//! channel's members are IRC's affair, and the ghost comes back when it has something to say.
+//! Leaving a channel's room leaves the channel, whoever took the owner out of it, and entering it enters the channel;
+//! leaving a conversation's room closes it quietly, and the next message opens it again. A ghost is thrown out on IRC where
+//! the user may do that; where not, the channel's members are IRC's affair, and the ghost comes back when it has something
+//! to say.
 
 use super::super::content::{self, MessageType};
 use super::Actor;
@@ -10,7 +11,7 @@ use crate::format::{RichText, neutral};
 use crate::irc::wire::Line;
 use crate::matrix::event::{Event, Member};
 use crate::names::{Channel, Nick};
-use crate::store::{BufferKind, Ghost, Store, StoreError};
+use crate::store::{BufferKind, Ghost, Store, StoreError, Whereabouts};
 
 /// The prefixes of those who may throw somebody out of a channel.
 pub(super) const KICKERS: [char; 5] = ['~', '&', '@', '%', '!'];
@@ -34,12 +35,16 @@ impl Actor {
                 self.bridge.store.owner_moved(room, true).await?;
                 // By themselves, or by an administrator.
                 self.leave_buffer(place, event.sent_at).await?;
+                self.buffers.get_mut(place).row.user = Whereabouts::Left;
             } else if member.membership == "join" {
-                self.bridge.store.owner_moved(room, false).await?;
-                self.buffers.get_mut(place).invited = true;
-                if member.comes_in() {
+                let was_out = self.buffers.get(place).row.user != Whereabouts::Inside;
+                // Where the homeserver does not tell what was before, as when it sends something once more.
+                if member.comes_in() || member.before.is_none() && was_out {
                     self.come_into(place).await?;
                 }
+                self.bridge.store.owner_moved(room, false).await?;
+                let buffer = self.buffers.get_mut(place);
+                (buffer.invited, buffer.row.user) = (true, Whereabouts::Inside);
             }
             self.bridge.wake_space(self.row.id);
         } else if is_out && event.sender == self.row.user_id && self.bridge.is_ours(&member.user_id) {
@@ -61,14 +66,17 @@ impl Actor {
     /// The owner has come into the room: into the channel as well, where they are not in it.
     async fn come_into(&mut self, place: usize) -> Result<(), StoreError> {
         let buffer = self.buffers.get(place);
-        self.invitations.is_answered(buffer.row.id);
         if buffer.row.kind != BufferKind::Channel || buffer.row.wanted {
             return Ok(());
         }
         let channel = buffer.row.name.clone();
         if !self.has_room_for_channel(Some(place)) {
-            self.tell_buffer(place, &format!("You don't enter {channel}: this bridge allows you no more channels. Part from one, then type join {channel} in the network's room."));
-            return Ok(());
+            let text = format!(
+                "You don't enter {channel}: this bridge allows you no more channels. Part from one, then type join {channel} in the \
+                 network's room."
+            );
+            self.tell_buffer(place, &text);
+            return self.set_wanted(place, false).await;
         }
         self.set_wanted(place, true).await?;
         self.buffers.get_mut(place).refused = None;
@@ -85,7 +93,7 @@ impl Actor {
     async fn leave_buffer(&mut self, place: usize, left_at: i64) -> Result<(), StoreError> {
         let buffer = self.buffers.get_mut(place);
         buffer.invited = false;
-        self.invitations.is_answered(buffer.row.id);
+        let is_declined = buffer.row.user == Whereabouts::Offered;
         // Something may have been said since then, while the news was on its way here.
         if buffer.row.kind == BufferKind::Query && buffer.last_line >= left_at {
             self.invite_back(place);
@@ -93,6 +101,8 @@ impl Actor {
         }
         if buffer.row.kind == BufferKind::Channel && buffer.row.wanted {
             self.leave(place, "").await?;
+        } else if is_declined {
+            self.set_wanted(place, false).await?;
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::format::RichText;
 use crate::irc::session::{MessageKind, Standing, State};
 use crate::irc::wire::Line;
 use crate::names::{Channel, Key, Nick};
-use crate::store::{BufferKind, StoreError};
+use crate::store::{BufferKind, StoreError, Whereabouts};
 
 /// Something that a user asks of a session.
 #[derive(Debug)]
@@ -384,6 +384,9 @@ impl Actor {
         }
         let row = &mut self.buffers.get_mut(place).row;
         row.wanted = wanted;
+        if row.user == Whereabouts::Offered {
+            row.user = Whereabouts::Inside;
+        }
         self.bridge.store.set_wanted(row.id, wanted).await
     }
 

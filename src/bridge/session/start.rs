@@ -97,7 +97,6 @@ pub(in crate::bridge) async fn start(
     };
     let store = &bridge.store;
     let epoch = store.claim_session(row.id, bridge.client.bot()).await?;
-    let network_room = network_room::intend(bridge, &row).await?.id;
     let buffers = Buffers::load(bridge, &row).await?;
     let manners = Manners::load(bridge, row.user, row.id, &row.network).await?;
     let named = store.setting(&settings::NETWORK_NAME, Scope::Session, row.id).await?;
@@ -106,7 +105,7 @@ pub(in crate::bridge) async fn start(
         bridge: bridge.clone(),
         epoch,
         lane: format!("session/{}", row.id),
-        network_room,
+        network_room: network_room::intend(bridge, &row).await?.id,
         buffers,
         ghosts: CaseMap::default(),
         standings: CaseMap::default(),

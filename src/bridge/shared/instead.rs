@@ -35,7 +35,7 @@ impl Bridge {
         let Some(alias) = self.findable_alias(network, channel.as_str()).filter(|_| name.is_empty()) else {
             return Ok(None);
         };
-        if Manners::load(self, *user, *id).await?.of_session::<RoomWish>() == RoomWish::Own {
+        if Manners::load(self, *user, *id, network).await?.of_session::<RoomWish>() == RoomWish::Own {
             return Ok(None);
         }
         let is_same = |known: &str| CaseMapping::Rfc1459.same(known, channel.as_str());

@@ -3,8 +3,15 @@
 use super::{Kind, Scope, Setter, Setting};
 
 /// A setting with a command of its own.
-pub(super) const OF_ITS_OWN: Setting =
-    Setting { key: "", meaning: "", scopes: &[], setter: Setter::Owner, secret: false, in_room: false, kind: Kind::Own };
+pub(super) const OF_ITS_OWN: Setting = Setting {
+    key: "",
+    meaning: "",
+    scopes: &[],
+    setter: Setter::Owner,
+    secret: false,
+    in_room: false,
+    kind: Kind::Own,
+};
 
 /// Where a user may want a conversation otherwise than the others.
 const ANYWHERE: &[Scope] = &[Scope::Buffer, Scope::Session, Scope::User];

@@ -37,9 +37,20 @@ async fn a_pill_in_a_command_is_the_nick_of_whom_it_shows(#[case] shown: &str, #
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pill_of_another_network_is_nobody_on_this_one() {
     let world = World::builder().network("other", "OtherNet").start().await;
-    let (alice, _, network) = world.connected_user("alice").await;
+    let (alice, control, network) = world.connected_user("alice").await;
     let pill = PILL.replace("fake", "other");
-    alice.send_html(&network, "whois Bob (IRC)", &format!("whois {pill}Bob (IRC)</a>"));
+    // Somebody else has that nick here.
+    let bob = world.ircd.person("bob");
+    bob.join("#rust");
+    alice.send_html(&network, "whois bob", &format!("whois {pill}bob</a>"));
     world.homeserver.wait_event(&network, says("FakeNet says: No such nick")).await;
-    world.ircd.wait_line(|_, line| line.starts_with("WHOIS ") && line.ends_with("Bob")).await;
+    // In the chat with the bot the network that the command names counts.
+    alice.send_text(&control, "open other");
+    world.homeserver.wait_event(&control, says("Connecting to OtherNet")).await;
+    alice.send_html(&control, "whois fake bob", &format!("whois fake {pill}bob</a>"));
+    world.homeserver.wait_event(&control, says("FakeNet says: No such nick")).await;
+    alice.send_html(&control, "whois fake bob", &format!("whois fake {PILL}bob</a>"));
+    world.homeserver.wait_event(&control, says("bob is ~bob@")).await;
+    let of_bob = |line: &String| line.starts_with("WHOIS") && line.ends_with(" bob");
+    assert_eq!(world.ircd.lines_from("alice").iter().filter(|line| of_bob(line)).count(), 1);
 }

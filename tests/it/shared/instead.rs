@@ -115,7 +115,7 @@ async fn who_keeps_their_own_room_is_taken_out_of_the_shared_one(#[case] typed: 
     let choice = Choice::begin(world().start().await).await;
     match typed {
         Some(typed) => {
-            _ = ask(&choice.world, &choice.alice, &choice.network, typed, "the shared room of #tea").await
+            _ = ask(&choice.world, &choice.alice, &choice.network, typed, "the shared room of #tea").await;
         }
         None => {
             choice.answer(NO).await;
@@ -140,7 +140,7 @@ async fn who_keeps_their_own_room_is_taken_out_of_the_shared_one(#[case] typed: 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_say_so_within_five_minutes_keeps_their_own_room_and_is_told() {
     let choice = Choice::begin(world().start().await).await;
-    choice.world.pass("alice", Duration::from_secs(240)).await;
+    choice.world.pass("alice", Duration::from_mins(4)).await;
     assert!(choice.is_in(&choice.room));
     choice.world.pass("alice", Duration::from_secs(61)).await;
     let told = begins("You are not in the shared room of #tea: you have not said within five minutes");
@@ -180,7 +180,7 @@ async fn who_is_asked_stays_in_the_shared_room_over_a_restart_and_has_five_minut
     choice.world.ircd.wait_nobody_connected().await;
     choice.world.start_bridge().await;
     choice.world.ircd.wait_joined("#tea", "alice").await;
-    choice.world.pass("alice", Duration::from_secs(240)).await;
+    choice.world.pass("alice", Duration::from_mins(4)).await;
     assert!(choice.is_in(&choice.room));
     choice.world.pass("alice", Duration::from_secs(61)).await;
     choice.is_in_her_own().await;

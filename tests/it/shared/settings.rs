@@ -45,7 +45,8 @@ impl Talk {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_member_sets_who_shows_the_channel_changes_nothing_for_the_others_also_when_another_takes_over() {
+async fn what_a_member_sets_who_shows_the_channel_changes_nothing_for_the_others_also_when_another_takes_over()
+ {
     let talk = Talk::begin(world().config(FOR_ALL).start().await).await;
     let [alices, carols] = &talk.networks;
     for setting in THEIR_OWN {
@@ -53,10 +54,10 @@ async fn what_a_member_sets_who_shows_the_channel_changes_nothing_for_the_others
         let answer = ask(&talk.world, &talk.alice, alices, &format!("set {setting}"), "for fake.").await;
         let told = "In the rooms that you share with others it stays as this bridge's administrator says.";
         assert!(answer.body().ends_with(told), "{}", answer.body());
-        let answer =
-            ask(&talk.world, &talk.carol, carols, &format!("set #tea {setting}"), "for #tea.").await;
+        let answer = ask(&talk.world, &talk.carol, carols, &format!("set #tea {setting}"), "for #tea.").await;
         assert!(answer.body().contains("others see the room of #tea, too"), "{}", answer.body());
-        let held = ask(&talk.world, &talk.carol, carols, &format!("set #tea {key}"), &format!("{key} ")).await;
+        let held =
+            ask(&talk.world, &talk.carol, carols, &format!("set #tea {key}"), &format!("{key} ")).await;
         assert!(!held.body().starts_with(setting), "{}", held.body());
     }
     talk.is_as_configured("eve").await;
@@ -74,7 +75,7 @@ async fn who_is_a_member_of_shared_rooms_is_said_for_a_network_before_it_is_for_
     let world = world().flood(shared).without_bridge().await;
     let process = world.start_process_with(&[]);
     let talk = Talk::begin(world).await;
-    let shown = "members none (from this bridge's configuration)";
+    let shown = "members none (from this bridge's configuration, for this network)";
     ask(&talk.world, &talk.alice, &talk.networks[0], "set #tea members", shown).await;
     ask(&talk.world, &talk.alice, &talk.networks[0], "set members", "members auto (built in)").await;
     // Who is named does not come by that, and who speaks does.

@@ -329,6 +329,10 @@ impl Core {
             let room = self.rooms.get(room)?;
             let event = room.event(id).expect("events stay");
             let mut body = event.to_client(&room.id, now);
+            // Synapse reads the events of one that failed anew, and then without what was before them.
+            if transaction.attempts > 1 {
+                body["unsigned"].as_object_mut().expect("an object").remove("prev_content");
+            }
             if event.kind == "m.room.member" && event.membership() == "invite" {
                 body["unsigned"]["invite_room_state"] = invite_state(room, &event.sender, &body);
             }

@@ -28,6 +28,7 @@ impl Core {
             Ok(()) => Ok(id),
             Err(refusal) => {
                 self.rooms.remove(&id);
+                self.aliases.retain(|_, (room, _)| *room != id);
                 self.queue.retain(|(room, _)| *room != id);
                 Err(refusal)
             }
@@ -37,11 +38,11 @@ impl Core {
     fn fill(&mut self, room: &str, creator: &str, wanted: &Wanted, ts: u64) -> Result<(), Refusal> {
         self.append(room, Draft::state(creator, "m.room.create", "", wanted.creation.clone()), ts)?;
         self.set_membership(room, creator, creator, "join", None, ts)?;
-        for (kind, key, content) in &wanted.state {
-            self.append(room, Draft::state(creator, kind, key, content.clone()), ts)?;
-        }
         if let Some(alias) = &wanted.alias {
             self.aliases.insert(alias.clone(), (room.into(), creator.into()));
+        }
+        for (kind, key, content) in &wanted.state {
+            self.append(room, Draft::state(creator, kind, key, content.clone()), ts)?;
         }
         for user in &wanted.invite {
             let mut content = json!({ "membership": "invite" });

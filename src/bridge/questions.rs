@@ -98,13 +98,10 @@ impl Matter {
     }
 
     /// What comes of another answer than yes in the commit that takes it, for this user.
-    fn refused(&self, bridge: &Bridge, user_id: &str) -> Option<(i64, NewOutbox)> {
-        match self {
-            Self::Instead { room, channel, .. } => {
-                Some((*room, bridge.keeps_own_room(*room, channel, user_id)))
-            }
-            Self::Disconnect { .. } | Self::Join { .. } | Self::Stranger { .. } => None,
-        }
+    async fn refused(&self, bridge: &Bridge, user_id: &str) -> Result<Option<(i64, NewOutbox)>, StoreError> {
+        let Self::Instead { room, channel, .. } = self else { return Ok(None) };
+        let removal = bridge.keeps_own_room_if_not_there(*room, channel, user_id).await?;
+        Ok(removal.map(|removal| (*room, removal)))
     }
 }
 
@@ -207,7 +204,7 @@ impl Bridge {
             let text = "What I asked can't be read any more, and nothing was done.";
             return Ok(Some(Err(Refusal::asked(text))));
         };
-        let refused = matter.refused(self, user_id);
+        let refused = matter.refused(self, user_id).await?;
         if answer == Answer::Yes && refused.is_some() {
             // It is theirs before the question is none any more, so that nobody takes them out in between. Done twice, after
             // a crash, it is the same.
@@ -242,7 +239,10 @@ impl Bridge {
         let Some(room) = self.store.room(call.room).await? else { return Ok(dropped) };
         for question in self.store.questions_in(call.user.id, call.room).await? {
             let matter = Matter::read(&question);
-            let refused = matter.as_ref().and_then(|matter| matter.refused(self, &call.user.user_id));
+            let refused = match &matter {
+                Some(matter) => matter.refused(self, &call.user.user_id).await?,
+                None => None,
+            };
             if self.close(&question, &room, None, refused).await? {
                 dropped.push(match matter {
                     Some(matter) => self.about(matter, call.user.id).await?,

@@ -20,9 +20,7 @@ use crate::store::{BufferKind, StoreError};
 impl Actor {
     pub(super) async fn on_event(&mut self, event: Event) -> Result<(), StoreError> {
         let happening = Happening::of(&event);
-        if matches!(event, Event::Parted { own: true, .. } | Event::Kicked { own: true, .. }) {
-            self.lose_sight();
-        }
+        self.note_going(&event);
         match event {
             Event::Registered { nick, server } => {
                 if let Some(link) = &mut self.link {
@@ -117,6 +115,16 @@ impl Actor {
         }
         self.record(happening);
         Ok(())
+    }
+
+    /// The user may be out of a channel by it.
+    fn note_going(&mut self, event: &Event) {
+        if matches!(event, Event::Parted { own: true, .. } | Event::Kicked { own: true, .. }) {
+            self.lose_sight();
+        }
+        if let Event::Kicked { channel, own: true, .. } = event {
+            self.is_asked_no_more(channel);
+        }
     }
 
     /// Somebody else has joined a channel.
@@ -304,6 +312,7 @@ impl Actor {
 
     /// A channel does not let us in. After each reconnection it is the same news, which disturbs nobody.
     fn on_join_failed(&mut self, channel: &str, code: u16, text: RichText) {
+        self.is_asked_no_more(channel);
         let place = self.buffers.find(channel);
         let told = place.and_then(|place| self.buffers.get_mut(place).refused.replace(code));
         if told == Some(code) {

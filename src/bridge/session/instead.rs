@@ -33,9 +33,19 @@ pub enum OwnRoom {
     GivesWay,
 }
 
-/// Shared rooms that the user is asked about: until when, their numbers and channels.
+/// A shared room that the user is asked about.
+#[derive(Debug)]
+struct Asked {
+    until: Instant,
+    room: i64,
+    channel: String,
+    /// They are in the channel no more, and read it no longer in either room.
+    is_out: bool,
+}
+
+/// Shared rooms that the user is asked about.
 #[derive(Debug, Default)]
-pub(super) struct Instead(Vec<(Instant, i64, String)>);
+pub(super) struct Instead(Vec<Asked>);
 
 impl Instead {
     /// What was asked before the start.
@@ -52,13 +62,13 @@ impl Instead {
     }
 
     fn add(&mut self, room: i64, channel: String, now: Instant) {
-        self.0.retain(|(_, known, _)| *known != room);
-        self.0.push((now + PATIENCE, room, channel));
+        self.0.retain(|known| known.room != room);
+        self.0.push(Asked { until: now + PATIENCE, room, channel, is_out: false });
     }
 
     /// When somebody has not answered for long enough.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.iter().map(|(until, ..)| *until).min()
+        self.0.iter().map(|asked| asked.until).min()
     }
 }
 
@@ -95,12 +105,26 @@ impl Actor {
         Ok(RichText::new())
     }
 
+    /// The user was put out of a channel, or not let in again: nobody waits for their answer.
+    pub(super) fn is_asked_no_more(&mut self, channel: &str) {
+        let (now, mapping) = (self.now(), self.buffers.mapping());
+        for asked in self.instead.0.iter_mut().filter(|asked| mapping.same(&asked.channel, channel)) {
+            (asked.until, asked.is_out) = (now, true);
+        }
+    }
+
     /// A shared room takes the place of the user's own, as they have said.
     pub(super) async fn share_instead(&mut self, channel: &Channel, room: i64) -> Outcome {
         // What they have written in their own before this goes to IRC, or waits.
         Box::pin(self.read_inbox()).await?;
         let known = self.buffers.find(channel.as_str());
         self.may_share(channel, known)?;
+        // Looked at where the time that they have runs out: not both.
+        if !self.bridge.is_asked_instead(room, &self.row.user_id).await? {
+            return Err(Refusal::asked(
+                "your answer came too late. To be asked again, join the shared room again.",
+            ));
+        }
         self.commit_incoming().await?;
         let left = self.own_room(known);
         let alias = self.bridge.findable_alias(&self.row.network, channel.as_str()).unwrap_or_default();
@@ -126,9 +150,14 @@ impl Actor {
     /// Ends what was not answered in time.
     pub(super) async fn tick_instead(&mut self) -> Result<(), StoreError> {
         let now = self.now();
-        while let Some(place) = self.instead.0.iter().position(|(until, ..)| *until <= now) {
-            let (_, room, channel) = self.instead.0.remove(place);
-            self.bridge.end_asking_instead(&self.row, self.network_room, room, &channel).await?;
+        while let Some(place) = self.instead.0.iter().position(|asked| asked.until <= now) {
+            let Asked { room, channel, is_out, .. } = self.instead.0.remove(place);
+            let why = if is_out {
+                "you are in the channel no more"
+            } else {
+                "you have not said within five minutes whether it is to take the place of your own room, which you keep"
+            };
+            self.bridge.end_asking_instead(&self.row, self.network_room, (room, &channel), why).await?;
         }
         Ok(())
     }

@@ -213,6 +213,13 @@ impl Actor {
         if self.own_room(known).is_some() {
             return match own {
                 OwnRoom::Stays => Err(self.has_room_of_their_own(channel)),
+                // Who is out of the channel would read it meanwhile.
+                OwnRoom::IsAskedAbout
+                    if known.is_none_or(|place| self.channel_at(place).is_none())
+                        && !self.bridge.is_asked_instead(room, &self.row.user_id).await? =>
+                {
+                    Err(self.has_room_of_their_own(channel))
+                }
                 OwnRoom::IsAskedAbout => Box::pin(self.ask_about_own_room(channel, room, came_by)).await,
                 OwnRoom::GivesWay => Box::pin(self.share_instead(channel, room)).await,
             };

@@ -17,7 +17,11 @@ use crate::store::{InboxEvent, NewOutbox, RoomRow, SessionRow, StoreError};
 
 impl Bridge {
     /// Whether somebody who is in a shared room is asked whether it is to take the place of their own.
-    pub(super) async fn is_asked_instead(&self, room: i64, user_id: &str) -> Result<bool, StoreError> {
+    pub(in crate::bridge) async fn is_asked_instead(
+        &self,
+        room: i64,
+        user_id: &str,
+    ) -> Result<bool, StoreError> {
         let open = self.questions_of(user_id).await?;
         Ok(open
             .iter()
@@ -73,13 +77,24 @@ impl Bridge {
         content::removal_row(room, self.client.bot(), user_id, &reason)
     }
 
-    /// Nobody has answered in time.
+    /// The same, where they have not got it: they may have said yes, and a crash came before the question was ended.
+    pub(in crate::bridge) async fn keeps_own_room_if_not_there(
+        &self,
+        room: i64,
+        channel: &str,
+        user_id: &str,
+    ) -> Result<Option<NewOutbox>, StoreError> {
+        let is_there = self.store.session_in_shared_room(room, user_id).await?.is_some();
+        Ok((!is_there).then(|| self.keeps_own_room(room, channel, user_id)))
+    }
+
+    /// Nobody has answered in time, or they can't any more.
     pub(in crate::bridge) async fn end_asking_instead(
         &self,
         session: &SessionRow,
         network_room: i64,
-        room: i64,
-        channel: &str,
+        (room, channel): (i64, &str),
+        why: &str,
     ) -> Result<(), StoreError> {
         let (bot, user_id) = (self.client.bot(), &session.user_id);
         let asked = Matter::Instead { session: session.id, room, channel: channel.to_owned() };
@@ -87,10 +102,10 @@ impl Bridge {
         // They have said yes, and a crash came before the question was ended.
         let is_there = self.store.session_in_shared_room(room, user_id).await? == Some(session.id);
         for (question, _) in open.into_iter().filter(|(_, matter)| *matter == asked) {
-            let text = RichText::new().bold(format!("You are not in the shared room of {channel}")).text(
-                ": you have not said within five minutes whether it is to take the place of your own room, which you keep. To \
-                 be asked again, join it again; to be in it without being asked, first type ",
-            );
+            let text =
+                RichText::new().bold(format!("You are not in the shared room of {channel}")).text(format!(
+                    ": {why}. To be asked again, join it again; to be in it without being asked, first type "
+                ));
             let text = text.code(format!("part {channel}")).text(".");
             let alert = content::message(MessageType::Text, &text, Some(user_id));
             let buttons =

@@ -338,12 +338,12 @@ impl Session {
             if self.nicks.has_underscores() {
                 // It may mean only that it is too long.
                 self.nicks.limit = Some(self.nicks.current.len().saturating_sub(1));
-            } else if self.nicks.tries == 0 && !self.nicks.had {
+            } else if self.nicks.tries == 0 {
                 if let Some(nick) = self.nicks.shortened(reason) {
                     return self.control(Line::nick(&nick));
                 }
                 // Whatever it is about, it is not the length.
-                (self.nicks.limit, self.nicks.erroneous) = (None, true);
+                (self.nicks.limit, self.nicks.erroneous) = (None, !self.nicks.had);
             }
         }
         match self.nicks.next_fallback(refused) {

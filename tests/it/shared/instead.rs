@@ -251,3 +251,31 @@ async fn the_configuration_says_which_room_join_leads_to_for_all_who_choose_noth
     carol.send_text(&network, "join #tea");
     world.ircd.wait_joined("#tea", "carol").await;
 }
+
+/// Before, they were asked, and read what those said who had put them out, for as long as they liked.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_put_out_of_the_channel_is_not_asked_and_reads_nothing_in_the_shared_room() {
+    let choice = Choice::begin(world().start().await).await;
+    let homeserver = &choice.world.homeserver;
+    choice.world.ircd.ban_joins("#tea", 474);
+    choice.bob.kick("#tea", "alice", "out");
+    let told = begins("You are not in the shared room of #tea: you are in the channel no more");
+    homeserver.wait_event(&choice.network, told).await;
+    homeserver.wait_member(&choice.room, choice.alice.id(), "leave").await;
+    choice.alice.join(ALIAS).await;
+    homeserver.wait_member(&choice.room, choice.alice.id(), "leave").await;
+    choice.world.wait_outbox_empty().await;
+    let questions = homeserver.events(&choice.network).into_iter().filter(|event| begins(ASKED)(event));
+    assert_eq!(questions.count(), 1);
+}
+
+/// Before, they kept neither: the one was given up, and they were taken out of the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_yes_when_their_time_is_over_keeps_their_own_room() {
+    let choice = Choice::begin(world().start().await).await;
+    let path = format!("/rooms/{}/members", choice.room);
+    choice.world.homeserver.faults().fail("GET", &path, Fault::Late(Duration::from_secs(2)), 1);
+    choice.answer(YES).await;
+    choice.world.pass("alice", Duration::from_mins(6)).await;
+    choice.is_in_her_own().await;
+}

@@ -102,6 +102,21 @@ fn a_nick_that_is_refused_for_its_length_is_tried_shorter_before_it_is_given_up(
     assert_eq!(*told, format!("the network does not allow the nick {wanted}: {reason}"));
 }
 
+/// Before, who had had it by a shorter one never came on again.
+#[test]
+fn a_nick_that_was_had_shorter_is_tried_shorter_on_the_next_connection_too() {
+    let wanted = nick("christopher[m]-long");
+    let mut bench =
+        Bench::new(SessionConfig { nick: wanted.clone(), nick_had: Some(wanted), ..Bench::config() });
+    bench.sent();
+    bench.server(":s 432 * christopher[m]-long :Erroneous nickname");
+    assert_eq!(bench.sent(), ["NICK christopher[m]-l"]);
+    for refused in ["christopher[m]-l", "christopher[m]-", "christopher["] {
+        bench.server(&format!(":s 432 * {refused} :Erroneous nickname"));
+    }
+    assert_eq!(bench.sent().pop().as_deref(), Some("NICK christoph"));
+}
+
 #[test]
 fn of_a_nick_that_is_tried_shorter_the_end_stays_that_tells_it_from_others() {
     let config =

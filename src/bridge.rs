@@ -343,6 +343,7 @@ impl Bridge {
         self.load_permissions().await?;
         self.load_policies().await?;
         self.load_networks().await?;
+        self.load_network_memory().await?;
         self.load_limits().await?;
         self.load_ranks().await?;
         self.load_holes().await?;
@@ -396,6 +397,7 @@ impl Bridge {
         self.tasks.spawn(self.clone().tidy_daily());
         self.tasks.spawn(self.clone().keep_looking_back());
         self.tasks.spawn(self.clone().keep_shared_rooms());
+        self.tasks.spawn(self.clone().keep_listening());
         self.take_up_mappings(None);
         self.tasks.spawn(self.clone().keep_policies());
         self.tasks.spawn(self.clone().watch_for_suspension());

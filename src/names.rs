@@ -214,6 +214,17 @@ impl CaseMapping {
         }
     }
 
+    /// The token's value that [`Self::from_token`] reads as this one.
+    #[must_use]
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Ascii => "ascii",
+            Self::Rfc1459 => "rfc1459",
+            Self::Rfc1459Strict => "rfc1459-strict",
+            Self::Precis => "precis",
+        }
+    }
+
     /// The form under which equal names are the same text.
     #[must_use]
     pub fn fold(self, name: &str) -> String {
@@ -251,29 +262,37 @@ impl CaseMapping {
     }
 }
 
+/// Services that go by these names on any network.
+const SERVICES: [&str; 17] = [
+    "nickserv",
+    "chanserv",
+    "memoserv",
+    "operserv",
+    "botserv",
+    "hostserv",
+    "saslserv",
+    "statserv",
+    "authserv",
+    "infoserv",
+    "groupserv",
+    "helpserv",
+    "alis",
+    "global",
+    "userserv",
+    "spamserv",
+    "opserv",
+];
+
+/// Whether somewhere in small letters the name of services stands that is no word besides.
+#[must_use]
+pub fn names_service(letters: &str) -> bool {
+    SERVICES.iter().any(|service| service.ends_with("serv") && letters.contains(service))
+}
+
 /// Whether a nick, or a full address, is one of the usual names of a network's services. What is said with them is never kept. The network
 /// goes by any of the names that are known for it: on others the short nicks are people's.
 pub fn is_service(nick: &str, networks: &[&str]) -> bool {
     const OF_ONE_NETWORK: [(&str, &str); 3] = [("q", "quakenet"), ("l", "quakenet"), ("x", "undernet")];
-    const SERVICES: [&str; 17] = [
-        "nickserv",
-        "chanserv",
-        "memoserv",
-        "operserv",
-        "botserv",
-        "hostserv",
-        "saslserv",
-        "statserv",
-        "authserv",
-        "infoserv",
-        "groupserv",
-        "helpserv",
-        "alis",
-        "global",
-        "userserv",
-        "spamserv",
-        "opserv",
-    ];
     // `NickServ@services.example.org`: what is said to it is said to nobody else.
     let nick = nick.split(['@', '!']).next().unwrap_or(nick);
     let is_of_network = |(service, network): &(&str, &str)| {
@@ -486,6 +505,13 @@ mod tests {
     #[case::unknown("bulgarian", CaseMapping::Ascii)]
     fn a_casemapping_is_known_by_its_token(#[case] token: &str, #[case] mapping: CaseMapping) {
         assert_eq!(CaseMapping::from_token(token), mapping);
+    }
+
+    #[test]
+    fn a_casemapping_is_known_by_its_own_token() {
+        for mapping in CaseMapping::ALL {
+            assert_eq!(CaseMapping::from_token(mapping.token()), mapping);
+        }
     }
 
     #[rstest]

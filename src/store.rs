@@ -9,6 +9,7 @@
 //! (`seal`) before they reach a table.
 
 mod activity;
+mod announced;
 mod belongings;
 mod buffers;
 mod errands;
@@ -58,8 +59,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 pub use activity::Lurker;
+pub use announced::Announced;
 pub use belongings::GoneSession;
-pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer, Whereabouts, Whose};
+pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer, Part, Whereabouts, Whose};
 pub use errands::Errand;
 pub use error::{OpenError, StoreError};
 pub use gaps::Gaps;

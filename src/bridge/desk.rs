@@ -151,6 +151,17 @@ impl NoCommand {
     }
 }
 
+/// What is said of a file that is taken out of the room, since it may be a private key.
+const KEY_FILE: &str = "I read only plain text here, and did nothing about that. It may be a private key, so I have taken it out \
+                        of this room; your homeserver may still have the file.";
+
+/// Whether a message brings a file of the kind that private keys and certificates come in.
+fn may_be_private_key(message: &Message) -> bool {
+    const ENDINGS: [&str; 4] = [".pem", ".key", ".p12", ".pfx"];
+    let name = message.attachment.as_ref().map(|attachment| attachment.name.to_ascii_lowercase());
+    name.is_some_and(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
+}
+
 /// A notice about a message.
 pub(super) fn notice_row(room: i64, speaker: &str, text: &str, about: &str) -> NewOutbox {
     let content = content::message(MessageType::Notice, &RichText::plain(text), None);
@@ -300,13 +311,16 @@ impl Bridge {
         // In a query the bot is not there; the ghost speaks for it. A control room may be of its user's making.
         let speaker = if self.is_ours(&room.creator) { room.creator.as_str() } else { self.client.bot() };
         let holds_password = self.console.holds_secret(&call) || may_hold_password(&message.body);
-        let redaction = || content::redact_row(room.id, speaker, &event.event_id, "It held a password");
+        let is_key = may_be_private_key(message);
+        let why_it_goes = if is_key { "It may hold a private key" } else { "It held a password" };
+        let redaction = || content::redact_row(room.id, speaker, &event.event_id, why_it_goes);
         // A password goes all the same.
         if let Some(what) = NoCommand::of(message) {
             let about = message.replaces.as_ref().unwrap_or(&event.event_id);
-            let answer = what.answer().map(|answer| notice_row(room.id, speaker, answer, about));
+            let answer = what.answer().map(|answer| if is_key { KEY_FILE } else { answer });
+            let answer = answer.map(|answer| notice_row(room.id, speaker, answer, about));
             let mut rows: Vec<NewOutbox> = answer.into_iter().collect();
-            rows.extend(holds_password.then(redaction));
+            rows.extend((holds_password || is_key).then(redaction));
             self.answer_event(stored.seq, rows).await?;
             self.wake_delivery(room.id);
             return Ok(());

@@ -182,7 +182,7 @@ impl Bridge {
             return Ok(None);
         }
         self.store.ensure_network(network, &self.network_name(network), self.clock.unix_ms()).await?;
-        let folded = crate::names::CaseMapping::Rfc1459.fold(nick);
+        let folded = self.mapping_of(network).fold(nick);
         self.store.ghost(network, &folded, nick, user_id, self.clock.unix_ms()).await.map(Some)
     }
 

@@ -13,7 +13,7 @@ use crate::matrix::server::{Appservice, Found, Transaction, Unavailable};
 use crate::store::NewEvent;
 
 /// New ghosts that are made because the homeserver asks for them …
-const MOST_ASKED_FOR: usize = 30;
+pub(super) const MOST_ASKED_FOR: usize = 30;
 /// … in this time. It does not say for whom it asks, and anybody can make it ask. Whoever may use the bridge has a ghost
 /// made by their invitation, too.
 const HOUR: Duration = Duration::from_hours(1);
@@ -26,6 +26,11 @@ pub(super) struct AskedFor {
 }
 
 impl AskedFor {
+    /// Whether any of them counts still.
+    pub(super) fn is_of_late(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now.saturating_duration_since(since) < HOUR)
+    }
+
     /// Whether one more is made.
     pub(super) fn admit(&mut self, now: Instant) -> bool {
         if self.since.is_none_or(|since| now.saturating_duration_since(since) >= HOUR) {

@@ -6,7 +6,7 @@
 
 use super::{Bridge, Known};
 use crate::matrix::server::Found;
-use crate::names::{CaseMapping, Channel, Nick};
+use crate::names::{Channel, Nick};
 use crate::store::{RoomRow, StoreError};
 
 impl Bridge {
@@ -33,8 +33,7 @@ impl Bridge {
         let channel = if begins_as_one { channel.to_owned() } else { format!("#{channel}") };
         let Ok(channel) = Channel::new(&channel) else { return Ok(None) };
         let Some(alias) = self.findable_alias(network, channel.as_str()) else { return Ok(None) };
-        let folded = CaseMapping::Rfc1459.fold(channel.as_str());
-        let room = self.store.shared_room(network, &folded).await?;
+        let room = self.store.shared_room(network, channel.as_str()).await?;
         // A room of other people is found by what they call it.
         let is_its = |room: &RoomRow| !room.is_plumbed() && !self.is_of_another(room, network, &channel);
         let found = Found { network: network.to_owned(), name: channel.as_str().to_owned(), id: alias };

@@ -19,6 +19,7 @@ mod behind;
 mod buffers;
 mod called;
 mod capabilities;
+mod casemapping;
 mod catch_up;
 mod charset;
 mod choices;
@@ -41,6 +42,7 @@ mod inquiries;
 mod instead;
 mod invitations;
 mod link;
+mod listening;
 mod listing;
 mod long;
 mod loose;
@@ -467,6 +469,7 @@ impl Actor {
         self.tick_consents();
         self.tick_auto_away().await?;
         self.tick_shared().await?;
+        self.compare_heard();
         if self.retry_at.is_some_and(|at| at <= now) {
             self.dial().await;
         }

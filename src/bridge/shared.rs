@@ -11,19 +11,24 @@
 
 mod arrivals;
 mod authority;
+mod bans;
+mod comparison;
 mod connections;
 mod forward;
 mod holes;
 mod instead;
+mod listening;
 mod needs;
 mod one_at_a_time;
 mod plumbing;
 mod relay;
 mod removals;
+mod spellings;
 mod underway;
 mod upkeep;
 mod watch;
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,15 +44,15 @@ use crate::config::Permission;
 use crate::format::RichText;
 use crate::matrix::event::{Content, Event, Member};
 use crate::matrix::ghost_id;
-use crate::names::{CaseMapping, Channel, session_address};
-use crate::store::{
-    Holder, InboxEvent, Link, NewOutbox, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User,
-};
+use crate::names::{Channel, session_address};
+use crate::store::{Holder, InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED, StoreError, User};
 
 pub(super) use self::arrivals::Arrivals;
 pub(super) use self::authority::{CANONICAL_ALIAS, Enacted};
+pub(super) use self::comparison::{Duty, Shown};
 use self::connections::Activity;
 pub(super) use self::holes::Hole;
+use self::listening::{Listening, is_apart};
 pub(super) use self::one_at_a_time::OneAtATime;
 pub(super) use self::plumbing::PATIENCE as PLUMBING_PATIENCE;
 pub use self::plumbing::{Asking, Plumbed};
@@ -66,19 +71,41 @@ pub(super) const LIFTED: &str = "Bans are the channel's own";
 pub(super) const INVITED_ON_IRC: &str = "Who is invited is invited on IRC";
 /// `#` as ids have it.
 const HASH: &str = "=23";
+/// The characters of the id of a channel that is safe from netsplits (RFC 2811, 3.1).
+const CHANNEL_ID: usize = 5;
 /// How long the homeserver waits for a room to be made: somebody waits for it there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Rooms that were made of late because somebody looked for an alias.
 #[derive(Debug, Default)]
+struct Made {
+    /// The homeserver does not say who: it may be anybody.
+    by_strangers: AskedFor,
+    /// Of those who typed it to the bot, by their number: each for themselves, so that no stranger can keep them from it.
+    by_users: HashMap<i64, AskedFor>,
+}
+
+/// So many users may have rooms made within an hour.
+const MOST_SEEKERS: usize = 100;
+
+/// Who looks for a shared room.
+#[derive(Debug, Clone, Copy)]
+enum Seeker {
+    Stranger,
+    User(i64),
+}
+
+/// What comes of looking for shared rooms.
+#[derive(Debug, Default)]
 pub(super) struct Wanted {
-    made: std::sync::Mutex<AskedFor>,
+    made: std::sync::Mutex<Made>,
     awaited: std::sync::Mutex<Awaited>,
     /// Held while an alias is given to a room or taken from it.
     naming: OneAtATime<i64>,
     undecided: Undecided,
     underway: Underway,
     activity: Activity,
+    listening: Listening,
     /// When what the homeserver has handed over of our own was made, at the latest, as it says.
     handed_over: watch_channel::Sender<i64>,
 }
@@ -98,7 +125,8 @@ impl Bridge {
     /// this name has none.
     pub(super) fn findable_alias(&self, network: &str, channel: &str) -> Option<String> {
         let alias = self.shared_alias(network, &channel.to_ascii_lowercase())?;
-        self.read_shared_alias(&alias).map(|_| alias)
+        let (_, channel) = self.read_shared_alias(&alias)?;
+        self.offers(network, &channel).then_some(alias)
     }
 
     /// The network and the channel, letters folded, of a shared room's alias; nothing where it names none of ours.
@@ -112,10 +140,8 @@ impl Bridge {
             None => self.only_network()?,
         };
         let network = known.network.slug.as_str().to_owned();
-        let channel = ghost_id::unescape(&field("channel")?.replace('#', HASH))?;
-        // A channel with `&` is another one on each server of the network.
-        let is_for_all = channel.starts_with(['#', '+', '!']);
-        let is_it = is_for_all && self.shared_alias(&network, &channel)? == alias;
+        let channel = for_all(ghost_id::unescape(&field("channel")?.replace('#', HASH))?)?;
+        let is_it = self.shared_alias(&network, &channel)? == alias;
         Some((network, Channel::new(&channel).ok().filter(|_| is_it)?))
     }
 
@@ -128,7 +154,12 @@ impl Bridge {
     /// Whether an alias leads to a room, which is made where it names a channel.
     pub(super) async fn has_alias(&self, alias: &str) -> bool {
         let Some((network, channel)) = self.read_shared_alias(alias) else { return false };
-        match tokio::time::timeout(PATIENCE, self.find_shared_room(alias, &network, &channel)).await {
+        match tokio::time::timeout(
+            PATIENCE,
+            self.find_shared_room(alias, &network, &channel, Seeker::Stranger),
+        )
+        .await
+        {
             Ok(Ok(room)) => room.is_some(),
             Ok(Err(error)) => {
                 tracing::warn!(%alias, %error, "a shared room that somebody looks for can't be had yet");
@@ -147,11 +178,10 @@ impl Bridge {
         alias: &str,
         network: &str,
         channel: &Channel,
+        seeker: Seeker,
     ) -> Result<Option<i64>, GhostError> {
         let (now, at) = (self.clock.now(), self.clock.unix_ms());
-        // How the network compares names no query can find out; most do so.
-        let folded = CaseMapping::Rfc1459.fold(channel.as_str());
-        let room = match self.store.shared_room(network, &folded).await? {
+        let room = match self.store.shared_room(network, channel.as_str()).await? {
             // A room of other people is found by what they call it.
             Some(room) if room.is_plumbed() => return Ok(None),
             Some(room) if self.is_of_another(&room, network, channel) => {
@@ -159,8 +189,12 @@ impl Bridge {
                 return Ok(None);
             }
             Some(room) => self.renewed(room).await?,
-            None if !self.wanted_aliases.admit(now) => {
-                tracing::warn!(%alias, "a shared room is not made: too many were asked for within the hour");
+            None if !self.offers(network, channel) => {
+                tracing::debug!(%alias, "a shared room is not made: its network has no channels of this kind");
+                return Ok(None);
+            }
+            None if !self.wanted_aliases.admit(seeker, now) => {
+                tracing::warn!(%alias, ?seeker, "a shared room is not made: too many were asked for within the hour");
                 return Ok(None);
             }
             None => {
@@ -172,11 +206,16 @@ impl Bridge {
                     creator: self.client.bot().to_owned(),
                     owner: None,
                     lane: SHARED.to_owned(),
-                    link: Link::Shared { network: network.to_owned(), name, folded },
+                    link: Link::Shared { network: network.to_owned(), name },
                     room_id: None,
                     created_at: at,
                 };
-                self.store.intend_room(new).await?
+                let intended = self.store.intend_room(new).await?;
+                if self.is_of_another(&intended, network, channel) {
+                    tracing::warn!(%alias, "the channel may be another than one that is known already");
+                    return Ok(None);
+                }
+                intended
             }
         };
         let Some(room_id) = self.made(room.id).await? else { return Ok(None) };
@@ -198,13 +237,6 @@ impl Bridge {
                 Ok(Some(room.id))
             }
         }
-    }
-
-    /// Whether a shared room is another channel's than the one that it was found for: rooms are found by RFC 1459, by which the
-    /// network, as is known by now, may not compare names.
-    pub(super) fn is_of_another(&self, room: &RoomRow, network: &str, channel: &Channel) -> bool {
-        let mapping = self.mapping_of(network);
-        room.buffer_name.as_deref().is_some_and(|name| !mapping.same(name, channel.as_str()))
     }
 
     /// A room's Matrix id, as soon as its lane has made it.
@@ -286,73 +318,6 @@ impl Bridge {
             }
         }
         Ok(self.store.finish_event(stored.seq, None).await?)
-    }
-
-    /// Somebody was banned from a shared room who has no channel there, so that nothing is to be done on IRC: a ban that
-    /// stayed would be one that nobody sees there, and that nobody there takes back.
-    async fn lift_ban(
-        &self,
-        stored: &InboxEvent,
-        event: &Event,
-        member: &Member,
-        room: &RoomRow,
-    ) -> Result<(), GhostError> {
-        if let Some(ghost) = self.store.ghost_by_user_id(&member.user_id).await? {
-            self.ghosts.forget(room.id, &member.user_id);
-            self.store.member_lost(room.id, ghost.id).await?;
-        }
-        let bot = self.client.bot();
-        let rows = vec![content::removal_row(room.id, bot, &member.user_id, LIFTED)];
-        let channel = room.buffer_name.as_deref().unwrap_or_default();
-        let text = RichText::new().bold(format!("{} is not banned", member.user_id)).text(format!(
-            " in the shared room of {channel}: bans are the channel's own. To see those, type "
-        ));
-        let text = text.code(format!("bans {channel}")).text("; to ban somebody, type ");
-        let text = text.code(format!("ban {channel} NICK")).text(".");
-        self.answer_who_banned(stored, event, room, rows, text).await
-    }
-
-    /// Somebody was banned who is in the channel through its relay alone: no ban on IRC could be about them, and this one keeps them
-    /// from writing in the room, so it stays.
-    async fn keep_ban(
-        &self,
-        stored: &InboxEvent,
-        event: &Event,
-        member: &Member,
-        room: &RoomRow,
-    ) -> Result<(), GhostError> {
-        let channel = room.buffer_name.as_deref().unwrap_or_default();
-        let text = RichText::new().bold(format!("{} is banned", member.user_id)).text(format!(
-            " from the shared room of {channel}, and nothing of theirs goes to IRC any more. Others speak for them there, so \
-             that no ban on IRC is about them: to take it back, lift it in the room."
-        ));
-        self.answer_who_banned(stored, event, room, Vec::new(), text).await
-    }
-
-    /// Tells whoever has banned somebody, where they are in the channel, with what else is to be done.
-    async fn answer_who_banned(
-        &self,
-        stored: &InboxEvent,
-        event: &Event,
-        room: &RoomRow,
-        mut rows: Vec<NewOutbox>,
-        text: RichText,
-    ) -> Result<(), GhostError> {
-        let sender = self.store.session_in_shared_room(room.id, &event.sender).await?;
-        let told_in = match sender {
-            Some(session) => self.store.network_room(session).await?,
-            None => None,
-        };
-        if let Some(told_in) = told_in {
-            let alert = content::message(MessageType::Text, &text, Some(&event.sender));
-            rows.push(content::message_row(told_in, self.client.bot(), alert, None));
-        }
-        self.answer_event(stored.seq, rows).await?;
-        self.wake_delivery(room.id);
-        if let Some(told_in) = told_in {
-            self.wake_delivery(told_in);
-        }
-        Ok(())
     }
 
     /// A ghost was invited: who did so invites on IRC, by their own session. Of anybody else the invitation is withdrawn, too.
@@ -446,9 +411,13 @@ impl Bridge {
         // oldest that they have there.
         let standing = self.store.session_in_shared_room(room.id, &user.user_id).await?;
         let relay = self.store.relay_of(room.id).await?.map(|relay| relay.session);
+        let apart = self.store.listening().await?;
         let name = {
             let mine = self.sessions(Some(&user.user_id));
-            let there = mine.iter().filter(|session| session.row.network == network);
+            let there = mine.iter().filter(|session| {
+                let is_standing = standing == Some(session.row.id);
+                session.row.network == network && (is_standing || !is_apart(session, &apart))
+            });
             let one = there.min_by_key(|session| {
                 let id = Some(session.row.id);
                 (id != standing, id == relay, !session.row.name.is_empty())
@@ -520,6 +489,7 @@ impl Bridge {
         for Holder { room, .. } in held {
             self.wake_delivery(room);
             self.has_left_shared(room);
+            self.wake_listener(room);
         }
         Ok(())
     }
@@ -530,9 +500,34 @@ impl Bridge {
     }
 }
 
+/// A channel's name, as an alias has it, where it is the same channel for all of its network.
+fn for_all(channel: String) -> Option<String> {
+    match channel.strip_prefix('!') {
+        None => channel.starts_with(['#', '+']).then_some(channel),
+        // Behind `!` stands the channel's id and then its name (RFC 2811, 3.1). Without the id it is whichever channel bears
+        // the name just now, and with another `!` a new one for each who asks.
+        Some(named) => {
+            let (id, name) = named.split_at_checked(CHANNEL_ID)?;
+            let is_id = id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            (is_id && !name.is_empty()).then(|| format!("!{}{name}", id.to_ascii_uppercase()))
+        }
+    }
+}
+
 impl Wanted {
-    fn admit(&self, now: Instant) -> bool {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).admit(now)
+    /// Whether one more room is made.
+    fn admit(&self, seeker: Seeker, now: Instant) -> bool {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        match seeker {
+            Seeker::Stranger => made.by_strangers.admit(now),
+            Seeker::User(user) => {
+                made.by_users.retain(|_, asked| asked.is_of_late(now));
+                if made.by_users.len() >= MOST_SEEKERS && !made.by_users.contains_key(&user) {
+                    return false;
+                }
+                made.by_users.entry(user).or_default().admit(now)
+            }
+        }
     }
 
     /// Something of our own was handed over that was made at this time.

@@ -13,7 +13,7 @@ use crate::store::OwnBuffer;
 /// What channels' names begin with, on one network or another.
 const PREFIXES: [char; 4] = ['#', '&', '+', '!'];
 /// How names are compared as long as only the session knows how its network does.
-pub(super) const MAPPING: CaseMapping = CaseMapping::Rfc1459;
+const MAPPING: CaseMapping = CaseMapping::Rfc1459;
 
 /// The first word, and what follows.
 pub(super) fn first_word(text: &str) -> (&str, &str) {
@@ -92,10 +92,11 @@ impl<'a> Context<'a> {
         let here = self.here().await?.filter(|here| here.name.starts_with(PREFIXES));
         let mut own = self.bridge.store.own_buffers(self.call.user.id).await?;
         own.retain(|own| own.session == session.row.id && own.name.starts_with(PREFIXES));
-        let known = |name: &str| own.iter().any(|own| MAPPING.same(&own.name, name));
+        let mapping = session.status().mapping;
+        let known = |name: &str| own.iter().any(|own| mapping.same(&own.name, name));
         // As the network writes it, however it was typed.
         let spelled =
-            |channel: Channel| match own.iter().find(|own| MAPPING.same(&own.name, channel.as_str())) {
+            |channel: Channel| match own.iter().find(|own| mapping.same(&own.name, channel.as_str())) {
                 Some(own) => channel_named(&own.name),
                 None => Ok(channel),
             };
@@ -121,8 +122,9 @@ impl<'a> Context<'a> {
         channel: &Channel,
     ) -> Result<i64, Refusal> {
         let own = self.bridge.store.own_buffers(self.call.user.id).await?;
+        let mapping = session.status().mapping;
         let is_it =
-            |own: &&OwnBuffer| own.session == session.row.id && MAPPING.same(&own.name, channel.as_str());
+            |own: &&OwnBuffer| own.session == session.row.id && mapping.same(&own.name, channel.as_str());
         own.iter().find(is_it).map(|own| own.id).ok_or_else(|| {
             let text = RichText::plain(format!("You have no room for {channel}. To enter it, type "));
             Refusal::Asked(text.code(format!("join {channel}")).text("."))
@@ -193,13 +195,17 @@ impl<'a> Context<'a> {
         let session = session_of(self.call.place);
         let with_prefix = format!("#{name}");
         buffers.retain(|buffer| session.is_none_or(|session| buffer.session == session));
-        let exact = |buffer: &OwnBuffer| MAPPING.same(&buffer.name, name);
-        if buffers.iter().any(exact) {
-            buffers.retain(exact);
-        } else {
-            // The prefix of a channel may be left out, unless somebody is called so.
-            buffers.retain(|buffer| MAPPING.same(&buffer.name, &with_prefix));
+        // The prefix of a channel may be left out, unless somebody is called so. What is written as it was typed comes first:
+        // on some network it may be another than what most networks take for the same.
+        for wanted in [name, &with_prefix] {
+            for mapping in [CaseMapping::Ascii, MAPPING] {
+                let is_it = |buffer: &OwnBuffer| mapping.same(&buffer.name, wanted);
+                if buffers.iter().any(is_it) {
+                    buffers.retain(is_it);
+                    return Ok(buffers);
+                }
+            }
         }
-        Ok(buffers)
+        Ok(Vec::new())
     }
 }

@@ -113,7 +113,8 @@ commands! {
         => rooms::space;
     "join" / "j" in "Channels and people": "join [NETWORK] #CHANNEL [KEY]", "enters a channel and makes a room for it",
         "The # may be left out. You stay in the channel over restarts, until you type part or leave its room. A message \
-         with a key is removed from the room. Several at once have commas between them, and so have their keys. With the alias of a channel's shared room in place of its name you are invited \
+         with a key is removed from the room. Several at once have commas between them, and so have their keys; a further word that begins with # or & is a channel, \
+         too, and no key. With the alias of a channel's shared room in place of its name you are invited \
          to that.",
         eg ["join #tea", "join #tea,#cake", "join #secret its-key"], secret true
         => conversation::join;
@@ -492,6 +493,15 @@ commands! {
          channel, shows who relays where.",
         eg ["relay #tea", "relay #tea off", "relay"], at [Control, Network], for Admin
         => relay::relay;
+    "listen" in "Administration": "listen [NETWORK] [NUMBER | off]",
+        "has a session of yours hear the channels of shared rooms with few people",
+        "It is in the channel of each shared room of its network that fewer people than NUMBER have with a connection of \
+         their own, so that nothing is missed while theirs is away; of a room that was there before also where nobody has \
+         one. It says nothing. Best is a session of its own: open libera as listen, then listen 3 in that network's room. \
+         Where a room has more people it goes, and where a session relays it is not needed. Without a number, shows who \
+         listens where.",
+        eg ["listen 3", "listen off", "listen"], at [Control, Network], for Admin
+        => relay::listen;
     "bot" in "Administration": "bot [name NAME | name off | avatar mxc://… | avatar off]",
         "sets the name and the picture that people see of me, or shows them",
         "They hold at once, and over restarts. With off they are as they are built in. What the configuration says can't be \

@@ -7,7 +7,7 @@ mod keys;
 
 use std::fmt::Write as _;
 
-pub use keys::KEYS;
+pub use keys::keys;
 
 /// What a key's value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,12 +137,12 @@ const fn secret_file(path: &'static str, doc: &'static str) -> Key {
 /// The key at a path of the table.
 #[must_use]
 pub fn find(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.path == path)
+    keys().find(|key| key.path == path)
 }
 
 /// The keys directly within a section; `""` for the whole file.
 pub fn within(section: &str) -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(move |key| match section {
+    keys().filter(move |key| match section {
         "" => !key.path.contains('.'),
         _ => key
             .path
@@ -163,14 +163,14 @@ pub fn variable(path: &str) -> String {
 #[must_use]
 pub fn document() -> String {
     let mut text = String::from(INTRODUCTION);
-    for key in KEYS.iter().filter(|key| !key.path.contains('.')) {
+    for key in keys().filter(|key| !key.path.contains('.')) {
         if matches!(key.kind, Kind::Section | Kind::Named) {
             let _ = write!(text, "\n## `{}`\n{}\n", key.path, key.doc);
             rows(&mut text, &below(key.path));
         }
     }
     text.push_str("\n## Other keys\n");
-    rows(&mut text, &KEYS.iter().filter(|key| is_top_leaf(key)).collect::<Vec<_>>());
+    rows(&mut text, &keys().filter(|key| is_top_leaf(key)).collect::<Vec<_>>());
     text.push_str(PRESETS);
     for preset in super::presets::PRESETS {
         let servers: Vec<String> =
@@ -185,9 +185,7 @@ fn is_top_leaf(key: &Key) -> bool {
 }
 
 fn below(section: &str) -> Vec<&'static Key> {
-    KEYS.iter()
-        .filter(|key| key.path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
-        .collect()
+    keys().filter(|key| key.path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))).collect()
 }
 
 fn rows(text: &mut String, keys: &[&Key]) {

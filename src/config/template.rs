@@ -22,6 +22,12 @@ pub enum TemplateError {
     /// One of some fields is needed for the result to tell people apart.
     #[error("it must have one of {0}, so that different people get different names")]
     NoField(String),
+    /// Whoever chooses a long display name has the id behind it cut off, or writes somebody else's there.
+    #[error(
+        "{{user_id}} must stand before {{display}}: servers cut long real names, and a display name, which people choose, \
+         could hide the id or show another one in its place"
+    )]
+    HidesId,
     /// A user name is short, and of few characters.
     #[error(
         "outside {{localpart}} it takes up to five letters, digits, dots and underscores, a letter or digit first"
@@ -113,7 +119,12 @@ impl Template {
 
     /// Reads a template for people's real names.
     pub fn parse_realname(text: &str) -> Result<Self, TemplateError> {
-        Self::parse(text, &["display", "localpart", "user_id", "nick"])
+        let template = Self::parse(text, &["display", "localpart", "user_id", "nick"])?;
+        let place = |field: &str| template.fields().position(|found| found == field);
+        match (place("display"), place("user_id")) {
+            (Some(display), Some(id)) if display < id => Err(TemplateError::HidesId),
+            _ => Ok(template),
+        }
     }
 
     /// Reads a template for people's user names, of which servers show nine characters.

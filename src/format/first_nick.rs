@@ -8,7 +8,7 @@
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::names::{Nick, is_service};
+use crate::names::{Nick, is_service, names_service};
 
 /// Many servers take no longer ones.
 const LONGEST: usize = 30;
@@ -47,11 +47,22 @@ impl FirstNick {
 
     /// The nick in so many bytes, where the network is known to take no more. What stays has one byte before it at least.
     pub fn within(&self, most: Option<usize>) -> Nick {
-        let most = most.unwrap_or(LONGEST).clamp(1, LONGEST);
-        let kept = &self.kept[..self.kept.len().min(most - 1)];
-        let base = &self.base[..self.base.len().min(most - kept.len())];
+        let (base, kept) = self.parts_within(most);
         let nick = format!("{base}{kept}");
         Nick::new(&nick).or_else(|_| Nick::new("towline")).expect("each character of it may stand in a nick")
+    }
+
+    /// Whether in so many bytes people could take it for services, which as a whole it may not look like.
+    #[must_use]
+    pub fn is_cut_to_services(&self, most: Option<usize>, networks: &[&str]) -> bool {
+        let (base, kept) = self.parts_within(most);
+        looks_like_services(base, networks) || looks_like_services(&format!("{base}{kept}"), networks)
+    }
+
+    fn parts_within(&self, most: Option<usize>) -> (&str, &str) {
+        let most = most.unwrap_or(LONGEST).clamp(1, LONGEST);
+        let kept = &self.kept[..self.kept.len().min(most - 1)];
+        (&self.base[..self.base.len().min(most - kept.len())], kept)
     }
 }
 
@@ -98,7 +109,9 @@ fn looks_like_services(nick: &str, networks: &[&str]) -> bool {
         })
         .collect();
     // Most of them end in this, and a network may have some of its own.
-    likeness.ends_with("serv") || [&letters, &likeness].iter().any(|one| is_service(one, networks))
+    likeness.ends_with("serv")
+        || names_service(&likeness)
+        || [&letters, &likeness].iter().any(|one| is_service(one, networks))
 }
 
 #[cfg(test)]
@@ -140,6 +153,23 @@ mod tests {
         assert_eq!(FirstNick::new(name, "[m]", "").within(most).as_str(), nick);
     }
 
+    /// Before, the whole name was looked at, and the end of it was cut off afterwards.
+    #[rstest]
+    #[case::it_fits("ProxyServices", "", None, false)]
+    #[case::services_of_some_network("ProxyServices", "", Some(9), true)]
+    #[case::usual_services("StatServant", "", Some(10), true)]
+    #[case::before_what_stays("ProxyServices", "[m]", Some(12), true)]
+    #[case::with_what_stays("ProxySe", "rv", None, true)]
+    #[case::a_person("christopher", "[m]", Some(9), false)]
+    fn a_nick_is_not_cut_to_services(
+        #[case] name: &str,
+        #[case] behind: &str,
+        #[case] most: Option<usize>,
+        #[case] is_services: bool,
+    ) {
+        assert_eq!(FirstNick::new(name, behind, "").is_cut_to_services(most, &[]), is_services);
+    }
+
     #[test]
     fn a_number_stays_in_a_nick_that_is_cut() {
         let nick = FirstNick::new("christopher", "[m]", "").numbered(12);
@@ -171,6 +201,8 @@ mod tests {
     #[case::services_with_a_number("ChanServ2", None)]
     #[case::services_of_some_network("ProxyServ", None)]
     #[case::services_of_this_network("Q", None)]
+    #[case::services_with_words_behind("NickServ_Help", None)]
+    #[case::services_with_words_before("the real ChanServ, away", None)]
     #[case::a_server_is_none("server", Some("server"))]
     fn a_display_name_becomes_a_nick_that_gives_nothing_to_its_owner(
         #[case] name: &str,

@@ -20,6 +20,9 @@ const NAME: &str = "{name}";
 /// Characters of a whole one.
 const LONGEST: usize = 30;
 
+/// What stands before the nicks of people of a rank, in lists and logs.
+const RANKS: [char; 6] = ['~', '&', '@', '%', '+', '!'];
+
 /// What stands around a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
@@ -36,10 +39,11 @@ impl Default for Frame {
 
 impl Frame {
     /// What a frame is, in words.
-    pub const RULE: &str =
-        "{name} in a pair of brackets, once, with up to 24 other characters, such as [{name}]";
+    pub const RULE: &str = "{name} in a pair of brackets, once, with up to 24 other characters and no sign of a rank before it, such as \
+         [{name}]";
 
-    /// Reads one; `None` where a line that begins with it could be taken for something else.
+    /// Reads one; `None` where a line that begins with it could be taken for something else, or a
+    /// name in it for that of somebody who has a rank.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let (before, behind) = text.split_once(NAME)?;
@@ -48,7 +52,8 @@ impl Frame {
         let within = before.chars().skip(1).chain(behind.chars().rev().skip(1));
         let is_harmless = |one: char| (one.is_ascii_graphic() && !"{}".contains(one)) || one == ' ';
         let fits = |one: char| is_harmless(one) && one != brackets.0 && one != brackets.1;
-        let is_frame = text.chars().count() <= LONGEST && within.into_iter().all(fits);
+        let looks_harmless = !before.ends_with(RANKS);
+        let is_frame = looks_harmless && text.chars().count() <= LONGEST && within.into_iter().all(fits);
         is_frame.then(|| Self { before: before.to_owned(), behind: behind.to_owned(), brackets })
     }
 
@@ -90,6 +95,10 @@ mod tests {
     #[case::a_line_end("<\n{name}>", None)]
     #[case::turned_around("<\u{202e}{name}>", None)]
     #[case::long("<{name} of somewhere else entirely>", None)]
+    #[case::an_operator("<@{name}>", None)]
+    #[case::a_voice("[+{name}]", None)]
+    #[case::an_owner_behind_words("(Matrix ~{name})", None)]
+    #[case::a_sign_elsewhere("<+ {name}>", Some("<+ Carol> "))]
     #[case::nothing("", None)]
     fn a_frame_ends_where_the_name_does_and_begins_no_command(
         #[case] text: &str,

@@ -31,14 +31,14 @@ impl Store {
         const SQL: &str =
             "SELECT session.id AS session, EXISTS (SELECT 1 FROM buffer JOIN link ON link.buffer = buffer.id
                 JOIN room ON room.id = link.room WHERE buffer.session = session.id
-                    AND (link.role = 'private' AND (buffer.kind = 'query' OR buffer.wanted)
+                    AND (link.role = 'private' AND (buffer.kind = 'query' OR buffer.wanted) OR link.listens
                         OR link.role = 'shared' AND room.plumbed IS NOT NULL)) AS has_own_rooms,
                 setting.value AS active_at
             FROM session LEFT JOIN setting ON setting.scope = 'session' AND setting.key = 'active'
                 AND setting.scope_id = CAST(session.id AS TEXT)
             WHERE session.connect AND EXISTS (SELECT 1 FROM buffer JOIN link ON link.buffer = buffer.id
                 JOIN room ON room.id = link.room
-                WHERE buffer.session = session.id AND link.role = 'shared' AND room.plumbed IS NULL)
+                WHERE buffer.session = session.id AND link.role = 'shared' AND NOT link.listens AND room.plumbed IS NULL)
             ORDER BY session.id";
         let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?;
         let read = |Row { session, has_own_rooms, active_at }| {
@@ -73,7 +73,7 @@ impl Store {
     pub async fn is_lurker(&self, session: i64) -> Result<bool, StoreError> {
         const SQL: &str = "SELECT EXISTS (SELECT 1 FROM buffer JOIN link ON link.buffer = buffer.id
             JOIN room ON room.id = link.room
-            WHERE buffer.session = $1 AND link.role = 'shared' AND room.plumbed IS NULL)";
+            WHERE buffer.session = $1 AND link.role = 'shared' AND NOT link.listens AND room.plumbed IS NULL)";
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(session).fetch_one(p).await)?)
     }
 }

@@ -1,17 +1,14 @@
 //! Buffers: the channels and queries of a session, each with the room that shows it.
 
-mod instead;
-
-use std::sync::Arc;
+mod refold;
+mod sharing;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::FromRow;
 
-use super::history::Keeper;
-use super::history::stays::{self, Stayed};
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::{self, NewRoom};
-use super::{Agreement, Link, NewOutbox, Plumbing, RoomKind, Store, StoreError, inbox, outbox, plumbing};
+use super::{Link, RoomKind, Store, StoreError, announced};
 use crate::names::{CaseMapping, session_address};
 
 /// Channel or query.
@@ -72,7 +69,7 @@ pub struct Buffer {
     pub kind: BufferKind,
     /// The name as first seen.
     pub name: String,
-    /// The name as it was folded when the buffer was made: by this it is found again, however names are compared now.
+    /// The name as the session last compared names: by this it is found again.
     pub folded: String,
     /// The number of its channel.
     pub channel: Option<i64>,
@@ -100,8 +97,19 @@ pub struct Buffer {
     pub creator: String,
     /// Whose its room is.
     pub whose: Whose,
-    /// Its session says in the channel what people say in its room who have no connection of their own.
-    pub relays: bool,
+    /// For whom its session is in the channel.
+    pub part: Part,
+}
+
+/// For whom a session is in a shared room's channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// For its user, who is in the room.
+    Member,
+    /// For those in the room who have no connection of their own: it says what they say.
+    Relay,
+    /// For all who are in the room: it hears what is said.
+    Listener,
 }
 
 /// Where the user of a buffer is, who has its room for themselves.
@@ -201,7 +209,7 @@ struct Row {
     creator: String,
     role: String,
     plumbed: Option<String>,
-    relays: bool,
+    part: String,
 }
 
 macro_rules! buffer_query {
@@ -211,7 +219,8 @@ macro_rules! buffer_query {
                 CASE WHEN buffer.offered THEN 'offered' WHEN room.owner_left THEN 'left' ELSE 'inside' END AS whereabouts,
                 buffer.topic, buffer.gap_from, buffer.read_at, room.refill, buffer.detached_after,
                 room.id AS room, room.room_id, COALESCE(room.heir, room.creator) AS creator, link.role,
-                room.plumbed, link.relays
+                room.plumbed,
+                CASE WHEN link.relays THEN 'relay' WHEN link.listens THEN 'listener' ELSE 'member' END AS part
             FROM buffer JOIN link ON link.buffer = buffer.id AND link.role IN ('private', 'shared')
             JOIN room ON room.id = link.room ",
             $tail
@@ -225,47 +234,6 @@ const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wa
     DO UPDATE SET wanted = (excluded.wanted OR buffer.wanted), offered = (excluded.offered AND NOT buffer.wanted),
         key = COALESCE(excluded.key, buffer.key) RETURNING id";
 const FIND: &str = buffer_query!("WHERE buffer.id = $1");
-
-/// Has a channel's buffer shown in this room.
-async fn show_in(
-    tx: &mut Tx,
-    keeper: &Keeper,
-    new: &NewBuffer,
-    (room, channel): (i64, i64),
-    lane: &str,
-) -> Result<Row, StoreError> {
-    // Lines may be on their way to the room before: it gets them still, and its session leaves it when that is closed.
-    const FORMER: &str = "UPDATE link SET buffer = NULL, session = $2, channel = $3
-        WHERE buffer = $1 AND role = 'private'";
-    const UNLINK: &str = "DELETE FROM link WHERE buffer = $1";
-    const RELAYS: &str = "SELECT COUNT(*) FROM link WHERE buffer = $1 AND room = $2 AND relays";
-    const LINK: &str = "INSERT INTO link (room, role, buffer, relays) VALUES ($1, 'shared', $2, $3)";
-    // It may have been opened under a name that is compared otherwise.
-    const OF_ROOM: &str = "UPDATE buffer SET channel = $2 WHERE id = $1";
-    adopt(tx, new, Some(channel)).await?;
-    let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
-        .bind(new.session)
-        .bind(new.kind.as_str())
-        .bind(channel)
-        .bind(&new.folded)
-        .bind(&new.name)
-        .bind(true)
-        .bind(None::<Vec<u8>>)
-        .bind(false)
-        .fetch_one(c)
-        .await)?;
-    execute!(tx, FORMER, id, new.session, channel)?;
-    // One that is shown there already goes on as it is.
-    let relays: i64 = on_tx!(tx, |c| sqlx::query_scalar(RELAYS).bind(id).bind(room).fetch_one(c).await)?;
-    stays::end(tx, keeper, Stayed::Buffer(id)).await?;
-    execute!(tx, UNLINK, id)?;
-    execute!(tx, LINK, room, id, relays > 0)?;
-    later!(tx, OF_ROOM, id, channel)?;
-    stays::begin(tx, keeper, id, channel).await?;
-    plumbing::come_in(tx, room, new.owner).await?;
-    inbox::move_said(tx, room, lane, &new.lane).await?;
-    Ok(on_tx!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_one(c).await)?)
-}
 
 /// The row that a channel's key is sealed for.
 pub(super) fn key_row(session: i64, folded: &str) -> String {
@@ -311,7 +279,7 @@ impl Store {
             .write(move |tx| {
                 Box::pin(async move {
                     let number: Option<i64> = match new.kind {
-                        BufferKind::Channel => Some(channel(tx, &new.network, &new.folded, &new.name).await?),
+                        BufferKind::Channel => Some(announced::channel(tx, &new.network, &new.name).await?),
                         BufferKind::Query => None,
                     };
                     adopt(tx, &new, number).await?;
@@ -366,82 +334,6 @@ impl Store {
         self.read_buffer(row, session)
     }
 
-    /// Has a channel's buffer shown in the channel's shared room from now on. What its person has said there meanwhile,
-    /// in this lane, goes to the session's, but for the event by which they came, which is done with. Nothing is done, and nothing given, where the channel is wanted and has a
-    /// room of its own.
-    pub async fn share_buffer(
-        &self,
-        new: NewBuffer,
-        room: i64,
-        (lane, came_by): (String, Option<i64>),
-    ) -> Result<Option<Buffer>, StoreError> {
-        const CHANNEL: &str = "SELECT link.channel FROM link JOIN room ON room.id = link.room
-            WHERE link.room = $1 AND link.role = 'shared' AND link.buffer IS NULL
-                AND COALESCE(room.plumbed, '') <> 'ending'";
-        const OWN: &str =
-            "SELECT 1 FROM buffer JOIN link ON link.buffer = buffer.id AND link.role = 'private'
-            WHERE buffer.session = $1 AND buffer.kind = 'channel' AND buffer.folded = $2 AND buffer.wanted";
-        let session = new.session;
-        let keeper = Arc::clone(self.keeper());
-        let row = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    let own: Option<i32> = on_tx!(tx, |c| sqlx::query_scalar(OWN)
-                        .bind(new.session)
-                        .bind(&new.folded)
-                        .fetch_optional(c)
-                        .await)?;
-                    let channel: Option<Option<i64>> =
-                        on_tx!(tx, |c| sqlx::query_scalar(CHANNEL).bind(room).fetch_optional(c).await)?;
-                    let (None, Some(channel)) = (own, channel.flatten()) else { return Ok(None) };
-                    // Before what they have said goes elsewhere, so that this does not.
-                    if let Some(came_by) = came_by {
-                        inbox::finish(tx, came_by, None).await?;
-                    }
-                    Ok(Some(show_in(tx, &keeper, &new, (room, channel), &lane).await?))
-                })
-            })
-            .await?;
-        row.map(|row| self.read_buffer(row, session)).transpose()
-    }
-
-    /// A room shows a channel from now on because somebody has asked for it, and shows it to them: whatever room they have
-    /// of it for themselves is given up in the same commit, with what is told there. Else what the room or the channel has
-    /// instead, and nothing is done.
-    pub async fn share_as_agreed(
-        &self,
-        new: NewBuffer,
-        agreement: Agreement,
-        lane: String,
-        told: Vec<NewOutbox>,
-    ) -> Result<Result<Buffer, Plumbing>, StoreError> {
-        const CHANNEL: &str =
-            "SELECT channel FROM link WHERE room = $1 AND role = 'shared' AND buffer IS NULL";
-        const ATTACH: &str = "UPDATE buffer SET detached_after = NULL WHERE id = $1";
-        let (session, now) = (new.session, new.created_at);
-        let sealed = self.seal_outbox(told);
-        let store = self.clone();
-        let keeper = Arc::clone(self.keeper());
-        let row = self
-            .write(move |tx| {
-                Box::pin(async move {
-                    let room = match plumbing::agree(tx, &store, &agreement, now).await? {
-                        Plumbing::Done(room) => room.id,
-                        taken => return Ok(Err(taken)),
-                    };
-                    let channel: i64 =
-                        on_tx!(tx, |c| sqlx::query_scalar(CHANNEL).bind(room).fetch_one(c).await)?;
-                    let row = show_in(tx, &keeper, &new, (room, channel), &lane).await?;
-                    later!(tx, ATTACH, row.id)?;
-                    outbox::insert(tx, &store, sealed, now).await?;
-                    Ok(Ok(Row { detached_after: None, ..row }))
-                })
-            })
-            .await?;
-        row.map(|row| self.read_buffer(row, session))
-            .map_or_else(|taken| Ok(Err(taken)), |buffer| buffer.map(Ok))
-    }
-
     /// Says whether a channel should be joined. One that should not is not detached: when it is entered again, its user
     /// sees it.
     pub async fn set_wanted(&self, buffer: i64, wanted: bool) -> Result<(), StoreError> {
@@ -493,7 +385,7 @@ impl Store {
         let key = key.map(|key| self.sealer().seal(&key, &key_row(session, &folded)));
         self.write(move |tx| {
             Box::pin(async move {
-                let channel = channel(tx, &network, &folded, &name).await?;
+                let channel = announced::channel(tx, &network, &name).await?;
                 later!(tx, RENAME, buffer, channel, folded, name, key)?;
                 Ok(())
             })
@@ -558,7 +450,7 @@ impl Store {
             creator,
             role,
             plumbed,
-            relays,
+            part,
             ..
         } = row;
         let refill = refill == 1;
@@ -571,6 +463,11 @@ impl Store {
             ("shared", None) => Whose::Shared,
             ("shared", Some(_)) => Whose::Plumbed,
             _ => Whose::Own,
+        };
+        let part = match part.as_str() {
+            "relay" => Part::Relay,
+            "listener" => Part::Listener,
+            _ => Part::Member,
         };
         Ok(Buffer {
             id,
@@ -590,17 +487,9 @@ impl Store {
             room_id,
             creator,
             whose,
-            relays,
+            part,
         })
     }
-}
-
-/// The number of a channel.
-pub(super) async fn channel(tx: &mut Tx, network: &str, folded: &str, name: &str) -> Result<i64, StoreError> {
-    const SQL: &str = "INSERT INTO channel (network, folded, name) VALUES ($1, $2, $3)
-        ON CONFLICT (network, folded) DO UPDATE SET folded = excluded.folded RETURNING id";
-    let id = on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(network).bind(folded).bind(name).fetch_one(c).await);
-    Ok(id?)
 }
 
 /// A conversation goes on under another nick: its buffer's name, and who is to have its room. Where there is one under

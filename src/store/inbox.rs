@@ -367,7 +367,8 @@ async fn known(tx: &mut Tx, room_id: &str) -> Result<Known, StoreError> {
 async fn lane_in_shared_room(tx: &mut Tx, event: &NewEvent, room: i64) -> Result<String, StoreError> {
     const SQL: &str = r#"SELECT buffer.session FROM link JOIN buffer ON buffer.id = link.buffer
         JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
-        WHERE link.room = $1 AND link.role = 'shared' AND NOT link.relays AND "user".user_id = $2"#;
+        WHERE link.room = $1 AND link.role = 'shared' AND NOT link.relays AND NOT link.listens
+            AND "user".user_id = $2"#;
     const RELAYED: &str = "SELECT room FROM link WHERE room = $1 AND relays";
     let session: Option<(i64,)> = first_in!(tx, SQL, room, &event.person)?;
     if let Some((session,)) = session {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::history::stays::{self, Stayed};
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::room_query;
-use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, buffers, inbox, outbox};
+use super::{NewOutbox, RoomRow, SHARED, Store, StoreError, announced, inbox, outbox};
 
 /// The bridge takes itself out of the room.
 pub(super) const ENDING: &str = "ending";
@@ -54,8 +54,6 @@ pub struct NewPlumbing {
     pub network: String,
     /// The channel's name.
     pub name: String,
-    /// The name as it is compared.
-    pub folded: String,
     /// The room's Matrix id.
     pub room_id: String,
     /// Who says so.
@@ -96,7 +94,7 @@ impl Store {
         const ANEW: &str = "UPDATE room SET plumbed = $2, asked_by = $3 WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
-                let channel = buffers::channel(tx, &new.network, &new.folded, &new.name).await?;
+                let channel = announced::channel(tx, &new.network, &new.name).await?;
                 let (rooms, shown) = taken(tx, &new.room_id, channel).await?;
                 let is_in_the_way = |room: &RoomRow| !room.is_plumbed() || room.is_ending();
                 let id = match (rooms.into_iter().find(is_in_the_way), shown) {
@@ -160,6 +158,7 @@ impl Store {
     pub async fn first_row_of(&self, room: i64, user_id: &str) -> Result<Option<i64>, StoreError> {
         const SQL: &str = r#"SELECT MIN(room.id) FROM room
             JOIN link ON link.room = room.id AND link.role = 'shared' AND NOT link.relays
+                AND NOT link.listens
             JOIN buffer ON buffer.id = link.buffer JOIN session ON session.id = buffer.session
             JOIN "user" ON "user".id = session."user"
             WHERE room.room_id = (SELECT room_id FROM room WHERE id = $1) AND "user".user_id = $2"#;
@@ -353,7 +352,7 @@ pub(super) async fn agree(
     const SHOW: &str = "UPDATE link SET channel = $2
         WHERE room = $1 AND role = 'shared' AND buffer IS NULL AND channel IS NULL";
     let new = &agreement.plumbing;
-    let channel = buffers::channel(tx, &new.network, &new.folded, &new.name).await?;
+    let channel = announced::channel(tx, &new.network, &new.name).await?;
     let (mut rooms, shown) = taken(tx, &new.room_id, channel).await?;
     if let Some(shown) = &shown
         && shown.shows_in(&new.room_id)
@@ -397,7 +396,8 @@ pub(super) async fn go_out(tx: &mut Tx, buffer: i64) -> Result<(), StoreError> {
         SELECT room.id, "user".user_id, FALSE FROM link JOIN room ON room.id = link.room
             JOIN buffer ON buffer.id = link.buffer JOIN session ON session.id = buffer.session
             JOIN "user" ON "user".id = session."user"
-        WHERE link.buffer = $1 AND link.role = 'shared' AND room.plumbed IN ('configuration', 'command')
+        WHERE link.buffer = $1 AND link.role = 'shared' AND NOT link.listens
+            AND room.plumbed IN ('configuration', 'command')
         ON CONFLICT (room, user_id) DO NOTHING"#;
     later!(tx, SQL, buffer)?;
     Ok(())

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::plumbing::{self, PlumbedBy};
 use super::pool::{Tx, execute, later, on, on_tx};
-use super::{InboxEvent, NewOutbox, Store, StoreError, buffers, inbox, outbox};
+use super::{InboxEvent, NewOutbox, Store, StoreError, announced, inbox, outbox};
 use crate::names::session_address;
 
 /// What a room is for.
@@ -79,8 +79,6 @@ pub enum Link {
         network: String,
         /// The channel's name, as first seen.
         name: String,
-        /// The name as it is compared.
-        folded: String,
     },
 }
 
@@ -270,13 +268,6 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).fetch_optional(p).await)?)
     }
 
-    /// The shared room of a channel, by the name as it is compared.
-    pub async fn shared_room(&self, network: &str, folded: &str) -> Result<Option<RoomRow>, StoreError> {
-        const SQL: &str =
-            room_query!("WHERE link.role = 'shared' AND link.network = $1 AND channel.folded = $2");
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(network).bind(folded).fetch_optional(p).await)?)
-    }
-
     /// The rooms of a session: its network's, and those of its channels and conversations.
     pub async fn rooms_of_session(&self, session: i64) -> Result<Vec<RoomRow>, StoreError> {
         const SQL: &str = room_query!("WHERE link.session = $1 OR buffer.session = $1 ORDER BY room.id");
@@ -464,7 +455,7 @@ pub(super) async fn intend(tx: &mut Tx, room: NewRoom) -> Result<RoomRow, StoreE
     const BY_CHANNEL: &str = room_query!("WHERE link.role = 'shared' AND link.channel = $1");
 
     let channel = match &room.link {
-        Link::Shared { network, name, folded } => Some(buffers::channel(tx, network, folded, name).await?),
+        Link::Shared { network, name } => Some(announced::channel(tx, network, name).await?),
         _ => None,
     };
 

@@ -406,7 +406,8 @@ mod tests {
         FRAME,
         "!{name}",
         Err(
-            "frame is {name} in a pair of brackets, once, with up to 24 other characters, such as [{name}], not !{name}"
+            "frame is {name} in a pair of brackets, once, with up to 24 other characters and no sign of a rank \
+             before it, such as [{name}], not !{name}"
         )
     )]
     #[case::several_words(WORDS, "b, a  b", Ok("b a"))]

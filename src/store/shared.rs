@@ -21,6 +21,8 @@ pub struct Holder {
     pub room: i64,
     /// The channel's name.
     pub channel: String,
+    /// They are there to listen, and not in the room.
+    pub listens: bool,
 }
 
 /// A shared room that was made anew.
@@ -48,7 +50,7 @@ pub enum Delivered {
 macro_rules! holders {
     ($condition:literal) => {
         concat!(
-            r#"SELECT buffer.session, "user".user_id, link.room, buffer.name AS channel
+            r#"SELECT buffer.session, "user".user_id, link.room, buffer.name AS channel, link.listens
             FROM link JOIN buffer ON buffer.id = link.buffer JOIN session ON session.id = buffer.session
             JOIN "user" ON "user".id = session."user" WHERE link.role = 'shared' AND "#,
             $condition
@@ -89,7 +91,7 @@ impl Store {
     }
 
     /// No channel of a session is shown in a shared room any more, nor wanted that was; with the request that follows for
-    /// each of those, which are given.
+    /// each of those where the user was in the room. All of them are given.
     pub async fn unshare_session(
         &self,
         session: i64,
@@ -111,7 +113,8 @@ impl Store {
                     stays::end(tx, &keeper, Stayed::Session(session)).await?;
                     later!(tx, UNWANT, session)?;
                     later!(tx, UNLINK, session)?;
-                    let sealed = store.seal_outbox(held.iter().map(row).collect());
+                    let members = held.iter().filter(|one| !one.listens);
+                    let sealed = store.seal_outbox(members.map(row).collect());
                     outbox::insert(tx, &store, sealed, now).await?;
                 }
                 Ok(held)
@@ -120,11 +123,12 @@ impl Store {
         .await
     }
 
-    /// The session of somebody whose channel is shown in this shared room; not one that relays there for others.
+    /// The session of somebody whose channel is shown in this shared room; not one that is there for others.
     pub async fn session_in_shared_room(&self, room: i64, user_id: &str) -> Result<Option<i64>, StoreError> {
         const SQL: &str = r#"SELECT buffer.session FROM link JOIN buffer ON buffer.id = link.buffer
             JOIN session ON session.id = buffer.session JOIN "user" ON "user".id = session."user"
-            WHERE link.room = $1 AND link.role = 'shared' AND NOT link.relays AND "user".user_id = $2"#;
+            WHERE link.room = $1 AND link.role = 'shared' AND NOT link.relays AND NOT link.listens
+                AND "user".user_id = $2"#;
         Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(user_id).fetch_optional(p).await)?)
     }
 

@@ -26,7 +26,7 @@ fn asked(world: &World) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn templates_make_the_nick_the_real_name_and_the_user_name_of_somebody() {
     let world = with(
-        "nick: \"{display}[m]\", realname: \"{display} ({user_id}) {nick}\", username: \"m.{localpart}\"",
+        "nick: \"{display}[m]\", realname: \"{user_id} ({display}) {nick}\", username: \"m.{localpart}\"",
     )
     .await;
     let (alice, control) = world.user_with_control_room("alice").await;
@@ -34,12 +34,12 @@ async fn templates_make_the_nick_the_real_name_and_the_user_name_of_somebody() {
     let network = open(&world, &alice, &control).await;
     let nick = "Alice_Liddell[m]";
     world.ircd.wait_registered(nick).await;
-    let user = format!("USER m.alice 0 * :Alice Liddéll (@alice:test.local) {nick}");
+    let user = format!("USER m.alice 0 * :@alice:test.local (Alice Liddéll) {nick}");
     world.ircd.wait_line(|_, line| line == user).await;
     ask(&world, &alice, &network, "username", "Your user name on FakeNet is m.alice.").await;
     // Nobody is called otherwise than the administrator says.
     let said =
-        format!("Your real name on FakeNet is Alice Liddéll (@alice:test.local) {nick}: the administrator");
+        format!("Your real name on FakeNet is @alice:test.local (Alice Liddéll) {nick}: the administrator");
     ask(&world, &alice, &network, "realname", &said).await;
     ask(&world, &alice, &network, "realname The Queen", &said).await;
     ask(&world, &alice, &network, "realname off", &said).await;
@@ -49,7 +49,7 @@ async fn templates_make_the_nick_the_real_name_and_the_user_name_of_somebody() {
     let mark = world.ircd.mark();
     world.ircd.cut("wonder");
     world.ircd.wait_line_after(mark, |_, line| line == "NICK wonder").await;
-    let user = "USER m.alice 0 * :Alice Liddéll (@alice:test.local) wonder";
+    let user = "USER m.alice 0 * :@alice:test.local (Alice Liddéll) wonder";
     world.ircd.wait_line_after(mark, |_, line| line == user).await;
 }
 
@@ -106,6 +106,60 @@ async fn who_has_a_homeserver_that_is_silent_is_called_by_their_id() {
     world.ircd.wait_connections(3).await;
     world.ircd.wait_registered("Wonder").await;
     assert_eq!(asked(&world), ["alice", "Wonder", "Wonder"]);
+}
+
+/// Before, whoever knew the line had the name that the administrator forbids.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_choose_no_real_name_sends_none_by_hand_either() {
+    let mut options = Options::default();
+    options.capabilities.push("setname".to_owned());
+    let config = "templates: { realname: \"{user_id}\" }\n";
+    let world = World::builder().ircd(options).config(config).start().await;
+    let (alice, control) = world.user_with_control_room("alice").await;
+    let network = open(&world, &alice, &control).await;
+    world.ircd.wait_registered("alice").await;
+    let said = "Your real name on FakeNet is @alice:test.local: the administrator";
+    for line in ["SETNAME :The Queen", ":alice setname Queen"] {
+        ask(&world, &alice, &network, &format!("raw {line}"), said).await;
+    }
+    // Nor by what runs at each connection.
+    ask(&world, &alice, &network, "autocmd add raw SETNAME :The Queen", "SETNAME").await;
+    ask(&world, &alice, &network, "autocmd add raw PING done", "PING").await;
+    let mark = world.ircd.mark();
+    world.ircd.cut("alice");
+    world.ircd.wait_line_after(mark, |_, line| line == "PING done").await;
+    world
+        .homeserver
+        .wait_event(&network, |event| event.body().contains(said) && event.body().contains("raw SETNAME"))
+        .await;
+    let lines = world.ircd.lines();
+    assert!(lines.iter().all(|one| !one.line().contains("Queen")), "{lines:?}");
+    // Where nothing is set, it is theirs.
+    let world =
+        World::builder().ircd(Options { capabilities: vec!["setname".to_owned()], ..Options::default() });
+    let world = world.start().await;
+    let (alice, control) = world.user_with_control_room("alice").await;
+    let network = open(&world, &alice, &control).await;
+    world.ircd.wait_registered("alice").await;
+    alice.send_text(&network, "raw SETNAME :The Queen");
+    world.ircd.wait_line(|_, line| line == "SETNAME :The Queen").await;
+}
+
+/// Before, that there was no connection was known at once, and told and acted on three seconds later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_nobody_is_told_of_before_a_silent_homeserver_has_answered() {
+    // Nothing listens there: a port for the system's own, of a service that nobody has any more.
+    let server = "{ host: 127.0.0.1, port: 1, tls: false }";
+    let config = "templates: { nick: \"{display}\" }\n";
+    let world = World::builder().server(server).config(config).without_bridge().await;
+    let process = world.start_process_with(&[]);
+    let (alice, control) = world.user_with_control_room("alice").await;
+    world.homeserver.faults().fail("GET", "/profile/@alice:test.local/displayname", Fault::Hang, 1);
+    let network = open(&world, &alice, &control).await;
+    world.homeserver.wait_event(&network, |event| event.body().contains("refused the connection")).await;
+    let log = std::fs::read_to_string(process.log_file()).unwrap();
+    assert!(!log.contains("does not say in time"), "{log}");
+    assert_eq!(process.stop().await, Some(0));
 }
 
 /// Before, a long name was cut at its end, and where a server refused it for its length its owner was told to choose another.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 use towline::cli::Code;
-use towline::config::schema::KEYS;
+use towline::config::schema::keys;
 
 const MODULE: &str = include_str!("../../nixos-module/lib.nix");
 const OPTIONS: &str = include_str!("../../nixos-module/options.nix");
@@ -15,8 +15,7 @@ fn the_nixos_module_refuses_every_secret_of_the_configuration() {
     let (list, _) = list.split_once(']').unwrap();
     let refused: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
     // A database's URL is a secret only where a password is in it.
-    let secrets: BTreeSet<&str> = KEYS
-        .iter()
+    let secrets: BTreeSet<&str> = keys()
         .filter(|key| key.secret && key.path != "database.url")
         .map(towline::config::schema::Key::name)
         .collect();
@@ -51,7 +50,7 @@ fn the_nixos_module_restarts_for_each_section_that_needs_it_and_for_no_other() {
     let needing = include_str!("../../src/config/differences.rs").split("look(\"").skip(1);
     let needing: BTreeSet<&str> = needing.filter_map(|rest| rest.split('"').next()).collect();
     let sections: BTreeSet<&str> =
-        KEYS.iter().map(|key| key.path).filter(|path| !path.contains(['.', '['])).collect();
+        keys().map(|key| key.path).filter(|path| !path.contains(['.', '['])).collect();
     let whole: BTreeSet<&str> = needing.iter().copied().filter(|name| !name.contains('.')).collect();
     assert!(reloaded.is_disjoint(&whole), "{reloaded:?} {whole:?}");
     assert_eq!(reloaded.union(&whole).copied().collect::<BTreeSet<_>>(), sections);

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use rstest::rstest;
+
 use crate::commands::{ask, squeezed};
 use crate::start::wait_logged;
 use crate::support::bridge::{BridgeProcess, World};
@@ -294,6 +296,41 @@ async fn a_file_with_a_mistake_in_one_network_changes_none_and_the_log_says_wher
     let list = ask(&world, &carol, &control, "networks").await;
     assert!(list.contains("open town") && list.contains("open hill"), "{list}");
     assert_eq!(world.ircd.connections(), connections);
+    assert_eq!(process.stop().await, Some(0));
+}
+
+/// Before, the networks changed and the templates did not: no shared room was found any more, or another network's was.
+#[rstest]
+#[case::one_more("irc_{network}_{channel}", true)]
+#[case::another("irc_{channel}", false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn networks_that_aliases_could_not_tell_apart_wait_for_a_restart_as_the_templates_do(
+    #[case] template: &str,
+    #[case] stays: bool,
+) {
+    let config = "presets: false\ntemplates: { shared_alias: \"irc_{channel}\" }\n";
+    let world = World::builder().config(config).without_bridge().await;
+    let process = world.start_process_with(&[]);
+    let (alice, control, _) = world.greeted_user("alice").await;
+    let hill = network("hill", world.ircd.address().port());
+    let mut before = String::new();
+    reloaded(&world, &process, 1, |text| {
+        before.clone_from(&text);
+        let text = if stays { text } else { without(&text, "fake") };
+        text.replace("irc_{channel}", template).replace("networks:\n", &format!("networks:\n{hill}"))
+    })
+    .await;
+    wait_logged(&process.log_file(), "the networks stay as they were: aliases of shared rooms").await;
+    let list = squeezed(&ask(&world, &alice, &control, "networks").await);
+    assert!(list.contains("fake") && !list.contains("hill"), "{list}");
+    // She is connected, and finds her channels.
+    let room = alice.join("#irc_#tea:test.local").await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    // What changes in the network alone is taken.
+    reloaded(&world, &process, 2, |_| before.replacen("name: FakeNet", "name: Renamed", 1)).await;
+    wait_logged(&process.log_file(), "changed by the configuration").await;
+    alice.send_text(&room, "still here");
+    world.ircd.wait_line(|_, line| line == "PRIVMSG #tea :still here").await;
     assert_eq!(process.stop().await, Some(0));
 }
 

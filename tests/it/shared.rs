@@ -7,6 +7,7 @@ mod connections;
 mod history;
 mod holes;
 mod instead;
+mod listener;
 mod lookups;
 mod mending;
 mod moderation;
@@ -18,6 +19,7 @@ mod removals;
 mod renewal;
 mod review;
 mod settings;
+mod silent;
 
 use std::time::Duration;
 
@@ -383,7 +385,7 @@ async fn a_channel_of_any_kind_that_is_the_same_on_all_servers_has_a_shared_room
     let room = alice.join(alias).await;
     world.ircd.wait_joined(channel, "alice").await;
     alice.send_text(&room, "is there tea?");
-    assert!(bob.wait_text("is there tea?").await.target().eq_ignore_ascii_case(channel));
+    assert_eq!(bob.wait_text("is there tea?").await.target(), channel);
     bob.say(channel, "there is");
     world.homeserver.wait_message(&room, "there is").await;
 }
@@ -410,6 +412,9 @@ async fn where_there_is_one_network_aliases_need_not_name_it_and_no_other_is_add
 #[case::no_channel("#irc_fake_tea:test.local")]
 #[case::an_unknown_network("#irc_other_=23tea:test.local")]
 #[case::of_one_server_alone("#irc_fake_=26tea:test.local")]
+#[case::that_is_yet_to_be_made("#irc_fake_=21=21tea:test.local")]
+#[case::without_its_id("#irc_fake_=21tea:test.local")]
+#[case::of_an_id_alone("#irc_fake_=21fake1:test.local")]
 #[case::a_capital("#irc_fake_#Tea:test.local")]
 #[case::not_as_it_is_written("#irc_fake_=23tea:test.local")]
 #[case::a_space("#irc_fake_#tea=20pot:test.local")]

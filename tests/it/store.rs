@@ -11,6 +11,7 @@ use towline::store::{
 
 use crate::support::database::{TestDatabase, connect_sqlite};
 
+mod announced;
 mod belongings;
 mod buffers;
 mod gaps;

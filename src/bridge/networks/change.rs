@@ -280,6 +280,7 @@ impl Bridge {
         let adding = self.store.add_network(new, self.clock.unix_ms()).await?;
         if adding == Adding::Added {
             tracing::info!(network = %known.network.slug, source = ?known.source, "a network was added");
+            self.load_network_memory().await?;
             self.networks.put(known);
         }
         Ok(adding)

@@ -45,6 +45,15 @@ impl Networks {
         Changes::between(&self.now(), after)
     }
 
+    /// Whether others than now would be there for all, which aliases of shared rooms without the network's name can't tell apart.
+    fn would_be_others_for_all(&self, after: &Gathered) -> bool {
+        let for_all = |gathered: &Gathered| {
+            let known = gathered.known.iter().filter(|(_, known)| !known.is_own());
+            known.map(|(slug, _)| slug.clone()).collect::<Vec<_>>()
+        };
+        for_all(&self.now()) != for_all(after)
+    }
+
     /// What there is from now on; returns what there was.
     fn replace(&self, after: Gathered) -> Gathered {
         std::mem::replace(&mut *self.change(), after)
@@ -52,7 +61,8 @@ impl Networks {
 }
 
 impl Bridge {
-    /// The configuration says this of networks from now on.
+    /// The configuration says this of networks from now on. Where the templates that hold until a restart could not tell these
+    /// apart, the networks stay as they are.
     ///
     /// # Errors
     /// Where the store fails: if it is asked in vain what was added at run time, the networks stay as they were. Behind
@@ -62,8 +72,17 @@ impl Bridge {
         let (changes, other_ways, left) = {
             let _no_session_starts = self.starting.lock().await;
             let added = self.store.added_networks().await?;
+            self.load_network_memory().await?;
             let mut after = Gathered::new(config);
             after.take_up(&self.config, added);
+            if !self.config.templates.tell_networks_apart() && self.networks.would_be_others_for_all(&after) {
+                tracing::error!(
+                    "the networks stay as they were: aliases of shared rooms do not say of which network they are, since \
+                     templates.shared_alias had no {{network}} when towline was started, and would lead to other networks' rooms. \
+                     Restart towline to apply that"
+                );
+                return Ok(Changes::default());
+            }
             let changes = self.networks.changes(&after);
             let mut left = Vec::new();
             for slug in &changes.removed {

@@ -77,8 +77,8 @@ impl Actor {
         let mut lines = self.lines_of_event(place, event_id).await?;
         // Whoever is relayed was not there for all that the relay was.
         let since = match &speech.relayed {
-            Some(who) if !self.is_plumbed(place) => self.there_since(place, &who.user_id),
-            _ => i64::MIN,
+            Some(who) => self.there_since(place, &who.user_id),
+            None => i64::MIN,
         };
         lines.retain(|line| line.kind != "redacted" && line.id >= since);
         if self.link.as_ref().is_some_and(|link| link.session.sends_replies()) {

@@ -93,8 +93,10 @@ impl Approach {
                 None => None,
             }
         };
-        let (dialed, display) = tokio::join!(dial::dial(&address, &tls, &how), display);
-        let dial::Dialed { connection, ident } = dialed?;
+        // Where there is no connection, nobody waits for what they would be called on it.
+        let dialed = async { dial::dial(&address, &tls, &how).await.map_err(NotReached::from) };
+        let (dialed, display) = tokio::try_join!(dialed, async { Ok(display.await) })?;
+        let dial::Dialed { connection, ident } = dialed;
         let certificate_ends_at = certificate.map(|certificate| certificate.ends_at());
         Ok(Reached { connection, server: self.server, certificate_ends_at, ident, display })
     }

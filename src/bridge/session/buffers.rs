@@ -72,7 +72,11 @@ impl Buffers {
         let (store, session) = (&bridge.store, row.id);
         let charsets = ChosenCharsets::load(store, session).await?;
         let pool = bridge.nick_pool(&row.network);
-        let mut buffers = Self { charsets, pool, ..Self::default() };
+        let mapping = bridge.mapping_of(&row.network);
+        let by_name = CaseMap::new(mapping);
+        // Stored before it was known, a buffer would be taken for another's.
+        store.refold_buffers(session, mapping).await?;
+        let mut buffers = Self { by_name, charsets, pool, ..Self::default() };
         let seen_at = store.seen_at(session).await?;
         for buffer in store.buffers(session).await? {
             if buffer.is_shared() {
@@ -252,21 +256,6 @@ impl Actor {
         let rooms = self.buffers.channels().filter(|buffer| buffer.row.wanted || buffer.invited);
         let has_room = known.is_some() || rooms.count() < most.saturating_mul(LEFT_CHANNELS);
         self.buffers.wanted_channels() < most && has_room
-    }
-
-    /// Follows the casemapping of the server.
-    pub(super) fn follow_casemapping(&mut self) {
-        let Some(link) = &self.link else { return };
-        let mapping = link.session.isupport().casemapping();
-        self.buffers.set_mapping(mapping);
-        self.netsplits.set_mapping(mapping);
-        self.set_whereabouts_mapping(mapping);
-        // An id belongs to a folded nick: under another folding it must be looked up anew.
-        if self.ghosts.mapping() != mapping {
-            self.ghosts = CaseMap::new(mapping);
-            self.standings = CaseMap::new(mapping);
-        }
-        self.apply_charsets();
     }
 
     /// The channels that the user wants to be in, those first where something was said last, with their keys.

@@ -24,8 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) const LONGEST_REALNAME: usize = 200;
 /// The template's field for it.
 const DISPLAY: &str = "display";
-/// Nicks that are tried for one that is nobody's.
-const MOST_TRIED: usize = 8;
+/// Characters of a display name that are looked at: no server shows more of one, and its owner says how long it is.
+const LONGEST_DISPLAY: usize = 200;
+/// Nicks that are tried for one that is nobody's: more than anybody has sessions to take what somebody else's would be.
+const MOST_TRIED: i64 = 1000;
 
 /// The nicks that display names have given, each to one session of a network; in memory, one for each session.
 #[derive(Debug, Default)]
@@ -82,6 +84,16 @@ fn localpart(user_id: &str) -> &str {
     user_id.trim_start_matches('@').split(':').next().unwrap_or_default()
 }
 
+/// A nick, and what its owner has where it is somebody else's.
+fn numbered(nick: &FirstNick, user: i64) -> impl Iterator<Item = FirstNick> {
+    (0..MOST_TRIED).map(move |tried| match tried {
+        0 => nick.clone(),
+        1 => nick.numbered(user),
+        // Somebody calls themselves what this one would be.
+        tried => nick.numbered(user).numbered(tried),
+    })
+}
+
 /// Whether what people are called on a network depends on their display names.
 fn shows_display_names(network: &Network) -> bool {
     network.nick.has(DISPLAY) || network.realname.as_ref().is_some_and(|template| template.has(DISPLAY))
@@ -94,7 +106,7 @@ pub(super) async fn display_name(bridge: &Bridge, network: &Network, user_id: &s
         return None;
     }
     match tokio::time::timeout(PATIENCE, bridge.client.display_name(user_id)).await {
-        Ok(Ok(name)) => Some(name.unwrap_or_default()),
+        Ok(Ok(name)) => Some(beginning(name.unwrap_or_default())),
         Ok(Err(error)) => {
             tracing::warn!(%user_id, %error, "the homeserver does not say what somebody is called");
             None
@@ -106,6 +118,15 @@ pub(super) async fn display_name(bridge: &Bridge, network: &Network, user_id: &s
     }
 }
 
+/// As much of a display name as is kept, while a session lasts.
+fn beginning(mut name: String) -> String {
+    if let Some((end, _)) = name.char_indices().nth(LONGEST_DISPLAY) {
+        name.truncate(end);
+        name.shrink_to_fit();
+    }
+    name
+}
+
 impl Actor {
     /// The nick that the network's template makes of the user. A further session has its name behind it: no two can
     /// have one nick.
@@ -113,23 +134,21 @@ impl Actor {
         let (template, network) = (&self.network.nick, self.row.network.as_str());
         let local = localpart(&self.row.user_id);
         let networks = [network, self.network.name.as_str(), self.named()];
-        let display = nick_of_display_name(&self.display, &networks);
-        let display = display.as_deref().unwrap_or(local);
         let id = self.row.user_id.trim_start_matches('@');
-        let values = [("localpart", local), (DISPLAY, display), ("user_id", id)];
-        let (base, behind) = template.render_parted(&values);
-        let nick = FirstNick::new(&base, behind, &nick_suffix(&self.row.name));
+        let called = |display: &str| {
+            let values = [("localpart", local), (DISPLAY, display), ("user_id", id)];
+            let (base, behind) = template.render_parted(&values);
+            FirstNick::new(&base, behind, &nick_suffix(&self.row.name))
+        };
         if !template.has(DISPLAY) {
-            return nick;
+            return called(local);
         }
-        let (user, session) = (self.row.user, self.row.id);
-        let numbered = (0..MOST_TRIED).map(|tried| match tried {
-            0 => nick.clone(),
-            1 => nick.numbered(user),
-            // Somebody calls themselves what this one would be.
-            tried => nick.numbered(user).numbered(i64::try_from(tried).unwrap_or_default()),
-        });
-        self.bridge.first_nicks.claim(network, session, numbered, self.bridge.nick_length(network))
+        let (user, session, most) = (self.row.user, self.row.id, self.bridge.nick_length(network));
+        let is_services = |nick: &FirstNick| nick.is_cut_to_services(most, &networks);
+        let displayed = nick_of_display_name(&self.display, &networks).map(|display| called(&display));
+        let displayed = displayed.filter(|nick| !is_services(nick) && !is_services(&nick.numbered(user)));
+        let nick = displayed.unwrap_or_else(|| called(local));
+        self.bridge.first_nicks.claim(network, session, numbered(&nick, user), most)
     }
 
     /// That nick, as long as the network takes one.
@@ -179,6 +198,21 @@ mod tests {
         assert_eq!(claim("a", 4, "ALICE"), "ALICE");
     }
 
+    /// Before, the ninth that was tried was given to two.
+    #[rstest]
+    #[case::nobody_knows(None)]
+    #[case::a_short_one(Some(9))]
+    fn who_calls_themselves_what_others_would_be_is_never_called_as_they_are(#[case] most: Option<usize>) {
+        let nicks = FirstNicks::default();
+        let alice = FirstNick::new("Alice", "[m]", "");
+        let mut taken = Vec::new();
+        for (session, tried) in (0_i64..).zip(numbered(&alice, 7).take(50)) {
+            taken.push(nicks.claim("a", session, std::iter::once(tried), most).within(most));
+        }
+        let given = nicks.claim("a", 1000, numbered(&alice, 7), most).within(most);
+        assert!(!taken.contains(&given), "{given}");
+    }
+
     #[test]
     fn two_nicks_that_are_cut_to_one_are_one() {
         let nicks = FirstNicks::default();
@@ -190,6 +224,12 @@ mod tests {
             (claim(1, "christopher"), claim(2, "christophe")),
             ("christoph".into(), "christo_2".into())
         );
+    }
+
+    #[test]
+    fn invariant_9_of_a_display_name_no_more_is_kept_than_is_looked_at() {
+        assert_eq!(beginning("é".repeat(100_000)), "é".repeat(LONGEST_DISPLAY));
+        assert_eq!(beginning("Zoë".to_owned()), "Zoë");
     }
 
     #[rstest]

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::super::content::{self, MessageType};
+use super::super::shared::Hole;
 use super::{Actor, wording};
 use crate::format::RichText;
 use crate::store::{BufferKind, StoreError};
@@ -108,6 +109,22 @@ impl Actor {
             wording::span(from, to),
             self.network.name
         );
+        self.tell_hole(place, (from, to), text);
+    }
+
+    /// Says that more was heard in a shared room's channel than is kept, while who showed it did not hear it.
+    pub(super) fn tell_dropped(&mut self, place: usize, hole: Hole) {
+        let to = hole.to.unwrap_or_else(|| self.bridge.clock.unix_ms()).max(hole.from);
+        let text = format!(
+            "Not all is here that was said {}: the connection to {} that showed it did not hear it, and it was more than \
+             another one keeps.",
+            wording::span(hole.from, to),
+            self.network.name
+        );
+        self.tell_hole(place, (hole.from, to), text);
+    }
+
+    fn tell_hole(&mut self, place: usize, (from, to): (i64, i64), text: String) {
         let mut content = content::message(MessageType::Notice, &RichText::plain(text), None);
         content[content::GAP_KEY] = serde_json::json!({ "from": from, "to": to });
         let buffer = &self.buffers.get(place).row;

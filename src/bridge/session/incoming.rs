@@ -47,7 +47,7 @@ impl Actor {
             Event::Quit { own: true, .. } => {}
             Event::ChannelNamed { asked, channel } => self.rename_channel(&asked, &channel).await?,
             Event::KeyLearnt { channel, key } => self.keep_key(&channel, &key).await?,
-            Event::CasemappingChanged => self.follow_casemapping(),
+            Event::CasemappingChanged => self.follow_casemapping().await?,
             Event::Utf8OnlyChanged => self.on_utf8_only_changed(),
             Event::NickGiven { nick } => self.keep_nick(&nick).await?,
             Event::Names { channel } => self.on_names(&channel),
@@ -206,9 +206,8 @@ impl Actor {
         // Until now the login may have failed, as it did before.
         self.last_reason = None;
         self.told.clear();
-        self.follow_casemapping();
+        self.follow_casemapping().await?;
         self.keep_named().await?;
-        self.remember_network();
         self.tell_of_utf8_only();
         self.buffers.iter_mut().for_each(|buffer| buffer.parting = false);
         let keeps_history = self.link.as_ref().is_some_and(|link| link.session.has_history());

@@ -118,8 +118,7 @@ impl Actor {
             return Ok(false);
         }
         // Whoever has that may want to be there, and not in a room of their own.
-        let folded = CaseMapping::Rfc1459.fold(channel.as_str());
-        if self.bridge.store.shared_room(&self.row.network, &folded).await?.is_some() {
+        if self.bridge.store.shared_room(&self.row.network, channel.as_str()).await?.is_some() {
             return Ok(false);
         }
         let place = self.open_unwanted(&channel).await?;

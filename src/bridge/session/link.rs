@@ -8,13 +8,15 @@
 //! | waiting for the next attempt | – | – | yes | no |
 //! | needs the user (a wrong password, a forbidden nick) | – | – | – | yes |
 
+mod ending;
+
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
 use super::super::outcome::Outcome;
 use super::super::turns::Turn;
-use super::approach::{Approach, NotReached, Reached, by_tls};
+use super::approach::{Approach, NotReached, Reached};
 use super::autocmd::Autocmd;
 use super::credentials::{OFF, login_method};
 use super::username::username;
@@ -27,20 +29,27 @@ use crate::irc::flood::FloodLimits;
 use crate::irc::governor::Urgency;
 use crate::irc::ident::Entry;
 use crate::irc::sasl::Credentials;
-use crate::irc::session::{Entering, Event, NonceSeed, Session, SessionConfig, Verdict};
+use crate::irc::session::{Entering, NonceSeed, Session, SessionConfig};
 use crate::irc::wire::Message;
 use crate::names::Nick;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
 
-/// The connection, and the turn that it was made in.
-pub(super) type Dialed = Result<(Reached, Turn), NotReached>;
+/// What came of dialling.
+pub(super) struct Dialed {
+    /// How long others had their turn before.
+    waited: Duration,
+    /// The connection, and the turn that it was made in.
+    reached: Result<(Reached, Turn), NotReached>,
+}
 pub(super) type Dialing = BoxFuture<'static, Dialed>;
 
 /// How long the last bytes of a session may take.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// Reasons that are remembered as told.
 const MOST_REASONS: usize = 8;
+/// Who has waited for so long for their turn has all their time from then on.
+const LONG_WAIT: Duration = Duration::from_mins(1);
 /// How long after its user was last there a session goes before others.
 const ACTIVE: Duration = Duration::from_hours(1);
 
@@ -74,11 +83,13 @@ pub(super) struct Wish {
     cursor: i64,
     /// Its user asked for it.
     asked: bool,
+    /// The network banned it when it was last there.
+    banned: bool,
 }
 
 impl Wish {
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, refused_at: None, active_at: None, cursor: 0, asked: false }
+        Self { since: now, refused_at: None, active_at: None, cursor: 0, asked: false, banned: false }
     }
 }
 
@@ -131,6 +142,9 @@ impl Actor {
 
     /// Dials the server whose turn it is, when it is ours. The link, if there is one, stays as it is.
     pub(super) async fn dial(&mut self) {
+        if self.waits_for_turn() {
+            self.are_outside_from_now_on();
+        }
         self.retry_at = None;
         self.wish.refused_at = None;
         self.stuck = false;
@@ -170,10 +184,18 @@ impl Actor {
             seed: seed(),
         };
         self.dialing = Some(Box::pin(async move {
+            let asked = approach.bridge.clock.now();
             approach.bridge.drained().await;
             let turn = gate.turn(session, urgency, since).await;
-            Ok((approach.make().await?, turn))
+            let waited = approach.bridge.clock.now().saturating_duration_since(asked);
+            Dialed { waited, reached: approach.make().await.map(|reached| (reached, turn)) }
         }));
+    }
+
+    /// Whether it is not connected because others have their turn, or since the network has found too many of us.
+    pub(super) fn waits_for_turn(&self) -> bool {
+        let waits = self.dialing.is_some() || self.wish.refused_at.is_some();
+        self.row.connect && self.link.is_none() && waits && !self.wish.banned
     }
 
     /// The way to the network. Through a proxy each session shows another login, unless the proxy wants a certain one.
@@ -222,7 +244,7 @@ impl Actor {
 
     /// The server has taken us: the next one may go, and whoever waits for the network to open.
     pub(super) fn on_taken(&mut self) {
-        self.wish.asked = false;
+        (self.wish.asked, self.wish.banned) = (false, false);
         self.tally.connections.count();
         if self.link.as_ref().is_some_and(|link| link.turn.registered()) {
             self.bridge.wake_sessions_of(&self.row.network);
@@ -244,8 +266,11 @@ impl Actor {
     }
 
     pub(super) async fn on_dialed(&mut self, dialed: Dialed) -> Result<(), StoreError> {
+        if dialed.waited >= LONG_WAIT && self.waits_for_turn() {
+            self.are_outside_from_now_on();
+        }
         self.dialing = None;
-        match dialed {
+        match dialed.reached {
             Ok((Reached { connection, server, certificate_ends_at, ident, display }, turn)) => {
                 if self.must_reload {
                     self.reload().await?;
@@ -349,161 +374,6 @@ impl Actor {
         })
     }
 
-    /// The connection is gone, or has to go.
-    pub(super) async fn lose_connection(&mut self, reason: &str) -> Result<(), StoreError> {
-        let expelled = self.link.as_ref().and_then(|link| link.session.expelled());
-        let (reason, verdict) = expelled
-            .map_or((reason.to_owned(), Verdict::Retry), |(reason, verdict)| (reason.to_owned(), verdict));
-        self.end_link(&reason, verdict).await
-    }
-
-    /// Ends the link and does what the verdict says.
-    pub(super) async fn end_link(&mut self, reason: &str, verdict: Verdict) -> Result<(), StoreError> {
-        if let (Verdict::UseTls(port), Some(link)) = (verdict, &self.link) {
-            self.upgrade = Some(Box::new(by_tls(&link.server, port)));
-        }
-        let verdict = self.final_verdict(verdict);
-        if self.link.is_some() {
-            self.bridge.gate(&self.network).refused(self.row.id, verdict);
-            self.tally.ended(verdict);
-        }
-        if !self.close_link().await? {
-            return Ok(());
-        }
-        Box::pin(self.learn_pace(reason)).await?;
-        if self.told.iter().any(|told| told == reason) {
-            // The greeting of a server that goes on to refuse us is no news either.
-            self.server_text.clear();
-        }
-        match verdict {
-            Verdict::Retry => self.retry(reason, None),
-            Verdict::Hold(pause) => {
-                let wait = self.backoff.held(pause);
-                self.retry(reason, Some(wait));
-            }
-            Verdict::Throttled(pause) => {
-                let wait = self.backoff.throttled(pause);
-                self.retry(reason, Some(wait));
-                self.wish.refused_at = Some(self.now());
-            }
-            Verdict::Banned(pause) => {
-                let wait = self.backoff.held(pause);
-                self.retry(reason, Some(wait));
-                self.wish.refused_at = Some(self.now());
-            }
-            Verdict::UseTls(_) => self.dial().await,
-            Verdict::NeedUser => {
-                self.leave_all_shared("They are not connected to the network.").await?;
-                self.stuck = true;
-                self.last_reason = Some(reason.to_owned());
-                self.alert(
-                    &RichText::new()
-                        .bold("Not connected")
-                        .text(format!(": {reason}. I will not try again by myself; mend it, then type "))
-                        .code("connect")
-                        .text("."),
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// What a server without verified TLS refuses (a password, or us for having none), one that has it may take: only
-    /// the last of a network's servers needs the user.
-    fn final_verdict(&mut self, verdict: Verdict) -> Verdict {
-        let is_news = self.link.as_ref().is_some_and(|link| {
-            link.session.registered_at().is_none() && !link.server.is_trusted() && !self.prefers_trusted
-        });
-        if verdict == Verdict::NeedUser
-            && is_news
-            && self.network.servers.iter().any(config::Server::is_trusted)
-        {
-            self.prefers_trusted = true;
-            return Verdict::Retry;
-        }
-        verdict
-    }
-
-    /// Closes the connection and keeps what did not leave on it; `false` where there was none.
-    async fn close_link(&mut self) -> Result<bool, StoreError> {
-        // Boxed: few connections have anything to remember, and all would carry its state.
-        Box::pin(self.remember_strict_transport()).await?;
-        let Some(mut link) = self.link.take() else {
-            return Ok(false);
-        };
-        self.tell_all_news();
-        // Only what was committed as leaving is written: the lines that wait go with the next connection.
-        let _ = tokio::time::timeout(FAREWELL, link.connection.close()).await;
-        if let Some(registered_at) = link.session.registered_at() {
-            let now = self.now();
-            self.backoff.reset_after(now.saturating_duration_since(registered_at));
-            self.wish.since = now;
-        } else if self.upgrade.is_none() {
-            self.next_server += 1;
-        }
-        self.note_nick_losses(&link.session);
-        self.break_off_catch_up();
-        self.hide_people();
-        self.abandon_inquiries();
-        self.abandon_ctcp();
-        self.abandon_consents();
-        self.typists.clear();
-        self.begin_gaps(&link.session);
-        self.give_back(&link.session).await?;
-        Box::pin(self.keep_asked_nick(&link.session)).await?;
-        Ok(true)
-    }
-
-    /// Says QUIT and reads on until the server closes: what it sent before belongs in the rooms, and what it
-    /// confirms did arrive.
-    async fn say_goodbye(&mut self, reason: &str) -> Result<(), StoreError> {
-        self.tell_all_news();
-        let Some(link) = &mut self.link else { return Ok(()) };
-        link.session.quit(reason);
-        let is_known = link.session.registered_at().is_some();
-        self.transmit().await?;
-        // A server that has not taken us has nothing to say that anybody waits for.
-        if !is_known {
-            return Ok(());
-        }
-        let end = self.now() + FAREWELL;
-        let mut messages = Vec::new();
-        loop {
-            let left = end.saturating_duration_since(self.now());
-            let receiving = receive(self.link.as_mut(), &mut messages);
-            let Ok(received) = tokio::time::timeout(left, receiving).await else {
-                return Ok(());
-            };
-            let mut is_over = !matches!(received, Ok(true));
-            for event in self.read_messages(&mut messages) {
-                match event {
-                    Event::Disconnect { .. } => is_over = true,
-                    event => self.on_event(event).await?,
-                }
-            }
-            self.flush_server_text();
-            self.commit_incoming().await?;
-            if is_over {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Tries again later, not before the time that was named. The user is told why once, not at each attempt.
-    fn retry(&mut self, reason: &str, named: Option<Duration>) {
-        let pause = named.unwrap_or_else(|| self.backoff.next());
-        // Servers that are tried in turn fail each for its own reason.
-        if !self.told.iter().any(|told| told == reason) {
-            let again = wording::duration(pause);
-            self.say(RichText::plain(format!("Not connected: {reason}. Trying again in {again}.")));
-            self.told.truncate(MOST_REASONS - 1);
-            self.told.insert(0, reason.to_owned());
-        }
-        self.last_reason = Some(reason.to_owned());
-        let pause = named.map_or(pause, |named| self.backoff.beyond(named));
-        self.retry_at = Some(self.now() + pause);
-    }
-
     /// The user wants the session to be connected.
     pub(super) async fn connect(&mut self) -> Result<(), StoreError> {
         if self.is_aside() {
@@ -523,6 +393,7 @@ impl Actor {
             self.bridge.gate(&self.network).raise(self.row.id, Urgency::Asked);
         }
         self.dial().await;
+        self.wake_listeners();
         Ok(())
     }
 
@@ -533,6 +404,7 @@ impl Actor {
         self.leave_all_shared("They have disconnected from the network.").await?;
         self.end_connection(reason).await?;
         self.say(RichText::plain("Disconnected."));
+        self.wake_listeners();
         Ok(())
     }
 

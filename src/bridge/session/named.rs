@@ -4,8 +4,8 @@
 //! Not the name that the configuration gives it, which may be any.
 
 use super::Actor;
-use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
+use crate::store::{Announced, StoreError};
 
 impl Actor {
     /// What the network calls itself, or did when we were last there; nothing where it never said.
@@ -15,12 +15,14 @@ impl Actor {
     }
 
     /// What the server says of itself counts for who connects next.
-    pub(super) fn remember_network(&self) {
-        if let Some(link) = &self.link {
-            let isupport = link.session.isupport();
-            let (nick_length, mapping) = (isupport.nick_length(), isupport.casemapping());
-            self.bridge.remember_network(&self.row.network, nick_length, mapping);
-        }
+    pub(super) async fn remember_network(&mut self) -> Result<(), StoreError> {
+        let Some(link) = &self.link else { return Ok(()) };
+        let isupport = link.session.isupport();
+        let said =
+            Announced { mapping: isupport.casemapping(), channel_types: isupport.channel_types().to_owned() };
+        let nick_length = isupport.nick_length();
+        self.bridge.is_able_to_listen(self.row.id, &self.row.network);
+        self.bridge.remember_network(&self.row.network, nick_length, said).await
     }
 
     /// Keeps it, where it is news.

@@ -74,6 +74,7 @@ impl Actor {
         gone: Vec<i64>,
         wanted: bool,
     ) -> Result<usize, StoreError> {
+        self.follow_network().await?;
         // A conversation that has got another name in what was just read still has the old one in the store.
         if !self.incoming.heirs.is_empty() {
             self.commit_incoming().await?;
@@ -105,6 +106,8 @@ impl Actor {
         let known = self.buffers.find_id(row.id).map(|place| self.buffers.get(place).row.room);
         let place = self.buffers.add(row);
         if let Some(gone) = known.filter(|room| *room != self.buffers.get(place).row.room) {
+            // A shared room is read as the configuration says, and one's own as one has chosen.
+            self.apply_charsets();
             self.show_topic_anew(place);
             // What waits for the one before is set aside.
             self.bridge.wake_delivery(gone);

@@ -41,6 +41,18 @@ pub enum SharedRequest {
         /// The number of the room.
         room: i64,
     },
+    /// Hear a channel for those in this room.
+    Listen {
+        /// The channel.
+        channel: Channel,
+        /// The number of the room.
+        room: i64,
+    },
+    /// Do that no longer.
+    StopListening {
+        /// The number of the room.
+        room: i64,
+    },
     /// See whether the user is an operator of a channel.
     IsOperator(Channel, oneshot::Sender<bool>),
     /// See whether they are, and if they are not, ask those who are whether a room may show it.
@@ -70,6 +82,8 @@ impl Actor {
                 self.notify_on_irc(&nick, &text);
                 Ok(RichText::new())
             }
+            SharedRequest::Listen { channel, room } => Box::pin(self.listen(&channel, room)).await,
+            SharedRequest::StopListening { room } => Box::pin(self.stop_listening(room)).await,
             SharedRequest::Unshare { room } => self.unshare(room).await,
             SharedRequest::IsOperator(channel, answer) => {
                 // Who asked may have gone.

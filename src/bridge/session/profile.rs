@@ -96,14 +96,21 @@ impl Actor {
         Ok(text.text(format!(" A server that asks this bridge who you are is told {ident}.")))
     }
 
-    async fn realname(&mut self, change: Change<String>) -> Result<Reply, StoreError> {
-        let network = self.network.name.clone();
+    /// Why nobody chooses a real name on the network, where it is so.
+    pub(super) fn no_choice_of_realname(&self) -> Option<String> {
+        // Before the nick, which is not asked for in vain.
+        self.network.realname.as_ref()?;
         let nick = self.link.as_ref().map(|link| link.session.wanted_nick().to_owned());
         let nick = nick.unwrap_or_else(|| self.default_nick().as_str().to_owned());
-        if let Some(given) = self.given_realname(&nick) {
-            let text = format!(
-                "Your real name on {network} is {given}: the administrator of this bridge says what real names are there."
-            );
+        let (network, given) = (&self.network.name, self.given_realname(&nick)?);
+        Some(format!(
+            "Your real name on {network} is {given}: the administrator of this bridge says what real names are there."
+        ))
+    }
+
+    async fn realname(&mut self, change: Change<String>) -> Result<Reply, StoreError> {
+        let network = self.network.name.clone();
+        if let Some(text) = self.no_choice_of_realname() {
             let is_asked = matches!(change, Change::Show);
             let reply = if is_asked { Ok(RichText::plain(text)) } else { Err(Refusal::asked(text)) };
             return Ok(Reply::Now(reply));

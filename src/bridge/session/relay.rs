@@ -27,7 +27,7 @@ use crate::format::{Called, Prefix, RichText, parted, strip_irc};
 use crate::matrix::event::{Content, Event, Message};
 use crate::names::{Channel, Frame};
 use crate::store::settings::{self, Setting};
-use crate::store::{InboxEvent, StoreError, relay_lane};
+use crate::store::{InboxEvent, Part, StoreError, relay_lane};
 
 /// Messages of one person's that may wait in a buffer.
 const MOST_OF_ONE: usize = 20;
@@ -222,7 +222,7 @@ fn named_in(frame: &Frame, who: &Relayed) -> String {
 impl Actor {
     /// Whether this session says what others say in a buffer's room.
     pub(super) fn relays(&self, place: usize) -> bool {
-        self.buffers.get(place).row.relays
+        self.buffers.get(place).row.part == Part::Relay
             && self.shared(place).is_some_and(Shared::is_taken)
             && self.bridge.may_relay(&self.row.user_id)
     }
@@ -443,7 +443,11 @@ impl Actor {
         if !self.bridge.store.set_relays(buffer, relays).await? {
             return Err(Refusal::asked(format!("Another session relays to {channel} already.")));
         }
-        self.buffers.get_mut(place).row.relays = relays;
+        self.buffers.get_mut(place).row.part = if relays { Part::Relay } else { Part::Member };
+        if let Some(seat) = self.seat(place) {
+            seat.sit_for_somebody();
+        }
+        self.bridge.wake_listener(room);
         let text = if relays {
             format!(
                 "What people say in the room of {channel} who have no connection of their own goes there through {}, with \

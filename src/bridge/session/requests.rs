@@ -427,6 +427,11 @@ impl Actor {
                 return Reply::Now(Err(Refusal::asked(format!("The line can't be sent: {error}."))));
             }
         };
+        if line.verb() == "SETNAME"
+            && let Some(text) = self.no_choice_of_realname()
+        {
+            return Reply::Now(Err(Refusal::asked(text)));
+        }
         let name = &self.network.name;
         if line.verb() != "QUIT" {
             return self.inquire(line, as_it_stands);

@@ -10,6 +10,7 @@ use super::Actor;
 use super::shared::Shared;
 use crate::format::RichText;
 use crate::matrix::event::Content;
+use crate::store::Part;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope};
 
@@ -41,6 +42,7 @@ impl Actor {
         self.bridge.wake_delivery(control.id);
         self.forget_wish();
         self.end_connection(FAREWELL).await?;
+        self.wake_listeners();
         self.say(RichText::plain(
             "Disconnected for now: the chat with the bot says why, and how to come back.",
         ));
@@ -49,7 +51,8 @@ impl Actor {
 
     /// Whether it was. Who has disconnected is in no shared room but those of other people.
     pub(super) fn is_aside(&self) -> bool {
-        let mut own = self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed());
+        let own = self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed());
+        let mut own = own.filter(|buffer| buffer.row.part != Part::Listener);
         !self.row.connect && own.any(|buffer| buffer.shared.as_deref().is_some_and(Shared::is_taken))
     }
 

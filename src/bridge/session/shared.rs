@@ -7,13 +7,14 @@
 //! their message is told under it, since others have read that there, too.
 //!
 //! Who leaves the channel leaves the room, and the other way round, whoever brings it about; a connection that is lost
-//! comes back. Invariant 9: so many lines wait in case they are needed, [`MOST_HEARD`].
+//! comes back. Invariant 9: so many lines wait in case they are needed (`heard`).
 
+mod heard;
 mod showing;
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use self::heard::Ring;
 use super::super::Bridge;
 use super::super::content::{self, unique};
 use super::super::outcome::{Outcome, Refusal};
@@ -26,12 +27,10 @@ use super::{Actor, wording};
 use crate::format::RichText;
 use crate::irc::session::{MessageTarget, State};
 use crate::names::Channel;
-use crate::store::{Agreement, Buffer, BufferKind, NewBuffer, SessionRow, StoreError, Told};
+use crate::store::{Agreement, Buffer, BufferKind, NewBuffer, Part, SessionRow, StoreError, Told};
 
 /// How long somebody stays in a shared room while they are not in its channel.
 const LONGEST_OUTSIDE: Duration = Duration::from_mins(15);
-/// So many lines are remembered that another session shows.
-const MOST_HEARD: usize = 500;
 
 /// What a session does for a shared room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +77,7 @@ pub(super) struct Shared {
     pub(super) modes_asked: Option<Instant>,
     /// The topic is another than when this session showed it last.
     topic_changed: bool,
-    heard: VecDeque<(Line, Option<char>)>,
+    heard: Ring,
     pub(super) reactions: HeardReactions,
     pub(super) redactions: HeardRedactions,
     /// Masks of bans that are about the user, who goes by them when what was read with them is done.
@@ -91,7 +90,12 @@ impl Shared {
     /// The user of this session is in the room of this buffer.
     pub(super) fn take(bridge: &Bridge, row: &Buffer, session: &SessionRow) -> Self {
         Self {
-            seat: Some(Seat::take(bridge, row.room, session.id, &session.user_id)),
+            seat: Some(Seat::take(
+                bridge,
+                row.room,
+                session.id,
+                (&session.user_id, row.part == Part::Listener),
+            )),
             role: Role::Waits,
             entry: Entry::Been,
             leaves: false,
@@ -100,7 +104,7 @@ impl Shared {
             stays_until: None,
             modes_asked: None,
             topic_changed: false,
-            heard: VecDeque::new(),
+            heard: Ring::default(),
             reactions: HeardReactions::default(),
             redactions: HeardRedactions::default(),
             banned_by: Vec::new(),
@@ -123,7 +127,7 @@ impl Shared {
 
     /// A line was taken back: it is not shown later.
     pub(super) fn unhear(&mut self, msgid: &str) {
-        self.heard.retain(|(line, _)| line.msgid.as_deref() != Some(msgid));
+        self.heard.forget(msgid);
     }
 
     /// Whether the user has come into the room and was not in the channel since.
@@ -209,6 +213,7 @@ impl Actor {
         came_by: Option<i64>,
         own: OwnRoom,
     ) -> Outcome {
+        self.follow_network().await?;
         let known = self.buffers.find(channel.as_str());
         if self.own_room(known).is_some() {
             return match own {
@@ -228,6 +233,16 @@ impl Actor {
         let shown =
             known.filter(|place| self.is_shared(*place)).map(|place| self.buffers.get(place).row.room);
         let gone = shown.filter(|gone| *gone != room);
+        if let Some(gone) = gone
+            && let Some(other) = self.bridge.store.room(gone).await?
+            && !other.is_plumbed()
+        {
+            // Two rooms show one channel, and they are in that which is not found. Nothing else takes them out of it.
+            return Err(Refusal::asked(format!(
+                "you are in {channel} already, in its other room, {}. To be in this one, leave that and join this again.",
+                other.room_id.as_deref().unwrap_or_default()
+            )));
+        }
         if let Some(gone) = gone {
             // What was read for a room that is made anew goes to the new one.
             self.incoming.outbox.iter_mut().filter(|row| row.room == gone).for_each(|row| row.room = room);
@@ -239,7 +254,8 @@ impl Actor {
         }
         let new = self.new_shared_buffer(channel, known);
         let lane = Bridge::lane_before_sharing(&self.row.user_id);
-        let Some(row) = self.bridge.store.share_buffer(new, room, (lane, came_by)).await? else {
+        let Some(row) = self.bridge.store.share_buffer(new, (room, Part::Member), (lane, came_by)).await?
+        else {
             return Err(Refusal::asked(format!("you have another room of {channel}.")));
         };
         self.take_seat(channel, row);
@@ -259,6 +275,7 @@ impl Actor {
     /// An existing room shows a channel from now on, because the user has asked for that; and they are there by it. All of
     /// that is one commit: no crash leaves them out of the channel.
     pub(super) async fn share_as_agreed(&mut self, channel: &Channel, agreement: Agreement) -> Outcome {
+        self.follow_network().await?;
         // What they have written in a room of their own before this goes to IRC, or waits.
         Box::pin(self.read_inbox()).await?;
         let known = self.buffers.find(channel.as_str());
@@ -325,6 +342,7 @@ impl Actor {
     /// The user is in a shared room, by the store's record.
     pub(super) fn take_seat(&mut self, channel: &Channel, row: Buffer) {
         let mut shared = Shared::take(&self.bridge, &row, &self.row);
+        self.bridge.wake_listener(row.room);
         let is_inside =
             self.link.as_ref().is_some_and(|link| link.session.channel(channel.as_str()).is_some());
         if is_inside {
@@ -377,13 +395,14 @@ impl Actor {
         };
         shared.leaves = true;
         buffer.gap_from = None;
-        buffer.row.relays = false;
+        let part = std::mem::replace(&mut buffer.row.part, Part::Member);
         let (row, user) = (&buffer.row, &self.row.user_id);
         let (room, buffer) = (row.room, row.id);
         let kick = reason
-            .filter(|_| !row.is_plumbed())
+            .filter(|_| !row.is_plumbed() && part != Part::Listener)
             .map(|reason| content::removal_row(room, &row.creator, user, reason));
-        let is_invited = way_back == WayBack::Open && self.bridge.is_for_invited(room);
+        let is_invited =
+            way_back == WayBack::Open && part != Part::Listener && self.bridge.is_for_invited(room);
         let invited = is_invited.then(|| content::invite_row(room, &row.creator, user));
         let rows = kick.into_iter().chain(invited).collect();
         if let Some(nick) = self.link.as_ref().map(|link| link.session.nick().to_owned()) {
@@ -398,17 +417,25 @@ impl Actor {
         self.bridge.store.unshare_buffer(buffer, rows, begun, now).await?;
         self.bridge.wake_delivery(room);
         self.bridge.has_left_shared(room);
+        if part == Part::Listener {
+            self.bridge.hold_listener(room);
+        }
+        self.bridge.wake_listener(room);
         Ok(())
     }
 
-    /// When somebody has been outside a channel for too long whose room others show, or in it without being in the room.
+    /// When somebody has been outside a channel for too long whose room others show, or in it without being in the room; and
+    /// when it is to be seen whether others show all that is heard.
     pub(super) fn shared_deadline(&self) -> Option<Instant> {
-        let own = || self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed() && !buffer.row.relays);
+        let own = || {
+            self.buffers.iter().filter(|buffer| !buffer.row.is_plumbed() && buffer.row.part == Part::Member)
+        };
         let shared = || own().filter_map(|buffer| buffer.shared.as_deref());
         let outside = shared().filter(|shared| shared.is_taken());
         let outside = outside.filter_map(|shared| shared.outside_since?.checked_add(LONGEST_OUTSIDE)).min();
         let stays = shared().filter_map(|shared| shared.stays_until);
-        outside.into_iter().chain(stays).chain(self.instead.deadline()).min()
+        let compared = self.buffers.iter().filter_map(|buffer| buffer.shared.as_deref()?.heard.compare_at());
+        outside.into_iter().chain(stays).chain(compared).chain(self.instead.deadline()).min()
     }
 
     /// Who is in a shared room and not in its channel reads what the channel may not let them read: not for long. Nor is
@@ -417,12 +444,12 @@ impl Actor {
         self.tick_instead().await?;
         let now = self.now();
         // They have not left, and keep what anybody may come in and read; no more than that.
-        let is_aside = self.is_aside();
+        let is_kept = self.is_aside() || self.waits_for_turn();
         for place in 0..self.buffers.len() {
-            let keeps_it = is_aside && !self.bridge.is_for_invited(self.buffers.get(place).row.room);
+            let keeps_it = is_kept && !self.bridge.is_for_invited(self.buffers.get(place).row.room);
             let buffer = self.buffers.get_mut(place);
-            // A plumbed room's people read there, whoever is in the channel; nor is a relay there to read.
-            let is_exempt = buffer.row.is_plumbed() || buffer.row.relays;
+            // A plumbed room's people read there, whoever is in the channel; nor are those there to read who are for others.
+            let is_exempt = buffer.row.is_plumbed() || buffer.row.part != Part::Member;
             let Some(shared) = buffer.shared.as_deref_mut().filter(|_| !is_exempt) else {
                 continue;
             };
@@ -436,7 +463,8 @@ impl Actor {
             if !shared.is_taken() || !shared.outside_since.is_some_and(is_over) {
                 continue;
             }
-            if !keeps_it && shared.seat.as_ref().is_some_and(Seat::is_watched) {
+            let is_closed = self.bridge.is_for_invited(buffer.row.room);
+            if !keeps_it && shared.seat.as_ref().is_some_and(|seat| seat.is_watched(is_closed)) {
                 let why = "You have not been in the channel for a quarter of an hour";
                 self.shut_out(place, why, RichText::new(), WayBack::Open).await?;
             } else {
@@ -470,10 +498,12 @@ impl Actor {
             .for_each(|shared| shared.outside_since = Some(now));
     }
 
-    /// The user does not want to be connected: they leave all shared rooms that the bridge has made.
+    /// The user does not want to be connected: they leave all shared rooms that the bridge has made. Where the session
+    /// listens for others it does so again when it is connected.
     pub(super) async fn leave_all_shared(&mut self, reason: &str) -> Result<(), StoreError> {
         for place in 0..self.buffers.len() {
-            if self.shared(place).is_some_and(Shared::is_taken) && !self.is_plumbed(place) {
+            let is_there = self.shared(place).is_some_and(Shared::is_taken) && !self.is_plumbed(place);
+            if is_there && !self.listens(place) {
                 self.end_shared(place, reason, WayBack::Open).await?;
             }
         }

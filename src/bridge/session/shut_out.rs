@@ -110,6 +110,9 @@ impl Actor {
         way_back: WayBack,
     ) -> Result<(), StoreError> {
         let why = why.trim_end_matches('.');
+        if self.listens(place) {
+            return self.end_listening(place, why).await;
+        }
         if self.relays(place) {
             let channel = &self.buffers.get(place).row.name;
             let text =

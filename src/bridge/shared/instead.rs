@@ -10,9 +10,10 @@ use super::super::ghosts::GhostError;
 use super::super::outcome::{Outcome, Refusal};
 use super::super::questions::Matter;
 use super::super::session::{Manners, OwnRoom, Request, RoomWish, SessionHandle, SharedRequest};
+use super::Once;
 use crate::format::RichText;
-use crate::matrix::event::{Content, Event};
-use crate::names::{CaseMapping, Channel};
+use crate::matrix::event::Event;
+use crate::names::Channel;
 use crate::store::{InboxEvent, NewOutbox, RoomRow, SessionRow, StoreError};
 
 impl Bridge {
@@ -42,13 +43,12 @@ impl Bridge {
         if Manners::load(self, *user, *id, network).await?.of_session::<RoomWish>() == RoomWish::Own {
             return Ok(None);
         }
-        let is_same = |known: &str| CaseMapping::Rfc1459.same(known, channel.as_str());
+        let is_same = |known: &str| self.mapping_of(network).same(known, channel.as_str());
         // In the shared one the session says so.
         if self.store.buffers(*id).await?.iter().any(|own| own.wanted && is_same(&own.name)) {
             return Ok(None);
         }
-        let folded = CaseMapping::Rfc1459.fold(channel.as_str());
-        let shown = self.store.shared_room(network, &folded).await?;
+        let shown = self.store.shared_room(network, channel.as_str()).await?;
         Ok(shown.is_none_or(|room| !room.is_plumbed()).then_some(alias))
     }
 
@@ -59,22 +59,13 @@ impl Bridge {
         event: &Event,
         room: &RoomRow,
     ) -> Result<(), GhostError> {
-        if !matches!(event.content, Content::Message(_)) {
-            return Ok(self.store.finish_event(stored.seq, None).await?);
-        }
         let text = "This did not go to IRC: first say in the network's room whether this room is to take the place of your own.";
-        let notice = content::message(MessageType::Notice, &RichText::plain(text), None);
-        let notice = content::in_reply_to(notice, &event.event_id);
-        let row = content::message_row(room.id, self.client.bot(), notice, None);
-        self.answer_event(stored.seq, vec![row]).await?;
-        self.wake_delivery(room.id);
-        Ok(())
+        Ok(self.answer_in_shared(stored, event, room, Once::Refused, text).await?)
     }
 
     /// What takes somebody out of the shared room again who keeps their own.
     pub(in crate::bridge) fn keeps_own_room(&self, room: i64, channel: &str, user_id: &str) -> NewOutbox {
-        let reason = format!("You have a room of your own for {channel}");
-        content::removal_row(room, self.client.bot(), user_id, &reason)
+        content::removal_row(room, self.client.bot(), user_id, &keeps_own(channel))
     }
 
     /// The same, where they have not got it: they may have said yes, and a crash came before the question was ended.
@@ -101,7 +92,11 @@ impl Bridge {
         let open = self.questions_of(user_id).await?;
         // They have said yes, and a crash came before the question was ended.
         let is_there = self.store.session_in_shared_room(room, user_id).await? == Some(session.id);
-        for (question, _) in open.into_iter().filter(|(_, matter)| *matter == asked) {
+        let about_this: Vec<_> = open.into_iter().filter(|(_, matter)| *matter == asked).collect();
+        if about_this.is_empty() && !is_there {
+            self.take_out_unasked(room, channel.to_owned(), user_id.clone());
+        }
+        for (question, _) in about_this {
             let text =
                 RichText::new().bold(format!("You are not in the shared room of {channel}")).text(format!(
                     ": {why}. To be asked again, join it again; to be in it without being asked, first type "
@@ -118,6 +113,35 @@ impl Bridge {
                 self.wake_delivery(room);
                 self.has_left_shared(room);
             }
+        }
+        Ok(())
+    }
+
+    /// A question that is neither there nor answered, as where too many others were asked since, leaves nobody in the shared room
+    /// who has no channel there. Who has answered is out of it, or in the channel.
+    fn take_out_unasked(&self, room: i64, channel: String, user_id: String) {
+        let bridge = self.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = bridge.try_to_take_out_unasked(room, &channel, &user_id).await {
+                tracing::warn!(room, user = user_id, %error, "somebody may be in a shared room and not in its channel");
+            }
+        });
+    }
+
+    async fn try_to_take_out_unasked(
+        &self,
+        room: i64,
+        channel: &str,
+        user_id: &str,
+    ) -> Result<(), GhostError> {
+        let row = self.store.room(room).await?;
+        let Some((row, room_id)) = row.and_then(|row| row.room_id.clone().map(|id| (row, id))) else {
+            return Ok(());
+        };
+        let there = self.persist(|| self.client.occupants(&room_id)).await?;
+        if let Some(one) = there.into_iter().find(|one| one.user_id == user_id) {
+            self.remove_when_decided(&row, &room_id, one, &keeps_own(channel));
+            self.has_left_shared(room);
         }
         Ok(())
     }
@@ -180,4 +204,9 @@ impl Bridge {
         self.is_entered(room);
         Ok(())
     }
+}
+
+/// Why somebody is taken out of a shared room who keeps their own.
+fn keeps_own(channel: &str) -> String {
+    format!("You have a room of your own for {channel}")
 }

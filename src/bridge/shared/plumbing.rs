@@ -45,7 +45,6 @@ use super::super::{Bridge, Refusal};
 use super::needs;
 use super::one_at_a_time::OneAtATime;
 use crate::format::RichText;
-use crate::names::CaseMapping;
 use crate::store::{NewPlumbing, Outsider, PlumbedBy, Plumbing, RoomRow, StoreError};
 
 /// How long is waited at first where a room waits for another, or for what its ghosts still say; then ever longer.
@@ -189,11 +188,11 @@ impl Bridge {
 
     /// Whether the configuration tied a room to its channel, and does no longer.
     fn is_over(&self, room: &RoomRow) -> bool {
-        let folded = |name: &str| CaseMapping::Rfc1459.fold(name);
-        let (network, channel) = (room.network.as_deref(), room.buffer_name.as_deref().map(folded));
-        let is_it = |mapping: &Mapping| {
-            Some(mapping.network.as_str()) == network && Some(folded(&mapping.channel)) == channel
-        };
+        let (network, channel) =
+            (room.network.as_deref().unwrap_or_default(), room.buffer_name.as_deref().unwrap_or_default());
+        let compared = self.mapping_of(network);
+        let is_it =
+            |mapping: &Mapping| mapping.network == network && compared.same(&mapping.channel, channel);
         let mappings = room.room_id.as_deref().map(|room_id| self.mappings_of(room_id)).unwrap_or_default();
         room.plumbed_by() == Some(PlumbedBy::Configuration) && !mappings.iter().any(is_it)
     }
@@ -344,6 +343,7 @@ impl Bridge {
         }
         self.plumber.readable().insert(room.id);
         self.tell_needs(room, room_id).await?;
+        self.wake_listener(room.id);
         Ok(true)
     }
 
@@ -394,6 +394,7 @@ impl Bridge {
                 Err(Refusal::Stopping) => return Ok(true),
             }
         }
+        self.wake_listener(room.id);
         Ok(true)
     }
 
@@ -405,7 +406,6 @@ impl Bridge {
         let new = || NewPlumbing {
             network: network.clone(),
             name: channel.clone(),
-            folded: CaseMapping::Rfc1459.fold(channel),
             room_id: room_id.clone(),
             by: PlumbedBy::Configuration,
             asked_by: None,

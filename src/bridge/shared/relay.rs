@@ -20,7 +20,7 @@ use super::Once;
 use crate::config::Permission;
 use crate::format::{Called, RichText};
 use crate::matrix::event::{Callings, Content, Event};
-use crate::names::{CaseMapping, Channel};
+use crate::names::Channel;
 use crate::store::{InboxEvent, Relay, RoomRow, StoreError, relay_lane};
 
 pub(in crate::bridge) use self::names::RelayedNames;
@@ -141,10 +141,25 @@ impl Bridge {
         event: &Event,
         room: &RoomRow,
     ) -> Result<(), StoreError> {
-        if !self.tells(room.id, &event.event_id, Once::Command) {
+        let text = "Commands are not taken in a room that people share, and this did not go to IRC.";
+        self.answer_in_shared(stored, event, room, Once::Command, text).await
+    }
+
+    /// Tells in a shared room what became of something that somebody has written there. Others read that, and other bots
+    /// may answer it: not of notices, of what has no words, or of edits.
+    pub(super) async fn answer_in_shared(
+        &self,
+        stored: &InboxEvent,
+        event: &Event,
+        room: &RoomRow,
+        once: Once,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        let is_said = matches!(&event.content, Content::Message(message)
+            if !message.is_wordless && message.kind != "m.notice" && message.replaces.is_none());
+        if !is_said || !self.tells(room.id, &event.event_id, once) {
             return self.store.finish_event(stored.seq, None).await;
         }
-        let text = "Commands are not taken in a room that people share, and this did not go to IRC.";
         let notice = content::message(MessageType::Notice, &RichText::plain(text), None);
         let notice = content::in_reply_to(notice, &event.event_id);
         let row = content::message_row(room.id, self.client.bot(), notice, None);
@@ -246,8 +261,7 @@ impl Bridge {
 
     async fn room_for_relay(&self, network: &str, channel: &Channel) -> Result<Option<RoomRow>, StoreError> {
         // As the room of an alias is found.
-        let folded = CaseMapping::Rfc1459.fold(channel.as_str());
-        let room = self.store.shared_room(network, &folded).await?;
+        let room = self.store.shared_room(network, channel.as_str()).await?;
         let is_its = |room: &RoomRow| !self.is_of_another(room, network, channel);
         Ok(room.filter(|room| !room.is_ending() && room.room_id.is_some() && is_its(room)))
     }

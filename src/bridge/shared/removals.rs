@@ -69,7 +69,8 @@ impl Bridge {
         Ok(!is_in_channel && !self.may_stay(room, user_id).await?)
     }
 
-    fn remove_when_decided(&self, room: &RoomRow, room_id: &str, one: Occupant, reason: &str) {
+    /// Takes somebody out whose coming is not known to have come to anything, as soon as it is known.
+    pub(super) fn remove_when_decided(&self, room: &RoomRow, room_id: &str, one: Occupant, reason: &str) {
         let key = (room.id, one.event_id.clone());
         if !self.wanted_aliases.undecided.with(|known| known.insert(key.clone())) {
             return;

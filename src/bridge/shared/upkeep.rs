@@ -17,7 +17,7 @@ use super::super::{Bridge, Outcome};
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::client::Occupant;
-use crate::names::{CaseMapping, Channel};
+use crate::names::Channel;
 use crate::store::{Delivered, Holder, Renewed, RoomKind, RoomRow, StoreError};
 
 /// How often is looked whether aliases lead to rooms that nobody is in.
@@ -264,7 +264,7 @@ impl Bridge {
         }
     }
 
-    async fn try_to_give_alias(&self, room: &RoomRow) -> Result<(), GhostError> {
+    pub(super) async fn try_to_give_alias(&self, room: &RoomRow) -> Result<(), GhostError> {
         // Other people's room is found by what they call it.
         let Some(room_id) = room.room_id.as_ref().filter(|_| !room.is_plumbed()) else { return Ok(()) };
         // Who came in may have left again before it is their turn, and the alias has gone with them.
@@ -274,6 +274,10 @@ impl Bridge {
         let (network, name) = (room.network.as_deref(), room.buffer_name.as_deref());
         let alias = self.findable_alias(network.unwrap_or_default(), name.unwrap_or_default());
         let Some(alias) = alias else { return Ok(()) };
+        // It would lead past the room that is found.
+        if !self.is_found(room).await? {
+            return Ok(());
+        }
         let aliases = self.client.aliases(room_id).await?;
         // First, so that none is forgotten.
         self.store.set_aliased(room.id, true).await?;
@@ -324,7 +328,8 @@ impl Bridge {
     async fn make_anew(&self, room: RoomRow) -> Result<RoomRow, GhostError> {
         let bot = self.client.bot().to_owned();
         let invitations = move |held: &[Holder], room: i64| {
-            held.iter().map(|holder| content::invite_row(room, &bot, &holder.user_id)).collect()
+            let members = held.iter().filter(|holder| !holder.listens);
+            members.map(|holder| content::invite_row(room, &bot, &holder.user_id)).collect()
         };
         let now = self.clock.unix_ms();
         let Some(Renewed { room: new, holders, forwarded }) =
@@ -332,8 +337,8 @@ impl Bridge {
         else {
             // Somebody was faster: theirs is the channel's room.
             let (network, name) = (room.network.as_deref(), room.buffer_name.as_deref());
-            let folded = CaseMapping::Rfc1459.fold(name.unwrap_or_default());
-            let theirs = self.store.shared_room(network.unwrap_or_default(), &folded).await?;
+            let theirs =
+                self.store.shared_room(network.unwrap_or_default(), name.unwrap_or_default()).await?;
             return Ok(theirs.unwrap_or(room));
         };
         tracing::info!(
@@ -351,7 +356,11 @@ impl Bridge {
             let bridge = self.clone();
             // Whoever asked for the room waits for nobody else's session.
             let own = OwnRoom::Stays;
-            let request = SharedRequest::Share { channel, room: new.id, came_by: None, own };
+            let request = if holder.listens {
+                SharedRequest::Listen { channel, room: new.id }
+            } else {
+                SharedRequest::Share { channel, room: new.id, came_by: None, own }
+            };
             self.tasks.spawn(async move {
                 if let Err(error) = session.ask(Request::Shared(request)).await {
                     tracing::warn!(session = session.row.id, %error, "a session shows a room that is gone until it starts");

@@ -1,8 +1,8 @@
 //! Who shows what happens in a shared room's channel: one of the sessions whose people are there.
 //!
-//! It is the one that has been in the channel longest, so that it changes only when that one goes. The others remember
-//! what they hear; who takes over holds that against what was shown last, so that nothing is shown twice and nothing is
-//! left out that only the one before did not hear any more.
+//! It is the one that has been in the channel longest, so that it changes only when that one goes, or hears less than
+//! others do (`comparison`). The others remember what they hear; who takes over holds that against what was shown last, so
+//! that nothing is shown twice and nothing is left out that only the one before did not hear any more.
 //!
 //! In memory: after a restart the first who is in the channel shows it. A seat is given up by being dropped, also where
 //! a session ends by a mistake. Invariants 5 (each session tells only of itself), 9 (so many lines are remembered).
@@ -19,7 +19,7 @@ use crate::irc::rank::Rank;
 use crate::names::CaseMapping;
 
 /// So many of the lines that were shown last are remembered.
-const MOST_SAID: usize = 500;
+pub(super) const MOST_SAID: usize = 500;
 /// So many lines in a row tell where two connections stand.
 const SURE: usize = 3;
 /// Ghosts of those who are in the room themselves. One beyond that leaves when who is in the channel is next compared.
@@ -68,14 +68,16 @@ impl Said {
 
 /// Somebody whose channel is shown in the room.
 #[derive(Debug)]
-struct Sitting {
+pub(super) struct Sitting {
     /// The seat's own number: a session may take its place anew before it gives up the one before.
-    number: u64,
+    pub(super) number: u64,
     user_id: Box<str>,
+    /// They are there for all, and not in the room.
+    listens: bool,
     nick: Option<Box<str>>,
     former: Option<(Box<str>, Instant)>,
-    /// In which order they came into the channel, …
-    since: Option<u64>,
+    /// In which order they came into the channel, or gave it up that they show it, …
+    pub(super) since: Option<u64>,
     /// … and when, in milliseconds since 1970.
     came_at: Option<i64>,
     /// When their connection was last heard, as above.
@@ -86,14 +88,28 @@ struct Sitting {
     address: Option<(Box<str>, Box<str>)>,
     /// Whom they do not want to hear.
     ignores: IgnoreList,
+    /// They are to let this session show the channel, which has heard this.
+    pub(super) asked: Option<(i64, Said)>,
+}
+
+impl Sitting {
+    /// Whether somebody sits here who is in the room.
+    fn is(&self, user_id: &str) -> bool {
+        !self.listens && *self.user_id == *user_id
+    }
 }
 
 #[derive(Debug, Default)]
-struct Watch {
-    sitting: BTreeMap<i64, Sitting>,
+pub(super) struct Watch {
+    pub(super) sitting: BTreeMap<i64, Sitting>,
     /// How many have sat down and come in.
-    count: u64,
-    shown: VecDeque<Said>,
+    pub(super) count: u64,
+    /// What was shown last, and when.
+    pub(super) shown: VecDeque<(Said, Instant)>,
+    /// When somebody who was there let another one show the channel.
+    pub(super) handed_on: Option<Instant>,
+    /// Who has gone from the room, and when.
+    pub(super) gone: VecDeque<(Box<str>, Instant)>,
     /// The ids of messages that were taken back on IRC and in the room, or are not there.
     taken_back: VecDeque<String>,
     topic: Option<String>,
@@ -108,13 +124,13 @@ struct Watch {
 }
 
 impl Watch {
-    fn observer(&self) -> Option<i64> {
+    pub(super) fn observer(&self) -> Option<i64> {
         let there = self.sitting.iter().filter_map(|(session, one)| Some((one.since?, *session)));
         there.min().map(|(_, session)| session)
     }
 
     /// What nobody has heard since this session did, which shows the channel no more.
-    fn hole_behind(&self, session: i64, heard_until: Option<i64>) -> Option<Hole> {
+    pub(super) fn hole_behind(&self, session: i64, heard_until: Option<i64>) -> Option<Hole> {
         match self.observer() {
             Some(next) if next == session => None,
             next => Hole::between(heard_until, next.and_then(|next| self.sitting.get(&next)?.came_at)),
@@ -148,7 +164,7 @@ impl Watches {
     pub(in crate::bridge) fn session_of(&self, room: i64, user_id: &str) -> Option<i64> {
         let watches = self.lock();
         let mut sitting = watches.get(&room)?.sitting.iter();
-        sitting.find(|(_, one)| &*one.user_id == user_id).map(|(session, _)| *session)
+        sitting.find(|(_, one)| one.is(user_id)).map(|(session, _)| *session)
     }
 
     /// These type in a room now, and nobody else: the sessions to tell that, and to tell that theirs do no longer.
@@ -156,7 +172,7 @@ impl Watches {
         let mut watches = self.lock();
         let Some(watch) = watches.get_mut(&room) else { return Vec::new() };
         let users: HashSet<&str> = users.iter().map(String::as_str).collect();
-        let typing = watch.sitting.iter().filter(|(_, one)| users.contains(&*one.user_id));
+        let typing = watch.sitting.iter().filter(|(_, one)| !one.listens && users.contains(&*one.user_id));
         let typing: HashSet<i64> = typing.map(|(session, _)| *session).collect();
         let before = std::mem::replace(&mut watch.typists, typing);
         let done = before.difference(&watch.typists).map(|session| (*session, false));
@@ -178,15 +194,20 @@ pub(in crate::bridge) struct Sitter {
 
 /// A session's place in a shared room; given up by being dropped.
 pub(in crate::bridge) struct Seat {
-    bridge: Bridge,
-    room: i64,
-    session: i64,
-    number: u64,
+    pub(super) bridge: Bridge,
+    pub(super) room: i64,
+    pub(super) session: i64,
+    pub(super) number: u64,
 }
 
 impl Seat {
     /// A session shows a channel in this room, for this person.
-    pub(in crate::bridge) fn take(bridge: &Bridge, room: i64, session: i64, user_id: &str) -> Self {
+    pub(in crate::bridge) fn take(
+        bridge: &Bridge,
+        room: i64,
+        session: i64,
+        (user_id, listens): (&str, bool),
+    ) -> Self {
         let mut watches = bridge.watches.lock();
         let watch = watches.entry(room).or_default();
         let before = watch.observer();
@@ -195,6 +216,7 @@ impl Seat {
         let new = Sitting {
             number,
             user_id: user_id.into(),
+            listens,
             nick: None,
             former: None,
             since: None,
@@ -203,6 +225,7 @@ impl Seat {
             rank: None,
             address: None,
             ignores: IgnoreList::default(),
+            asked: None,
         };
         watch.sitting.insert(session, new);
         let next = watch.observer().filter(|next| Some(*next) != before);
@@ -212,8 +235,16 @@ impl Seat {
         seat
     }
 
-    fn with<T: Default>(&self, look: impl FnOnce(&mut Watch) -> T) -> T {
+    pub(super) fn with<T: Default>(&self, look: impl FnOnce(&mut Watch) -> T) -> T {
         self.bridge.watches.lock().get_mut(&self.room).map(look).unwrap_or_default()
+    }
+
+    /// The session does not only listen there from now on.
+    pub(in crate::bridge) fn sit_for_somebody(&self) {
+        self.with(|watch| {
+            let own = watch.sitting.get_mut(&self.session).filter(|own| own.number == self.number);
+            own.into_iter().for_each(|own| own.listens = false);
+        });
     }
 
     /// Tells under which nick the session is there.
@@ -248,6 +279,7 @@ impl Seat {
             if let Some(own) = own.filter(|own| own.number == self.number) {
                 own.since = own.since.or(Some(came)).filter(|_| is_inside);
                 own.came_at = own.came_at.or(Some(now)).filter(|_| is_inside);
+                own.asked = own.asked.take().filter(|_| is_inside);
                 own.heard_until = heard_until.or(own.heard_until);
             }
             if before == Some(self.session)
@@ -274,7 +306,7 @@ impl Seat {
     /// Those who have a rank by their own connections: who they are, their nicks and their ranks.
     pub(in crate::bridge) fn ranked(&self) -> Vec<(String, String, Rank)> {
         self.with(|watch| {
-            let ranked = watch.sitting.values();
+            let ranked = watch.sitting.values().filter(|one| !one.listens);
             ranked
                 .filter_map(|one| Some((one.user_id.to_string(), one.nick.as_deref()?.to_owned(), one.rank?)))
                 .collect()
@@ -312,12 +344,12 @@ impl Seat {
     /// Somebody's nick on IRC, of those who sit here.
     pub(in crate::bridge) fn nick_of(&self, user_id: &str) -> Option<String> {
         self.with(|watch| {
-            let found = watch.sitting.values().find(|one| *one.user_id == *user_id);
+            let found = watch.sitting.values().find(|one| one.is(user_id));
             found?.nick.as_deref().map(str::to_owned)
         })
     }
 
-    fn wake(&self, session: Option<i64>) {
+    pub(super) fn wake(&self, session: Option<i64>) {
         if let Some(session) = session.and_then(|session| self.bridge.session(session)) {
             session.wake();
         }
@@ -345,14 +377,15 @@ impl Seat {
         self.with(|watch| watch.sitting.len())
     }
 
-    /// Whether anybody shows the channel.
-    pub(in crate::bridge) fn is_watched(&self) -> bool {
-        self.with(|watch| watch.observer()).is_some()
+    /// Whether the channel is shown to anybody who is in it for themselves; where not all may read it, to anybody.
+    pub(in crate::bridge) fn is_watched(&self, is_closed: bool) -> bool {
+        let sees = |one: &Sitting| one.since.is_some() && (is_closed || !one.listens);
+        self.with(|watch| watch.sitting.values().any(sees))
     }
 
-    /// Whether this session shows the channel.
-    pub(in crate::bridge) fn is_observer(&self) -> bool {
-        self.with(|watch| watch.observer()) == Some(self.session)
+    /// The session that shows the channel.
+    pub(in crate::bridge) fn observer(&self) -> Option<i64> {
+        self.with(|watch| watch.observer())
     }
 
     /// Whose nick this is, of those whose channel is shown here: what they say is in the room already.
@@ -386,7 +419,8 @@ impl Seat {
         is_ignored_by: impl Fn(&IgnoreList) -> bool,
     ) -> Vec<String> {
         self.with(|watch| {
-            let others = watch.sitting.iter().filter(|(session, _)| **session != self.session);
+            let others = watch.sitting.iter();
+            let others = others.filter(|(session, one)| **session != self.session && !one.listens);
             let found = others
                 .filter(|(_, one)| one.nick.as_deref().is_some_and(&is_it) && !is_ignored_by(&one.ignores));
             found.map(|(_, one)| one.user_id.to_string()).collect()
@@ -394,16 +428,16 @@ impl Seat {
     }
 
     /// These lines are in the room.
-    pub(in crate::bridge) fn show(&self, lines: Vec<Said>) {
+    pub(in crate::bridge) fn show(&self, lines: Vec<Said>, now: Instant) {
         self.with(|watch| {
-            watch.shown.extend(lines);
+            watch.shown.extend(lines.into_iter().map(|said| (said, now)));
             let beyond = watch.shown.len().saturating_sub(MOST_SAID);
             watch.shown.drain(..beyond);
         });
     }
 
-    /// The lines that were shown last.
-    pub(in crate::bridge) fn shown(&self) -> Vec<Said> {
+    /// The lines that were shown last, and when.
+    pub(in crate::bridge) fn shown(&self) -> Vec<(Said, Instant)> {
         self.with(|watch| watch.shown.iter().cloned().collect())
     }
 
@@ -494,7 +528,10 @@ impl Drop for Seat {
             let Some(watch) = watches.get_mut(&self.room) else { return };
             let before = watch.observer();
             let is_own = watch.sitting.get(&self.session).is_some_and(|own| own.number == self.number);
-            let own = is_own.then(|| watch.sitting.remove(&self.session)).flatten();
+            let mut own = is_own.then(|| watch.sitting.remove(&self.session)).flatten();
+            if let Some(nick) = own.as_mut().and_then(|own| own.nick.take()) {
+                watch.note_gone(nick, self.bridge.clock.now());
+            }
             if before == Some(self.session)
                 && let Some(own) = own
                 && let Some(hole) = watch.hole_behind(self.session, own.heard_until)

@@ -134,15 +134,14 @@ impl Charsets {
         (!name.is_ascii()).then(|| self.remembered(name).unwrap_or_else(|| self.writing_names()))
     }
 
-    /// A channel's charset, with the sign before it of those whom a message is for, or a query's.
+    /// A channel's charset, or a query's.
     fn of_target(&self, target: &str) -> Option<Charset> {
-        let with_status = || target.find('#').and_then(|at| self.targets.get(&target[at..]));
-        self.targets.get(target).or_else(with_status).copied()
+        known_of(&self.targets, target).copied()
     }
 
     /// By what the text of a line is read. What is said to us is read by the charset of who says it.
     fn reading(&self, target: &str, source: &str) -> &'static Encoding {
-        if self.shared.get(target).is_some() {
+        if known_of(&self.shared, target).is_some() {
             return self.fallback;
         }
         let is_channel = target.starts_with(['#', '&', '+', '!', '@', '%', '~']);
@@ -356,6 +355,22 @@ impl Charsets {
 
 /// What stands before a name and is no part of it.
 const STATUS: [char; 5] = ['@', '%', '+', '~', '&'];
+
+/// What is known of a target: before a channel may stand the signs of those whom a message is for.
+fn known_of<'m, T>(known: &'m CaseMap<T>, target: &str) -> Option<&'m T> {
+    let mut name = target;
+    loop {
+        if let Some(found) = known.get(name) {
+            return Some(found);
+        }
+        // A nick may begin so, too, and is no other's.
+        name =
+            name.strip_prefix(STATUS).filter(|rest| rest.starts_with(CHANNEL) || rest.starts_with(STATUS))?;
+    }
+}
+
+/// What channels begin with.
+const CHANNEL: [char; 4] = ['#', '&', '+', '!'];
 
 /// Reads a name by the first charset that gives the same bytes back, and so gives no other name the same characters.
 fn name_of(encoding: &'static Encoding, bytes: &[u8]) -> (String, &'static Encoding) {

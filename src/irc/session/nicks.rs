@@ -26,6 +26,8 @@ const MOST_UNDERSCORES: usize = 5;
 /// The lengths of nicks that servers take which do not say so, the longest first: where a longer one is refused, it may be
 /// for that.
 const USUAL_LENGTHS: [usize; 4] = [16, 15, 12, 9];
+/// A smaller number in what a server says about a nick is no length: none takes so little.
+const SHORTEST_LENGTH: usize = 5;
 /// Nicks that are asked for at a time.
 const MOST_ASKED: usize = 8;
 /// A server that has said nothing for so long will not say more about a nick.
@@ -149,8 +151,10 @@ impl Nicks {
         if length <= USUAL_LENGTHS[USUAL_LENGTHS.len() - 1] {
             return None;
         }
+        // The nick may stand in it, with numbers of its own.
+        let reason = reason.to_ascii_lowercase().replace(&self.current.to_ascii_lowercase(), " ");
         let named = reason.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
-        let most = named.chain(USUAL_LENGTHS).find(|most| (2..length).contains(most))?;
+        let most = named.chain(USUAL_LENGTHS).find(|most| (SHORTEST_LENGTH..length).contains(most))?;
         let nick = Nick::new(&self.within(most)).ok()?;
         self.limit = Some(most);
         nick.as_str().clone_into(&mut self.current);

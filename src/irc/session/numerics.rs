@@ -284,16 +284,23 @@ impl Session {
         self.isupport.apply(tokens.iter().map(String::as_str));
         self.channels.apply_isupport(&self.isupport);
         self.queue.pace().set_safe(self.isupport.has_safe_rate());
-        let mapping = self.isupport.casemapping();
-        if mapping != self.wishes.mapping() {
-            self.wishes.set_mapping(mapping);
-            if self.state == State::Ready {
-                events.push(Event::CasemappingChanged);
-            }
+        // Before the greeting is over there may be more of this.
+        if self.state == State::Ready && self.follow_casemapping() {
+            events.push(Event::CasemappingChanged);
         }
         if was_utf8_only != self.isupport.is_utf8_only() && self.state == State::Ready {
             events.push(Event::Utf8OnlyChanged);
         }
+    }
+
+    /// Compares the names of the wanted channels as the server does; `true` where it was done otherwise.
+    pub(super) fn follow_casemapping(&mut self) -> bool {
+        let mapping = self.isupport.casemapping();
+        let is_news = mapping != self.wishes.mapping();
+        if is_news {
+            self.wishes.set_mapping(mapping);
+        }
+        is_news
     }
 
     /// 333 <channel> <who> <when>. Returns whether it is about a channel of ours.

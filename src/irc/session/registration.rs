@@ -114,6 +114,7 @@ impl Session {
             _ => {}
         }
         self.state = State::Ready;
+        self.follow_casemapping();
         events.push(Event::Ready { network: self.isupport.network().map(str::to_owned) });
         if self.config.entering == Entering::WhenReady {
             self.enter(self.wishes.names(|_| true), Class::Join, now);

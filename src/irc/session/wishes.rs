@@ -148,7 +148,7 @@ pub(super) struct Wish {
 }
 
 /// All wishes of a session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wishes {
     map: CaseMap<Wish>,
     ranked: usize,
@@ -156,6 +156,16 @@ pub(super) struct Wishes {
     noted: CaseMap<Key>,
     /// Channels that the user has left before the server let us in: until when that counts, and what they said at it.
     leaving: CaseMap<(Instant, String)>,
+}
+
+impl Default for Wishes {
+    /// Until the server has said how it compares names, by what merges least: of two channels that are one, both are asked
+    /// for; of two that were taken for one, the other would be forgotten.
+    fn default() -> Self {
+        let mapping = CaseMapping::Ascii;
+        let (map, noted, leaving) = (CaseMap::new(mapping), CaseMap::new(mapping), CaseMap::new(mapping));
+        Self { map, ranked: 0, noted, leaving }
+    }
 }
 
 impl Wishes {
@@ -169,8 +179,8 @@ impl Wishes {
         for wish in old.values() {
             self.map.insert(wish.channel.as_str(), wish.clone());
         }
-        self.noted = CaseMap::new(mapping);
-        self.leaving = CaseMap::new(mapping);
+        self.noted.set_mapping(mapping);
+        self.leaving.set_mapping(mapping);
     }
 
     /// A key that the user tries without telling us more.

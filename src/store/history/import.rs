@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use super::super::pool::{Tx, on_tx};
-use super::super::{Store, StoreError};
+use super::super::{Store, StoreError, announced};
 use super::number::first_at;
 use super::stays::was_there;
 use super::{APART, HistoryLine, Kept, keep};
-use crate::names::CaseMapping;
 
 /// What became of lines that were read in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,9 +24,7 @@ impl Store {
     /// The number of a session's buffer, made where it is missing. It is not joined by that.
     pub async fn import_buffer(&self, session: i64, name: &str) -> Result<i64, StoreError> {
         const FIND: &str = "SELECT id, name FROM buffer WHERE session = $1 ORDER BY id";
-        const CHANNEL: &str = "INSERT INTO channel (network, folded, name)
-            SELECT network, CAST($2 AS TEXT), CAST($3 AS TEXT) FROM session WHERE id = $1
-            ON CONFLICT (network, folded) DO UPDATE SET folded = excluded.folded RETURNING id";
+        const NETWORK: &str = "SELECT network FROM session WHERE id = $1";
         const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wanted)
             VALUES ($1, $2, $3, $4, $5, FALSE) RETURNING id";
         let name = name.to_owned();
@@ -35,24 +32,16 @@ impl Store {
             Box::pin(async move {
                 let own: Vec<(i64, String)> =
                     on_tx!(tx, |c| sqlx::query_as(FIND).bind(session).fetch_all(c).await)?;
-                // The network's own mapping is not known here. This is the one that most have.
-                let mapping = CaseMapping::Rfc1459;
+                let network: String =
+                    on_tx!(tx, |c| sqlx::query_scalar(NETWORK).bind(session).fetch_one(c).await)?;
+                let mapping = announced::mapping_of(tx, &network).await?;
                 if let Some((id, _)) = own.into_iter().find(|(_, own)| mapping.same(own, &name)) {
                     return Ok(id);
                 }
                 let folded = mapping.fold(&name);
                 let is_channel = name.starts_with(['#', '&', '+', '!']);
-                let channel: Option<i64> = if is_channel {
-                    let made = on_tx!(tx, |c| sqlx::query_scalar(CHANNEL)
-                        .bind(session)
-                        .bind(&folded)
-                        .bind(&name)
-                        .fetch_one(c)
-                        .await)?;
-                    Some(made)
-                } else {
-                    None
-                };
+                let channel: Option<i64> =
+                    if is_channel { Some(announced::channel(tx, &network, &name).await?) } else { None };
                 let kind = if is_channel { "channel" } else { "query" };
                 Ok(on_tx!(tx, |c| sqlx::query_scalar(MAKE)
                     .bind(session)

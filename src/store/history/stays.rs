@@ -90,7 +90,8 @@ pub(super) async fn follow(
 ) -> Result<(), StoreError> {
     const BEGIN: &str = "INSERT INTO stay (buffer, channel, since)
         SELECT buffer.id, buffer.channel, CAST($2 AS BIGINT) FROM buffer JOIN link ON link.buffer = buffer.id
-        WHERE buffer.id = $1 AND buffer.channel IS NOT NULL AND link.role = 'shared' ON CONFLICT DO NOTHING";
+        WHERE buffer.id = $1 AND buffer.channel IS NOT NULL AND link.role = 'shared' AND NOT link.listens
+        ON CONFLICT DO NOTHING";
     if retention == Retention::Off {
         return end(tx, keeper, Stayed::Buffer(buffer)).await;
     }

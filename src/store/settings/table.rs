@@ -94,6 +94,11 @@ settings! {
         key: "active", meaning: "when the session's user last did something there",
         scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
     };
+    /// Where a session listens for others.
+    LISTENS = {
+        key: "listens", meaning: "in which shared rooms the session listens: those with fewer people than this",
+        scopes: &[Scope::Session], setter: Setter::Owner, secret: false,
+    };
     /// Which command is being carried out.
     ERRAND = {
         key: "errand", meaning: "the command that is being carried out",

@@ -16,7 +16,7 @@ const TEXT_ONLY: &str = "I read only plain text here, and did nothing about that
 #[rstest]
 #[case::emote("m.room.message", json!({ "msgtype": "m.emote", "body": "help" }))]
 #[case::picture("m.room.message", json!({ "msgtype": "m.image", "body": "cat.png", "url": "mxc://test.local/x" }))]
-#[case::file("m.room.message", json!({ "msgtype": "m.file", "body": "key.pem", "url": "mxc://test.local/x" }))]
+#[case::file("m.room.message", json!({ "msgtype": "m.file", "body": "notes.txt", "url": "mxc://test.local/x" }))]
 #[case::voice("m.room.message", json!({ "msgtype": "m.audio", "body": "voice", "url": "mxc://test.local/x" }))]
 #[case::sticker("m.sticker", json!({ "body": "Cat waving", "url": "mxc://test.local/x", "info": {} }))]
 #[tokio::test(flavor = "multi_thread")]
@@ -26,6 +26,25 @@ async fn what_is_no_text_is_answered_in_the_bots_rooms(#[case] kind: &str, #[cas
     for room in [&control, &network] {
         let event = alice.send(room, kind, content.clone());
         world.homeserver.wait_event(room, is_about(&event, TEXT_ONLY)).await;
+    }
+}
+
+/// Before, it stayed there, key and all.
+#[rstest]
+#[case::pem("key.pem")]
+#[case::in_capitals("ALICE.KEY")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_may_be_a_private_key_goes_from_the_bots_rooms(#[case] name: &str) {
+    let world = World::start().await;
+    let (alice, control, network) = connected(&world).await;
+    let file = json!({ "msgtype": "m.file", "body": name, "url": "mxc://test.local/x" });
+    for room in [&control, &network] {
+        let event = alice.send(room, "m.room.message", file.clone());
+        world
+            .homeserver
+            .wait_event(room, is_about(&event, "It may be a private key, so I have taken it out"))
+            .await;
+        world.homeserver.wait_event(room, |one| one.redacts.as_ref() == Some(&event)).await;
     }
 }
 

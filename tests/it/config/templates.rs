@@ -91,7 +91,14 @@ fn a_shared_alias_template_is_refused_if_two_rooms_could_get_one_alias(
 #[case::nick_of_an_id("nick", "{user_id}", "")]
 #[case::nick_of_a_nick("nick", "{nick}", "it has a field that has no meaning here")]
 #[case::real_name("realname", "{user_id}", "")]
-#[case::real_name_of_all("realname", "{display} ({user_id}), {nick}, {localpart}", "")]
+#[case::real_name_of_all("realname", "{user_id} ({display}), {nick}, {localpart}", "")]
+#[case::real_name_of_a_display_name("realname", "{display} on Matrix", "")]
+#[case::real_name_that_hides_the_id(
+    "realname",
+    "{display} ({user_id})",
+    "{user_id} must stand before {display}"
+)]
+#[case::real_name_that_shows_the_id_first("realname", "{user_id} {display} {user_id}", "")]
 #[case::real_name_of_no_person("realname", "{network}", "it has a field that has no meaning here")]
 #[case::user_name("username", "m.{localpart}", "")]
 #[case::user_name_of_nobody("username", "matrix", "it must have {localpart}")]
@@ -169,7 +176,7 @@ proptest! {
 }
 
 fn yaml_line() -> impl Strategy<Value = String> {
-    let names: Vec<&str> = schema::KEYS.iter().map(Key::name).collect();
+    let names: Vec<&str> = schema::keys().map(Key::name).collect();
     let key = prop::sample::select(names);
     let value = prop_oneof![
         Just(String::new()),

@@ -85,3 +85,23 @@ async fn a_homeserver_that_takes_no_alias_of_a_room_keeps_it_from_nothing_else()
     }
     talk.world.homeserver.wait_alias(ALIAS, None).await;
 }
+
+/// Before, the usual one was tried first: the homeserver asked the bridge for it, which waited for the homeserver, for ten
+/// seconds each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_found_by_another_spelling_alone_bears_that_and_the_homeserver_is_asked_for_no_other()
+{
+    let [usual, other] = ["5b1=5d", "7b1=7d"].map(|name| format!("#irc_fake_#tea={name}:test.local"));
+    let world = world().start().await;
+    let (alice, _, _) = world.greeted_user("alice").await;
+    let (carol, _, _) = world.greeted_user("carol").await;
+    let room = alice.join(&usual).await;
+    world.ircd.wait_joined("#tea[1]", "alice").await;
+    bears(&world, &room, Some(&usual)).await;
+    alice.take_alias(&usual);
+    assert_eq!(world.homeserver.requests("PUT", STATE), 1);
+    assert_eq!(carol.join(&other).await, room);
+    bears(&world, &room, Some(&other)).await;
+    assert_eq!(world.homeserver.requests("PUT", STATE), 2);
+    assert_eq!(world.homeserver.alias(&usual), None, "nobody has looked for that again");
+}

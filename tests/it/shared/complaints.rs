@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::support::bridge::ask;
 use crate::support::ircd::Options;
 use crate::support::random::Random;
 
@@ -145,6 +146,44 @@ async fn complaint_1768_and_371_after_a_restart_everybody_is_where_they_were() {
     assert_eq!(memberships(&talk.world, &talk.room), members);
     let joins = talk.world.ircd.lines().into_iter().skip(mark).map(|one| one.line());
     assert!(!joins.into_iter().any(|line| line.starts_with("JOIN") && line.contains("#own-4")));
+}
+
+/// Before, they were taken out after a quarter of an hour, when others were shown what is said there.
+#[tokio::test(flavor = "multi_thread")]
+async fn complaint_1768_who_waits_for_their_turn_to_connect_stays_where_they_were_however_long_that_takes() {
+    const HOUR: Duration = Duration::from_hours(1);
+    let mut talk = Talk::begin(world().stale_after(24 * HOUR).start().await).await;
+    talk.world.stop_bridge().await;
+    let mut config = talk.world.config();
+    for network in config.networks.values_mut() {
+        (network.connections.interval, network.connections.fastest) = (HOUR, HOUR);
+    }
+    let mark = talk.world.ircd.mark();
+    talk.world.start_bridge_with(config).await;
+    let joins = |_: &str, line: &str| line.starts_with("JOIN #tea");
+    let first = talk.world.ircd.wait_line_after(mark, joins).await.nick;
+    let is_carol = first == "alice";
+    let (waiting, nick) = if is_carol { (&talk.carol, "carol") } else { (&talk.alice, "alice") };
+    let network = &talk.networks[usize::from(is_carol)];
+    talk.world.ircd.wait_joined("#tea", &first).await;
+    talk.bob.say("#tea", "one is back");
+    talk.world.homeserver.wait_message(&talk.room, "one is back").await;
+    for _ in 0..2 {
+        talk.world.pass(&first, Duration::from_mins(16)).await;
+        // The first makes the session look at the time, and the last comes when it has.
+        for _ in 0..3 {
+            ask(&talk.world, waiting, network, "channels", "You are not connected to FakeNet").await;
+        }
+        talk.world.wait_outbox_empty().await;
+        assert!(talk.world.homeserver.members(&talk.room, "join").contains(&waiting.id().to_owned()));
+    }
+    talk.world.pass(&first, HOUR).await;
+    waiting.send_text(&talk.room, "here at last");
+    talk.bob.wait_text("here at last").await;
+    talk.world.ircd.wait_joined("#tea", nick).await;
+    talk.heard(nick).await;
+    talk.world.wait_outbox_empty().await;
+    assert!(talk.world.homeserver.members(&talk.room, "join").contains(&waiting.id().to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

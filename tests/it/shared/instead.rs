@@ -279,3 +279,89 @@ async fn who_says_yes_when_their_time_is_over_keeps_their_own_room() {
     choice.world.pass("alice", Duration::from_mins(6)).await;
     choice.is_in_her_own().await;
 }
+
+/// Before, they read on there until the next start, with no channel and no question.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_question_is_forgotten_is_taken_out_of_the_shared_room_all_the_same() {
+    let choice = Choice::begin(world().start().await).await;
+    choice.world.homeserver.wait_delivered().await;
+    // As where too many others were asked since.
+    choice.world.database().execute("DELETE FROM question").await;
+    choice.world.pass("alice", Duration::from_secs(301)).await;
+    choice.is_in_her_own().await;
+    let member = choice.world.homeserver.state(&choice.room, "m.room.member", choice.alice.id());
+    assert_eq!(member["reason"], "You have a room of your own for #tea");
+}
+
+/// Before, each was answered, and another bot could have answered that.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_asked_is_told_of_their_messages_and_not_of_notices_edits_or_stickers() {
+    let choice = Choice::begin(world().start().await).await;
+    let (homeserver, room) = (&choice.world.homeserver, &choice.room);
+    let first = choice.alice.send_text(room, "am I here?");
+    choice.alice.send(room, "m.room.message", json!({ "msgtype": "m.notice", "body": "beep" }));
+    choice.alice.edit(room, &first, "am I there?");
+    let picture = json!({ "body": "a cup", "url": "mxc://test.local/cup", "info": {} });
+    choice.alice.send(room, "m.sticker", picture);
+    let last = choice.alice.send_text(room, "well?");
+    let answers = |event: &str| {
+        let events = homeserver.events(room).into_iter().filter(begins_with_refusal);
+        events.filter(|one| one.content["m.relates_to"]["m.in_reply_to"]["event_id"] == event).count()
+    };
+    let is_last = |one: &Event| one.content["m.relates_to"]["m.in_reply_to"]["event_id"] == last.as_str();
+    homeserver.wait_event(room, is_last).await;
+    assert_eq!((answers(&first), answers(&last)), (1, 1));
+    assert_eq!(homeserver.events(room).iter().filter(|one| begins_with_refusal(one)).count(), 2);
+}
+
+fn begins_with_refusal(event: &Event) -> bool {
+    begins("This did not go to IRC: first say")(event)
+}
+
+/// Before, strangers used up what all who may use the bridge can have made in an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_who_look_for_rooms_keep_nobody_from_joining_theirs() {
+    let world = world().config("settings:\n  rooms: shared\n").start().await;
+    let (alice, _, network) = world.greeted_user("alice").await;
+    let stranger = world.homeserver.user("stranger");
+    for number in 0..30 {
+        _ = stranger.try_join(&format!("#irc_fake_#a{number}:test.local")).await;
+    }
+    assert_eq!(stranger.try_join("#irc_fake_#late:test.local").await.unwrap_err().status, 404);
+    let enters = async |channel: &str, answer: &str| {
+        ask(&world, &alice, &network, &format!("join {channel}"), answer).await;
+    };
+    enters("#tea", "You are invited to #irc_fake_#tea:test.local").await;
+    // So many of her own, and she is told what to do then.
+    for number in 1..30 {
+        enters(&format!("#b{number}"), &format!("You are invited to #irc_fake_#b{number}:test.local")).await;
+    }
+    enters("#late", "#irc_fake_#late:test.local is not made: you have had 30 rooms made within the hour")
+        .await;
+    ask(&world, &alice, &network, "set rooms own", "rooms own for fake").await;
+    alice.send_text(&network, "join #late");
+    world.ircd.wait_joined("#late", "alice").await;
+    // Others have theirs.
+    let (carol, _, network) = world.greeted_user("carol").await;
+    ask(&world, &carol, &network, "join #pot", "You are invited to #irc_fake_#pot:test.local").await;
+}
+
+/// Before, they were told to try again in a few minutes, for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_channel_whose_shared_room_may_be_anothers_is_told_that_nobody_knows() {
+    let mut options = crate::support::ircd::Options::default();
+    options.isupport.retain(|token| !token.starts_with("CASEMAPPING"));
+    options.isupport.push("CASEMAPPING=ascii".to_owned());
+    let world = world().ircd(options).config("settings:\n  rooms: shared\n").start().await;
+    world.ircd.refuse();
+    let (alice, control) = world.user_with_control_room("alice").await;
+    alice.send_text(&control, "open fake");
+    let network = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
+    ask(&world, &alice, &network, "join #tea[1]", "You are invited to #irc_fake_#tea=5b1=5d").await;
+    let none = "#tea{1} has no shared room for now: it may be #tea[1], which has one, and no server of FakeNet has said";
+    ask(&world, &alice, &network, "join #tea{1}", none).await;
+    world.ircd.welcome().await;
+    ask(&world, &alice, &network, "connect", "Connected to").await;
+    ask(&world, &alice, &network, "nick", "You are alice.").await;
+    ask(&world, &alice, &network, "join #tea{1}", "You are invited to #irc_fake_#tea=7b1=7d").await;
+}

@@ -171,10 +171,10 @@ async fn what_stands_around_a_name_is_a_setting_and_nothing_in_a_name_ends_it() 
     let last = ["[Carol on Matrix] one", "(two)", "[Carol on Matrix] [bob] three"].map(str::to_owned);
     assert!(relayed.heard().ends_with(&last), "{:?}", relayed.heard());
     // What could be a command, or end nowhere, is none.
-    for format in ["!{name}", "{name}:", "<name>"] {
+    for format in ["!{name}", "{name}:", "<name>", "<@{name}>"] {
         let refused = format!(
-            "relay-format is {{name}} in a pair of brackets, once, with up to 24 other characters, such \
-                               as [{{name}}], not {format}"
+            "relay-format is {{name}} in a pair of brackets, once, with up to 24 other characters \
+             and no sign of a rank before it, such as [{{name}}], not {format}"
         );
         ask(&relayed.world, &relayed.admin, &relayed.relay, &format!("set relay-format {format}"), &refused)
             .await;
@@ -410,19 +410,38 @@ async fn who_is_relayed_answers_questions_about_their_own_messages_and_nobody_el
     relayed.is_heard(&relayed.carol, "still here", "<Carol> still here").await;
 }
 
+/// A room found by alias, in which alice is, and carol, who may not use the bridge, can be; an administrator relays.
+struct Found {
+    world: World,
+    bob: Person,
+    carol: TestUser,
+    alice: TestUser,
+    admin: TestUser,
+    /// The room of the relay's network.
+    relay: String,
+    room: String,
+}
+
+impl Found {
+    async fn begin(builder: Builder) -> Self {
+        let mut world = builder.without_bridge().await;
+        world.forbid("@carol:test.local");
+        world.start_bridge().await;
+        let bob = world.ircd.person("bob");
+        bob.join("#tea");
+        let (carol, alice) = (world.homeserver.user("carol"), world.homeserver.user("alice"));
+        let (admin, _, relay) = with_relay(&world).await;
+        let room = alice.join(ALIAS).await;
+        world.ircd.wait_joined("#tea", "alice").await;
+        ask(&world, &admin, &relay, "relay #tea", "goes there through FakeNet").await;
+        world.ircd.wait_joined("#tea", RELAY).await;
+        Self { world, bob, carol, alice, admin, relay, room }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_room_found_by_alias_who_may_not_be_in_the_channel_stays_while_they_are_relayed() {
-    let mut world = world().without_bridge().await;
-    world.forbid("@carol:test.local");
-    world.start_bridge().await;
-    let bob = world.ircd.person("bob");
-    bob.join("#tea");
-    let (carol, alice) = (world.homeserver.user("carol"), world.homeserver.user("alice"));
-    let (admin, _, relay) = with_relay(&world).await;
-    let room = alice.join(ALIAS).await;
-    world.ircd.wait_joined("#tea", "alice").await;
-    ask(&world, &admin, &relay, "relay #tea", "goes there through FakeNet").await;
-    world.ircd.wait_joined("#tea", RELAY).await;
+    let Found { mut world, bob, carol, alice, admin, relay, room } = Found::begin(world()).await;
     carol.join(ALIAS).await;
     carol.send_text(&room, "may I come in?");
     assert_eq!(bob.wait_text("<carol> may I come in?").await.nick(), RELAY);
@@ -457,17 +476,8 @@ async fn in_a_room_found_by_alias_who_may_not_be_in_the_channel_stays_while_they
 async fn who_is_relayed_quotes_nothing_from_before_they_came_into_a_room_found_by_alias(
     #[case] lacks: &[&str],
 ) {
-    let mut world = world().ircd(Options::with_history().without(lacks)).without_bridge().await;
-    world.forbid("@carol:test.local");
-    world.start_bridge().await;
-    let bob = world.ircd.person("bob");
-    bob.join("#tea");
-    let (carol, alice) = (world.homeserver.user("carol"), world.homeserver.user("alice"));
-    let (admin, _, relay) = with_relay(&world).await;
-    let room = alice.join(ALIAS).await;
-    world.ircd.wait_joined("#tea", "alice").await;
-    ask(&world, &admin, &relay, "relay #tea", "goes there through FakeNet").await;
-    world.ircd.wait_joined("#tea", RELAY).await;
+    let builder = world().ircd(Options::with_history().without(lacks));
+    let Found { world, bob, carol, room, .. } = Found::begin(builder).await;
     let say = async |line: &str| {
         bob.say("#tea", line);
         world.homeserver.wait_message(&room, line).await.event_id
@@ -489,6 +499,34 @@ async fn who_is_relayed_quotes_nothing_from_before_they_came_into_a_room_found_b
     carol.join(ALIAS).await;
     assert!(!is_shown(&between, "and now?").await);
     assert!(!is_shown(&since, "thanks anyway").await);
+}
+
+/// Before, that was so in a room found by its alias alone. A room of other people may show its history to those who were there
+/// alone, and whoever joins it can know an event's id.
+#[rstest]
+#[case::in_words(&["message-tags"])]
+#[case::by_a_tag(&[])]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_relayed_quotes_nothing_from_before_they_came_into_a_plumbed_room(#[case] lacks: &[&str]) {
+    let network = Options::with_history().without(lacks);
+    let relayed = Relayed::begin(World::builder().ircd(network)).await;
+    let (world, room) = (&relayed.world, &relayed.room);
+    let erin = world.homeserver.user("erin");
+    let say = async |line: &str| {
+        relayed.bob.say("#tea", line);
+        world.homeserver.wait_message(room, line).await.event_id
+    };
+    let is_shown = async |user: &TestUser, name: &str, to: &str, text: &str| {
+        user.reply(room, to, text);
+        let line = world.ircd.wait_line(|_, line| line.ends_with(text)).await.line();
+        line.contains("+draft/reply=") || !line.ends_with(&format!("PRIVMSG #tea :<{name}> {text}"))
+    };
+    let before = say("the door's code is 1234").await;
+    erin.join(room).await;
+    assert!(!is_shown(&erin, "erin", &before, "what was it?").await);
+    assert!(is_shown(&relayed.carol, "Carol", &before, "so it is").await, "she was there");
+    let since = say("good evening").await;
+    assert!(is_shown(&erin, "erin", &since, "and to you").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -105,3 +105,19 @@ async fn what_is_said_in_a_shared_room_is_read_as_the_configuration_says_and_wri
     talk.world.wait_outbox_empty().await;
     assert_eq!(talk.lines(&["привет", "café"]).len(), 2);
 }
+
+/// Before, the channel was read on in one's own room as in the shared one, until the next connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_a_shared_room_for_one_of_their_own_reads_the_channel_as_they_chose() {
+    let talk = Talk::begin(world().start().await).await;
+    let [network, _] = &talk.networks;
+    ask(&talk.world, &talk.alice, network, "charset #tea koi8-r", "#tea: KOI8-R is written").await;
+    ask(&talk.world, &talk.alice, network, "part #tea", "#tea").await;
+    talk.world.homeserver.wait_member(&talk.room, talk.alice.id(), "leave").await;
+    talk.alice.send_text(network, "join #tea");
+    let own = talk.alice.join(&talk.world.homeserver.wait_invite(talk.alice.id()).await).await;
+    assert_ne!(own, talk.room);
+    talk.world.ircd.wait_joined("#tea", "alice").await;
+    talk.bob.say("#tea", &text_of(&KOI8_R.encode("привет").0));
+    talk.world.homeserver.wait_message(&own, "привет").await;
+}

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use towline::store::{
-    BufferKind, GoneSession, Incoming, Link, NewBuffer, NewEvent, NewOutbox, NewRoom, Outgoing, RoomKind,
-    SHARED, Store, StoreError, User,
+    BufferKind, GoneSession, Incoming, Link, NewBuffer, NewEvent, NewOutbox, NewRoom, Outgoing, Part,
+    RoomKind, SHARED, Store, StoreError, User,
     settings::{self, Scope},
     transfer,
 };
@@ -134,14 +134,13 @@ async fn what_is_of_others_stays_and_is_not_shown() {
 
 /// The shared room of a channel.
 pub(super) async fn shared_room(set: &Set, channel: &str) -> i64 {
-    let (network, name) = ("fake".to_owned(), channel.to_owned());
     let room = NewRoom {
         kind: RoomKind::Shared,
         marker: format!("shared {channel}"),
         creator: "@bot:x".into(),
         owner: None,
         lane: SHARED.into(),
-        link: Link::Shared { network, folded: name.clone(), name },
+        link: Link::Shared { network: "fake".into(), name: channel.into() },
         room_id: Some(format!("!{}:x", &channel[1..])),
         created_at: NOW,
     };
@@ -153,7 +152,7 @@ async fn a_shared_room_stays_when_one_of_those_in_it_is_deleted() {
     let set = Set::new().await;
     let room = shared_room(&set, "#sea").await;
     let new = NewBuffer { marker: "of alice".into(), ..set.buffer(BufferKind::Channel, "#sea") };
-    set.store.share_buffer(new, room, ("user/@alice:x".into(), None)).await.unwrap().unwrap();
+    set.store.share_buffer(new, (room, Part::Member), ("user/@alice:x".into(), None)).await.unwrap().unwrap();
     let mut raw = Raw::new(&set.database).await;
     let links = "SELECT COUNT(*) FROM link WHERE role = 'shared'";
     assert_eq!(raw.count(links).await, 2);
@@ -187,7 +186,7 @@ async fn what_somebody_says_through_anothers_session_is_theirs_while_it_waits() 
     let room = shared_room(&set, "#sea").await;
     let new = NewBuffer { marker: "of alice".into(), ..set.buffer(BufferKind::Channel, "#sea") };
     let lane = ("user/@alice:x".into(), None);
-    let buffer = set.store.share_buffer(new, room, lane).await.unwrap().unwrap().id;
+    let buffer = set.store.share_buffer(new, (room, Part::Member), lane).await.unwrap().unwrap().id;
     assert!(set.store.set_relays(buffer, true).await.unwrap());
     let by_carol = |id: &str| NewEvent { person: "@carol:x".into(), ..event(id, "!sea:x") };
     set.store.accept(vec![by_carol("$one"), by_carol("$two")], NOW).await.unwrap();

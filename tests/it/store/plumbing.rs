@@ -13,7 +13,6 @@ fn asked(set: &Set, room_id: &str, channel: &str) -> NewPlumbing {
     NewPlumbing {
         network: "fake".into(),
         name: channel.into(),
-        folded: channel.into(),
         room_id: room_id.into(),
         by: PlumbedBy::Command,
         asked_by: Some(set.user.id),

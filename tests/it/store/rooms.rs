@@ -1,6 +1,6 @@
 //! Rooms, the buffers that they show, and the ghosts in them.
 
-use towline::store::{Member, NewGhost};
+use towline::store::{Member, NewGhost, Part};
 
 use super::belongings::shared_room;
 use super::*;
@@ -234,7 +234,11 @@ async fn what_is_stored_for_a_room_after_it_was_made_anew_is_for_the_one_in_its_
     let set = Set::new().await;
     let first = shared_room(&set, "#sea").await;
     let new = NewBuffer { marker: "of alice".into(), ..set.buffer(BufferKind::Channel, "#sea") };
-    set.store.share_buffer(new, first, ("user/@alice:x".into(), None)).await.unwrap().unwrap();
+    set.store
+        .share_buffer(new, (first, Part::Member), ("user/@alice:x".into(), None))
+        .await
+        .unwrap()
+        .unwrap();
     let say = async |room: i64, text: &str| {
         set.store.enqueue(vec![message(room, "@g:x", text)], NOW).await.unwrap();
     };

@@ -5,7 +5,7 @@ use super::Raw;
 use crate::support::database::TestDatabase;
 
 /// Since which migration, in which table, and the statement. `BYTES(00ff)` becomes what the engine takes.
-const ROWS: [(i64, &str, &str); 42] = [
+const ROWS: [(i64, &str, &str); 44] = [
     (1, "user", r#"INSERT INTO "user" (user_id, created_at) VALUES ('@alice:x', 1)"#),
     (
         1,
@@ -111,6 +111,8 @@ const ROWS: [(i64, &str, &str); 42] = [
     (41, "", "UPDATE room SET asked_by = 1"),
     (44, "", "UPDATE inbox SET person = '@alice:x'"),
     (46, "", "UPDATE room SET former = 1"),
+    (52, "", "UPDATE link SET listens = TRUE"),
+    (53, "", "UPDATE network SET casemapping = 'ascii', chantypes = '#&'"),
     (51, "", "UPDATE buffer SET offered = TRUE"),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),
     (23, "", r#"UPDATE network SET definition = '{"servers":[]}'"#),

@@ -521,6 +521,16 @@ impl Ircd {
         self.shared.change(|network| network.set_hearing(nick, Hearing::Server));
     }
 
+    /// Ends [`Self::mute`] and [`Self::half_open`]: what was said meanwhile does not come any more.
+    pub(crate) fn unmute(&self, nick: &str) {
+        self.shared.change(|network| network.set_hearing(nick, Hearing::Both));
+    }
+
+    /// What somebody says in channels does not reach the client any more.
+    pub(crate) fn silence(&self, nick: &str, whom: &str) {
+        self.shared.change(|network| network.silence(nick, whom));
+    }
+
     /// New connections are refused; those there stay.
     pub(crate) fn refuse(&self) {
         if let Some(listening) = self.listening.lock().unwrap().take() {

@@ -1,11 +1,14 @@
 //! Which of those who are in a shared room's channel shows it, and what the others keep in case they take over.
 
+use std::time::Instant;
+
 use super::super::super::content;
-use super::super::super::shared::{Hole, Said};
+use super::super::super::shared::{Duty, Hole, Said};
 use super::super::authority::own_rank;
 use super::super::shown::Line;
 use super::super::{Actor, attendance};
-use super::{Entry, MOST_HEARD, Role};
+use super::heard::{Ring, Unshown};
+use super::{Entry, Role};
 use crate::format::{RichText, read_irc};
 use crate::irc::session::{Origin, Session};
 use crate::store::{Direction, HistoryLine, MembersLine, StoreError};
@@ -73,10 +76,7 @@ impl Actor {
             });
         }
         if !is_in_room && shared.is_taken() {
-            shared.heard.push_back((line, status));
-            if shared.heard.len() > MOST_HEARD {
-                shared.heard.pop_front();
-            }
+            shared.heard.add(line, self.bridge.clock.now());
         }
         None
     }
@@ -146,7 +146,7 @@ impl Actor {
             let Some(shared) = buffer.shared.as_deref_mut() else { continue };
             let Some(seat) = &shared.seat else { continue };
             if !shared.shown.is_empty() {
-                seat.show(std::mem::take(&mut shared.shown));
+                seat.show(std::mem::take(&mut shared.shown), now);
             }
             seat.take_back(shared.redactions.take_done());
             let session = link.map(|link| &link.session).filter(|session| session.registered_at().is_some());
@@ -162,15 +162,23 @@ impl Actor {
             shared.outside_since = if is_inside { None } else { shared.outside_since.or(Some(now)) };
             if is_inside {
                 shared.entry = Entry::Been;
-                if shared.role == Role::Waits && seat.is_observer() {
-                    turns.push(place);
-                } else if buffer.gap_from.is_some() && seat.hole().is_none() {
-                    self.forget_gap(place);
+                let duty = seat.duty();
+                shared.heard.set_comparing(duty == Duty::Compares, now);
+                let is_in_doubt = session.is_some_and(|session| session.is_in_doubt(now));
+                match (duty, shared.role) {
+                    (Duty::Shows | Duty::IsAsked, Role::Waits) => turns.push(place),
+                    // All that it has accepted is stored and known to the others.
+                    (Duty::IsAsked, _) if seat.give_way(heard_until, is_in_doubt, now) => {
+                        (shared.role, shared.modes_asked) = (Role::Waits, None);
+                        buffer.present.clear();
+                    }
+                    _ if buffer.gap_from.is_some() && seat.hole().is_none() => self.forget_gap(place),
+                    _ => {}
                 }
                 continue;
             }
             (shared.role, shared.named, shared.modes_asked) = (Role::Waits, false, None);
-            shared.heard.clear();
+            shared.heard = Ring::default();
             shared.reactions.clear();
             shared.redactions.clear();
             shared.banned_by.clear();
@@ -193,17 +201,12 @@ impl Actor {
 
     /// From now on this session shows the channel: first what it heard and the one before did not, then who is there.
     async fn take_over(&mut self, place: usize) -> Result<(), StoreError> {
-        let mapping = self.buffers.mapping();
+        let (now, mapping) = (self.now(), self.buffers.mapping());
         let buffer = self.buffers.get_mut(place);
         let Some(shared) = buffer.shared.as_deref_mut() else { return Ok(()) };
         let Some(seat) = &shared.seat else { return Ok(()) };
-        let heard = std::mem::take(&mut shared.heard);
-        let said = |(line, _): &(Line, _)| Said {
-            msgid: line.msgid.clone(),
-            nick: mapping.fold(&line.from.nick),
-            text: line.text.clone(),
-        };
-        let known = Said::shown_of(&heard.iter().map(said).collect::<Vec<_>>(), &seat.shown());
+        let is_in_room = |nick: &str, at: Instant| seat.was_person(nick, mapping, at, now);
+        let Unshown { lines, lost } = shared.heard.take_unshown(&seat.shown(), mapping, is_in_room, now);
         shared.role = Role::TakesOver;
         let topic = buffer.row.topic.clone().filter(|_| std::mem::take(&mut shared.topic_changed));
         let topic = topic.filter(|topic| seat.show_topic(topic));
@@ -212,6 +215,9 @@ impl Actor {
         self.forget_gap(place);
         if let Some(Hole { from, to }) = hole {
             self.tell_gap(place, from, to);
+        }
+        if let Some(lost) = lost {
+            self.tell_lost(place, lost);
         }
         if let Some(topic) = topic.filter(|_| self.has_topic_of_channel(place)) {
             let bot = self.bridge.client.bot();
@@ -223,8 +229,8 @@ impl Actor {
         for member in there {
             buffer.present.set(&member.nick, attendance::mark(member.spoke_at));
         }
-        for (line, status) in heard.into_iter().skip(known) {
-            self.show(place, line, status).await?;
+        for line in lines {
+            self.show(place, line, None).await?;
         }
         self.show_heard_reactions(place).await?;
         self.show_heard_redactions(place).await?;
@@ -244,7 +250,7 @@ impl Actor {
         for shared in self.buffers.iter_mut().filter_map(|buffer| buffer.shared.as_deref_mut()) {
             shared.shown.clear();
             shared.redactions.clear();
-            shared.role = Role::Waits;
+            (shared.role, shared.heard) = (Role::Waits, Ring::default());
             if let Some(seat) = &shared.seat {
                 seat.keep(false, self.heard.stored(), self.bridge.clock.unix_ms());
             }

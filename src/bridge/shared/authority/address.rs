@@ -1,9 +1,9 @@
 //! The alias that a shared room bears (`m.room.canonical_alias`), by which clients and the directory show it.
 //!
-//! It bears the one by which it is found, from when somebody is in its channel until it is given up with that alias: never
-//! because it was looked for alone, since anybody may do that as often as they like. Only the bot sets it, and what somebody
-//! else makes of it is put back. Before the alias is taken away the room bears none, so that it never bears one that leads
-//! nowhere; whatever a crash leaves is mended at the start.
+//! It bears one by which it is found in the homeserver's directory, from when somebody is in its channel until it is given up
+//! with that alias: never because it was looked for alone, since anybody may do that as often as they like. Only the bot sets
+//! it, and what somebody else makes of it is put back. Before the alias is taken away the room bears none, so that it never
+//! bears one that leads nowhere; whatever a crash leaves is mended at the start.
 //!
 //! Spec: Client-Server API, `m.room.canonical_alias`. The homeserver checks that the alias leads there.
 
@@ -62,18 +62,19 @@ impl Bridge {
 
     async fn bear_alias(&self, row: &RoomRow, room_id: &str) -> Result<(), ClientError> {
         let (network, name) = (row.network.as_deref(), row.buffer_name.as_deref());
-        let found = self.findable_alias(network.unwrap_or_default(), name.unwrap_or_default());
-        let Some(alias) = found else { return Ok(()) };
-        match self.set_canonical_alias(room_id, &json!({ "alias": alias })).await {
+        let usual = self.findable_alias(network.unwrap_or_default(), name.unwrap_or_default());
+        // Never one that is not there: the homeserver would ask us for it, who are waiting for its answer here.
+        let mut aliases = self.client.aliases(room_id).await?;
+        aliases.retain(|alias| self.read_shared_alias(alias).is_some());
+        let alias = match usual.filter(|usual| aliases.contains(usual)) {
+            Some(usual) => Some(usual),
             // It is found by another spelling alone.
-            Err(error) if error.is("M_BAD_ALIAS") => {
-                let aliases = self.client.aliases(room_id).await?;
-                match aliases.into_iter().find(|alias| self.read_shared_alias(alias).is_some()) {
-                    Some(alias) => self.set_canonical_alias(room_id, &json!({ "alias": alias })).await,
-                    None => Err(error),
-                }
-            }
-            set => set,
+            None => aliases.into_iter().min(),
+        };
+        match alias {
+            Some(alias) => self.set_canonical_alias(room_id, &json!({ "alias": alias })).await,
+            // As soon as it has one again, that is noted.
+            None => Ok(()),
         }
     }
 

@@ -10,12 +10,14 @@ use std::time::Duration;
 use super::super::super::Bridge;
 use super::super::super::content;
 use super::super::super::ghosts::GhostError;
+use super::super::super::inbox::MOST_ASKED_FOR;
 use super::super::super::outcome::{Outcome, Refusal};
 use super::super::super::session::{ChannelRules, Entrance};
-use super::super::PATIENCE;
+use super::super::{PATIENCE, Seeker};
 use crate::config::SharedRooms;
 use crate::format::RichText;
 use crate::matrix::ClientError;
+use crate::names::Channel;
 use crate::store::{RoomRow, StoreError, User};
 
 /// How fast rooms follow each other that are made to be what a changed configuration says.
@@ -121,19 +123,14 @@ impl Bridge {
         Some(self.invite_by_alias(user, &alias, &network, &channel).await)
     }
 
-    async fn invite_by_alias(
-        &self,
-        user: &User,
-        alias: &str,
-        network: &str,
-        channel: &crate::names::Channel,
-    ) -> Outcome {
-        let not_now = || Refusal::asked(format!("{alias} is not to be had now. Try again in a few minutes."));
-        let found = tokio::time::timeout(PATIENCE, Box::pin(self.find_shared_room(alias, network, channel)));
+    async fn invite_by_alias(&self, user: &User, alias: &str, network: &str, channel: &Channel) -> Outcome {
+        let sought = self.find_shared_room(alias, network, channel, Seeker::User(user.id));
+        let found = tokio::time::timeout(PATIENCE, Box::pin(sought));
         let room = match found.await {
             Ok(Ok(Some(room))) => room,
             Ok(Err(GhostError::Store(error))) => return Err(error.into()),
-            Ok(Ok(None) | Err(GhostError::Client(_))) | Err(_) => return Err(not_now()),
+            Ok(Ok(None)) => return Err(self.why_not_found(alias, network, channel).await?),
+            Ok(Err(GhostError::Client(_))) | Err(_) => return Err(not_now(alias)),
         };
         if self.store.session_in_shared_room(room, &user.user_id).await?.is_some() {
             return Err(Refusal::asked(format!("You are in {channel} already, in its shared room.")));
@@ -150,4 +147,41 @@ impl Bridge {
             "You are invited to {alias}, the shared room of {channel}: to enter, accept that."
         )))
     }
+
+    /// Why no shared room is found for somebody who has typed its alias, or `join` where that leads to it.
+    async fn why_not_found(
+        &self,
+        alias: &str,
+        network: &str,
+        channel: &Channel,
+    ) -> Result<Refusal, StoreError> {
+        let room = self.store.shared_room(network, channel.as_str()).await?;
+        let why = match &room {
+            Some(room) if room.is_plumbed() => {
+                let text =
+                    format!("{channel} is shown in a room that was there before: to be in it, join that.");
+                return Ok(Refusal::asked(text));
+            }
+            Some(room) if self.is_of_another(room, network, channel) => {
+                let other = room.buffer_name.as_deref().unwrap_or_default();
+                format!(
+                    "{channel} has no shared room for now: it may be {other}, which has one, and no server of {} has said yet \
+                     whether it is",
+                    self.network_name(network)
+                )
+            }
+            Some(_) => return Ok(not_now(alias)),
+            None => format!(
+                "{alias} is not made: you have had {MOST_ASKED_FOR} rooms made within the hour, and no more are until it is over"
+            ),
+        };
+        let text = RichText::plain(format!("{why}. To enter {channel} in a room of your own, type "));
+        Ok(Refusal::Asked(
+            text.code("set rooms own").text(" and then ").code(format!("join {channel}")).text("."),
+        ))
+    }
+}
+
+fn not_now(alias: &str) -> Refusal {
+    Refusal::asked(format!("{alias} is not to be had now. Try again in a few minutes."))
 }

@@ -11,7 +11,6 @@ use super::super::super::{Bridge, Outcome, Refusal};
 use super::MOMENT;
 use super::asking::{Asking, channel_taken, settled_by_configuration};
 use crate::format::RichText;
-use crate::names::CaseMapping;
 use crate::store::{Agreement, Plumbing};
 
 /// How a channel is shown in a room that has been agreed on.
@@ -126,9 +125,9 @@ impl Bridge {
 
     /// Has a room that was found by alias, and that nobody is in any more, give way; waits for one that is being left.
     async fn make_way(&self, asking: &Asking) -> Result<(), Refusal> {
-        let folded = CaseMapping::Rfc1459.fold(asking.channel.as_str());
         loop {
-            let Some(other) = self.store.shared_room(&asking.network, &folded).await? else { return Ok(()) };
+            let other = self.store.shared_room(&asking.network, asking.channel.as_str()).await?;
+            let Some(other) = other else { return Ok(()) };
             if !self.gives_way(&other).await? {
                 return Err(channel_taken(&other, &asking.channel));
             }

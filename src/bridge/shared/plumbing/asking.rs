@@ -116,11 +116,15 @@ impl Plumber {
     }
 
     /// What is asked about a channel just now by this user, or else by anybody.
-    pub(super) fn asked_of_channel(&self, network: &str, channel: &str, by: &str) -> Option<Asking> {
+    pub(super) fn asked_of_channel(
+        &self,
+        (network, mapping): (&str, CaseMapping),
+        channel: &str,
+        by: &str,
+    ) -> Option<Asking> {
         let all = self.asking();
-        let is_it = |asking: &&Asking| {
-            asking.network == network && CaseMapping::Rfc1459.same(asking.channel.as_str(), channel)
-        };
+        let is_it =
+            |asking: &&Asking| asking.network == network && mapping.same(asking.channel.as_str(), channel);
         let mut those: Vec<&Asking> = all.values().map(|entry| &entry.asking).filter(is_it).collect();
         those.sort_by_key(|asking| (asking.by != by, asking.number));
         those.first().map(|asking| (*asking).clone())
@@ -329,7 +333,8 @@ impl Bridge {
 
     /// Whether the configuration says what a room shows, or which room shows a channel.
     pub(super) fn is_settled_by_configuration(&self, asking: &Asking) -> bool {
-        let same = |name: &str| CaseMapping::Rfc1459.same(name, asking.channel.as_str());
+        let compared = self.mapping_of(&asking.network);
+        let same = |name: &str| compared.same(name, asking.channel.as_str());
         self.mappings().iter().any(|mapping| {
             mapping.room_id == asking.room_id || mapping.network == asking.network && same(&mapping.channel)
         })
@@ -349,10 +354,11 @@ impl Bridge {
                 "That is a space of mine, where nobody talks: a channel needs a room.",
             ));
         }
-        let folded = CaseMapping::Rfc1459.fold(channel.as_str());
+        let compared = self.mapping_of(network);
         let shows_it = |room: &RoomRow| {
-            let shown = room.buffer_name.as_deref().map(|name| CaseMapping::Rfc1459.fold(name));
-            room.network.as_deref() == Some(network) && shown.as_ref() == Some(&folded)
+            let shown = room.buffer_name.as_deref();
+            room.network.as_deref() == Some(network)
+                && shown.is_some_and(|shown| compared.same(shown, channel.as_str()))
         };
         let rooms = self.store.rooms_by_matrix_id(room_id).await?;
         // Other channels may be shown there, too.
@@ -360,7 +366,7 @@ impl Bridge {
         if let Some(room) = rooms.iter().find(is_in_the_way) {
             return Err(self.room_taken(room, asking));
         }
-        match self.store.shared_room(network, &folded).await? {
+        match self.store.shared_room(network, channel.as_str()).await? {
             Some(other) if !self.gives_way(&other).await? => Err(channel_taken(&other, channel)),
             _ => Ok(()),
         }
@@ -374,7 +380,7 @@ impl Bridge {
     pub(super) fn room_taken(&self, room: &RoomRow, asking: &Asking) -> Refusal {
         let shown = room.buffer_name.as_deref().unwrap_or_default();
         let is_it = room.network.as_deref() == Some(asking.network.as_str())
-            && CaseMapping::Rfc1459.same(shown, asking.channel.as_str());
+            && self.mapping_of(&asking.network).same(shown, asking.channel.as_str());
         match (room.is_plumbed(), room.is_ending()) {
             (false, _) => Refusal::asked("That room is one of mine already, for something else."),
             (true, true)

@@ -130,7 +130,6 @@ impl Bridge {
         NewPlumbing {
             network: asking.network.clone(),
             name: asking.channel.as_str().to_owned(),
-            folded: crate::names::CaseMapping::Rfc1459.fold(asking.channel.as_str()),
             room_id: asking.room_id.clone(),
             by: PlumbedBy::Command,
             asked_by: Some(asking.user),

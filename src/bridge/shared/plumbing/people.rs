@@ -6,6 +6,7 @@ use super::super::super::content::{self, MessageType};
 use super::super::super::ghosts::GhostError;
 use super::super::super::session::{OwnRoom, Request, SessionHandle, SharedRequest};
 use super::super::super::{Bridge, Refusal};
+use super::super::listening::is_apart;
 use super::Once;
 use crate::config::Permission;
 use crate::format::RichText;
@@ -51,9 +52,10 @@ impl Bridge {
         let mut sessions = self.sessions(Some(user_id));
         sessions.retain(|session| Some(session.row.network.as_str()) == room.network.as_deref());
         sessions.sort_by_key(|session| !session.row.name.is_empty());
-        // One that relays is there for others.
+        // One that relays is there for others, and so is one that listens.
         let relay = self.store.relay_of(room.id).await?.map(|relay| relay.session);
-        sessions.retain(|session| Some(session.row.id) != relay);
+        let apart = self.store.listening().await?;
+        sessions.retain(|session| Some(session.row.id) != relay && !is_apart(session, &apart));
         for session in sessions {
             let is_wanted = self.store.session(session.row.id).await?.is_some_and(|row| row.connect);
             if is_wanted && !session.is_declined() {

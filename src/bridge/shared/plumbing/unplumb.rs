@@ -8,7 +8,7 @@ use super::super::super::{Bridge, Outcome, Refusal};
 use super::Cause;
 use super::say::not_now;
 use crate::format::RichText;
-use crate::names::{CaseMapping, Channel};
+use crate::names::Channel;
 use crate::store::{PlumbedBy, RoomRow};
 
 /// A room that shows a channel, and who has asked for it.
@@ -36,9 +36,9 @@ impl Bridge {
             let (room_id, _) = self.room_named(what).await?;
             (self.plumber.asked(&room_id), self.store.rooms_by_matrix_id(&room_id).await?)
         } else {
-            let folded = CaseMapping::Rfc1459.fold(what);
-            let room = self.store.shared_room(network, &folded).await?;
-            (self.plumber.asked_of_channel(network, what, by), room.into_iter().collect())
+            let room = self.store.shared_room(network, what).await?;
+            let mapping = self.mapping_of(network);
+            (self.plumber.asked_of_channel((network, mapping), what, by), room.into_iter().collect())
         };
         let asked = asked.filter(|asking| is_admin || asking.by == by);
         if let Some(asking) = asked
@@ -83,7 +83,9 @@ impl Bridge {
         let stopped = self.stop_showing(room.id, false).await;
         let text = RichText::plain(format!("This room shows {channel} no longer: {by} has ended it."));
         let notice = content::message(MessageType::Notice, &text, None);
-        let is_last = self.store.rooms_by_matrix_id(&room_id).await?.iter().all(|one| one.id == room.id);
+        // What was ended just before it may still be under way.
+        let is_over = |one: &RoomRow| one.id == room.id || one.is_ending() && !one.is_visited();
+        let is_last = self.store.rooms_by_matrix_id(&room_id).await?.iter().all(is_over);
         let told = self.enqueue(vec![content::message_row(room.id, self.client.bot(), notice, None)]).await;
         self.wake_delivery(room.id);
         // Also where something failed that may be stored all the same.

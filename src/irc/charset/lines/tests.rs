@@ -47,6 +47,21 @@ fn a_line_in_utf_8_is_that_in_every_charset(#[case] chosen: &str) {
     assert_ne!(written(&mut charsets(chosen), line.as_str()), line.as_str().as_bytes());
 }
 
+/// Before, what a channel's operators were told there was read as whoever showed it had chosen.
+#[rstest]
+#[case::to_all("#tea")]
+#[case::to_the_operators("@#tea")]
+#[case::to_several_ranks("@+#tea")]
+fn what_is_said_in_a_shared_channel_is_read_as_the_configuration_says(#[case] target: &str) {
+    let mut charsets = charsets("koi8-r, #tea=koi8-r");
+    let mut shared = CaseMap::default();
+    shared.insert("#Tea", ());
+    charsets.share(shared);
+    let said = |target: &str| [b":a NOTICE ", target.as_bytes(), b" :caf\xe9"].concat();
+    assert_eq!(read(&mut charsets, &said(target)), format!(":a NOTICE {target} :café"));
+    assert_eq!(read(&mut charsets, &said("#pot")), ":a NOTICE #pot :cafИ");
+}
+
 #[rstest]
 #[case::utf_8("", ":a PRIVMSG #b :é".as_bytes(), ":a PRIVMSG #b :é")]
 #[case::windows_1252("", b":a PRIVMSG #b :\xe9", ":a PRIVMSG #b :é")]
@@ -56,6 +71,10 @@ fn a_line_in_utf_8_is_that_in_every_charset(#[case] chosen: &str) {
 #[case::only_to_read("#b=koi8-r read", b":a PRIVMSG #b :\xc1", ":a PRIVMSG #b :а")]
 #[case::another_channel("#b=koi8-r", b":a PRIVMSG #c :\xc1", ":a PRIVMSG #c :Á")]
 #[case::for_the_operators("#b=koi8-r", b":a PRIVMSG @#b :\xc1", ":a PRIVMSG @#b :а")]
+#[case::for_voices("+b=koi8-r", b":a PRIVMSG @+b :\xc1", ":a PRIVMSG @+b :а")]
+#[case::for_several_ranks("#b=koi8-r", b":a PRIVMSG @%#b :\xc1", ":a PRIVMSG @%#b :а")]
+#[case::with_an_id("!12345b=koi8-r", b":a PRIVMSG @!12345b :\xc1", ":a PRIVMSG @!12345b :а")]
+#[case::a_nick_that_begins_so("bob=koi8-r", b":~bob!b@h PRIVMSG alice :\xc1", ":~bob!b@h PRIVMSG alice :Á")]
 #[case::a_query("bob=koi8-r", b":bob!b@h PRIVMSG alice :\xc1", ":bob!b@h PRIVMSG alice :а")]
 #[case::a_query_is_no_channel("bob=koi8-r", b":bob!b@h PRIVMSG #b :\xc1", ":bob!b@h PRIVMSG #b :Á")]
 #[case::our_side_of_a_query("bob=koi8-r", b":alice PRIVMSG bob :\xc1", ":alice PRIVMSG bob :а")]

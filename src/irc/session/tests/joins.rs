@@ -529,6 +529,34 @@ fn what_people_ask_for_goes_before_what_waits_from_the_start() {
     assert!(joins.iter().take(2).any(|(_, line)| line == "JOIN #now"), "{joins:?}");
 }
 
+/// Before, the one was taken for the other until the server had told them apart, and was not entered again.
+#[rstest]
+#[case::two("CASEMAPPING=ascii", &["#tea[1]", "#tea{1}"])]
+#[case::one("CASEMAPPING=rfc1459", &["#tea{1}"])]
+#[case::one_where_it_says_nothing("NICKLEN=9", &["#tea{1}"])]
+fn invariant_4_channels_are_entered_again_as_the_server_tells_them_apart(
+    #[case] token: &str,
+    #[case] entered: &[&str],
+) {
+    let channels = ["#tea[1]", "#tea{1}"].map(|name| (channel(name), None)).to_vec();
+    let mut bench = Bench::new(SessionConfig { channels, ..Bench::config() });
+    for line in ["CAP * LS :", ":irc.test 001 alice :Welcome to Test alice!al@host.test"] {
+        bench.server(line);
+    }
+    for token in ["NETWORK=Test", token] {
+        bench.server(&format!(":irc.test 005 alice {token} :are supported by this server"));
+    }
+    bench.server(":irc.test 422 alice :No MOTD");
+    let sent = bench.sent();
+    let mut asked: Vec<&str> = sent
+        .iter()
+        .filter_map(|line| line.strip_prefix("JOIN "))
+        .flat_map(|names| names.split(','))
+        .collect();
+    asked.sort_unstable();
+    assert_eq!(asked, entered);
+}
+
 #[test]
 fn invariant_4_a_new_casemapping_is_told() {
     let mut bench = Bench::in_channel("bob");

@@ -102,6 +102,20 @@ fn a_nick_that_is_refused_for_its_length_is_tried_shorter_before_it_is_given_up(
     assert_eq!(*told, format!("the network does not allow the nick {wanted}: {reason}"));
 }
 
+/// Before, such a number was taken for the length, and a stranger's short nick for one's own.
+#[rstest]
+#[case::of_the_nick("Erroneous Nickname: jonathan_5")]
+#[case::of_the_nick_in_capitals("Erroneous Nickname: JONATHAN_5")]
+#[case::of_a_rule("Not allowed here, see rule 3")]
+#[case::none("Erroneous Nickname")]
+fn a_number_that_is_no_length_shortens_no_nick(#[case] reason: &str) {
+    let mut bench = with("jonathan_5", &[]);
+    bench.server(&format!(":s 432 * jonathan_5 :{reason}"));
+    assert_eq!(bench.sent(), ["NICK jonathan_"], "as for any that is refused");
+    let events = bench.server(&format!(":s 432 * jonathan_ :{reason}"));
+    assert_eq!(disconnected(&events), Some(Verdict::NeedUser));
+}
+
 /// Before, who had had it by a shorter one never came on again.
 #[test]
 fn a_nick_that_was_had_shorter_is_tried_shorter_on_the_next_connection_too() {

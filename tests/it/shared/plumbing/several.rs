@@ -130,6 +130,40 @@ impl Square {
     fn is_in(&self, user: &str) -> bool {
         self.world.homeserver.members(&self.room, "join").iter().any(|member| member == user)
     }
+
+    /// It is not known of one of alice's messages whether it has arrived in #tea and #zoo, and she has it sent again to the
+    /// latter. Gives its event.
+    pub(super) async fn lose_and_send_again_to_zoo(&self) -> String {
+        self.world.ircd.half_open("alice");
+        let event = self.alice.send_text(&self.room, "is it lost?");
+        for channel in ["#tea", "#zoo"] {
+            let line = format!("PRIVMSG {channel} :is it lost?");
+            self.world.ircd.wait_line(|_, one| one == line).await;
+        }
+        self.world.ircd.cut("alice");
+        let mut asked = Vec::new();
+        for channel in ["#tea", "#zoo"] {
+            let words = format!("In {channel} on FakeNet your message may not have arrived");
+            let is_it = |event: &Event| event.body().starts_with(&words);
+            asked.push(self.world.homeserver.wait_event(&self.room, is_it).await);
+        }
+        self.world.ircd.wait_joined("#zoo", "alice").await;
+        self.alice.react(&self.room, &asked[1].event_id, "✅");
+        self.bob.wait_message(|heard| heard.target() == "#zoo" && heard.text() == "is it lost?").await;
+        event
+    }
+
+    /// Alice leaves the room, and is in #tea and #zoo when she comes in again.
+    pub(super) async fn leave_and_be_in_both_again(&self) {
+        self.alice.leave(&self.room);
+        self.world.ircd.wait_parted("#tea", "alice").await;
+        self.is_settled().await;
+        self.alice.join(&self.room).await;
+        for channel in ["#tea", "#zoo"] {
+            self.world.ircd.wait_joined(channel, "alice").await;
+        }
+        self.is_heard(&self.alice, "both again", &[("#tea", "alice"), ("#zoo", "alice")]).await;
+    }
 }
 
 #[rstest]
@@ -292,23 +326,7 @@ async fn a_message_that_waits_for_two_channels_has_one_hourglass_where_the_homes
 async fn what_may_not_have_arrived_is_asked_for_each_channel_and_sent_again_to_the_one_that_is_answered_for()
 {
     let square = Square::open(&TEA_AND_ZOO).await;
-    square.world.ircd.half_open("alice");
-    square.alice.send_text(&square.room, "is it lost?");
-    for channel in ["#tea", "#zoo"] {
-        let line = format!("PRIVMSG {channel} :is it lost?");
-        square.world.ircd.wait_line(|_, one| one == line).await;
-    }
-    square.world.ircd.cut("alice");
-    let mut asked = Vec::new();
-    for channel in ["#tea", "#zoo"] {
-        let words = format!("In {channel} on FakeNet your message may not have arrived");
-        asked.push(
-            square.world.homeserver.wait_event(&square.room, |event| event.body().starts_with(&words)).await,
-        );
-    }
-    square.world.ircd.wait_joined("#zoo", "alice").await;
-    square.alice.react(&square.room, &asked[1].event_id, "✅");
-    square.bob.wait_message(|heard| heard.target() == "#zoo" && heard.text() == "is it lost?").await;
+    square.lose_and_send_again_to_zoo().await;
     square.is_heard(&square.alice, "enough", &[("#tea", "alice"), ("#zoo", "alice")]).await;
     assert_eq!(square.heard("#tea"), ["enough"]);
     assert_eq!(square.heard("#zoo"), ["is it lost?", "enough"]);

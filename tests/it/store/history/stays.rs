@@ -1,8 +1,8 @@
 //! What is said in a shared room is kept once, and everybody who was there finds it, and nothing of before and after.
 
 use towline::store::{
-    Buffer, BufferKind, Direction, HistoryLine, Incoming, Link, MembersLine, NewBuffer, NewRoom, Retention,
-    RoomKind, SearchScope, SessionRow, User,
+    Buffer, BufferKind, Direction, HistoryLine, Incoming, Link, MembersLine, NewBuffer, NewRoom, Part,
+    Retention, RoomKind, SearchScope, SessionRow, User,
 };
 
 use super::super::{NOW, Raw, Set, line, message};
@@ -28,26 +28,40 @@ impl Shared {
             creator: "@bot:x".into(),
             owner: None,
             lane: "shared".into(),
-            link: Link::Shared { network: "fake".into(), name: "#tea".into(), folded: "#tea".into() },
+            link: Link::Shared { network: "fake".into(), name: "#tea".into() },
             room_id: Some("!tea:x".into()),
             created_at: NOW,
         });
         let room = room.await.unwrap().id;
         let new = set.buffer(BufferKind::Channel, "#tea");
-        let alices =
-            set.store.share_buffer(new, room, ("user/@alice:x".into(), None)).await.unwrap().unwrap();
+        let alices = set
+            .store
+            .share_buffer(new, (room, Part::Member), ("user/@alice:x".into(), None))
+            .await
+            .unwrap()
+            .unwrap();
         Self { set, bob, bobs, room, alices }
     }
 
     /// Bob comes into the room.
     async fn bob_comes(&self) -> Buffer {
+        self.bob_comes_as(Part::Member).await
+    }
+
+    /// Bob's session is in the channel for him, or for others.
+    async fn bob_comes_as(&self, part: Part) -> Buffer {
         let new = NewBuffer {
             session: self.bobs.id,
             owner: self.bob.id,
             lane: format!("session/{}", self.bobs.id),
             ..self.set.buffer(BufferKind::Channel, "#tea")
         };
-        self.set.store.share_buffer(new, self.room, ("user/@bob:x".into(), None)).await.unwrap().unwrap()
+        self.set
+            .store
+            .share_buffer(new, (self.room, part), ("user/@bob:x".into(), None))
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// Somebody on IRC says something that alice's session shows.
@@ -233,6 +247,19 @@ async fn who_shows_the_channel_knows_lines_that_they_do_not_read() {
     }
 }
 
+/// Review of the listener, M1: who had their lines kept longer for it read the channel from then on.
+#[tokio::test]
+async fn whose_session_listens_reads_nothing_by_it_however_long_its_lines_are_kept() {
+    let shared = Shared::new().await;
+    let bobs = shared.bob_comes_as(Part::Listener).await.id;
+    shared.hear("line 1").await;
+    for retention in [Retention::Off, Retention::Days(30), Retention::Forever] {
+        shared.set.store.set_retention(bobs, retention).await.unwrap();
+        shared.hear("line 2").await;
+    }
+    assert_eq!(shared.found(&shared.bob, bobs).await, Vec::<String>::new());
+}
+
 /// Before, a line that a slow server said was five minutes old stood before who had come since.
 #[tokio::test]
 async fn no_servers_clock_says_who_was_there() {
@@ -259,7 +286,8 @@ async fn a_buffer_in_a_shared_room_is_of_the_rooms_channel() {
     assert_ne!(before.channel, shared.alices.channel);
     shared.set.store.set_wanted(before.id, false).await.unwrap();
     let lane = "user/@bob:x".to_owned();
-    let after = shared.set.store.share_buffer(new, shared.room, (lane, None)).await.unwrap().unwrap();
+    let after =
+        shared.set.store.share_buffer(new, (shared.room, Part::Member), (lane, None)).await.unwrap().unwrap();
     assert_eq!((after.id, after.channel), (before.id, shared.alices.channel));
     shared.set.store.rename_buffer(after.id, "#Tea", "#tea?").await.unwrap();
     let again = shared.set.store.buffers(shared.bobs.id).await.unwrap();

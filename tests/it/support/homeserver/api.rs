@@ -48,6 +48,17 @@ pub(super) async fn handle(shared: &Arc<Shared>, call: &Call) -> Result<Answer, 
             let room = if room.starts_with('#') { resolve(shared, room).await? } else { (*room).to_owned() };
             json(shared.change(|core| core.join(&caller, &room, &call.json()?)))
         }
+        // As Synapse does before it says that an alias leads elsewhere.
+        (m, ["_matrix", "client", "v3", "rooms", room, "state", "m.room.canonical_alias", ..])
+            if m == put =>
+        {
+            let caller = shared.read().caller(call)?;
+            if let Some(alias) = call.json()?["alias"].as_str() {
+                drop(resolve(shared, alias).await);
+            }
+            let rest = ["rooms", *room, "state", "m.room.canonical_alias"];
+            json(shared.change(|core| core.put(&caller, call, &rest)))
+        }
         (m, ["_matrix", "media", "v3", "upload"]) if m == post => {
             json(shared.change(|core| core.upload(call)))
         }

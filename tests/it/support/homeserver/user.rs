@@ -258,6 +258,11 @@ impl TestUser {
         self.shared.change(|core| drop(core.aliases.insert(alias.to_owned(), entry)));
     }
 
+    /// Takes an alias away, as an administrator of the homeserver can.
+    pub(crate) fn take_alias(&self, alias: &str) {
+        self.shared.change(|core| drop(core.aliases.remove(alias)));
+    }
+
     /// Reads up to an event.
     pub(crate) fn read(&self, room: &str, event: &str) {
         self.shared

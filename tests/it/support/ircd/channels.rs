@@ -140,7 +140,7 @@ impl Network {
         // A channel that is safe from netsplits has a longer name (RFC 2811, 3).
         let long;
         let name = match name.strip_prefix('!') {
-            Some(short) if !short.get(..5).is_some_and(|id| id.eq_ignore_ascii_case("FAKE1")) => {
+            Some(short) if !short.starts_with("FAKE1") => {
                 long = format!("!FAKE1{}", short.trim_start_matches('!'));
                 &long
             }

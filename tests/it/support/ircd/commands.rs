@@ -351,7 +351,8 @@ impl Network {
                 Some(channel) if channel.hears(id) => {
                     let to_some = bare.len() < target.len();
                     let members = channel.members.iter().filter(|(_, modes)| !to_some || !modes.is_empty());
-                    members.map(|(member, _)| *member).filter(|member| *member != id).collect()
+                    let others = members.map(|(member, _)| *member).filter(|member| *member != id);
+                    others.filter(|member| self.reaches(id, *member)).collect()
                 }
                 found => {
                     let (number, why) = match found {

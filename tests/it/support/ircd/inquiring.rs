@@ -70,7 +70,7 @@ impl Network {
             let modes: String = self.clients[&id].modes.iter().collect();
             return self.numeric(id, 221, &format!("+{modes}"));
         };
-        if changes.chars().any(|c| !"+-ioswxR".contains(c)) {
+        if changes.chars().any(|c| !"+-ioswxRD".contains(c)) {
             return self.numeric(id, 501, ":Unknown MODE flag");
         }
         let mut adds = true;

@@ -56,6 +56,8 @@ pub(super) struct Client {
     pub(super) batch: Option<Batch>,
     out: Option<UnboundedSender<Out>>,
     hearing: Hearing,
+    /// Whom it does not hear in channels, folded, as by `SILENCE`.
+    silenced: BTreeSet<String>,
     pub(super) heard: Vec<Heard>,
 }
 
@@ -217,6 +219,7 @@ impl Network {
             batch: None,
             out,
             hearing: Hearing::Both,
+            silenced: BTreeSet::new(),
             heard: Vec::new(),
         };
         self.clients.insert(id, client);
@@ -353,6 +356,20 @@ impl Network {
     pub(super) fn set_hearing(&mut self, nick: &str, hearing: Hearing) {
         let id = self.find(nick).unwrap_or_else(|| panic!("nobody is called {nick}"));
         self.client(id).hearing = hearing;
+    }
+
+    pub(super) fn silence(&mut self, nick: &str, whom: &str) {
+        let id = self.find(nick).unwrap_or_else(|| panic!("nobody is called {nick}"));
+        let whom = self.fold(whom);
+        self.client(id).silenced.insert(whom);
+    }
+
+    /// Whether what somebody says in a channel reaches a client there: not where that is deaf, or has silenced them.
+    pub(super) fn reaches(&self, speaker: ClientId, id: ClientId) -> bool {
+        let client = &self.clients[&id];
+        !client.modes.contains(&'D')
+            && (client.silenced.is_empty()
+                || !client.silenced.contains(&self.fold(self.clients[&speaker].nick())))
     }
 
     /// A numeric from the server: `rest` is what follows the client's nick.

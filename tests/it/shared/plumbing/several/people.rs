@@ -43,14 +43,7 @@ async fn who_is_out_of_one_of_the_channels_writes_in_the_others_until_they_come_
     square.is_settled().await;
     assert_eq!(square.heard("#zoo"), Vec::<String>::new());
     assert!(square.is_in(square.alice.id()));
-    square.alice.leave(&square.room);
-    square.world.ircd.wait_parted("#tea", "alice").await;
-    square.is_settled().await;
-    square.alice.join(&square.room).await;
-    for channel in ["#tea", "#zoo"] {
-        square.world.ircd.wait_joined(channel, "alice").await;
-    }
-    square.is_heard(&square.alice, "both again", &[("#tea", "alice"), ("#zoo", "alice")]).await;
+    square.leave_and_be_in_both_again().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,13 +137,7 @@ async fn who_is_out_of_all_the_channels_comes_back_into_none_by_writing_and_is_t
     }
     let bodies = square.world.homeserver.timeline_bodies(&square.room);
     assert_eq!(bodies.iter().filter(|body| body.contains(told)).count(), 1, "{bodies:?}");
-    square.alice.leave(&square.room);
-    square.is_settled().await;
-    square.alice.join(&square.room).await;
-    for channel in ["#tea", "#zoo"] {
-        square.world.ircd.wait_joined(channel, "alice").await;
-    }
-    square.is_heard(&square.alice, "both again", &[("#tea", "alice"), ("#zoo", "alice")]).await;
+    square.leave_and_be_in_both_again().await;
 }
 
 /// Review, finding 6: that she had left one of the channels outlived her connection, and nobody spoke for her there.

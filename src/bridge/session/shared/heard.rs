@@ -1,0 +1,391 @@
+//! What a session hears of a shared room's channel that another one shows: in case it takes over, and to see that the
+//! other one hears less (`bridge/shared/comparison.rs`).
+//!
+//! A line is put into a ring, and no more is done for it. Those who would be next look from time to time what of that is
+//! not shown; what was dropped before it was shown is told in the room. Invariant 9: so many lines, [`MOST_HEARD`].
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::super::super::shared::{Hole, Said, Shown};
+use super::super::Actor;
+use super::super::shown::Line;
+use super::Role;
+use crate::names::CaseMapping;
+
+/// So many lines are remembered that another session shows.
+const MOST_HEARD: usize = 500;
+/// What is heard is shown by then, and whether the server is there is known by then.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is known of a line that was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nobody has looked.
+    Unknown,
+    /// It is shown, or nobody can tell.
+    Shown,
+    /// Somebody in the room has said it there.
+    Own,
+    /// It is not shown.
+    Missing,
+}
+
+/// A line that was heard.
+struct HeardLine {
+    line: Line,
+    at: Instant,
+    fate: Fate,
+}
+
+impl HeardLine {
+    fn said(&self, mapping: CaseMapping) -> Said {
+        let nick = mapping.fold(&self.line.from.nick);
+        Said { msgid: self.line.msgid.clone(), nick, text: self.line.text.clone() }
+    }
+}
+
+/// Somebody shows less than is heard.
+#[derive(Clone, Copy)]
+struct Doubt {
+    observer: i64,
+    since: Instant,
+}
+
+/// The last lines that were heard.
+#[derive(Default)]
+pub(super) struct Ring {
+    lines: VecDeque<HeardLine>,
+    /// The last that was dropped.
+    dropped: Option<HeardLine>,
+    /// When those were heard that were dropped and not shown: from the first to the last.
+    lost: Option<(Instant, Instant)>,
+    doubt: Option<Doubt>,
+    /// This session is to see whether all of it is shown.
+    compares: bool,
+    compare_at: Option<Instant>,
+}
+
+/// What is to be shown of what was heard.
+pub(super) struct Unshown {
+    pub(super) lines: Vec<Line>,
+    /// Before these were heard, more was that is not kept: from when to when.
+    pub(super) lost: Option<(Instant, Instant)>,
+}
+
+impl Ring {
+    pub(super) fn add(&mut self, line: Line, now: Instant) {
+        self.lines.push_back(HeardLine { line, at: now, fate: Fate::Unknown });
+        if self.lines.len() > MOST_HEARD
+            && let Some(dropped) = self.lines.pop_front()
+        {
+            if dropped.fate == Fate::Missing {
+                let from = self.lost.map_or(dropped.at, |(from, _)| from);
+                self.lost = Some((from, dropped.at));
+            }
+            self.dropped = Some(dropped);
+        }
+        if self.compares {
+            self.compare_at = self.compare_at.or(Some(now + PATIENCE));
+        }
+    }
+
+    /// A line was taken back: it is not shown later.
+    pub(super) fn forget(&mut self, msgid: &str) {
+        self.lines.retain(|one| one.line.msgid.as_deref() != Some(msgid));
+    }
+
+    /// Whether this session is to see whether all is shown.
+    pub(super) fn set_comparing(&mut self, compares: bool, now: Instant) {
+        if self.compares != compares {
+            self.compares = compares;
+            self.doubt = None;
+            self.compare_at = (compares && !self.lines.is_empty()).then_some(now + PATIENCE);
+        }
+    }
+
+    /// When that is to be looked at.
+    pub(super) fn compare_at(&self) -> Option<Instant> {
+        self.compare_at
+    }
+
+    /// Looks which lines are missing that are to be shown by now; gives the first.
+    fn compare(
+        &mut self,
+        shown: &Shown,
+        mapping: CaseMapping,
+        is_in_room: impl Fn(&str, Instant) -> bool,
+        now: Instant,
+    ) -> Option<Said> {
+        let mut missing = None;
+        self.compare_at = None;
+        for one in self.lines.iter_mut().filter(|one| !matches!(one.fate, Fate::Shown | Fate::Own)) {
+            if one.at + PATIENCE > now {
+                self.compare_at = Some(one.at + PATIENCE);
+                break;
+            }
+            let said = one.said(mapping);
+            // What those say who were in the room when another heard it is not shown there; who came later was not.
+            one.fate = if one.fate == Fate::Unknown && is_in_room(&one.line.from.nick, one.at) {
+                Fate::Own
+            } else if shown.misses(&said, one.at) {
+                Fate::Missing
+            } else {
+                Fate::Shown
+            };
+            let is_missing = one.fate == Fate::Missing;
+            if is_missing && missing.is_none() {
+                missing = Some(said);
+            }
+        }
+        if missing.is_some() {
+            self.compare_at = Some(now + PATIENCE);
+        } else {
+            // Another one has taken over meanwhile, and has told it.
+            self.lost = None;
+        }
+        missing
+    }
+
+    /// What is to be shown, where these lines were shown last.
+    ///
+    /// That is what is certainly not there, and all behind the run by which it is known where this session stands that is
+    /// not found there. Either connection may have heard what the other has not.
+    pub(super) fn take_unshown(
+        &mut self,
+        shown: &[(Said, Instant)],
+        mapping: CaseMapping,
+        is_in_room: impl Fn(&str, Instant) -> bool,
+        now: Instant,
+    ) -> Unshown {
+        let Self { lines, dropped, mut lost, .. } = std::mem::take(self);
+        let is_dropped = dropped.is_some();
+        let found = Shown::of(shown);
+        let heard: Vec<(HeardLine, Said)> = dropped
+            .into_iter()
+            .chain(lines)
+            .map(|mut one| {
+                let said = one.said(mapping);
+                if one.fate == Fate::Unknown && is_in_room(&one.line.from.nick, one.at) {
+                    one.fate = Fate::Own;
+                } else if found.has_id(&said) || one.fate == Fate::Missing && found.has_near(&said, one.at) {
+                    one.fate = Fate::Shown;
+                } else if one.fate == Fate::Unknown && found.misses(&said, one.at) {
+                    one.fate = Fate::Missing;
+                }
+                (one, said)
+            })
+            .collect();
+        // What is not there parts no run of what is.
+        let is_there = |one: &HeardLine| matches!(one.fate, Fate::Unknown | Fate::Shown);
+        let whole = heard.iter().enumerate().filter(|(_, (one, _))| is_there(one));
+        let (places, whole): (Vec<usize>, Vec<Said>) =
+            whole.map(|(place, (_, said))| (place, said.clone())).unzip();
+        let said: Vec<Said> = shown.iter().map(|(said, _)| said.clone()).collect();
+        let known = Said::shown_of(&whole, &said).checked_sub(1).map(|last| places[last]);
+        if let Some((dropped, _)) = heard.first().filter(|_| is_dropped && known.is_none())
+            && dropped.fate == Fate::Missing
+        {
+            // Not since what was shown last, or longer.
+            let last = shown.last().map_or(dropped.at, |(_, at)| *at).min(dropped.at);
+            lost = Some((lost.map_or(last, |(from, _)| from.min(last)), dropped.at));
+        }
+        let unshown = heard.into_iter().enumerate().skip(usize::from(is_dropped));
+        let unshown = unshown.filter(|(place, (one, said))| match one.fate {
+            Fate::Own | Fate::Shown => false,
+            Fate::Missing => true,
+            // Somebody may say the same again; of what is older than that it would have been seen.
+            Fate::Unknown if found.has_near(said, one.at) && now > one.at + 2 * PATIENCE => false,
+            Fate::Unknown => known.is_some_and(|known| *place > known),
+        });
+        Unshown { lines: unshown.map(|(_, (one, _))| one.line).collect(), lost }
+    }
+}
+
+impl Actor {
+    /// Where others show less than this session hears, their servers are asked whether they are there; then who shows it
+    /// is asked to let another one do that.
+    pub(in super::super) fn compare_heard(&mut self) {
+        let (now, mapping) = (self.now(), self.buffers.mapping());
+        for shared in self.buffers.iter_mut().filter_map(|buffer| buffer.shared.as_deref_mut()) {
+            let ring = &mut shared.heard;
+            if ring.compare_at.take_if(|at| *at <= now).is_none() || shared.role != Role::Waits {
+                continue;
+            }
+            let Some(seat) = &shared.seat else { continue };
+            let shown = Shown::of(&seat.shown());
+            let is_in_room = |nick: &str, at: Instant| seat.was_person(nick, mapping, at, now);
+            let Some(missing) = ring.compare(&shown, mapping, is_in_room, now) else {
+                ring.doubt = None;
+                continue;
+            };
+            match ring.doubt.filter(|doubt| Some(doubt.observer) == seat.observer()) {
+                Some(Doubt { observer, since }) if now.saturating_duration_since(since) >= PATIENCE => {
+                    seat.ask_for_channel(observer, missing);
+                }
+                Some(_) => {}
+                None => {
+                    ring.doubt = seat.probe_observer().map(|observer| Doubt { observer, since: now });
+                }
+            }
+        }
+    }
+
+    /// More was said in a channel than is kept, and who showed it did not hear it.
+    pub(super) fn tell_lost(&mut self, place: usize, (from, to): (Instant, Instant)) {
+        let (now, unix_ms) = (self.now(), self.bridge.clock.unix_ms());
+        let ms = |at: Instant| unix_ms - now.saturating_duration_since(at).as_millis() as i64;
+        self.tell_dropped(place, Hole { from: ms(from), to: Some(ms(to)) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    use crate::irc::session::{IncomingKind, MessageTags, Origin};
+    use crate::irc::wire::Source;
+
+    fn line(text: &str) -> Line {
+        Line {
+            from: Source { nick: "bob".into(), user: None, host: None },
+            kind: IncomingKind::Privmsg,
+            text: text.into(),
+            time: None,
+            msgid: None,
+            account: None,
+            own: false,
+            ignored: false,
+            origin: Origin::Live,
+            tags: MessageTags::default(),
+        }
+    }
+
+    fn said(text: &str, at: Instant) -> (Said, Instant) {
+        (Said { msgid: None, nick: "bob".into(), text: text.into() }, at)
+    }
+
+    fn texts(unshown: &Unshown) -> Vec<&str> {
+        unshown.lines.iter().map(|line| line.text.as_str()).collect()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn what_one_line_after_another_was_kept_from_who_showed_them_is_shown_by_the_next() {
+        let (start, mapping) = (now(), CaseMapping::Rfc1459);
+        let mut ring = Ring::default();
+        ring.set_comparing(true, start);
+        assert_eq!(ring.compare_at(), None);
+        for text in ["one", "kept", "two", "three"] {
+            ring.add(line(text), start);
+        }
+        assert_eq!(ring.compare_at(), Some(start + PATIENCE));
+        let shown = ["one", "two", "three"].map(|text| said(text, start));
+        let later = start + PATIENCE;
+        let missing = ring.compare(&Shown::of(&shown), mapping, |_, _| false, later);
+        assert_eq!(missing.map(|said| said.text).as_deref(), Some("kept"));
+        ring.add(line("four"), later);
+        assert_eq!(texts(&ring.take_unshown(&shown, mapping, |_, _| false, later)), ["kept", "four"]);
+        assert_eq!(ring.compare_at(), None);
+    }
+
+    /// Review of the change that has others show more, H1 and H2.
+    #[rstest]
+    #[case::who_showed_them_has_heard_another(&["1", "2", "3", "4"], &["1", "2", "3", "4", "x"], &[])]
+    #[case::each_has_heard_another(&["1", "2", "3", "4", "y"], &["1", "2", "3", "4", "x"], &["y"])]
+    #[case::the_last_has_not_come_here(&["1", "2", "3"], &["1", "2", "3", "4"], &[])]
+    #[case::one_of_the_last_is_young(&["1", "2", "young", "3"], &["1", "2", "3"], &["young"])]
+    #[case::said_twice(&["1", "2", "3", "1"], &["1", "2", "3"], &["1"])]
+    #[case::nothing_was_shown(&["1", "2"], &[], &["1", "2"])]
+    fn nothing_is_shown_twice_and_nothing_left_out_where_each_hears_what_the_other_does_not(
+        #[case] heard: &[&str],
+        #[case] shown: &[&str],
+        #[case] unshown: &[&str],
+    ) {
+        let (start, mapping) = (now(), CaseMapping::Rfc1459);
+        for has_ids in [false, true] {
+            let id = |place: usize| has_ids.then(|| place.to_string());
+            let mut ring = Ring::default();
+            let shown: Vec<(Said, Instant)> = shown
+                .iter()
+                .enumerate()
+                .map(|(place, text)| (Said { msgid: id(place + 100), ..said(text, start).0 }, start))
+                .collect();
+            for (place, text) in heard.iter().enumerate() {
+                let before = &heard[..place];
+                let same = shown.iter().find(|(one, _)| one.text == *text && !before.contains(text));
+                let msgid = same.map_or_else(|| id(place), |(one, _)| one.msgid.clone());
+                ring.add(Line { msgid, ..line(text) }, start);
+            }
+            assert_eq!(
+                texts(&ring.take_unshown(&shown, mapping, |_, _| false, start)),
+                unshown,
+                "with ids: {has_ids}"
+            );
+        }
+    }
+
+    /// Review of the mend, H1 and M1: the third who takes over has never compared, and what is long shown is not remembered.
+    #[test]
+    fn what_was_shown_long_ago_is_not_shown_again_by_who_has_never_compared() {
+        let (start, mapping) = (now(), CaseMapping::Rfc1459);
+        let at = |number: usize| start + Duration::from_secs(number as u64);
+        let texts_heard: Vec<String> = (0..MOST_HEARD).map(|number| number.to_string()).collect();
+        let heard_last = MOST_HEARD - 40;
+        let mut ring = Ring::default();
+        for (number, text) in texts_heard[..heard_last].iter().enumerate() {
+            ring.add(line(text), at(number));
+        }
+        // The others are forty lines ahead, and of the first hundred nobody knows any more that they were shown.
+        let mut shown: Vec<(Said, Instant)> =
+            (100..MOST_HEARD).map(|number| said(&texts_heard[number], at(number))).collect();
+        shown.extend(std::iter::repeat_n(said("other", at(MOST_HEARD)), 100));
+        let unshown = ring.take_unshown(&shown, mapping, |_, _| false, at(600));
+        assert_eq!(texts(&unshown), Vec::<&str>::new());
+        let mut ring = Ring::default();
+        ring.add(line("mine"), start);
+        assert!(
+            ring.take_unshown(&[], mapping, |_, _| true, start).lines.is_empty(),
+            "they have said it there"
+        );
+    }
+
+    #[test]
+    fn what_is_shown_a_little_late_is_missing_no_more() {
+        let (start, mapping) = (now(), CaseMapping::Rfc1459);
+        let mut ring = Ring::default();
+        ring.set_comparing(true, start);
+        ring.add(line("one"), start);
+        let later = start + PATIENCE;
+        let none = Shown::of(&[]);
+        assert_eq!(ring.compare(&none, mapping, |_, _| true, start), None, "it has time");
+        assert_eq!(ring.compare_at(), Some(later));
+        assert!(ring.compare(&none, mapping, |_, _| false, later).is_some());
+        assert_eq!(ring.compare_at(), Some(later + PATIENCE));
+        let shown = [said("one", later)];
+        assert_eq!(ring.compare(&Shown::of(&shown), mapping, |_, _| false, later + PATIENCE), None);
+        assert_eq!(ring.compare_at(), None);
+        assert!(ring.take_unshown(&shown, mapping, |_, _| false, start).lines.is_empty());
+    }
+
+    #[test]
+    fn invariant_9_what_falls_out_of_the_ring_is_lost_if_it_was_not_shown() {
+        let (start, mapping) = (now(), CaseMapping::Rfc1459);
+        let fill = || {
+            let mut ring = Ring::default();
+            (0..=MOST_HEARD + 1).for_each(|number| ring.add(line(&number.to_string()), start));
+            ring
+        };
+        let unshown = fill().take_unshown(&[said("before", start)], mapping, |_, _| false, start);
+        assert_eq!((unshown.lines.len(), unshown.lost), (MOST_HEARD, Some((start, start))));
+        // The last that was dropped was the last that was shown.
+        let unshown =
+            fill().take_unshown(&[said("0", start), said("1", start)], mapping, |_, _| false, start);
+        assert_eq!((unshown.lines.len(), unshown.lost), (MOST_HEARD, None));
+    }
+}

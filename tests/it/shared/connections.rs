@@ -228,3 +228,37 @@ async fn who_is_idle_is_set_aside_only_where_the_administrator_wants_that() {
     world.start_bridge().await;
     world.ircd.wait_joined("#tea", "alice").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn complaint_1268_who_only_reads_keeps_their_connection_where_those_who_do_nothing_are_set_aside() {
+    // By the server's clock, which is not put forward, what is said would have been said long ago.
+    let options = crate::support::ircd::Options::default().without(&["server-time"]);
+    let limit = "limits: { shared_idle: 2 }\n";
+    let mut world = world().ircd(options).config(limit).stale_after(LONG).start().await;
+    let (bob, alice, _control, room) = alice_in(&world).await;
+    let (carol, carols, _) = world.greeted_user("carol").await;
+    carol.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "carol").await;
+    settled(&world).await;
+    let active = "SELECT CAST(value AS TEXT) FROM setting WHERE key = 'active' ORDER BY scope_id";
+    for day in 1..=4 {
+        world.pass("carol", Duration::ZERO).await;
+        world.pass("alice", Duration::from_hours(24)).await;
+        let before = world.database().texts(active).await;
+        let text = format!("news of day {day}");
+        bob.say("#tea", &text);
+        let event = world.homeserver.wait_message(&room, &text).await.event_id;
+        alice.read(&room, &event);
+        world.database().wait("her reading is noted", active, |now| now[0] != before[0]).await;
+    }
+    // At the start is looked; alice's connection is older.
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    let told = world.homeserver.wait_event(&carols, begins("You are not connected to FakeNet for now")).await;
+    assert!(told.body().contains("you did nothing there for 2 days."), "{}", told.body());
+    world.ircd.wait_joined("#tea", "alice").await;
+    assert!(!world.ircd.lines_from("alice").contains(&SET_ASIDE.to_owned()));
+    bob.say("#tea", "is alice here?");
+    world.homeserver.wait_message(&room, "is alice here?").await;
+    assert!(world.ircd.names("#tea").contains(&"alice".to_owned()));
+}

@@ -228,7 +228,8 @@ async fn a_notice_from_a_stranger_opens_no_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ghost_invited_to_a_chat_leads_to_the_conversations_own_room() {
+async fn complaint_494_a_second_chat_with_a_nick_is_left_with_the_reason_and_leads_to_the_conversations_own_room()
+ {
     let world = World::start().await;
     let bob = world.ircd.person("bob");
     let (alice, _, _) = world.connected_user("alice").await;
@@ -236,7 +237,16 @@ async fn a_ghost_invited_to_a_chat_leads_to_the_conversations_own_room() {
     bob.say("alice", "hi");
     let room = entered(&world, &alice).await;
     let other = alice.start_dm(BOB);
-    world.homeserver.wait_member(&other, BOB, "leave").await;
+    let leaves = |event: &Event| {
+        event.kind == "m.room.member"
+            && event.state_key.as_deref() == Some(BOB)
+            && event.content["membership"] == "leave"
+    };
+    let left = world.homeserver.wait_event(&other, leaves).await;
+    assert_eq!(
+        left.content["reason"],
+        "The conversation with bob has a room of its own; see your invitations."
+    );
     alice.send_text(&room, "here then");
     bob.wait_text("here then").await;
 }
@@ -296,7 +306,7 @@ async fn invariant_10_the_payloads_of_what_was_said_to_services_are_gone_or_seal
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn complaint_494_who_left_a_query_is_invited_again_by_its_next_message() {
+async fn who_left_a_query_is_invited_again_by_its_next_message() {
     let world = World::start().await;
     let bob = world.ircd.person("bob");
     let (alice, _, _) = world.connected_user("alice").await;

@@ -132,6 +132,50 @@ async fn complaint_553_in_a_moderated_channels_room_those_speak_who_have_voice_u
     talk.bob.wait_text("all again").await;
 }
 
+/// The mode was seen by nobody of ours when it went.
+#[rstest]
+#[case::moderated_and_a_restart("m", true)]
+#[case::moderated_and_a_cut("m", false)]
+#[case::for_invited_people_and_a_restart("i", true)]
+#[case::for_invited_people_and_a_cut("i", false)]
+#[tokio::test(flavor = "multi_thread")]
+async fn complaint_553_what_a_channel_is_no_more_its_room_is_no_more_either_where_that_changed_while_nobody_was_there(
+    #[case] mode: &str,
+    #[case] restarts: bool,
+) {
+    let mut talk = Talk::begin(world().start().await).await;
+    talk.bob.mode("#tea", &format!("+{mode}"));
+    if mode == "m" {
+        talk.moderated().await;
+    } else {
+        talk.rule("invite").await;
+    }
+    if restarts {
+        talk.world.stop_bridge().await;
+    } else {
+        talk.world.ircd.refuse();
+        for nick in ["alice", "carol"] {
+            talk.world.ircd.cut(nick);
+            talk.world.ircd.wait_gone(nick).await;
+        }
+    }
+    talk.bob.mode("#tea", &format!("-{mode}"));
+    if restarts {
+        talk.world.start_bridge().await;
+    } else {
+        talk.world.ircd.welcome().await;
+    }
+    talk.world.ircd.wait_joined("#tea", "carol").await;
+    if mode == "m" {
+        let is_open = |levels: &Value| levels["events_default"].as_i64().unwrap_or_default() == 0;
+        talk.world.homeserver.wait_state(&talk.room, LEVELS, "", is_open).await;
+    } else {
+        talk.rule("public").await;
+    }
+    talk.carol.send_text(&talk.room, "all again");
+    talk.bob.wait_text("all again").await;
+}
+
 #[rstest]
 #[case::for_invited_people("+i", "-i")]
 #[case::with_a_key("+k earlgrey", "-k earlgrey")]

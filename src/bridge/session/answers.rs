@@ -4,8 +4,7 @@
 //! A thread is no answer: its first message shows what the thread is about, and then it flows, until it has rested.
 //! What is quoted was said in this buffer and is in its history, so that the others have seen it: not if it went to some
 //! of them only, or was refused. Nobody has a reply repeat what was said while they were not there, nor has who is
-//! relayed in a room of the bridge's; in a room of other people that says itself who reads what. Nothing is ever
-//! fetched from the homeserver for it.
+//! relayed, in whatever room. Nothing is ever fetched from the homeserver for it.
 //!
 //! Spec: Matrix "Rich replies", "Threading"; `IRCv3` "reply" (draft).
 

@@ -57,6 +57,18 @@ async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_onc
         user.wait_message(&room, "that is all").await;
     }
     irene.wait_said("witness", CHANNEL, "that is all").await;
+    // What comes twice, or late, comes before a closing line from each side.
+    carol.say(&room, "closed on Matrix").await;
+    for person in [&irene, &witness] {
+        person.wait_said("carol", CHANNEL, "closed on Matrix").await;
+    }
+    irene.say(CHANNEL, "closed on IRC");
+    witness.wait_said("irene", CHANNEL, "closed on IRC").await;
+    for user in [&town.alice, &carol] {
+        for line in ["closed on Matrix", "closed on IRC"] {
+            user.wait_message(&room, line).await;
+        }
+    }
     let by = |who: &str, line: &str| (who.to_owned(), line.to_owned());
     // Synapse's order is its own; by whom each was said, and that it was once, is not.
     let is_all = |mut said: Vec<(String, String)>, mut expected: Vec<(String, String)>, who: &str| {
@@ -71,15 +83,19 @@ async fn a_shared_room_is_found_by_its_alias_and_everybody_sees_each_message_onc
         by(carol.id(), "carol is here"),
         by(&ghost("irene"), "irene is here"),
         by(&ghost("witness"), "that is all"),
+        by(carol.id(), "closed on Matrix"),
+        by(&ghost("irene"), "closed on IRC"),
     ];
     is_all(carol.lines(&room), since_carol.to_vec(), "carol");
     let since_alice = [&since_carol[..], &[by(town.alice.id(), "alice is here")]].concat();
     is_all(town.alice.lines(&room), since_alice, "alice");
     // Who is on IRC hears all but themselves.
-    let of_matrix = [by("alice", "alice is here"), by("carol", "carol is here")];
+    let of_matrix =
+        [by("alice", "alice is here"), by("carol", "carol is here"), by("carol", "closed on Matrix")];
     let heard = [&of_matrix[..], &[by("witness", "that is all")]].concat();
     is_all(irene.messages(CHANNEL), heard, "irene");
-    let heard = [&of_matrix[..], &[by("irene", "irene is here")]].concat();
+    let of_irene = [by("irene", "irene is here"), by("irene", "closed on IRC")];
+    let heard = [&of_matrix[..], &of_irene].concat();
     is_all(witness.messages(CHANNEL), heard, "witness");
 
     // Who leaves the room leaves the channel; the other one sees on.
@@ -131,8 +147,16 @@ async fn whose_connection_shows_a_shared_channel_is_killed_in_mid_conversation_a
         }
     }
     irene.wait_line(|line| line.starts_with(":alice!") && line.contains(" QUIT ")).await;
+    town.alice.say(&room, "alice has the last word").await;
+    // Which she has when she is back.
+    irene.wait_said("alice", CHANNEL, "alice has the last word").await;
+    irene.say(CHANNEL, "and so has irene");
     for user in [&town.alice, &carol] {
         user.wait_message(&room, "line 39").await;
+        // What comes twice, or late, comes before this.
+        for line in ["alice has the last word", "and so has irene"] {
+            user.wait_message(&room, line).await;
+        }
         let lines = user.lines(&room).into_iter().filter(|(_, line)| line.starts_with("line "));
         let (senders, lines): (Vec<_>, Vec<_>) = lines.unzip();
         assert_eq!(lines, said, "{}", user.id());
@@ -244,11 +268,20 @@ async fn operators_moderate_a_shared_room_from_both_sides_on_synapse() {
     irene.raw(&format!("TOPIC {CHANNEL} :Knots"));
     alice.wait_event(&room, |event| event["content"]["topic"] == "Knots").await;
     let mut levels = state(alice, &room, "m.room.power_levels").await;
-    levels["users"][carol.id()] = 10.into();
-    put_state(alice, &room, "m.room.power_levels", &levels).await;
-    irene
-        .wait_line(|line| line.starts_with(":alice!") && line.contains(" +v ") && line.contains("carol"))
-        .await;
+    for (level, mode) in [(10, " +v "), (50, "+o")] {
+        levels["users"][carol.id()] = level.into();
+        put_state(alice, &room, "m.room.power_levels", &levels).await;
+        let is_given =
+            |line: &str| line.starts_with(":alice!") && line.contains(mode) && line.contains("carol");
+        irene.wait_line(is_given).await;
+    }
+    // Nobody removes an equal on Matrix.
+    let is_equal = |event: &serde_json::Value| {
+        event["type"] == "m.room.power_levels" && event["content"]["users"][carol.id()] == 50
+    };
+    alice.wait_event(&room, is_equal).await;
+    irene.raw(&format!("MODE {CHANNEL} -o carol"));
+    alice.wait_state(&room, "m.room.power_levels", |levels| levels["users"][carol.id()] != 50).await;
     put_out(alice, "kick", &room, &ghost("walter")).await;
     let is_kick =
         |line: &str| line.starts_with(":alice!") && line.contains(" KICK ") && line.contains("walter");

@@ -19,7 +19,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::registration::claims;
+use super::registration::differences;
 use super::{CliError, Code, ConfigArgument};
 use crate::config::{Config, Environment, secret};
 use crate::matrix::registration::Registration;
@@ -230,9 +230,7 @@ fn registration_file(config: &Config) -> Outcome {
             return Outcome::Failed(Failure::new(Code::Registration, what, renew));
         }
     };
-    let appservice = &config.appservice;
-    let ours = Registration::new(&claims(config), appservice.as_token.clone(), appservice.hs_token.clone());
-    let differences = ours.differences(&found);
+    let differences = differences(config, &found);
     if differences.is_empty() {
         return Outcome::Ok(file.to_string());
     }

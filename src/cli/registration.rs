@@ -42,6 +42,13 @@ pub fn claims(config: &Config) -> Claims<'_> {
     }
 }
 
+/// In what a registration differs from what the configuration says by now.
+pub(super) fn differences(config: &Config, found: &Registration) -> Vec<&'static str> {
+    let appservice = &config.appservice;
+    Registration::new(&claims(config), appservice.as_token.clone(), appservice.hs_token.clone())
+        .differences(found)
+}
+
 /// Writes the registration, or prints it.
 pub fn registration(
     arguments: &Arguments,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::registration::differences;
 use super::reload::Reloading;
 use super::waiting::Waiting;
 use super::{CliError, log, metrics, systemd};
@@ -16,6 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::commands::Commands;
 use crate::config::{Config, Database, Media, secret};
 use crate::matrix::double_puppet::DoublePuppet;
+use crate::matrix::registration::Registration;
 use crate::matrix::tokens::HomeserverToken;
 use crate::matrix::{self, Client, ClientError};
 use crate::store::{OpenError, SecretKey, Store, StoreOptions};
@@ -201,6 +203,7 @@ async fn serve_with(
     reloading: Option<Reloading>,
     stop: &mut (impl Future<Output = ()> + Unpin),
 ) -> Result<(), CliError> {
+    compare_registration(&config);
     if let Some(address) = config.ident {
         ports.ident.push(listen_for_ident(address).await?);
     }
@@ -263,6 +266,27 @@ async fn serve_with(
         task.abort();
     }
     Ok(())
+}
+
+/// Says where the registration does not claim what the configuration wants: the homeserver would never ask us about it, and
+/// nobody would learn why. What counts is what the homeserver has, so nothing is refused for that.
+fn compare_registration(config: &Config) {
+    let file = config.appservice.registration_file.display();
+    // Where the tokens are given otherwise there may be none.
+    let Ok(text) = std::fs::read_to_string(&config.appservice.registration_file) else { return };
+    match Registration::read(&text) {
+        Ok(found) => {
+            let differences = differences(config, &found);
+            if !differences.is_empty() {
+                tracing::error!(
+                    "{file} and the configuration differ in {}: run `towline registration`, give the file to the homeserver \
+                     again and restart the homeserver",
+                    differences.join(", ")
+                );
+            }
+        }
+        Err(error) => tracing::error!(%error, "{file} is no registration: run `towline registration`"),
+    }
 }
 
 async fn hand_out(listener: TcpListener, bridge: Bridge, options: web::Options) {

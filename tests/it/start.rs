@@ -38,6 +38,28 @@ async fn a_homeserver_that_is_down_at_the_start_is_waited_for() {
     world.stop_bridge().await;
 }
 
+/// Before, only `towline check` said so, and nobody came into a room by the new aliases.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_that_does_not_claim_what_the_configuration_wants_is_told_of_at_the_start() {
+    let mut world = World::builder().without_bridge().await;
+    let process = world.start_process();
+    wait_logged(&process.log_file(), "towline is running").await;
+    assert_eq!(process.stop().await, Some(0));
+    let file = world.directory.path().join("config.yaml");
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_towline"));
+    let written = command.args(["registration", "--config"]).arg(&file).output().await.unwrap();
+    assert!(written.status.success(), "{written:?}");
+    world.add_config("templates: { shared_alias: \"chat_{network}_{channel}\" }\n");
+    let process = world.start_process();
+    let log = wait_logged(&process.log_file(), "and the configuration differ in").await;
+    let line = log.lines().find(|line| line.contains("and the configuration differ in")).unwrap();
+    for words in ["namespaces.aliases", "run `towline registration`", "restart the homeserver"] {
+        assert!(line.contains(words), "{line}");
+    }
+    wait_logged(&process.log_file(), "towline is running").await;
+    assert_eq!(process.stop().await, Some(0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_it_waits_for_the_homeserver_it_can_be_stopped() {
     let mut world = World::builder().without_bridge().await;

@@ -23,7 +23,7 @@ use super::{Bridge, bridge_info, content};
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::event::Event;
-use crate::store::{InboxEvent, NewOutbox, RoomKind, RoomRow, StoreError};
+use crate::store::{InboxEvent, NewOutbox, PlumbedBy, RoomKind, RoomRow, StoreError};
 
 /// What closes a room.
 const CLOSING: &str = "m.room.tombstone";
@@ -186,6 +186,10 @@ impl Bridge {
         self.ghosts.forget_room(room.id);
         moved.iter().for_each(|row| self.ghosts.forget_room(*row));
         tracing::info!(%old, %new, "a room was followed to its successor");
+        if room.plumbed_by() == Some(PlumbedBy::Configuration) {
+            // The file has the old id.
+            self.take_up_mappings(Some(new));
+        }
         self.set_alias(room, new).await;
         room.session.into_iter().for_each(|session| self.wake_space(session));
         self.wake_delivery(room.id);

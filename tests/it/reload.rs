@@ -30,7 +30,7 @@ async fn reloaded(
 }
 
 /// Waits until the log has this so many times.
-async fn logged(process: &BridgeProcess, text: &str, times: usize) {
+pub(crate) async fn logged(process: &BridgeProcess, text: &str, times: usize) {
     let file = process.log_file();
     let log = || std::fs::read_to_string(&file).unwrap_or_default();
     let done = tokio::time::timeout(LIMIT, async {

@@ -22,6 +22,7 @@ mod entrance;
 mod people;
 mod say;
 mod several;
+mod successors;
 mod unplumb;
 
 pub use self::asking::Asking;
@@ -110,6 +111,8 @@ pub(in crate::bridge) struct Plumber {
     /// Held while those are looked for.
     noting: tokio::sync::Mutex<()>,
     answered: Mutex<several::Answered>,
+    /// Rooms that the configuration names and that were replaced, and those where their channels go on.
+    followed: Mutex<HashMap<String, String>>,
 }
 
 impl Default for Plumber {
@@ -126,6 +129,7 @@ impl Default for Plumber {
             several: Mutex::default(),
             noting: tokio::sync::Mutex::default(),
             answered: Mutex::default(),
+            followed: Mutex::default(),
         }
     }
 }
@@ -158,13 +162,18 @@ impl Plumber {
         self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn followed(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn readable(&self) -> MutexGuard<'_, HashSet<i64>> {
         self.readable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Bridge {
-    fn mappings(&self) -> Vec<Mapping> {
+    /// What the file says.
+    fn configured(&self) -> Vec<Mapping> {
         let public = self.networks.public();
         let of_network = |known: &std::sync::Arc<super::super::Known>| {
             let network = known.network.slug.as_str().to_owned();
@@ -173,6 +182,18 @@ impl Bridge {
             channels.map(mapping).collect::<Vec<_>>()
         };
         public.iter().flat_map(of_network).collect()
+    }
+
+    /// What the file says, with the rooms that came after those that it names.
+    fn mappings(&self) -> Vec<Mapping> {
+        let mut mappings = self.configured();
+        let followed = self.plumber.followed();
+        for mapping in &mut mappings {
+            if let Some(new) = followed.get(&mapping.room_id) {
+                mapping.room_id.clone_from(new);
+            }
+        }
+        mappings
     }
 
     fn mappings_of(&self, room_id: &str) -> Vec<Mapping> {
@@ -188,13 +209,16 @@ impl Bridge {
 
     /// Whether the configuration tied a room to its channel, and does no longer.
     fn is_over(&self, room: &RoomRow) -> bool {
+        let mappings = room.room_id.as_deref().map(|room_id| self.mappings_of(room_id)).unwrap_or_default();
+        room.plumbed_by() == Some(PlumbedBy::Configuration)
+            && !mappings.iter().any(|mapping| self.is_about(mapping, room))
+    }
+
+    /// Whether both are about the same channel.
+    fn is_about(&self, mapping: &Mapping, room: &RoomRow) -> bool {
         let (network, channel) =
             (room.network.as_deref().unwrap_or_default(), room.buffer_name.as_deref().unwrap_or_default());
-        let compared = self.mapping_of(network);
-        let is_it =
-            |mapping: &Mapping| mapping.network == network && compared.same(&mapping.channel, channel);
-        let mappings = room.room_id.as_deref().map(|room_id| self.mappings_of(room_id)).unwrap_or_default();
-        room.plumbed_by() == Some(PlumbedBy::Configuration) && !mappings.iter().any(is_it)
+        mapping.network == network && self.mapping_of(network).same(&mapping.channel, channel)
     }
 
     /// Has rooms be what the configuration says of them: all, or this one.
@@ -276,6 +300,10 @@ impl Bridge {
 
     /// Each step can be repeated. `false` where something is waited for.
     async fn try_to_see_to(&self, room_id: &str, cause: Cause, row: Option<i64>) -> Result<bool, GhostError> {
+        if cause == Cause::Configuration {
+            self.note_replaced(room_id).await?;
+            self.ask_for_new_id(room_id);
+        }
         let mappings = self.mappings_of(room_id);
         let asking = self.plumber.asked(room_id).filter(|_| cause == Cause::Configuration);
         if let Some(asking) = asking.as_ref().filter(|_| !mappings.is_empty()) {

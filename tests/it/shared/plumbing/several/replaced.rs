@@ -1,6 +1,7 @@
 //! Rooms that show other channels than before, or go on elsewhere.
 
 use super::*;
+use crate::reload::logged;
 
 /// Review, finding 2: one of the channels went, and the others stayed where nobody was.
 #[tokio::test(flavor = "multi_thread")]
@@ -24,6 +25,57 @@ async fn a_room_that_is_replaced_goes_on_in_its_successor_with_all_of_its_channe
     }
     let ids = "SELECT DISTINCT room_id FROM room WHERE plumbed IS NOT NULL";
     assert_eq!(square.world.database().texts(ids).await, [new]);
+}
+
+/// What each says is heard by the other.
+async fn goes_on(world: &World, alice: &TestUser, bob: &Person, room: &str, when: &str) {
+    alice.send_text(room, &format!("alice {when}"));
+    assert_eq!(bob.wait_text(&format!("alice {when}")).await.nick(), "alice");
+    bob.say("#tea", &format!("bob {when}"));
+    world.homeserver.wait_message(room, &format!("bob {when}")).await;
+}
+
+/// Before, a reload or a restart took the bridge out of the new room and back into the old one, where nobody can speak: the
+/// configuration has the id of that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_of_the_configuration_that_was_replaced_keeps_its_channel_after_a_reload_and_a_restart() {
+    let mut world = World::builder().without_bridge().await;
+    let process = world.start_process_with(&[]);
+    let (bob, bot) = (world.ircd.person("bob"), world.homeserver.bot());
+    bob.join("#tea");
+    let (alice, ..) = world.greeted_user("alice").await;
+    let old = alice.create_room(&PUBLIC);
+    let line = format!("    channels: {{ {} }}\n", mapping("#tea", &old));
+    reload(&world, &process, |text| text.replace("  fake:\n", &format!("  fake:\n{line}"))).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    bob.say("#tea", "in the old one");
+    world.homeserver.wait_message(&old, "in the old one").await;
+    let new = alice.create_room(&NewRoom { predecessor: Some(&old), ..PUBLIC });
+    let content = json!({ "body": "This room has been replaced", "replacement_room": new });
+    alice.send_state(&old, "m.room.tombstone", "", content).unwrap();
+    world.homeserver.wait_member(&old, &bot, "leave").await;
+    let asked_for = format!("name {new} in networks.fake.channels");
+    logged(&process, &asked_for, 1).await;
+    reload(&world, &process, |text| text).await;
+    logged(&process, &asked_for, 2).await;
+    goes_on(&world, &alice, &bob, &new, "after a reload").await;
+    assert_eq!(process.stop().await, Some(0));
+    world.ircd.wait_nobody_connected().await;
+    world.plumb(&mapping("#tea", &old));
+    let process = world.start_process_with(&[]);
+    logged(&process, &asked_for, 3).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    goes_on(&world, &alice, &bob, &new, "after a restart").await;
+    // The new id in the file changes nothing.
+    reload(&world, &process, |text| text.replace(&old, &new)).await;
+    logged(&process, "the configuration was read anew", 3).await;
+    goes_on(&world, &alice, &bob, &new, "with the new id").await;
+    for (room, moves) in [(&old, 2), (&new, 1)] {
+        let events = world.homeserver.events(room);
+        let own = events.iter().filter(|event| event.state_key.as_deref() == Some(&bot)).count();
+        assert_eq!(own, moves, "{room}");
+    }
+    assert_eq!(process.stop().await, Some(0));
 }
 
 /// Review, finding 4: it was said in a channel that the room had not shown, once for each that it had.

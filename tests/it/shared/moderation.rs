@@ -154,9 +154,9 @@ async fn complaint_553_what_a_channel_is_no_more_its_room_is_no_more_either_wher
         talk.world.stop_bridge().await;
     } else {
         talk.world.ircd.refuse();
-        for nick in ["alice", "carol"] {
+        for (nick, network) in ["alice", "carol"].into_iter().zip(&talk.networks) {
             talk.world.ircd.cut(nick);
-            talk.world.ircd.wait_gone(nick).await;
+            talk.world.homeserver.wait_event(network, begins("Not connected")).await;
         }
     }
     talk.bob.mode("#tea", &format!("-{mode}"));
@@ -164,6 +164,9 @@ async fn complaint_553_what_a_channel_is_no_more_its_room_is_no_more_either_wher
         talk.world.start_bridge().await;
     } else {
         talk.world.ircd.welcome().await;
+        for (user, network) in [&talk.alice, &talk.carol].into_iter().zip(&talk.networks) {
+            user.send_text(network, "connect");
+        }
     }
     talk.world.ircd.wait_joined("#tea", "carol").await;
     if mode == "m" {

@@ -49,7 +49,7 @@ use crate::store::{Holder, InboxEvent, Link, NewRoom, RoomKind, RoomRow, SHARED,
 
 pub(super) use self::arrivals::Arrivals;
 pub(super) use self::authority::{CANONICAL_ALIAS, Enacted};
-pub(super) use self::comparison::{Duty, Shown};
+pub(super) use self::comparison::{Duty, Found, LONGEST_LAG, Missing, Shown, Trace};
 use self::connections::Activity;
 pub(super) use self::holes::Hole;
 use self::listening::{Listening, is_apart};

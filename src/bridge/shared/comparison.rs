@@ -20,7 +20,7 @@ const COMPARING: usize = 2;
 /// Who shows a channel has it for so long, whatever others hear, while the server answers.
 const REST: Duration = Duration::from_mins(5);
 /// One connection may be behind another by so much.
-const LONGEST_LAG: Duration = Duration::from_mins(2);
+pub(in crate::bridge) const LONGEST_LAG: Duration = Duration::from_mins(2);
 
 /// What somebody has said who is gone from the room may be heard for so long.
 const ON_ITS_WAY: Duration = Duration::from_secs(30);
@@ -41,11 +41,38 @@ pub(in crate::bridge) enum Duty {
     IsAsked,
 }
 
+/// What was heard and is not shown.
+#[derive(Debug, Clone)]
+pub(in crate::bridge) struct Missing {
+    pub(in crate::bridge) said: Said,
+    pub(in crate::bridge) heard_at: Instant,
+    /// So many lines had been shown in all before it was looked for.
+    pub(in crate::bridge) looked_at: u64,
+}
+
+/// By what a line that was heard is found among those that were shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bridge) enum Trace {
+    Id,
+    /// The ids may be each bouncer's own, or there are none.
+    Text,
+}
+
+/// Which lines that were heard are among those that were shown.
+pub(in crate::bridge) struct Found {
+    /// For each that was heard.
+    pub(in crate::bridge) traces: Vec<Option<Trace>>,
+    /// How many were shown up to the last that was heard.
+    pub(in crate::bridge) until: usize,
+}
+
 /// What was shown in a room lately, for many lines to be looked for.
 pub(in crate::bridge) struct Shown {
-    msgids: HashSet<String>,
-    /// Lines without their ids, and when each was shown.
-    texts: HashMap<(String, String), Vec<Instant>>,
+    msgids: HashMap<String, usize>,
+    /// Who said what, line by line, and where: in their order.
+    texts: HashMap<(String, String), Vec<usize>>,
+    /// To which message each of those lines belongs, and when it was shown.
+    parts: Vec<(usize, Instant)>,
     /// Since when all is known that was shown, where that is not everything.
     since: Option<Instant>,
     last: Option<Instant>,
@@ -53,53 +80,68 @@ pub(in crate::bridge) struct Shown {
 
 impl Shown {
     pub(in crate::bridge) fn of(lines: &[(Said, Instant)]) -> Self {
-        let msgids = lines.iter().filter_map(|(said, _)| said.msgid.clone()).collect();
-        let mut texts: HashMap<_, Vec<Instant>> = HashMap::new();
-        for (said, at) in lines {
-            outlines(said).for_each(|outline| texts.entry(outline).or_default().push(*at));
+        let mut texts: HashMap<_, Vec<usize>> = HashMap::new();
+        let (mut msgids, mut parts) = (HashMap::new(), Vec::new());
+        for (place, (said, at)) in lines.iter().enumerate() {
+            msgids.extend(said.msgid.clone().map(|msgid| (msgid, place)));
+            for line in lines_of(said) {
+                texts.entry(line).or_default().push(parts.len());
+                parts.push((place, *at));
+            }
         }
         let since = lines.first().filter(|_| lines.len() >= MOST_SAID).map(|(_, at)| *at);
-        Self { msgids, texts, since, last: lines.last().map(|(_, at)| *at) }
+        Self { msgids, texts, parts, since, last: lines.last().map(|(_, at)| *at) }
     }
 
-    /// Whether a line is there. By its text, too, where the ids are each bouncer's own: what is said twice is not looked
-    /// for.
-    pub(in crate::bridge) fn has(&self, said: &Said) -> bool {
-        self.has_id(said) || outlines(said).all(|outline| self.texts.contains_key(&outline))
+    /// Looks for lines that were heard, in their order. Each that was shown is one of them and no more: who says the same
+    /// again says it twice. What was said long before or after is another.
+    pub(in crate::bridge) fn find(&self, heard: &[(&Said, Instant)]) -> Found {
+        let by_id = |said: &Said| said.msgid.as_ref().and_then(|msgid| self.msgids.get(msgid)).copied();
+        let messages: HashSet<usize> = heard.iter().filter_map(|(said, _)| by_id(said)).collect();
+        let mut taken: Vec<bool> = self.parts.iter().map(|(place, _)| messages.contains(place)).collect();
+        let trace = |(said, heard_at): &(&Said, Instant)| {
+            let found = by_id(said).map(|_| Trace::Id);
+            found.or_else(|| self.take(said, *heard_at, &mut taken).then_some(Trace::Text))
+        };
+        let traces = heard.iter().map(trace).collect();
+        let last = self.parts.iter().zip(&taken).filter(|(_, taken)| **taken).map(|((place, _), _)| *place);
+        Found { traces, until: last.max().map_or(0, |last| last + 1) }
     }
 
-    /// Whether it is there for sure.
-    pub(in crate::bridge) fn has_id(&self, said: &Said) -> bool {
-        said.msgid.as_ref().is_some_and(|msgid| self.msgids.contains(msgid))
+    /// Takes what was said from what was shown, if all of it is there still.
+    fn take(&self, said: &Said, heard_at: Instant, taken: &mut [bool]) -> bool {
+        let mut own = Vec::new();
+        for line in lines_of(said) {
+            let is_it = |part: &&usize| {
+                let (_, at) = self.parts[**part];
+                !taken[**part] && at <= heard_at + LONGEST_LAG && heard_at <= at + LONGEST_LAG
+            };
+            let Some(part) = self.texts.get(&line).and_then(|parts| parts.iter().find(is_it)) else {
+                own.into_iter().for_each(|part: usize| taken[part] = false);
+                return false;
+            };
+            taken[*part] = true;
+            own.push(*part);
+        }
+        true
     }
 
-    /// Whether a line is there that was heard then: what was said long before or after is another.
-    pub(in crate::bridge) fn has_near(&self, said: &Said, heard_at: Instant) -> bool {
-        let is_near = |at: &Instant| *at <= heard_at + LONGEST_LAG && heard_at <= *at + LONGEST_LAG;
-        self.has_id(said)
-            || outlines(said).all(|outline| self.texts.get(&outline).is_some_and(|at| at.iter().any(is_near)))
+    fn has(&self, said: &Said, heard_at: Instant) -> bool {
+        self.find(&[(said, heard_at)]).traces.iter().all(Option::is_some)
     }
 
-    /// Whether a line that was heard then is certainly not there.
-    pub(in crate::bridge) fn misses(&self, said: &Said, heard_at: Instant) -> bool {
+    /// Whether a line that was heard then would be found, if it was shown.
+    pub(in crate::bridge) fn knows(&self, heard_at: Instant) -> bool {
         let is_known = self.since.is_none_or(|since| since + LONGEST_LAG <= heard_at);
         let is_silent = self.last.is_none_or(|last| last <= heard_at);
-        (is_known || is_silent) && !self.has_near(said, heard_at)
+        is_known || is_silent
     }
 }
 
-/// A message line by line, as two connections have it alike: one may take several lines as one message, and what is not
-/// UTF-8 is read as each user wants it.
-fn outlines(said: &Said) -> impl Iterator<Item = (String, String)> {
-    said.text.split('\n').map(|line| {
-        let mut outline: String = line.chars().filter(char::is_ascii).collect();
-        let others = line.chars().filter(|c| !c.is_ascii()).count();
-        if others > 0 {
-            outline.push('\n');
-            outline += &others.to_string();
-        }
-        (said.nick.clone(), outline)
-    })
+/// Who says what, line by line: of two connections one may take several lines as one message. The words are the same: what
+/// is said in a shared room's channel is read alike by all.
+fn lines_of(said: &Said) -> impl Iterator<Item = (String, String)> {
+    said.text.split('\n').map(|line| (said.nick.clone(), line.to_owned()))
 }
 
 impl Watch {
@@ -109,6 +151,13 @@ impl Watch {
             self.gone.pop_front();
         }
         self.gone.push_back((nick, now));
+    }
+
+    /// What was shown after so many lines in all, as far as it is remembered.
+    fn shown_since(&mut self, count: u64) -> &[(Said, Instant)] {
+        let newer = usize::try_from(self.shown_count.saturating_sub(count)).unwrap_or(usize::MAX);
+        let before = self.shown.len().saturating_sub(newer);
+        &self.shown.make_contiguous()[before..]
     }
 }
 
@@ -151,7 +200,7 @@ impl Seat {
     }
 
     /// Asks this session, which shows the channel, to let one do that who has heard this line.
-    pub(in crate::bridge) fn ask_for_channel(&self, observer: i64, missing: Said) {
+    pub(in crate::bridge) fn ask_for_channel(&self, observer: i64, missing: Missing) {
         let is_it = self.with(|watch| {
             let is_other = observer != self.session && watch.observer() == Some(observer);
             let asked = watch.sitting.get_mut(&observer).filter(|_| is_other);
@@ -173,7 +222,8 @@ impl Seat {
             let has_rested = |at| now.saturating_duration_since(at) >= REST;
             let may_change = is_in_doubt || watch.handed_on.is_none_or(has_rested);
             // It may only have been busy, and have shown it meanwhile.
-            if !may_change || Shown::of(watch.shown.make_contiguous()).has(&missing) {
+            let Missing { said, heard_at, looked_at } = missing;
+            if !may_change || Shown::of(watch.shown_since(looked_at)).has(&said, heard_at) {
                 return None;
             }
             // Whoever is between the two may hear no more than this one.
@@ -216,15 +266,17 @@ mod tests {
     #[case::a_line_of_several("two", &["one\ntwo@1"], true)]
     #[case::several_lines_as_one("one\ntwo", &["one@1", "two"], true)]
     #[case::of_several_lines_one_is_not("one\ntwo", &["one"], false)]
-    #[case::in_another_charset("f\u{fc}nf", &["f\u{44c}nf"], true)]
+    #[case::of_the_same_line_twice_one_is_not("one\none", &["one"], false)]
+    #[case::as_long_in_another_script("\u{597d}\u{7684}", &["\u{53ef}\u{4ee5}"], false)]
     #[case::in_another_alphabet("\u{434}\u{430}", &["\u{43d}\u{435}\u{442}"], false)]
     fn a_line_is_found_however_another_connection_has_it(
         #[case] heard: &str,
         #[case] shown: &[&str],
         #[case] is_found: bool,
     ) {
-        let shown: Vec<(Said, Instant)> = shown.iter().map(|words| (said(words), now())).collect();
-        assert_eq!(Shown::of(&shown).has(&said(heard)), is_found);
+        let now = now();
+        let shown: Vec<(Said, Instant)> = shown.iter().map(|words| (said(words), now)).collect();
+        assert_eq!(Shown::of(&shown).has(&said(heard), now), is_found);
     }
 
     #[rstest]
@@ -242,7 +294,27 @@ mod tests {
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let mut shown = vec![(said("other"), at(first)); count];
         shown.last_mut().unwrap().1 = at(90);
-        assert_eq!(Shown::of(&shown).misses(&said("one"), at(heard)), is_missing);
+        assert_eq!(Shown::of(&shown).knows(at(heard)), is_missing);
+    }
+
+    #[rstest]
+    #[case::said_twice_and_shown_once(&["yes", "yes"], &["yes"], &[Some(Trace::Text), None], 1)]
+    #[case::said_twice_and_shown_twice(&["yes", "yes"], &["yes", "yes"], &[Some(Trace::Text); 2], 2)]
+    #[case::the_second_by_its_id(&["yes@1", "yes@2"], &["yes@2"], &[None, Some(Trace::Id)], 1)]
+    #[case::a_part_is_gone(&["one", "one\ntwo", "two"], &["one", "two"], &[Some(Trace::Text), None, Some(Trace::Text)], 2)]
+    #[case::more_was_shown(&["one"], &["one", "two"], &[Some(Trace::Text)], 1)]
+    fn what_was_shown_once_is_found_once(
+        #[case] heard: &[&str],
+        #[case] shown: &[&str],
+        #[case] traces: &[Option<Trace>],
+        #[case] until: usize,
+    ) {
+        let now = now();
+        let shown: Vec<(Said, Instant)> = shown.iter().map(|words| (said(words), now)).collect();
+        let heard: Vec<Said> = heard.iter().map(|words| said(words)).collect();
+        let heard: Vec<(&Said, Instant)> = heard.iter().map(|said| (said, now)).collect();
+        let found = Shown::of(&shown).find(&heard);
+        assert_eq!((found.traces.as_slice(), found.until), (traces, until));
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]

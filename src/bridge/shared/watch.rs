@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::Bridge;
+use super::comparison::Missing;
 use super::holes::{Hole, Holes};
 use crate::irc::ignores::IgnoreList;
 use crate::irc::lists::Identity;
@@ -41,7 +42,7 @@ pub(in crate::bridge) struct Said {
 }
 
 impl Said {
-    fn is(&self, other: &Self) -> bool {
+    pub(in crate::bridge) fn is(&self, other: &Self) -> bool {
         match (&self.msgid, &other.msgid) {
             (Some(one), Some(another)) => one == another,
             _ => self.nick == other.nick && self.text == other.text,
@@ -89,7 +90,7 @@ pub(super) struct Sitting {
     /// Whom they do not want to hear.
     ignores: IgnoreList,
     /// They are to let this session show the channel, which has heard this.
-    pub(super) asked: Option<(i64, Said)>,
+    pub(super) asked: Option<(i64, Missing)>,
 }
 
 impl Sitting {
@@ -106,6 +107,8 @@ pub(super) struct Watch {
     pub(super) count: u64,
     /// What was shown last, and when.
     pub(super) shown: VecDeque<(Said, Instant)>,
+    /// How many were shown in all.
+    pub(super) shown_count: u64,
     /// When somebody who was there let another one show the channel.
     pub(super) handed_on: Option<Instant>,
     /// Who has gone from the room, and when.
@@ -430,6 +433,7 @@ impl Seat {
     /// These lines are in the room.
     pub(in crate::bridge) fn show(&self, lines: Vec<Said>, now: Instant) {
         self.with(|watch| {
+            watch.shown_count += lines.len() as u64;
             watch.shown.extend(lines.into_iter().map(|said| (said, now)));
             let beyond = watch.shown.len().saturating_sub(MOST_SAID);
             watch.shown.drain(..beyond);
@@ -439,6 +443,11 @@ impl Seat {
     /// The lines that were shown last, and when.
     pub(in crate::bridge) fn shown(&self) -> Vec<(Said, Instant)> {
         self.with(|watch| watch.shown.iter().cloned().collect())
+    }
+
+    /// How many lines were shown in all.
+    pub(in crate::bridge) fn shown_count(&self) -> u64 {
+        self.with(|watch| watch.shown_count)
     }
 
     /// What was taken back on IRC with these ids is not in the room any more.

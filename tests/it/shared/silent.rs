@@ -125,3 +125,71 @@ async fn what_was_heard_and_is_not_kept_before_it_could_be_shown_is_told() {
     shown.retain(|line| line.starts_with("line "));
     assert_eq!((shown.as_slice(), told), (&said[10..], 1));
 }
+
+/// Before, who showed the channel looked for the first line that it had missed in all that it had shown, found it there
+/// from an hour ago, and kept the channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deaf_observer_gives_way_though_the_first_line_it_missed_was_said_before() {
+    let talk = Talk::begin(world().start().await).await;
+    talk.bob.say("#tea", "lol");
+    talk.world.homeserver.wait_message(&talk.room, "lol").await;
+    talk.world.pass("alice", LONG).await;
+    talk.heard("carol").await;
+    ask(&talk.world, &talk.alice, &talk.networks[0], "umode +D", "Your modes on FakeNet").await;
+    talk.bob.say("#tea", "lol");
+    talk.bob.say("#tea", "the server burns");
+    talk.compare(["carol", "alice"], Server::Answers).await;
+    talk.world.homeserver.wait_message(&talk.room, "the server burns").await;
+    talk.world.wait_outbox_empty().await;
+    assert_eq!(["lol", "the server burns"].map(|line| talk.count(line)), [2, 1]);
+}
+
+/// Before, one line that was shown stood for all that were like it, and those were like it that had as many characters of
+/// another script.
+async fn is_not_taken_for_what_was_shown(first: &str, second: &str) {
+    let talk = Talk::begin(world().start().await).await;
+    talk.bob.say("#tea", first);
+    talk.world.homeserver.wait_message(&talk.room, first).await;
+    talk.heard("carol").await;
+    talk.world.ircd.mute("alice");
+    talk.bob.say("#tea", second);
+    talk.compare(["carol", "alice"], Server::Hangs).await;
+    talk.bob.say("#tea", "heard by carol");
+    talk.world.homeserver.wait_message(&talk.room, "heard by carol").await;
+    talk.world.wait_outbox_empty().await;
+    let mut shown = talk.world.homeserver.timeline_lines(&talk.room);
+    shown.retain(|line| [first, second, "heard by carol"].contains(&line.as_str()));
+    assert_eq!(shown, [first, second, "heard by carol"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_another_script_are_not_taken_for_each_other_when_another_takes_over() {
+    is_not_taken_for_what_was_shown("\u{597d}\u{7684}", "\u{53ef}\u{4ee5}").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_says_again_is_shown_again_when_another_takes_over() {
+    is_not_taken_for_what_was_shown("yes", "yes").await;
+}
+
+/// Before, who took over showed what came to it a little later once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_over_and_is_behind_shows_nothing_again() {
+    let talk = Talk::begin(world().start().await).await;
+    talk.bob.say("#tea", "one");
+    talk.world.homeserver.wait_message(&talk.room, "one").await;
+    talk.heard("carol").await;
+    talk.world.ircd.silence("carol", "bob");
+    talk.bob.say("#tea", "two");
+    talk.world.homeserver.wait_message(&talk.room, "two").await;
+    talk.alice.send_text(&talk.networks[0], "disconnect");
+    talk.world.ircd.wait_parted("#tea", "alice").await;
+    talk.dan.say("#tea", "shown by carol");
+    talk.world.homeserver.wait_message(&talk.room, "shown by carol").await;
+    for line in ["two", "three"] {
+        talk.world.ircd.send_line("carol", &format!(":bob!bob@test PRIVMSG #tea :{line}"));
+    }
+    talk.world.homeserver.wait_message(&talk.room, "three").await;
+    talk.world.wait_outbox_empty().await;
+    assert_eq!(["one", "two", "three"].map(|line| talk.count(line)), [1, 1, 1]);
+}

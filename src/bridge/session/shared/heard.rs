@@ -4,10 +4,10 @@
 //! A line is put into a ring, and no more is done for it. Those who would be next look from time to time what of that is
 //! not shown; what was dropped before it was shown is told in the room. Invariant 9: so many lines, [`MOST_HEARD`].
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::super::super::shared::{Hole, Said, Shown};
+use super::super::super::shared::{Found, Hole, LONGEST_LAG, Missing, Said, Shown, Trace};
 use super::super::Actor;
 use super::super::shown::Line;
 use super::Role;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 enum Fate {
     /// Nobody has looked.
     Unknown,
-    /// It is shown, or nobody can tell.
+    /// It is shown.
     Shown,
     /// Somebody in the room has said it there.
     Own,
@@ -61,6 +61,8 @@ pub(super) struct Ring {
     /// When those were heard that were dropped and not shown: from the first to the last.
     lost: Option<(Instant, Instant)>,
     doubt: Option<Doubt>,
+    /// What the one before has shown that is not heard yet: the session that shows the channel now was behind.
+    ahead: VecDeque<(Said, Instant)>,
     /// This session is to see whether all of it is shown.
     compares: bool,
     compare_at: Option<Instant>,
@@ -109,33 +111,46 @@ impl Ring {
         self.compare_at
     }
 
-    /// Looks which lines are missing that are to be shown by now; gives the first.
+    /// Looks which lines are missing that are to be shown by now; gives the first, and when it was heard.
     fn compare(
         &mut self,
         shown: &Shown,
         mapping: CaseMapping,
         is_in_room: impl Fn(&str, Instant) -> bool,
         now: Instant,
-    ) -> Option<Said> {
+    ) -> Option<(Said, Instant)> {
         let mut missing = None;
         self.compare_at = None;
-        for one in self.lines.iter_mut().filter(|one| !matches!(one.fate, Fate::Shown | Fate::Own)) {
-            if one.at + PATIENCE > now {
+        let is_ripe = |one: &HeardLine| one.at + PATIENCE <= now;
+        for one in self.lines.iter_mut().filter(|one| one.fate == Fate::Unknown && is_ripe(one)) {
+            // What those say who were in the room when another heard it is not shown there; who came later was not.
+            if is_in_room(&one.line.from.nick, one.at) {
+                one.fate = Fate::Own;
+            }
+        }
+        // Also what is known to be shown: what is said again is not found in its place.
+        let others = self.lines.iter_mut().filter(|one| one.fate != Fate::Own);
+        let others: Vec<(&mut HeardLine, Said)> = others
+            .map(|one| {
+                let said = one.said(mapping);
+                (one, said)
+            })
+            .collect();
+        let heard: Vec<(&Said, Instant)> = others.iter().map(|(one, said)| (said, one.at)).collect();
+        let traces = shown.find(&heard).traces;
+        for ((one, said), trace) in others.into_iter().zip(traces) {
+            if !is_ripe(one) {
                 self.compare_at = Some(one.at + PATIENCE);
                 break;
             }
-            let said = one.said(mapping);
-            // What those say who were in the room when another heard it is not shown there; who came later was not.
-            one.fate = if one.fate == Fate::Unknown && is_in_room(&one.line.from.nick, one.at) {
-                Fate::Own
-            } else if shown.misses(&said, one.at) {
-                Fate::Missing
-            } else {
-                Fate::Shown
+            one.fate = match one.fate {
+                _ if trace.is_some() => Fate::Shown,
+                Fate::Unknown if shown.knows(one.at) => Fate::Missing,
+                // Nobody can tell, or it was seen before.
+                fate => fate,
             };
-            let is_missing = one.fate == Fate::Missing;
-            if is_missing && missing.is_none() {
-                missing = Some(said);
+            if one.fate == Fate::Missing && missing.is_none() {
+                missing = Some((said, one.at));
             }
         }
         if missing.is_some() {
@@ -160,22 +175,38 @@ impl Ring {
     ) -> Unshown {
         let Self { lines, dropped, mut lost, .. } = std::mem::take(self);
         let is_dropped = dropped.is_some();
-        let found = Shown::of(shown);
-        let heard: Vec<(HeardLine, Said)> = dropped
+        let mut heard: Vec<(HeardLine, Said)> = dropped
             .into_iter()
             .chain(lines)
             .map(|mut one| {
-                let said = one.said(mapping);
                 if one.fate == Fate::Unknown && is_in_room(&one.line.from.nick, one.at) {
                     one.fate = Fate::Own;
-                } else if found.has_id(&said) || one.fate == Fate::Missing && found.has_near(&said, one.at) {
-                    one.fate = Fate::Shown;
-                } else if one.fate == Fate::Unknown && found.misses(&said, one.at) {
-                    one.fate = Fate::Missing;
                 }
+                let said = one.said(mapping);
                 (one, said)
             })
             .collect();
+        let lately = Shown::of(shown);
+        let others = heard.iter().filter(|(one, _)| one.fate != Fate::Own);
+        let others: Vec<(&Said, Instant)> = others.map(|(one, said)| (said, one.at)).collect();
+        let Found { traces, until } = lately.find(&others);
+        if until > 0 {
+            let ahead = shown[until..].iter().filter(|(_, at)| now <= *at + LONGEST_LAG);
+            self.ahead = ahead.cloned().collect();
+        }
+        // Found by their text alone, and nobody has looked before: the one that was shown may be another.
+        let mut may_be_shown = HashSet::new();
+        let others = heard.iter_mut().enumerate().filter(|(_, (one, _))| one.fate != Fate::Own);
+        for ((place, (one, _)), trace) in others.zip(traces) {
+            match (one.fate, trace) {
+                (_, Some(Trace::Id)) | (Fate::Missing, Some(Trace::Text)) => one.fate = Fate::Shown,
+                (_, Some(Trace::Text)) => {
+                    may_be_shown.insert(place);
+                }
+                (Fate::Unknown, None) if lately.knows(one.at) => one.fate = Fate::Missing,
+                (_, None) => {}
+            }
+        }
         // What is not there parts no run of what is.
         let is_there = |one: &HeardLine| matches!(one.fate, Fate::Unknown | Fate::Shown);
         let whole = heard.iter().enumerate().filter(|(_, (one, _))| is_there(one));
@@ -191,14 +222,30 @@ impl Ring {
             lost = Some((lost.map_or(last, |(from, _)| from.min(last)), dropped.at));
         }
         let unshown = heard.into_iter().enumerate().skip(usize::from(is_dropped));
-        let unshown = unshown.filter(|(place, (one, said))| match one.fate {
+        let unshown = unshown.filter(|(place, (one, _))| match one.fate {
             Fate::Own | Fate::Shown => false,
             Fate::Missing => true,
             // Somebody may say the same again; of what is older than that it would have been seen.
-            Fate::Unknown if found.has_near(said, one.at) && now > one.at + 2 * PATIENCE => false,
+            Fate::Unknown if may_be_shown.contains(place) && now > one.at + 2 * PATIENCE => false,
             Fate::Unknown => known.is_some_and(|known| *place > known),
         });
         Unshown { lines: unshown.map(|(_, (one, _))| one.line).collect(), lost }
+    }
+
+    /// Whether a line that is heard now was shown by the one before, who was ahead of this session.
+    pub(super) fn was_ahead(&mut self, said: &Said, now: Instant) -> bool {
+        if self.ahead.is_empty() {
+            return false;
+        }
+        self.ahead.retain(|(_, at)| now <= *at + LONGEST_LAG);
+        let found = self.ahead.iter().position(|(one, _)| one.is(said));
+        // Everybody's lines come in their order: what is before this one does not come any more.
+        let mut place = 0..;
+        self.ahead.retain(|(one, _)| {
+            let is_behind = place.next() > found.or(Some(usize::MAX));
+            one.nick != said.nick || is_behind
+        });
+        found.is_some()
     }
 }
 
@@ -213,15 +260,16 @@ impl Actor {
                 continue;
             }
             let Some(seat) = &shared.seat else { continue };
+            let looked_at = seat.shown_count();
             let shown = Shown::of(&seat.shown());
             let is_in_room = |nick: &str, at: Instant| seat.was_person(nick, mapping, at, now);
-            let Some(missing) = ring.compare(&shown, mapping, is_in_room, now) else {
+            let Some((said, heard_at)) = ring.compare(&shown, mapping, is_in_room, now) else {
                 ring.doubt = None;
                 continue;
             };
             match ring.doubt.filter(|doubt| Some(doubt.observer) == seat.observer()) {
                 Some(Doubt { observer, since }) if now.saturating_duration_since(since) >= PATIENCE => {
-                    seat.ask_for_channel(observer, missing);
+                    seat.ask_for_channel(observer, Missing { said, heard_at, looked_at });
                 }
                 Some(_) => {}
                 None => {
@@ -288,7 +336,7 @@ mod tests {
         let shown = ["one", "two", "three"].map(|text| said(text, start));
         let later = start + PATIENCE;
         let missing = ring.compare(&Shown::of(&shown), mapping, |_, _| false, later);
-        assert_eq!(missing.map(|said| said.text).as_deref(), Some("kept"));
+        assert_eq!(missing.map(|(said, _)| said.text).as_deref(), Some("kept"));
         ring.add(line("four"), later);
         assert_eq!(texts(&ring.take_unshown(&shown, mapping, |_, _| false, later)), ["kept", "four"]);
         assert_eq!(ring.compare_at(), None);
@@ -301,6 +349,7 @@ mod tests {
     #[case::the_last_has_not_come_here(&["1", "2", "3"], &["1", "2", "3", "4"], &[])]
     #[case::one_of_the_last_is_young(&["1", "2", "young", "3"], &["1", "2", "3"], &["young"])]
     #[case::said_twice(&["1", "2", "3", "1"], &["1", "2", "3"], &["1"])]
+    #[case::in_another_script(&["\u{597d}\u{7684}", "\u{53ef}\u{4ee5}"], &["\u{597d}\u{7684}"], &["\u{53ef}\u{4ee5}"])]
     #[case::nothing_was_shown(&["1", "2"], &[], &["1", "2"])]
     fn nothing_is_shown_twice_and_nothing_left_out_where_each_hears_what_the_other_does_not(
         #[case] heard: &[&str],
@@ -328,6 +377,58 @@ mod tests {
                 "with ids: {has_ids}"
             );
         }
+    }
+
+    /// Review of 0.9, 2: one line that was shown stood for any number of those that were heard.
+    #[rstest]
+    #[case::the_same_again("yes", "yes")]
+    #[case::as_long_in_another_script("\u{597d}\u{7684}", "\u{53ef}\u{4ee5}")]
+    fn what_is_said_after_the_other_one_hears_nothing_is_missing_and_is_shown(
+        #[case] first: &str,
+        #[case] second: &str,
+    ) {
+        let (start, mapping) = (now(), CaseMapping::Rfc1459);
+        let silent = start + Duration::from_secs(40);
+        let mut ring = Ring::default();
+        ring.set_comparing(true, start);
+        ring.add(line(first), start);
+        let shown = [said(first, start)];
+        let later = start + PATIENCE;
+        assert_eq!(ring.compare(&Shown::of(&shown), mapping, |_, _| false, later), None);
+        ring.add(line(second), silent);
+        let later = silent + PATIENCE;
+        let missing = ring.compare(&Shown::of(&shown), mapping, |_, _| false, later);
+        assert_eq!(missing, Some((said(second, silent).0, silent)));
+        let unshown = ring.take_unshown(&shown, mapping, |_, _| false, later + PATIENCE);
+        assert_eq!(texts(&unshown), [second]);
+    }
+
+    #[rstest]
+    #[case::they_come(&["4", "5"], &["4", "5"])]
+    #[case::each_once(&["4", "4", "5"], &["4"])]
+    #[case::one_is_lost(&["5", "4"], &["5"])]
+    #[case::another_comes_first(&["6", "4", "5"], &[])]
+    fn what_the_one_before_has_shown_and_comes_here_later_is_not_shown_again(
+        #[case] comes: &[&str],
+        #[case] is_ahead: &[&str],
+    ) {
+        let (start, mapping) = (now(), CaseMapping::Rfc1459);
+        let taken_over = |now: Instant| {
+            let mut ring = Ring::default();
+            ["1", "2", "3"].into_iter().for_each(|text| ring.add(line(text), start));
+            let shown = ["1", "2", "3", "4", "5"].map(|text| said(text, start));
+            assert_eq!(texts(&ring.take_unshown(&shown, mapping, |_, _| false, now)), Vec::<&str>::new());
+            ring
+        };
+        let mut ring = taken_over(start);
+        let mut found = comes.to_vec();
+        found.retain(|text| ring.was_ahead(&said(text, start).0, start));
+        assert_eq!(found, is_ahead);
+        // Somebody else's is another.
+        let other = Said { nick: "dan".into(), ..said("4", start).0 };
+        assert!(!taken_over(start).was_ahead(&other, start));
+        let long_after = start + LONGEST_LAG + PATIENCE;
+        assert!(!taken_over(start).was_ahead(&said("4", start).0, long_after));
     }
 
     /// Review of the mend, H1 and M1: the third who takes over has never compared, and what is long shown is not remembered.

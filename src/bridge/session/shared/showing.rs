@@ -47,9 +47,12 @@ impl Actor {
             // Others were there meanwhile, or the room is told that nobody was.
             return None;
         }
-        let said = || Said { msgid: line.msgid.clone(), nick, text: line.text.clone() };
         if shared.role == Role::TakesOver || shared.role == Role::Shows && !is_in_room {
-            shared.shown.push(said());
+            let said = Said { msgid: line.msgid.clone(), nick, text: line.text.clone() };
+            if shared.role == Role::Shows && shared.heard.was_ahead(&said, self.bridge.clock.now()) {
+                return None;
+            }
+            shared.shown.push(said);
             return Some(line);
         }
         if shared.role != Role::Waits

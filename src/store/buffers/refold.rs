@@ -42,9 +42,9 @@ impl Store {
                     later!(tx, SET, *id, folded.as_str())?;
                     // A channel's key is sealed for its place.
                     let Some(sealed) = sealed else { continue };
-                    let key = store.sealer().open(sealed, &key_row(session, before)).ok();
-                    let key = key.map(|key| store.sealer().seal(&key, &key_row(session, folded)));
-                    later!(tx, SEAL, *id, key)?;
+                    // One that can't be read now, as with another key file, stays as it is.
+                    let Ok(key) = store.sealer().open(sealed, &key_row(session, before)) else { continue };
+                    later!(tx, SEAL, *id, store.sealer().seal(&key, &key_row(session, folded)))?;
                 }
                 Ok(changed.into_iter().map(|(_, key)| key.clone()).collect())
             })

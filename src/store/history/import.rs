@@ -23,7 +23,8 @@ pub struct Imported {
 impl Store {
     /// The number of a session's buffer, made where it is missing. It is not joined by that.
     pub async fn import_buffer(&self, session: i64, name: &str) -> Result<i64, StoreError> {
-        const FIND: &str = "SELECT id, name FROM buffer WHERE session = $1 ORDER BY id";
+        // Of two that have the same name by now the newer one is found (`refold_buffers`).
+        const FIND: &str = "SELECT id, name FROM buffer WHERE session = $1 ORDER BY id DESC";
         const NETWORK: &str = "SELECT network FROM session WHERE id = $1";
         const MAKE: &str = "INSERT INTO buffer (session, kind, channel, folded, name, wanted)
             VALUES ($1, $2, $3, $4, $5, FALSE) RETURNING id";

@@ -101,3 +101,37 @@ async fn buffers_are_told_apart_as_their_session_compares_names_and_keep_their_k
         assert_eq!(again.id, newer, "{mapping:?}");
     }
 }
+
+/// Before, it was gone for good.
+#[tokio::test]
+async fn a_key_that_cannot_be_read_now_is_kept_where_the_name_is_folded_otherwise() {
+    let set = Set::new().await;
+    for (name, folded) in [("#tea[1]", "#tea{1}"), ("#rust", "#rust")] {
+        let key = Some("sesame".to_owned().into());
+        let opened = NewBuffer { folded: folded.to_owned(), key, ..set.buffer(BufferKind::Channel, name) };
+        set.store.open_buffer(opened).await.unwrap();
+    }
+    let mut raw = super::Raw::new(&set.database).await;
+    // Sealed for another place.
+    raw.execute(
+        "UPDATE buffer SET key = (SELECT other.key FROM buffer AS other WHERE other.name = '#rust') WHERE name = '#tea[1]'",
+    )
+    .await;
+    assert_eq!(set.store.refold_buffers(set.session.id, CaseMapping::Ascii).await.unwrap().len(), 1);
+    assert_eq!(raw.count("SELECT COUNT(*) FROM buffer WHERE key IS NOT NULL").await, 2);
+}
+
+/// Before, it was the older one, which nothing finds any more.
+#[tokio::test]
+async fn logs_of_a_channel_that_was_two_by_its_name_go_into_the_one_that_is_found() {
+    let set = Set::new().await;
+    let mut opened = Vec::new();
+    for name in ["#tea[1]", "#tea{1}"] {
+        let new = NewBuffer { folded: name.to_owned(), ..set.buffer(BufferKind::Channel, name) };
+        opened.push(set.store.open_buffer(new).await.unwrap().id);
+    }
+    set.store.announce("fake", comparing(CaseMapping::Rfc1459)).await.unwrap();
+    let session = set.session.id;
+    set.store.refold_buffers(session, CaseMapping::Rfc1459).await.unwrap();
+    assert_eq!(set.store.import_buffer(session, "#tea[1]").await.unwrap(), opened[1]);
+}

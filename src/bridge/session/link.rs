@@ -143,7 +143,7 @@ impl Actor {
     /// Dials the server whose turn it is, when it is ours. The link, if there is one, stays as it is.
     pub(super) async fn dial(&mut self) {
         if self.waits_for_turn() {
-            self.are_outside_from_now_on();
+            self.have_waited_outside();
         }
         self.retry_at = None;
         self.wish.refused_at = None;
@@ -267,7 +267,7 @@ impl Actor {
 
     pub(super) async fn on_dialed(&mut self, dialed: Dialed) -> Result<(), StoreError> {
         if dialed.waited >= LONG_WAIT && self.waits_for_turn() {
-            self.are_outside_from_now_on();
+            self.have_waited_outside();
         }
         self.dialing = None;
         match dialed.reached {

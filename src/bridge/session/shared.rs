@@ -230,10 +230,29 @@ impl Actor {
             };
         }
         self.may_share(channel, known)?;
+        self.leave_room_of_before(channel, known, room).await?;
+        let new = self.new_shared_buffer(channel, known);
+        let lane = Bridge::lane_before_sharing(&self.row.user_id);
+        let Some(row) = self.bridge.store.share_buffer(new, (room, Part::Member), (lane, came_by)).await?
+        else {
+            return Err(Refusal::asked(format!("you have another room of {channel}.")));
+        };
+        self.take_seat(channel, row);
+        Ok(RichText::new())
+    }
+
+    /// Another room shows a channel from now on: all that was read is stored, for the room that shows it then.
+    pub(super) async fn leave_room_of_before(
+        &mut self,
+        channel: &Channel,
+        known: Option<usize>,
+        room: i64,
+    ) -> Result<(), Refusal> {
         let shown =
             known.filter(|place| self.is_shared(*place)).map(|place| self.buffers.get(place).row.room);
         let gone = shown.filter(|gone| *gone != room);
         if let Some(gone) = gone
+            && known.and_then(|place| self.shared(place)).is_some_and(Shared::is_taken)
             && let Some(other) = self.bridge.store.room(gone).await?
             && !other.is_plumbed()
         {
@@ -252,14 +271,7 @@ impl Actor {
             // Before what is read from now on.
             self.bridge.forward(gone).await?;
         }
-        let new = self.new_shared_buffer(channel, known);
-        let lane = Bridge::lane_before_sharing(&self.row.user_id);
-        let Some(row) = self.bridge.store.share_buffer(new, (room, Part::Member), (lane, came_by)).await?
-        else {
-            return Err(Refusal::asked(format!("you have another room of {channel}.")));
-        };
-        self.take_seat(channel, row);
-        Ok(RichText::new())
+        Ok(())
     }
 
     fn has_room_of_their_own(&self, channel: &Channel) -> Refusal {
@@ -491,8 +503,20 @@ impl Actor {
 
     /// The user is to be in their channels again, and has their time to enter them.
     pub(super) fn are_outside_from_now_on(&mut self) {
+        self.are_outside_since_now(|_| true);
+    }
+
+    /// It was not their turn to connect for a while: they have their time to enter the channels that anybody may read. Who
+    /// waits time and again would else read all others meanwhile.
+    pub(super) fn have_waited_outside(&mut self) {
+        let bridge = self.bridge.clone();
+        self.are_outside_since_now(|room| !bridge.is_for_invited(room));
+    }
+
+    fn are_outside_since_now(&mut self, is_meant: impl Fn(i64) -> bool) {
         let now = self.now();
-        let shared = self.buffers.iter_mut().filter_map(|buffer| buffer.shared.as_deref_mut());
+        let meant = self.buffers.iter_mut().filter(|buffer| is_meant(buffer.row.room));
+        let shared = meant.filter_map(|buffer| buffer.shared.as_deref_mut());
         shared
             .filter(|shared| shared.outside_since.is_some())
             .for_each(|shared| shared.outside_since = Some(now));

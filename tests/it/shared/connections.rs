@@ -179,6 +179,30 @@ async fn who_is_set_aside_reads_a_channel_that_is_closed_for_a_quarter_of_an_hou
     world.homeserver.wait_member(&room, alice.id(), "invite").await;
 }
 
+/// Before, each time that they were refused they had another quarter of an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_throttled_time_and_again_reads_a_closed_channel_for_a_quarter_of_an_hour_and_no_longer() {
+    let options = crate::support::ircd::Options::default().without(&["server-time"]);
+    let world = world().ircd(options).stale_after(LONG).start().await;
+    let (bob, alice, control, room) = alice_in(&world).await;
+    let (carol, ..) = world.greeted_user("carol").await;
+    carol.join(ALIAS).await;
+    world.ircd.wait_joined("#tea", "carol").await;
+    bob.mode("#tea", "+i");
+    let is_closed = |rule: &Value| rule["join_rule"] != "public";
+    world.homeserver.wait_state(&room, "m.room.join_rules", "", is_closed).await;
+    world.ircd.turn_away("Closing Link: (Throttled: Reconnecting too fast)");
+    world.ircd.cut("alice");
+    for _ in 0..9 {
+        world.pass("carol", Duration::from_mins(3)).await;
+        // The first makes the session look at the time, and the second comes when it has.
+        for _ in 0..2 {
+            ask(&world, &alice, &control, "channels fake", "You are not connected to FakeNet").await;
+        }
+    }
+    world.homeserver.wait_member(&room, alice.id(), "invite").await;
+}
+
 /// Wakes alice's session, which no server does: it answers, and then does what is due.
 async fn wake(world: &World, alice: &TestUser, control: &str) {
     let before = world.homeserver.event_count(control);

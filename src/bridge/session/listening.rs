@@ -14,12 +14,13 @@ impl Actor {
     }
 
     pub(super) async fn listen(&mut self, channel: &Channel, room: i64) -> Outcome {
+        self.follow_network().await?;
         let known = self.buffers.find(channel.as_str());
         if known.is_some_and(|place| self.buffers.get(place).row.wanted && !self.listens(place)) {
             return Err(Refusal::asked(format!("{} is in {channel} already.", self.network.name)));
         }
         self.may_share(channel, known)?;
-        self.commit_incoming().await?;
+        self.leave_room_of_before(channel, known, room).await?;
         let new = self.new_shared_buffer(channel, known);
         let lane = self.lane.clone();
         let shared = self.bridge.store.share_buffer(new, (room, Part::Listener), (lane, None)).await?;

@@ -56,9 +56,11 @@ impl Actor {
         if !self.buffers.has_shared() {
             return false;
         }
-        let shared = self.shared_place(channel).and_then(|place| self.shared(place));
-        // What is tried again in a moment may go well, and else has its time (`tick_shared`): for those who were there.
-        shared.is_some_and(|shared| shared.is_new() || !is_back_soon)
+        let Some(place) = self.shared_place(channel) else { return false };
+        // What is tried again in a moment may go well, and else has its time (`tick_shared`): for those who were there, and
+        // for who listens, and else would not for a day.
+        let is_new = self.shared(place).is_some_and(Shared::is_new) && !self.listens(place);
+        is_new || !is_back_soon
     }
 
     /// Then they are no longer in the room either.

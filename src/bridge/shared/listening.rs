@@ -9,7 +9,7 @@
 //! Looked at when somebody comes into a room or goes from it, and hourly. Where a channel has put the listener out, or does
 //! not let it in, it is not tried again for [`HELD`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(super) struct Listening {
     rooms: OneAtATime<i64>,
     /// Since when a room is left alone, by its number.
     held: Mutex<HashMap<i64, i64>>,
+    /// The sessions of which it was logged that they can't listen where they are to.
+    refused: Mutex<HashSet<i64>>,
     /// No session is to listen, and none does.
     is_unused: AtomicBool,
 }
@@ -41,6 +43,10 @@ pub(super) struct Listening {
 impl Listening {
     fn held(&self) -> MutexGuard<'_, HashMap<i64, i64>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_first_refusal(&self, session: i64) -> bool {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(session)
     }
 }
 
@@ -154,7 +160,16 @@ impl Bridge {
         }
         let Some((session, channel)) = wanted.filter(|_| !self.is_listener_held(room)) else { return Ok(()) };
         if let Err(error) = session.ask(Request::Shared(SharedRequest::Listen { channel, room })).await {
-            tracing::debug!(room, session = session.row.id, %error, "a session does not listen in a channel");
+            if self.wanted_aliases.listening.is_first_refusal(session.row.id) {
+                tracing::warn!(
+                    room,
+                    session = session.row.id,
+                    %error,
+                    "a session can't listen in a channel where it is to; where else it can't is logged for debugging"
+                );
+            } else {
+                tracing::debug!(room, session = session.row.id, %error, "a session does not listen in a channel");
+            }
         }
         Ok(())
     }
@@ -175,6 +190,13 @@ impl Bridge {
         let (Some(channel), Some(network)) = (channel.filter(|_| is_shown), room.network.as_deref()) else {
             return Ok(None);
         };
+        if !room.is_plumbed() {
+            // Of two rooms that show one channel, as its network compares names, it is in the one that is found.
+            let found = self.store.shared_room(network, channel.as_str()).await?;
+            if found.is_none_or(|found| found.id != room.id) {
+                return Ok(None);
+            }
+        }
         let Some((session, below)) = self.listener_on(network, &chosen) else { return Ok(None) };
         let is_off = matches!(session.status().state, SessionState::Idle | SessionState::Stuck);
         if is_off && there != Some(session.row.id) || self.relay_in(room.id).await?.is_some() {

@@ -305,3 +305,23 @@ async fn a_listener_listens_as_soon_as_it_is_connected_and_not_before() {
     listened.type_there("connect", "Connected to").await;
     listened.comes().await;
 }
+
+/// Before, it was left alone for a day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_is_refused_for_a_moment_comes_in_after_that() {
+    let world = world().stale_after(Duration::from_hours(48)).start().await;
+    let listened = Listened::begin(world).await;
+    let world = &listened.world;
+    listened.type_there("listen off", "listens for nobody any more").await;
+    let (_, room) = listened.enter("alice").await;
+    world.ircd.ban_joins("#tea", 437);
+    let mark = world.ircd.mark();
+    listened.type_there("listen 2", "fewer than 2 people").await;
+    let is_it = |nick: &str, line: &str| nick == LISTENER && line.starts_with("JOIN #tea");
+    world.ircd.wait_line_after(mark, is_it).await;
+    world.pass(LISTENER, Duration::ZERO).await;
+    world.ircd.allow_joins("#tea");
+    world.pass(LISTENER, Duration::from_mins(3)).await;
+    listened.comes().await;
+    listened.says_and_shows(&room, "heard").await;
+}

@@ -31,6 +31,11 @@ impl AskedFor {
         self.since.is_some_and(|since| now.saturating_duration_since(since) < HOUR)
     }
 
+    /// Whether one more was asked for than is made.
+    pub(super) fn is_used_up(&self, now: Instant) -> bool {
+        self.is_of_late(now) && self.lately > MOST_ASKED_FOR
+    }
+
     /// Whether one more is made.
     pub(super) fn admit(&mut self, now: Instant) -> bool {
         if self.since.is_none_or(|since| now.saturating_duration_since(since) >= HOUR) {

@@ -530,6 +530,12 @@ impl Wanted {
         }
     }
 
+    /// Whether a user has had all the rooms made that they may: else so many others had some that no more are.
+    fn has_had_all(&self, user: i64, now: Instant) -> bool {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.by_users.get(&user).is_some_and(|asked| asked.is_used_up(now))
+    }
+
     /// Something of our own was handed over that was made at this time.
     pub(super) fn note_handed_over(&self, at: i64) {
         self.handed_over.send_if_modified(|until| {
@@ -555,5 +561,24 @@ impl Wanted {
 
     fn is_awaited(&self, room: i64, now: Instant) -> bool {
         self.awaited().has(room, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Before, who came after so many others was told that they had had thirty rooms made.
+    #[test]
+    fn who_may_have_no_more_rooms_made_is_told_apart_from_who_comes_after_too_many_others() {
+        #[expect(clippy::disallowed_methods, reason = "a test's clock starts somewhere")]
+        let now = Instant::now();
+        let (wanted, most) = (Wanted::default(), i64::try_from(MOST_SEEKERS).unwrap());
+        while wanted.admit(Seeker::User(0), now) {}
+        for user in 1..most {
+            assert!(wanted.admit(Seeker::User(user), now));
+        }
+        assert!(!wanted.admit(Seeker::User(most), now));
+        assert_eq!([0, 1, most].map(|user| wanted.has_had_all(user, now)), [true, false, false]);
     }
 }

@@ -129,7 +129,7 @@ impl Bridge {
         let room = match found.await {
             Ok(Ok(Some(room))) => room,
             Ok(Err(GhostError::Store(error))) => return Err(error.into()),
-            Ok(Ok(None)) => return Err(self.why_not_found(alias, network, channel).await?),
+            Ok(Ok(None)) => return Err(self.why_not_found(user.id, alias, network, channel).await?),
             Ok(Err(GhostError::Client(_))) | Err(_) => return Err(not_now(alias)),
         };
         if self.store.session_in_shared_room(room, &user.user_id).await?.is_some() {
@@ -151,6 +151,7 @@ impl Bridge {
     /// Why no shared room is found for somebody who has typed its alias, or `join` where that leads to it.
     async fn why_not_found(
         &self,
+        user: i64,
         alias: &str,
         network: &str,
         channel: &Channel,
@@ -171,6 +172,9 @@ impl Bridge {
                 )
             }
             Some(_) => return Ok(not_now(alias)),
+            None if !self.wanted_aliases.has_had_all(user, self.clock.now()) => {
+                format!("{alias} is not made for now: many people had rooms made within the hour")
+            }
             None => format!(
                 "{alias} is not made: you have had {MOST_ASKED_FOR} rooms made within the hour, and no more are until it is over"
             ),

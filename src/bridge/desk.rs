@@ -363,7 +363,13 @@ impl Bridge {
         )
         .text("Type ")
         .code("help")
-        .text(" to begin.");
+        .text(" to begin");
+        let text = match room.address().filter(|_| matches!(room.kind(), Ok(RoomKind::Network))) {
+            Some(network) => {
+                text.text(", or ").code(format!("open {network}")).text(" for another room of that network.")
+            }
+            None => text.text("."),
+        };
         let user = self.store.ensure_user(owner, self.clock.unix_ms()).await?;
         let own: RoomRow = self.own_control_room(user.id).await?;
         let bot = self.client.bot();

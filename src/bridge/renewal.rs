@@ -2,7 +2,7 @@
 //! encrypted, so that the bridge is deaf there.
 //!
 //! No failed call ends a room (invariant 2): its messages are refused, and told about. Only when its user asks for that
-//! channel or conversation again the homeserver is asked about the room, as the one who made it; and only where it says
+//! channel, conversation or network again the homeserver is asked about the room, as the one who made it; and only where it says
 //! for good, in two ways, that they are not in it, another room is made in its place. That happens in one commit with
 //! what was asked for (`Store::open_buffer`).
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::{Bridge, Outcome, Refusal, Request, SessionHandle};
 use crate::names::{CaseMapping, Channel, Key, Nick};
-use crate::store::{BufferKind, StoreError};
+use crate::store::{BufferKind, RoomRow, StoreError};
 
 /// How long somebody who asks for a room waits for what the homeserver says about the one before.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +30,24 @@ impl Bridge {
         let nick = Nick::new(nick).map_err(|error| Refusal::asked(format!("{nick} is no nick: {error}.")))?;
         let gone = self.rooms_gone(session, BufferKind::Query, nick.as_str()).await?;
         session.ask(Request::Query { nick, text, gone }).await
+    }
+
+    /// Invites a session's user to its network's room, which is made anew where it is gone; says whether it was.
+    pub async fn invite_to_network_room(&self, session: &SessionHandle) -> Result<bool, Refusal> {
+        let room = match self.store.network_room(session.row.id).await? {
+            Some(room) => self.store.room(room).await?,
+            None => None,
+        };
+        let gone = match room {
+            Some(room) if room.explained => Some(room.id),
+            Some(RoomRow { id, room_id: Some(room_id), creator, .. }) => {
+                let asked = tokio::time::timeout(PATIENCE, self.is_gone(&creator, &room_id));
+                asked.await.unwrap_or(false).then_some(id)
+            }
+            _ => None,
+        };
+        session.ask(Request::Invite { gone }).await?;
+        Ok(gone.is_some())
     }
 
     /// The rooms of a session's buffers of this name that the homeserver no longer has. Only the session knows its

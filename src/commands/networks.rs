@@ -69,8 +69,11 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
         let text = RichText::plain(text);
         return Ok(if context.is_beginning().await? { first_steps::after_open(text) } else { text });
     }
-    session.ask(Request::Invite).await?;
+    let is_new_room = bridge.invite_to_network_room(&session).await?;
     match session.status().state {
+        SessionState::Connected | SessionState::Connecting if is_new_room => Ok(RichText::plain(format!(
+            "{shown} is open already. Its room is gone, so I make another one: you are invited to that."
+        ))),
         SessionState::Connected | SessionState::Connecting => {
             Ok(RichText::plain(format!("{shown} is open already; you are invited to its room again.")))
         }
@@ -120,7 +123,8 @@ fn cells(status: &Status, now: i64) -> [String; 6] {
     let since = since.filter(|_| is_connected).map_or_else(String::new, |since| {
         match (now - since).max(0) / 60_000 {
             0 => "just now".to_owned(),
-            minutes @ 1..120 => format!("{minutes} minutes"),
+            1 => "1 minute".to_owned(),
+            minutes @ 2..120 => format!("{minutes} minutes"),
             minutes @ 120..2_880 => format!("{} hours", minutes / 60),
             minutes => format!("{} days", minutes / 1_440),
         }
@@ -272,4 +276,45 @@ pub(super) async fn reconnect(context: Context<'_>) -> Outcome {
 pub(super) async fn disconnect(context: Context<'_>) -> Outcome {
     let (session, reason) = context.session()?;
     session.ask(Request::Disconnect { reason: reason.to_owned() }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+
+    fn connected() -> Status {
+        Status { state: SessionState::Connected, nick: "alice".to_owned(), ..Status::default() }
+    }
+
+    #[rstest::rstest]
+    #[case::now(59_999, "just now")]
+    #[case::a_minute(MINUTE, "1 minute")]
+    #[case::minutes(2 * MINUTE, "2 minutes")]
+    #[case::the_last_minutes(119 * MINUTE, "119 minutes")]
+    #[case::hours(120 * MINUTE, "2 hours")]
+    #[case::days(48 * 60 * MINUTE, "2 days")]
+    #[case::a_clock_that_was_set_back(-MINUTE, "just now")]
+    fn status_tells_since_when_somebody_is_connected(#[case] ago: i64, #[case] told: &str) {
+        let now = 1_767_225_600_000;
+        let status = Status { since: Some(now - ago), ..connected() };
+        assert_eq!(cells(&status, now)[2], told);
+        let gone = Status { state: SessionState::Waiting, ..status };
+        assert_eq!(cells(&gone, now)[2], "");
+    }
+
+    #[test]
+    fn status_tells_the_lag_the_channels_and_what_waits() {
+        let status = Status {
+            lag: Some(Duration::from_micros(48_700)),
+            channels: 12,
+            closed: 2,
+            waiting: 1,
+            ..connected()
+        };
+        assert_eq!(cells(&status, 0), ["connected", "alice", "", "48 ms", "12, kept out of 2", "1 message"]);
+    }
 }

@@ -223,6 +223,26 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).bind(id).fetch_optional(p).await)?)
     }
 
+    /// Another network room in place of one that is gone, its intent stored; what waits for that one waits for it.
+    pub async fn renew_network_room(&self, gone: i64, room: NewRoom) -> Result<RoomRow, StoreError> {
+        const UNLINK: &str = "DELETE FROM link WHERE role = 'network' AND room = $1";
+        let store = self.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let now = room.created_at;
+                later!(tx, UNLINK, gone)?;
+                let new = intend(tx, room).await?;
+                outbox::forward(tx, &store, (gone, new.id), now).await?;
+                tracing::info!(
+                    room = gone,
+                    "a network's room that the homeserver no longer has is made anew"
+                );
+                Ok(new)
+            })
+        })
+        .await
+    }
+
     /// The number of a session's network room.
     pub async fn network_room(&self, session: i64) -> Result<Option<i64>, StoreError> {
         const SQL: &str = "SELECT room FROM link WHERE role = 'network' AND session = $1";

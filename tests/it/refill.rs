@@ -191,3 +191,31 @@ async fn lines_that_could_not_be_stored_come_when_the_store_is_back() {
     assert_eq!(lines.first().map(String::as_str), Some("one"), "{lines:?}");
     assert_eq!(lines.iter().filter(|line| *line == "one").count(), 1, "{lines:?}");
 }
+
+/// Before, `open` invited into a room that was not there, and said that it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_networks_room_that_is_gone_is_made_anew_when_its_user_opens_the_network_and_not_before() {
+    let mut world = World::start().await;
+    let (alice, control, network) = world.connected_user("alice").await;
+    let says = |part: &'static str| move |event: &Event| event.body().contains(part);
+    alice.send_text(&control, "open fake");
+    world.homeserver.wait_event(&control, says("you are invited to its room again")).await;
+    world.wait_outbox_empty().await;
+    world.homeserver.purge(&network);
+    alice.send_text(&control, "open fake");
+    world.homeserver.wait_event(&control, says("Its room is gone, so I make another one")).await;
+    let again = world.homeserver.wait_room_named("FakeNet").await;
+    assert_ne!(again, network);
+    alice.join(&again).await;
+    // It is the network's in each way, and the session's while it runs and after a restart.
+    alice.send_text(&again, "nick alicia");
+    world.ircd.wait_registered("alicia").await;
+    world.homeserver.wait_event(&again, says("alicia")).await;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.ircd.wait_registered("alicia").await;
+    alice.send_text(&again, "frobnicate");
+    world.homeserver.wait_event(&again, says("There is no command frobnicate")).await;
+    world.wait_outbox_empty().await;
+    assert_eq!(world.homeserver.rooms_named("FakeNet"), [again], "one, and no more");
+}

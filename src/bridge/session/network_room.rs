@@ -3,6 +3,7 @@
 use super::super::Bridge;
 use super::super::content::{self, MessageType, unique};
 use super::super::desk::lane_of;
+use super::super::outcome::Outcome;
 use super::super::questions::{self, Asked, Matter};
 use super::Actor;
 use crate::format::RichText;
@@ -13,7 +14,11 @@ const TOGETHER: usize = 12 * 1024;
 
 /// The network room of a session; it is stored before it is made.
 pub(super) async fn intend(bridge: &Bridge, session: &SessionRow) -> Result<RoomRow, StoreError> {
-    let room = NewRoom {
+    bridge.store.intend_room(room_of(bridge, session)).await
+}
+
+fn room_of(bridge: &Bridge, session: &SessionRow) -> NewRoom {
+    NewRoom {
         kind: RoomKind::Network,
         marker: unique(),
         creator: bridge.client.bot().to_owned(),
@@ -22,11 +27,28 @@ pub(super) async fn intend(bridge: &Bridge, session: &SessionRow) -> Result<Room
         link: Link::Network { session: session.id },
         room_id: None,
         created_at: bridge.clock.unix_ms(),
-    };
-    bridge.store.intend_room(room).await
+    }
 }
 
 impl Actor {
+    /// Invites the user to the network room. Where that is `gone` another one takes its place, with what was not shown yet.
+    pub(super) async fn invite_to_network_room(&mut self, gone: Option<i64>) -> Outcome {
+        let before = self.network_room;
+        if gone != Some(before) {
+            let bot = self.bridge.client.bot();
+            self.incoming.outbox.push(content::invite_row(before, bot, &self.row.user_id));
+            return Ok(RichText::new());
+        }
+        let new = room_of(&self.bridge, &self.row);
+        let room = self.bridge.store.renew_network_room(before, new).await?;
+        self.network_room = room.id;
+        for row in self.incoming.outbox.iter_mut().filter(|row| row.room == before) {
+            row.room = room.id;
+        }
+        self.bridge.wake_delivery(room.id);
+        Ok(RichText::new())
+    }
+
     /// Says something in the network room, as routine; lines that come together are one message.
     pub(super) fn say(&mut self, text: RichText) {
         self.server_text.push(text);

@@ -5,7 +5,6 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
-use super::super::content;
 use super::super::outcome::{Outcome, Refusal};
 use super::attendance::MembersRequest;
 use super::charset::CharsetChange;
@@ -45,7 +44,10 @@ pub enum Request {
     /// Disconnect and connect anew, and stay where one is.
     Reconnect,
     /// Be invited to the network room once more.
-    Invite,
+    Invite {
+        /// The room, where the homeserver no longer has it.
+        gone: Option<i64>,
+    },
     /// Enter a channel, and stay in it over reconnections.
     Join {
         /// The channel.
@@ -212,11 +214,7 @@ impl Actor {
             Request::Disconnect { reason } => self.disconnect_now(&reason).await.into(),
             Request::SetAside { idle_since, why } => Box::pin(self.set_aside(idle_since, &why)).await.into(),
             Request::Reconnect => self.reconnect().await.into(),
-            Request::Invite => {
-                let bot = self.bridge.client.bot();
-                self.incoming.outbox.push(content::invite_row(self.network_room, bot, &self.row.user_id));
-                Reply::Now(Ok(RichText::new()))
-            }
+            Request::Invite { gone } => self.invite_to_network_room(gone).await.into(),
             Request::Join { channel, key, gone } => self.join(&channel, key, gone).await.into(),
             Request::Shared(request) => Box::pin(self.in_shared(request)).await.into(),
             Request::Part { channel, reason } => self.part(&channel, &reason).await.into(),

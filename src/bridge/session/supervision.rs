@@ -25,7 +25,7 @@ const GOOD: Duration = Duration::from_mins(10);
 
 /// Runs a session, and starts it anew should it fail.
 pub(super) fn supervise(actor: Actor, failures: u32) -> impl Future<Output = ()> + Send + 'static {
-    let (bridge, row, network_room) = (actor.bridge.clone(), actor.row.clone(), actor.network_room);
+    let (bridge, row) = (actor.bridge.clone(), actor.row.clone());
     // In one place, and not in the supervisor as well: there are thousands of sessions.
     let running = Box::pin(Box::new(actor).run());
     async move {
@@ -35,7 +35,7 @@ pub(super) fn supervise(actor: Actor, failures: u32) -> impl Future<Output = ()>
             tracing::error!(session = row.id, "a session failed by a mistake in towline; it starts anew");
             // Until then it is none, and nobody is told that it is connected.
             bridge.rest_session(&row, MISTAKE);
-            tell(&bridge, &row.user_id, network_room).await;
+            tell(&bridge, &row).await;
             Box::pin(start_anew(bridge, row, MISTAKE.to_owned(), if is_good { 0 } else { failures })).await;
         }
     }
@@ -66,15 +66,20 @@ pub(in crate::bridge) async fn start_anew(
     }
 }
 
-async fn tell(bridge: &Bridge, user_id: &str, network_room: i64) {
+async fn tell(bridge: &Bridge, session: &SessionRow) {
     let text = RichText::plain(
         "Something went wrong inside Towline, and this connection was ended. It comes back by itself. The log says \
          more; please report it.",
     );
-    let content = content::message(MessageType::Text, &text, Some(user_id));
-    let row = content::message_row(network_room, bridge.client.bot(), content, None);
-    match bridge.enqueue(vec![row]).await {
-        Ok(()) => bridge.wake_delivery(network_room),
+    let content = content::message(MessageType::Text, &text, Some(&session.user_id));
+    let told = async {
+        let Some(room) = bridge.store.network_room(session.id).await? else { return Ok(()) };
+        bridge.enqueue(vec![content::message_row(room, bridge.client.bot(), content, None)]).await?;
+        bridge.wake_delivery(room);
+        Ok::<_, StoreError>(())
+    };
+    match told.await {
+        Ok(()) => {}
         Err(error) => tracing::error!(%error, "a user could not be told that a session failed"),
     }
 }

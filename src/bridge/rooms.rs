@@ -402,6 +402,25 @@ mod tests {
         }
     }
 
+    #[rstest]
+    #[case::name("m.room.name")]
+    #[case::topic("m.room.topic")]
+    #[case::pins("m.room.pinned_events")]
+    #[case::widgets("im.vector.modular.widgets")]
+    #[case::widgets_of_the_specification("m.widget")]
+    fn an_owner_may_name_their_rooms_and_pin_and_set_widgets_and_nobody_else_may(#[case] event: &str) {
+        for kind in [RoomKind::Control, RoomKind::Network, RoomKind::Private, RoomKind::Query] {
+            for version in ["11", "12"] {
+                let levels = power_levels(&homeserver(version), kind, "@bot:x", Some("@a:x"));
+                let needed =
+                    levels["events"].get(event).unwrap_or(&levels["state_default"]).as_i64().unwrap();
+                let (owner, others) = (&levels["users"]["@a:x"], &levels["users_default"]);
+                assert!(owner.as_i64().unwrap() >= needed, "{event} in {kind:?}");
+                assert!(others.as_i64().unwrap() < needed, "{event} in {kind:?}");
+            }
+        }
+    }
+
     #[test]
     fn in_a_space_its_owner_orders_and_nobody_talks() {
         for (version, creator) in [("11", json!(100)), ("12", json!(null))] {

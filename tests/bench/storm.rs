@@ -27,11 +27,15 @@ const SERVERS: &str = "irc.a.net hub.b.net";
 const PERIOD: Duration = Duration::from_millis(500);
 /// How many are said at rest.
 const CALM: u32 = 20;
+/// Rooms that are asked for by aliases that nobody has asked for before: fewer than a bridge makes in an hour.
+const ALIASES: u32 = 20;
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_mins(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 pub(crate) struct Figures {
+    /// From asking for an alias that there is no room for until being in the room.
+    aliases: Spread,
     /// People of Matrix, what their coming was, and the CPU time of a line when all are there, in seconds.
     joins: (usize, Storm, f64),
     /// People of IRC whose server goes, and comes again.
@@ -62,6 +66,7 @@ struct Scene {
 pub(crate) async fn measure(joins: usize, people: usize, directory: &Path) -> Figures {
     progress(&format!("{joins} people join at once"));
     let mut scene = Scene::begin(directory, "", 0).await;
+    let aliases = scene.ask_for_aliases().await;
     let joined = scene.join_at_once(joins).await;
     let cpu = scene.towline.vitals().cpu();
     scene.calm().await;
@@ -87,7 +92,7 @@ pub(crate) async fn measure(joins: usize, people: usize, directory: &Path) -> Fi
     let back = back.await;
     let moved = scene.memberships() - before;
     scene.towline.stop().await;
-    Figures { joins: (joins, joined, each), splits: (people, split, back), moved }
+    Figures { aliases, joins: (joins, joined, each), splits: (people, split, back), moved }
 }
 
 impl Scene {
@@ -150,6 +155,18 @@ impl Scene {
         tokio::time::sleep(PERIOD * CALM).await;
         silence.send(()).unwrap();
         Spread::of(speaking.await.unwrap())
+    }
+
+    /// How long somebody waits for the room of a channel that nobody was in, at rest.
+    async fn ask_for_aliases(&self) -> Spread {
+        let mut waited = Vec::new();
+        for number in 0..ALIASES {
+            let asked = Instant::now();
+            self.alice.join(&format!("#irc_fake_#unheard-of-{number}:test.local")).await;
+            waited.push(asked.elapsed());
+            self.towline.wait_idle().await;
+        }
+        Spread::of(waited)
     }
 
     /// So many join the alias at the same moment, until all are in the channel.
@@ -236,6 +253,7 @@ impl Figures {
         let (joins, joined, each) = &self.joins;
         let (people, split, back) = &self.splits;
         [
+            row("a room for an unknown alias", &self.aliases.text(), ""),
             joined.rows(&format!("{joins} join an alias at once"), "all in after"),
             row("CPU for a line when all are in", &format!("{:.1} ms", each * 1000.0), ""),
             split.rows(&format!("half of {people} split off"), "a line after"),
@@ -248,7 +266,7 @@ impl Figures {
     pub(crate) fn json(&self) -> Value {
         let ((joins, joined, each), (people, split, back)) = (&self.joins, &self.splits);
         json!({
-            "joins": joins, "join": joined.json(), "cpu_per_line_s": each, "people": people, "split": split.json(), "back": back.json(),
+            "aliases": self.aliases.json(), "joins": joins, "join": joined.json(), "cpu_per_line_s": each, "people": people, "split": split.json(), "back": back.json(),
             "memberships": self.moved,
         })
     }

@@ -187,7 +187,7 @@ async fn who_takes_over_and_is_behind_shows_nothing_again() {
     talk.dan.say("#tea", "shown by carol");
     talk.world.homeserver.wait_message(&talk.room, "shown by carol").await;
     for line in ["two", "three"] {
-        talk.world.ircd.send_line("carol", &format!(":bob!bob@test PRIVMSG #tea :{line}"));
+        talk.world.ircd.send_raw("carol", format!(":bob!bob@test PRIVMSG #tea :{line}\r\n").as_bytes());
     }
     talk.world.homeserver.wait_message(&talk.room, "three").await;
     talk.world.wait_outbox_empty().await;

@@ -147,6 +147,7 @@ pub use self::authority::{Authority, ChannelRules, Entrance};
 pub use self::autocmd::AutoCommands;
 pub use self::capabilities::WishChange;
 pub use self::charset::CharsetChange;
+pub(super) use self::choices::Signs;
 pub use self::credentials::{CertificateRequest, LoginMethod, LoginRequest, ServiceAddress};
 pub use self::handle::{SessionHandle, SessionState, Status};
 pub use self::highlights::Highlights;

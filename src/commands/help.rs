@@ -16,7 +16,7 @@ pub(super) async fn help(context: Context<'_>) -> Outcome {
         return Ok(overview(reader));
     }
     let found = table::find(name.trim_start_matches(['/', '!']));
-    match found.filter(|command| reader.permission >= command.permission) {
+    match found.filter(|command| reader.may(command)) {
         Some(command) => Ok(in_full(command, reader)),
         None => Ok(unknown(name, reader)),
     }
@@ -48,10 +48,23 @@ impl Reader {
         Self { permission: Permission::User, place, may_plumb: false, may_add_networks: false }
     }
 
+    /// Whether a command is theirs, wherever it is typed.
+    fn may(self, command: &Command) -> bool {
+        self.permission >= command.permission && (command.name != "plumb" || self.may_plumb)
+    }
+
+    /// A command of which some of what it does is not theirs.
+    fn may_in_part(self, command: &Command) -> bool {
+        command.name == "network" && !self.may_add_networks
+    }
+
     /// How they type a command, and what it does for them.
     fn shown(self, command: &Command) -> (String, &'static str) {
-        if command.name == "network" && !self.may_add_networks {
-            return (usage_of("network", self.place), "shows which networks there are, and their servers");
+        if self.may_in_part(command) {
+            return (
+                usage_of("network [NETWORK]", self.place),
+                "shows which networks there are, and their servers",
+            );
         }
         (usage_in(command, self.place), command.summary)
     }
@@ -88,11 +101,7 @@ fn overview(reader: Reader) -> RichText {
 /// What a person may do in a place.
 fn possible(reader: Reader) -> Vec<&'static Command> {
     let spot = Spot::of(reader.place);
-    let is_possible = |command: &&Command| {
-        let may = command.name != "plumb" || reader.may_plumb;
-        may && reader.permission >= command.permission && command.at.contains(&spot)
-    };
-    COMMANDS.iter().filter(is_possible).collect()
+    COMMANDS.iter().filter(|command| reader.may(command) && command.at.contains(&spot)).collect()
 }
 
 /// Commands by their headings, each in the order of the table.
@@ -110,17 +119,21 @@ fn sections(commands: &[&'static Command]) -> Vec<(&'static str, Vec<&'static Co
 fn in_full(command: &Command, reader: Reader) -> RichText {
     let (usage, summary) = reader.shown(command);
     let mut text = RichText::new().code(usage).text(format!(" – {summary}."));
-    if !command.details.is_empty() {
+    let in_part = reader.may_in_part(command);
+    if !command.details.is_empty() && !in_part {
         text = text.line().text(command.details);
     }
+    // What is theirs of it are the forms of one word or two.
+    let is_theirs = |example: &&&str| !in_part || example.split(' ').count() <= 2;
+    let examples: Vec<&str> = command.examples.iter().filter(is_theirs).copied().collect();
     if let Some(at) = only_in(command) {
         text = text.line().text(format!("It is typed {at}."));
     }
-    let example = if command.examples.len() == 1 { "Example:" } else { "Examples:" };
-    text = command.examples.iter().fold(text.line().text(example), |text, example| {
+    let example = if examples.len() == 1 { "Example:" } else { "Examples:" };
+    text = examples.into_iter().fold(text.line().text(example), |text, example| {
         // A channel's room is not named there.
         let has_prefix = example.starts_with(PREFIX);
-        let text = text.line().code(*example);
+        let text = text.line().code(example);
         if has_prefix && !matches!(reader.place, Place::Buffer { .. }) {
             text.text(" in a channel's room")
         } else {
@@ -295,8 +308,15 @@ mod tests {
         let reader = Reader { may_plumb: plumb, may_add_networks: add, ..user };
         let text = overview(reader).to_plain();
         assert_eq!(text.contains("\nplumb [NETWORK]"), plumb, "{text}");
-        assert_eq!(text.contains("network [add"), add, "{text}");
-        assert!(text.contains("\nnetwork – shows which") != add && text.contains("\nunplumb "), "{text}");
+        assert_eq!(text.contains("\nnetwork [NETWORK | add"), add, "{text}");
+        assert!(
+            text.contains("\nnetwork [NETWORK] – shows which") != add && text.contains("\nunplumb "),
+            "{text}"
+        );
         assert_eq!(unknown("plubm", reader).to_plain().contains("Did you mean plumb"), plumb);
+        let network = in_full(table::find("network").unwrap(), reader).to_plain();
+        assert!(network.contains("network libera"), "{network}");
+        assert_eq!(network.contains("network add"), add, "{network}");
+        assert_eq!(reader.may(table::find("plumb").unwrap()), plumb);
     }
 }

@@ -3,6 +3,8 @@
 //! Users add networks of their own, where the configuration allows it; administrators add them for all. Of others' own
 //! networks administrators see the name, the owner and the servers, and nobody else sees anything.
 
+use std::sync::Arc;
+
 use super::admin::{MOST_ROWS, and_more};
 use super::meant::first_word;
 use super::networks::no_network;
@@ -14,7 +16,7 @@ use crate::format::{RichText, Table};
 /// Those who have a network open that are named.
 const NAMED: usize = 10;
 
-/// `network [add … | remove … | server …]`.
+/// `network [NETWORK | add … | remove … | server …]`.
 pub(super) async fn network(context: Context<'_>) -> Outcome {
     let (word, rest) = context.word();
     match word.to_ascii_lowercase().as_str() {
@@ -22,6 +24,10 @@ pub(super) async fn network(context: Context<'_>) -> Outcome {
         "add" => add(&context, rest).await,
         "remove" => remove(&context, rest).await,
         "server" => server(&context, rest).await,
+        _ if rest.is_empty() => match find(&context, word) {
+            Some(known) => Ok(RichText::new().table(table_of(&context, &[known]))),
+            None => Err(no_network(&context, word)),
+        },
         _ => usage(&context, "network"),
     }
 }
@@ -36,8 +42,23 @@ fn list(context: &Context<'_>) -> RichText {
     if is_admin(context) {
         shown.extend(networks.all().into_iter().filter(|known| !known.is_for(user.id)));
     }
+    let table = table_of(context, &shown[..shown.len().min(MOST_ROWS)]);
+    let text = and_more(RichText::new().table(table), shown.len(), "networks");
+    match networks.own().most {
+        0 => text,
+        most => text
+            .line()
+            .text(format!("You may have {most} of your own, which nobody else sees: "))
+            .code("network add irc.example.org")
+            .text("."),
+    }
+}
+
+/// Where each network comes from, and its servers.
+fn table_of(context: &Context<'_>, shown: &[Arc<Known>]) -> Table {
+    let (networks, user) = (&context.bridge.networks, &context.call.user);
     let mut table = Table::new(["network", "name", "comes from", "servers"]);
-    for known in shown.iter().take(MOST_ROWS) {
+    for known in shown {
         let Known { network, source } = &**known;
         let from = match source {
             Source::Configuration if networks.hides(network.slug.as_str()) => {
@@ -57,15 +78,7 @@ fn list(context: &Context<'_>) -> RichText {
             RichText::plain(servers.join(", ")),
         ]);
     }
-    let text = and_more(RichText::new().table(table), shown.len(), "networks");
-    match networks.own().most {
-        0 => text,
-        most => text
-            .line()
-            .text(format!("You may have {most} of your own, which nobody else sees: "))
-            .code("network add irc.example.org")
-            .text("."),
-    }
+    table
 }
 
 fn in_words(server: &crate::config::Server) -> String {
@@ -192,7 +205,7 @@ async fn server(context: &Context<'_>, text: &str) -> Outcome {
 }
 
 /// The network that is meant: administrators may name others' own by their short names.
-fn find(context: &Context<'_>, name: &str) -> Option<std::sync::Arc<Known>> {
+fn find(context: &Context<'_>, name: &str) -> Option<Arc<Known>> {
     let networks = &context.bridge.networks;
     let of_others = || networks.get(&name.to_ascii_lowercase()).filter(|_| is_admin(context));
     networks.named(name, context.call.user.id).or_else(of_others)

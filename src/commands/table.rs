@@ -70,14 +70,19 @@ commands! {
         eg ["networks"], at [Control, Network]
         => networks::networks;
     "network" / "servers" in "Networks":
-        "network [add [NAME] SERVER[:PORT] [OPTION…] | remove NETWORK | server add|remove NETWORK SERVER[:PORT]]",
+        "network [NETWORK | add [NAME] SERVER[:PORT] [OPTION…] | remove NETWORK | server add|remove NETWORK SERVER[:PORT]]",
         "adds and removes networks, or shows where each comes from and its servers",
         "A network of your own, where the administrator allows it, is seen by nobody else; its short name is u, a number \
          and a name. An administrator adds networks for all, with their short name before the server, and built-in ones \
          by their name alone. They are there at once and stay. Options: notls, noverify (any certificate will do, and no \
          password is sent), fingerprint=HEX, and for administrators private (a private address is meant). What the \
          configuration says can only be changed there.",
-        eg ["network", "network add irc.example.org", "network server add example irc2.example.org:6697"],
+        eg [
+            "network",
+            "network libera",
+            "network add irc.example.org",
+            "network server add example irc2.example.org:6697"
+        ],
         at [Control, Network]
         => network::network;
     "open" in "Networks": "open NETWORK [as NAME]", "connects you to a network and makes a room for it",
@@ -374,7 +379,8 @@ commands! {
         => account::nicks;
     "sasl" in "You": "sasl [NETWORK] [ACCOUNT [PASSWORD] | off]", "logs you in with the network's services",
         "Your message is removed from the room, and the password is stored encrypted. It is used from the next \
-         connection on. With a certificate (certfp) the password may be left out.",
+         connection on. With a certificate (certfp) the password may be left out. Of what the server offers the best is \
+         taken: EXTERNAL, where there is a certificate, before SCRAM-SHA-512, SCRAM-SHA-256 and PLAIN.",
         eg ["sasl alice correct-horse", "sasl off"], secret true => account::sasl;
     "login" in "You": "login [NETWORK] [required | optional | sasl | nickserv [NickServ@HOST]]",
         "shows how you log in, or changes it",

@@ -30,7 +30,7 @@ const WORDS: &[(&str, Here)] = &[
     ("displayname", Here::Type("bot name NAME")),
     ("maxlines", Here::Set("lines")),
     ("pastebin", Here::Set("long-texts")),
-    ("reacts", Here::Nothing("The signs under commands can't be turned off.")),
+    ("reacts", Here::Set("signs")),
     ("mediaurl", Here::Nothing("Where links to files lead is in the configuration: media.base_url.")),
     ("mediapath", Here::Nothing("Where links to files lead is in the configuration: media.base_url.")),
     ("hiddenroom", Here::Nothing("Nothing needs to be done for that here.")),

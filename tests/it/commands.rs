@@ -218,11 +218,14 @@ async fn help_shows_every_command_in_both_kinds_of_room() {
         );
     }
     assert!(!in_network.contains("[NETWORK]"));
-    assert!(!in_control.contains("network [add"), "nor does it let users have networks of their own");
+    assert!(
+        !in_control.contains("network [NETWORK | add"),
+        "nor does it let users have networks of their own"
+    );
     let (admin, control, _) = connected_as(&world, "admin").await;
     let in_control = ask(&world, &admin, &control, "help").await;
     assert!(
-        in_control.contains("\nplumb [NETWORK]") && in_control.contains("\nnetwork [add"),
+        in_control.contains("\nplumb [NETWORK]") && in_control.contains("\nnetwork [NETWORK | add"),
         "{in_control}"
     );
 }

@@ -175,7 +175,8 @@ async fn what_the_configuration_says_of_networks_is_read_only_and_hides_what_was
         ("network remove nowhere", "There is no network nowhere here."),
         ("network server add fake irc.example.org", "fake stands in the configuration"),
         ("network add a b c", "Type it like this"),
-        ("network frobnicate", "Type it like this"),
+        ("network frobnicate", "There is no network frobnicate here."),
+        ("network frobnicate now", "Type it like this"),
     ] {
         let said = ask(&world, &admin, &admins, typed).await;
         assert!(said.starts_with(answer), "{typed}: {said}");

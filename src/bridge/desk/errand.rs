@@ -8,9 +8,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Answer, Bridge, Call, End};
+use super::{Answer, Bridge, Call, End, Place};
+use crate::bridge::Manners;
 use crate::bridge::content::{self, MessageType, unique};
 use crate::bridge::ghosts::GhostError;
+use crate::bridge::session::Signs;
 use crate::config::Permission;
 use crate::format::RichText;
 use crate::store::{Errand, NewOutbox, RoomRow, StoreError, User};
@@ -109,9 +111,10 @@ impl Bridge {
         self.note_commanding(&user.user_id).await;
         self.begin_errand(seq, user.id, &errand, taken_back).await?;
         self.wake_delivery(room.id);
+        let has_signs = !is_secret && self.shows_signs(&call).await;
         let progress = Progress::new(room.id, speaker, self.clock.unix_ms());
         call.progress = Some(progress.clone());
-        let (answer, waits) = self.answer_of(call, &errand, is_secret).await;
+        let (answer, waits) = self.answer_of(call, &errand, has_signs).await;
         if let Some(Ok(Some((room, mut rows)))) = self.insist(|| self.room_instead(&errand, &user)).await {
             let speaker = self.looker(&room.creator);
             rows.push(content::message_row(room.id, speaker, content::answer(answer.text), None));
@@ -127,8 +130,7 @@ impl Bridge {
             None => content::answer(answer.text),
         };
         rows.push(content::message_row(room.id, speaker, content, None));
-        // What was taken back shows no sign.
-        if !is_secret {
+        if has_signs {
             let sign = match answer.end {
                 End::Done => DONE,
                 End::Failed => FAILED,
@@ -138,6 +140,25 @@ impl Bridge {
         }
         self.finish_errand(&user, room.id, &errand, rows).await;
         Ok(())
+    }
+
+    /// Whether signs stand under a command: none do where its writer wants none, nor under what is taken back.
+    async fn shows_signs(&self, call: &Call) -> bool {
+        let (session, buffer) = match call.place {
+            Place::Control => (None, None),
+            Place::Network(session) => (Some(session), None),
+            Place::Buffer { session, buffer, .. } => (Some(session), Some(buffer)),
+        };
+        let session = session.and_then(|session| self.session(session));
+        let (session, network) =
+            session.as_ref().map_or((0, ""), |session| (session.row.id, session.row.network.as_str()));
+        match Manners::load(self, call.user.id, session, network).await {
+            Ok(manners) => manners.choice_in::<Signs>(buffer) == Signs::Show,
+            Err(error) => {
+                tracing::warn!(%error, "whether a command has signs can't be read");
+                true
+            }
+        }
     }
 
     async fn finish_errand(&self, user: &User, room: i64, errand: &Errand, rows: Vec<NewOutbox>) {
@@ -161,7 +182,7 @@ impl Bridge {
     }
 
     /// What a command comes to, and whether its hourglass stands.
-    async fn answer_of(&self, call: Call, errand: &Errand, is_secret: bool) -> (Answer, bool) {
+    async fn answer_of(&self, call: Call, errand: &Errand, has_signs: bool) -> (Answer, bool) {
         if call.permission == Permission::None {
             let text = RichText::plain(match self.exclusion_of(&call.user.user_id) {
                 Some(why) => format!("You are {why}."),
@@ -175,7 +196,7 @@ impl Bridge {
             answer = &mut answering => return (answer, false),
             () = tokio::time::sleep(MOMENT) => {}
         }
-        let turned = !is_secret && self.turn_hourglass(errand).await;
+        let turned = has_signs && self.turn_hourglass(errand).await;
         (answering.await, turned)
     }
 

@@ -10,7 +10,7 @@ macro_rules! choices {
     ($($(#[$meta:meta])* $name:ident of $setting:ident { $($variant:ident = $word:literal),* $(,)? })*) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum $name { $($variant),* }
+        pub(in crate::bridge) enum $name { $($variant),* }
 
         impl Choice for $name {
             const SETTING: &'static Setting = &settings::$setting;
@@ -32,6 +32,8 @@ choices! {
     Forward of FORWARD { Off = "off", On = "on" }
     /// Whether colours are shown.
     Colours of COLOURS { Show = "show", Hide = "hide" }
+    /// Whether signs stand under what the user writes.
+    Signs of SIGNS { Show = "show", Hide = "hide" }
 }
 
 impl Actor {
@@ -59,5 +61,6 @@ mod tests {
         words_of::<RejoinOnInvite>();
         words_of::<Forward>();
         words_of::<Colours>();
+        words_of::<Signs>();
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::super::content::{self, HOURGLASS};
 use super::Actor;
+use super::choices::Signs;
 use super::outbound::Progress;
 use crate::store::{Hourglass, StoreError};
 
@@ -34,7 +35,8 @@ impl Actor {
     /// When the next hourglass appears.
     pub(super) fn next_hourglass(&self) -> Option<Instant> {
         let waiting = self.outbound.progress.iter();
-        let waiting = waiting.filter(|(buffer, _)| self.standing(**buffer) < MOST);
+        let waiting =
+            waiting.filter(|(buffer, _)| self.standing(**buffer) < MOST && self.shows_signs(**buffer));
         let first = waiting.filter_map(|(_, events)| events.iter().find(|one| one.lacks_hourglass()));
         first.map(|event| event.since + MOMENT).min()
     }
@@ -44,7 +46,9 @@ impl Actor {
         let now = self.now();
         let buffers: Vec<i64> = self.outbound.progress.keys().copied().collect();
         for buffer in buffers {
-            let Some(place) = self.buffers.find_id(buffer) else { continue };
+            let Some(place) = self.buffers.find_id(buffer).filter(|_| self.shows_signs(buffer)) else {
+                continue;
+            };
             let row = &self.buffers.get(place).row;
             let room = MOST.saturating_sub(self.standing(buffer));
             let events = self.outbound.progress.get_mut(&buffer).into_iter().flatten();
@@ -74,6 +78,10 @@ impl Actor {
             let row = &self.buffers.get(place).row;
             self.incoming.outbox.push(content::unreact_row(row.room, &row.creator, &txn_id));
         }
+    }
+
+    fn shows_signs(&self, buffer: i64) -> bool {
+        self.manners.choice::<Signs>(buffer) == Signs::Show
     }
 
     /// How many stand in a buffer's room.

@@ -277,7 +277,8 @@ impl Manners {
         Self::read(self.value_for_all(C::SETTING).0)
     }
 
-    fn choice_in<C: Choice>(&self, buffer: Option<i64>) -> C {
+    /// What holds in a buffer, or in the session where none is named.
+    pub(in crate::bridge) fn choice_in<C: Choice>(&self, buffer: Option<i64>) -> C {
         Self::read(self.value(C::SETTING, buffer).0)
     }
 

@@ -30,7 +30,7 @@ enum Named {
 /// Which nicks become pills.
 #[derive(Debug, Clone, Copy)]
 struct Wanted<'a> {
-    /// A nick that is shorter is a word like others, unless it is spoken to.
+    /// A nick that is shorter is a word like others, unless it is spoken to; 0 for all but the user's own.
     shortest: usize,
     /// These are words wherever they stand.
     ignored: &'a str,
@@ -99,7 +99,7 @@ fn named_in(
             }
             let is_long = word.is_addressed || word.text.chars().count() >= shortest;
             let is_ignored = || settings::words_of(ignored).any(|one| mapping.same(one, word.text));
-            let is_looked_up = is_long && others.len() <= MOST && !is_ignored();
+            let is_looked_up = is_long && shortest > 0 && others.len() <= MOST && !is_ignored();
             is_looked_up.then(|| members.find(word.text)).flatten().map(Named::Other)
         };
         let mut candidates = [Some(word), word.bare()].into_iter().flatten();
@@ -127,14 +127,14 @@ mod tests {
     use rstest::rstest;
 
     /// What is named, `@` standing for the user. In the channel are these, and the user as alice.
-    fn named(line: &str, ignored: &str) -> Vec<String> {
+    fn named(line: &str, ignored: &str, shortest: usize) -> Vec<String> {
         let mut channels = Channels::new(NickPool::default());
         channels.enter("#rust");
         for nick in ["alice", "Bob", "carol{}", "me", "dave", "erin", "frank", "grace", "heidi"] {
             channels.add("#rust", nick);
         }
         let text = read_irc(line).with_links();
-        let wanted = Wanted { shortest: 3, ignored };
+        let wanted = Wanted { shortest, ignored };
         let lookup = channels.get("#rust").unwrap().lookup();
         let named = named_in(&text, &lookup, "alice", CaseMapping::Rfc1459, wanted);
         let who = |(_, named)| match named {
@@ -161,7 +161,7 @@ mod tests {
     #[case::half_the_channel("bob dave erin frank grace heidi alice", &["@"])]
     #[case::twice_the_same("bob! bob!", &["Bob", "Bob"])]
     fn a_line_names_who_is_there(#[case] line: &str, #[case] expected: &[&str]) {
-        assert_eq!(named(line, ""), expected);
+        assert_eq!(named(line, "", 3), expected);
     }
 
     #[rstest]
@@ -170,6 +170,11 @@ mod tests {
     #[case::in_capitals("CAROL[]!", &[])]
     #[case::the_user("alice and bob", &["@"])]
     fn who_is_ignored_is_a_word_wherever_they_stand(#[case] line: &str, #[case] expected: &[&str]) {
-        assert_eq!(named(line, "bob carol{} alice"), expected);
+        assert_eq!(named(line, "bob carol{} alice", 3), expected);
+    }
+
+    #[test]
+    fn where_no_length_is_enough_the_user_alone_stands_out() {
+        assert_eq!(named("bob: alice and dave are here", "", 0), ["@"]);
     }
 }

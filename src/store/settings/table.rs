@@ -139,6 +139,14 @@ settings! {
         key: "on-join", meaning: "commands that are carried out when the channel is entered",
         scopes: &[Scope::Buffer], setter: Setter::Owner, secret: true,
     };
+    /// Whether signs stand under what somebody writes.
+    SIGNS = {
+        key: "signs",
+        meaning: "whether signs stand under what you write: an hourglass under what waits or takes long, and under a command \
+                  whether it was done",
+        scopes: ANYWHERE,
+        kind: Kind::Choice(&[("show", "they do"), ("hide", "they do not; what does not arrive is told all the same")]),
+    };
     /// How a small edit is told.
     EDITS = {
         key: "edits", meaning: "how IRC is told of a small edit of what you have just said",
@@ -234,9 +242,10 @@ settings! {
     /// Which nicks become pills.
     PILL_LENGTH = {
         key: "pill-length",
-        meaning: "how long a nick must be to stand out wherever it is said; shorter ones do where they are spoken to",
+        meaning: "how long a nick must be to stand out wherever it is said; shorter ones do where they are spoken to; 0 \
+                  for none but yours",
         scopes: ANYWHERE, in_room: true,
-        kind: Kind::Number { least: 1, most: 99, default: 3 },
+        kind: Kind::Number { least: 0, most: 99, default: 3 },
     };
     /// Which nicks never do.
     PILL_IGNORE = {

@@ -169,7 +169,7 @@ async fn looks(scene: &Scene, steps: &Steps) {
     steps.begin("WHOIS WHOAMI");
     let told = ask(alice, network, "whois irene", "irene is ").await;
     assert!(told.contains("irene@127.0.0.1") && told.contains(CHANNEL), "{told}");
-    let told = ask(alice, network, "whois alice", "alice is ").await;
+    let told = ask(alice, network, "whoami", "alice is ").await;
     assert!(told.contains("wonderland@127.0.0.1") && told.contains("Alice Liddell"), "{told}");
 
     steps.begin("ROOM");

@@ -15,15 +15,22 @@ const CASES: u32 = 150;
 /// What ends the connection, or all of them, makes the rest of the test one about that.
 const ENDS: [&str; 6] = ["disconnect", "close", "raw", "open", "detach", "drain"];
 
+/// The names of those commands, and all other words for them.
+fn names(is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let commands: serde_json::Value =
+        serde_json::from_str(include_str!("../../../docs/commands.json")).unwrap();
+    let commands = commands["commands"].as_array().unwrap().iter();
+    let wanted = commands.filter(|command| is_wanted(command["name"].as_str().unwrap()));
+    let words = wanted
+        .flat_map(|command| std::iter::once(&command["name"]).chain(command["aliases"].as_array().unwrap()));
+    words.map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
 /// A message of commands that there are, or nearly are, with something behind them.
-fn messages(is_admin: bool) -> impl Strategy<Value = String> {
-    let is_half = |name: &str| !is_admin || towline::commands::is_for_administrators(name);
-    let names: Vec<&str> = towline::commands::examples()
-        .map(|(name, _)| name)
-        .filter(|name| !ENDS.contains(name) && is_half(name))
-        .collect();
+fn messages(names: Vec<String>) -> impl Strategy<Value = String> {
+    assert!(!names.is_empty());
     let name = prop_oneof![
-        6 => prop::sample::select(names).prop_map(str::to_owned),
+        6 => prop::sample::select(names),
         1 => "[a-z?]{1,8}",
         1 => "\\PC{0,6}",
     ];
@@ -60,7 +67,7 @@ async fn type_and_wait(world: &World, user: &TestUser, room: &str, text: &str) -
     world.homeserver.wait_event(room, |one| (answered.borrow_mut())(one)).await;
     let events = world.homeserver.events(room);
     let mut behind = events.iter().skip_while(|one| one.event_id != event).skip(1);
-    behind.any(|one| one.kind == "m.room.message" && !one.body().is_empty())
+    behind.any(|one| one.kind == "m.room.message" && !one.body().is_empty() && one.sender != user.id())
 }
 
 #[rstest]
@@ -78,6 +85,20 @@ async fn no_message_in_any_kind_of_room_is_left_without_an_answer(#[case] name: 
     bob.say(name, "hi");
     let query = alice.join(&world.homeserver.wait_invite(alice.id()).await).await;
     let rooms = [(control, ""), (network, ""), (channel, "!irc "), (query, "!irc ")];
+    let is_half = |command: &str| name != "admin" || towline::commands::is_for_administrators(command);
+    type_all(&world, &alice, &rooms, names(|command| !ENDS.contains(&command) && is_half(command)));
+}
+
+/// In the chat with the bot, which is there whatever else goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_message_that_ends_a_connection_is_left_without_an_answer() {
+    let world = World::builder().config("presets: false\n").start().await;
+    let (admin, control, _) = connected_as(&world, "admin").await;
+    type_all(&world, &admin, &[(control, "")], names(|command| ENDS.contains(&command)));
+}
+
+/// Types messages of these commands in the rooms, until one is not answered.
+fn type_all(world: &World, user: &TestUser, rooms: &[(String, &str)], names: Vec<String>) {
     let handle = Handle::current();
     let mut runner = TestRunner::new(Config {
         cases: CASES,
@@ -85,17 +106,18 @@ async fn no_message_in_any_kind_of_room_is_left_without_an_answer(#[case] name: 
         failure_persistence: None,
         ..Config::default()
     });
-    let typed = (messages(name == "admin"), 0..rooms.len());
+    let typed = (messages(names), 0..rooms.len());
     let result = tokio::task::block_in_place(|| {
         runner.run(&typed, |(text, room)| {
             let (room, prefix) = &rooms[room];
-            let is_answered =
-                handle.block_on(type_and_wait(&world, &alice, room, &format!("{prefix}{text}")));
+            let is_answered = handle.block_on(type_and_wait(world, user, room, &format!("{prefix}{text}")));
             prop_assert!(is_answered, "{text:?} in {room}");
             Ok(())
         })
     });
     result.unwrap();
     // And all goes on.
-    assert!(type_and_wait(&world, &alice, &rooms[0].0, "status").await);
+    let goes_on =
+        tokio::task::block_in_place(|| handle.block_on(type_and_wait(world, user, &rooms[0].0, "status")));
+    assert!(goes_on);
 }

@@ -73,6 +73,22 @@ async fn in_a_conversation_the_ghost_signs() {
     assert_eq!(sign.sender, "@irc_fake_bob:test.local");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_no_signs_has_answers_without_them() {
+    let world = World::start().await;
+    let (alice, control, network) = connected(&world).await;
+    alice.send_text(&network, "set signs hide");
+    world.homeserver.wait_event(&network, |event| event.body().contains("signs hide")).await;
+    let hidden = alice.send_text(&network, "channels");
+    world.homeserver.wait_event(&network, |event| event.body().starts_with("You are in no channel")).await;
+    // For that network, and nowhere else.
+    let shown = alice.send_text(&control, "networks");
+    world.homeserver.wait_event(&control, signs(&shown, DONE)).await;
+    world.wait_outbox_empty().await;
+    let events = world.homeserver.events(&network);
+    assert!(!events.iter().any(|one| one.content["m.relates_to"]["event_id"] == *hidden));
+}
+
 /// Before, a crash in the middle of a command lost its answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_in_the_middle_of_a_command_leaves_no_hourglass_and_is_told() {

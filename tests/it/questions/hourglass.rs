@@ -49,6 +49,23 @@ fn reacts_at_all(event_id: &str) -> impl Fn(&Event) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_wants_no_signs_has_no_hourglass() {
+    let scene = scene_in(World::start().await).await;
+    scene.bob.say("alice", "hi");
+    let query = scene.world.homeserver.wait_invite(scene.alice.id()).await;
+    scene.alice.join(&query).await;
+    scene.alice.send_text(&scene.room, "!irc set signs hide");
+    scene.world.homeserver.wait_event(&scene.room, |event| event.body().contains("signs hide")).await;
+    scene.world.ircd.half_open("alice");
+    let hidden = scene.alice.send_text(&scene.room, "slow");
+    // Where they are wanted there is one, and that message is the later one.
+    let shown = scene.alice.send_text(&query, "are you there?");
+    scene.world.homeserver.wait_event(&query, reacts(&shown, HOURGLASS)).await;
+    scene.world.wait_outbox_empty().await;
+    assert!(!scene.world.homeserver.events(&scene.room).iter().any(reacts_at_all(&hidden)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn in_a_conversation_the_ghost_turns_it() {
     let scene = scene_in(World::start().await).await;
     scene.bob.say("alice", "hi");

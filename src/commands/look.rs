@@ -1,8 +1,14 @@
 //! Who is there, and who was.
 
+use std::time::Duration;
+
 use super::meant::nick_named;
 use super::{Context, usage};
 use crate::bridge::{ListRequest, LookRequest, Outcome, Request};
+use crate::format::RichText;
+
+/// How often it is looked how much of a list has come.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// `who [NETWORK] [#CHANNEL | NICK | MASK]`.
 pub(super) async fn who(context: Context<'_>) -> Outcome {
@@ -32,7 +38,16 @@ pub(super) async fn list(context: Context<'_>) -> Outcome {
         }
         wanted => ListRequest::Page { wanted: wanted.join(" "), page: 1 },
     };
-    session.ask(Request::Look(LookRequest::List(request))).await
+    let name = context.bridge.network_name(&session.row.address());
+    let mut listing = std::pin::pin!(session.ask(Request::Look(LookRequest::List(request))));
+    loop {
+        tokio::select! {
+            outcome = &mut listing => return outcome,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let far = format!("{name} sends its list: {} channels so far.", session.status().listed);
+        context.progress(&RichText::plain(far)).await;
+    }
 }
 
 /// `monitor [NETWORK] [+NICK | -NICK …]`.

@@ -5,6 +5,7 @@ mod hints;
 use super::{Context, usage, words};
 use crate::bridge::{Manners, Origin, Outcome, PREFIX, Place, Refusal, Request, SessionHandle};
 use crate::format::RichText;
+use crate::names::CaseMapping;
 use crate::store::OwnBuffer;
 use crate::store::settings::{Kind, Scope, Setting};
 
@@ -192,7 +193,8 @@ async fn show_all(context: &Context<'_>, place: &Where) -> Outcome {
 
 fn line_of(manners: &Manners, place: &Where, setting: &'static Setting) -> RichText {
     let (value, origin) = if setting.in_room && place.is_shared {
-        manners.value_for_all(setting)
+        let mapping = place.sessions.first().map_or(CaseMapping::Rfc1459, |one| one.status().mapping);
+        manners.value_for_all_in(setting, &place.name, mapping)
     } else {
         manners.value(setting, place.buffer)
     };

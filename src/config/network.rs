@@ -90,30 +90,35 @@ fn names_differ(resolver: &mut Resolver<'_>, networks: &BTreeMap<Slug, Network>)
     }
 }
 
-/// Channels, and the rooms that show them.
-fn channels(
+/// What is said of channels, each of them once.
+pub(super) fn of_channels(
     resolver: &mut Resolver<'_>,
     raw: BTreeMap<String, String>,
     path: &str,
+    wrong_with: impl Fn(&str) -> Option<&'static str>,
 ) -> BTreeMap<String, String> {
     let mut channels: BTreeMap<String, String> = BTreeMap::new();
     let mut folded: BTreeMap<String, String> = BTreeMap::new();
-    for (name, room) in raw {
+    for (name, said) in raw {
         let here = child(path, &name);
-        let is_room = room.len() > 1 && room.len() <= 255 && room.starts_with('!');
         if Channel::new(&name).is_err() {
             resolver.report.add(&here, "it must be the name of a channel, such as \"#tea\", in quotes");
-        } else if !is_room || room.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            resolver
-                .report
-                .add(&here, "it must be the id of a room, such as \"!AbCdEf:example.org\"; an alias is none");
+        } else if let Some(problem) = wrong_with(&said) {
+            resolver.report.add(&here, problem);
         } else if let Some(other) = folded.insert(CaseMapping::Rfc1459.fold(&name), name.clone()) {
             resolver.report.add(&here, format!("it is the same channel as {other}"));
         } else {
-            channels.insert(name, room);
+            channels.insert(name, said);
         }
     }
     channels
+}
+
+/// What is wrong with the id of a room that shows a channel.
+fn wrong_with_room(room: &str) -> Option<&'static str> {
+    let is_room = room.len() > 1 && room.len() <= 255 && room.starts_with('!');
+    (!is_room || room.contains(|c: char| c.is_whitespace() || c.is_control()))
+        .then_some("it must be the id of a room, such as \"!AbCdEf:example.org\"; an alias is none")
 }
 
 pub(super) fn one(
@@ -183,7 +188,12 @@ pub(super) fn one(
         connections: connections(resolver, &raw.connections, &child(path, "connections")),
         plaintext_credentials,
         history: raw.history.map(History::of_days),
-        channels: channels(resolver, raw.channels.unwrap_or_default(), &child(path, "channels")),
+        channels: of_channels(
+            resolver,
+            raw.channels.unwrap_or_default(),
+            &child(path, "channels"),
+            wrong_with_room,
+        ),
         settings: raw.settings.unwrap_or_default(),
         shared: shared_rooms::resolve(resolver, raw.shared, &child(path, "shared")),
         slug,

@@ -97,6 +97,7 @@ pub(super) struct SharedRooms {
     pub(super) federated: Option<bool>,
     pub(super) room_version: Option<String>,
     pub(super) members: Option<String>,
+    pub(super) members_of: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]

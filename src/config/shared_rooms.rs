@@ -1,8 +1,10 @@
 //! What the shared rooms of a network are like, as far as the administrator says so and not the channel.
 
+use std::collections::BTreeMap;
+
 use super::problem::child;
-use super::raw;
 use super::resolve::Resolver;
+use super::{network, raw};
 
 /// How shared rooms are found and entered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,6 +19,8 @@ pub struct SharedRooms {
     pub room_version: Option<String>,
     /// Who of their channels' people is a member, as the setting of this name says it, where it is not as in other rooms.
     pub members: Option<String>,
+    /// The same for single channels, before that.
+    pub members_of: BTreeMap<String, String>,
 }
 
 pub(super) fn resolve(resolver: &mut Resolver<'_>, raw: raw::SharedRooms, path: &str) -> SharedRooms {
@@ -34,11 +38,15 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, raw: raw::SharedRooms, path: 
         let problem = "it must be a room version that the homeserver knows, such as \"11\"";
         resolver.report.add(&child(path, "room_version"), problem);
     }
+    // Which words there are says the schema.
+    let members_of = raw.members_of.unwrap_or_default();
+    let members_of = network::of_channels(resolver, members_of, &child(path, "members_of"), |_| None);
     SharedRooms {
         published,
         for_invited,
         federated: raw.federated.unwrap_or_default(),
         room_version: raw.room_version,
         members: raw.members,
+        members_of,
     }
 }

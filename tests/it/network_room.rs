@@ -366,6 +366,28 @@ async fn a_network_lists_its_channels_page_by_page_and_is_asked_once() {
     assert_eq!(asked, 5);
 }
 
+/// Before, the list of a large network was an hourglass and nothing else until all of it was there.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_much_of_a_long_list_has_come_is_told_in_the_message_that_becomes_it() {
+    let (world, alice, [_, network]) = connected(World::start().await).await;
+    // What the server says is what is sent here.
+    world.ircd.mute("alice");
+    alice.send_text(&network, "list");
+    world.ircd.send_line("alice", "321 alice Channel :Users  Name");
+    for number in 0..7 {
+        world.ircd.send_line("alice", &format!("322 alice #c{number} {number} :"));
+    }
+    let told =
+        world.homeserver.wait_event(&network, says("FakeNet sends its list: 7 channels so far.")).await;
+    world.ircd.send_line("alice", "323 alice :End of channel list.");
+    let is_answer = |one: &Event| {
+        one.content["m.new_content"]["body"].as_str().is_some_and(|body| body.contains("1–7 of 7"))
+    };
+    let answer = world.homeserver.wait_event(&network, is_answer).await;
+    let first = told.content["m.relates_to"]["event_id"].as_str().unwrap_or(&told.event_id);
+    assert_eq!(answer.content["m.relates_to"]["event_id"], first);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_by_itself_does_so_before_channels_are_entered_and_is_not_shown_when_it_is_secret() {
     let mut options = ircd::Options { services: true, ..ircd::Options::default() };

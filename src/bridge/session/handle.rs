@@ -56,6 +56,8 @@ pub struct Status {
     pub slower_since: Option<i64>,
     /// Why it is not connected.
     pub reason: Option<String>,
+    /// How many channels have come of a list that is coming.
+    pub listed: usize,
     /// How its network compares names, as far as is known.
     pub mapping: CaseMapping,
 }
@@ -152,6 +154,7 @@ impl Actor {
             leaving,
             slower_since: self.slower_since(),
             reason: if state == SessionState::Connected { None } else { self.last_reason.clone() },
+            listed: session.map_or(0, Session::listed_so_far),
             mapping: self.buffers.mapping(),
         };
         self.status.send_if_modified(|shown| {

@@ -13,8 +13,10 @@ use super::Actor;
 use super::asides::{Reactions, Redactions};
 use super::highlights::Highlights;
 use super::pictures::Pictures;
+use crate::config::SharedRooms;
 use crate::format::{EditStyle, IrcStyle, RichText, Spoilers};
 use crate::irc::ignores::IgnoreList;
+use crate::names::CaseMapping;
 use crate::store::StoreError;
 use crate::store::settings::{self, Scope, Setting};
 
@@ -194,6 +196,8 @@ pub struct Manners {
     configured: HashMap<&'static str, (String, Origin)>,
     /// What holds in the rooms that people share on the session's network, before that.
     in_shared: HashMap<&'static str, (String, Origin)>,
+    /// Who is a member of single channels' rooms that people share, before that.
+    members_of: BTreeMap<String, String>,
     /// Whom the user does not want to hear.
     pub(super) ignores: IgnoreList,
     /// Words that mean them.
@@ -206,10 +210,10 @@ impl Manners {
     pub async fn load(bridge: &Bridge, user: i64, session: i64, network: &str) -> Result<Self, StoreError> {
         let configured = configured(bridge, network);
         // One of the words, by the schema.
-        let members = bridge.shared_settings(network).members;
+        let SharedRooms { members, members_of, .. } = bridge.shared_settings(network);
         let members = members.map(|word| (settings::MEMBERS.key, (word, Origin::ConfiguredForNetwork)));
         let in_shared = members.into_iter().collect();
-        let mut manners = Self { user, session, configured, in_shared, ..Self::default() };
+        let mut manners = Self { user, session, configured, in_shared, members_of, ..Self::default() };
         for chosen in bridge.store.chosen(user, session).await? {
             let known = manners.chosen.entry(chosen.setting.key).or_default();
             known.push((chosen.scope, chosen.id, chosen.value));
@@ -231,6 +235,21 @@ impl Manners {
             Some((value, origin)) => (Some(value), *origin),
             None => (None, Origin::BuiltIn),
         }
+    }
+
+    /// The same in the room of one channel, by how its network compares names.
+    pub fn value_for_all_in(
+        &self,
+        setting: &Setting,
+        channel: &str,
+        mapping: CaseMapping,
+    ) -> (Option<&str>, Origin) {
+        if setting.key == settings::MEMBERS.key
+            && let Some((_, word)) = self.members_of.iter().find(|(name, _)| mapping.same(name, channel))
+        {
+            return (Some(word), Origin::ConfiguredForNetwork);
+        }
+        self.value_for_all(setting)
     }
 
     /// What holds in a buffer, or in none, and where it was set.
@@ -326,15 +345,21 @@ impl Actor {
 
     /// The same by what was, or is to be, chosen.
     pub(super) fn room_choice_by<C: Choice>(&self, place: usize, manners: &Manners) -> C {
-        if self.is_shared(place) { manners.for_all() } else { manners.choice(self.buffers.get(place).row.id) }
+        let row = &self.buffers.get(place).row;
+        if self.is_shared(place) {
+            let mapping = self.buffers.mapping();
+            return Manners::read(manners.value_for_all_in(C::SETTING, &row.name, mapping).0);
+        }
+        manners.choice(row.id)
     }
 
     /// The same of a setting that is no choice between words.
     pub(super) fn room_value(&self, place: usize, setting: &Setting) -> Option<&str> {
+        let row = &self.buffers.get(place).row;
         if self.is_shared(place) {
-            return self.manners.value_for_all(setting).0;
+            return self.manners.value_for_all_in(setting, &row.name, self.buffers.mapping()).0;
         }
-        self.manners.value(setting, Some(self.buffers.get(place).row.id)).0
+        self.manners.value(setting, Some(row.id)).0
     }
 
     /// The same of a number.

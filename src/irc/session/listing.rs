@@ -88,6 +88,8 @@ pub(super) struct Listing {
     /// The one with the fewest people first.
     kept: BinaryHeap<Reverse<ListedChannel>>,
     fitting: usize,
+    /// How many have come, whether they fit or not.
+    seen: usize,
     /// When something of it came last.
     heard: Option<Instant>,
 }
@@ -107,6 +109,7 @@ fn without_modes(topic: &str) -> &str {
 impl Listing {
     fn add(&mut self, name: &str, people: &str, topic: &str, mapping: CaseMapping) {
         let topic = without_modes(topic);
+        self.seen += 1;
         // Some servers hide a name, and count it.
         if name == "*" || !self.wanted.fits(name, topic, mapping) {
             return;
@@ -148,8 +151,15 @@ impl Session {
             _ => Line::new("LIST"),
         };
         let inquiry = self.inquire(line.finish())?;
-        self.listing = Some(Listing { inquiry, wanted, kept: BinaryHeap::new(), fitting: 0, heard: None });
+        let kept = BinaryHeap::new();
+        self.listing = Some(Listing { inquiry, wanted, kept, fitting: 0, seen: 0, heard: None });
         Ok(Some(inquiry))
+    }
+
+    /// How many channels have come of a list that is coming.
+    #[must_use]
+    pub fn listed_so_far(&self) -> usize {
+        self.listing.as_ref().map_or(0, |listing| listing.seen)
     }
 
     /// A numeric of the list that is coming; returns whether it was one.

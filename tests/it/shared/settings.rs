@@ -90,6 +90,26 @@ async fn who_is_a_member_of_shared_rooms_is_said_for_a_network_before_it_is_for_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_a_member_of_a_channels_shared_room_is_said_for_the_channel_before_its_network() {
+    // Written otherwise than the channel is called.
+    let shared =
+        "{ burst: 100, interval_ms: 0 }\n    shared: { members: all, members_of: { \"#TEA\": none } }";
+    let world = world().flood(shared).without_bridge().await;
+    let process = world.start_process_with(&[]);
+    let talk = Talk::begin(world).await;
+    let shown = "members none (from this bridge's configuration, for this network)";
+    ask(&talk.world, &talk.alice, &talk.networks[0], "set #tea members", shown).await;
+    talk.bob.say("#tea", "dan: are you there?");
+    talk.world.homeserver.wait_message(&talk.room, "dan: are you there?").await;
+    talk.world.wait_outbox_empty().await;
+    let members = talk.world.homeserver.members(&talk.room, "join");
+    assert!(!members.iter().any(|member| member == DAN), "{members:?}");
+    reload(&talk.world, &process, |text| text.replace("\"#TEA\": none", "\"#coffee\": none")).await;
+    talk.world.homeserver.wait_member(&talk.room, DAN, "join").await;
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_in_a_shared_room_is_read_as_the_configuration_says_and_written_as_each_chose() {
     let talk = Talk::begin(world().start().await).await;
     let [network, _] = &talk.networks;

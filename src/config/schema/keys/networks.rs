@@ -238,6 +238,18 @@ pub(super) const KEYS: &[Key] = &[
         "Who of a channel's people is a member of its room, as the setting `members` says it in `docs/commands.md`; also in \
          rooms under `channels`, and those that `plumb` has show a channel. What people set for themselves changes nothing there.",
     ),
+    key(
+        "networks.*.shared.members_of",
+        Kind::Named,
+        Default::Note("`networks.*.shared.members`"),
+        "The same for single channels, such as one whose people are too many, or another where all are to be seen.",
+    ),
+    key(
+        "networks.*.shared.members_of.*",
+        Kind::Choice(&["auto", "all", "active", "none"]),
+        Default::Required,
+        "Who of the channel's people is a member of its room.",
+    ),
     section(
         "own_networks",
         "Networks that people add for themselves with `network add irc.example.org`. Nobody else sees them, and their short \

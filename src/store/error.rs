@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::sessions::is_superseded;
-
 /// A read or a write failed. Cheap to clone: every writer of a failed commit gets it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -42,7 +40,6 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::PoolClosed => Self::Closed,
-            error if is_superseded(&error) => Self::Superseded,
             error => Self::Database(Arc::new(error)),
         }
     }

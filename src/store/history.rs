@@ -32,8 +32,6 @@ mod words;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use sqlx::Row as _;
-
 pub use self::import::Imported;
 use self::number::{Numberer, Numbers};
 pub use self::read::KeptLine;
@@ -44,7 +42,7 @@ use self::retention::Unkept;
 pub use self::search::{Hit, Hits, Search, SearchScope};
 pub(super) use self::stays::was_there;
 use super::pieces::{self, pieces, placeholders};
-use super::pool::{Tx, later, later_bound, on};
+use super::pool::{Tx, later, later_bound, on, on_tx};
 use super::{Store, StoreError, gaps, lines};
 
 /// Whether a line came from IRC or went there.
@@ -270,20 +268,8 @@ async fn insert(tx: &mut Tx, lines: &[New<'_>], stored: &mut HashSet<i64>) -> Re
     for (place, piece) in pieces(lines) {
         let are_nameless = piece.iter().all(|new| new.line.msgid.is_none());
         let sql = if are_nameless { NAMELESS[place].as_str() } else { NAMED[place].as_str() };
-        let numbers: Vec<i64> = match tx {
-            Tx::Postgres(connection) => {
-                bind_lines!(sqlx::query_scalar(sql), piece).fetch_all(&mut **connection).await?
-            }
-            Tx::Sqlite(script) => {
-                let script = bind_lines!(script.add(sql), piece).end()?;
-                if are_nameless {
-                    script.settle_if_long().await?;
-                    piece.iter().map(|new| new.number).collect()
-                } else {
-                    script.run().await?.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?
-                }
-            }
-        };
+        let numbers: Vec<i64> =
+            on_tx!(tx, |c| bind_lines!(sqlx::query_scalar(sql), piece).fetch_all(c).await)?;
         stored.extend(numbers);
     }
     Ok(())

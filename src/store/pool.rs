@@ -1,42 +1,27 @@
 //! Two engines behind one enum. `on!` runs one body on whichever pool there is, `on_tx!` inside a write; the body is
-//! checked by the compiler for both. A forgotten bind is an error on PostgreSQL and a silent NULL on SQLite, so the
-//! store's tests run on both.
+//! checked by the compiler for both. The store's tests run on both.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres};
 
 use super::error::OpenError;
 use super::readers::SqliteConnections;
-use super::script::{NotCommitted, Scripted};
-
-const BEGIN_POSTGRES: &str = "BEGIN";
-/// A deferred transaction that upgrades from read to write gets `SQLITE_BUSY` at once.
-const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
+use super::tx::{SqliteFile, Writing};
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// Connections to one database.
+/// Connections to one database, for those who read.
 #[derive(Clone)]
 pub(super) enum Pool {
     Postgres(PgPool),
     Sqlite(SqliteConnections),
-}
-
-/// A write under way: a connection inside a transaction.
-///
-/// Not sqlx's `Transaction`, which counts how deep it is: when SQLite rolls back by itself, as it does when the disk is
-/// full, that count would be wrong for good, and with it the writer's only connection.
-pub(super) enum Tx {
-    Postgres(PoolConnection<Postgres>),
-    Sqlite(Box<Scripted>),
 }
 
 macro_rules! on {
@@ -62,10 +47,10 @@ macro_rules! on_tx {
                 let $c = &mut **connection;
                 $body
             }
-            $crate::store::pool::Tx::Sqlite(script) => match script.ready().await {
-                Ok($c) => $body,
-                Err(error) => Err(error.into()),
-            },
+            $crate::store::pool::Tx::Sqlite(local) => {
+                let $c = local.connection();
+                $body
+            }
         }
     };
 }
@@ -81,52 +66,38 @@ macro_rules! execute {
     };
 }
 
-/// Runs a statement inside a write whose result nobody reads: on SQLite with the next one that is read, or with the end.
+/// Runs a statement inside a write whose result nobody reads.
 macro_rules! later {
     ($tx:expr, $sql:expr $(, $value:expr)* $(,)?) => {
         $crate::store::pool::later_bound!($tx, $sql, |query| query$(.bind($value))*)
     };
 }
 
-/// Reads the first row that a statement gives inside a write: on SQLite in one trip with what waits before it.
-macro_rules! first_in {
-    ($tx:expr, $sql:expr $(, $value:expr)* $(,)?) => {
-        match $tx {
-            $crate::store::pool::Tx::Postgres(connection) => sqlx::query_as($sql)
-                $(.bind($value))*
-                .fetch_optional(&mut **connection)
-                .await,
-            $crate::store::pool::Tx::Sqlite(script) => match script.add($sql)$(.bind($value))*.end() {
-                Ok(script) => script.run().await.and_then(|rows| rows.first().map(sqlx::FromRow::from_row).transpose()),
-                Err(error) => Err(error),
-            },
-        }
-    };
-}
-
 /// The same as `later!`, for values that are bound one after the other.
 macro_rules! later_bound {
     ($tx:expr, $sql:expr, |$query:ident| $bound:expr) => {
-        match $tx {
-            $crate::store::pool::Tx::Postgres(connection) => {
-                let $query = sqlx::query($sql);
-                $bound.execute(&mut **connection).await.map(drop)
-            }
-            $crate::store::pool::Tx::Sqlite(script) => {
-                let $query = script.add($sql);
-                match $bound.end() {
-                    Ok(script) => script.settle_if_long().await,
-                    Err(error) => Err(error),
-                }
-            }
-        }
+        $crate::store::pool::on_tx!($tx, |c| {
+            let $query = sqlx::query($sql);
+            $bound.execute(c).await.map(drop)
+        })
     };
 }
 
+/// Reads the first row that a statement gives inside a write.
+macro_rules! first_in {
+    ($tx:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+        $crate::store::pool::on_tx!($tx, |c| sqlx::query_as($sql)
+            $(.bind($value))*
+            .fetch_optional(c)
+            .await)
+    };
+}
+
+pub(super) use super::tx::Tx;
 pub(super) use {execute, first_in, later, later_bound, on, on_tx};
 
-/// Opens the readers' pool and the writer's, which holds one connection.
-pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> {
+/// Opens the readers' pool and what the writer's one connection comes from.
+pub(super) async fn open(url: &SecretString) -> Result<(Pool, Writing), OpenError> {
     let url = url.expose_secret();
     if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         let options =
@@ -139,18 +110,18 @@ pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> 
         };
         let writing = pool(1).await.map_err(OpenError::Connect)?;
         let reading = pool(4).await.map_err(OpenError::Connect)?;
-        Ok((Pool::Postgres(reading), Pool::Postgres(writing)))
+        Ok((Pool::Postgres(reading), Writing::Postgres(writing)))
     } else if url.starts_with("sqlite:") {
+        // What these say for the writer, its own connection says for itself: `sqlite.rs`.
         let options = SqliteConnectOptions::from_str(url)
             .map_err(OpenError::Connect)?
             .journal_mode(SqliteJournalMode::Wal)
-            // A commit is what a 200 to the homeserver promises: it must survive power loss.
             .synchronous(SqliteSynchronous::Full)
-            // What is deleted is gone, and not only out of sight.
             .pragma("secure_delete", "ON")
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5));
-        let writing = SqlitePoolOptions::new()
+        let file = options.get_filename().to_owned();
+        let migrating = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
             .connect_with(options.clone().create_if_missing(true))
@@ -165,7 +136,7 @@ pub(super) async fn open(url: &SecretString) -> Result<(Pool, Pool), OpenError> 
             )
             .await
             .map_err(OpenError::Connect)?;
-        Ok((Pool::Sqlite(SqliteConnections::new(reading)), Pool::Sqlite(SqliteConnections::new(writing))))
+        Ok((Pool::Sqlite(SqliteConnections::new(reading)), Writing::Sqlite(SqliteFile { migrating, file })))
     } else {
         Err(OpenError::Scheme)
     }
@@ -201,7 +172,7 @@ impl Pool {
     }
 
     /// The number of the newest migration that was applied; 0 where none was.
-    async fn schema(&self) -> Result<i64, OpenError> {
+    pub(super) async fn schema(&self) -> Result<i64, OpenError> {
         const SQL: &str = "SELECT MAX(version) FROM _sqlx_migrations";
         let found: sqlx::Result<Option<i64>> = on!(self, |p| sqlx::query_scalar(SQL).fetch_one(p).await);
         match found {
@@ -222,53 +193,6 @@ impl Pool {
         }
     }
 
-    pub(super) async fn migrate(&self) -> Result<(), OpenError> {
-        let result = match self {
-            Self::Postgres(pool) => POSTGRES.run(pool).await,
-            Self::Sqlite(connections) => SQLITE.run(connections.pool()).await,
-        };
-        let known = self.newest_migration();
-        result.map_err(|error| match error {
-            MigrateError::VersionMissing(found) => OpenError::SchemaNewer { found, known },
-            other => OpenError::Migrate(other),
-        })
-    }
-
-    /// Migrates as far as this number, and says how far the schema is then.
-    pub(super) async fn migrate_to(&self, schema: i64) -> Result<i64, OpenError> {
-        let result = match self {
-            Self::Postgres(pool) => POSTGRES.run_to(schema, pool).await,
-            Self::Sqlite(connections) => SQLITE.run_to(schema, connections.pool()).await,
-        };
-        result.map_err(OpenError::Migrate)?;
-        self.schema().await
-    }
-
-    pub(super) async fn begin(&self) -> sqlx::Result<Tx> {
-        self.begin_with(BEGIN_POSTGRES, BEGIN_SQLITE).await
-    }
-
-    /// Begins to read what is there at this moment, whatever is written meanwhile.
-    pub(super) async fn begin_to_read(&self) -> sqlx::Result<Tx> {
-        self.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN").await
-    }
-
-    async fn begin_with(&self, postgres: &'static str, sqlite: &'static str) -> sqlx::Result<Tx> {
-        let (mut tx, begin) = match self {
-            Self::Postgres(pool) => (Tx::Postgres(pool.acquire().await?), postgres),
-            Self::Sqlite(connections) => {
-                (Tx::Sqlite(Box::new(Scripted::new(connections.take().await?))), sqlite)
-            }
-        };
-        match tx.order(begin).await {
-            Ok(()) => Ok(tx),
-            Err(error) => {
-                tx.abandon().await;
-                Err(error)
-            }
-        }
-    }
-
     pub(super) async fn close(&self) {
         match self {
             Self::Postgres(pool) => pool.close().await,
@@ -277,86 +201,33 @@ impl Pool {
     }
 }
 
-/// A commit that failed.
-pub(super) struct Uncommitted {
-    pub(super) error: sqlx::Error,
-    /// It was a statement that had waited, and what went before it can be rolled back.
-    pub(super) left: Option<Tx>,
-}
-
-impl Uncommitted {
-    /// What went before it is rolled back with the connection.
-    pub(super) async fn give_up(self) -> sqlx::Error {
-        if let Some(tx) = self.left {
-            tx.abandon().await;
-        }
-        self.error
-    }
-}
-
-impl Tx {
-    /// Commits, and leaves the connection to whoever begins again.
-    pub(super) async fn commit(mut self) -> Result<Self, Uncommitted> {
-        let committed = match &mut self {
-            Self::Postgres(_) => {
-                self.order("COMMIT").await.map_err(|error| NotCommitted { error, by_statement: false })
-            }
-            Self::Sqlite(script) => script.commit().await,
+impl Writing {
+    /// Brings the schema up to date.
+    pub(super) async fn migrate(&self) -> Result<(), OpenError> {
+        let known = self.migrator().iter().map(|migration| migration.version).max().unwrap_or(0);
+        let result = match self {
+            Self::Postgres(pool) => self.migrator().run(pool).await,
+            Self::Sqlite(SqliteFile { migrating, .. }) => self.migrator().run(migrating).await,
         };
-        match committed {
-            Ok(()) => Ok(self),
-            Err(NotCommitted { error, by_statement: true }) => Err(Uncommitted { error, left: Some(self) }),
-            Err(NotCommitted { error, by_statement: false }) => {
-                self.abandon().await;
-                Err(Uncommitted { error, left: None })
-            }
-        }
+        self.migrated().await;
+        result.map_err(|error| match error {
+            MigrateError::VersionMissing(found) => OpenError::SchemaNewer { found, known },
+            other => OpenError::Migrate(other),
+        })
     }
 
-    /// Begins another transaction on the connection of one that is committed; nothing where the connection is gone.
-    pub(super) async fn begin_again(mut self) -> Option<Self> {
-        /// A server that takes longer is not there any more.
-        const PATIENCE: Duration = Duration::from_secs(10);
-        let begin = match self {
-            Self::Postgres(_) => BEGIN_POSTGRES,
-            Self::Sqlite(_) => BEGIN_SQLITE,
+    /// Migrates as far as this number.
+    pub(super) async fn migrate_to(&self, schema: i64) -> Result<(), OpenError> {
+        let result = match self {
+            Self::Postgres(pool) => self.migrator().run_to(schema, pool).await,
+            Self::Sqlite(SqliteFile { migrating, .. }) => self.migrator().run_to(schema, migrating).await,
         };
-        if let Ok(Ok(())) = tokio::time::timeout(PATIENCE, self.order(begin)).await {
-            return Some(self);
-        }
-        tracing::debug!("the writer's connection is gone");
-        // Whoever does not answer need not take leave.
-        let _ = tokio::time::timeout(PATIENCE, self.abandon()).await;
-        None
+        self.migrated().await;
+        result.map_err(OpenError::Migrate)
     }
 
-    pub(super) async fn roll_back(mut self) {
-        // What waits is rolled back with the rest, and if it fails it is, too.
-        let _ = self.settle().await;
-        if self.order("ROLLBACK").await.is_err() || self.settle().await.is_err() {
-            self.abandon().await;
-        }
-    }
-
-    /// Closes the connection, in whatever state it is; the pool opens another.
-    pub(super) async fn abandon(self) {
-        let _ = match self {
-            Self::Postgres(connection) => connection.close().await,
-            Self::Sqlite(script) => script.into_connection().close().await,
-        };
-    }
-
-    /// Begins or ends something.
-    pub(super) async fn order(&mut self, sql: &'static str) -> sqlx::Result<()> {
-        later!(self, sql)
-    }
-
-    /// Runs what waits.
-    pub(super) async fn settle(&mut self) -> sqlx::Result<()> {
-        match self {
-            Self::Postgres(_) => Ok(()),
-            Self::Sqlite(script) => script.run().await.map(drop),
-        }
+    fn migrator(&self) -> &'static Migrator {
+        if matches!(self, Self::Postgres(_)) { &POSTGRES } else { &SQLITE }
     }
 }
 

@@ -34,12 +34,7 @@ impl SqliteConnections {
         Self { pool, idle: Arc::default(), turns: Arc::new(Semaphore::new(turns)) }
     }
 
-    /// What opens them.
-    pub(in crate::store) fn pool(&self) -> &SqlitePool {
-        &self.pool
-    }
-
-    /// A connection for whoever writes, and gives it back to the pool.
+    /// A connection for whoever gives it back to the pool.
     pub(in crate::store) async fn take(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match idle {

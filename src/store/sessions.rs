@@ -272,23 +272,8 @@ impl Store {
 
 /// Refuses a write for a session that another instance has taken over.
 /// Fails the write with [`StoreError::Superseded`] where the session is another process's, or gone.
-///
-/// On SQLite that is a statement which nobody waits for: it stores a session that no database takes, or nothing.
 pub(super) async fn check_epoch(tx: &mut Tx, session: i64, epoch: i64) -> Result<(), StoreError> {
     const FIND: &str = "SELECT epoch FROM session WHERE id = $1";
-    const REFUSE: &str = r#"INSERT INTO session ("user", network, created_at)
-        SELECT NULL, NULL, NULL WHERE NOT EXISTS (SELECT 1 FROM session WHERE id = $1 AND epoch = $2)"#;
-    if matches!(tx, Tx::Sqlite(_)) {
-        return Ok(later!(tx, REFUSE, session, epoch)?);
-    }
     let found: Option<i64> = on_tx!(tx, |c| sqlx::query_scalar(FIND).bind(session).fetch_optional(c).await)?;
     if found == Some(epoch) { Ok(()) } else { Err(StoreError::Superseded) }
-}
-
-/// Whether an error is what [`check_epoch`] fails with on SQLite: no session is without a user.
-pub(super) fn is_superseded(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|refusal| {
-        refusal.kind() == sqlx::error::ErrorKind::NotNullViolation
-            && refusal.message().ends_with("session.user")
-    })
 }

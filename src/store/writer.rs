@@ -1,5 +1,7 @@
 //! The one task that writes.
 //!
+//! On SQLite it is a thread: its statements run in place (`sqlite`), and hold up nobody but the next write.
+//!
 //! A write is a closure that runs inside a transaction. The task takes all closures that have gathered, runs them in
 //! the order in which they came, commits once, and only then answers each: group commit with tickets. A closure that
 //! fails is rolled back to its savepoint alone; a commit that fails fails them all, and nobody was told otherwise.
@@ -9,8 +11,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error::StoreError;
-use super::pool::{Pool, Tx, Uncommitted};
+use super::error::{OpenError, StoreError};
+use super::tx::{Tx, Writing};
 use super::{Store, Tally};
 
 /// How many closures may gather for one commit. Beyond it, writers wait for the next.
@@ -72,10 +74,20 @@ impl<T> Ticket<T> {
 }
 
 impl Writer {
-    pub(super) fn start(pool: Pool, tally: Arc<Tally>) -> Self {
+    pub(super) fn start(writing: Writing, tally: Arc<Tally>) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::channel(LARGEST_BATCH);
-        tokio::spawn(run(pool, queue, tally));
-        Self { jobs }
+        match writing {
+            Writing::Postgres(_) => {
+                tokio::spawn(run(writing, queue, tally));
+            }
+            Writing::Sqlite(_) => {
+                let runtime = tokio::runtime::Handle::current();
+                let thread = std::thread::Builder::new().name("writer".to_owned());
+                let begun = thread.spawn(move || runtime.block_on(run(writing, queue, tally)));
+                begun.map_err(|error| OpenError::Connect(error.into()))?;
+            }
+        }
+        Ok(Self { jobs })
     }
 
     /// One that writes nothing.
@@ -118,8 +130,8 @@ impl Store {
 
 /// The writer's connection, from one commit to the next: a pool would ask it before and after each whether it is alive.
 struct Connection {
-    pool: Pool,
-    /// As the last commit left it.
+    writing: Writing,
+    /// As the last write left it.
     kept: Option<Tx>,
 }
 
@@ -130,19 +142,19 @@ impl Connection {
         {
             return Ok(tx);
         }
-        self.pool.begin().await
+        self.writing.begin().await
     }
 
     async fn close(self) {
-        let Self { pool, kept } = self;
-        // The pool waits for it.
+        let Self { writing, kept } = self;
+        // A pool waits for it; without one it is closed here.
         drop(kept);
-        pool.close().await;
+        writing.close().await;
     }
 }
 
-async fn run(pool: Pool, mut queue: mpsc::Receiver<Job>, tally: Arc<Tally>) {
-    let mut connection = Connection { pool, kept: None };
+async fn run(writing: Writing, mut queue: mpsc::Receiver<Job>, tally: Arc<Tally>) {
+    let mut connection = Connection { writing, kept: None };
     let mut jobs = Vec::with_capacity(LARGEST_BATCH);
     let mut closing = None;
     while closing.is_none() && queue.recv_many(&mut jobs, LARGEST_BATCH).await > 0 {
@@ -193,22 +205,11 @@ async fn run_all(
         return Err(error);
     }
     if outcomes.iter().all(Result::is_err) {
-        tx.roll_back().await;
+        connection.kept = tx.roll_back().await;
         return Ok(());
     }
-    match (tx.commit().await, &mut outcomes[..]) {
-        (Ok(tx), _) => {
-            connection.kept = Some(tx);
-            Ok(())
-        }
-        // The only one there is; of several each has run before the next began.
-        (Err(Uncommitted { error, left: Some(tx) }), [outcome]) => {
-            tx.roll_back().await;
-            *outcome = Err(error.into());
-            Ok(())
-        }
-        (Err(uncommitted), _) => Err(uncommitted.give_up().await),
-    }
+    connection.kept = Some(tx.commit().await?);
+    Ok(())
 }
 
 async fn run_each(
@@ -222,22 +223,13 @@ async fn run_each(
     }
     for write in batch {
         tx.order("SAVEPOINT work").await?;
-        let outcome = match write.run(tx).await {
-            Ok(()) => release(tx).await,
-            Err(error) => Err(error),
-        };
+        let outcome = write.run(tx).await;
         if outcome.is_err() {
-            // What of it still waits is rolled back with the rest.
-            let _ = tx.settle().await;
             tx.order("ROLLBACK TO SAVEPOINT work").await?;
-            tx.settle().await?;
+        } else {
+            tx.order("RELEASE SAVEPOINT work").await?;
         }
         outcomes.push(outcome);
     }
     Ok(())
-}
-
-async fn release(tx: &mut Tx) -> Result<(), StoreError> {
-    tx.order("RELEASE SAVEPOINT work").await?;
-    Ok(tx.settle().await?)
 }

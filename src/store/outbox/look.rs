@@ -1,16 +1,16 @@
 //! What a room's lane looks at first: the room, and what waits for it.
 //!
-//! A commit of lines looks for its room's lane, at the end of the same trip to the database: where nothing else waits
+//! A commit of lines looks for its room's lane, at the end of the same visit to SQLite: where nothing else waits
 //! and nobody sends, as in a room that was quiet, the lane begins with that and asks nothing.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::FromRow;
-use sqlx::sqlite::SqliteRow;
 
 use super::super::Store;
 use super::super::pool::Tx;
 use super::super::rooms::{RoomRow, room_query};
+use super::super::sqlite;
 use super::{Outbox, Row, whole_batches};
 
 /// A room, and the first requests that wait for it.
@@ -68,22 +68,22 @@ where
 
 /// Where a commit leaves what it saw.
 #[derive(Clone, Default)]
-pub(in crate::store) struct Seen(Arc<Mutex<Vec<SqliteRow>>>);
+pub(in crate::store) struct Seen(Arc<Mutex<Vec<sqlite::Row>>>);
 
 impl Seen {
-    pub(in crate::store) fn keep(&self, rows: Vec<SqliteRow>) {
+    pub(in crate::store) fn keep(&self, rows: Vec<sqlite::Row>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = rows;
     }
 
-    fn take(&self) -> Vec<SqliteRow> {
+    fn take(&self) -> Vec<sqlite::Row> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Has the commit look at a room, where that costs no trip of its own.
+/// Has the commit look at a room, where that costs next to nothing.
 pub(super) fn after_commit(tx: &mut Tx, room: i64, seen: Seen) {
-    if let Tx::Sqlite(script) = tx {
-        script.look_after_commit(SQL, [room, AT_ONCE + 1], seen);
+    if let Tx::Sqlite(local) = tx {
+        local.look_after_commit(SQL, [room, AT_ONCE + 1], seen);
     }
 }
 

@@ -7,7 +7,8 @@ use super::file::Bytes;
 use super::shape::{self, Kind, Table};
 use super::{Counts, Progress, Sink, TransferError, Value};
 use crate::store::User;
-use crate::store::pool::{Pool, Tx, on_tx};
+use crate::store::pool::Pool;
+use crate::store::snapshot::{Snapshot, on_snapshot};
 
 /// Rows that are handed on at once.
 const PAGE: usize = 100;
@@ -18,22 +19,22 @@ pub(super) async fn dump(
     sink: &mut impl Sink,
     progress: Progress<'_>,
 ) -> Result<Counts, TransferError> {
-    let mut tx = pool.begin_to_read().await?;
-    let dumped = dump_all(&mut tx, sink, progress).await;
-    tx.roll_back().await;
+    let mut snapshot = pool.begin_to_read().await?;
+    let dumped = dump_all(&mut snapshot, sink, progress).await;
+    snapshot.end().await;
     dumped
 }
 
 async fn dump_all(
-    tx: &mut Tx,
+    snapshot: &mut Snapshot,
     sink: &mut impl Sink,
     progress: Progress<'_>,
 ) -> Result<Counts, TransferError> {
     let mut counts = Counts::new();
-    for table in shape::tables(tx).await? {
+    for table in shape::tables(snapshot).await? {
         sink.begin(&table.name, table.columns.iter().map(|(name, _)| name.clone()).collect()).await?;
-        let count = dump_table(tx, &table, None, sink, progress).await?;
-        if let Some(last) = last_number(tx, &table).await? {
+        let count = dump_table(snapshot, &table, None, sink, progress).await?;
+        if let Some(last) = last_number(snapshot, &table).await? {
             sink.sequence(last).await?;
         }
         counts.push((table.name, count));
@@ -43,7 +44,7 @@ async fn dump_all(
 
 /// Hands on the rows of a table, or those that a condition finds for a user.
 pub(super) async fn dump_table(
-    tx: &mut Tx,
+    snapshot: &mut Snapshot,
     table: &Table,
     of_user: Option<(&str, &User)>,
     sink: &mut impl Sink,
@@ -64,7 +65,7 @@ pub(super) async fn dump_table(
         sql.push_str(condition);
     }
     let (mut count, mut page) = (0, Vec::with_capacity(PAGE));
-    on_tx!(tx, |c| {
+    on_snapshot!(snapshot, |c| {
         let query = sqlx::query(sqlx::AssertSqlSafe(sql));
         let query = match of_user {
             Some((_, user)) => query.bind(user.id).bind(&user.user_id),
@@ -103,21 +104,21 @@ pub(super) async fn dump_table(
 }
 
 /// The last number that a table has given: what had it may be gone, and the number is not given again.
-async fn last_number(tx: &mut Tx, table: &Table) -> Result<Option<i64>, TransferError> {
+async fn last_number(snapshot: &mut Snapshot, table: &Table) -> Result<Option<i64>, TransferError> {
     const SQLITE: &str = "SELECT seq FROM sqlite_sequence WHERE name = $1";
     const POSTGRES: &str = "SELECT last_value FROM pg_sequences
         WHERE format('%I.%I', schemaname, sequencename)::regclass = pg_get_serial_sequence(quote_ident($1), $2)::regclass";
-    let number = match (&mut *tx, table.columns.first()) {
-        (Tx::Sqlite(script), _) => {
+    let number = match (&mut *snapshot, table.columns.first()) {
+        (Snapshot::Sqlite(connection), _) => {
             let query = sqlx::query_scalar(SQLITE).bind(&table.name);
-            query.fetch_optional(script.ready().await?).await?
+            query.fetch_optional(&mut **connection).await?
         }
-        (Tx::Postgres(connection), Some((column, _))) => {
+        (Snapshot::Postgres(connection), Some((column, _))) => {
             let query = sqlx::query_scalar(POSTGRES).bind(&table.name).bind(column);
             let last: Option<Option<i64>> = query.fetch_optional(&mut **connection).await?;
             last.flatten()
         }
-        (Tx::Postgres(_), None) => None,
+        (Snapshot::Postgres(_), None) => None,
     };
     Ok(number)
 }

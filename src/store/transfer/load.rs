@@ -7,6 +7,8 @@ use super::shape::{self, Kind, Table};
 use super::{Counts, Sink, TransferError, Value};
 use crate::store::pool::{self, Pool, Tx, later, on_tx};
 use crate::store::seal::Sealer;
+use crate::store::snapshot::{Snapshot, on_snapshot};
+use crate::store::tx::Writing;
 use crate::store::{OpenError, PROBE, PROBE_KEY, StoreOptions};
 
 /// Rows that one statement inserts.
@@ -14,7 +16,8 @@ const AT_ONCE: usize = 50;
 
 /// Writes rows into an empty database.
 pub(super) struct Loader {
-    pools: [Pool; 2],
+    readers: Pool,
+    writing: Writing,
     tx: Tx,
     sealer: Sealer,
     tables: Vec<Table>,
@@ -26,37 +29,41 @@ impl Loader {
     /// Makes the tables as they were at this schema, and begins.
     pub(super) async fn begin(to: &StoreOptions, schema: i64) -> Result<Self, TransferError> {
         let (readers, writing) = pool::open(&to.url).await?;
-        let pools = [readers, writing];
-        match Self::prepare(&pools[1], schema).await {
-            Ok((tx, tables)) => Ok(Self { pools, tx, sealer: Sealer::new(&to.key), tables, table: None }),
+        match Self::prepare(&readers, &writing, schema).await {
+            Ok((tx, tables)) => {
+                let sealer = Sealer::new(&to.key);
+                Ok(Self { readers, writing, tx, sealer, tables, table: None })
+            }
             Err(error) => {
-                close(&pools).await;
+                close(&readers, &writing).await;
                 Err(error)
             }
         }
     }
 
-    async fn prepare(writing: &Pool, schema: i64) -> Result<(Tx, Vec<Table>), TransferError> {
-        let mut tx = writing.begin().await?;
-        let empty = prove_empty(&mut tx).await;
-        tx.roll_back().await;
+    async fn prepare(
+        readers: &Pool,
+        writing: &Writing,
+        schema: i64,
+    ) -> Result<(Tx, Vec<Table>), TransferError> {
+        let mut before = readers.begin_to_read().await?;
+        let empty = prove_empty(&mut before).await;
+        before.end().await;
         empty?;
-        let known = writing.newest_migration();
+        let known = readers.newest_migration();
         if schema > known {
             return Err(TransferError::Newer { found: schema, known });
         }
-        if writing.migrate_to(schema).await? != schema {
+        writing.migrate_to(schema).await?;
+        if readers.schema().await? != schema {
             let newer = "it was made ready by a towline that is newer than the backup";
             return Err(TransferError::NotEmpty(newer.to_owned()));
         }
-        let mut tx = writing.begin().await?;
-        match shape::tables(&mut tx).await {
-            Ok(tables) => Ok((tx, tables)),
-            Err(error) => {
-                tx.roll_back().await;
-                Err(error)
-            }
-        }
+        let mut migrated = readers.begin_to_read().await?;
+        let tables = shape::tables(&mut migrated).await;
+        migrated.end().await;
+        let tables = tables?;
+        Ok((writing.begin().await?, tables))
     }
 
     /// Keeps what was written if all went well and all of it is there, and nothing otherwise.
@@ -69,16 +76,13 @@ impl Loader {
             Err(error) => Err(error),
         };
         let kept = match kept {
-            Ok(counts) => match self.tx.commit().await {
-                Ok(_) => Ok(counts),
-                Err(uncommitted) => Err(uncommitted.give_up().await.into()),
-            },
+            Ok(counts) => self.tx.commit().await.map(drop).map(|()| counts).map_err(TransferError::from),
             Err(error) => {
-                self.tx.roll_back().await;
+                drop(self.tx.roll_back().await);
                 Err(error)
             }
         };
-        close(&self.pools).await;
+        close(&self.readers, &self.writing).await;
         kept
     }
 
@@ -86,7 +90,10 @@ impl Loader {
     async fn check(&mut self, counts: &Counts) -> Result<(), TransferError> {
         const INDEXED: &str = "DELETE FROM instance WHERE key = 'history_words'";
         for (table, expected) in counts {
-            let found = count(&mut self.tx, table).await?;
+            let sql = count(table)?;
+            let found: i64 =
+                on_tx!(&mut self.tx, |c| sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(c).await)?;
+            let found = found.unsigned_abs();
             if found != *expected {
                 return Err(TransferError::Lost { table: table.clone(), found, expected: *expected });
             }
@@ -203,31 +210,31 @@ fn insertion(table: &Table, rows: usize, is_postgres: bool) -> String {
 }
 
 /// Whether nothing is in a database but empty tables of ours.
-async fn prove_empty(tx: &mut Tx) -> Result<(), TransferError> {
-    let tables = shape::tables(tx).await.map_err(|error| match error {
+async fn prove_empty(snapshot: &mut Snapshot) -> Result<(), TransferError> {
+    let tables = shape::tables(snapshot).await.map_err(|error| match error {
         TransferError::Unknown(what) => TransferError::NotEmpty(format!("it has {what}")),
         error => error,
     })?;
     for table in tables {
-        if count(tx, &table.name).await? > 0 {
+        let sql = count(&table.name)?;
+        let rows: i64 =
+            on_snapshot!(snapshot, |c| sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(c).await)?;
+        if rows > 0 {
             return Err(TransferError::NotEmpty(format!("{} has rows", table.name)));
         }
     }
     Ok(())
 }
 
-/// How many rows a table has, whose name is one of the shape's.
-async fn count(tx: &mut Tx, table: &str) -> Result<u64, TransferError> {
+/// Asks how many rows a table has, whose name is one of the shape's.
+fn count(table: &str) -> Result<String, TransferError> {
     if !shape::ORDER.contains(&table) {
         return Err(TransferError::Unknown(table.to_owned()));
     }
-    let sql = format!("SELECT COUNT(*) FROM \"{table}\"");
-    let count: i64 = on_tx!(tx, |c| sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(c).await)?;
-    Ok(count.unsigned_abs())
+    Ok(format!("SELECT COUNT(*) FROM \"{table}\""))
 }
 
-async fn close(pools: &[Pool]) {
-    for pool in pools {
-        pool.close().await;
-    }
+async fn close(readers: &Pool, writing: &Writing) {
+    writing.close().await;
+    readers.close().await;
 }

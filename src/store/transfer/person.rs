@@ -29,12 +29,12 @@ pub async fn export(
     now: i64,
     progress: Progress<'_>,
 ) -> Result<Counts, TransferError> {
-    let mut tx = store.readers().begin_to_read().await?;
+    let mut snapshot = store.readers().begin_to_read().await?;
     let written = async {
         write!(output, "{{\"user\":{},\"exported_at\":{now},\"tables\":{{", json!(user.user_id))?;
         let mut counts = Counts::new();
         let mut rules = belongings::tables();
-        for table in shape::tables(&mut tx).await? {
+        for table in shape::tables(&mut snapshot).await? {
             let place = rules.iter().position(|(name, _)| *name == table.name);
             let Some(Rows::OfUser(those)) = place.map(|place| rules.swap_remove(place).1) else { continue };
             let mut condition = belongings::condition(&those);
@@ -52,7 +52,8 @@ pub async fn export(
             let comma = if counts.is_empty() { "" } else { "," };
             write!(sink.output, "{comma}\n{}:[", json!(table.name))?;
             let count =
-                dump::dump_table(&mut tx, &table, Some((&condition, user)), &mut sink, progress).await?;
+                dump::dump_table(&mut snapshot, &table, Some((&condition, user)), &mut sink, progress)
+                    .await?;
             write!(sink.output, "]")?;
             counts.push((table.name, count));
         }
@@ -61,7 +62,7 @@ pub async fn export(
         Ok(counts)
     };
     let written = written.await;
-    tx.roll_back().await;
+    snapshot.end().await;
     written
 }
 

@@ -1,7 +1,7 @@
 //! Which tables and columns a database has, asked of itself: a backup of an older version has those of its time.
 
 use super::TransferError;
-use crate::store::pool::{Tx, on_tx};
+use crate::store::snapshot::{Snapshot, on_snapshot};
 
 /// All tables, each behind those that it refers to.
 pub(super) const ORDER: [&str; 28] = [
@@ -53,7 +53,7 @@ pub(super) struct Table {
 }
 
 /// The tables of a database, in [`ORDER`].
-pub(super) async fn tables(tx: &mut Tx) -> Result<Vec<Table>, TransferError> {
+pub(super) async fn tables(snapshot: &mut Snapshot) -> Result<Vec<Table>, TransferError> {
     const SQLITE: &str = "SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c
         WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite@_%' ESCAPE '@' AND m.name NOT LIKE '@_sqlx%' ESCAPE '@'
             AND m.name NOT LIKE 'history@_search%' ESCAPE '@'
@@ -63,8 +63,9 @@ pub(super) async fn tables(tx: &mut Tx) -> Result<Vec<Table>, TransferError> {
         WHERE table_schema = current_schema() AND table_name NOT LIKE '@_sqlx%' ESCAPE '@'
             AND table_name NOT LIKE 'history@_search%' ESCAPE '@'
         ORDER BY table_name, ordinal_position";
-    let sql = if matches!(tx, Tx::Postgres(_)) { POSTGRES } else { SQLITE };
-    let columns: Vec<(String, String, String)> = on_tx!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)?;
+    let sql = if matches!(snapshot, Snapshot::Postgres(_)) { POSTGRES } else { SQLITE };
+    let columns: Vec<(String, String, String)> =
+        on_snapshot!(snapshot, |c| sqlx::query_as(sql).fetch_all(c).await)?;
     let mut tables: Vec<Table> = Vec::new();
     for (table, column, declared) in columns {
         let kind = match declared.to_ascii_lowercase().as_str() {

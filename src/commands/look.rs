@@ -45,8 +45,11 @@ pub(super) async fn list(context: Context<'_>) -> Outcome {
             outcome = &mut listing => return outcome,
             () = tokio::time::sleep(LOOK) => {}
         }
-        let far = format!("{name} sends its list: {} channels so far.", session.status().listed);
-        context.progress(&RichText::plain(far)).await;
+        let listed = session.status().listed;
+        if listed > 0 {
+            let far = format!("{name} sends its list: {listed} channels so far.");
+            context.progress(&RichText::plain(far)).await;
+        }
     }
 }
 

@@ -369,23 +369,25 @@ async fn a_network_lists_its_channels_page_by_page_and_is_asked_once() {
 /// Before, the list of a large network was an hourglass and nothing else until all of it was there.
 #[tokio::test(flavor = "multi_thread")]
 async fn how_much_of_a_long_list_has_come_is_told_in_the_message_that_becomes_it() {
-    let (world, alice, [_, network]) = connected(World::start().await).await;
-    // What the server says is what is sent here.
-    world.ircd.mute("alice");
+    let world = World::start().await;
+    let bob = world.ircd.person("bob");
+    (0..7).for_each(|number| bob.join(&format!("#c{number}")));
+    world.ircd.stall_list();
+    let (world, alice, [_, network]) = connected(world).await;
     alice.send_text(&network, "list");
-    world.ircd.send_line("alice", "321 alice Channel :Users  Name");
-    for number in 0..7 {
-        world.ircd.send_line("alice", &format!("322 alice #c{number} {number} :"));
-    }
-    let told =
-        world.homeserver.wait_event(&network, says("FakeNet sends its list: 7 channels so far.")).await;
-    world.ircd.send_line("alice", "323 alice :End of channel list.");
-    let is_answer = |one: &Event| {
-        one.content["m.new_content"]["body"].as_str().is_some_and(|body| body.contains("1–7 of 7"))
+    world.ircd.wait_line(|nick, line| nick == "alice" && line.starts_with("LIST")).await;
+    world.pass("alice", Duration::from_secs(4)).await;
+    let far = "FakeNet sends its list: 7 channels so far.";
+    let told = world.homeserver.wait_event(&network, says(far)).await;
+    // Told once more, it is the same message.
+    world.pass("alice", Duration::from_secs(4)).await;
+    let of_told = |one: &Event, new: &str| {
+        one.content["m.relates_to"]["event_id"] == *told.event_id
+            && one.content["m.new_content"]["body"].as_str().is_some_and(|body| body.contains(new))
     };
-    let answer = world.homeserver.wait_event(&network, is_answer).await;
-    let first = told.content["m.relates_to"]["event_id"].as_str().unwrap_or(&told.event_id);
-    assert_eq!(answer.content["m.relates_to"]["event_id"], first);
+    world.homeserver.wait_event(&network, |one| of_told(one, far)).await;
+    world.ircd.end_list("alice");
+    world.homeserver.wait_event(&network, |one| of_told(one, "1–7 of 7, the largest first")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -441,6 +441,16 @@ impl Ircd {
         self.shared.change(|network| network.faults.history_stalls = stalls);
     }
 
+    /// From now on, the end of a `LIST` stays out; [`Self::end_list`] tells it.
+    pub(crate) fn stall_list(&self) {
+        self.shared.change(|network| network.faults.list_stalls = true);
+    }
+
+    /// The end of a `LIST` that stayed out.
+    pub(crate) fn end_list(&self, nick: &str) {
+        self.send_line(nick, &format!("323 {nick} :End of channel list."));
+    }
+
     /// This capability is not offered to connections to come.
     pub(crate) fn forget_capability(&self, name: &str) {
         self.shared.change(|network| network.options.capabilities.retain(|one| one != name));

@@ -154,7 +154,9 @@ impl Network {
                 for entry in list {
                     self.numeric(id, 322, &entry);
                 }
-                self.numeric(id, 323, ":End of channel list.");
+                if !self.faults.list_stalls {
+                    self.numeric(id, 323, ":End of channel list.");
+                }
             }
             command => self.numeric(id, 421, &format!("{command} :Unknown command")),
         }

@@ -116,6 +116,8 @@ pub(super) struct Faults {
     pub(super) refuses_relays: Option<&'static str>,
     /// `CHATHISTORY` gets no answer at all.
     pub(super) history_stalls: bool,
+    /// `LIST` comes without its end.
+    pub(super) list_stalls: bool,
     /// Changes of channels' modes are read, and neither made nor answered.
     pub(super) ignores_modes: bool,
     /// A new connection gets this as its `ERROR`, and ends.

@@ -65,7 +65,7 @@ pub use announced::Announced;
 pub use belongings::GoneSession;
 pub use buffers::{Buffer, BufferKind, Heir, NewBuffer, OwnBuffer, Part, Whereabouts, Whose};
 pub use errands::Errand;
-pub use error::{OpenError, StoreError};
+pub use error::{Lost, OpenError, StoreError};
 pub use gaps::Gaps;
 pub use ghosts::{Ghost, NewGhost};
 pub use history::{
@@ -80,7 +80,7 @@ pub use networks::{AddedNetwork, Adding, NewNetwork};
 pub use outbox::{
     AT_ONCE, Committed, Folded, Folding, Incoming, Look, NewOutbox, Outbox, OutboxKind, Refused, Untold,
 };
-pub use plumbing::{Agreement, NewPlumbing, Outsider, PlumbedBy, Plumbing};
+pub use plumbing::{Agreement, NewPlumbing, Outsider, PlumbedBy, Plumbing, Successor};
 pub use policies::PolicyRule;
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use published::{NewPublished, Published, PublishedKind};
@@ -168,9 +168,13 @@ impl Store {
         Ok(Self { shared: Arc::new(Shared { readers, writer, sealer, keeper, lock, tally }) })
     }
 
-    /// Waits until the single-process lock is lost; for ever where it can't be, as with SQLite's file lock.
-    pub async fn lock_lost(&self) {
-        self.shared.lock.lost().await;
+    /// Waits until the store is of no use to this process any more: its lock is lost, which SQLite's file lock can't be, or
+    /// nothing can be written. Also after [`Store::close`].
+    pub async fn lost(&self) -> Lost {
+        tokio::select! {
+            () = self.shared.lock.lost() => Lost::Lock,
+            () = self.shared.writer.ended() => Lost::Writer,
+        }
     }
 
     /// Whether the database answers.

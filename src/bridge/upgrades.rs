@@ -23,7 +23,7 @@ use super::{Bridge, bridge_info, content};
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::event::Event;
-use crate::store::{InboxEvent, NewOutbox, PlumbedBy, RoomKind, RoomRow, StoreError};
+use crate::store::{InboxEvent, NewOutbox, RoomKind, RoomRow, StoreError};
 
 /// What closes a room.
 const CLOSING: &str = "m.room.tombstone";
@@ -179,15 +179,15 @@ impl Bridge {
         }
         let rows = self.rows_after_move(room, &looker, new).await?;
         let moved = self.store.room_moved(room.id, new, rows, self.clock.unix_ms()).await?;
-        if moved.len() > 1 {
-            self.note_several().await?;
+        if room.is_plumbed() {
+            self.note_plumbed().await?;
         }
         // Also where that was done before, and cut short.
         self.ghosts.forget_room(room.id);
         moved.iter().for_each(|row| self.ghosts.forget_room(*row));
         tracing::info!(%old, %new, "a room was followed to its successor");
-        if room.plumbed_by() == Some(PlumbedBy::Configuration) {
-            // The file has the old id.
+        if room.is_plumbed() {
+            // The file may have the old id.
             self.take_up_mappings(Some(new));
         }
         self.set_alias(room, new).await;

@@ -189,9 +189,7 @@ async fn serve_from(
     // With what loses this race the bridge stops at once: another process may have its sessions already.
     tokio::select! {
         result = serve_with(config, ports, store, clock, reloading, &mut stop) => result,
-        () = store.lock_lost() => Err(CliError::Database(
-            "the database is gone, and with it the lock that keeps other instances out".to_owned(),
-        )),
+        lost = store.lost() => Err(CliError::Database(lost.to_string())),
     }
 }
 

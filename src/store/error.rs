@@ -45,6 +45,19 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Why a store is of no use to its process any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// Another process may have the database.
+    #[error("the database is gone, and with it the lock that keeps other instances out")]
+    Lock,
+    /// The task that writes has ended by a mistake.
+    #[error(
+        "nothing is written to the database any more, by a mistake in the bridge: the lines above say which"
+    )]
+    Writer,
+}
+
 /// The store can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -413,7 +413,9 @@ impl Store {
         const CLEAR: &str = "DELETE FROM room WHERE room_id = $2 AND id <> $1 AND kind = 'control'";
         const ROWS: &str = "SELECT id FROM room WHERE room_id <> $2 AND (id = $1
             OR plumbed <> 'ending' AND room_id = (SELECT room_id FROM room WHERE id = $1)) ORDER BY id";
-        const MOVE: &str = "UPDATE room SET room_id = $2, looked_at_event = NULL, explained = FALSE
+        // The configuration has the id of the first of them.
+        const MOVE: &str = "UPDATE room SET room_id = $2, looked_at_event = NULL, explained = FALSE,
+            named = CASE WHEN plumbed = 'configuration' THEN COALESCE(named, room_id) END
             WHERE id = $1 RETURNING lane";
         const NOBODY: &str = "DELETE FROM member WHERE room = $1";
         let room_id = room_id.to_owned();

@@ -21,6 +21,8 @@ const COMPARING: usize = 2;
 const REST: Duration = Duration::from_mins(5);
 /// One connection may be behind another by so much.
 pub(in crate::bridge) const LONGEST_LAG: Duration = Duration::from_mins(2);
+/// Who has just come may hear something that another has shown so long before.
+const COMING: Duration = Duration::from_secs(10);
 
 /// What somebody has said who is gone from the room may be heard for so long.
 const ON_ITS_WAY: Duration = Duration::from_secs(30);
@@ -69,8 +71,10 @@ pub(in crate::bridge) struct Found {
 /// What was shown in a room lately, for many lines to be looked for.
 pub(in crate::bridge) struct Shown {
     msgids: HashMap<String, usize>,
-    /// Who said what, line by line, and where: in their order.
-    texts: HashMap<(String, String), Vec<usize>>,
+    /// Who said what, line by line: the number of that in `places`.
+    texts: HashMap<(String, String), usize>,
+    /// Where each was said, in their order.
+    places: Vec<Vec<usize>>,
     /// To which message each of those lines belongs, and when it was shown.
     parts: Vec<(usize, Instant)>,
     /// Since when all is known that was shown, where that is not everything.
@@ -80,54 +84,42 @@ pub(in crate::bridge) struct Shown {
 
 impl Shown {
     pub(in crate::bridge) fn of(lines: &[(Said, Instant)]) -> Self {
-        let mut texts: HashMap<_, Vec<usize>> = HashMap::new();
+        let (mut texts, mut places) = (HashMap::new(), Vec::<Vec<usize>>::new());
         let (mut msgids, mut parts) = (HashMap::new(), Vec::new());
         for (place, (said, at)) in lines.iter().enumerate() {
             msgids.extend(said.msgid.clone().map(|msgid| (msgid, place)));
             for line in lines_of(said) {
-                texts.entry(line).or_default().push(parts.len());
+                let number = *texts.entry(line).or_insert(places.len());
+                if number == places.len() {
+                    places.push(Vec::new());
+                }
+                places[number].push(parts.len());
                 parts.push((place, *at));
             }
         }
         let since = lines.first().filter(|_| lines.len() >= MOST_SAID).map(|(_, at)| *at);
-        Self { msgids, texts, parts, since, last: lines.last().map(|(_, at)| *at) }
+        Self { msgids, texts, places, parts, since, last: lines.last().map(|(_, at)| *at) }
     }
 
-    /// Looks for lines that were heard, in their order. Each that was shown is one of them and no more: who says the same
-    /// again says it twice. What was said long before or after is another.
-    pub(in crate::bridge) fn find(&self, heard: &[(&Said, Instant)]) -> Found {
+    /// Looks for lines that were heard by one who hears since then, in their order. Each that was shown is one of them and no
+    /// more: who says the same again says it twice. What was said long before or after is another.
+    pub(in crate::bridge) fn find(&self, heard: &[(&Said, Instant)], since: Option<Instant>) -> Found {
         let by_id = |said: &Said| said.msgid.as_ref().and_then(|msgid| self.msgids.get(msgid)).copied();
         let messages: HashSet<usize> = heard.iter().filter_map(|(said, _)| by_id(said)).collect();
-        let mut taken: Vec<bool> = self.parts.iter().map(|(place, _)| messages.contains(place)).collect();
+        let taken = self.parts.iter().map(|(place, _)| messages.contains(place)).collect();
+        let mut taking = Taking { shown: self, since, taken, begun: vec![0; self.places.len()] };
         let trace = |(said, heard_at): &(&Said, Instant)| {
             let found = by_id(said).map(|_| Trace::Id);
-            found.or_else(|| self.take(said, *heard_at, &mut taken).then_some(Trace::Text))
+            found.or_else(|| taking.take(said, *heard_at).then_some(Trace::Text))
         };
         let traces = heard.iter().map(trace).collect();
-        let last = self.parts.iter().zip(&taken).filter(|(_, taken)| **taken).map(|((place, _), _)| *place);
+        let last =
+            self.parts.iter().zip(&taking.taken).filter(|(_, taken)| **taken).map(|((place, _), _)| *place);
         Found { traces, until: last.max().map_or(0, |last| last + 1) }
     }
 
-    /// Takes what was said from what was shown, if all of it is there still.
-    fn take(&self, said: &Said, heard_at: Instant, taken: &mut [bool]) -> bool {
-        let mut own = Vec::new();
-        for line in lines_of(said) {
-            let is_it = |part: &&usize| {
-                let (_, at) = self.parts[**part];
-                !taken[**part] && at <= heard_at + LONGEST_LAG && heard_at <= at + LONGEST_LAG
-            };
-            let Some(part) = self.texts.get(&line).and_then(|parts| parts.iter().find(is_it)) else {
-                own.into_iter().for_each(|part: usize| taken[part] = false);
-                return false;
-            };
-            taken[*part] = true;
-            own.push(*part);
-        }
-        true
-    }
-
     fn has(&self, said: &Said, heard_at: Instant) -> bool {
-        self.find(&[(said, heard_at)]).traces.iter().all(Option::is_some)
+        self.find(&[(said, heard_at)], None).traces.iter().all(Option::is_some)
     }
 
     /// Whether a line that was heard then would be found, if it was shown.
@@ -135,6 +127,52 @@ impl Shown {
         let is_known = self.since.is_none_or(|since| since + LONGEST_LAG <= heard_at);
         let is_silent = self.last.is_none_or(|last| last <= heard_at);
         is_known || is_silent
+    }
+}
+
+/// What was shown is taken, line by line, by what was heard. Both are in the order of time: what is passed by is no more looked
+/// at.
+struct Taking<'a> {
+    shown: &'a Shown,
+    since: Option<Instant>,
+    /// For each part.
+    taken: Vec<bool>,
+    /// How many of the places of each text are passed by.
+    begun: Vec<usize>,
+}
+
+impl Taking<'_> {
+    /// Takes what was said from what was shown, if all of it is there still.
+    fn take(&mut self, said: &Said, heard_at: Instant) -> bool {
+        let mut own: Vec<(usize, usize)> = Vec::new();
+        for line in lines_of(said) {
+            let Some((text, place)) = self.next(&line, heard_at) else {
+                for (text, place) in own {
+                    self.taken[self.shown.places[text][place]] = false;
+                    self.begun[text] = self.begun[text].min(place);
+                }
+                return false;
+            };
+            self.taken[self.shown.places[text][place]] = true;
+            own.push((text, place));
+        }
+        true
+    }
+
+    /// The first place of a line that may be the one that was heard then, and is not taken.
+    fn next(&mut self, line: &(String, String), heard_at: Instant) -> Option<(usize, usize)> {
+        let text = *self.shown.texts.get(line)?;
+        let places = &self.shown.places[text];
+        let is_over = |part: &usize| {
+            let (_, at) = self.shown.parts[*part];
+            let was_before = self.since.is_some_and(|since| at + COMING < since);
+            self.taken[*part] || was_before || at + LONGEST_LAG < heard_at
+        };
+        let place =
+            self.begun[text] + places[self.begun[text]..].iter().take_while(|part| is_over(part)).count();
+        self.begun[text] = place;
+        let (_, at) = self.shown.parts[*places.get(place)?];
+        (at <= heard_at + LONGEST_LAG).then_some((text, place))
     }
 }
 
@@ -313,7 +351,7 @@ mod tests {
         let shown: Vec<(Said, Instant)> = shown.iter().map(|words| (said(words), now)).collect();
         let heard: Vec<Said> = heard.iter().map(|words| said(words)).collect();
         let heard: Vec<(&Said, Instant)> = heard.iter().map(|said| (said, now)).collect();
-        let found = Shown::of(&shown).find(&heard);
+        let found = Shown::of(&shown).find(&heard, None);
         assert_eq!((found.traces.as_slice(), found.until), (traces, until));
     }
 

@@ -46,7 +46,7 @@ use super::super::{Bridge, Refusal};
 use super::needs;
 use super::one_at_a_time::OneAtATime;
 use crate::format::RichText;
-use crate::store::{NewPlumbing, Outsider, PlumbedBy, Plumbing, RoomRow, StoreError};
+use crate::store::{NewPlumbing, Outsider, PlumbedBy, Plumbing, RoomRow, StoreError, Successor};
 
 /// How long is waited at first where a room waits for another, or for what its ghosts still say; then ever longer.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -69,6 +69,8 @@ struct Mapping {
     network: String,
     channel: String,
     room_id: String,
+    /// The id in the file, where the room has come in that one's place.
+    named: Option<String>,
 }
 
 /// Why a room is seen to.
@@ -111,8 +113,8 @@ pub(in crate::bridge) struct Plumber {
     /// Held while those are looked for.
     noting: tokio::sync::Mutex<()>,
     answered: Mutex<several::Answered>,
-    /// Rooms that the configuration names and that were replaced, and those where their channels go on.
-    followed: Mutex<HashMap<String, String>>,
+    /// Rooms that have come in the place of those that the configuration names.
+    successors: Mutex<Vec<Successor>>,
 }
 
 impl Default for Plumber {
@@ -129,7 +131,7 @@ impl Default for Plumber {
             several: Mutex::default(),
             noting: tokio::sync::Mutex::default(),
             answered: Mutex::default(),
-            followed: Mutex::default(),
+            successors: Mutex::default(),
         }
     }
 }
@@ -162,8 +164,8 @@ impl Plumber {
         self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn followed(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn successors(&self) -> MutexGuard<'_, Vec<Successor>> {
+        self.successors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn readable(&self) -> MutexGuard<'_, HashSet<i64>> {
@@ -172,28 +174,18 @@ impl Plumber {
 }
 
 impl Bridge {
-    /// What the file says.
-    fn configured(&self) -> Vec<Mapping> {
+    /// What the file says, with the rooms that came after those that it names.
+    fn mappings(&self) -> Vec<Mapping> {
         let public = self.networks.public();
         let of_network = |known: &std::sync::Arc<super::super::Known>| {
             let network = known.network.slug.as_str().to_owned();
             let channels = known.network.channels.clone().into_iter();
-            let mapping = move |(channel, room_id)| Mapping { network: network.clone(), channel, room_id };
+            let mapping = move |(channel, room_id)| {
+                Mapping { network: network.clone(), channel, room_id, named: None }.followed(self)
+            };
             channels.map(mapping).collect::<Vec<_>>()
         };
         public.iter().flat_map(of_network).collect()
-    }
-
-    /// What the file says, with the rooms that came after those that it names.
-    fn mappings(&self) -> Vec<Mapping> {
-        let mut mappings = self.configured();
-        let followed = self.plumber.followed();
-        for mapping in &mut mappings {
-            if let Some(new) = followed.get(&mapping.room_id) {
-                mapping.room_id.clone_from(new);
-            }
-        }
-        mappings
     }
 
     fn mappings_of(&self, room_id: &str) -> Vec<Mapping> {
@@ -300,11 +292,10 @@ impl Bridge {
 
     /// Each step can be repeated. `false` where something is waited for.
     async fn try_to_see_to(&self, room_id: &str, cause: Cause, row: Option<i64>) -> Result<bool, GhostError> {
-        if cause == Cause::Configuration {
-            self.note_replaced(room_id).await?;
-            self.ask_for_new_id(room_id);
-        }
         let mappings = self.mappings_of(room_id);
+        if cause == Cause::Configuration {
+            mappings.iter().for_each(Mapping::ask_for_new_id);
+        }
         let asking = self.plumber.asked(room_id).filter(|_| cause == Cause::Configuration);
         if let Some(asking) = asking.as_ref().filter(|_| !mappings.is_empty()) {
             self.end_for_configuration(asking).await;
@@ -428,7 +419,7 @@ impl Bridge {
 
     /// Stores that the room shows the channel. Where it can't, says why, or that it can later.
     async fn intend_plumbing(&self, mapping: &Mapping) -> Result<ControlFlow<bool, RoomRow>, GhostError> {
-        let Mapping { network, channel, room_id } = mapping;
+        let Mapping { network, channel, room_id, named } = mapping;
         let now = self.clock.unix_ms();
         self.store.ensure_network(network, &self.network_name(network), now).await?;
         let new = || NewPlumbing {
@@ -437,6 +428,7 @@ impl Bridge {
             room_id: room_id.clone(),
             by: PlumbedBy::Configuration,
             asked_by: None,
+            named: named.clone(),
             marker: unique(),
             creator: self.client.bot().to_owned(),
             created_at: now,
@@ -463,7 +455,7 @@ impl Bridge {
         }
         let why = match became {
             Plumbing::Done(room) => {
-                self.note_several().await?;
+                self.note_plumbed().await?;
                 return Ok(ControlFlow::Continue(room));
             }
             Plumbing::RoomTaken(other) if other.is_ending() => {

@@ -5,7 +5,7 @@ use super::Raw;
 use crate::support::database::TestDatabase;
 
 /// Since which migration, in which table, and the statement. `BYTES(00ff)` becomes what the engine takes.
-const ROWS: [(i64, &str, &str); 44] = [
+const ROWS: [(i64, &str, &str); 45] = [
     (1, "user", r#"INSERT INTO "user" (user_id, created_at) VALUES ('@alice:x', 1)"#),
     (
         1,
@@ -112,6 +112,7 @@ const ROWS: [(i64, &str, &str); 44] = [
     (44, "", "UPDATE inbox SET person = '@alice:x'"),
     (46, "", "UPDATE room SET former = 1"),
     (52, "", "UPDATE link SET listens = TRUE"),
+    (54, "", "UPDATE room SET named = '!old:x'"),
     (53, "", "UPDATE network SET casemapping = 'ascii', chantypes = '#&'"),
     (51, "", "UPDATE buffer SET offered = TRUE"),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),

@@ -2,7 +2,7 @@
 
 use super::{NOW, Raw, Set, event, message, open};
 use crate::support::database::TestDatabase;
-use towline::store::{Incoming, Store, StoreError};
+use towline::store::{Incoming, Lost, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_writes_at_once_commit_in_the_order_of_each_submitter() {
@@ -163,5 +163,6 @@ async fn an_instance_that_has_lost_its_lock_learns_of_it() {
     let cut = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
         WHERE datname = current_database() AND application_name = 'towline-lock'";
     assert_eq!(raw.count(cut).await, 1);
-    tokio::time::timeout(crate::support::homeserver::LIMIT, set.store.lock_lost()).await.unwrap();
+    let lost = tokio::time::timeout(crate::support::homeserver::LIMIT, set.store.lost()).await;
+    assert_eq!(lost.unwrap(), Lost::Lock);
 }

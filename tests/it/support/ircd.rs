@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::bytes::text_of;
 use self::connection::Out;
-use self::network::{Hearing, Network, Silence};
+use self::network::{Hearing, Network, Silence, Stall};
 pub(crate) use self::person::{Heard, Person};
 use super::homeserver::LIMIT;
 use super::ports::free_port;
@@ -438,12 +438,15 @@ impl Ircd {
 
     /// From now on, `CHATHISTORY` gets no answer, not even a label's.
     pub(crate) fn stall_history(&self, stalls: bool) {
-        self.shared.change(|network| network.faults.history_stalls = stalls);
+        self.shared.change(|network| {
+            network.faults.stalls.retain(|one| *one != Stall::History);
+            network.faults.stalls.extend(stalls.then_some(Stall::History));
+        });
     }
 
     /// From now on, the end of a `LIST` stays out; [`Self::end_list`] tells it.
     pub(crate) fn stall_list(&self) {
-        self.shared.change(|network| network.faults.list_stalls = true);
+        self.shared.change(|network| network.faults.stalls.push(Stall::ListEnd));
     }
 
     /// The end of a `LIST` that stayed out.

@@ -17,6 +17,9 @@ use crate::names::CaseMapping;
 const MOST_HEARD: usize = 500;
 /// What is heard is shown by then, and whether the server is there is known by then.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What the one before has shown comes by then, if it comes at all: after that it may be said again. What is shown twice is
+/// seen, what is left out is not.
+const BEHIND: Duration = Duration::from_secs(30);
 
 /// What is known of a line that was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,8 @@ struct Doubt {
 /// The last lines that were heard.
 #[derive(Default)]
 pub(super) struct Ring {
+    /// Since when all is in it that is heard and not shown.
+    since: Option<Instant>,
     lines: VecDeque<HeardLine>,
     /// The last that was dropped.
     dropped: Option<HeardLine>,
@@ -62,7 +67,9 @@ pub(super) struct Ring {
     lost: Option<(Instant, Instant)>,
     doubt: Option<Doubt>,
     /// What the one before has shown that is not heard yet: the session that shows the channel now was behind.
-    ahead: VecDeque<(Said, Instant)>,
+    ahead: Vec<Said>,
+    /// It is heard by then, or not at all.
+    ahead_until: Option<Instant>,
     /// This session is to see whether all of it is shown.
     compares: bool,
     compare_at: Option<Instant>,
@@ -76,6 +83,11 @@ pub(super) struct Unshown {
 }
 
 impl Ring {
+    /// What is heard from now on is put in.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
     pub(super) fn add(&mut self, line: Line, now: Instant) {
         self.lines.push_back(HeardLine { line, at: now, fate: Fate::Unknown });
         if self.lines.len() > MOST_HEARD
@@ -137,7 +149,7 @@ impl Ring {
             })
             .collect();
         let heard: Vec<(&Said, Instant)> = others.iter().map(|(one, said)| (said, one.at)).collect();
-        let traces = shown.find(&heard).traces;
+        let traces = shown.find(&heard, self.since).traces;
         for ((one, said), trace) in others.into_iter().zip(traces) {
             if !is_ripe(one) {
                 self.compare_at = Some(one.at + PATIENCE);
@@ -173,7 +185,7 @@ impl Ring {
         is_in_room: impl Fn(&str, Instant) -> bool,
         now: Instant,
     ) -> Unshown {
-        let Self { lines, dropped, mut lost, .. } = std::mem::take(self);
+        let Self { lines, dropped, mut lost, since, .. } = std::mem::take(self);
         let is_dropped = dropped.is_some();
         let mut heard: Vec<(HeardLine, Said)> = dropped
             .into_iter()
@@ -189,10 +201,11 @@ impl Ring {
         let lately = Shown::of(shown);
         let others = heard.iter().filter(|(one, _)| one.fate != Fate::Own);
         let others: Vec<(&Said, Instant)> = others.map(|(one, said)| (said, one.at)).collect();
-        let Found { traces, until } = lately.find(&others);
+        let Found { traces, until } = lately.find(&others, since);
         if until > 0 {
             let ahead = shown[until..].iter().filter(|(_, at)| now <= *at + LONGEST_LAG);
-            self.ahead = ahead.cloned().collect();
+            self.ahead = ahead.map(|(said, _)| said.clone()).collect();
+            self.ahead_until = Some(now + BEHIND);
         }
         // Found by their text alone, and nobody has looked before: the one that was shown may be another.
         let mut may_be_shown = HashSet::new();
@@ -237,15 +250,22 @@ impl Ring {
         if self.ahead.is_empty() {
             return false;
         }
-        self.ahead.retain(|(_, at)| now <= *at + LONGEST_LAG);
-        let found = self.ahead.iter().position(|(one, _)| one.is(said));
+        if self.ahead_until.is_none_or(|until| until < now) {
+            self.ahead.clear();
+        }
+        let found = self.ahead.iter().position(|one| one.is(said));
         // Everybody's lines come in their order: what is before this one does not come any more.
         let mut place = 0..;
-        self.ahead.retain(|(one, _)| {
+        self.ahead.retain(|one| {
             let is_behind = place.next() > found.or(Some(usize::MAX));
             one.nick != said.nick || is_behind
         });
         found.is_some()
+    }
+
+    /// Somebody comes: what they said before that and is not heard yet never will be.
+    pub(super) fn note_coming(&mut self, nick: &str) {
+        self.ahead.retain(|one| one.nick != nick);
     }
 }
 
@@ -403,6 +423,32 @@ mod tests {
         assert_eq!(texts(&unshown), [second]);
     }
 
+    /// Review, finding M3: it was taken for what they had said before this session came, and left out.
+    #[rstest]
+    #[case::long_before(60, &["yes"])]
+    #[case::a_moment_before(5, &[])]
+    fn what_is_said_again_after_one_came_is_not_what_was_shown_before(
+        #[case] came_after: u64,
+        #[case] unshown: &[&str],
+    ) {
+        let (start, mapping) = (now(), CaseMapping::Rfc1459);
+        let came = start + Duration::from_secs(came_after);
+        let again = came + PATIENCE;
+        let shown = [said("yes", start)];
+        for has_compared in [false, true] {
+            let mut ring = Ring::default();
+            ring.begin(came);
+            ring.set_comparing(true, came);
+            ring.add(line("yes"), again);
+            let later = again + PATIENCE;
+            if has_compared {
+                let missing = ring.compare(&Shown::of(&shown), mapping, |_, _| false, later);
+                assert_eq!(missing.is_some(), !unshown.is_empty());
+            }
+            assert_eq!(texts(&ring.take_unshown(&shown, mapping, |_, _| false, later)), unshown);
+        }
+    }
+
     #[rstest]
     #[case::they_come(&["4", "5"], &["4", "5"])]
     #[case::each_once(&["4", "4", "5"], &["4"])]
@@ -427,8 +473,12 @@ mod tests {
         // Somebody else's is another.
         let other = Said { nick: "dan".into(), ..said("4", start).0 };
         assert!(!taken_over(start).was_ahead(&other, start));
-        let long_after = start + LONGEST_LAG + PATIENCE;
+        let long_after = start + BEHIND + PATIENCE;
         assert!(!taken_over(start).was_ahead(&said("4", start).0, long_after));
+        // Nor is what they say who have come since.
+        let mut ring = taken_over(start);
+        ring.note_coming("bob");
+        assert!(!ring.was_ahead(&said("4", start).0, start));
     }
 
     /// Review of the mend, H1 and M1: the third who takes over has never compared, and what is long shown is not remembered.

@@ -130,6 +130,14 @@ impl Actor {
         seats.for_each(|seat| seat.name(nick, self.now()));
     }
 
+    /// Somebody comes into a channel.
+    pub(in super::super) fn note_coming(&mut self, channel: &str, nick: &str) {
+        let nick = self.buffers.mapping().fold(nick);
+        let shared =
+            self.shared_place(channel).and_then(|place| self.buffers.get_mut(place).shared.as_deref_mut());
+        shared.into_iter().for_each(|shared| shared.heard.note_coming(&nick));
+    }
+
     /// Somebody in a channel has another nick.
     pub(in super::super) fn follow_in_room(&self, channel: &str, from: &str, to: &str) {
         let place = self.shared_place(channel);
@@ -166,13 +174,17 @@ impl Actor {
             if is_inside {
                 shared.entry = Entry::Been;
                 let duty = seat.duty();
+                if shared.role == Role::Waits {
+                    shared.heard.begin(now);
+                }
                 shared.heard.set_comparing(duty == Duty::Compares, now);
                 let is_in_doubt = session.is_some_and(|session| session.is_in_doubt(now));
                 match (duty, shared.role) {
                     (Duty::Shows | Duty::IsAsked, Role::Waits) => turns.push(place),
                     // All that it has accepted is stored and known to the others.
                     (Duty::IsAsked, _) if seat.give_way(heard_until, is_in_doubt, now) => {
-                        (shared.role, shared.modes_asked) = (Role::Waits, None);
+                        (shared.role, shared.heard, shared.modes_asked) =
+                            (Role::Waits, Ring::default(), None);
                         buffer.present.clear();
                     }
                     _ if buffer.gap_from.is_some() && seat.hole().is_none() => self.forget_gap(place),

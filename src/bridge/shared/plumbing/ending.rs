@@ -136,7 +136,7 @@ impl Bridge {
             }
             None => self.store.forget_plumbed(room.id).await?,
         }
-        self.note_several().await?;
+        self.note_plumbed().await?;
         self.ghosts.forget_room(room.id);
         if is_last {
             self.plumber.lacking().remove(room_id);

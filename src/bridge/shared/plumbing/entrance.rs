@@ -133,6 +133,7 @@ impl Bridge {
             room_id: asking.room_id.clone(),
             by: PlumbedBy::Command,
             asked_by: Some(asking.user),
+            named: None,
             marker: super::unique(),
             creator: self.client.bot().to_owned(),
             created_at: self.clock.unix_ms(),

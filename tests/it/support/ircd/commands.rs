@@ -1,6 +1,6 @@
 //! What clients say: registration, capabilities, messages, questions.
 
-use super::network::{ClientId, Network, Silence};
+use super::network::{ClientId, Network, Silence, Stall};
 
 /// A line taken apart.
 pub(super) struct Line<'a> {
@@ -154,7 +154,7 @@ impl Network {
                 for entry in list {
                     self.numeric(id, 322, &entry);
                 }
-                if !self.faults.list_stalls {
+                if !self.faults.stalls.contains(&Stall::ListEnd) {
                     self.numeric(id, 323, ":End of channel list.");
                 }
             }

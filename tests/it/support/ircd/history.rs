@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::network::{ClientId, Network, Stamp};
+use super::network::{ClientId, Network, Stall, Stamp};
 
 /// A message that was said.
 #[derive(Clone)]
@@ -107,7 +107,7 @@ impl Network {
         if !self.keeps_history() {
             return self.numeric(id, 421, "CHATHISTORY :Unknown command");
         }
-        if self.faults.history_stalls {
+        if self.faults.stalls.contains(&Stall::History) {
             // Not even the label is answered.
             self.answer = None;
             return;

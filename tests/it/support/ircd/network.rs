@@ -106,6 +106,15 @@ pub(super) enum Silence {
     All,
 }
 
+/// What never comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stall {
+    /// `CHATHISTORY` gets no answer at all.
+    History,
+    /// `LIST` comes without its end.
+    ListEnd,
+}
+
 /// What a test has arranged to go wrong.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
@@ -114,10 +123,7 @@ pub(super) struct Faults {
     pub(super) refuses_multiline: Option<&'static str>,
     /// `RELAYMSG` is refused with this code.
     pub(super) refuses_relays: Option<&'static str>,
-    /// `CHATHISTORY` gets no answer at all.
-    pub(super) history_stalls: bool,
-    /// `LIST` comes without its end.
-    pub(super) list_stalls: bool,
+    pub(super) stalls: Vec<Stall>,
     /// Changes of channels' modes are read, and neither made nor answered.
     pub(super) ignores_modes: bool,
     /// A new connection gets this as its `ERROR`, and ends.

@@ -80,6 +80,74 @@ async fn a_room_of_the_configuration_that_was_replaced_keeps_its_channel_after_a
     assert_eq!(process.stop().await, Some(0));
 }
 
+/// Has the bridge follow a room to another one, and gives that.
+async fn upgrade(world: &World, alice: &TestUser, old: &str) -> String {
+    let bot = world.homeserver.bot();
+    let new = alice.create_room(&NewRoom { predecessor: Some(old), ..PUBLIC });
+    let content = json!({ "body": "This room has been replaced", "replacement_room": new });
+    alice.send_state(old, "m.room.tombstone", "", content).unwrap();
+    world.homeserver.wait_delivered().await;
+    alice.invite(&new, &bot);
+    world.homeserver.wait_member(old, &bot, "leave").await;
+    new
+}
+
+/// Review, finding M1: of the file's names only one was known after a restart, and the other channel went back into the closed
+/// room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_was_replaced_twice_keeps_its_channels_where_the_file_names_both_of_those_before() {
+    let mut world = World::builder().without_bridge().await;
+    let process = world.start_process_with(&[]);
+    let bob = world.ircd.person("bob");
+    ["#tea", "#zoo"].iter().for_each(|channel| bob.join(channel));
+    let (alice, ..) = world.greeted_user("alice").await;
+    let old = alice.create_room(&PUBLIC);
+    let both = |tea: &str, zoo: &str| format!("{}, {}", mapping("#tea", tea), mapping("#zoo", zoo));
+    let line = format!("    channels: {{ {} }}\n", both(&old, &old));
+    reload(&world, &process, |text| text.replace("  fake:\n", &format!("  fake:\n{line}"))).await;
+    for channel in ["#tea", "#zoo"] {
+        world.ircd.wait_joined(channel, "alice").await;
+    }
+    goes_on(&world, &alice, &bob, &old, "in the first").await;
+    let second = upgrade(&world, &alice, &old).await;
+    reload(&world, &process, |text| text.replace(&both(&old, &old), &both(&old, &second))).await;
+    logged(&process, &format!("name {second} in networks.fake.channels"), 3).await;
+    let third = upgrade(&world, &alice, &second).await;
+    assert_eq!(process.stop().await, Some(0));
+    world.ircd.wait_nobody_connected().await;
+    world.plumb(&both(&old, &second));
+    let process = world.start_process_with(&[]);
+    logged(&process, &format!("name {third} in networks.fake.channels"), 2).await;
+    for channel in ["#tea", "#zoo"] {
+        world.ircd.wait_joined(channel, "alice").await;
+        let text = format!("{channel} goes on");
+        bob.say(channel, &text);
+        world.homeserver.wait_message(&third, &text).await;
+    }
+    assert_eq!(process.stop().await, Some(0));
+}
+
+/// Review, finding H1: what a room's creation says of its predecessor was believed, and the file was not obeyed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_says_it_came_after_another_takes_nothing_from_that() {
+    let world = World::builder().without_bridge().await;
+    let process = world.start_process_with(&[]);
+    let bob = world.ircd.person("bob");
+    bob.join("#tea");
+    let (alice, ..) = world.greeted_user("alice").await;
+    let sound = alice.create_room(&PUBLIC);
+    let claims = alice.create_room(&NewRoom { predecessor: Some(&sound), ..PUBLIC });
+    let line = format!("    channels: {{ {} }}\n", mapping("#tea", &claims));
+    reload(&world, &process, |text| text.replace("  fake:\n", &format!("  fake:\n{line}"))).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    goes_on(&world, &alice, &bob, &claims, "in the first").await;
+    reload(&world, &process, |text| text.replace(&claims, &sound)).await;
+    world.homeserver.wait_member(&claims, &world.homeserver.bot(), "leave").await;
+    world.homeserver.wait_member(&sound, &world.homeserver.bot(), "join").await;
+    goes_on(&world, &alice, &bob, &sound, "in the other").await;
+    assert_eq!(process.stop().await, Some(0));
+}
+
 /// Review, finding 4: it was said in a channel that the room had not shown, once for each that it had.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_channels_that_the_room_shows_no_more_is_said_in_no_other() {

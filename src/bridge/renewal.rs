@@ -32,22 +32,25 @@ impl Bridge {
         session.ask(Request::Query { nick, text, gone }).await
     }
 
-    /// Invites a session's user to its network's room, which is made anew where it is gone; says whether it was.
-    pub async fn invite_to_network_room(&self, session: &SessionHandle) -> Result<bool, Refusal> {
+    /// Invites a session's user to its network's room. One that can't be used is made anew; says why that is.
+    pub async fn invite_to_network_room(
+        &self,
+        session: &SessionHandle,
+    ) -> Result<Option<&'static str>, Refusal> {
         let room = match self.store.network_room(session.row.id).await? {
             Some(room) => self.store.room(room).await?,
             None => None,
         };
-        let gone = match room {
-            Some(room) if room.explained => Some(room.id),
+        let unusable = match room {
+            Some(room) if room.explained => Some((room.id, "is encrypted")),
             Some(RoomRow { id, room_id: Some(room_id), creator, .. }) => {
                 let asked = tokio::time::timeout(PATIENCE, self.is_gone(&creator, &room_id));
-                asked.await.unwrap_or(false).then_some(id)
+                asked.await.unwrap_or(false).then_some((id, "is gone"))
             }
             _ => None,
         };
-        session.ask(Request::Invite { gone }).await?;
-        Ok(gone.is_some())
+        session.ask(Request::Invite { gone: unusable.map(|(room, _)| room) }).await?;
+        Ok(unusable.map(|(_, why)| why))
     }
 
     /// The rooms of a session's buffers of this name that the homeserver no longer has. Only the session knows its

@@ -69,15 +69,20 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
         let text = RichText::plain(text);
         return Ok(if context.is_beginning().await? { first_steps::after_open(text) } else { text });
     }
-    let is_new_room = bridge.invite_to_network_room(&session).await?;
-    match session.status().state {
-        SessionState::Connected | SessionState::Connecting if is_new_room => Ok(RichText::plain(format!(
-            "{shown} is open already. Its room is gone, so I make another one: you are invited to that."
-        ))),
-        SessionState::Connected | SessionState::Connecting => {
+    let unusable = bridge.invite_to_network_room(&session).await?;
+    let another =
+        unusable.map(|why| format!("Its room {why}, so I make another one: you are invited to that."));
+    match (session.status().state, another) {
+        (SessionState::Connected | SessionState::Connecting, Some(another)) => {
+            Ok(RichText::plain(format!("{shown} is open already. {another}")))
+        }
+        (SessionState::Connected | SessionState::Connecting, None) => {
             Ok(RichText::plain(format!("{shown} is open already; you are invited to its room again.")))
         }
-        _ => bridge.connect_session(&session).await,
+        (_, Some(another)) => {
+            Ok(bridge.connect_session(&session).await?.then(RichText::plain(format!(" {another}"))))
+        }
+        (_, None) => bridge.connect_session(&session).await,
     }
 }
 

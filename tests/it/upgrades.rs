@@ -106,6 +106,52 @@ async fn a_channels_room_goes_on_in_its_successor_with_its_history_and_its_space
     world.ircd.wait_parted("#rust", "alice").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_networks_room_is_followed_to_its_successor() {
+    let mut world = World::start().await;
+    let bot = world.homeserver.bot();
+    let (alice, _, old) = world.greeted_user("alice").await;
+    world.homeserver.make_admin(&old, alice.id());
+    let new = successor(&alice, &old, &[&bot]);
+    close(&alice, &old, &new);
+    world.homeserver.wait_member(&old, &bot, "leave").await;
+    alice.send_text(&new, "nick");
+    world.homeserver.wait_event(&new, says("You are alice.")).await;
+    world.ircd.send_line("alice", "NOTICE alice :tea is ready");
+    world.homeserver.wait_event(&new, says("tea is ready")).await;
+    world.stop_bridge().await;
+    world.start_bridge().await;
+    world.homeserver.wait_event(&new, says("Connected to")).await;
+    assert!(!world.homeserver.timeline_bodies(&old).iter().any(|body| body.contains("tea is ready")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_room_of_a_conversation_is_followed_to_its_successor() {
+    let mut world = World::start().await;
+    let (alice, ..) = world.greeted_user("alice").await;
+    let bob = world.ircd.person("bob");
+    bob.say("alice", "before");
+    let old = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&old).await;
+    world.homeserver.wait_message(&old, "before").await;
+    world.homeserver.make_admin(&old, alice.id());
+    let new = successor(&alice, &old, &[BOB]);
+    close(&alice, &old, &new);
+    world.homeserver.wait_member(&old, BOB, "leave").await;
+    for when in ["after", "after a restart"] {
+        bob.say("alice", &format!("bob {when}"));
+        let shown = world.homeserver.wait_message(&new, &format!("bob {when}")).await;
+        assert_eq!(shown.sender, BOB);
+        alice.send_text(&new, &format!("alice {when}"));
+        assert_eq!(bob.wait_text(&format!("alice {when}")).await.target(), "bob");
+        if when == "after" {
+            world.stop_bridge().await;
+            world.start_bridge().await;
+            world.ircd.wait_registered("alice").await;
+        }
+    }
+}
+
 /// The homeserver refuses what is said in a room from its tombstone on. Lines that came before the bridge heard of it were
 /// set aside.
 #[rstest]

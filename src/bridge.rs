@@ -347,7 +347,8 @@ impl Bridge {
         self.load_limits().await?;
         self.load_ranks().await?;
         self.load_holes().await?;
-        self.note_plumbed().await?;
+        self.note_several().await?;
+        self.load_replaced().await?;
         self.show_bot().await?;
         let waiting = self.store.rooms_with_requests().await?;
         let folds = self.store.rooms_with_folds().await?;

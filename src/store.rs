@@ -80,7 +80,7 @@ pub use networks::{AddedNetwork, Adding, NewNetwork};
 pub use outbox::{
     AT_ONCE, Committed, Folded, Folding, Incoming, Look, NewOutbox, Outbox, OutboxKind, Refused, Untold,
 };
-pub use plumbing::{Agreement, NewPlumbing, Outsider, PlumbedBy, Plumbing, Successor};
+pub use plumbing::{Agreement, NewPlumbing, Outsider, PlumbedBy, Plumbing};
 pub use policies::PolicyRule;
 pub use prompts::{Fates, Hourglass, NewPrompt, Prompt, PromptState};
 pub use published::{NewPublished, Published, PublishedKind};

@@ -42,7 +42,7 @@ impl Bridge {
             None => None,
         };
         let unusable = match room {
-            Some(room) if room.explained => Some((room.id, "is encrypted")),
+            Some(room) if room.explained => Some((room.id, "can't be used any more")),
             Some(RoomRow { id, room_id: Some(room_id), creator, .. }) => {
                 let asked = tokio::time::timeout(PATIENCE, self.is_gone(&creator, &room_id));
                 asked.await.unwrap_or(false).then_some((id, "is gone"))

@@ -180,7 +180,12 @@ impl Bridge {
         let rows = self.rows_after_move(room, &looker, new).await?;
         let moved = self.store.room_moved(room.id, new, rows, self.clock.unix_ms()).await?;
         if room.is_plumbed() {
-            self.note_plumbed().await?;
+            self.note_replaced(old, new);
+            // Whether that is encrypted is not known.
+            moved.iter().chain([&room.id]).for_each(|row| self.forget_readable(*row));
+        }
+        if moved.len() > 1 {
+            self.note_several().await?;
         }
         // Also where that was done before, and cut short.
         self.ghosts.forget_room(room.id);

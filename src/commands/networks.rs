@@ -71,18 +71,20 @@ pub(super) async fn open(context: Context<'_>) -> Outcome {
     }
     let unusable = bridge.invite_to_network_room(&session).await?;
     let another =
-        unusable.map(|why| format!("Its room {why}, so I make another one: you are invited to that."));
-    match (session.status().state, another) {
-        (SessionState::Connected | SessionState::Connecting, Some(another)) => {
-            Ok(RichText::plain(format!("{shown} is open already. {another}")))
-        }
-        (SessionState::Connected | SessionState::Connecting, None) => {
+        unusable.map(|why| format!(" Its room {why}, so I make another one: you are invited to that."));
+    let another = RichText::plain(another.unwrap_or_default());
+    match session.status().state {
+        SessionState::Connected | SessionState::Connecting if unusable.is_none() => {
             Ok(RichText::plain(format!("{shown} is open already; you are invited to its room again.")))
         }
-        (_, Some(another)) => {
-            Ok(bridge.connect_session(&session).await?.then(RichText::plain(format!(" {another}"))))
+        SessionState::Connected | SessionState::Connecting => {
+            Ok(RichText::plain(format!("{shown} is open already.")).then(another))
         }
-        (_, None) => bridge.connect_session(&session).await,
+        _ => match bridge.connect_session(&session).await {
+            Ok(text) => Ok(text.then(another)),
+            Err(Refusal::Asked(text)) => Err(Refusal::Asked(text.then(another))),
+            failed => failed,
+        },
     }
 }
 

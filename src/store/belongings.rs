@@ -78,6 +78,7 @@ pub(super) fn tables() -> Vec<(&'static str, Rows)> {
         ("sts_policy", Rows::OfNobody),
         // What others have published about somebody.
         ("policy_rule", Rows::OfNobody),
+        ("replaced", Rows::OfNobody),
     ]
 }
 

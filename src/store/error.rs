@@ -18,6 +18,9 @@ pub enum StoreError {
     /// The session was taken over by another instance, or forgotten.
     #[error("the session is not this process's any more")]
     Superseded,
+    /// What was to be done ended by a mistake of the bridge's, which the log tells.
+    #[error("the bridge made a mistake: its log says which")]
+    Panicked,
     /// A row holds what this version never writes.
     #[error("the database holds {0}, which this version does not know")]
     Unknown(String),

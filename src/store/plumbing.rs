@@ -8,8 +8,6 @@
 
 use std::sync::Arc;
 
-use sqlx::FromRow;
-
 use super::history::stays::{self, Stayed};
 use super::pool::{Tx, execute, later, on, on_tx};
 use super::rooms::room_query;
@@ -62,27 +60,12 @@ pub struct NewPlumbing {
     pub by: PlumbedBy,
     /// The number of the user who has asked for it.
     pub asked_by: Option<i64>,
-    /// The Matrix id by which the configuration names it, where that is the id of a room before it.
-    pub named: Option<String>,
     /// A random text, as every room has one.
     pub marker: String,
     /// The bot.
     pub creator: String,
     /// Milliseconds since 1970.
     pub created_at: i64,
-}
-
-/// A room that has come in the place of one that the configuration names for its channel.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct Successor {
-    /// The network's slug.
-    pub network: String,
-    /// The channel's name.
-    pub channel: String,
-    /// The Matrix id in the configuration.
-    pub named: String,
-    /// Its own Matrix id.
-    pub room_id: String,
 }
 
 /// What both sides agree to.
@@ -108,7 +91,7 @@ pub enum Plumbing {
 impl Store {
     /// Has a room show a channel. Where it does already, it is from now on by whoever says so now.
     pub async fn plumb(&self, new: NewPlumbing) -> Result<Plumbing, StoreError> {
-        const ANEW: &str = "UPDATE room SET plumbed = $2, asked_by = $3, named = $4 WHERE id = $1";
+        const ANEW: &str = "UPDATE room SET plumbed = $2, asked_by = $3 WHERE id = $1";
         self.write(move |tx| {
             Box::pin(async move {
                 let channel = announced::channel(tx, &new.network, &new.name).await?;
@@ -116,7 +99,7 @@ impl Store {
                 let is_in_the_way = |room: &RoomRow| !room.is_plumbed() || room.is_ending();
                 let id = match (rooms.into_iter().find(is_in_the_way), shown) {
                     (_, Some(shown)) if shown.shows_in(&new.room_id) => {
-                        execute!(tx, ANEW, shown.id, new.by.as_str(), new.asked_by, &new.named)?;
+                        execute!(tx, ANEW, shown.id, new.by.as_str(), new.asked_by)?;
                         shown.id
                     }
                     (Some(room), _) => return Ok(Plumbing::RoomTaken(room)),
@@ -164,12 +147,9 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }
 
-    /// Rooms to which channels were followed from those that the configuration names.
-    pub async fn successors(&self) -> Result<Vec<Successor>, StoreError> {
-        const SQL: &str = "SELECT link.network, channel.name AS channel, room.named, room.room_id FROM room
-            JOIN link ON link.room = room.id AND link.role = 'shared' AND link.buffer IS NULL
-            JOIN channel ON channel.id = link.channel
-            WHERE room.plumbed = 'configuration' AND room.named IS NOT NULL ORDER BY room.id";
+    /// Rooms of other people that were replaced, and where the bridge has followed them.
+    pub async fn replaced_rooms(&self) -> Result<Vec<(String, String)>, StoreError> {
+        const SQL: &str = "SELECT old, new FROM replaced ORDER BY old";
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }
 
@@ -259,7 +239,7 @@ impl Store {
             AND EXISTS (SELECT 1 FROM link WHERE link.room = room.id AND link.role = 'shared'
                 AND link.buffer IS NULL AND link.channel IS NULL)";
         const UNLINK: &str = "DELETE FROM link WHERE room = $1";
-        const FREE: &str = "UPDATE room SET room_id = NULL, plumbed = NULL, asked_by = NULL, named = NULL, former =
+        const FREE: &str = "UPDATE room SET room_id = NULL, plumbed = NULL, asked_by = NULL, former =
                 (SELECT channel FROM link WHERE link.room = room.id AND link.role = 'shared' AND link.buffer IS NULL)
             WHERE id = $1";
         const OUTSIDERS: &str = "DELETE FROM outsider WHERE room = $1";
@@ -346,8 +326,8 @@ async fn make(
     channel: Option<i64>,
 ) -> Result<i64, StoreError> {
     const MAKE: &str =
-        "INSERT INTO room (room_id, kind, marker, creator, lane, created_at, plumbed, asked_by, named)
-        VALUES ($1, 'shared', $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+        "INSERT INTO room (room_id, kind, marker, creator, lane, created_at, plumbed, asked_by)
+        VALUES ($1, 'shared', $2, $3, $4, $5, $6, $7) RETURNING id";
     const LINK: &str = "INSERT INTO link (room, role, network, channel) VALUES ($1, 'shared', $2, $3)";
     let id: i64 = on_tx!(tx, |c| sqlx::query_scalar(MAKE)
         .bind(&new.room_id)
@@ -357,7 +337,6 @@ async fn make(
         .bind(new.created_at)
         .bind(plumbed)
         .bind(new.asked_by)
-        .bind(&new.named)
         .fetch_one(c)
         .await)?;
     execute!(tx, LINK, id, &new.network, channel)?;

@@ -413,9 +413,10 @@ impl Store {
         const CLEAR: &str = "DELETE FROM room WHERE room_id = $2 AND id <> $1 AND kind = 'control'";
         const ROWS: &str = "SELECT id FROM room WHERE room_id <> $2 AND (id = $1
             OR plumbed <> 'ending' AND room_id = (SELECT room_id FROM room WHERE id = $1)) ORDER BY id";
-        // The configuration has the id of the first of them.
-        const MOVE: &str = "UPDATE room SET room_id = $2, looked_at_event = NULL, explained = FALSE,
-            named = CASE WHEN plumbed = 'configuration' THEN COALESCE(named, room_id) END
+        const REPLACED: &str = "INSERT INTO replaced (old, new)
+            SELECT room_id, $2 FROM room WHERE id = $1 AND room_id <> $2 AND plumbed IS NOT NULL
+            ON CONFLICT (old) DO UPDATE SET new = excluded.new";
+        const MOVE: &str = "UPDATE room SET room_id = $2, looked_at_event = NULL, explained = FALSE
             WHERE id = $1 RETURNING lane";
         const NOBODY: &str = "DELETE FROM member WHERE room = $1";
         let room_id = room_id.to_owned();
@@ -424,6 +425,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 later!(tx, CLEAR, id, &room_id)?;
+                later!(tx, REPLACED, id, &room_id)?;
                 let moved: Vec<i64> =
                     on_tx!(tx, |c| sqlx::query_scalar(ROWS).bind(id).bind(&room_id).fetch_all(c).await)?;
                 let mut lane: Option<String> = None;

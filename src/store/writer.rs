@@ -5,7 +5,7 @@
 //! A write is a closure that runs inside a transaction. The task takes all closures that have gathered, runs them in
 //! the order in which they came, commits once, and only then answers each: group commit with tickets. A closure that
 //! fails is rolled back to its savepoint alone; a commit that fails fails them all, and nobody was told otherwise. A closure
-//! that panics fails its batch; should the task itself end, the process does ([`Store::lost`]).
+//! that panics fails alone; should the task itself end, the process does ([`Store::lost`]).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -208,8 +208,7 @@ async fn run_all(
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> sqlx::Result<()> {
     let mut tx = connection.begin().await?;
-    let ran = AssertUnwindSafe(run_each(&mut tx, batch, outcomes)).catch_unwind().await;
-    if let Err(error) = ran.unwrap_or(Err(sqlx::Error::WorkerCrashed)) {
+    if let Err(error) = run_each(&mut tx, batch, outcomes).await {
         tx.abandon().await;
         return Err(error);
     }
@@ -221,18 +220,23 @@ async fn run_all(
     Ok(())
 }
 
+/// Runs a write; one that panics has failed, and no other.
+async fn run_one(tx: &mut Tx, write: &mut Box<dyn Write>) -> Result<(), StoreError> {
+    AssertUnwindSafe(write.run(tx)).catch_unwind().await.unwrap_or(Err(StoreError::Panicked))
+}
+
 async fn run_each(
     tx: &mut Tx,
     batch: &mut [Box<dyn Write>],
     outcomes: &mut Vec<Result<(), StoreError>>,
 ) -> sqlx::Result<()> {
     if let [write] = batch {
-        outcomes.push(write.run(tx).await);
+        outcomes.push(run_one(tx, write).await);
         return Ok(());
     }
     for write in batch {
         tx.order("SAVEPOINT work").await?;
-        let outcome = write.run(tx).await;
+        let outcome = run_one(tx, write).await;
         // Where a statement has failed of which the write says nothing, it can't be released.
         let outcome = match outcome {
             Ok(()) => tx.order("RELEASE SAVEPOINT work").await.map_err(StoreError::from),
@@ -248,7 +252,7 @@ async fn run_each(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Lost, SecretKey, Store, StoreOptions};
+    use super::super::{Lost, SecretKey, Store, StoreError, StoreOptions};
 
     /// Review of the writer's own thread, finding 1: nothing was written any more until somebody started the bridge anew.
     #[tokio::test]
@@ -257,9 +261,15 @@ mod tests {
         let url = format!("sqlite://{}", folder.path().join("t.db").display());
         let options = StoreOptions { url: url.into(), key: SecretKey::new([7; 32]), lock: None };
         let store = Store::open(&options).await.unwrap();
-        let panics = store.write::<(), _>(|_| Box::pin(async { panic!("a write that panics, for a test") }));
-        panics.await.unwrap_err();
-        assert_eq!(store.write(|_| Box::pin(async { Ok(7) })).await.unwrap(), 7);
+        let panics =
+            || store.write::<(), _>(|_| Box::pin(async { panic!("a write that panics, for a test") }));
+        let goes_well = || store.write(|_| Box::pin(async { Ok(7) }));
+        // By itself, and in one batch with others.
+        assert!(matches!(panics().await, Err(StoreError::Panicked)));
+        assert_eq!(goes_well().await.unwrap(), 7);
+        let (before, panicked, after) = tokio::join!(goes_well(), panics(), goes_well());
+        assert_eq!((before.unwrap(), after.unwrap()), (7, 7));
+        assert!(matches!(panicked, Err(StoreError::Panicked)));
         store.close().await;
         assert_eq!(store.lost().await, Lost::Writer);
     }

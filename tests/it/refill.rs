@@ -195,13 +195,19 @@ async fn lines_that_could_not_be_stored_come_when_the_store_is_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_networks_room_that_is_encrypted_is_made_anew_when_its_user_opens_the_network() {
     let world = World::start().await;
-    let (alice, control, network) = world.greeted_user("alice").await;
+    let (alice, _, network) = world.greeted_user("alice").await;
     let says = |part: &'static str| move |event: &Event| event.body().contains(part);
     let secret = json!({ "algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x" });
     alice.send(&network, "m.room.encrypted", secret);
-    world.homeserver.wait_event(&network, says("is encrypted")).await;
+    // She is told in a chat that the bot has made.
+    let control = world.homeserver.wait_invite(alice.id()).await;
+    alice.join(&control).await;
+    world.homeserver.wait_event(&control, says("is encrypted")).await;
     alice.send_text(&control, "open fake");
-    world.homeserver.wait_event(&control, says("Its room is encrypted, so I make another one")).await;
+    world
+        .homeserver
+        .wait_event(&control, says("Its room can't be used any more, so I make another one"))
+        .await;
     let again = world.homeserver.wait_invite(alice.id()).await;
     alice.join(&again).await;
     alice.send_text(&again, "nick");

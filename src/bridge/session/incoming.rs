@@ -129,7 +129,6 @@ impl Actor {
 
     /// Somebody else has joined a channel.
     fn on_joined(&mut self, channel: &str, nick: String) {
-        self.note_coming(channel, &nick);
         // They are on the network.
         self.on_person(&nick, PersonNews::Here);
         if !self.netsplits.enter(&nick, channel, self.bridge.clock.now()) {

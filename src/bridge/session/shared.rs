@@ -306,7 +306,7 @@ impl Actor {
         self.take_seat(channel, row);
         self.bridge.wake_space(self.row.id);
         // From here on the room may show several.
-        self.bridge.note_plumbed().await?;
+        self.bridge.note_several().await?;
         Ok(RichText::new())
     }
 

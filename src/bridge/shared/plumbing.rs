@@ -46,7 +46,7 @@ use super::super::{Bridge, Refusal};
 use super::needs;
 use super::one_at_a_time::OneAtATime;
 use crate::format::RichText;
-use crate::store::{NewPlumbing, Outsider, PlumbedBy, Plumbing, RoomRow, StoreError, Successor};
+use crate::store::{NewPlumbing, Outsider, PlumbedBy, Plumbing, RoomRow, StoreError};
 
 /// How long is waited at first where a room waits for another, or for what its ghosts still say; then ever longer.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -113,8 +113,8 @@ pub(in crate::bridge) struct Plumber {
     /// Held while those are looked for.
     noting: tokio::sync::Mutex<()>,
     answered: Mutex<several::Answered>,
-    /// Rooms that have come in the place of those that the configuration names.
-    successors: Mutex<Vec<Successor>>,
+    /// Rooms of other people that were replaced, and by which.
+    replaced: Mutex<HashMap<String, String>>,
 }
 
 impl Default for Plumber {
@@ -131,7 +131,7 @@ impl Default for Plumber {
             several: Mutex::default(),
             noting: tokio::sync::Mutex::default(),
             answered: Mutex::default(),
-            successors: Mutex::default(),
+            replaced: Mutex::default(),
         }
     }
 }
@@ -164,8 +164,8 @@ impl Plumber {
         self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn successors(&self) -> MutexGuard<'_, Vec<Successor>> {
-        self.successors.lock().unwrap_or_else(PoisonError::into_inner)
+    fn replaced(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn readable(&self) -> MutexGuard<'_, HashSet<i64>> {
@@ -181,7 +181,7 @@ impl Bridge {
             let network = known.network.slug.as_str().to_owned();
             let channels = known.network.channels.clone().into_iter();
             let mapping = move |(channel, room_id)| {
-                Mapping { network: network.clone(), channel, room_id, named: None }.followed(self)
+                Mapping { network: network.clone(), channel, room_id, named: None }.followed(&self.plumber)
             };
             channels.map(mapping).collect::<Vec<_>>()
         };
@@ -419,7 +419,7 @@ impl Bridge {
 
     /// Stores that the room shows the channel. Where it can't, says why, or that it can later.
     async fn intend_plumbing(&self, mapping: &Mapping) -> Result<ControlFlow<bool, RoomRow>, GhostError> {
-        let Mapping { network, channel, room_id, named } = mapping;
+        let Mapping { network, channel, room_id, .. } = mapping;
         let now = self.clock.unix_ms();
         self.store.ensure_network(network, &self.network_name(network), now).await?;
         let new = || NewPlumbing {
@@ -428,7 +428,6 @@ impl Bridge {
             room_id: room_id.clone(),
             by: PlumbedBy::Configuration,
             asked_by: None,
-            named: named.clone(),
             marker: unique(),
             creator: self.client.bot().to_owned(),
             created_at: now,
@@ -455,7 +454,7 @@ impl Bridge {
         }
         let why = match became {
             Plumbing::Done(room) => {
-                self.note_plumbed().await?;
+                self.note_several().await?;
                 return Ok(ControlFlow::Continue(room));
             }
             Plumbing::RoomTaken(other) if other.is_ending() => {

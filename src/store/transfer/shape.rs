@@ -4,7 +4,7 @@ use super::TransferError;
 use crate::store::snapshot::{Snapshot, on_snapshot};
 
 /// All tables, each behind those that it refers to.
-pub(super) const ORDER: [&str; 28] = [
+pub(super) const ORDER: [&str; 29] = [
     "instance",
     "user",
     "network",
@@ -33,6 +33,7 @@ pub(super) const ORDER: [&str; 28] = [
     "outsider",
     "policy_rule",
     "stay",
+    "replaced",
 ];
 
 /// What a column holds.

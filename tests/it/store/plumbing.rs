@@ -16,7 +16,6 @@ fn asked(set: &Set, room_id: &str, channel: &str) -> NewPlumbing {
         room_id: room_id.into(),
         by: PlumbedBy::Command,
         asked_by: Some(set.user.id),
-        named: None,
         marker: format!("plumbed {room_id} {channel}"),
         creator: "@bot:x".into(),
         created_at: NOW,

@@ -112,7 +112,7 @@ const ROWS: [(i64, &str, &str); 45] = [
     (44, "", "UPDATE inbox SET person = '@alice:x'"),
     (46, "", "UPDATE room SET former = 1"),
     (52, "", "UPDATE link SET listens = TRUE"),
-    (54, "", "UPDATE room SET named = '!old:x'"),
+    (54, "replaced", "INSERT INTO replaced (old, new) VALUES ('!old:x', '!new:x')"),
     (53, "", "UPDATE network SET casemapping = 'ascii', chantypes = '#&'"),
     (51, "", "UPDATE buffer SET offered = TRUE"),
     (22, "", "UPDATE buffer SET detached_after = 9223372036854775807"),

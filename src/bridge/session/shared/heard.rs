@@ -17,8 +17,8 @@ use crate::names::CaseMapping;
 const MOST_HEARD: usize = 500;
 /// What is heard is shown by then, and whether the server is there is known by then.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What the one before has shown comes by then, if it comes at all: after that it may be said again. What is shown twice is
-/// seen, what is left out is not.
+/// What the one before has shown comes by then, if it comes at all: after that it may be said again, where no id tells. What is
+/// shown twice is seen, what is left out is not.
 const BEHIND: Duration = Duration::from_secs(30);
 
 /// What is known of a line that was heard.
@@ -67,9 +67,8 @@ pub(super) struct Ring {
     lost: Option<(Instant, Instant)>,
     doubt: Option<Doubt>,
     /// What the one before has shown that is not heard yet: the session that shows the channel now was behind.
-    ahead: Vec<Said>,
-    /// It is heard by then, or not at all.
-    ahead_until: Option<Instant>,
+    /// Each is heard by then, or not at all.
+    ahead: Vec<(Said, Instant)>,
     /// This session is to see whether all of it is shown.
     compares: bool,
     compare_at: Option<Instant>,
@@ -203,9 +202,12 @@ impl Ring {
         let others: Vec<(&Said, Instant)> = others.map(|(one, said)| (said, one.at)).collect();
         let Found { traces, until } = lately.find(&others, since);
         if until > 0 {
-            let ahead = shown[until..].iter().filter(|(_, at)| now <= *at + LONGEST_LAG);
-            self.ahead = ahead.map(|(said, _)| said.clone()).collect();
-            self.ahead_until = Some(now + BEHIND);
+            let until_when = |said: &Said, at: Instant| match said.msgid {
+                Some(_) => at + LONGEST_LAG,
+                None => now + BEHIND,
+            };
+            let ahead = shown[until..].iter().map(|(said, at)| (said.clone(), until_when(said, *at)));
+            self.ahead = ahead.collect();
         }
         // Found by their text alone, and nobody has looked before: the one that was shown may be another.
         let mut may_be_shown = HashSet::new();
@@ -250,22 +252,15 @@ impl Ring {
         if self.ahead.is_empty() {
             return false;
         }
-        if self.ahead_until.is_none_or(|until| until < now) {
-            self.ahead.clear();
-        }
-        let found = self.ahead.iter().position(|one| one.is(said));
+        self.ahead.retain(|(_, until)| now <= *until);
+        let found = self.ahead.iter().position(|(one, _)| one.is(said));
         // Everybody's lines come in their order: what is before this one does not come any more.
         let mut place = 0..;
-        self.ahead.retain(|one| {
+        self.ahead.retain(|(one, _)| {
             let is_behind = place.next() > found.or(Some(usize::MAX));
             one.nick != said.nick || is_behind
         });
         found.is_some()
-    }
-
-    /// Somebody comes: what they said before that and is not heard yet never will be.
-    pub(super) fn note_coming(&mut self, nick: &str) {
-        self.ahead.retain(|one| one.nick != nick);
     }
 }
 
@@ -475,10 +470,6 @@ mod tests {
         assert!(!taken_over(start).was_ahead(&other, start));
         let long_after = start + BEHIND + PATIENCE;
         assert!(!taken_over(start).was_ahead(&said("4", start).0, long_after));
-        // Nor is what they say who have come since.
-        let mut ring = taken_over(start);
-        ring.note_coming("bob");
-        assert!(!ring.was_ahead(&said("4", start).0, start));
     }
 
     /// Review of the mend, H1 and M1: the third who takes over has never compared, and what is long shown is not remembered.

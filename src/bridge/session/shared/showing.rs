@@ -130,14 +130,6 @@ impl Actor {
         seats.for_each(|seat| seat.name(nick, self.now()));
     }
 
-    /// Somebody comes into a channel.
-    pub(in super::super) fn note_coming(&mut self, channel: &str, nick: &str) {
-        let nick = self.buffers.mapping().fold(nick);
-        let shared =
-            self.shared_place(channel).and_then(|place| self.buffers.get_mut(place).shared.as_deref_mut());
-        shared.into_iter().for_each(|shared| shared.heard.note_coming(&nick));
-    }
-
     /// Somebody in a channel has another nick.
     pub(in super::super) fn follow_in_room(&self, channel: &str, from: &str, to: &str) {
         let place = self.shared_place(channel);

@@ -175,7 +175,7 @@ impl Bridge {
         }
         // Where that is done, this does nothing, and says which room it is.
         let agreed = self.store.agree_to_plumbing(self.agreement(asking, false), now).await?;
-        self.note_plumbed().await?;
+        self.note_several().await?;
         match agreed {
             Plumbing::Done(room) => Ok((room.id, why.unwrap_or(Shown::Later(None)))),
             Plumbing::RoomTaken(other) => Err(self.room_taken(&other, asking)),

@@ -57,6 +57,11 @@ impl Bridge {
         Ok(true)
     }
 
+    /// Before the next line is shown there, it is asked whether a room is encrypted.
+    pub(in crate::bridge) fn forget_readable(&self, room: i64) {
+        self.plumber.readable().remove(&room);
+    }
+
     pub(super) async fn is_encrypted(&self, room_id: &str) -> Result<bool, ClientError> {
         Ok(self.client.state(self.client.bot(), room_id, "m.room.encryption", "").await?.is_some())
     }
@@ -136,7 +141,7 @@ impl Bridge {
             }
             None => self.store.forget_plumbed(room.id).await?,
         }
-        self.note_plumbed().await?;
+        self.note_several().await?;
         self.ghosts.forget_room(room.id);
         if is_last {
             self.plumber.lacking().remove(room_id);

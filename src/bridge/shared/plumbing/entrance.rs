@@ -133,7 +133,6 @@ impl Bridge {
             room_id: asking.room_id.clone(),
             by: PlumbedBy::Command,
             asked_by: Some(asking.user),
-            named: None,
             marker: super::unique(),
             creator: self.client.bot().to_owned(),
             created_at: self.clock.unix_ms(),

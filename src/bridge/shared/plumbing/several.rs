@@ -58,11 +58,9 @@ impl Plumber {
 }
 
 impl Bridge {
-    /// Knows which rooms show several channels, and which have come in the place of others. One at a time: whoever looks last
-    /// has seen what is stored last.
-    pub(in crate::bridge) async fn note_plumbed(&self) -> Result<(), StoreError> {
+    /// Knows which rooms show several channels. One at a time: whoever looks last has seen what is stored last.
+    pub(in crate::bridge) async fn note_several(&self) -> Result<(), StoreError> {
         let _turn = self.plumber.noting.lock().await;
-        *self.plumber.successors() = self.store.successors().await?;
         let several: HashSet<i64> = self.store.rows_of_several().await?.into_iter().collect();
         let before = std::mem::replace(&mut *self.plumber.several(), several.clone());
         // Names show ranks only in rooms that show one channel.

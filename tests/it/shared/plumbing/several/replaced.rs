@@ -93,9 +93,14 @@ async fn upgrade(world: &World, alice: &TestUser, old: &str) -> String {
 }
 
 /// Review, finding M1: of the file's names only one was known after a restart, and the other channel went back into the closed
-/// room.
+/// room. And of the review after that, M1: nobody knew any more of the one between.
+#[rstest]
+#[case::read_between(true)]
+#[case::not_read_between(false)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_that_was_replaced_twice_keeps_its_channels_where_the_file_names_both_of_those_before() {
+async fn a_room_that_was_replaced_twice_keeps_its_channels_where_the_file_names_both_of_those_before(
+    #[case] is_read: bool,
+) {
     let mut world = World::builder().without_bridge().await;
     let process = world.start_process_with(&[]);
     let bob = world.ircd.person("bob");
@@ -110,8 +115,10 @@ async fn a_room_that_was_replaced_twice_keeps_its_channels_where_the_file_names_
     }
     goes_on(&world, &alice, &bob, &old, "in the first").await;
     let second = upgrade(&world, &alice, &old).await;
-    reload(&world, &process, |text| text.replace(&both(&old, &old), &both(&old, &second))).await;
-    logged(&process, &format!("name {second} in networks.fake.channels"), 3).await;
+    if is_read {
+        reload(&world, &process, |text| text.replace(&both(&old, &old), &both(&old, &second))).await;
+        logged(&process, &format!("name {second} in networks.fake.channels"), 3).await;
+    }
     let third = upgrade(&world, &alice, &second).await;
     assert_eq!(process.stop().await, Some(0));
     world.ircd.wait_nobody_connected().await;
@@ -124,6 +131,36 @@ async fn a_room_that_was_replaced_twice_keeps_its_channels_where_the_file_names_
         bob.say(channel, &text);
         world.homeserver.wait_message(&third, &text).await;
     }
+    assert_eq!(process.stop().await, Some(0));
+}
+
+/// Review, finding M3: what was followed was forgotten with the room, and the file's id meant the closed one again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_id_of_a_room_that_was_replaced_means_its_successor_also_when_it_comes_into_the_file_again() {
+    let world = World::builder().without_bridge().await;
+    let process = world.start_process_with(&[]);
+    let (bob, bot) = (world.ircd.person("bob"), world.homeserver.bot());
+    bob.join("#tea");
+    let (alice, ..) = world.greeted_user("alice").await;
+    let old = alice.create_room(&PUBLIC);
+    let line = format!("    channels: {{ {} }}\n", mapping("#tea", &old));
+    reload(&world, &process, |text| text.replace("  fake:\n", &format!("  fake:\n{line}"))).await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    goes_on(&world, &alice, &bob, &old, "in the first").await;
+    let new = upgrade(&world, &alice, &old).await;
+    goes_on(&world, &alice, &bob, &new, "in the second").await;
+    reload(&world, &process, |text| text.replace(&line, "")).await;
+    world.homeserver.wait_member(&new, &bot, "leave").await;
+    world.ircd.wait_parted("#tea", "alice").await;
+    reload(&world, &process, |text| text.replace("  fake:\n", &format!("  fake:\n{line}"))).await;
+    world.homeserver.wait_member(&new, &bot, "join").await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    goes_on(&world, &alice, &bob, &new, "when it is back").await;
+    alice.kick(&new, &bot, "out for a while").unwrap();
+    world.homeserver.wait_delivered().await;
+    world.ircd.wait_parted("#tea", "alice").await;
+    alice.invite(&new, &bot);
+    world.homeserver.wait_member(&new, &bot, "join").await;
     assert_eq!(process.stop().await, Some(0));
 }
 

@@ -7,6 +7,9 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tracing::Instrument as _;
+
 use super::Actor;
 use super::called::display_name;
 use super::username::ident;
@@ -62,7 +65,14 @@ pub(super) struct Approach {
 }
 
 impl Approach {
-    pub(super) async fn make(mut self) -> Result<Reached, NotReached> {
+    /// Makes the attempt while the session does something else, too: that looks at it only between two turns, and an attempt
+    /// whose turn it is to read the store would keep it from the turn that the session itself waits for.
+    pub(super) async fn make_apart(self) -> Result<Reached, NotReached> {
+        let tasks = self.bridge.tasks.clone();
+        apart(&tasks, self.make()).await
+    }
+
+    async fn make(mut self) -> Result<Reached, NotReached> {
         let store = &self.bridge.store;
         if !self.server.tls
             && let Some(port) = store.sts_port(&self.server.host, self.bridge.clock.unix_ms()).await?
@@ -99,6 +109,18 @@ impl Approach {
         let dial::Dialed { connection, ident } = dialed;
         let certificate_ends_at = certificate.map(|certificate| certificate.ends_at());
         Ok(Reached { connection, server: self.server, certificate_ends_at, ident, display })
+    }
+}
+
+/// Does something in a task of its own, which ends when nobody waits for it any more.
+async fn apart<T: Send + 'static>(tasks: &TaskTracker, work: impl Future<Output = T> + Send + 'static) -> T {
+    match AbortOnDropHandle::new(tasks.spawn(work.in_current_span())).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and whoever waits with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
@@ -152,5 +174,46 @@ impl Actor {
                 RichText::plain(text).code("certfp remove").text(" and ").code("certfp generate").text("."),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt as _;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Alice's session waited for ever for the store, which her own attempt to connect had the turn to read.
+    #[tokio::test]
+    async fn what_dials_does_not_keep_its_session_from_the_store() {
+        let (tasks, turns) = (TaskTracker::new(), Arc::new(Semaphore::new(0)));
+        let reading = Arc::clone(&turns).acquire_owned().map(drop);
+        let mut dialing = Box::pin(apart(&tasks, reading));
+        assert_eq!(futures_util::poll!(&mut dialing), std::task::Poll::Pending);
+        // The attempt stands in the queue, and the session behind it, which does not look at the attempt meanwhile.
+        tokio::task::yield_now().await;
+        turns.add_permits(1);
+        let turn = tokio::time::timeout(Duration::from_secs(30), turns.acquire()).await;
+        assert!(turn.is_ok(), "it is given back");
+        dialing.await;
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_ends() {
+        let tasks = TaskTracker::new();
+        let mut dialing = Box::pin(apart(&tasks, std::future::pending::<()>()));
+        assert_eq!(futures_util::poll!(&mut dialing), std::task::Poll::Pending);
+        drop(dialing);
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "of its own")]
+    async fn a_panic_is_the_panic_of_who_waits() {
+        apart(&TaskTracker::new(), async { panic!("of its own") }).await;
     }
 }

@@ -188,7 +188,7 @@ impl Actor {
             approach.bridge.drained().await;
             let turn = gate.turn(session, urgency, since).await;
             let waited = approach.bridge.clock.now().saturating_duration_since(asked);
-            Dialed { waited, reached: approach.make().await.map(|reached| (reached, turn)) }
+            Dialed { waited, reached: approach.make_apart().await.map(|reached| (reached, turn)) }
         }));
     }
 

@@ -23,7 +23,7 @@ use super::{Bridge, bridge_info, content};
 use crate::format::RichText;
 use crate::matrix::ClientError;
 use crate::matrix::event::Event;
-use crate::store::{InboxEvent, NewOutbox, RoomKind, RoomRow, StoreError};
+use crate::store::{InboxEvent, Moved, NewOutbox, RoomKind, RoomRow, StoreError};
 
 /// What closes a room.
 const CLOSING: &str = "m.room.tombstone";
@@ -178,14 +178,10 @@ impl Bridge {
             return Ok(Followed::Nowhere);
         }
         let rows = self.rows_after_move(room, &looker, new).await?;
-        let moved = self.store.room_moved(room.id, new, rows, self.clock.unix_ms()).await?;
-        if room.is_plumbed() {
+        let Moved { rows: moved, is_configured } =
+            self.store.room_moved(room.id, old, new, rows, self.clock.unix_ms()).await?;
+        if is_configured {
             self.note_replaced(old, new);
-            // Whether that is encrypted is not known.
-            moved.iter().chain([&room.id]).for_each(|row| self.forget_readable(*row));
-        }
-        if moved.len() > 1 {
-            self.note_several().await?;
         }
         // Also where that was done before, and cut short.
         self.ghosts.forget_room(room.id);
@@ -201,6 +197,10 @@ impl Bridge {
         moved.iter().for_each(|row| self.wake_delivery(*row));
         self.wake_lane(&room.lane);
         self.leave_old_room(looker, old.to_owned());
+        if room.is_plumbed() {
+            // It may show other channels already.
+            self.note_several().await?;
+        }
         Ok(Followed::There)
     }
 

@@ -147,12 +147,6 @@ impl Store {
         Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
     }
 
-    /// Rooms of other people that were replaced, and where the bridge has followed them.
-    pub async fn replaced_rooms(&self) -> Result<Vec<(String, String)>, StoreError> {
-        const SQL: &str = "SELECT old, new FROM replaced ORDER BY old";
-        Ok(on!(self.readers(), |p| sqlx::query_as(SQL).fetch_all(p).await)?)
-    }
-
     /// The numbers of the rows of rooms that show several channels.
     pub async fn rows_of_several(&self) -> Result<Vec<i64>, StoreError> {
         const SQL: &str = "SELECT id FROM room WHERE plumbed IS NOT NULL AND room_id IN

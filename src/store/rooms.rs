@@ -6,8 +6,17 @@ use sqlx::FromRow;
 
 use super::plumbing::{self, PlumbedBy};
 use super::pool::{Tx, execute, later, on, on_tx};
-use super::{InboxEvent, NewOutbox, Store, StoreError, announced, inbox, outbox};
+use super::{InboxEvent, NewOutbox, Store, StoreError, announced, inbox, outbox, replaced};
 use crate::names::session_address;
+
+/// What goes on in another room than before.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// The numbers of its rows.
+    pub rows: Vec<i64>,
+    /// One of them is there because the configuration says so.
+    pub is_configured: bool,
+}
 
 /// What a room is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -399,37 +408,45 @@ impl Store {
         .await
     }
 
-    /// Stores that a room goes on under another Matrix id, with the requests that the new one needs; what was said there
-    /// before goes to its lane. Nobody is in it yet. Where that is known already nothing is done. One that shows several
-    /// channels goes on with all of them: returns its rows.
+    /// Stores that a room goes on under another Matrix id than the old one, with the requests that the new one needs; what was
+    /// said there before goes to its lane. Nobody is in it yet. Where it is in the old one no more nothing is done. One that
+    /// shows several channels goes on with all of them: returns its rows. That the configuration's goes on there is kept for
+    /// longer than its row.
     pub async fn room_moved(
         &self,
         id: i64,
+        old: &str,
         room_id: &str,
         rows: Vec<NewOutbox>,
         now: i64,
-    ) -> Result<Vec<i64>, StoreError> {
+    ) -> Result<Moved, StoreError> {
         // The bot may have been invited there before it was known whose successor it is.
         const CLEAR: &str = "DELETE FROM room WHERE room_id = $2 AND id <> $1 AND kind = 'control'";
-        const ROWS: &str = "SELECT id FROM room WHERE room_id <> $2 AND (id = $1
-            OR plumbed <> 'ending' AND room_id = (SELECT room_id FROM room WHERE id = $1)) ORDER BY id";
-        const REPLACED: &str = "INSERT INTO replaced (old, new)
-            SELECT room_id, $2 FROM room WHERE id = $1 AND room_id <> $2 AND plumbed IS NOT NULL
-            ON CONFLICT (old) DO UPDATE SET new = excluded.new";
+        const ROWS: &str = "SELECT id, plumbed FROM room WHERE room_id = $2 AND (id = $1
+            OR plumbed <> 'ending' AND EXISTS (SELECT 1 FROM room WHERE id = $1 AND room_id = $2)) ORDER BY id";
         const MOVE: &str = "UPDATE room SET room_id = $2, looked_at_event = NULL, explained = FALSE
             WHERE id = $1 RETURNING lane";
         const NOBODY: &str = "DELETE FROM member WHERE room = $1";
-        let room_id = room_id.to_owned();
+        let (old, room_id) = (old.to_owned(), room_id.to_owned());
         let sealed = self.seal_outbox(rows);
         let store = self.clone();
         self.write(move |tx| {
             Box::pin(async move {
+                let rows: Vec<(i64, Option<String>)> =
+                    on_tx!(tx, |c| sqlx::query_as(ROWS).bind(id).bind(&old).fetch_all(c).await)?;
+                if rows.is_empty() {
+                    return Ok(Moved::default());
+                }
                 later!(tx, CLEAR, id, &room_id)?;
-                later!(tx, REPLACED, id, &room_id)?;
-                let moved: Vec<i64> =
-                    on_tx!(tx, |c| sqlx::query_scalar(ROWS).bind(id).bind(&room_id).fetch_all(c).await)?;
+                let by = |plumbed: &Option<String>| plumbed.as_deref().and_then(PlumbedBy::read);
+                let is_configured =
+                    rows.iter().any(|(_, plumbed)| by(plumbed) == Some(PlumbedBy::Configuration));
+                if is_configured {
+                    replaced::replace(tx, &old, &room_id).await?;
+                }
+                let rows: Vec<i64> = rows.into_iter().map(|(row, _)| row).collect();
                 let mut lane: Option<String> = None;
-                for row in &moved {
+                for row in &rows {
                     lane = on_tx!(tx, |c| sqlx::query_scalar(MOVE)
                         .bind(*row)
                         .bind(&room_id)
@@ -441,7 +458,7 @@ impl Store {
                     outbox::insert(tx, &store, sealed, now).await?;
                     inbox::claim_strays(tx, &room_id, &lane).await?;
                 }
-                Ok(moved)
+                Ok(Moved { rows, is_configured })
             })
         })
         .await

@@ -222,7 +222,15 @@ async fn run_all(
 
 /// Runs a write; one that panics has failed, and no other.
 async fn run_one(tx: &mut Tx, write: &mut Box<dyn Write>) -> Result<(), StoreError> {
-    AssertUnwindSafe(write.run(tx)).catch_unwind().await.unwrap_or(Err(StoreError::Panicked))
+    AssertUnwindSafe(write.run(tx)).catch_unwind().await.unwrap_or_else(|panic| {
+        let said =
+            panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        tracing::error!(
+            panic = said.unwrap_or("no words"),
+            "a write to the store panicked, and was not done"
+        );
+        Err(StoreError::Panicked)
+    })
 }
 
 async fn run_each(
@@ -257,13 +265,29 @@ mod tests {
     /// Review of the writer's own thread, finding 1: nothing was written any more until somebody started the bridge anew.
     #[tokio::test]
     async fn a_write_that_panics_fails_and_the_next_is_written() {
+        const HALF: &str = "CREATE TABLE half (x INTEGER)";
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("t.db").display());
         let options = StoreOptions { url: url.into(), key: SecretKey::new([7; 32]), lock: None };
         let store = Store::open(&options).await.unwrap();
-        let panics =
-            || store.write::<(), _>(|_| Box::pin(async { panic!("a write that panics, for a test") }));
-        let goes_well = || store.write(|_| Box::pin(async { Ok(7) }));
+        let panics = || {
+            store.write::<(), _>(|tx| {
+                Box::pin(async {
+                    tx.order(HALF).await?;
+                    panic!("a write that panics, for a test")
+                })
+            })
+        };
+        // Nothing of it is there.
+        let goes_well = || {
+            store.write(|tx| {
+                Box::pin(async {
+                    tx.order(HALF).await?;
+                    tx.order("DROP TABLE half").await?;
+                    Ok(7)
+                })
+            })
+        };
         // By itself, and in one batch with others.
         assert!(matches!(panics().await, Err(StoreError::Panicked)));
         assert_eq!(goes_well().await.unwrap(), 7);

@@ -134,6 +134,7 @@ async fn the_room_of_a_conversation_is_followed_to_its_successor() {
     let old = world.homeserver.wait_invite(alice.id()).await;
     alice.join(&old).await;
     world.homeserver.wait_message(&old, "before").await;
+    world.homeserver.make_admin(&old, alice.id());
     let new = successor(&alice, &old, &[BOB]);
     close(&alice, &old, &new);
     world.homeserver.wait_member(&old, BOB, "leave").await;

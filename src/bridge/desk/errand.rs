@@ -196,8 +196,9 @@ impl Bridge {
             answer = &mut answering => return (answer, false),
             () = tokio::time::sleep(MOMENT) => {}
         }
-        let turned = has_signs && self.turn_hourglass(errand).await;
-        (answering.await, turned)
+        // Both: the command may hold what others wait for.
+        let turning = async { has_signs && self.turn_hourglass(errand).await };
+        tokio::join!(answering, turning)
     }
 
     async fn turn_hourglass(&self, errand: &Errand) -> bool {

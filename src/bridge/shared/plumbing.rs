@@ -105,8 +105,9 @@ pub(in crate::bridge) struct Plumber {
     told: Mutex<AskedFor>,
     /// What rooms were told last of what they lack, by their Matrix ids.
     lacking: Mutex<HashMap<String, Vec<String>>>,
-    /// Rooms that were not encrypted when that was looked for since the start; of what comes after, events tell.
-    readable: Mutex<HashSet<i64>>,
+    /// Rooms that were not encrypted when that was looked for since the start, by their Matrix ids; of what comes after, events
+    /// tell.
+    readable: Mutex<HashSet<String>>,
     asking: Mutex<asking::AskedAbout>,
     /// The rows of rooms that show several channels.
     several: Mutex<HashSet<i64>>,
@@ -168,7 +169,7 @@ impl Plumber {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn readable(&self) -> MutexGuard<'_, HashSet<i64>> {
+    pub(super) fn readable(&self) -> MutexGuard<'_, HashSet<String>> {
         self.readable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -360,7 +361,7 @@ impl Bridge {
         if self.is_encrypted(room_id).await? {
             return self.let_go(room, Some(ENCRYPTED)).await;
         }
-        self.plumber.readable().insert(room.id);
+        self.plumber.readable().insert(room_id.to_owned());
         self.tell_needs(room, room_id).await?;
         self.wake_listener(room.id);
         Ok(true)
@@ -396,7 +397,7 @@ impl Bridge {
             tracing::warn!(%network, %channel, room = %room_id, "an encrypted room can't show a channel: name another");
             return self.let_go(&room, Some(ENCRYPTED)).await;
         }
-        self.plumber.readable().insert(room.id);
+        self.plumber.readable().insert(room_id.clone());
         self.tell_needs(&room, room_id).await?;
         for user_id in self.client.joined_members(bot, room_id).await? {
             // Nor do a start and a reload bring anybody back who has left the channel.

@@ -2,7 +2,7 @@
 //! somebody else may want, and what is stored then is one commit.
 
 use towline::store::{
-    Agreement, BufferKind, Incoming, LineKey, LineState, NewBuffer, NewLine, NewPlumbing, Outgoing,
+    Agreement, BufferKind, Incoming, LineKey, LineState, Moved, NewBuffer, NewLine, NewPlumbing, Outgoing,
     PlumbedBy, Plumbing, RoomRow,
 };
 
@@ -95,6 +95,47 @@ async fn showing(set: &Set, room_id: &str, channels: &[&str]) -> Vec<i64> {
         rows.push(room.id);
     }
     rows
+}
+
+/// Where a room of the configuration goes on, by what is known of these.
+async fn replaced(set: &Set, named: &[&str]) -> Vec<(String, String)> {
+    set.store.replaced(named.iter().map(|&id| id.to_owned()).collect()).await.unwrap()
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|&(old, new)| (old.to_owned(), new.to_owned())).collect()
+}
+
+/// Review, findings 1, 2 and 5: whoever had power in the closed room said what the file meant, a move that came late took its row
+/// back, and what was known grew.
+#[tokio::test]
+async fn only_where_the_configurations_rooms_went_is_kept_and_by_the_last_of_them() {
+    let set = Set::new().await;
+    let of_file = NewPlumbing { by: PlumbedBy::Configuration, asked_by: None, ..asked(&set, "!a:x", "#sea") };
+    let Plumbing::Done(room) = set.store.plumb(of_file).await.unwrap() else { panic!("it is free") };
+    let moves = async |row: i64, old: &str, new: &str| {
+        set.store.room_moved(row, old, new, Vec::new(), NOW).await.unwrap()
+    };
+    let moved = |rows: &[i64], is_configured| Moved { rows: rows.to_vec(), is_configured };
+    let all = ["!a:x", "!b:x", "!c:x", "!own:x"];
+    assert_eq!(moves(room.id, "!a:x", "!b:x").await, moved(&[room.id], true));
+    assert_eq!(moves(room.id, "!b:x", "!c:x").await, moved(&[room.id], true));
+    let known = pairs(&[("!a:x", "!c:x"), ("!b:x", "!c:x")]);
+    assert_eq!(replaced(&set, &all).await, known);
+    // Somebody has seen the first tombstone only now.
+    assert_eq!(moves(room.id, "!a:x", "!b:x").await, Moved::default());
+    assert_eq!(set.store.room(room.id).await.unwrap().unwrap().room_id.as_deref(), Some("!c:x"));
+    assert_eq!(replaced(&set, &all).await, known);
+    // Somebody asks for a channel in a room that was replaced, and replaces it once more.
+    let Plumbing::Done(visit) = set.store.visit(asked(&set, "!a:x", "#lake")).await.unwrap() else {
+        panic!("it is free");
+    };
+    assert_eq!(moves(visit.id, "!a:x", "!own:x").await, moved(&[visit.id], false));
+    assert_eq!(replaced(&set, &all).await, known);
+    // What no file names any more is not kept, and a room that comes again is itself.
+    assert_eq!(replaced(&set, &["!a:x"]).await, known[..1]);
+    assert_eq!(moves(room.id, "!c:x", "!a:x").await, moved(&[room.id], true));
+    assert_eq!(replaced(&set, &all).await, pairs(&[("!c:x", "!a:x")]));
 }
 
 /// What waits in a lane: event and row of its room.

@@ -188,8 +188,8 @@ impl Homeserver {
     pub(crate) fn make_admin(&self, room: &str, user: &str) {
         let mut levels = self.state(room, "m.room.power_levels", "");
         levels["users"][user] = json!(100);
-        let bot = self.bot();
-        let draft = room::Draft::state(&bot, "m.room.power_levels", "", levels);
+        let creator = self.events(room).swap_remove(0).sender;
+        let draft = room::Draft::state(&creator, "m.room.power_levels", "", levels);
         self.shared.change(|core| core.append(room, draft, now())).expect("the creator has the power");
     }
 

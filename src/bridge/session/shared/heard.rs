@@ -66,9 +66,10 @@ pub(super) struct Ring {
     /// When those were heard that were dropped and not shown: from the first to the last.
     lost: Option<(Instant, Instant)>,
     doubt: Option<Doubt>,
-    /// What the one before has shown that is not heard yet: the session that shows the channel now was behind.
-    /// Each is heard by then, or not at all.
+    /// What the one before has shown that is not heard yet, and when: the session that shows the channel now was behind.
     ahead: Vec<(Said, Instant)>,
+    /// Until when one of these is known by its text.
+    behind_until: Option<Instant>,
     /// This session is to see whether all of it is shown.
     compares: bool,
     compare_at: Option<Instant>,
@@ -202,12 +203,8 @@ impl Ring {
         let others: Vec<(&Said, Instant)> = others.map(|(one, said)| (said, one.at)).collect();
         let Found { traces, until } = lately.find(&others, since);
         if until > 0 {
-            let until_when = |said: &Said, at: Instant| match said.msgid {
-                Some(_) => at + LONGEST_LAG,
-                None => now + BEHIND,
-            };
-            let ahead = shown[until..].iter().map(|(said, at)| (said.clone(), until_when(said, *at)));
-            self.ahead = ahead.collect();
+            self.ahead = shown[until..].to_vec();
+            self.behind_until = Some(now + BEHIND);
         }
         // Found by their text alone, and nobody has looked before: the one that was shown may be another.
         let mut may_be_shown = HashSet::new();
@@ -252,8 +249,11 @@ impl Ring {
         if self.ahead.is_empty() {
             return false;
         }
-        self.ahead.retain(|(_, until)| now <= *until);
-        let found = self.ahead.iter().position(|(one, _)| one.is(said));
+        let is_by_text = self.behind_until.is_some_and(|until| now <= until);
+        self.ahead.retain(|(one, at)| now <= *at + LONGEST_LAG && (is_by_text || one.msgid.is_some()));
+        let has_id = said.msgid.is_some();
+        let is_it = |one: &Said| one.is(said) && (is_by_text || has_id && one.msgid.is_some());
+        let found = self.ahead.iter().position(|(one, _)| is_it(one));
         // Everybody's lines come in their order: what is before this one does not come any more.
         let mut place = 0..;
         self.ahead.retain(|(one, _)| {
@@ -470,6 +470,29 @@ mod tests {
         assert!(!taken_over(start).was_ahead(&other, start));
         let long_after = start + BEHIND + PATIENCE;
         assert!(!taken_over(start).was_ahead(&said("4", start).0, long_after));
+    }
+
+    /// Review, finding 4: a line was lost that somebody said again long after it was shown.
+    #[test]
+    fn what_was_shown_long_before_somebody_took_over_does_not_come_any_more() {
+        let (start, mapping) = (now(), CaseMapping::Rfc1459);
+        let taken_over = |now: Instant| {
+            let mut ring = Ring::default();
+            ring.add(line("1"), start);
+            let with_id = Said { msgid: Some("id".into()), ..said("3", start).0 };
+            let shown = [said("1", start), said("2", start), (with_id, start)];
+            assert_eq!(texts(&ring.take_unshown(&shown, mapping, |_, _| false, now)), Vec::<&str>::new());
+            ring
+        };
+        assert!(taken_over(start).was_ahead(&said("2", start).0, start + BEHIND));
+        let long_after = start + 4 * LONGEST_LAG;
+        assert!(!taken_over(long_after).was_ahead(&said("2", start).0, long_after));
+        // One that has an id comes with it, or soon.
+        let (again, same) = (said("3", start).0, Said { msgid: Some("id".into()), ..said("3", start).0 });
+        let later = start + BEHIND + PATIENCE;
+        assert!(taken_over(start).was_ahead(&again, start + BEHIND));
+        assert!(!taken_over(start).was_ahead(&again, later));
+        assert!(taken_over(start).was_ahead(&same, later));
     }
 
     /// Review of the mend, H1 and M1: the third who takes over has never compared, and what is long shown is not remembered.

@@ -46,20 +46,15 @@ impl Bridge {
         if now.is_none_or(|now| now.explained) {
             return Ok(false);
         }
-        if self.plumber.readable().contains(&room.id) {
+        if self.plumber.readable().contains(room_id) {
             return Ok(true);
         }
         if self.is_encrypted(room_id).await? {
             self.on_plumbed_encryption(room.id);
             return Ok(false);
         }
-        self.plumber.readable().insert(room.id);
+        self.plumber.readable().insert(room_id.to_owned());
         Ok(true)
-    }
-
-    /// Before the next line is shown there, it is asked whether a room is encrypted.
-    pub(in crate::bridge) fn forget_readable(&self, room: i64) {
-        self.plumber.readable().remove(&room);
     }
 
     pub(super) async fn is_encrypted(&self, room_id: &str) -> Result<bool, ClientError> {
@@ -146,7 +141,7 @@ impl Bridge {
         if is_last {
             self.plumber.lacking().remove(room_id);
         }
-        self.plumber.readable().remove(&room.id);
+        self.plumber.readable().remove(room_id);
         // What waits there is set aside.
         self.wake_delivery(room.id);
         Ok(true)

@@ -2,8 +2,9 @@
 //! while the configuration still has the old id. So that id means the room that came after it, and the log asks for the new one.
 //!
 //! Where the bridge went is what the store says. What a room says of itself, that it came after another, is its founder's claim.
+//! Who puts the old id in its place after a restart without it means the old room.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::super::super::Bridge;
 use super::{Mapping, Plumber};
@@ -12,28 +13,27 @@ use crate::store::StoreError;
 impl Plumber {
     /// The room that came last after one that was replaced.
     fn last_after(&self, room_id: &str) -> Option<String> {
-        let replaced = self.replaced();
-        let mut last = replaced.get(room_id)?;
-        // Two that were each replaced by the other are still an end.
-        for _ in 0..replaced.len() {
-            let Some(next) = replaced.get(last).filter(|next| *next != room_id) else { break };
-            last = next;
-        }
-        Some(last.clone())
+        self.replaced().get(room_id).cloned()
     }
 }
 
 impl Bridge {
     /// Knows what was replaced before the start.
     pub(in crate::bridge) async fn load_replaced(&self) -> Result<(), StoreError> {
-        let replaced: HashMap<String, String> = self.store.replaced_rooms().await?.into_iter().collect();
-        *self.plumber.replaced() = replaced;
+        let known = self.networks.public();
+        let named: HashSet<String> =
+            known.iter().flat_map(|known| known.network.channels.values().cloned()).collect();
+        let replaced = self.store.replaced(named).await?;
+        *self.plumber.replaced() = replaced.into_iter().collect();
         Ok(())
     }
 
-    /// A room of other people was followed to another one.
+    /// A room of the configuration was followed to another one, as the store has it.
     pub(in crate::bridge) fn note_replaced(&self, old: &str, new: &str) {
-        self.plumber.replaced().insert(old.to_owned(), new.to_owned());
+        let mut replaced = self.plumber.replaced();
+        replaced.values_mut().filter(|last| *last == old).for_each(|last| new.clone_into(last));
+        replaced.insert(old.to_owned(), new.to_owned());
+        replaced.remove(new);
     }
 }
 

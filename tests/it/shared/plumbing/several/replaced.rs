@@ -137,7 +137,7 @@ async fn a_room_that_was_replaced_twice_keeps_its_channels_where_the_file_names_
 /// Review, finding M3: what was followed was forgotten with the room, and the file's id meant the closed one again.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_id_of_a_room_that_was_replaced_means_its_successor_also_when_it_comes_into_the_file_again() {
-    let world = World::builder().without_bridge().await;
+    let mut world = World::builder().without_bridge().await;
     let process = world.start_process_with(&[]);
     let (bob, bot) = (world.ircd.person("bob"), world.homeserver.bot());
     bob.join("#tea");
@@ -159,8 +159,15 @@ async fn the_id_of_a_room_that_was_replaced_means_its_successor_also_when_it_com
     alice.kick(&new, &bot, "out for a while").unwrap();
     world.homeserver.wait_delivered().await;
     world.ircd.wait_parted("#tea", "alice").await;
-    alice.invite(&new, &bot);
+    let rows = "SELECT room_id FROM room WHERE plumbed IS NOT NULL";
+    world.database().wait("it is let go of", rows, <[String]>::is_empty).await;
+    assert_eq!(process.stop().await, Some(0));
+    world.ircd.wait_nobody_connected().await;
+    world.plumb(&mapping("#tea", &old));
+    let process = world.start_process_with(&[]);
     world.homeserver.wait_member(&new, &bot, "join").await;
+    world.ircd.wait_joined("#tea", "alice").await;
+    goes_on(&world, &alice, &bob, &new, "after a restart").await;
     assert_eq!(process.stop().await, Some(0));
 }
 

@@ -192,6 +192,8 @@ async fn who_listens_for_others_comes_into_the_room_for_themselves_by_their_othe
     listened.comes().await;
     assert_eq!(listened.admin.join(ALIAS).await, room);
     listened.world.ircd.wait_joined("#tea", "admin").await;
+    // Else she is told that her message waits, where the bridge has not heard yet that she is in the channel.
+    listened.world.pass("admin", Duration::ZERO).await;
     listened.admin.send_text(&room, "by myself");
     assert_eq!(listened.bob.wait_text("by myself").await.nick(), "admin");
     listened.says_and_shows(&room, "welcome").await;

@@ -183,6 +183,11 @@ impl Bridge {
         if is_configured {
             self.note_replaced(old, new);
         }
+        if moved.is_empty() && self.store.rooms_by_matrix_id(new).await?.is_empty() {
+            // It was followed further meanwhile: nothing of it is here.
+            self.leave_for_good(&looker, new).await?;
+            return Ok(Followed::There);
+        }
         // Also where that was done before, and cut short.
         self.ghosts.forget_room(room.id);
         moved.iter().for_each(|row| self.ghosts.forget_room(*row));

@@ -291,7 +291,12 @@ mod tests {
         // By itself, and in one batch with others.
         assert!(matches!(panics().await, Err(StoreError::Panicked)));
         assert_eq!(goes_well().await.unwrap(), 7);
-        let (before, panicked, after) = tokio::join!(goes_well(), panics(), goes_well());
+        // The writer is busy until all three wait.
+        let (go, busy) = tokio::sync::oneshot::channel::<()>();
+        let is_busy = store.write(|_| Box::pin(async { busy.await.map_err(|_| StoreError::Closed) }));
+        let (first, before, panicked, after, _) =
+            tokio::join!(is_busy, goes_well(), panics(), goes_well(), async { go.send(()) });
+        first.unwrap();
         assert_eq!((before.unwrap(), after.unwrap()), (7, 7));
         assert!(matches!(panicked, Err(StoreError::Panicked)));
         store.close().await;

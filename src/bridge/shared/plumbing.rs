@@ -114,7 +114,7 @@ pub(in crate::bridge) struct Plumber {
     /// Held while those are looked for.
     noting: tokio::sync::Mutex<()>,
     answered: Mutex<several::Answered>,
-    /// Rooms of other people that were replaced, and by which.
+    /// Rooms of the configuration that were replaced, and the last that came after each.
     replaced: Mutex<HashMap<String, String>>,
 }
 

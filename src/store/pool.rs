@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use super::error::OpenError;
 use super::readers::SqliteConnections;
+use super::sqlite::{Access, BUSY};
 use super::tx::{SqliteFile, Writing};
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -28,9 +29,9 @@ macro_rules! on {
     ($pool:expr, |$p:ident| $body:expr) => {
         match $pool {
             $crate::store::pool::Pool::Postgres($p) => $body,
-            $crate::store::pool::Pool::Sqlite(connections) => match connections.read().await {
+            $crate::store::pool::Pool::Sqlite(connections) => match connections.read() {
                 Ok(mut reading) => {
-                    let $p = &mut **reading;
+                    let $p = &mut *reading;
                     let result = $body;
                     reading.came_to(result)
                 }
@@ -119,24 +120,16 @@ pub(super) async fn open(url: &SecretString) -> Result<(Pool, Writing), OpenErro
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "ON")
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5));
+            .busy_timeout(BUSY);
         let file = options.get_filename().to_owned();
         let migrating = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
-            .connect_with(options.clone().create_if_missing(true))
+            .connect_with(options.create_if_missing(true))
             .await
             .map_err(OpenError::Connect)?;
-        let reading = SqlitePoolOptions::new()
-            .max_connections(2)
-            .test_before_acquire(false)
-            // What they read, the writer or the operating system has mostly read as well: half of what is usual does.
-            .connect_with(
-                options.create_if_missing(false).pragma("query_only", "ON").pragma("cache_size", "-1000"),
-            )
-            .await
-            .map_err(OpenError::Connect)?;
-        Ok((Pool::Sqlite(SqliteConnections::new(reading)), Writing::Sqlite(SqliteFile { migrating, file })))
+        let reading = SqliteConnections::open(file.clone(), Access::Reads).map_err(OpenError::Connect)?;
+        Ok((Pool::Sqlite(reading), Writing::Sqlite(SqliteFile { migrating, file })))
     } else {
         Err(OpenError::Scheme)
     }
@@ -153,12 +146,9 @@ pub(super) async fn open_to_read(url: &SecretString) -> Result<Pool, OpenError> 
         let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await;
         pool.map(Pool::Postgres).map_err(OpenError::Connect)
     } else if url.starts_with("sqlite:") {
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(OpenError::Connect)?
-            .read_only(true)
-            .busy_timeout(Duration::from_secs(5));
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
-        pool.map(SqliteConnections::new).map(Pool::Sqlite).map_err(OpenError::Connect)
+        let options = SqliteConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+        let reading = SqliteConnections::open(options.get_filename().to_owned(), Access::Looks);
+        reading.map(Pool::Sqlite).map_err(OpenError::Connect)
     } else {
         Err(OpenError::Scheme)
     }

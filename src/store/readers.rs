@@ -1,65 +1,97 @@
-//! SQLite's connections, as those who read take turns with them.
+//! SQLite's connections for those who read.
 //!
-//! sqlx's pool asks a connection whether it is alive each time that it comes back, which for SQLite is a message to the
-//! connection's thread and an answer: as much as most reads cost. A file does not hang up, so here a connection comes
-//! back without a question; one with which something went wrong goes to the pool, which asks.
+//! A read runs where it is asked for (`sqlite`), and is over before whoever asks waits for anything else: a connection is
+//! held from one look of the runtime to the same, and there are as many as threads that read at once. What takes longer
+//! than waking another thread is read apart ([`SqliteConnections::read_apart`]).
 
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqlitePool};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures_util::future::BoxFuture;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::sqlite::{Access, Connection};
+
+/// Connections that wait to be used again. Threads that search have theirs for as long as they do.
+const KEPT: usize = 4;
 
 /// Connections to one file.
 #[derive(Clone)]
 pub(in crate::store) struct SqliteConnections {
-    pool: SqlitePool,
-    idle: Arc<Mutex<Vec<PoolConnection<Sqlite>>>>,
-    /// One for each connection that there may be; closed with the pool.
-    turns: Arc<Semaphore>,
+    file: Arc<PathBuf>,
+    access: Access,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    /// Who reads at this moment; closed with the store.
+    reading: TaskTracker,
 }
 
 /// A connection for one read.
 pub(in crate::store) struct Reading {
     /// There until it is given back.
-    connection: Option<PoolConnection<Sqlite>>,
+    connection: Option<Connection>,
     from: SqliteConnections,
-    _turn: OwnedSemaphorePermit,
+    _token: TaskTrackerToken,
 }
 
 impl SqliteConnections {
-    pub(in crate::store) fn new(pool: SqlitePool) -> Self {
-        let turns = pool.options().get_max_connections() as usize;
-        Self { pool, idle: Arc::default(), turns: Arc::new(Semaphore::new(turns)) }
+    /// Opens a file that is there.
+    pub(in crate::store) fn open(file: PathBuf, access: Access) -> sqlx::Result<Self> {
+        let first = Connection::open(&file, access)?;
+        let idle = Arc::new(Mutex::new(vec![first]));
+        Ok(Self { file: Arc::new(file), access, idle, reading: TaskTracker::new() })
     }
 
-    /// A connection for whoever gives it back to the pool.
-    pub(in crate::store) async fn take(&self) -> sqlx::Result<PoolConnection<Sqlite>> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match idle {
-            Some(connection) => Ok(connection),
-            None => self.pool.acquire().await,
+    /// A connection to read with.
+    pub(in crate::store) fn read(&self) -> sqlx::Result<Reading> {
+        // In this order: who closes waits for everybody who has found it open.
+        let token = self.reading.token();
+        if self.reading.is_closed() {
+            return Err(sqlx::Error::PoolClosed);
         }
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open(&self.file, self.access)?,
+        };
+        Ok(Reading { connection: Some(connection), from: self.clone(), _token: token })
     }
 
-    /// Waits for a turn to read.
-    pub(in crate::store) async fn read(&self) -> sqlx::Result<Reading> {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
-        Ok(Reading { connection: Some(self.take().await?), from: self.clone(), _turn: turn })
+    /// Reads on a thread that may be held up.
+    pub(in crate::store) async fn read_apart<T, F>(&self, read: F) -> sqlx::Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, sqlx::Result<T>> + Send + 'static,
+    {
+        let mut reading = self.read()?;
+        let runtime = tokio::runtime::Handle::current();
+        let apart = tokio::task::spawn_blocking(move || {
+            let result = runtime.block_on(read(&mut reading));
+            reading.came_to(result)
+        });
+        // It is ended by nobody, but where the runtime itself ends; a panic is the reader's.
+        apart.await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(sqlx::Error::PoolClosed),
+        })
     }
 
     /// Waits for the reads under way, and closes all connections.
     pub(in crate::store) async fn close(&self) {
-        self.turns.close();
-        // Who reads meanwhile gives the connection to the pool, which waits for it.
+        self.reading.close();
+        self.reading.wait().await;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.pool.close().await;
+    }
+
+    /// The file.
+    pub(in crate::store) fn file(&self) -> &std::path::Path {
+        &self.file
     }
 }
 
 impl Reading {
-    /// Lets the pool look what became of the connection, if the read failed.
+    /// Closes the connection, if the read failed: nobody knows in what state it is.
     pub(in crate::store) fn came_to<T>(mut self, result: sqlx::Result<T>) -> sqlx::Result<T> {
         if !matches!(result, Ok(_) | Err(sqlx::Error::RowNotFound)) {
             self.connection = None;
@@ -69,7 +101,7 @@ impl Reading {
 }
 
 impl Deref for Reading {
-    type Target = PoolConnection<Sqlite>;
+    type Target = Connection;
 
     fn deref(&self) -> &Self::Target {
         self.connection.as_ref().expect("it is given back only at the end")
@@ -85,7 +117,7 @@ impl DerefMut for Reading {
 impl Drop for Reading {
     fn drop(&mut self) {
         let mut idle = self.from.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.from.turns.is_closed() {
+        if idle.len() < KEPT {
             idle.extend(self.connection.take());
         }
     }
@@ -93,46 +125,71 @@ impl Drop for Reading {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::sqlite::SqlitePoolOptions;
-
     use super::*;
 
-    async fn connections() -> SqliteConnections {
-        let options = SqlitePoolOptions::new().max_connections(1);
-        SqliteConnections::new(options.connect("sqlite::memory:").await.unwrap())
+    fn connections() -> (tempfile::TempDir, SqliteConnections) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tea.db");
+        rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE tea (x)").unwrap();
+        (folder, SqliteConnections::open(file, Access::Reads).unwrap())
     }
 
-    /// Something that is only on this connection.
-    async fn mark(reading: &mut Reading) -> sqlx::Result<()> {
-        sqlx::query("CREATE TEMP TABLE mark (x)").execute(&mut ***reading).await.map(drop)
+    fn idle(connections: &SqliteConnections) -> usize {
+        connections.idle.lock().unwrap().len()
     }
 
     #[tokio::test]
-    async fn a_connection_is_used_again_and_one_that_failed_is_looked_at() {
-        let connections = connections().await;
-        let mut first = connections.read().await.unwrap();
-        let marked = mark(&mut first).await;
-        first.came_to(marked).unwrap();
-        assert_eq!(connections.idle.lock().unwrap().len(), 1);
-        let mut second = connections.read().await.unwrap();
-        // It is the same connection, which has that table.
-        let again = mark(&mut second).await;
-        second.came_to(again).unwrap_err();
-        assert_eq!(connections.idle.lock().unwrap().len(), 0);
-        connections.read().await.unwrap();
+    async fn a_connection_is_used_again_and_one_that_failed_is_not() {
+        let (_folder, connections) = connections();
+        for (sql, left) in
+            [("SELECT 1", 1), ("SELECT 1 WHERE FALSE", 1), ("SELECT nothing", 0), ("SELECT 1", 1)]
+        {
+            let mut reading = connections.read().unwrap();
+            assert_eq!(idle(&connections), 0, "{sql}");
+            let read: sqlx::Result<i64> = sqlx::query_scalar(sql).fetch_one(&mut *reading).await;
+            let _ = reading.came_to(read);
+            assert_eq!(idle(&connections), left, "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn those_who_read_at_once_have_a_connection_each_and_few_are_kept() {
+        let (_folder, connections) = connections();
+        let several: Vec<_> = (0..KEPT + 3).map(|_| connections.read().unwrap()).collect();
+        drop(several);
+        assert_eq!(idle(&connections), KEPT);
+    }
+
+    #[tokio::test]
+    async fn who_reads_changes_nothing() {
+        let (_folder, connections) = connections();
+        let mut reading = connections.read().unwrap();
+        let written = sqlx::query("INSERT INTO tea VALUES (1)").execute(&mut *reading).await;
+        assert!(written.is_err());
     }
 
     #[tokio::test]
     async fn who_closes_waits_for_a_read_and_nobody_reads_after() {
-        let connections = connections().await;
-        let reading = connections.read().await.unwrap();
-        let closing = tokio::spawn({
-            let connections = connections.clone();
-            async move { connections.close().await }
-        });
-        tokio::task::yield_now().await;
+        let (_folder, connections) = connections();
+        let reading = connections.read().unwrap();
+        let mut closing = Box::pin(connections.close());
+        assert!(futures_util::poll!(&mut closing).is_pending());
+        assert!(matches!(connections.read().err(), Some(sqlx::Error::PoolClosed)));
         drop(reading);
-        closing.await.unwrap();
-        assert!(matches!(connections.read().await.err(), Some(sqlx::Error::PoolClosed)));
+        closing.await;
+        assert_eq!(idle(&connections), 0);
+        assert!(matches!(connections.read().err(), Some(sqlx::Error::PoolClosed)));
+    }
+
+    #[tokio::test]
+    async fn what_is_read_apart_comes_back_and_so_does_what_became_of_it() {
+        let (_folder, connections) = connections();
+        let two = connections.read_apart(|c| Box::pin(sqlx::query_scalar("SELECT 1 + 1").fetch_one(c))).await;
+        assert_eq!(two.map(|two: i64| two).ok(), Some(2));
+        assert_eq!(idle(&connections), 1);
+        let nothing: sqlx::Result<i64> =
+            connections.read_apart(|c| Box::pin(sqlx::query_scalar("SELECT nothing").fetch_one(c))).await;
+        assert!(matches!(nothing, Err(sqlx::Error::Database(_))));
+        assert_eq!(idle(&connections), 0);
     }
 }

@@ -1,14 +1,17 @@
 //! What is in the database at one moment, whatever is written meanwhile.
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Sqlite};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, Postgres};
 
 use super::pool::Pool;
+use super::sqlite::BUSY;
 
 /// A connection that reads inside a transaction.
 pub(super) enum Snapshot {
     Postgres(PoolConnection<Postgres>),
-    Sqlite(PoolConnection<Sqlite>),
+    /// It hands on one row after the other, however many there are.
+    Sqlite(SqliteConnection),
 }
 
 /// Runs one body on the connection, as `on!` does.
@@ -20,7 +23,7 @@ macro_rules! on_snapshot {
                 $body
             }
             $crate::store::snapshot::Snapshot::Sqlite(connection) => {
-                let $c = &mut **connection;
+                let $c = &mut *connection;
                 $body
             }
         }
@@ -37,7 +40,10 @@ impl Pool {
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
                 (Snapshot::Postgres(pool.acquire().await?), begin)
             }
-            Self::Sqlite(connections) => (Snapshot::Sqlite(connections.take().await?), "BEGIN"),
+            Self::Sqlite(connections) => {
+                let options = SqliteConnectOptions::new().filename(connections.file()).read_only(true);
+                (Snapshot::Sqlite(options.busy_timeout(BUSY).connect().await?), "BEGIN")
+            }
         };
         match snapshot.order(begin).await {
             Ok(()) => Ok(snapshot),
@@ -52,12 +58,13 @@ impl Pool {
 impl Snapshot {
     /// Gives the connection back.
     pub(super) async fn end(mut self) {
-        if self.order("ROLLBACK").await.is_err() {
+        let is_over = self.order("ROLLBACK").await.is_ok();
+        if !is_over || matches!(self, Self::Sqlite(_)) {
             self.abandon().await;
         }
     }
 
-    /// Closes the connection, in whatever state it is; the pool opens another.
+    /// Closes the connection, in whatever state it is.
     async fn abandon(self) {
         let _ = match self {
             Self::Postgres(connection) => connection.close().await,

@@ -1,12 +1,12 @@
 //! SQLite without a thread between: a driver for sqlx that runs each statement where it is asked for.
 //!
 //! sqlx's own driver for SQLite has a thread for each connection, and every statement is a message there and one or more
-//! back: to wake the two costs several times what the statement does. The writer has a thread of its own (`writer`), so
-//! that its connection can be used in place. To sqlx this is one more database, and so a statement is written once for
-//! it and PostgreSQL, and what is read from a row is what is read from any.
+//! back: to wake the two costs several times what the statement does. To sqlx this is one more database, and so a
+//! statement is written once for it and PostgreSQL, and what is read from a row is what is read from any.
 //!
-//! What it is not: a way to read beside the writer. A statement holds up the thread on which it runs, and its rows are
-//! all there before the first is handed on. Readers, migrations and backups have sqlx's driver.
+//! What it is not: a way to do much at once. A statement holds up the thread on which it runs, and its rows are all there
+//! before the first is handed on. The writer has a thread of its own (`writer`); those who read ask for few rows, or have
+//! a thread for it (`readers`). Migrations, backups and transfers have sqlx's driver.
 
 mod error;
 mod row;
@@ -20,6 +20,7 @@ use futures_util::future::{self, BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use rusqlite::{OpenFlags, Statement};
 use sqlx::{Database, Either, Execute, Executor, SqlStr};
+use sqlx_core::database::HasStatementCache;
 
 use error::{of_rusqlite, of_values};
 pub(in crate::store) use row::Row;
@@ -28,9 +29,13 @@ use unused::Unused;
 use values::{Bound, Kind, Stored};
 
 /// How long it waits for a lock that a backup or a checkpoint has.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+/// Pages after which a commit writes the log back itself: what is there after a crash is read in some 20 ms.
+const LONGEST_LOG: u32 = 4000;
 /// Statements that stay prepared: all that lines and events need, and most others.
 const KEPT: usize = 256;
+/// The same for those who read: there are several, each with its own.
+const KEPT_TO_READ: usize = 100;
 
 /// What sqlx knows this database by.
 #[derive(Debug)]
@@ -52,6 +57,9 @@ impl Database for Here {
     const URL_SCHEMES: &'static [&'static str] = &[];
 }
 
+/// Statements stay prepared, but where a query says that it is asked only once.
+impl HasStatementCache for Here {}
+
 /// What a statement has done.
 #[derive(Debug, Default, Clone, Copy)]
 pub(in crate::store) struct Done {
@@ -71,7 +79,18 @@ impl Extend<Self> for Done {
     }
 }
 
-/// A connection that writes.
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Access {
+    /// It writes, in the process that has the lock.
+    Writes,
+    /// It reads beside the one that writes.
+    Reads,
+    /// It reads in another process, and can't even make the files that those who write need.
+    Looks,
+}
+
+/// A connection.
 #[derive(Debug)]
 pub(in crate::store) struct Connection {
     inner: rusqlite::Connection,
@@ -79,19 +98,34 @@ pub(in crate::store) struct Connection {
 
 impl Connection {
     /// Opens a database that is there.
-    pub(in crate::store) fn open(file: &Path) -> sqlx::Result<Self> {
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    pub(in crate::store) fn open(file: &Path, access: Access) -> sqlx::Result<Self> {
+        let mode = match access {
+            Access::Writes | Access::Reads => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Access::Looks => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let open = || {
             let inner = rusqlite::Connection::open_with_flags(file, flags)?;
             inner.busy_timeout(BUSY)?;
-            inner.pragma_update(None, "journal_mode", "WAL")?;
-            // A commit is what a 200 to the homeserver promises: it must survive power loss.
-            inner.pragma_update(None, "synchronous", "FULL")?;
-            // What is deleted is gone, and not only out of sight.
-            inner.pragma_update(None, "secure_delete", "ON")?;
-            inner.pragma_update(None, "foreign_keys", "ON")?;
-            inner.set_prepared_statement_cache_capacity(KEPT);
+            if access == Access::Writes {
+                inner.pragma_update(None, "journal_mode", "WAL")?;
+                // A commit is what a 200 to the homeserver promises: it must survive power loss.
+                inner.pragma_update(None, "synchronous", "FULL")?;
+                // What is deleted is gone, and not only out of sight.
+                inner.pragma_update(None, "secure_delete", "ON")?;
+                inner.pragma_update(None, "foreign_keys", "ON")?;
+                // The writer has it written back before that, when nobody waits.
+                inner.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG)?;
+            } else {
+                inner.pragma_update(None, "query_only", "ON")?;
+                // Whatever is written empties it; the operating system has the pages.
+                inner.pragma_update(None, "cache_size", -250)?;
+            }
+            inner.set_prepared_statement_cache_capacity(if access == Access::Writes {
+                KEPT
+            } else {
+                KEPT_TO_READ
+            });
             Ok(Self { inner })
         };
         open().map_err(of_rusqlite)

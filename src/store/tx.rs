@@ -8,7 +8,7 @@ use sqlx::{PgPool, Postgres, SqlitePool};
 
 use super::outbox::Seen;
 use super::pool::later;
-use super::sqlite;
+use super::sqlite::{self, Access};
 
 const BEGIN_POSTGRES: &str = "BEGIN";
 /// A deferred transaction that upgrades from read to write gets `SQLITE_BUSY` at once.
@@ -66,7 +66,7 @@ impl Writing {
         let (mut tx, begin) = match self {
             Self::Postgres(pool) => (Tx::Postgres(pool.acquire().await?), BEGIN_POSTGRES),
             Self::Sqlite(SqliteFile { file, .. }) => {
-                let connection = sqlite::Connection::open(file)?;
+                let connection = sqlite::Connection::open(file, Access::Writes)?;
                 (Tx::Sqlite(Box::new(Local { connection, look: None })), BEGIN_SQLITE)
             }
         };
@@ -105,6 +105,16 @@ impl Tx {
             local.look().await;
         }
         Ok(self)
+    }
+
+    /// Writes SQLite's log back into the database, between two transactions. PostgreSQL does so by itself.
+    pub(super) async fn write_back_log(&mut self) {
+        let Self::Sqlite(local) = self else { return };
+        let done = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut local.connection).await;
+        if let Err(error) = done {
+            // It is tried again, at the latest by a commit that finds it too long.
+            tracing::debug!(%error, "the log was not written back");
+        }
     }
 
     /// Begins another transaction on the connection of one that is over; nothing where the connection is gone.

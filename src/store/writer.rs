@@ -20,6 +20,8 @@ use super::{Store, Tally};
 
 /// How many closures may gather for one commit. Beyond it, writers wait for the next.
 const LARGEST_BATCH: usize = 256;
+/// After so many commits SQLite's log is written back when nobody waits. A line's commit is about fifteen pages.
+const COMMITS_IN_LOG: u32 = 128;
 
 /// A write that was handed in: first it runs inside the transaction, then it is told what became of that.
 trait Write: Send {
@@ -141,6 +143,8 @@ struct Connection {
     writing: Writing,
     /// As the last write left it.
     kept: Option<Tx>,
+    /// How many commits there were since the log was written back.
+    in_log: u32,
 }
 
 impl Connection {
@@ -153,8 +157,18 @@ impl Connection {
         self.writing.begin().await
     }
 
+    /// Writes back what the log has gathered, while nobody waits: who is next would wait for all of it.
+    async fn write_back(&mut self) {
+        if self.in_log >= COMMITS_IN_LOG
+            && let Some(kept) = &mut self.kept
+        {
+            self.in_log = 0;
+            kept.write_back_log().await;
+        }
+    }
+
     async fn close(self) {
-        let Self { writing, kept } = self;
+        let Self { writing, kept, .. } = self;
         // A pool waits for it; without one it is closed here.
         drop(kept);
         writing.close().await;
@@ -162,7 +176,7 @@ impl Connection {
 }
 
 async fn run(writing: Writing, mut queue: mpsc::Receiver<Job>, tally: Arc<Tally>) {
-    let mut connection = Connection { writing, kept: None };
+    let mut connection = Connection { writing, kept: None, in_log: 0 };
     let mut jobs = Vec::with_capacity(LARGEST_BATCH);
     let mut closing = None;
     while closing.is_none() && queue.recv_many(&mut jobs, LARGEST_BATCH).await > 0 {
@@ -174,6 +188,9 @@ async fn run(writing: Writing, mut queue: mpsc::Receiver<Job>, tally: Arc<Tally>
             }
         }
         commit(&mut connection, batch, &tally).await;
+        if queue.is_empty() {
+            connection.write_back().await;
+        }
     }
     connection.close().await;
     if let Some(closed) = closing {
@@ -217,6 +234,7 @@ async fn run_all(
         return Ok(());
     }
     connection.kept = Some(tx.commit().await?);
+    connection.in_log += 1;
     Ok(())
 }
 
@@ -260,16 +278,48 @@ async fn run_each(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::{Lost, SecretKey, Store, StoreError, StoreOptions};
+    use super::COMMITS_IN_LOG;
+
+    async fn store(folder: &Path) -> Store {
+        let url = format!("sqlite://{}", folder.join("t.db").display());
+        Store::open(&StoreOptions { url: url.into(), key: SecretKey::new([7; 32]), lock: None })
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_log_is_written_back_when_nobody_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        // What the file itself has, without the log.
+        let written_back = || {
+            let copy = folder.path().join("copy.db");
+            std::fs::copy(folder.path().join("t.db"), &copy).unwrap();
+            let copy = rusqlite::Connection::open(copy).unwrap();
+            copy.query_row("SELECT COUNT(*) FROM tea", (), |row| row.get::<_, u32>(0)).unwrap_or_default()
+        };
+        let say =
+            |sql: &'static str| store.write(move |tx| Box::pin(async move { Ok(tx.order(sql).await?) }));
+        say("CREATE TABLE tea (x)").await.unwrap();
+        say("INSERT INTO tea VALUES (7)").await.unwrap();
+        assert_eq!(written_back(), 0);
+        // The last comes behind whatever those before it have left.
+        for _ in 0..=COMMITS_IN_LOG {
+            say("INSERT INTO tea VALUES (7)").await.unwrap();
+        }
+        assert!(written_back() > COMMITS_IN_LOG / 2);
+        store.close().await;
+    }
 
     /// Review of the writer's own thread, finding 1: nothing was written any more until somebody started the bridge anew.
     #[tokio::test]
     async fn a_write_that_panics_fails_and_the_next_is_written() {
         const HALF: &str = "CREATE TABLE half (x INTEGER)";
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("t.db").display());
-        let options = StoreOptions { url: url.into(), key: SecretKey::new([7; 32]), lock: None };
-        let store = Store::open(&options).await.unwrap();
+        let store = store(folder.path()).await;
         let panics = || {
             store.write::<(), _>(|tx| {
                 Box::pin(async {

@@ -11,6 +11,7 @@
 
 use std::fmt::Write as _;
 
+use futures_util::FutureExt as _;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::super::pool::{Pool, on};
@@ -334,11 +335,13 @@ async fn on_sqlite(connections: &SqliteConnections, place: &Place<'_>) -> Result
     );
     let query = place.query(place.marks(), &FTS5);
     let limit = counted(search) as i64 + 1;
-    let mut reading = connections.read().await?;
-    // Of what is not constant there are numbers only.
-    let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(query).bind(since(search)).bind(limit);
-    let found = query.persistent(place.channels.is_empty()).fetch_all(&mut **reading).await;
-    Ok(reading.came_to(found)?)
+    let (since, is_constant) = (since(search), place.channels.is_empty());
+    let read = connections.read_apart(move |connection| {
+        // Of what is not constant there are numbers only.
+        let found = sqlx::query_scalar(AssertSqlSafe(sql)).bind(query).bind(since).bind(limit);
+        found.persistent(is_constant).fetch_all(connection).boxed()
+    });
+    Ok(read.await?)
 }
 
 async fn on_postgres(pool: &sqlx::PgPool, place: &Place<'_>) -> Result<Vec<i64>, StoreError> {

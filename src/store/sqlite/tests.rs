@@ -8,7 +8,7 @@ async fn people() -> (tempfile::TempDir, Connection) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("people.db");
     std::fs::File::create(&file).unwrap();
-    let mut connection = Connection::open(&file).unwrap();
+    let mut connection = Connection::open(&file, Access::Writes).unwrap();
     for sql in [
         "CREATE TABLE person (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, age INTEGER,
             picture BLOB, CHECK (age >= 0))",
@@ -157,13 +157,34 @@ async fn what_is_refused_is_told_apart_as_by_sqlx() {
 #[tokio::test]
 async fn the_connection_is_set_so_that_commits_survive_a_power_cut_and_what_is_deleted_is_gone() {
     let (_folder, mut connection) = people().await;
-    for (pragma, wanted) in
-        [("synchronous", 2), ("secure_delete", 1), ("foreign_keys", 1), ("busy_timeout", 5000)]
-    {
+    for (pragma, wanted) in [
+        ("synchronous", 2),
+        ("secure_delete", 1),
+        ("foreign_keys", 1),
+        ("busy_timeout", 5000),
+        ("wal_autocheckpoint", 4000),
+    ] {
         let sql = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
         let found: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
         assert_eq!(found, wanted, "{pragma}");
     }
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
     assert_eq!(mode, "wal");
+}
+
+/// `.cargo/config.toml` says how, and why.
+#[tokio::test]
+async fn sqlite_is_compiled_as_the_tree_says() {
+    let (_folder, mut connection) = people().await;
+    let options: Vec<(String,)> =
+        sqlx::query_as("PRAGMA compile_options").fetch_all(&mut connection).await.unwrap();
+    let has = |option: &str| options.iter().any(|(found,)| found == option);
+    for (option, is_there) in [
+        ("ENABLE_FTS5", true),
+        ("ENABLE_STAT4", false),
+        ("ENABLE_MEMORY_MANAGEMENT", false),
+        ("DEFAULT_MEMSTATUS=0", true),
+    ] {
+        assert_eq!(has(option), is_there, "{option}: {options:?}");
+    }
 }

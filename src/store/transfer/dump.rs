@@ -111,7 +111,7 @@ async fn last_number(snapshot: &mut Snapshot, table: &Table) -> Result<Option<i6
     let number = match (&mut *snapshot, table.columns.first()) {
         (Snapshot::Sqlite(connection), _) => {
             let query = sqlx::query_scalar(SQLITE).bind(&table.name);
-            query.fetch_optional(&mut **connection).await?
+            query.fetch_optional(&mut *connection).await?
         }
         (Snapshot::Postgres(connection), Some((column, _))) => {
             let query = sqlx::query_scalar(POSTGRES).bind(&table.name).bind(column);

@@ -15,6 +15,8 @@ rustPlatform.buildRustPackage {
   src = lib.fileset.toSource {
     root = ../.;
     fileset = lib.fileset.unions [
+      # How SQLite is compiled.
+      ../.cargo/config.toml
       ../Cargo.lock
       ../Cargo.toml
       ../build.rs

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::pool::{Tx, execute, first_in, later, on, on_tx};
+use super::pool::{Tx, execute, first_in, later, on, on_apart, on_tx};
 use super::{Store, StoreError};
 
 /// Where an event of a room that we don't know waits.
@@ -242,7 +242,7 @@ impl Store {
     pub async fn event_counts(&self) -> Result<(i64, i64), StoreError> {
         const SQL: &str = "SELECT COUNT(*) FROM inbox WHERE state = $1";
         let count = async |state: &'static str| -> Result<i64, StoreError> {
-            Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(state).fetch_one(p).await)?)
+            Ok(on_apart!(self.readers(), |p| sqlx::query_scalar(SQL).bind(state).fetch_one(p))?)
         };
         Ok((count("new").await?, count("failed").await?))
     }

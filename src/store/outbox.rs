@@ -23,7 +23,7 @@ pub use self::look::{AT_ONCE, Look};
 pub use self::refused::{Refused, Untold};
 
 use super::history::HistoryLine;
-use super::pool::{Tx, execute, later, later_bound, on};
+use super::pool::{Tx, execute, later, later_bound, on, on_apart};
 use super::{Store, StoreError, pieces};
 
 /// What is asked of the homeserver.
@@ -305,7 +305,7 @@ impl Store {
     pub async fn request_counts(&self) -> Result<(i64, i64), StoreError> {
         const SQL: &str = "SELECT COUNT(*) FROM outbox WHERE state = $1";
         let count = async |state: &'static str| -> Result<i64, StoreError> {
-            Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(state).fetch_one(p).await)?)
+            Ok(on_apart!(self.readers(), |p| sqlx::query_scalar(SQL).bind(state).fetch_one(p))?)
         };
         Ok((count("queued").await?, count("refused").await?))
     }

@@ -1,5 +1,5 @@
-//! Two engines behind one enum. `on!` runs one body on whichever pool there is, `on_tx!` inside a write; the body is
-//! checked by the compiler for both. The store's tests run on both.
+//! Two engines behind one enum. `on!` runs one body on whichever pool there is, `on_apart!` one that reads much, `on_tx!`
+//! inside a write; the body is checked by the compiler for both. The store's tests run on both.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -37,6 +37,18 @@ macro_rules! on {
                 }
                 Err(error) => Err(error),
             },
+        }
+    };
+}
+
+/// The same for what reads much, on a thread that may be held up meanwhile; the body takes what it needs with it.
+macro_rules! on_apart {
+    ($pool:expr, |$p:ident| $body:expr) => {
+        match $pool {
+            $crate::store::pool::Pool::Postgres($p) => $body.await,
+            $crate::store::pool::Pool::Sqlite(connections) => {
+                connections.read_apart(move |$p| Box::pin($body)).await
+            }
         }
     };
 }
@@ -95,7 +107,7 @@ macro_rules! first_in {
 }
 
 pub(super) use super::tx::Tx;
-pub(super) use {execute, first_in, later, later_bound, on, on_tx};
+pub(super) use {execute, first_in, later, later_bound, on, on_apart, on_tx};
 
 /// Opens the readers' pool and what the writer's one connection comes from.
 pub(super) async fn open(url: &SecretString) -> Result<(Pool, Writing), OpenError> {

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::pool::{execute, on, on_tx};
+use super::pool::{execute, on, on_apart, on_tx};
 use super::{Store, StoreError};
 
 /// A ghost that is in a room, and the rank that its name shows there.
@@ -93,6 +93,6 @@ impl Store {
     /// The rooms in which some ghost's name shows a rank.
     pub async fn rooms_with_ranks(&self) -> Result<Vec<i64>, StoreError> {
         const SQL: &str = "SELECT DISTINCT room FROM member WHERE rank IS NOT NULL";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).fetch_all(p).await)?)
+        Ok(on_apart!(self.readers(), |p| sqlx::query_scalar(SQL).fetch_all(p))?)
     }
 }

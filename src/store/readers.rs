@@ -14,8 +14,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::sqlite::{Access, Connection};
 
-/// Connections that wait to be used again. Threads that search have theirs for as long as they do.
-const KEPT: usize = 4;
+/// Connections that wait to be used again: more than two threads read at once only while somebody searches.
+const KEPT: usize = 2;
 
 /// Connections to one file.
 #[derive(Clone)]

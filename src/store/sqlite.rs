@@ -35,7 +35,7 @@ const LONGEST_LOG: u32 = 4000;
 /// Statements that stay prepared: all that lines and events need, and most others.
 const KEPT: usize = 256;
 /// The same for those who read: there are several, each with its own.
-const KEPT_TO_READ: usize = 100;
+const KEPT_TO_READ: usize = 64;
 
 /// What sqlx knows this database by.
 #[derive(Debug)]

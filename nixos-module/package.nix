@@ -15,8 +15,6 @@ rustPlatform.buildRustPackage {
   src = lib.fileset.toSource {
     root = ../.;
     fileset = lib.fileset.unions [
-      # How SQLite is compiled.
-      ../.cargo/config.toml
       ../Cargo.lock
       ../Cargo.toml
       ../build.rs
@@ -28,6 +26,9 @@ rustPlatform.buildRustPackage {
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;
+
+  # How SQLite is compiled; cargo reads it there itself where the whole tree is.
+  env = { inherit ((lib.importTOML ../.cargo/config.toml).env) LIBSQLITE3_FLAGS; };
 
   nativeBuildInputs = [ installShellFiles ];
 

@@ -58,6 +58,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -178,9 +179,18 @@ impl Store {
         }
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, within some seconds.
     pub async fn is_reachable(&self) -> bool {
-        self.instance_value(PROBE_KEY).await.is_ok()
+        const SQL: &str = "SELECT value FROM instance WHERE key = $1";
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let asked = async {
+            let found: sqlx::Result<Option<Vec<u8>>> =
+                pool::on_apart!(self.readers(), |p| sqlx::query_scalar(SQL)
+                    .bind(PROBE_KEY)
+                    .fetch_optional(p));
+            found.is_ok()
+        };
+        tokio::time::timeout(PATIENCE, asked).await.unwrap_or(false)
     }
 
     /// Whether the key is the one that the database was made with.

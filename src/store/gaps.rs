@@ -4,7 +4,7 @@
 //! A buffer whose missing lines are still to be fetched says since when, so that a crash in the middle forgets no gap.
 
 use super::history::{HistoryLine, was_there};
-use super::pool::{Tx, later, on, on_tx};
+use super::pool::{Tx, later, on, on_apart, on_tx};
 use super::{Store, StoreError};
 
 /// How far our clock and the server's may be apart, in milliseconds, for a line of ours to be known again by its text.
@@ -62,12 +62,12 @@ impl Store {
             was_there!(),
             " ORDER BY id DESC LIMIT $3) AS heard) AS line ORDER BY at DESC LIMIT $3"
         );
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL)
+        // Where the server names no lines, all that the buffer has is looked through.
+        Ok(on_apart!(self.readers(), |p| sqlx::query_scalar(SQL)
             .bind(buffer)
             .bind(time)
             .bind(most as i64)
-            .fetch_all(p)
-            .await)?)
+            .fetch_all(p))?)
     }
 }
 

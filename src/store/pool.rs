@@ -29,14 +29,19 @@ macro_rules! on {
     ($pool:expr, |$p:ident| $body:expr) => {
         match $pool {
             $crate::store::pool::Pool::Postgres($p) => $body,
-            $crate::store::pool::Pool::Sqlite(connections) => match connections.read() {
-                Ok(mut reading) => {
-                    let $p = &mut *reading;
-                    let result = $body;
-                    reading.came_to(result)
+            $crate::store::pool::Pool::Sqlite(connections) => {
+                // Nothing of a read in place waits: without this, who reads one row after the other would let nobody else
+                // have the thread.
+                tokio::task::coop::consume_budget().await;
+                match connections.read() {
+                    Ok(mut reading) => {
+                        let $p = &mut *reading;
+                        let result = $body;
+                        reading.came_to(result)
+                    }
+                    Err(error) => Err(error),
                 }
-                Err(error) => Err(error),
-            },
+            }
         }
     };
 }

@@ -1,7 +1,7 @@
-//! How much waits in the stored queues, and since when. Each question is answered from a partial index, which holds
-//! what waits and nothing else.
+//! How much waits in the stored queues, and since when. Each question is answered from what a partial index holds, which
+//! is what waits and nothing else: that may be much, where a homeserver is away.
 
-use super::pool::on;
+use super::pool::on_apart;
 use super::{Store, StoreError};
 
 /// What waits in a queue.
@@ -40,7 +40,7 @@ impl Store {
 
     async fn queue(&self, sql: &'static str) -> Result<Queue, StoreError> {
         let (waiting, oldest): (i64, Option<i64>) =
-            on!(self.readers(), |p| sqlx::query_as(sql).fetch_one(p).await)?;
+            on_apart!(self.readers(), |p| sqlx::query_as(sql).fetch_one(p))?;
         Ok(Queue { waiting, oldest })
     }
 }

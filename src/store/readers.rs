@@ -9,13 +9,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::sqlite::{Access, Connection};
 
-/// Connections that wait to be used again: more than two threads read at once only while somebody searches.
+/// Connections that wait to be used again: as many as there are workers.
 const KEPT: usize = 2;
+/// Who reads apart at once: they take their time, of the processor as well.
+const APART: usize = 2;
 
 /// Connections to one file.
 #[derive(Clone)]
@@ -25,6 +28,7 @@ pub(in crate::store) struct SqliteConnections {
     idle: Arc<Mutex<Vec<Connection>>>,
     /// Who reads at this moment; closed with the store.
     reading: TaskTracker,
+    apart: Arc<Semaphore>,
 }
 
 /// A connection for one read.
@@ -40,7 +44,8 @@ impl SqliteConnections {
     pub(in crate::store) fn open(file: PathBuf, access: Access) -> sqlx::Result<Self> {
         let first = Connection::open(&file, access)?;
         let idle = Arc::new(Mutex::new(vec![first]));
-        Ok(Self { file: Arc::new(file), access, idle, reading: TaskTracker::new() })
+        let apart = Arc::new(Semaphore::new(APART));
+        Ok(Self { file: Arc::new(file), access, idle, reading: TaskTracker::new(), apart })
     }
 
     /// A connection to read with.
@@ -64,9 +69,12 @@ impl SqliteConnections {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, sqlx::Result<T>> + Send + 'static,
     {
+        let turn = Arc::clone(&self.apart).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
         let mut reading = self.read()?;
         let runtime = tokio::runtime::Handle::current();
         let apart = tokio::task::spawn_blocking(move || {
+            // With the thread, and not with who waits for it: they may be gone before it is through.
+            let _turn = turn;
             let result = runtime.block_on(read(&mut reading));
             reading.came_to(result)
         });

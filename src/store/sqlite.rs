@@ -6,7 +6,7 @@
 //!
 //! What it is not: a way to do much at once. A statement holds up the thread on which it runs, and its rows are all there
 //! before the first is handed on. The writer has a thread of its own (`writer`); those who read ask for few rows, or have
-//! a thread for it (`readers`). Migrations, backups and transfers have sqlx's driver.
+//! a thread for it (`readers`). Migrations, snapshots and `vacuum` have sqlx's driver.
 
 mod error;
 mod row;
@@ -86,7 +86,7 @@ pub(in crate::store) enum Access {
     Writes,
     /// It reads beside the one that writes.
     Reads,
-    /// It reads in another process, and can't even make the files that those who write need.
+    /// It reads in another process.
     Looks,
 }
 

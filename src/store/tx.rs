@@ -40,6 +40,8 @@ pub(super) enum Tx {
 pub(super) struct Local {
     connection: sqlite::Connection,
     look: Option<(&'static str, [i64; 2], Seen)>,
+    /// What this write has taken away is to be out of the file soon.
+    leaves_nothing: bool,
 }
 
 impl Local {
@@ -67,7 +69,7 @@ impl Writing {
             Self::Postgres(pool) => (Tx::Postgres(pool.acquire().await?), BEGIN_POSTGRES),
             Self::Sqlite(SqliteFile { file, .. }) => {
                 let connection = sqlite::Connection::open(file, Access::Writes)?;
-                (Tx::Sqlite(Box::new(Local { connection, look: None })), BEGIN_SQLITE)
+                (Tx::Sqlite(Box::new(Local { connection, look: None, leaves_nothing: false })), BEGIN_SQLITE)
             }
         };
         match tx.order(begin).await {
@@ -107,13 +109,31 @@ impl Tx {
         Ok(self)
     }
 
-    /// Writes SQLite's log back into the database, between two transactions. PostgreSQL does so by itself.
-    pub(super) async fn write_back_log(&mut self) {
-        let Self::Sqlite(local) = self else { return };
-        let done = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut local.connection).await;
-        if let Err(error) = done {
-            // It is tried again, at the latest by a commit that finds it too long.
-            tracing::debug!(%error, "the log was not written back");
+    /// What this write takes away is to be out of SQLite's file as soon as nobody waits: until its log is written back, the
+    /// file has it still.
+    pub(super) fn leave_nothing(&mut self) {
+        if let Self::Sqlite(local) = self {
+            local.leaves_nothing = true;
+        }
+    }
+
+    /// Whether a write that was committed is to leave nothing.
+    pub(super) fn has_to_leave_nothing(&mut self) -> bool {
+        if let Self::Sqlite(local) = self { std::mem::take(&mut local.leaves_nothing) } else { false }
+    }
+
+    /// Writes SQLite's log back into the database, between two transactions; whether all of it was. What is behind a
+    /// snapshot that somebody reads has to wait. PostgreSQL does so by itself.
+    pub(super) async fn write_back_log(&mut self) -> bool {
+        let Self::Sqlite(local) = self else { return true };
+        let done: sqlx::Result<(i64, i64, i64)> =
+            sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut local.connection).await;
+        match done {
+            Ok((_, in_log, written_back)) => in_log == written_back,
+            Err(error) => {
+                tracing::debug!(%error, "the log was not written back");
+                false
+            }
         }
     }
 
@@ -137,7 +157,7 @@ impl Tx {
     /// Rolls back, and leaves the connection to whoever begins again; nothing where it can't be used any more.
     pub(super) async fn roll_back(mut self) -> Option<Self> {
         if let Self::Sqlite(local) = &mut self {
-            local.look = None;
+            (local.look, local.leaves_nothing) = (None, false);
         }
         if self.order("ROLLBACK").await.is_ok() {
             return Some(self);

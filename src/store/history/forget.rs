@@ -79,6 +79,7 @@ impl Store {
                     execute!(tx, GOES_ON, SCRUB, b"goes on".to_vec())?;
                 } else {
                     execute!(tx, DONE, SCRUB)?;
+                    tx.leave_nothing();
                 }
                 Ok(more)
             })

@@ -302,12 +302,11 @@ mod tests {
             let copy = folder.path().join("copy.db");
             std::fs::copy(folder.path().join("t.db"), &copy).unwrap();
             let copy = rusqlite::Connection::open(copy).unwrap();
-            let tables =
-                copy.query_row("SELECT COUNT(*) FROM sqlite_master WHERE name = 'tea'", (), |row| row.get(0));
-            if tables.unwrap() == 0_u32 {
-                return 0;
+            let count = |sql: &str| copy.query_row(sql, (), |row| row.get::<_, u32>(0)).unwrap();
+            match count("SELECT COUNT(*) FROM sqlite_master WHERE name = 'tea'") {
+                0 => 0,
+                _ => count("SELECT COUNT(*) FROM tea"),
             }
-            copy.query_row("SELECT COUNT(*) FROM tea", (), |row| row.get::<_, u32>(0)).unwrap()
         };
         let say =
             |sql: &'static str| store.write(move |tx| Box::pin(async move { Ok(tx.order(sql).await?) }));

@@ -25,6 +25,8 @@ mod members;
 mod networks;
 mod outbox;
 mod pieces;
+#[cfg(test)]
+mod plans;
 mod plumbing;
 mod policies;
 mod pool;

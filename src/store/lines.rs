@@ -144,6 +144,11 @@ pub(super) fn row_name(event_id: &str, part: i64) -> String {
     format!("irc_line:{event_id}:{part}")
 }
 
+/// The time is no condition, but a second column of the index of those that are open: SQLite would go through all lines of the
+/// session.
+pub(super) const OPEN: &str = "SELECT buffer, event_id, part, state, payload FROM irc_line
+    WHERE session = $1 AND state IN ('queued', 'sending') AND created_at >= 0 ORDER BY id";
+
 impl Store {
     /// Seals what lines hold.
     pub(super) fn seal_lines(&self, lines: Vec<NewLine>) -> Vec<(NewLine, Vec<u8>)> {
@@ -175,9 +180,7 @@ impl Store {
 
     /// The lines of a session that are not settled, in order.
     pub async fn open_lines(&self, session: i64) -> Result<Vec<StoredLine>, StoreError> {
-        const SQL: &str = "SELECT buffer, event_id, part, state, payload FROM irc_line
-            WHERE session = $1 AND state IN ('queued', 'sending') ORDER BY id";
-        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?;
+        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(OPEN).bind(session).fetch_all(p).await)?;
         Ok(rows
             .into_iter()
             .map(|row| {

@@ -34,6 +34,8 @@ pub struct Member {
     pub spoke_at: Option<i64>,
 }
 
+pub(super) const ONE_UNWANTED: &str = "SELECT 1 FROM member WHERE room = $1 AND NOT wanted LIMIT 1";
+
 impl Store {
     /// Whether a ghost is in a room and meant to stay, as far as was stored; `None` where it is not there.
     pub async fn membership(&self, room: i64, ghost: i64) -> Result<Option<bool>, StoreError> {
@@ -169,9 +171,8 @@ impl Store {
 
     /// Whether some ghost should leave a room, now or later.
     pub async fn has_departures(&self, room: i64) -> Result<bool, StoreError> {
-        const SQL: &str = "SELECT 1 FROM member WHERE room = $1 AND NOT wanted LIMIT 1";
         let found: Option<i32> =
-            on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).fetch_optional(p).await)?;
+            on!(self.readers(), |p| sqlx::query_scalar(ONE_UNWANTED).bind(room).fetch_optional(p).await)?;
         Ok(found.is_some())
     }
 

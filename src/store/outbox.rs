@@ -18,6 +18,8 @@ use sqlx::FromRow;
 pub use self::fold::{Folded, Folding};
 pub(super) use self::forward::forward;
 pub use self::incoming::{Committed, Incoming};
+#[cfg(test)]
+pub(super) use self::look::SQL as LOOK;
 pub(super) use self::look::Seen;
 pub use self::look::{AT_ONCE, Look};
 pub use self::refused::{Refused, Untold};
@@ -25,6 +27,11 @@ pub use self::refused::{Refused, Untold};
 use super::history::HistoryLine;
 use super::pool::{Tx, execute, later, later_bound, on, on_apart};
 use super::{Store, StoreError, pieces};
+
+/// Of a room and from a number on, so many.
+pub(super) const WAITING: &str = "SELECT seq, room, txn_id, sender, kind, payload, ts, batch, created_at
+    FROM outbox WHERE room = $1 AND state = 'queued' AND seq > $2 ORDER BY seq LIMIT $3";
+pub(super) const HOW_MANY_WAIT: &str = "SELECT COUNT(*) FROM outbox WHERE room = $1 AND state = 'queued'";
 
 /// What is asked of the homeserver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,10 +151,8 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<Outbox>, StoreError> {
-        const SQL: &str = "SELECT seq, room, txn_id, sender, kind, payload, ts, batch, created_at
-            FROM outbox WHERE room = $1 AND state = 'queued' AND seq > $2 ORDER BY seq LIMIT $3";
         loop {
-            let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL)
+            let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(WAITING)
                 .bind(room)
                 .bind(after)
                 .bind(limit + 1)

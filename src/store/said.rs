@@ -16,6 +16,9 @@ pub enum Became {
     Said,
 }
 
+pub(super) const NOT_REFUSED: &str =
+    "SELECT COUNT(*) FROM irc_line WHERE event_id = $1 AND buffer = $2 AND state <> 'refused'";
+
 impl Store {
     /// Whether the server refused a line of an event in a buffer, or may have, or it was taken back before it left.
     pub async fn was_refused(&self, buffer: i64, event_id: &str) -> Result<bool, StoreError> {
@@ -34,11 +37,9 @@ impl Store {
         (buffer, room): (i64, i64),
     ) -> Result<Became, StoreError> {
         const EVENT: &str = "SELECT lane, note FROM inbox WHERE event_id = $1 AND room IN (0, $2)";
-        const LINES: &str =
-            "SELECT COUNT(*) FROM irc_line WHERE event_id = $1 AND buffer = $2 AND state <> 'refused'";
         let found: Option<(String, Option<String>)> =
             on!(self.readers(), |p| sqlx::query_as(EVENT).bind(event_id).bind(room).fetch_optional(p).await)?;
-        let lines: i64 = on!(self.readers(), |p| sqlx::query_scalar(LINES)
+        let lines: i64 = on!(self.readers(), |p| sqlx::query_scalar(NOT_REFUSED)
             .bind(event_id)
             .bind(buffer)
             .fetch_one(p)

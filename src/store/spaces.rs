@@ -36,6 +36,15 @@ struct Row {
     name: Option<String>,
 }
 
+/// By the session's buffers, and not by theirs among all that there are: every room would be looked at.
+pub(super) const ROOMS: &str = "SELECT room.room_id, room.creator, buffer.kind, buffer.name FROM room
+    JOIN link ON link.room = room.id
+    LEFT JOIN buffer ON buffer.id = link.buffer
+    WHERE room.room_id IS NOT NULL AND NOT room.owner_left AND buffer.detached_after IS NULL
+        AND ((link.role = 'network' AND link.session = $1)
+            OR (link.role = 'private' AND link.buffer IN (SELECT id FROM buffer WHERE session = $1)))
+    ORDER BY room.id";
+
 impl Store {
     /// The space of a session, if there is one, or is to be.
     pub async fn space(&self, session: i64) -> Result<Option<Space>, StoreError> {
@@ -81,14 +90,7 @@ impl Store {
     /// The rooms of a session that its user has not left and not given up for a while: its network's own, its channels'
     /// and its conversations'.
     pub async fn rooms_for_space(&self, session: i64) -> Result<Vec<SpaceRoom>, StoreError> {
-        const SQL: &str = "SELECT room.room_id, room.creator, buffer.kind, buffer.name FROM room
-            JOIN link ON link.room = room.id
-            LEFT JOIN buffer ON buffer.id = link.buffer
-            WHERE room.room_id IS NOT NULL AND NOT room.owner_left AND buffer.detached_after IS NULL
-                AND ((link.role = 'network' AND link.session = $1)
-                    OR (link.role = 'private' AND buffer.session = $1))
-            ORDER BY room.id";
-        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(SQL).bind(session).fetch_all(p).await)?;
+        let rows: Vec<Row> = on!(self.readers(), |p| sqlx::query_as(ROOMS).bind(session).fetch_all(p).await)?;
         let read = |Row { room_id, creator, kind, name }: Row| {
             let kind = kind.map(|kind| match kind.as_str() {
                 "channel" => BufferKind::Channel,

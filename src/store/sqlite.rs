@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use futures_util::future::{self, BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
+use rusqlite::config::DbConfig;
 use rusqlite::{OpenFlags, Statement};
 use sqlx::{Database, Either, Execute, Executor, SqlStr};
 use sqlx_core::database::HasStatementCache;
@@ -107,6 +108,9 @@ impl Connection {
         let open = || {
             let inner = rusqlite::Connection::open_with_flags(file, flags)?;
             inner.busy_timeout(BUSY)?;
+            // Where an index is for some rows only, a plan would hold for the values that it was made with, and be made
+            // anew each time that others come.
+            inner.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             if access == Access::Writes {
                 inner.pragma_update(None, "journal_mode", "WAL")?;
                 // A commit is what a 200 to the homeserver promises: it must survive power loss.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::pool::{Tx, later, on, on_tx};
 use super::super::{Store, StoreError};
-use super::{NewOutbox, OutboxKind, Sealed};
+use super::{HOW_MANY_WAIT, NewOutbox, OutboxKind, Sealed};
 
 /// Which of what was read may go to history only.
 #[derive(Debug, Default)]
@@ -147,8 +147,7 @@ async fn is_open(tx: &mut Tx, room: i64) -> Result<bool, StoreError> {
 }
 
 async fn waiting(tx: &mut Tx, room: i64) -> Result<i64, StoreError> {
-    const SQL: &str = "SELECT COUNT(*) FROM outbox WHERE room = $1 AND state = 'queued'";
-    Ok(on_tx!(tx, |c| sqlx::query_scalar(SQL).bind(room).fetch_one(c).await)?)
+    Ok(on_tx!(tx, |c| sqlx::query_scalar(HOW_MANY_WAIT).bind(room).fetch_one(c).await)?)
 }
 
 async fn add(tx: &mut Tx, room: i64, count: Count, now: i64) -> Result<(), StoreError> {

@@ -25,7 +25,7 @@ pub struct Look {
 /// How many requests are read at once, and the most whose outcome is not yet known to be committed.
 pub const AT_ONCE: i64 = 50;
 
-const SQL: &str = room_query!(
+pub(in crate::store) const SQL: &str = room_query!(
     ", outbox.seq AS seq, outbox.txn_id AS txn_id, outbox.sender AS sender, outbox.kind AS request,
         outbox.payload AS payload, outbox.ts AS ts, outbox.batch AS batch, outbox.created_at AS requested_at",
     "LEFT JOIN outbox ON outbox.room = room.id AND outbox.state = 'queued'

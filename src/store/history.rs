@@ -35,6 +35,8 @@ use std::sync::LazyLock;
 pub use self::import::Imported;
 use self::number::{Numberer, Numbers};
 pub use self::read::KeptLine;
+#[cfg(test)]
+pub(super) use self::redact::REQUEST_OF_LINE;
 pub use self::redact::Told;
 pub(super) use self::redact::redact;
 pub use self::retention::Retention;

@@ -240,11 +240,13 @@ impl Store {
 
     /// How many events wait and how many were set aside.
     pub async fn event_counts(&self) -> Result<(i64, i64), StoreError> {
-        const SQL: &str = "SELECT COUNT(*) FROM inbox WHERE state = $1";
-        let count = async |state: &'static str| -> Result<i64, StoreError> {
-            Ok(on_apart!(self.readers(), |p| sqlx::query_scalar(SQL).bind(state).fetch_one(p))?)
+        // In words, for an index of those that are new.
+        const NEW: &str = "SELECT COUNT(*) FROM inbox WHERE state = 'new'";
+        const FAILED: &str = "SELECT COUNT(*) FROM inbox WHERE state = 'failed'";
+        let count = async |sql: &'static str| -> Result<i64, StoreError> {
+            Ok(on_apart!(self.readers(), |p| sqlx::query_scalar(sql).fetch_one(p))?)
         };
-        Ok((count("new").await?, count("failed").await?))
+        Ok((count(NEW).await?, count(FAILED).await?))
     }
 
     /// Gives an event to another lane, behind everything that is there.

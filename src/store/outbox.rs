@@ -32,6 +32,10 @@ use super::{Store, StoreError, pieces};
 pub(super) const WAITING: &str = "SELECT seq, room, txn_id, sender, kind, payload, ts, batch, created_at
     FROM outbox WHERE room = $1 AND state = 'queued' AND seq > $2 ORDER BY seq LIMIT $3";
 pub(super) const HOW_MANY_WAIT: &str = "SELECT COUNT(*) FROM outbox WHERE room = $1 AND state = 'queued'";
+pub(super) const BECAME_IN_HISTORY: &str = "UPDATE history SET event_id = $1 WHERE id IN
+    (SELECT history FROM outbox WHERE room = $2 AND state = 'queued' AND (seq = $3 OR batch = $3))";
+pub(super) const BECAME: &str = "UPDATE outbox SET state = 'done', event_id = $1, payload = NULL
+    WHERE room = $2 AND state = 'queued' AND (seq = $3 OR batch = $3)";
 
 /// What is asked of the homeserver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,15 +262,11 @@ impl Store {
 
     /// Commits which event a waiting request became, with all rows that it stands for: nobody has to make it again.
     pub async fn request_became(&self, seq: i64, room: i64, event_id: &str) -> Result<(), StoreError> {
-        const HISTORY: &str = "UPDATE history SET event_id = $1 WHERE id IN (SELECT history FROM outbox
-            WHERE room = $2 AND state = 'queued' AND (seq = $3 OR batch = $3))";
-        const DONE: &str = "UPDATE outbox SET state = 'done', event_id = $1, payload = NULL
-            WHERE room = $2 AND state = 'queued' AND (seq = $3 OR batch = $3)";
         let event_id = event_id.to_owned();
         self.write(move |tx| {
             Box::pin(async move {
-                later!(tx, HISTORY, &event_id, room, seq)?;
-                later!(tx, DONE, &event_id, room, seq)?;
+                later!(tx, BECAME_IN_HISTORY, &event_id, room, seq)?;
+                later!(tx, BECAME, &event_id, room, seq)?;
                 Ok(())
             })
         })
@@ -308,11 +308,13 @@ impl Store {
 
     /// How many requests wait and how many were refused.
     pub async fn request_counts(&self) -> Result<(i64, i64), StoreError> {
-        const SQL: &str = "SELECT COUNT(*) FROM outbox WHERE state = $1";
-        let count = async |state: &'static str| -> Result<i64, StoreError> {
-            Ok(on_apart!(self.readers(), |p| sqlx::query_scalar(SQL).bind(state).fetch_one(p))?)
+        // In words, for an index of those that wait.
+        const QUEUED: &str = "SELECT COUNT(*) FROM outbox WHERE state = 'queued'";
+        const REFUSED: &str = "SELECT COUNT(*) FROM outbox WHERE state = 'refused'";
+        let count = async |sql: &'static str| -> Result<i64, StoreError> {
+            Ok(on_apart!(self.readers(), |p| sqlx::query_scalar(sql).fetch_one(p))?)
         };
-        Ok((count("queued").await?, count("refused").await?))
+        Ok((count(QUEUED).await?, count(REFUSED).await?))
     }
 
     pub(super) fn seal_outbox(&self, rows: Vec<NewOutbox>) -> Vec<(NewOutbox, Vec<u8>)> {

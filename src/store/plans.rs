@@ -4,14 +4,17 @@
 //! last. PostgreSQL has, and is not asked.
 
 use super::pool::Pool;
-use super::{SecretKey, Store, StoreOptions, lines, members, outbox, said, spaces};
+use super::{SecretKey, Store, StoreOptions, history, lines, members, outbox, said, spaces};
 
 /// The statement, of which table, and by which columns it is read.
-const CASES: [(&str, &str, &str, &str); 7] = [
-    // Each line asks what waits for its room, three times: it took as long as the room had been sent lines before.
+const CASES: [(&str, &str, &str, &str); 10] = [
+    // Each line asks for these: it took as long as the room had been sent lines before.
     ("what waits for a room", outbox::WAITING, "outbox", "(room=? AND state=? AND rowid>?)"),
     ("what waits for a room that is looked at", outbox::LOOK, "outbox", "(room=? AND state=?)"),
     ("how much waits for a room", outbox::HOW_MANY_WAIT, "outbox", "(room=? AND state=?)"),
+    ("what became an event, in the history", outbox::BECAME_IN_HISTORY, "outbox", "(room=? AND state=?)"),
+    ("what became an event", outbox::BECAME, "outbox", "(room=? AND state=?)"),
+    ("what is to show a line", history::REQUEST_OF_LINE, "outbox", "outbox_history (history=?)"),
     ("lines on their way", lines::OPEN, "irc_line", "(session=? AND created_at>?)"),
     ("lines of an event", said::NOT_REFUSED, "irc_line", "(buffer=? AND event_id=?)"),
     ("who is to leave a room", members::ONE_UNWANTED, "member", "INDEX member_unwanted (room=?)"),
@@ -31,6 +34,7 @@ async fn what_is_asked_of_a_table_that_grows_is_found_by_an_index_of_its_own() {
         let steps: Vec<(i64, i64, i64, String)> =
             asked.fetch_all(&mut *connections.read().unwrap()).await.unwrap();
         let steps: Vec<String> = steps.into_iter().map(|(.., step)| step).collect();
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{name}: {steps:#?}");
         let of_table = |step: &&String| step.split(' ').nth(1) == Some(table);
         let found: Vec<&String> = steps.iter().filter(of_table).collect();
         assert!(matches!(found[..], [step] if step.contains(columns)), "{name}: {steps:#?}");

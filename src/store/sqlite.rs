@@ -108,8 +108,8 @@ impl Connection {
         let open = || {
             let inner = rusqlite::Connection::open_with_flags(file, flags)?;
             inner.busy_timeout(BUSY)?;
-            // Where an index is for some rows only, a plan would hold for the values that it was made with, and be made
-            // anew each time that others come.
+            // A plan may not go by what a parameter stands for, such as that of `LIMIT`: it would be made anew each time
+            // that another value comes.
             inner.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             if access == Access::Writes {
                 inner.pragma_update(None, "journal_mode", "WAL")?;
@@ -133,6 +133,11 @@ impl Connection {
             Ok(Self { inner })
         };
         open().map_err(of_rusqlite)
+    }
+
+    /// How long it waits for a lock.
+    pub(in crate::store) fn set_patience(&self, patience: Duration) -> sqlx::Result<()> {
+        self.inner.busy_timeout(patience).map_err(of_rusqlite)
     }
 
     /// Runs a statement to its end, and gives as many of its rows as are wanted.

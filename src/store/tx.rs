@@ -125,11 +125,25 @@ impl Tx {
     /// Writes SQLite's log back into the database, between two transactions; whether all of it was. What is behind a
     /// snapshot that somebody reads has to wait. PostgreSQL does so by itself.
     pub(super) async fn write_back_log(&mut self) -> bool {
+        self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)").await
+    }
+
+    /// The same, and empties the log: what was taken away would stand in it until others have written over it. It waits for
+    /// nobody who reads.
+    pub(super) async fn empty_log(&mut self) -> bool {
+        let patience = |tx: &Self, patience| match tx {
+            Self::Sqlite(local) => local.connection.set_patience(patience).is_ok(),
+            Self::Postgres(_) => true,
+        };
+        let is_whole =
+            patience(self, Duration::ZERO) && self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        patience(self, sqlite::BUSY) && is_whole
+    }
+
+    async fn checkpoint(&mut self, sql: &'static str) -> bool {
         let Self::Sqlite(local) = self else { return true };
-        let done: sqlx::Result<(i64, i64, i64)> =
-            sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(&mut local.connection).await;
-        match done {
-            Ok((_, in_log, written_back)) => in_log == written_back,
+        match sqlx::query_as(sql).fetch_one(&mut local.connection).await {
+            Ok(done) => is_whole(done),
             Err(error) => {
                 tracing::debug!(%error, "the log was not written back");
                 false
@@ -179,5 +193,29 @@ impl Tx {
     /// Begins or ends something.
     pub(super) async fn order(&mut self, sql: &'static str) -> sqlx::Result<()> {
         later!(self, sql)
+    }
+}
+
+/// What a checkpoint says of itself: whether somebody was in its way, the pages of the log, and those written back. Both are
+/// -1 where another one was under way.
+fn is_whole((busy, in_log, written_back): (i64, i64, i64)) -> bool {
+    busy == 0 && in_log == written_back
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_written_back_where_nobody_was_in_the_way_and_all_of_it_was() {
+        for (name, done, wanted) in [
+            ("all", (0, 4, 4), true),
+            ("all, and the log is empty", (0, 0, 0), true),
+            ("somebody reads what was before", (0, 4, 2), false),
+            ("somebody reads the log", (1, 4, 4), false),
+            ("somebody else writes it back", (1, -1, -1), false),
+        ] {
+            assert_eq!(is_whole(done), wanted, "{name}");
+        }
     }
 }

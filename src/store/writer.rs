@@ -9,6 +9,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -24,6 +25,8 @@ const LARGEST_BATCH: usize = 256;
 const COMMITS_IN_LOG: u32 = 128;
 /// Commits after which it is tried again, where it could not be written back whole.
 const SOON: u32 = 16;
+/// After this time it is tried again, where the log has what is to be nowhere.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// A write that was handed in: first it runs inside the transaction, then it is told what became of that.
 trait Write: Send {
@@ -147,6 +150,8 @@ struct Connection {
     kept: Option<Tx>,
     /// How many commits there were since the log was written back.
     in_log: u32,
+    /// Something was taken away that is still in the log, or in the file.
+    has_to_leave_nothing: bool,
 }
 
 impl Connection {
@@ -161,11 +166,18 @@ impl Connection {
 
     /// Writes back what the log has gathered, while nobody waits: who is next would wait for all of it.
     async fn write_back(&mut self) {
-        if self.in_log >= COMMITS_IN_LOG
-            && let Some(kept) = &mut self.kept
-        {
-            let is_whole = kept.write_back_log().await;
-            self.in_log = if is_whole { 0 } else { COMMITS_IN_LOG - SOON };
+        let Some(kept) = &mut self.kept else { return };
+        let is_whole = if self.has_to_leave_nothing {
+            kept.empty_log().await
+        } else if self.in_log >= COMMITS_IN_LOG {
+            kept.write_back_log().await
+        } else {
+            return;
+        };
+        if is_whole {
+            (self.in_log, self.has_to_leave_nothing) = (0, false);
+        } else {
+            self.in_log = self.in_log.min(COMMITS_IN_LOG - SOON);
         }
     }
 
@@ -178,10 +190,20 @@ impl Connection {
 }
 
 async fn run(writing: Writing, mut queue: mpsc::Receiver<Job>, tally: Arc<Tally>) {
-    let mut connection = Connection { writing, kept: None, in_log: 0 };
+    let mut connection = Connection { writing, kept: None, in_log: 0, has_to_leave_nothing: false };
     let mut jobs = Vec::with_capacity(LARGEST_BATCH);
     let mut closing = None;
-    while closing.is_none() && queue.recv_many(&mut jobs, LARGEST_BATCH).await > 0 {
+    while closing.is_none() {
+        let received = queue.recv_many(&mut jobs, LARGEST_BATCH);
+        // Where somebody reads what was taken away nothing may be written for a long time after.
+        let received = if connection.has_to_leave_nothing {
+            tokio::time::timeout(AGAIN, received).await.ok()
+        } else {
+            Some(received.await)
+        };
+        if received == Some(0) {
+            break;
+        }
         let mut batch = Vec::with_capacity(jobs.len());
         for job in jobs.drain(..) {
             match job {
@@ -236,7 +258,8 @@ async fn run_all(
         return Ok(());
     }
     let mut tx = tx.commit().await?;
-    connection.in_log = if tx.has_to_leave_nothing() { COMMITS_IN_LOG } else { connection.in_log + 1 };
+    connection.in_log += 1;
+    connection.has_to_leave_nothing |= tx.has_to_leave_nothing();
     connection.kept = Some(tx);
     Ok(())
 }

@@ -58,6 +58,10 @@ macro_rules! told {
     };
 }
 
+/// By the line (`+` says so to SQLite), and not among all that waits for the room.
+pub(in crate::store) const REQUEST_OF_LINE: &str =
+    "SELECT txn_id FROM outbox WHERE +room = $1 AND state = 'queued' AND history = $2";
+
 impl Store {
     /// The line that has this id on IRC: in a shared room, of whomever it is.
     pub async fn line_of_msgid(&self, buffer: i64, msgid: &str) -> Result<Option<Told>, StoreError> {
@@ -100,8 +104,11 @@ impl Store {
 
     /// The request that is still to make the event of a line.
     pub async fn request_of_line(&self, room: i64, line: i64) -> Result<Option<String>, StoreError> {
-        const SQL: &str = "SELECT txn_id FROM outbox WHERE room = $1 AND state = 'queued' AND history = $2";
-        Ok(on!(self.readers(), |p| sqlx::query_scalar(SQL).bind(room).bind(line).fetch_optional(p).await)?)
+        Ok(on!(self.readers(), |p| sqlx::query_scalar(REQUEST_OF_LINE)
+            .bind(room)
+            .bind(line)
+            .fetch_optional(p)
+            .await)?)
     }
 }
 

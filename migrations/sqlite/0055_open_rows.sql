@@ -1,6 +1,6 @@
 -- What waits, told apart from what is done by the index itself. SQLite reads an index of some rows only where it matches more of a
 -- statement's terms than one of all rows: beside an index of a room's requests, of a session's and a buffer's lines and of a
--- room's members it went through all of these, and for each line three times through what its room had been sent before.
+-- room's members it went through all of these, and for each line twice through what its room had been sent before.
 -- (The rowid, or what stands for it, is the end of every index here.)
 DROP INDEX outbox_queued;
 CREATE INDEX outbox_queued ON outbox (room, state) WHERE state = 'queued';
